@@ -1,0 +1,132 @@
+// The cost of a call, side by side with C doing the same on the same descriptors, in one process and in turns.
+import { createRequire } from 'node:module';
+import * as s from 'sys-socket';
+import * as nothrow from 'sys-socket/nothrow';
+
+const c = createRequire(import.meta.url)('./build/Release/baseline.node');
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 41);
+const BATCH = 64;
+
+const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
+
+/** A loopback datagram socket with a large buffer. */
+function datagram() {
+  const fd = s.socket(s.AF_INET, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
+  s.bind(fd, any);
+  return fd;
+}
+
+const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
+
+/** Both sides in turns, each round in the other order; the median of the rounds' ratios is what counts. */
+function compare(name, limit, per, ours, theirs) {
+  const ratios = [];
+  const mine = [];
+  const base = [];
+  ours();
+  theirs();
+  for (let round = 0; round < ROUNDS; round++) {
+    const first = round % 2 === 0;
+    const a = first ? ours() : 0;
+    const b = theirs();
+    const ourTime = first ? a : ours();
+    ratios.push(ourTime / b);
+    mine.push(ourTime / per);
+    base.push(b / per);
+  }
+  const ratio = median(ratios);
+  const verdict = ratio <= limit ? 'ok' : 'ABOVE';
+  console.log(
+    `${name.padEnd(34)} ${ratio.toFixed(3)} x C  (limit ${limit.toFixed(2)}: ${verdict})  ` +
+      `here ${median(mine).toFixed(0)} ns, C ${median(base).toFixed(0)} ns`,
+  );
+  return ratio <= limit;
+}
+
+/** Thread CPU time of a loop in JavaScript. */
+function time(count, body) {
+  const start = c.clock();
+  for (let i = 0; i < count; i++) body();
+  return c.clock() - start;
+}
+
+const results = [];
+{
+  const fd = datagram();
+  const buffer = new Uint8Array(2048);
+  const N = 20000;
+  results.push(
+    compare(
+      'nothrow.recv, empty, non-blocking',
+      1.25,
+      N,
+      () => time(N, () => nothrow.recv(fd, buffer)),
+      () => c.recv(fd, N, buffer)[0],
+    ),
+  );
+  s.close(fd);
+}
+{
+  const [to, fd] = [datagram(), datagram()];
+  const name = s.encodeAddress(s.getsockname(to));
+  const data = new Uint8Array(64);
+  const N = 4000;
+  results.push(
+    compare(
+      'sendto, 64 bytes, encoded address',
+      1.05,
+      N,
+      () => time(N, () => s.sendto(fd, data, 0, name)),
+      () => c.sendto(fd, N, data, name)[0],
+    ),
+  );
+  s.close(fd);
+  s.close(to);
+}
+{
+  const [to, fd] = [datagram(), datagram()];
+  const name = s.encodeAddress(s.getsockname(to));
+  const batch = new s.MessageBatch({ messages: BATCH, size: 64 });
+  for (let i = 0; i < BATCH; i++) batch.push(new Uint8Array(64), name);
+  const N = 200;
+  results.push(
+    compare(
+      'sendmmsg, 64 x 64 bytes, per packet',
+      1.1,
+      N * BATCH,
+      () => time(N, () => s.sendmmsg(fd, batch)),
+      () => c.sendmmsg(fd, N, batch.data, name)[0],
+    ),
+  );
+  s.close(fd);
+  s.close(to);
+}
+{
+  const [to, fd] = [datagram(), datagram()];
+  const name = s.encodeAddress(s.getsockname(to));
+  const out = new s.MessageBatch({ messages: BATCH, size: 64 });
+  for (let i = 0; i < BATCH; i++) out.push(new Uint8Array(64), name);
+  const batch = new s.MessageBatch({ messages: BATCH, size: 2048 });
+  const N = 60;
+  const side = (receive) => () => {
+    let sum = 0;
+    for (let i = 0; i < N; i++) {
+      s.sendmmsg(fd, out);
+      sum += receive();
+    }
+    return sum;
+  };
+  results.push(
+    compare(
+      'recvmmsg, 64 x 64 bytes, per packet',
+      1.1,
+      N * BATCH,
+      side(() => time(1, () => nothrow.recvmmsg(to, batch, s.MSG_DONTWAIT))),
+      side(() => c.recvmmsg(to, 1, batch.data, name)[0]),
+    ),
+  );
+  if (batch.count !== BATCH) throw new Error(`received ${batch.count} of ${BATCH}`);
+  s.close(fd);
+  s.close(to);
+}
+if (results.includes(false)) process.exitCode = 1;

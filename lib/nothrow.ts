@@ -1,0 +1,233 @@
+/**
+ * `sys-socket/nothrow`: the same calls without exceptions for errnos. Each returns n or -errno, and further results go
+ * where C puts them: into storage that the caller gives and uses again. Only what C cannot express still throws.
+ *
+ * @example
+ * const n = recv(fd, buffer);
+ * if (n === -EAGAIN) return;
+ */
+import { type AddressLike, encodeAddress, type SockaddrStorage } from './posix/address.ts';
+import {
+  ACCEPT,
+  ACCEPT4,
+  BIND,
+  CLOSE,
+  CONNECT,
+  DUP,
+  FCNTL,
+  GETPEERNAME,
+  GETSOCKNAME,
+  GETSOCKOPT,
+  IOCTL,
+  LISTEN,
+  READ,
+  READV,
+  RECV,
+  RECVFROM,
+  RECVMSG,
+  SEND,
+  SENDMSG,
+  SENDTO,
+  SETSOCKOPT,
+  SHUTDOWN,
+  SOCKATMARK,
+  SOCKET,
+  SOCKETPAIR,
+  WRITE,
+  WRITEV,
+} from './posix/calls.ts';
+import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
+import { invalidType, settle } from './posix/errno.ts';
+import { type Bytes, native, out } from './posix/native.ts';
+import { setOption } from './posix/option.ts';
+import * as pinned from './posix/pinned.ts';
+import { buffers, bytes, object, own } from './posix/snapshot.ts';
+import { controlBytes, type SendMessage } from './posix/transfer.ts';
+
+export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
+
+/** socket(2): the descriptor or -errno. As `socket`. */
+export function socket(domain: number, type: number, protocol = 0): number {
+  return settle(native.socket(domain, type, protocol), SOCKET);
+}
+
+/** socketpair(2): 0 or -errno. The descriptors go to `sv[0]` and `sv[1]`. */
+export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {
+  object(sv, 'sv');
+  const n = settle(native.socketpair(domain, type, protocol), SOCKETPAIR);
+  if (n === 0) {
+    sv[0] = out[0]!;
+    sv[1] = out[1]!;
+  }
+  return n;
+}
+
+/** bind(2): 0 or -errno. As `bind`. */
+export function bind(fd: number, address: AddressLike): number {
+  return settle(native.bind(fd, encodeAddress(address)), BIND);
+}
+
+/** listen(2): 0 or -errno. As `listen`. */
+export function listen(fd: number, backlog: number = SOMAXCONN): number {
+  return settle(native.listen(fd, backlog), LISTEN);
+}
+
+/** accept(2): the descriptor or -errno. The address goes to `from`, if given. */
+export function accept(fd: number, from?: SockaddrStorage): number {
+  const n = settle(native.accept4(fd, from?.bytes, 0), ACCEPT);
+  if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
+  return n;
+}
+
+/** accept4(2): the descriptor or -errno. The address goes to `from`, if given. */
+export function accept4(fd: number, flags: number, from?: SockaddrStorage): number {
+  const n = settle(native.accept4(fd, from?.bytes, flags), ACCEPT4);
+  if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
+  return n;
+}
+
+/** connect(2): 0 or -errno. As `connect`. */
+export function connect(fd: number, address: AddressLike): number {
+  return settle(native.connect(fd, encodeAddress(address)), CONNECT);
+}
+
+/** shutdown(2): 0 or -errno. As `shutdown`. */
+export function shutdown(fd: number, how: number): number {
+  return settle(native.shutdown(fd, how), SHUTDOWN);
+}
+
+/** close(2): 0 or -errno. As `close`. */
+export function close(fd: number): number {
+  return settle(native.close(fd), CLOSE);
+}
+
+/** getsockname(2): 0 or -errno. The address goes to `name`. */
+export function getsockname(fd: number, name: SockaddrStorage): number {
+  const n = settle(native.getsockname(fd, name.bytes), GETSOCKNAME);
+  name.length = n < 0 ? 0 : out[0]!;
+  return n;
+}
+
+/** getpeername(2): 0 or -errno. The address goes to `name`. */
+export function getpeername(fd: number, name: SockaddrStorage): number {
+  const n = settle(native.getpeername(fd, name.bytes), GETPEERNAME);
+  name.length = n < 0 ? 0 : out[0]!;
+  return n;
+}
+
+/** sockatmark(3): 1, 0 or -errno. */
+export function sockatmark(fd: number): number {
+  return settle(native.sockatmark(fd), SOCKATMARK);
+}
+
+/** dup(2): the descriptor or -errno. As `dup`. */
+export function dup(fd: number): number {
+  return settle(native.fcntl(fd, F_DUPFD_CLOEXEC, 0), DUP);
+}
+
+/** read(2): the number of bytes or -errno. As `read`. */
+export function read(fd: number, buffer: Bytes): number {
+  return settle(native.read(fd, buffer), READ);
+}
+
+/** write(2): the number of bytes or -errno. As `write`. */
+export function write(fd: number, data: Bytes | string): number {
+  return settle(native.write(fd, bytes(data)), WRITE);
+}
+
+/** readv(2): the number of bytes or -errno. As `readv`. */
+export function readv(fd: number, list: readonly Bytes[]): number {
+  return settle(native.readv(fd, buffers(list, 'buffers')), READV);
+}
+
+/** writev(2): the number of bytes or -errno. As `writev`. */
+export function writev(fd: number, list: readonly (Bytes | string)[]): number {
+  return settle(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
+}
+
+/** send(2): the number of bytes or -errno. As `send`. */
+export function send(fd: number, data: Bytes | string, flags = 0): number {
+  return settle(pinned.send(fd, bytes(data), flags), SEND);
+}
+
+/** sendto(2): the number of bytes or -errno. As `sendto`; fastest with an encoded address. */
+export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
+  const name = address instanceof Uint8Array ? address : encodeAddress(address);
+  return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
+}
+
+/** sendmsg(2): the number of bytes or -errno. As `sendmsg`. */
+export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
+  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers', true);
+  const address = own(message, 'address');
+  const name = address === undefined ? undefined : encodeAddress(address);
+  return settle(native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags), SENDMSG);
+}
+
+/** recv(2): the number of bytes or -errno. As `recv`. */
+export function recv(fd: number, buffer: Bytes, flags = 0): number {
+  return settle(pinned.recv(fd, buffer, flags), RECV);
+}
+
+/** recvfrom(2): the number of bytes or -errno. The sender goes to `from`, if given. */
+export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrStorage): number {
+  const n = settle(
+    from === undefined ? native.recvfrom(fd, buffer, flags, undefined) : pinned.recvfrom(fd, buffer, flags, from.bytes),
+    RECVFROM,
+  );
+  if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
+  return n;
+}
+
+/** A message to receive, to be used again and again: struct msghdr. */
+export interface ReceiveHeader {
+  /** Where the data goes, one after the other. */
+  buffers: readonly Bytes[];
+  /** Where the sender goes. */
+  name?: SockaddrStorage | undefined;
+  /** Where control data goes; `decodeControl(control, controlLength)` reads it. Its descriptors are the caller's. */
+  control?: Uint8Array | undefined;
+  /** Result: how many bytes of control data came. */
+  controlLength?: number;
+  /** Result: msg_flags as the kernel set them. */
+  flags?: number;
+}
+
+/** recvmsg(2): the number of bytes or -errno. The further results go into `message`. */
+export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
+  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
+  const name = own(message, 'name');
+  const n = settle(native.recvmsg(fd, list, name?.bytes, own(message, 'control'), flags), RECVMSG);
+  const [nameLength, controlLength, returned] = n < 0 ? [0, 0, 0] : out;
+  if (name !== undefined) name.length = nameLength!;
+  message.controlLength = controlLength!;
+  message.flags = returned!;
+  return n;
+}
+
+/**
+ * getsockopt(2): the length that the kernel told, or -errno; the bytes go into `value`. The length can exceed the
+ * buffer where the kernel says so (NETLINK_LIST_MEMBERSHIPS).
+ */
+export function getsockopt(fd: number, level: number, name: number, value: Bytes): number {
+  const n = settle(native.getsockopt(fd, level, name, value), GETSOCKOPT);
+  return n < 0 ? n : out[0]!;
+}
+
+/** setsockopt(2): 0 or -errno. As `setsockopt`. */
+export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
+  return settle(setOption(fd, level, name, value), SETSOCKOPT);
+}
+
+/** fcntl(2): what the command gives, or -errno. F_GETOWN, which may be negative, is refused: use `fcntl`. */
+export function fcntl(fd: number, command: number, argument = 0): number {
+  if (command === F_GETOWN) throw invalidType('command', 'one whose result is never negative');
+  return settle(native.fcntl(fd, command, argument), FCNTL);
+}
+
+/** ioctl(2): what the call returned, or -errno. The int of an int request goes to `value[0]`. */
+export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {
+  const n = settle(native.ioctl(fd, request, argument), IOCTL);
+  if (n >= 0 && value !== undefined) value[0] = out[0]!;
+  return n;
+}

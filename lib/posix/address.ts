@@ -1,0 +1,383 @@
+/** Socket addresses: objects with the fields of their struct, and the sockaddr bytes that the kernel takes and gives. */
+import { SocketAddress } from 'node:net';
+import type * as constants from './constants.ts';
+import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
+import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { inet_ntop } from './inet.ts';
+import { layout, native } from './native.ts';
+import { object, own } from './snapshot.ts';
+
+/** An IPv4 address: ip(7). */
+export interface InetAddress {
+  family: typeof AF_INET;
+  /** Dotted text, `'127.0.0.1'`. */
+  address: string;
+  /** 0 to 65535, in host byte order. */
+  port: number;
+}
+
+/** An IPv6 address: ipv6(7). */
+export interface Inet6Address {
+  family: typeof AF_INET6;
+  /** Text, `'fe80::1'`, without a scope. */
+  address: string;
+  /** 0 to 65535, in host byte order. */
+  port: number;
+  /** The flow label field, in host byte order. */
+  flowinfo?: number;
+  /** The interface index of a link-local address. */
+  scopeId?: number;
+}
+
+/** A local socket: unix(7). */
+export interface UnixAddress {
+  family: typeof AF_UNIX;
+  /** A path; `'\0name'` is abstract; `''` is unnamed (to bind(2): autobind). Bytes are taken exactly as they are. */
+  path: string | Uint8Array;
+}
+
+/** A network interface at the link layer: packet(7). */
+export interface PacketAddress {
+  family: typeof AF_PACKET;
+  /** The interface; 0 is any. */
+  ifindex: number;
+  /** An ETH_P_ number, in host byte order. */
+  protocol: number;
+  /** An ARPHRD_ number. */
+  hatype?: number;
+  /** PACKET_HOST, PACKET_OUTGOING, ... */
+  pkttype?: number;
+  /** The hardware address. */
+  address?: Uint8Array;
+}
+
+/** A netlink port: netlink(7). */
+export interface NetlinkAddress {
+  family: typeof AF_NETLINK;
+  /** The port; 0 is the kernel. */
+  pid: number;
+  /** A bit mask of multicast groups. */
+  groups: number;
+}
+
+/** A virtual machine socket: vsock(7). */
+export interface VsockAddress {
+  family: typeof AF_VSOCK;
+  /** The context id; VMADDR_CID_ANY is 4294967295. */
+  cid: number;
+  /** The port; VMADDR_PORT_ANY is 4294967295. */
+  port: number;
+  /** svm_flags. */
+  flags?: number;
+}
+
+type Families = {
+  [K in keyof typeof constants as K extends `AF_${string}` ? K : never]: (typeof constants)[K];
+};
+
+/** The families whose addresses this library gives as bytes. */
+export type OtherFamily = Exclude<
+  Families[keyof Families],
+  typeof AF_INET | typeof AF_INET6 | typeof AF_UNIX | typeof AF_PACKET | typeof AF_NETLINK | typeof AF_VSOCK
+>;
+
+/** An address of any other family, or one too short for its own: what follows sa_family, as bytes. */
+export interface OtherAddress {
+  family: OtherFamily;
+  data: Uint8Array;
+}
+
+/** A socket address of any family. */
+export type Address =
+  | InetAddress
+  | Inet6Address
+  | UnixAddress
+  | PacketAddress
+  | NetlinkAddress
+  | VsockAddress
+  | OtherAddress;
+
+/** Wherever a call takes an address: an object, node:net's SocketAddress, or an encoded sockaddr, taken as it is. */
+export type AddressLike = Address | SocketAddress | Uint8Array;
+
+const SIZE = {
+  family: 2,
+  storage: layout('sockaddr_storage'),
+  inet: layout('sockaddr_in'),
+  inet6: layout('sockaddr_in6'),
+  path: layout('sun_path_size'),
+  packet: layout('sockaddr_ll'),
+  netlink: layout('sockaddr_nl'),
+  vsock: layout('sockaddr_vm'),
+};
+const AT = {
+  sin_port: layout('sin_port'),
+  sin_addr: layout('sin_addr'),
+  sin6_port: layout('sin6_port'),
+  sin6_flowinfo: layout('sin6_flowinfo'),
+  sin6_addr: layout('sin6_addr'),
+  sin6_scope_id: layout('sin6_scope_id'),
+  sun_path: layout('sun_path'),
+  sll_protocol: layout('sll_protocol'),
+  sll_ifindex: layout('sll_ifindex'),
+  sll_hatype: layout('sll_hatype'),
+  sll_pkttype: layout('sll_pkttype'),
+  sll_halen: layout('sll_halen'),
+  sll_addr: layout('sll_addr'),
+  nl_pid: layout('nl_pid'),
+  nl_groups: layout('nl_groups'),
+  svm_port: layout('svm_port'),
+  svm_cid: layout('svm_cid'),
+  svm_flags: layout('svm_flags'),
+};
+
+const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** A field that must be an integer in a range; `absent` is the value of one that was not given. */
+function field(value: unknown, name: string, min: number, max: number, absent?: number): number {
+  if (value === undefined && absent !== undefined) return absent;
+  if (typeof value !== 'number') throw invalidType(`address.${name}`, 'a number');
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(`address.${name}`, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+const uint8 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xff, absent);
+const uint16 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xffff, absent);
+const uint32 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xffffffff, absent);
+const int32 = (value: unknown, name: string) => field(value, name, -0x80000000, 0x7fffffff);
+
+function sockaddr(family: number, size: number): { bytes: Buffer; view: DataView } {
+  const bytes = Buffer.alloc(size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
+  view.setUint16(0, family, LITTLE);
+  return { bytes, view };
+}
+
+const text16 = new Uint8Array(16);
+
+function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Uint8Array, at: number): void {
+  if (typeof text !== 'string') throw invalidType('address.address', 'a string');
+  if (native.inet_pton(family, text, text16) !== 1) {
+    throw invalidValue('address.address', family === AF_INET ? 'an IPv4 address' : 'an IPv6 address');
+  }
+  const size = family === AF_INET ? 4 : 16;
+  for (let i = 0; i < size; i++) to[at + i] = text16[i]!;
+}
+
+function encodeInet(address: InetAddress): Uint8Array {
+  const { bytes, view } = sockaddr(AF_INET, SIZE.inet);
+  view.setUint16(AT.sin_port, uint16(own(address, 'port'), 'port'));
+  putText(AF_INET, own(address, 'address'), bytes, AT.sin_addr);
+  return bytes;
+}
+
+function encodeInet6(address: Inet6Address): Uint8Array {
+  const { bytes, view } = sockaddr(AF_INET6, SIZE.inet6);
+  view.setUint16(AT.sin6_port, uint16(own(address, 'port'), 'port'));
+  view.setUint32(AT.sin6_flowinfo, uint32(own(address, 'flowinfo'), 'flowinfo', 0));
+  putText(AF_INET6, own(address, 'address'), bytes, AT.sin6_addr);
+  view.setUint32(AT.sin6_scope_id, uint32(own(address, 'scopeId'), 'scopeId', 0), LITTLE);
+  return bytes;
+}
+
+/** Never padded and never terminated: of an AF_UNIX address only the length tells what it is. */
+function encodeUnix(address: UnixAddress): Uint8Array {
+  const path = own(address, 'path');
+  if (typeof path !== 'string' && !(path instanceof Uint8Array)) {
+    throw invalidType('address.path', 'a string or a Uint8Array');
+  }
+  const name = typeof path === 'string' ? Buffer.from(path) : path;
+  if (name.length > SIZE.path) throw outOfRange('address.path', `at most ${SIZE.path} bytes long`);
+  if (typeof path === 'string' && path.lastIndexOf('\0') > 0 && !path.startsWith('\0')) {
+    throw invalidValue('address.path', 'a path without NUL characters');
+  }
+  const { bytes } = sockaddr(AF_UNIX, AT.sun_path + name.length);
+  bytes.set(name, AT.sun_path);
+  return bytes;
+}
+
+function encodePacket(address: PacketAddress): Uint8Array {
+  const hardware = own(address, 'address');
+  if (hardware !== undefined && !(hardware instanceof Uint8Array)) throw invalidType('address.address', 'a Uint8Array');
+  const length = uint8(hardware?.length ?? 0, 'address.length');
+  const { bytes, view } = sockaddr(AF_PACKET, Math.max(SIZE.packet, AT.sll_addr + length));
+  view.setUint16(AT.sll_protocol, uint16(own(address, 'protocol'), 'protocol'));
+  view.setInt32(AT.sll_ifindex, int32(own(address, 'ifindex'), 'ifindex'), LITTLE);
+  view.setUint16(AT.sll_hatype, uint16(own(address, 'hatype'), 'hatype', 0), LITTLE);
+  view.setUint8(AT.sll_pkttype, uint8(own(address, 'pkttype'), 'pkttype', 0));
+  view.setUint8(AT.sll_halen, length);
+  if (hardware !== undefined) bytes.set(hardware.subarray(0, length), AT.sll_addr);
+  return bytes;
+}
+
+function encodeNetlink(address: NetlinkAddress): Uint8Array {
+  const { bytes, view } = sockaddr(AF_NETLINK, SIZE.netlink);
+  view.setUint32(AT.nl_pid, uint32(own(address, 'pid'), 'pid'), LITTLE);
+  view.setUint32(AT.nl_groups, uint32(own(address, 'groups'), 'groups'), LITTLE);
+  return bytes;
+}
+
+function encodeVsock(address: VsockAddress): Uint8Array {
+  const { bytes, view } = sockaddr(AF_VSOCK, SIZE.vsock);
+  view.setUint32(AT.svm_port, uint32(own(address, 'port'), 'port'), LITTLE);
+  view.setUint32(AT.svm_cid, uint32(own(address, 'cid'), 'cid'), LITTLE);
+  view.setUint8(AT.svm_flags, uint8(own(address, 'flags'), 'flags', 0));
+  return bytes;
+}
+
+function encodeOther(family: number, address: OtherAddress): Uint8Array {
+  const data = own(address, 'data');
+  if (!(data instanceof Uint8Array)) throw invalidType('address.data', 'a Uint8Array');
+  const { bytes } = sockaddr(family, SIZE.family + data.length);
+  bytes.set(data, SIZE.family);
+  return bytes;
+}
+
+/**
+ * The sockaddr bytes of an address, as bind(2) and its kin take them.
+ *
+ * Encode once and pass the bytes: a call that is given bytes passes them on as they are. Nothing is padded, shortened
+ * or terminated, so that the length is exactly what the kernel is told. `data` makes bytes of any family.
+ *
+ * @param address An address object, or node:net's SocketAddress. Encoded bytes come back as they are.
+ * @throws TypeError or RangeError that names the field which the struct cannot hold: a port beyond 65535, a path of
+ *   more than 108 bytes, a text that is no address (names are for getaddrinfo).
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
+ */
+export function encodeAddress(address: AddressLike): Uint8Array {
+  if (address instanceof Uint8Array) return address;
+  if (address instanceof SocketAddress) {
+    const { address: text, port, flowlabel } = address;
+    return address.family === 'ipv4'
+      ? encodeInet({ family: AF_INET, address: text, port })
+      : encodeInet6({ family: AF_INET6, address: text, port, flowinfo: flowlabel });
+  }
+  const family = uint16(own(object(address, 'address'), 'family'), 'family');
+  if (Object.hasOwn(address, 'data')) return encodeOther(family, address as OtherAddress);
+  switch (family) {
+    case AF_INET:
+      return encodeInet(address as InetAddress);
+    case AF_INET6:
+      return encodeInet6(address as Inet6Address);
+    case AF_UNIX:
+      return encodeUnix(address as UnixAddress);
+    case AF_PACKET:
+      return encodePacket(address as PacketAddress);
+    case AF_NETLINK:
+      return encodeNetlink(address as NetlinkAddress);
+    case AF_VSOCK:
+      return encodeVsock(address as VsockAddress);
+    default:
+      return encodeOther(family, address as OtherAddress);
+  }
+}
+
+let lastInet = -1;
+let lastInetText = '';
+
+/** Traffic mostly repeats its addresses: the text of the last one is kept. */
+function inetText(bytes: Uint8Array): string {
+  const at = AT.sin_addr;
+  const number = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  if (number !== lastInet || lastInetText === '') {
+    lastInet = number;
+    lastInetText = `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+  }
+  return lastInetText;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decodeUnix(bytes: Uint8Array): UnixAddress {
+  let name = bytes.subarray(AT.sun_path);
+  if (name.length > 0 && name[0] !== 0) {
+    // A path ends at its NUL, which the kernel counts in the length: 111 for a path of 108 bytes.
+    const end = name.indexOf(0);
+    if (end !== -1) name = name.subarray(0, end);
+  }
+  try {
+    return { family: AF_UNIX, path: utf8.decode(name) };
+  } catch {
+    return { family: AF_UNIX, path: Buffer.from(name) }; // not UTF-8: exact bytes
+  }
+}
+
+/**
+ * The address in sockaddr bytes. Total: never throws, whatever the bytes are.
+ *
+ * @param bytes A sockaddr from the kernel, or any bytes.
+ * @param length How many of the bytes the kernel wrote, as it told; a larger number counts as all of them.
+ * @returns `undefined` for no bytes: no address (a connected TCP socket, an unbound AF_UNIX sender). A family that the
+ *   library does not know, or an address too short for its family, comes back as `{ family, data }`.
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
+ */
+export function decodeAddress(bytes: Uint8Array, length: number = bytes.length): Address | undefined {
+  const size = Math.min(length, bytes.length);
+  if (size === 0) return undefined;
+  if (size < SIZE.family) return { family: bytes[0] as OtherFamily, data: Buffer.alloc(0) };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
+  const family = view.getUint16(0, LITTLE);
+  if (family === AF_INET && size >= SIZE.inet) {
+    return { family: AF_INET, address: inetText(bytes), port: view.getUint16(AT.sin_port) };
+  }
+  if (family === AF_INET6 && size >= SIZE.inet6) {
+    return {
+      family: AF_INET6,
+      address: inet_ntop(AF_INET6, bytes.subarray(AT.sin6_addr, AT.sin6_addr + 16)),
+      port: view.getUint16(AT.sin6_port),
+      flowinfo: view.getUint32(AT.sin6_flowinfo),
+      scopeId: view.getUint32(AT.sin6_scope_id, LITTLE),
+    };
+  }
+  if (family === AF_UNIX) return decodeUnix(bytes.subarray(0, size));
+  if (family === AF_PACKET && size >= AT.sll_addr) {
+    const end = Math.min(AT.sll_addr + view.getUint8(AT.sll_halen), size);
+    return {
+      family: AF_PACKET,
+      ifindex: view.getInt32(AT.sll_ifindex, LITTLE),
+      protocol: view.getUint16(AT.sll_protocol),
+      hatype: view.getUint16(AT.sll_hatype, LITTLE),
+      pkttype: view.getUint8(AT.sll_pkttype),
+      address: Buffer.from(bytes.subarray(AT.sll_addr, end)),
+    };
+  }
+  if (family === AF_NETLINK && size >= SIZE.netlink) {
+    return {
+      family: AF_NETLINK,
+      pid: view.getUint32(AT.nl_pid, LITTLE),
+      groups: view.getUint32(AT.nl_groups, LITTLE),
+    };
+  }
+  if (family === AF_VSOCK && size >= SIZE.vsock) {
+    return {
+      family: AF_VSOCK,
+      cid: view.getUint32(AT.svm_cid, LITTLE),
+      port: view.getUint32(AT.svm_port, LITTLE),
+      flags: view.getUint8(AT.svm_flags),
+    };
+  }
+  return { family: family as OtherFamily, data: Buffer.from(bytes.subarray(SIZE.family, size)) };
+}
+
+/**
+ * Room for any address, to be filled by a call of `sys-socket/nothrow` again and again: C's sockaddr_storage and its
+ * socklen_t in one.
+ */
+export class SockaddrStorage {
+  /** The bytes that the kernel writes. */
+  readonly bytes: Uint8Array = new Uint8Array(SIZE.storage);
+  /** The length that the kernel told; 0 is no address. It can exceed the bytes, as the kernel's may. */
+  length = 0;
+
+  /** The address in it: `decodeAddress`. */
+  decode(): Address | undefined {
+    return decodeAddress(this.bytes, this.length);
+  }
+
+  /** The exact bytes of the address as a new Uint8Array, to be used as an address again. */
+  encode(): Uint8Array {
+    return this.bytes.slice(0, this.length);
+  }
+}

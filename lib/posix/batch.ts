@@ -1,0 +1,295 @@
+/** Many datagrams by one system call: sendmmsg(2) and recvmmsg(2) over storage that is made once and used again. */
+import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { RECVMMSG, SENDMMSG } from './calls.ts';
+import { type ControlMessage, decodeControl } from './control.ts';
+import { check, invalidType, outOfRange, settle } from './errno.ts';
+import { layout, native } from './native.ts';
+import { bytes, object, own } from './snapshot.ts';
+import { controlBytes, type SendMessage } from './transfer.ts';
+
+const NAME_SIZE = layout('sockaddr_storage');
+/** UIO_MAXIOV: the kernel takes no more messages by one call. */
+const MOST_MESSAGES = 1024;
+
+/** The fields of one message in the header array: struct Header of native/batch.cc. */
+const LENGTH = 0;
+const NAME_LENGTH = 1;
+const CONTROL_LENGTH = 2;
+const FLAGS = 3;
+const FIELDS = 4;
+
+/** The size of a MessageBatch. */
+export interface MessageBatchOptions {
+  /** How many messages it holds: 1 to 1024. */
+  messages: number;
+  /** Bytes of data for each message: 0 to 2147483647 in all. */
+  size: number;
+  /** Bytes of control data for each message, a sum of `CMSG_SPACE`. None by default. */
+  controlSize?: number | undefined;
+}
+
+/** What the collector of garbage needs to close descriptors that nobody took. */
+interface Storage {
+  headers: Int32Array;
+  control: Buffer;
+  controlSize: number;
+  /** Messages whose control data still owns its descriptors: from the first to, not including, the second. */
+  received: number;
+  taken: Uint8Array;
+}
+
+function closeUntaken(storage: Storage): void {
+  const { headers, control, controlSize, taken } = storage;
+  for (let i = 0; i < storage.received; i++) {
+    const length = Math.min(headers[i * FIELDS + CONTROL_LENGTH]!, controlSize);
+    if (length > 0 && taken[i] === 0) native.closeRights(control.subarray(i * controlSize, i * controlSize + length));
+  }
+  storage.received = 0;
+}
+
+const abandoned = new FinalizationRegistry<Storage>(closeUntaken);
+
+function size(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(name, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+let storageOf: (batch: MessageBatch) => Storage;
+let namesOf: (batch: MessageBatch) => Uint8Array;
+
+/**
+ * Storage for many messages: one slab of data, one of addresses, one of control data, made once.
+ *
+ * To send, `push` the messages and call `sendmmsg`; to receive, call `recvmmsg` and look at messages 0 to `count` - 1.
+ * Nothing is allocated per message unless a view (`bytes`), an address or control messages are asked for.
+ *
+ * @example
+ * const batch = new MessageBatch({ messages: 64, size: 2048 });
+ * recvmmsg(fd, batch);
+ * for (let i = 0; i < batch.count; i++) console.log(batch.bytes(i), batch.address(i));
+ */
+export class MessageBatch {
+  /** How many messages it holds. */
+  readonly capacity: number;
+  /** Bytes of data for each message. */
+  readonly size: number;
+  /** Bytes of control data for each message. */
+  readonly controlSize: number;
+  /** The data of all messages: message i begins at `i * size`. */
+  readonly data: Buffer;
+  /** How many messages it has: pushed, or received last. */
+  count = 0;
+
+  readonly #storage: Storage;
+  readonly #names: Buffer;
+
+  static {
+    storageOf = (batch) => batch.#storage;
+    namesOf = (batch) => batch.#names;
+  }
+
+  constructor(options: MessageBatchOptions) {
+    object(options, 'options');
+    this.capacity = size(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
+    this.size = size(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
+    this.controlSize = size(own(options, 'controlSize') ?? 0, 'controlSize', 0, Math.floor(0x7fffffff / this.capacity));
+    this.data = Buffer.from(new ArrayBuffer(this.capacity * this.size));
+    this.#names = Buffer.from(new ArrayBuffer(this.capacity * NAME_SIZE));
+    this.#storage = {
+      headers: new Int32Array(this.capacity * FIELDS),
+      control: Buffer.from(new ArrayBuffer(this.capacity * this.controlSize)),
+      controlSize: this.controlSize,
+      received: 0,
+      taken: new Uint8Array(this.capacity),
+    };
+    if (this.controlSize > 0) abandoned.register(this, this.#storage, this);
+  }
+
+  #index(i: number): number {
+    return size(i, 'index', 0, this.capacity - 1);
+  }
+
+  /**
+   * Adds a message to send, copied into the storage.
+   *
+   * @param data Bytes, or a string that is sent as UTF-8.
+   * @param address Where to, for a socket without a peer.
+   * @param control Control messages, or their bytes.
+   * @returns Its index.
+   * @throws RangeError when the batch is full, or the message is larger than its place.
+   */
+  push(data: Uint8Array | string, address?: AddressLike, control?: SendMessage['control']): number {
+    const message = bytes(data) as Uint8Array;
+    if (!(message instanceof Uint8Array)) throw invalidType('data', 'a Uint8Array or a string');
+    const name = address === undefined ? undefined : encodeAddress(address);
+    const extra = controlBytes(control);
+    const i = this.count;
+    if (!(i < this.capacity)) throw outOfRange('batch', `filled with at most ${this.capacity} messages`);
+    if (message.length > this.size) throw outOfRange('data', `at most ${this.size} bytes long`);
+    if (name !== undefined && name.length > NAME_SIZE) throw outOfRange('address', `at most ${NAME_SIZE} bytes long`);
+    if (extra !== undefined && extra.length > this.controlSize) {
+      throw outOfRange('control', `at most ${this.controlSize} bytes long`);
+    }
+    closeUntaken(this.#storage);
+    this.data.set(message, i * this.size);
+    if (name !== undefined) this.#names.set(name, i * NAME_SIZE);
+    if (extra !== undefined) this.#storage.control.set(extra, i * this.controlSize);
+    const { headers } = this.#storage;
+    headers[i * FIELDS + LENGTH] = message.length;
+    headers[i * FIELDS + NAME_LENGTH] = name?.length ?? 0;
+    headers[i * FIELDS + CONTROL_LENGTH] = extra?.length ?? 0;
+    headers[i * FIELDS + FLAGS] = 0;
+    this.count = i + 1;
+    return i;
+  }
+
+  /** Forgets all messages. Received descriptors that nobody took are closed. */
+  clear(): void {
+    closeUntaken(this.#storage);
+    this.count = 0;
+  }
+
+  /** The length of message i as the kernel told it: with MSG_TRUNC it can exceed `size`. */
+  length(i: number): number {
+    return this.#storage.headers[this.#index(i) * FIELDS + LENGTH]!;
+  }
+
+  /** The data of message i: a view, valid until the storage is filled again. */
+  bytes(i: number): Buffer {
+    const start = this.#index(i) * this.size;
+    const { data } = this;
+    return Buffer.from(data.buffer, data.byteOffset + start, Math.min(this.length(i), this.size));
+  }
+
+  /** The flags of message i as the kernel set them: MSG_TRUNC, MSG_CTRUNC, MSG_EOR. */
+  flags(i: number): number {
+    return this.#storage.headers[this.#index(i) * FIELDS + FLAGS]!;
+  }
+
+  /** The address of message i; `undefined` when the kernel gave none. */
+  address(i: number): Address | undefined {
+    const start = this.#index(i) * NAME_SIZE;
+    const length = this.#storage.headers[i * FIELDS + NAME_LENGTH]!;
+    return decodeAddress(this.#names.subarray(start, start + NAME_SIZE), length);
+  }
+
+  /** The encoded address of message i: a view, valid until the storage is filled again. An answer can be sent to it. */
+  name(i: number): Uint8Array {
+    const start = this.#index(i) * NAME_SIZE;
+    return this.#names.subarray(start, start + Math.min(this.#storage.headers[i * FIELDS + NAME_LENGTH]!, NAME_SIZE));
+  }
+
+  /**
+   * The control messages of message i. From the first call on, the descriptors among them are yours to close; those
+   * that nobody asked for are closed when the storage is filled again, cleared, disposed or collected.
+   */
+  control(i: number): ControlMessage[] {
+    const storage = this.#storage;
+    const start = this.#index(i) * this.controlSize;
+    const messages = decodeControl(
+      storage.control.subarray(start, start + this.controlSize),
+      storage.headers[i * FIELDS + CONTROL_LENGTH]!,
+    );
+    storage.taken[i] = 1;
+    return messages;
+  }
+
+  /** The same as `clear`. */
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+}
+
+/** The storage of a batch, and nothing else: the native code is never given another size. */
+function checked(batch: MessageBatch): MessageBatch {
+  if (!(batch instanceof MessageBatch)) throw invalidType('batch', 'a MessageBatch');
+  return batch;
+}
+
+function sendBatch(fd: number, batch: MessageBatch, flags: number, first: number): number {
+  const { headers, control } = storageOf(checked(batch));
+  const count = batch.count - first;
+  return native.sendmmsg(
+    fd,
+    headers,
+    batch.data,
+    namesOf(batch),
+    control,
+    batch.size,
+    batch.controlSize,
+    first,
+    count,
+    flags,
+  );
+}
+
+function receiveBatch(fd: number, batch: MessageBatch, flags: number, timeout: bigint | undefined): number {
+  const storage = storageOf(checked(batch));
+  if (timeout !== undefined && typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
+  closeUntaken(storage);
+  const { data, size: dataSize, controlSize } = batch;
+  const names = namesOf(batch);
+  const { headers, control } = storage;
+  const n =
+    timeout === undefined
+      ? native.recvmmsg(fd, headers, data, names, control, dataSize, controlSize, flags)
+      : native.recvmmsg(
+          fd,
+          headers,
+          data,
+          names,
+          control,
+          dataSize,
+          controlSize,
+          flags,
+          timeout / 1_000_000_000n,
+          Number(timeout % 1_000_000_000n),
+        );
+  batch.count = Math.max(n, 0);
+  storage.received = batch.count;
+  storage.taken.fill(0);
+  return n;
+}
+
+/**
+ * Sends the messages of a batch by one system call: sendmmsg(2).
+ *
+ * @param fd A socket.
+ * @param batch Messages that were pushed. They stay, to be sent again or cleared.
+ * @param flags MSG_ flags, passed on as they are.
+ * @param first The message to begin with: after a partial send, go on with `first + sent`.
+ * @returns How many messages were sent; an error of a later message is reported by the next call.
+ * @throws SocketError As `sendmsg`, of the first message.
+ * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
+ */
+export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
+  return check(sendBatch(fd, batch, flags, first), SENDMMSG);
+}
+
+/**
+ * Receives into a batch by one system call: recvmmsg(2).
+ *
+ * @param fd A socket. When it blocks, this waits until the batch is full: give MSG_WAITFORONE to wait for one message.
+ * @param batch The storage; its messages are replaced, and `count` is how many came.
+ * @param flags MSG_ flags, passed on as they are; MSG_CMSG_CLOEXEC is always added.
+ * @param timeout Nanoseconds. The kernel looks at it only after each message (see BUGS in the man page).
+ * @returns How many messages came.
+ * @throws SocketError As `recvmsg`.
+ * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
+ */
+export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
+  return check(receiveBatch(fd, batch, flags, timeout), RECVMMSG);
+}
+
+/** sendmmsg of `sys-socket/nothrow`. */
+export function sendmmsgNothrow(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
+  return settle(sendBatch(fd, batch, flags, first), SENDMMSG);
+}
+
+/** recvmmsg of `sys-socket/nothrow`. */
+export function recvmmsgNothrow(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
+  return settle(receiveBatch(fd, batch, flags, timeout), RECVMMSG);
+}

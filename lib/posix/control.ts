@@ -1,0 +1,577 @@
+/** Control messages (cmsg(3)): what sendmsg(2) and recvmsg(2) carry beside the data. */
+import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  IP_ORIGDSTADDR,
+  IP_PKTINFO,
+  IP_RECVERR,
+  IP_TOS,
+  IP_TTL,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_HOPLIMIT,
+  IPV6_ORIGDSTADDR,
+  IPV6_PKTINFO,
+  IPV6_RECVERR,
+  IPV6_TCLASS,
+  PACKET_AUXDATA,
+  SCM_CREDENTIALS,
+  SCM_PIDFD,
+  SCM_RIGHTS,
+  SCM_TIMESTAMP,
+  SCM_TIMESTAMPING,
+  SCM_TIMESTAMPNS,
+  SO_RXQ_OVFL,
+  SOL_PACKET,
+  SOL_SOCKET,
+  SOL_UDP,
+  UDP_GRO,
+  UDP_SEGMENT,
+} from './constants.ts';
+import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { inet_ntop, inet_pton } from './inet.ts';
+import { layout } from './native.ts';
+import { object, own } from './snapshot.ts';
+
+/** Open descriptors: unix(7). Received ones are new, owned by who receives them, and close-on-exec. */
+export interface Rights {
+  level: typeof SOL_SOCKET;
+  type: typeof SCM_RIGHTS;
+  fds: number[];
+}
+
+/** Who sent it: unix(7), struct ucred. */
+export interface Credentials {
+  level: typeof SOL_SOCKET;
+  type: typeof SCM_CREDENTIALS;
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+/** A descriptor of the sending process (SO_PASSPIDFD): new, owned by who receives it, and close-on-exec. */
+export interface PidFd {
+  level: typeof SOL_SOCKET;
+  type: typeof SCM_PIDFD;
+  pidfd: number;
+}
+
+/** When it arrived, in nanoseconds since the epoch: socket(7). SO_TIMESTAMP counts whole microseconds. */
+export interface Timestamp {
+  level: typeof SOL_SOCKET;
+  type: typeof SCM_TIMESTAMP | typeof SCM_TIMESTAMPNS;
+  nanoseconds: bigint;
+}
+
+/** When it arrived or left, in nanoseconds: struct scm_timestamping. 0 where there is none. */
+export interface Timestamping {
+  level: typeof SOL_SOCKET;
+  type: typeof SCM_TIMESTAMPING;
+  software: bigint;
+  hardware: bigint;
+}
+
+/** How many packets this socket has dropped so far: socket(7), SO_RXQ_OVFL. */
+export interface Overflow {
+  level: typeof SOL_SOCKET;
+  type: typeof SO_RXQ_OVFL;
+  value: number;
+}
+
+/** Where an IPv4 packet came in, or shall go out: ip(7), struct in_pktinfo. */
+export interface PacketInfo {
+  level: typeof IPPROTO_IP;
+  type: typeof IP_PKTINFO;
+  ifindex: number;
+  /** The local address; to send, the source address. */
+  specDst: string;
+  /** The destination of the header. Not read when sending. */
+  addr: string;
+}
+
+/** Where an IPv6 packet came in, or shall go out: ipv6(7), struct in6_pktinfo. */
+export interface PacketInfo6 {
+  level: typeof IPPROTO_IPV6;
+  type: typeof IPV6_PKTINFO;
+  /** The destination of the header; to send, the source address. */
+  addr: string;
+  ifindex: number;
+}
+
+/** One field of the IPv4 header: ip(7). */
+export interface InetField {
+  level: typeof IPPROTO_IP;
+  type: typeof IP_TTL | typeof IP_TOS;
+  value: number;
+}
+
+/** One field of the IPv6 header: ipv6(7). */
+export interface Inet6Field {
+  level: typeof IPPROTO_IPV6;
+  type: typeof IPV6_HOPLIMIT | typeof IPV6_TCLASS;
+  value: number;
+}
+
+/** The size of the segments to cut a send into, or that a receive was put together from: udp(7). */
+export interface Segment {
+  level: typeof SOL_UDP;
+  type: typeof UDP_SEGMENT | typeof UDP_GRO;
+  value: number;
+}
+
+/** The address that a redirected packet was sent to: ip(7), IP_RECVORIGDSTADDR. */
+export interface OriginalDestination {
+  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6;
+  type: typeof IP_ORIGDSTADDR | typeof IPV6_ORIGDSTADDR;
+  address: Address | undefined;
+}
+
+/** An entry of the error queue: ip(7), struct sock_extended_err. */
+export interface ExtendedError {
+  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6;
+  type: typeof IP_RECVERR | typeof IPV6_RECVERR;
+  error: {
+    /** The positive errno. */
+    errno: number;
+    /** An SO_EE_ORIGIN_ number. */
+    origin: number;
+    /** The ICMP type, for an ICMP origin. */
+    type: number;
+    /** The ICMP code, for an ICMP origin. */
+    code: number;
+    /** The path MTU after EMSGSIZE; the kind of a timestamp; the first number of a zerocopy range. */
+    info: number;
+    /** The key of a timestamp; the last number of a zerocopy range. */
+    data: number;
+  };
+  /** Who reported it, where the kernel knows. */
+  offender: Address | undefined;
+}
+
+/** What the packet layer knows about a frame: packet(7), struct tpacket_auxdata. */
+export interface AuxiliaryData {
+  level: typeof SOL_PACKET;
+  type: typeof PACKET_AUXDATA;
+  status: number;
+  len: number;
+  snaplen: number;
+  mac: number;
+  net: number;
+  vlanTci: number;
+  vlanTpid: number;
+}
+
+/** Any other message, or one too short for its type: its bytes as they are. */
+export interface OtherControl {
+  level: number;
+  type: number;
+  data: Uint8Array;
+}
+
+type TypedControl =
+  | Rights
+  | Credentials
+  | PidFd
+  | Timestamp
+  | Timestamping
+  | Overflow
+  | PacketInfo
+  | PacketInfo6
+  | InetField
+  | Inet6Field
+  | Segment
+  | OriginalDestination
+  | ExtendedError
+  | AuxiliaryData;
+
+/** A control message. `isControl` tells which. */
+export type ControlMessage = TypedControl | OtherControl;
+
+/**
+ * Whether a message is of this level and type and was decoded; narrows its type.
+ *
+ * @example
+ * const fds = control.find((m) => isControl(m, SOL_SOCKET, SCM_RIGHTS))?.fds ?? [];
+ */
+export function isControl<Level extends TypedControl['level'], Type extends TypedControl['type']>(
+  message: ControlMessage,
+  level: Level,
+  type: Type,
+): message is Extract<TypedControl, { level: Level; type: Type }> {
+  return message.level === level && message.type === type && !Object.hasOwn(message, 'data');
+}
+
+const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+const HEADER = layout('cmsghdr');
+const AT_LEN = layout('cmsg_len');
+const AT_LEVEL = layout('cmsg_level');
+const AT_TYPE = layout('cmsg_type');
+const ALIGN = layout('cmsg_align');
+const L = {
+  ucred: layout('ucred'),
+  ucred_pid: layout('ucred_pid'),
+  ucred_uid: layout('ucred_uid'),
+  ucred_gid: layout('ucred_gid'),
+  in_pktinfo: layout('in_pktinfo'),
+  ipi_ifindex: layout('ipi_ifindex'),
+  ipi_spec_dst: layout('ipi_spec_dst'),
+  ipi_addr: layout('ipi_addr'),
+  in6_pktinfo: layout('in6_pktinfo'),
+  ipi6_addr: layout('ipi6_addr'),
+  ipi6_ifindex: layout('ipi6_ifindex'),
+  timeval: layout('timeval'),
+  tv_usec: layout('tv_usec'),
+  timespec: layout('timespec'),
+  tv_nsec: layout('tv_nsec'),
+  sock_extended_err: layout('sock_extended_err'),
+  ee_errno: layout('ee_errno'),
+  ee_origin: layout('ee_origin'),
+  ee_type: layout('ee_type'),
+  ee_code: layout('ee_code'),
+  ee_info: layout('ee_info'),
+  ee_data: layout('ee_data'),
+  tpacket_auxdata: layout('tpacket_auxdata'),
+  tp_status: layout('tp_status'),
+  tp_len: layout('tp_len'),
+  tp_snaplen: layout('tp_snaplen'),
+  tp_mac: layout('tp_mac'),
+  tp_net: layout('tp_net'),
+  tp_vlan_tci: layout('tp_vlan_tci'),
+  tp_vlan_tpid: layout('tp_vlan_tpid'),
+};
+
+const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
+
+/**
+ * The bytes of a control message with this much data, header included: CMSG_LEN(3).
+ *
+ * @param length Bytes of data.
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
+export function CMSG_LEN(length: number): number {
+  return HEADER + length;
+}
+
+/**
+ * The room that a control message with this much data takes, padding included: CMSG_SPACE(3).
+ *
+ * @param length Bytes of data.
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
+export function CMSG_SPACE(length: number): number {
+  return HEADER + align(length);
+}
+
+/** How one kind of message is read from its bytes, and written to them. */
+interface Codec {
+  /** The least number of bytes that can be decoded. */
+  size: number;
+  decode(view: DataView, bytes: Uint8Array): Record<string, unknown>;
+  encode(message: never): Uint8Array;
+}
+
+function integer(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidType(`control.${name}`, 'a number');
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(`control.${name}`, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+const int32 = (value: unknown, name: string) => integer(value, name, -0x80000000, 0x7fffffff);
+const uint32 = (value: unknown, name: string) => integer(value, name, 0, 0xffffffff);
+const uint16 = (value: unknown, name: string) => integer(value, name, 0, 0xffff);
+const uint8 = (value: unknown, name: string) => integer(value, name, 0, 0xff);
+
+function struct(size: number, fill: (view: DataView, bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.alloc(size);
+  fill(new DataView(bytes.buffer, bytes.byteOffset, size), bytes);
+  return bytes;
+}
+
+function pton(family: typeof AF_INET | typeof AF_INET6, text: unknown, name: string): Uint8Array {
+  if (typeof text !== 'string') throw invalidType(`control.${name}`, 'a string');
+  const bytes = inet_pton(family, text);
+  if (bytes === undefined) throw invalidValue(`control.${name}`, 'an address');
+  return bytes;
+}
+
+const NANO = 1_000_000_000n;
+
+function time(view: DataView, at: number, fraction: bigint): bigint {
+  return view.getBigInt64(at, LITTLE) * NANO + view.getBigInt64(at + L.tv_nsec, LITTLE) * fraction;
+}
+
+function putTime(view: DataView, at: number, value: unknown, name: string, fraction: bigint): void {
+  if (typeof value !== 'bigint') throw invalidType(`control.${name}`, 'a bigint');
+  if (value < 0n || value / NANO > 0x7fffffffffffffffn) throw outOfRange(`control.${name}`, 'a time from 1970 on');
+  view.setBigInt64(at, value / NANO, LITTLE);
+  view.setBigInt64(at + L.tv_nsec, (value % NANO) / fraction, LITTLE);
+}
+
+const int: Codec = {
+  size: 4,
+  decode: (view) => ({ value: view.getInt32(0, LITTLE) }),
+  encode: (m: InetField) => struct(4, (view) => view.setInt32(0, int32(own(m, 'value'), 'value'), LITTLE)),
+};
+
+/** The kernel gives one byte, and takes one or an int. */
+const tos: Codec = {
+  size: 1,
+  decode: (view) => ({ value: view.getUint8(0) }),
+  encode: (m: InetField) => Buffer.of(uint8(own(m, 'value'), 'value')),
+};
+
+const rights: Codec = {
+  size: 0,
+  decode: (view) => {
+    const fds: number[] = [];
+    for (let at = 0; at + 4 <= view.byteLength; at += 4) fds.push(view.getInt32(at, LITTLE));
+    return { fds };
+  },
+  encode: (m: Rights) => {
+    const fds = own(m, 'fds');
+    if (!Array.isArray(fds)) throw invalidType('control.fds', 'an array');
+    const copy = fds.slice();
+    return struct(copy.length * 4, (view) => {
+      copy.forEach((fd, i) => {
+        view.setInt32(i * 4, int32(fd, 'fds'), LITTLE);
+      });
+    });
+  },
+};
+
+const credentials: Codec = {
+  size: L.ucred,
+  decode: (view) => ({
+    pid: view.getInt32(L.ucred_pid, LITTLE),
+    uid: view.getUint32(L.ucred_uid, LITTLE),
+    gid: view.getUint32(L.ucred_gid, LITTLE),
+  }),
+  encode: (m: Credentials) =>
+    struct(L.ucred, (view) => {
+      view.setInt32(L.ucred_pid, int32(own(m, 'pid'), 'pid'), LITTLE);
+      view.setUint32(L.ucred_uid, uint32(own(m, 'uid'), 'uid'), LITTLE);
+      view.setUint32(L.ucred_gid, uint32(own(m, 'gid'), 'gid'), LITTLE);
+    }),
+};
+
+const pidfd: Codec = {
+  size: 4,
+  decode: (view) => ({ pidfd: view.getInt32(0, LITTLE) }),
+  encode: (m: PidFd) => struct(4, (view) => view.setInt32(0, int32(own(m, 'pidfd'), 'pidfd'), LITTLE)),
+};
+
+const stamp = (size: number, fraction: bigint): Codec => ({
+  size,
+  decode: (view) => ({ nanoseconds: time(view, 0, fraction) }),
+  encode: (m: Timestamp) => struct(size, (view) => putTime(view, 0, own(m, 'nanoseconds'), 'nanoseconds', fraction)),
+});
+
+/** Three timespecs, of which the second is not used any more. */
+const timestamping: Codec = {
+  size: 3 * L.timespec,
+  decode: (view) => ({ software: time(view, 0, 1n), hardware: time(view, 2 * L.timespec, 1n) }),
+  encode: (m: Timestamping) =>
+    struct(3 * L.timespec, (view) => {
+      putTime(view, 0, own(m, 'software'), 'software', 1n);
+      putTime(view, 2 * L.timespec, own(m, 'hardware'), 'hardware', 1n);
+    }),
+};
+
+const overflow: Codec = {
+  size: 4,
+  decode: (view) => ({ value: view.getUint32(0, LITTLE) }),
+  encode: (m: Overflow) => struct(4, (view) => view.setUint32(0, uint32(own(m, 'value'), 'value'), LITTLE)),
+};
+
+const pktinfo: Codec = {
+  size: L.in_pktinfo,
+  decode: (view, bytes) => ({
+    ifindex: view.getInt32(L.ipi_ifindex, LITTLE),
+    specDst: inet_ntop(AF_INET, bytes.subarray(L.ipi_spec_dst, L.ipi_spec_dst + 4)),
+    addr: inet_ntop(AF_INET, bytes.subarray(L.ipi_addr, L.ipi_addr + 4)),
+  }),
+  encode: (m: PacketInfo) =>
+    struct(L.in_pktinfo, (view, bytes) => {
+      view.setInt32(L.ipi_ifindex, int32(own(m, 'ifindex'), 'ifindex'), LITTLE);
+      bytes.set(pton(AF_INET, own(m, 'specDst'), 'specDst'), L.ipi_spec_dst);
+      bytes.set(pton(AF_INET, own(m, 'addr') ?? '0.0.0.0', 'addr'), L.ipi_addr);
+    }),
+};
+
+const pktinfo6: Codec = {
+  size: L.in6_pktinfo,
+  decode: (view, bytes) => ({
+    addr: inet_ntop(AF_INET6, bytes.subarray(L.ipi6_addr, L.ipi6_addr + 16)),
+    ifindex: view.getUint32(L.ipi6_ifindex, LITTLE),
+  }),
+  encode: (m: PacketInfo6) =>
+    struct(L.in6_pktinfo, (view, bytes) => {
+      bytes.set(pton(AF_INET6, own(m, 'addr'), 'addr'), L.ipi6_addr);
+      view.setUint32(L.ipi6_ifindex, uint32(own(m, 'ifindex'), 'ifindex'), LITTLE);
+    }),
+};
+
+/** The kernel takes UDP_SEGMENT as 16 bits, and gives UDP_GRO as an int. */
+const segment: Codec = {
+  size: 2,
+  decode: (view) => ({ value: view.byteLength >= 4 ? view.getInt32(0, LITTLE) : view.getUint16(0, LITTLE) }),
+  encode: (m: Segment) => struct(2, (view) => view.setUint16(0, uint16(own(m, 'value'), 'value'), LITTLE)),
+};
+
+const original: Codec = {
+  size: 2,
+  decode: (_view, bytes) => ({ address: decodeAddress(bytes) }),
+  encode: (m: OriginalDestination) => encodeAddress(own(m, 'address') as AddressLike),
+};
+
+const extended: Codec = {
+  size: L.sock_extended_err,
+  decode: (view, bytes) => {
+    const offender = decodeAddress(bytes.subarray(L.sock_extended_err));
+    return {
+      error: {
+        errno: view.getUint32(L.ee_errno, LITTLE),
+        origin: view.getUint8(L.ee_origin),
+        type: view.getUint8(L.ee_type),
+        code: view.getUint8(L.ee_code),
+        info: view.getUint32(L.ee_info, LITTLE),
+        data: view.getUint32(L.ee_data, LITTLE),
+      },
+      // AF_UNSPEC is the kernel's word for nobody.
+      offender: offender?.family === 0 ? undefined : offender,
+    };
+  },
+  encode: (m: ExtendedError) => {
+    const error = object(own(m, 'error'), 'control.error');
+    const offender = own(m, 'offender');
+    const tail = offender === undefined ? new Uint8Array(0) : encodeAddress(offender);
+    return struct(L.sock_extended_err + tail.length, (view, bytes) => {
+      view.setUint32(L.ee_errno, uint32(own(error, 'errno'), 'error.errno'), LITTLE);
+      view.setUint8(L.ee_origin, uint8(own(error, 'origin'), 'error.origin'));
+      view.setUint8(L.ee_type, uint8(own(error, 'type'), 'error.type'));
+      view.setUint8(L.ee_code, uint8(own(error, 'code'), 'error.code'));
+      view.setUint32(L.ee_info, uint32(own(error, 'info'), 'error.info'), LITTLE);
+      view.setUint32(L.ee_data, uint32(own(error, 'data'), 'error.data'), LITTLE);
+      bytes.set(tail, L.sock_extended_err);
+    });
+  },
+};
+
+const auxdata: Codec = {
+  size: L.tpacket_auxdata,
+  decode: (view) => ({
+    status: view.getUint32(L.tp_status, LITTLE),
+    len: view.getUint32(L.tp_len, LITTLE),
+    snaplen: view.getUint32(L.tp_snaplen, LITTLE),
+    mac: view.getUint16(L.tp_mac, LITTLE),
+    net: view.getUint16(L.tp_net, LITTLE),
+    vlanTci: view.getUint16(L.tp_vlan_tci, LITTLE),
+    vlanTpid: view.getUint16(L.tp_vlan_tpid, LITTLE),
+  }),
+  encode: (m: AuxiliaryData) =>
+    struct(L.tpacket_auxdata, (view) => {
+      view.setUint32(L.tp_status, uint32(own(m, 'status'), 'status'), LITTLE);
+      view.setUint32(L.tp_len, uint32(own(m, 'len'), 'len'), LITTLE);
+      view.setUint32(L.tp_snaplen, uint32(own(m, 'snaplen'), 'snaplen'), LITTLE);
+      view.setUint16(L.tp_mac, uint16(own(m, 'mac'), 'mac'), LITTLE);
+      view.setUint16(L.tp_net, uint16(own(m, 'net'), 'net'), LITTLE);
+      view.setUint16(L.tp_vlan_tci, uint16(own(m, 'vlanTci'), 'vlanTci'), LITTLE);
+      view.setUint16(L.tp_vlan_tpid, uint16(own(m, 'vlanTpid'), 'vlanTpid'), LITTLE);
+    }),
+};
+
+const key = (level: number, type: number) => `${level}/${type}`;
+
+/** Every message with a type of its own: one line each. */
+const codecs = new Map<string, Codec>([
+  [key(SOL_SOCKET, SCM_RIGHTS), rights],
+  [key(SOL_SOCKET, SCM_CREDENTIALS), credentials],
+  [key(SOL_SOCKET, SCM_PIDFD), pidfd],
+  [key(SOL_SOCKET, SCM_TIMESTAMP), stamp(L.timeval, 1000n)],
+  [key(SOL_SOCKET, SCM_TIMESTAMPNS), stamp(L.timespec, 1n)],
+  [key(SOL_SOCKET, SCM_TIMESTAMPING), timestamping],
+  [key(SOL_SOCKET, SO_RXQ_OVFL), overflow],
+  [key(IPPROTO_IP, IP_PKTINFO), pktinfo],
+  [key(IPPROTO_IP, IP_TTL), int],
+  [key(IPPROTO_IP, IP_TOS), tos],
+  [key(IPPROTO_IP, IP_RECVERR), extended],
+  [key(IPPROTO_IP, IP_ORIGDSTADDR), original],
+  [key(IPPROTO_IPV6, IPV6_PKTINFO), pktinfo6],
+  [key(IPPROTO_IPV6, IPV6_HOPLIMIT), int],
+  [key(IPPROTO_IPV6, IPV6_TCLASS), int],
+  [key(IPPROTO_IPV6, IPV6_RECVERR), extended],
+  [key(IPPROTO_IPV6, IPV6_ORIGDSTADDR), original],
+  [key(SOL_UDP, UDP_SEGMENT), segment],
+  [key(SOL_UDP, UDP_GRO), segment],
+  [key(SOL_PACKET, PACKET_AUXDATA), auxdata],
+]);
+
+/**
+ * The bytes of control messages, as sendmsg(2) takes them: each padded to its alignment, in the given order.
+ *
+ * @param messages Typed messages, or any other as `{ level, type, data }`.
+ * @throws TypeError or RangeError that names the field which its struct cannot hold.
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
+export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
+  if (!Array.isArray(messages)) throw invalidType('control', 'an array of control messages');
+  const parts = messages.slice().map((message: ControlMessage) => {
+    const level = int32(own(object(message, 'control'), 'level'), 'level');
+    const type = int32(own(message, 'type'), 'type');
+    const raw = Object.hasOwn(message, 'data');
+    const data = raw ? (message as OtherControl).data : codecs.get(key(level, type))?.encode(message as never);
+    if (!(data instanceof Uint8Array)) throw invalidType('control.data', 'a Uint8Array');
+    return { level, type, data };
+  });
+  const bytes = Buffer.alloc(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 0;
+  for (const { level, type, data } of parts) {
+    view.setBigUint64(at + AT_LEN, BigInt(CMSG_LEN(data.length)), LITTLE);
+    view.setInt32(at + AT_LEVEL, level, LITTLE);
+    view.setInt32(at + AT_TYPE, type, LITTLE);
+    bytes.set(data, at + HEADER);
+    at += CMSG_SPACE(data.length);
+  }
+  return bytes;
+}
+
+/**
+ * The messages in control bytes. Total: never throws, whatever the bytes are, and drops no message.
+ *
+ * Every message ends where the bytes end, whatever its own length says: what MSG_CTRUNC left of the last one is given
+ * too (of descriptors, those that arrived).
+ *
+ * @param bytes Control data from the kernel, or any bytes.
+ * @param length How many of the bytes the kernel wrote, as it told.
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
+export function decodeControl(bytes: Uint8Array, length: number = bytes.length): ControlMessage[] {
+  const messages: ControlMessage[] = [];
+  const end = Math.min(length, bytes.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, end);
+  let at = 0;
+  while (end - at >= HEADER) {
+    const told = view.getBigUint64(at + AT_LEN, LITTLE);
+    if (told < BigInt(HEADER)) break;
+    const size = Math.min(Number(told), end - at);
+    const level = view.getInt32(at + AT_LEVEL, LITTLE);
+    const type = view.getInt32(at + AT_TYPE, LITTLE);
+    const data = Buffer.from(bytes.subarray(at + HEADER, at + size));
+    const codec = codecs.get(key(level, type));
+    messages.push(
+      codec === undefined || data.length < codec.size
+        ? { level, type, data }
+        : ({
+            level,
+            type,
+            ...codec.decode(new DataView(data.buffer, data.byteOffset, data.length), data),
+          } as TypedControl),
+    );
+    at += align(size);
+  }
+  return messages;
+}

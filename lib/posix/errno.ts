@@ -1,0 +1,142 @@
+/** Errors: the kernel's errno as a SocketError, and the refusal of what C cannot express as TypeError or RangeError. */
+import type { Address } from './address.ts';
+import { errnoTable } from './errno-table.ts';
+import { formatAddress } from './format.ts';
+
+type Row = (typeof errnoTable)[number];
+
+/** The name of a Linux errno, as errno(3) has it: `'ECONNREFUSED'`. */
+export type ErrnoName = Row[1];
+
+const byNumber = new Map<number, Row>(errnoTable.map((row) => [row[0], row]));
+
+/**
+ * The name of an errno: strerrorname_np(3).
+ *
+ * @param errno The positive number, as in errno.h.
+ * @returns `'ECONNREFUSED'` for 111; `undefined` for a number that Linux does not name.
+ * @see https://man7.org/linux/man-pages/man3/errno.3.html
+ */
+export function errnoName(errno: number): ErrnoName | undefined {
+  return byNumber.get(errno)?.[1];
+}
+
+/**
+ * What an errno means: strerror(3), in English.
+ *
+ * @param errno The positive number, as in errno.h.
+ * @returns `'Connection refused'` for 111; `'Unknown error 4000'` for a number that Linux does not name.
+ * @see https://man7.org/linux/man-pages/man3/strerror.3.html
+ */
+export function strerror(errno: number): string {
+  return byNumber.get(errno)?.[2] ?? `Unknown error ${errno}`;
+}
+
+/**
+ * A system call that failed, exactly as the kernel said it.
+ *
+ * `errno` is the positive number of errno.h, as in C, Python and Go (Node's own errors carry the negative one);
+ * `code` is its name, `syscall` the function of this library, `address` the address that was given to it.
+ */
+export class SocketError extends Error {
+  override readonly name = 'SocketError' as const;
+  readonly code: ErrnoName;
+  readonly errno: number;
+  readonly syscall: string;
+  declare readonly address?: Address;
+
+  constructor(errno: number, syscall: string, address?: Address) {
+    const code = errnoName(errno) ?? (`E${errno}` as ErrnoName);
+    const where = address === undefined ? '' : ` ${formatAddress(address)}`;
+    super(`${code}: ${strerror(errno)}, ${syscall}${where}`);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+    if (address !== undefined) this.address = address;
+  }
+}
+
+/**
+ * Whether an error is a SocketError with one of these errnos; narrows `error.code`.
+ *
+ * @param error Anything caught.
+ * @param codes Names as in errno.h. `'EWOULDBLOCK'` is `'EAGAIN'` on Linux, `'ENOTSUP'` is `'EOPNOTSUPP'`. None: any errno.
+ * @example
+ * try { recv(fd, buffer) } catch (error) { if (!isErrno(error, 'EAGAIN', 'EINTR')) throw error }
+ */
+export function isErrno<Code extends ErrnoName>(
+  error: unknown,
+  ...codes: Code[]
+): error is SocketError & { readonly code: Code } {
+  return error instanceof SocketError && (codes.length === 0 || (codes as string[]).includes(error.code));
+}
+
+/** The name and the parameters of a call, for its errors. */
+export interface Call {
+  readonly name: string;
+  readonly parameters: readonly string[];
+}
+
+/** Declares a call: its name, and its parameters in the order of the native function. */
+export function call(name: string, ...parameters: string[]): Call {
+  return { name, parameters };
+}
+
+/** An argument of the wrong type: Node's ERR_INVALID_ARG_TYPE. */
+export function invalidType(name: string, expected: string): TypeError {
+  return Object.assign(new TypeError(`The "${name}" argument must be ${expected}`), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** An argument of the right type that C has no form for: Node's ERR_INVALID_ARG_VALUE. */
+export function invalidValue(name: string, expected: string): TypeError {
+  return Object.assign(new TypeError(`The "${name}" argument must be ${expected}`), { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+/** A number outside of its C type: Node's ERR_OUT_OF_RANGE. */
+export function outOfRange(name: string, expected: string): RangeError {
+  return Object.assign(new RangeError(`The "${name}" argument must be ${expected}`), { code: 'ERR_OUT_OF_RANGE' });
+}
+
+/** The errors of `enum class Refusal` in native/args.h, in its order. */
+const refusals: readonly ((name: string) => Error)[] = [
+  (name) => invalidType(name, 'a number'),
+  (name) => outOfRange(name, 'an integer from -2147483648 to 2147483647'),
+  (name) => outOfRange(name, 'an integer from 0 to 4294967295'),
+  (name) => invalidType(name, 'an ArrayBufferView or an ArrayBuffer'),
+  (name) => invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers'),
+  (name) => outOfRange(name, 'at most 2147483647 bytes long'),
+  (name) => outOfRange(name, 'one whose argument is plain data of a known size, without pointers'),
+  (name) => outOfRange(name, 'attached and of the exact size'),
+  (name) => invalidType(name, 'a string'),
+  (name) => invalidValue(name, 'a string without NUL characters'),
+  (name) => outOfRange(name, 'a bigint that fits a timespec'),
+];
+
+const MAX_ERRNO = 4095;
+const KINDS = 16;
+
+function fail(n: number, { name, parameters }: Call, address?: Address): never {
+  const error = failure(n, name, parameters, address);
+  // The stack begins where the caller called us.
+  Error.captureStackTrace?.(error, fail);
+  throw error;
+}
+
+function failure(n: number, name: string, parameters: readonly string[], address?: Address): Error {
+  if (n >= -MAX_ERRNO) return new SocketError(-n, name, address);
+  const code = -MAX_ERRNO - 1 - n;
+  const parameter = parameters[Math.floor(code / KINDS)] ?? 'argument';
+  const error = refusals[(code % KINDS) - 1]!(parameter);
+  error.message += ` (${name})`;
+  return error;
+}
+
+/** The one place that throws a SocketError: gives n back, or throws what a negative n means. */
+export function check(n: number, call: Call, address?: Address): number {
+  return n >= 0 ? n : fail(n, call, address);
+}
+
+/** For the nothrow twins: gives n or -errno back; only an argument that C cannot express throws. */
+export function settle(n: number, call: Call): number {
+  return n >= -MAX_ERRNO ? n : fail(n, call);
+}

@@ -1,0 +1,127 @@
+/** The native floor: finds the addon for this platform, and gives its functions their TypeScript types. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer. */
+export type Bytes = ArrayBufferView | ArrayBuffer;
+
+/** Every native function returns n, -errno, or a refusal below -4095 (see errno.ts). It never throws. */
+interface Native {
+  /** Second and later results of the last call. */
+  readonly out: Int32Array;
+  /** sizeof and offsetof facts of native/layout.def. */
+  readonly layout: { readonly [name: string]: number };
+
+  socket(domain: number, type: number, protocol: number): number;
+  socketpair(domain: number, type: number, protocol: number): number;
+  bind(fd: number, name: Uint8Array): number;
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, name: Uint8Array | undefined, flags: number): number;
+  connect(fd: number, name: Uint8Array): number;
+  shutdown(fd: number, how: number): number;
+  close(fd: number): number;
+  getsockname(fd: number, name: Uint8Array): number;
+  getpeername(fd: number, name: Uint8Array): number;
+  sockatmark(fd: number): number;
+
+  read(fd: number, buffer: Bytes): number;
+  write(fd: number, data: Bytes): number;
+  readv(fd: number, buffers: readonly Bytes[]): number;
+  writev(fd: number, buffers: readonly Bytes[]): number;
+  send(fd: number, data: Bytes, flags: number): number;
+  sendto(fd: number, data: Bytes, flags: number, name: Uint8Array): number;
+  sendmsg(
+    fd: number,
+    buffers: readonly Bytes[],
+    name: Uint8Array | undefined,
+    control: Uint8Array | undefined,
+    flags: number,
+  ): number;
+  recv(fd: number, buffer: Bytes, flags: number): number;
+  recvfrom(fd: number, buffer: Bytes, flags: number, name: Uint8Array | undefined): number;
+  recvmsg(
+    fd: number,
+    buffers: readonly Bytes[],
+    name: Uint8Array | undefined,
+    control: Uint8Array | undefined,
+    flags: number,
+  ): number;
+  closeRights(control: Uint8Array): number;
+
+  /** Only for pinned.ts. */
+  pin(slot: number, array: Bytes): number;
+  sendPinned(): void;
+  sendtoPinned(): void;
+  recvPinned(): void;
+  recvfromPinned(): void;
+
+  sendmmsg(
+    fd: number,
+    headers: Int32Array,
+    data: Uint8Array,
+    names: Uint8Array,
+    control: Uint8Array,
+    dataSize: number,
+    controlSize: number,
+    first: number,
+    count: number,
+    flags: number,
+  ): number;
+  recvmmsg(
+    fd: number,
+    headers: Int32Array,
+    data: Uint8Array,
+    names: Uint8Array,
+    control: Uint8Array,
+    dataSize: number,
+    controlSize: number,
+    flags: number,
+    seconds?: bigint,
+    nanoseconds?: number,
+  ): number;
+
+  getsockoptInt(fd: number, level: number, name: number): number;
+  getsockopt(fd: number, level: number, name: number, buffer: Bytes): number;
+  setsockoptInt(fd: number, level: number, name: number, value: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Bytes): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  ioctl(fd: number, request: number, argument: number | Bytes | undefined): number;
+
+  inet_pton(family: number, text: string, to: Uint8Array): number;
+  inet_ntop(family: number, address: Uint8Array): string | number;
+  inet_aton(text: string, to: Uint8Array): number;
+}
+
+/** 'musl' or 'glibc', by the loader that the running program names. */
+function libc(): string {
+  const start = readFileSync(process.execPath).subarray(0, 8192).toString('latin1');
+  return start.includes('ld-musl') ? 'musl' : 'glibc';
+}
+
+function load(): Native {
+  const root = new URL('../../', import.meta.url);
+  const target = `${process.platform}-${process.arch}`;
+  const prebuilds = new URL(`prebuilds/${target}/`, root);
+  const candidates = existsSync(prebuilds) ? [new URL(`sys-socket.${libc()}.node`, prebuilds)] : [];
+  candidates.push(new URL('build/Release/sys_socket.node', root), new URL('build/Debug/sys_socket.node', root));
+  for (const candidate of candidates) {
+    if (existsSync(candidate)) return createRequire(import.meta.url)(fileURLToPath(candidate)) as Native;
+  }
+  throw new Error(
+    `sys-socket has no binary for ${target}. Build it with a C++20 compiler, make and Python: ` +
+      `cd ${fileURLToPath(root)} && npm install --ignore-scripts && npm run build:native`,
+  );
+}
+
+export const native: Native = load();
+
+/** Second and later results of the last native call. Read at once: the next call overwrites them. */
+export const out: Int32Array = native.out;
+
+/** One fact of native/layout.def. */
+export function layout(name: string): number {
+  const value = native.layout[name];
+  if (value === undefined) throw new Error(`native/layout.def lacks ${name}`);
+  return value;
+}

@@ -1,0 +1,124 @@
+/** Options of a socket and flags of a descriptor: getsockopt(2), setsockopt(2), fcntl(2), ioctl(2). */
+
+import { FCNTL, GETSOCKOPT, IOCTL, SETSOCKOPT } from './calls.ts';
+import { check, invalidType, outOfRange } from './errno.ts';
+import { type Bytes, layout, native, out } from './native.ts';
+
+/**
+ * Reads an option: getsockopt(2).
+ *
+ * Options whose bytes hold a pointer (SO_ATTACH_FILTER, TCP_ZEROCOPY_RECEIVE, XDP_UMEM_REG, ...) are a RangeError:
+ * JavaScript has no pointers.
+ *
+ * @param fd A socket.
+ * @param level SOL_SOCKET or a protocol.
+ * @param name The option.
+ * @param length For options that are not an int: room for this many bytes.
+ * @returns The int; or, where a length was given, the bytes that the kernel wrote, as many as it told.
+ * @throws SocketError ENOPROTOOPT, EINVAL, EOPNOTSUPP, ERANGE, EPERM, EBADF, ENOTSOCK.
+ * @example getsockopt(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM;
+ * @example const linger = getsockopt(fd, SOL_SOCKET, SO_LINGER, 8);
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
+export function getsockopt(fd: number, level: number, name: number): number;
+export function getsockopt(fd: number, level: number, name: number, length: number): Buffer;
+export function getsockopt(fd: number, level: number, name: number, length?: number): number | Buffer {
+  if (length === undefined) {
+    check(native.getsockoptInt(fd, level, name), GETSOCKOPT);
+    return out[0]!;
+  }
+  if (typeof length !== 'number') throw invalidType('length', 'a number');
+  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
+    throw outOfRange('length', 'an integer from 0 to 2147483647');
+  }
+  const buffer = Buffer.alloc(length);
+  check(native.getsockopt(fd, level, name, buffer), GETSOCKOPT);
+  return buffer.subarray(0, out[0]!);
+}
+
+/**
+ * Sets an option: setsockopt(2).
+ *
+ * @param fd A socket.
+ * @param level SOL_SOCKET or a protocol.
+ * @param name The option. Those whose bytes hold a pointer are a RangeError, as for `getsockopt`.
+ * @param value An int; a boolean for 1 and 0; or the exact bytes of any other option. An unsigned number beyond
+ *   2147483647 is given as bytes.
+ * @throws SocketError ENOPROTOOPT, EINVAL, EPERM, EDOM, ENODEV, EADDRINUSE, EBADF, ENOTSOCK.
+ * @example setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, true);
+ * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
+ */
+export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): void {
+  check(setOption(fd, level, name, value), SETSOCKOPT);
+}
+
+/** setsockopt without its errors, for this file and for nothrow. */
+export function setOption(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
+  if (typeof value === 'number') return native.setsockoptInt(fd, level, name, value);
+  if (typeof value === 'boolean') return native.setsockoptInt(fd, level, name, value ? 1 : 0);
+  return native.setsockopt(fd, level, name, value);
+}
+
+/**
+ * Controls a descriptor: fcntl(2).
+ *
+ * @param fd Any descriptor.
+ * @param command F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, or the
+ *   commands of pipes and seals. The others take a pointer, or would give a descriptor that is not close-on-exec: a
+ *   RangeError.
+ * @param argument The argument of the command.
+ * @returns What the command gives. F_GETOWN of a process group is negative, as in C.
+ * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH.
+ * @example fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+ * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
+ */
+export function fcntl(fd: number, command: number, argument = 0): number {
+  check(native.fcntl(fd, command, argument), FCNTL);
+  return out[0]!;
+}
+
+/**
+ * Asks or tells a device or socket something: ioctl(2).
+ *
+ * Only requests whose argument this library knows the size of; another one is a RangeError:
+ * - an int: FIONREAD (SIOCINQ), SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK, FIONBIO, FIOASYNC, FIOGETOWN, FIOSETOWN, SIOCGPGRP,
+ *   SIOCSPGRP, IOCTL_VM_SOCKETS_GET_LOCAL_CID; nothing: FIOCLEX, FIONCLEX, SIOCGSKNS;
+ * - a struct ifreq of exactly 40 bytes (`ifreq` makes one), changed in place: the SIOCGIF and SIOCSIF requests of
+ *   netdevice(7) but those that hold a pointer; a struct arpreq: SIOCGARP, SIOCSARP, SIOCDARP.
+ *
+ * @param fd Any descriptor.
+ * @param request The request.
+ * @param argument The int to give, or the bytes of the struct.
+ * @returns Of an int request the int after the call, else what the call returned.
+ * @throws SocketError ENOTTY, EINVAL, ENODEV, EPERM, EADDRNOTAVAIL, EBADF.
+ * @example const waiting = ioctl(fd, FIONREAD);
+ * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
+ */
+export function ioctl(fd: number, request: number, argument?: number | Bytes): number {
+  check(native.ioctl(fd, request, argument), IOCTL);
+  return out[0]!;
+}
+
+const IFREQ_SIZE = layout('ifreq');
+const IFNAMSIZ = layout('ifr_ifru');
+
+/**
+ * A struct ifreq for `ioctl`, with the name of an interface: netdevice(7). Its value begins at byte 16.
+ *
+ * @param name At most 15 bytes; longer is a RangeError (C would cut it).
+ * @example
+ * const request = ifreq('lo');
+ * ioctl(fd, SIOCGIFMTU, request);
+ * const mtu = request.readInt32LE(16);
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function ifreq(name: string): Buffer {
+  if (typeof name !== 'string') throw invalidType('name', 'a string');
+  const bytes = Buffer.from(name);
+  if (bytes.length >= IFNAMSIZ || bytes.includes(0)) {
+    throw outOfRange('name', `at most ${IFNAMSIZ - 1} bytes long, without NUL characters`);
+  }
+  const request = Buffer.alloc(IFREQ_SIZE);
+  bytes.copy(request);
+  return request;
+}

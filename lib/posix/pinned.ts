@@ -1,0 +1,99 @@
+/**
+ * The fast path of send, sendto, recv and recvfrom for a buffer that is used again: its pointer is looked up once.
+ *
+ * A pointer is good while this module holds the typed array and the array has its full length: detaching, transferring
+ * or shrinking its memory makes the length 0 or less. The length is asked from the intrinsic getter, which user code
+ * cannot replace, and no user code runs between that and the call. Everything else takes the ordinary path.
+ */
+import { type Bytes, native, out } from './native.ts';
+
+const { sendPinned, sendtoPinned, recvPinned, recvfromPinned } = native;
+
+/** Places in `out`: native/pinned.cc has the same. */
+const FD = 4;
+const FLAGS = 5;
+const RESULT = 6;
+
+const DATA = 0;
+const NAME = 1;
+
+/** What a pinned buffer keeps alive is bounded. */
+const LARGEST = 0x10000;
+
+const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const byteLength = Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get!;
+const tag = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)!.get!;
+const byteLengthOf = Function.prototype.call.bind(byteLength) as (array: unknown) => number;
+const tagOf = Function.prototype.call.bind(tag) as (array: unknown) => string | undefined;
+
+/** No user's buffer: what is pinned when nothing is. */
+const NONE: unknown = new Uint8Array(0);
+
+let data = NONE;
+let dataLength = -1;
+let name = NONE;
+let nameLength = -1;
+
+/** Pins at the second use in a row, so that loops over many buffers do not pay for it. */
+function pinData(buffer: unknown): boolean {
+  const again = buffer === data;
+  data = NONE;
+  dataLength = -1;
+  if (tagOf(buffer) === undefined || byteLengthOf(buffer) > LARGEST) return false;
+  data = buffer;
+  if (!again) return false;
+  dataLength = native.pin(DATA, buffer as Bytes) || -1;
+  return dataLength > 0;
+}
+
+function pinName(buffer: unknown): boolean {
+  const again = buffer === name;
+  name = NONE;
+  nameLength = -1;
+  if (tagOf(buffer) === undefined || byteLengthOf(buffer) > LARGEST) return false;
+  name = buffer;
+  if (!again) return false;
+  nameLength = native.pin(NAME, buffer as Bytes) || -1;
+  return nameLength > 0;
+}
+
+/** Whether the numbers are C ints and the buffer is pinned, to be asked right before the call. */
+function ready(fd: number, buffer: unknown, flags: number): boolean {
+  if (typeof fd !== 'number' || typeof flags !== 'number' || (fd | 0) !== fd || (flags | 0) !== flags) return false;
+  if ((buffer !== data || byteLengthOf(data) !== dataLength) && !pinData(buffer)) return false;
+  out[FD] = fd;
+  out[FLAGS] = flags;
+  return true;
+}
+
+function named(address: unknown): boolean {
+  return (address === name && byteLengthOf(name) === nameLength) || pinName(address);
+}
+
+/** native.send: n, -errno or a refusal. */
+export function send(fd: number, buffer: Bytes, flags: number): number {
+  if (!ready(fd, buffer, flags)) return native.send(fd, buffer, flags);
+  sendPinned();
+  return out[RESULT]!;
+}
+
+/** native.sendto: n, -errno or a refusal. */
+export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8Array): number {
+  if (!ready(fd, buffer, flags) || !named(address)) return native.sendto(fd, buffer, flags, address);
+  sendtoPinned();
+  return out[RESULT]!;
+}
+
+/** native.recv: n, -errno or a refusal. */
+export function recv(fd: number, buffer: Bytes, flags: number): number {
+  if (!ready(fd, buffer, flags)) return native.recv(fd, buffer, flags);
+  recvPinned();
+  return out[RESULT]!;
+}
+
+/** native.recvfrom with a name: n, -errno or a refusal; the address length is out[0]. */
+export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint8Array): number {
+  if (!ready(fd, buffer, flags) || !named(address)) return native.recvfrom(fd, buffer, flags, address);
+  recvfromPinned();
+  return out[RESULT]!;
+}

@@ -1,0 +1,34 @@
+/** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
+import { invalidType } from './errno.ts';
+import type { Bytes } from './native.ts';
+
+/** The kernel looks at no more than UIO_MAXIOV buffers: of a longer list it judges the count alone. */
+const MOST_BUFFERS = 1025;
+
+/** An own property, or undefined: what a polluted prototype supplies does not count. */
+export function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** Refuses what is not an object. */
+export function object<T>(value: T, name: string): T & object {
+  if (typeof value !== 'object' || value === null) throw invalidType(name, 'an object');
+  return value;
+}
+
+/** A plain array of the same buffers; strings, where allowed, as UTF-8 bytes. */
+export function buffers(list: readonly (Bytes | string)[], name: string, strings = false): Bytes[] {
+  if (!Array.isArray(list)) throw invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers');
+  const count = Math.min(list.length, MOST_BUFFERS);
+  const copy: Bytes[] = [];
+  for (let i = 0; i < count; i++) {
+    const item: Bytes | string | undefined = list[i];
+    copy.push(strings && typeof item === 'string' ? Buffer.from(item) : (item as Bytes));
+  }
+  return copy;
+}
+
+/** The bytes of a string in UTF-8, or the value as it is. */
+export function bytes(data: Bytes | string): Bytes {
+  return typeof data === 'string' ? Buffer.from(data) : data;
+}

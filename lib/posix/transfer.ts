@@ -1,0 +1,243 @@
+/** Data in and out, call by call. Batches of datagrams are in batch.ts. */
+import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
+import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
+import { check, invalidType, outOfRange } from './errno.ts';
+import { type Bytes, layout, native, out } from './native.ts';
+import * as pinned from './pinned.ts';
+import { buffers, bytes, object, own } from './snapshot.ts';
+
+/** Room for one address, read before anything else can run. */
+const scratch: Uint8Array = new Uint8Array(layout('sockaddr_storage'));
+
+/**
+ * Reads from a descriptor: read(2).
+ *
+ * @param fd Any descriptor. When it blocks, this waits, and the whole thread with it.
+ * @param buffer Where the bytes go: any typed array, DataView or ArrayBuffer, counted in bytes.
+ * @returns The number of bytes; 0 is the end of a stream, or an empty datagram.
+ * @throws SocketError EAGAIN, EINTR, ECONNRESET, ENOTCONN, EBADF, EISDIR.
+ * @see https://man7.org/linux/man-pages/man2/read.2.html
+ */
+export function read(fd: number, buffer: Bytes): number {
+  return check(native.read(fd, buffer), READ);
+}
+
+/**
+ * Writes to a descriptor: write(2). Node ignores SIGPIPE, so that a lost peer is EPIPE.
+ *
+ * @param fd Any descriptor.
+ * @param data Bytes, or a string that is sent as UTF-8.
+ * @returns The number of bytes that were taken, perhaps not all.
+ * @throws SocketError EAGAIN, EINTR, EPIPE, ECONNRESET, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EBADF.
+ * @see https://man7.org/linux/man-pages/man2/write.2.html
+ */
+export function write(fd: number, data: Bytes | string): number {
+  return check(native.write(fd, bytes(data)), WRITE);
+}
+
+/**
+ * Reads into several buffers: readv(2).
+ *
+ * @param fd Any descriptor.
+ * @param list The buffers, filled one after the other.
+ * @returns The number of bytes in all.
+ * @throws SocketError As `read`; EINVAL for more than 1024 buffers.
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
+export function readv(fd: number, list: readonly Bytes[]): number {
+  return check(native.readv(fd, buffers(list, 'buffers')), READV);
+}
+
+/**
+ * Writes several buffers as one: writev(2).
+ *
+ * @param fd Any descriptor.
+ * @param list The buffers or strings.
+ * @returns The number of bytes that were taken, perhaps not all.
+ * @throws SocketError As `write`; EINVAL for more than 1024 buffers.
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
+export function writev(fd: number, list: readonly (Bytes | string)[]): number {
+  return check(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
+}
+
+/**
+ * Sends on a connected socket: send(2).
+ *
+ * @param fd A connected socket.
+ * @param data Bytes, or a string that is sent as UTF-8. With MSG_ZEROCOPY they must stay as they are until the
+ *   completion arrives in the error queue.
+ * @param flags MSG_ flags, passed on as they are.
+ * @returns The number of bytes that were taken: of a stream perhaps not all, of a datagram all.
+ * @throws SocketError EAGAIN, EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EOPNOTSUPP, ENOBUFS,
+ *   EINTR, EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
+export function send(fd: number, data: Bytes | string, flags = 0): number {
+  return check(pinned.send(fd, bytes(data), flags), SEND);
+}
+
+/**
+ * Sends to an address: sendto(2).
+ *
+ * @param fd A socket.
+ * @param data Bytes, or a string that is sent as UTF-8.
+ * @param flags MSG_ flags, passed on as they are.
+ * @param address Where to. Encode it once (`encodeAddress`) when it is used often.
+ * @returns The number of bytes that were taken.
+ * @throws SocketError As `send`; EISCONN, EACCES (broadcast without SO_BROADCAST), EAFNOSUPPORT, EINVAL, ENETUNREACH,
+ *   ENOENT (AF_UNIX).
+ * @example sendto(fd, 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
+export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
+  const name = address instanceof Uint8Array ? address : encodeAddress(address);
+  const n = pinned.sendto(fd, bytes(data), flags, name);
+  return n >= 0 ? n : check(n, SENDTO, address === name ? undefined : (address as Address));
+}
+
+/** A message to send: struct msghdr. */
+export interface SendMessage {
+  /** The data, gathered from these. A string is sent as UTF-8. */
+  buffers: readonly (Bytes | string)[];
+  /** Where to, for a socket without a peer. */
+  address?: AddressLike | undefined;
+  /** Control messages, or their bytes (`encodeControl`). */
+  control?: readonly ControlMessage[] | Uint8Array | undefined;
+}
+
+/**
+ * Sends data from several buffers, to an address, with control messages: sendmsg(2).
+ *
+ * A stream socket needs at least one byte of data to carry descriptors. When a part was sent, its control messages went
+ * with it: send the rest without them.
+ *
+ * @param fd A socket.
+ * @param message The buffers, and if needed the address and the control messages.
+ * @param flags MSG_ flags, passed on as they are.
+ * @returns The number of bytes that were taken.
+ * @throws SocketError As `sendto`; EMSGSIZE for more than 1024 buffers; EINVAL for control data that the kernel does
+ *   not take, ETOOMANYREFS for too many descriptors in flight, EBADF for a descriptor in SCM_RIGHTS that is not open.
+ * @example sendmsg(fd, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [3] }] });
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
+export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
+  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers', true);
+  const address = own(message, 'address');
+  const name = address === undefined ? undefined : encodeAddress(address);
+  const n = native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags);
+  return n >= 0 ? n : check(n, SENDMSG, address === name ? undefined : (address as Address));
+}
+
+/** Control messages as bytes. No messages are no control data: the kernel is given a null pointer. */
+export function controlBytes(control: SendMessage['control']): Uint8Array | undefined {
+  if (control === undefined) return undefined;
+  if (control instanceof Uint8Array) return control.length === 0 ? undefined : control;
+  return control.length === 0 ? undefined : encodeControl(control);
+}
+
+/**
+ * Receives from a connected socket: recv(2).
+ *
+ * @param fd A socket. When it blocks, this waits, and the whole thread with it.
+ * @param buffer Where the bytes go: any typed array, DataView or ArrayBuffer, counted in bytes.
+ * @param flags MSG_ flags, passed on as they are. With MSG_TRUNC the real length of a datagram is returned, which can
+ *   be more than the buffer holds.
+ * @returns The number of bytes; 0 is the end of a stream, or an empty datagram.
+ * @throws SocketError EAGAIN, ECONNREFUSED, ECONNRESET, ENOTCONN, EINTR, EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
+export function recv(fd: number, buffer: Bytes, flags = 0): number {
+  return check(pinned.recv(fd, buffer, flags), RECV);
+}
+
+/** What recvfrom(2) gives. */
+export interface ReceivedFrom {
+  /** The number of bytes, as the call returned it. */
+  bytes: number;
+  /** The sender; `undefined` when the kernel gave none (a connected stream, an unbound AF_UNIX sender). */
+  address: Address | undefined;
+}
+
+/**
+ * Receives, and tells from whom: recvfrom(2).
+ *
+ * @param fd A socket.
+ * @param buffer Where the bytes go.
+ * @param flags As for `recv`.
+ * @throws SocketError As `recv`.
+ * @example const { bytes, address } = recvfrom(fd, buffer);
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
+export function recvfrom(fd: number, buffer: Bytes, flags = 0): ReceivedFrom {
+  const received = check(pinned.recvfrom(fd, buffer, flags, scratch), RECVFROM);
+  return { bytes: received, address: decodeAddress(scratch, out[0]!) };
+}
+
+/** Where a message shall be received: struct msghdr. */
+export interface ReceiveMessage {
+  /** Where the data goes, one after the other. */
+  buffers: readonly Bytes[];
+  /** Room for control messages in bytes (sums of `CMSG_SPACE`). Without it none is received, and descriptors that were
+   * sent are closed by the kernel. */
+  controlLength?: number | undefined;
+}
+
+/** What recvmsg(2) gives. */
+export interface ReceivedMessage {
+  /** The number of bytes, as the call returned it. */
+  bytes: number;
+  /** The sender; `undefined` when the kernel gave none. */
+  address: Address | undefined;
+  /** The control messages. The descriptors among them are new and yours to close. */
+  control: ControlMessage[];
+  /** msg_flags as the kernel set them: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, MSG_ERRQUEUE, MSG_OOB. */
+  flags: number;
+}
+
+/** The room for control messages; checked here, as it is allocated here. */
+function controlRoom(length: unknown): number {
+  if (length === undefined) return 0;
+  if (typeof length !== 'number') throw invalidType('controlLength', 'a number');
+  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
+    throw outOfRange('controlLength', 'an integer from 0 to 2147483647');
+  }
+  return length;
+}
+
+/**
+ * Receives into several buffers, with the sender, the flags and the control messages: recvmsg(2).
+ *
+ * Descriptors that arrive are close-on-exec (MSG_CMSG_CLOEXEC is always given), and with MSG_CTRUNC those that fitted
+ * are in `control`. Nothing leaks if decoding fails.
+ *
+ * @param fd A socket.
+ * @param message The buffers, and the room for control messages.
+ * @param flags MSG_ flags, passed on as they are.
+ * @throws SocketError As `recv`; EMSGSIZE for more than 1024 buffers.
+ * @example const { bytes, control } = recvmsg(fd, { buffers: [buffer], controlLength: CMSG_SPACE(4) });
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
+export function recvmsg(fd: number, message: ReceiveMessage, flags = 0): ReceivedMessage {
+  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
+  const room = controlRoom(own(message, 'controlLength'));
+  const control = room === 0 ? undefined : new Uint8Array(room);
+  let received = -1;
+  try {
+    received = native.recvmsg(fd, list, scratch, control, flags);
+    const length = check(received, RECVMSG);
+    const controlLength = out[1]!;
+    const returned = out[2]!;
+    return {
+      bytes: length,
+      address: decodeAddress(scratch, out[0]!),
+      control: control === undefined ? [] : decodeControl(control, controlLength),
+      flags: returned,
+    };
+  } catch (error) {
+    // From the instant recvmsg returned its descriptors are owned: here, until the caller has them.
+    if (received >= 0 && control !== undefined) native.closeRights(control);
+    throw error;
+  }
+}

@@ -1,0 +1,62 @@
+// Module set-up and the state of one environment. Everything else is one file per subject beside this one.
+#include <arpa/inet.h>
+#include <linux/errqueue.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/vm_sockets.h>
+#include <napi.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <memory>
+#include <new>
+
+#include "args.h"
+
+namespace sys_socket {
+namespace {
+
+constexpr size_t kOutLength = 8;
+
+Napi::Object Layout(Napi::Env env) {
+  Napi::Object layout = Napi::Object::New(env);
+#define LAYOUT(name, value) layout.Set(#name, Napi::Number::New(env, static_cast<double>(value)));
+#include "layout.def"
+#undef LAYOUT
+  return layout;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto environment = std::unique_ptr<Environment>(new (std::nothrow) Environment);
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  napi_value out = nullptr;
+  if (environment == nullptr ||
+      napi_create_arraybuffer(env, kOutLength * sizeof(int32_t), &memory, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_int32_array, kOutLength, buffer, 0, &out) != napi_ok ||
+      napi_create_reference(env, buffer, 1, &environment->out_ref) != napi_ok) {
+    return exports;
+  }
+  environment->out = static_cast<int32_t*>(memory);
+  exports.Set("out", out);
+  exports.Set("layout", Layout(env));
+
+  const napi_property_descriptor functions[] = {
+#define FUNCTION(name, function) \
+  {#name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, environment.get()},
+#include "functions.def"
+#undef FUNCTION
+  };
+  if (napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) != napi_ok) {
+    return exports;
+  }
+  env.SetInstanceData(environment.release());  // deleted with the environment, after the last call into it
+  return exports;
+}
+
+NODE_API_MODULE(sys_socket, Init)
+
+}  // namespace
+}  // namespace sys_socket

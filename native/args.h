@@ -1,0 +1,190 @@
+// How a native function reads its arguments and gives its result. Nothing here throws, and nothing runs user code:
+// the last step before the system call is to take buffer pointers, and none of them outlives the call.
+#pragma once
+
+#include <node_api.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+namespace sys_socket {
+
+struct Bytes {
+  uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+// Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
+// an Int32Array that lib/posix/native.ts reads right after the call.
+struct Environment {
+  int32_t* out = nullptr;
+  napi_ref out_ref = nullptr;
+  Bytes pinned[2];  // see pinned.cc
+};
+
+// Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.
+enum class Refusal : int32_t {
+  kNumber = 1,       // not a number
+  kInt = 2,          // not an integer that fits a C int
+  kUnsigned = 3,     // not an integer that fits the unsigned type
+  kBytes = 4,        // not an ArrayBufferView or ArrayBuffer
+  kArray = 5,        // not an array of those
+  kLength = 6,       // longer than a socklen_t can say
+  kPointer = 7,      // an option or request whose bytes hold a pointer
+  kStorage = 8,      // storage that is detached or of the wrong size
+  kText = 9,         // not a string
+  kNul = 10,         // a string with an inner NUL
+  kNanoseconds = 11  // not a bigint that fits a timespec
+};
+
+// A refusal travels as a number below every -errno: the kernel's errnos end at MAX_ERRNO, 4095.
+inline constexpr int32_t kRefusalBase = -4096;
+inline constexpr int32_t kRefusalKinds = 16;
+
+inline napi_value Number(napi_env env, int64_t value) {
+  napi_value result = nullptr;
+  if (value >= INT32_MIN && value <= INT32_MAX) {
+    napi_create_int32(env, static_cast<int32_t>(value), &result);
+  } else {
+    napi_create_int64(env, value, &result);
+  }
+  return result;
+}
+
+// The only reader of errno: n, or -errno.
+inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -errno : n); }
+
+// The longest list of buffers that the kernel reads (UIO_MAXIOV). Of a longer one it looks at the count only.
+inline constexpr size_t kMaxVector = 1024;
+
+struct Vector {
+  iovec entries[kMaxVector];
+  size_t count;
+};
+
+template <size_t N>
+class Args {
+ public:
+  Args(napi_env env, napi_callback_info info) : env_(env) {
+    size_t count = N;
+    void* data = nullptr;
+    napi_get_cb_info(env, info, &count, values_, nullptr, &data);
+    environment_ = static_cast<Environment*>(data);
+  }
+
+  [[nodiscard]] int Int(size_t index) {
+    double number = 0;
+    if (!ReadNumber(index, &number)) return 0;
+    if (number >= INT32_MIN && number <= INT32_MAX) {  // false for NaN
+      const auto integer = static_cast<int>(number);
+      if (integer == number) return integer;
+    }
+    Refuse(index, Refusal::kInt);
+    return 0;
+  }
+
+  [[nodiscard]] uint32_t Unsigned(size_t index) {
+    double number = 0;
+    if (!ReadNumber(index, &number)) return 0;
+    if (number >= 0 && number <= UINT32_MAX) {
+      const auto integer = static_cast<uint32_t>(number);
+      if (integer == number) return integer;
+    }
+    Refuse(index, Refusal::kUnsigned);
+    return 0;
+  }
+
+  [[nodiscard]] bool Has(size_t index) {
+    napi_valuetype type = napi_undefined;
+    napi_typeof(env_, values_[index], &type);
+    return type != napi_undefined;
+  }
+
+  // The bytes of any ArrayBufferView or ArrayBuffer. Never a null pointer: to the kernel that is no argument at all.
+  [[nodiscard]] Bytes GetBytes(size_t index) { return ReadBytes(index, values_[index]); }
+
+  // Bytes whose length crosses as a socklen_t, which the kernel reads as an int.
+  [[nodiscard]] Bytes GetSized(size_t index) {
+    const Bytes bytes = GetBytes(index);
+    if (bytes.size > INT32_MAX) Refuse(index, Refusal::kLength);
+    return bytes;
+  }
+
+  [[nodiscard]] Bytes OptionalSized(size_t index) { return Has(index) ? GetSized(index) : Bytes{}; }
+
+  // An array of buffers. TypeScript has copied it into a plain array, so no getter runs here.
+  void GetVector(size_t index, Vector* vector) {
+    uint32_t count = 0;
+    if (napi_get_array_length(env_, values_[index], &count) != napi_ok) {
+      Refuse(index, Refusal::kArray);
+      return;
+    }
+    vector->count = count;
+    for (uint32_t i = 0; i < count && !refused(); ++i) {
+      napi_value element = nullptr;
+      if (napi_get_element(env_, values_[index], i, &element) != napi_ok) {
+        Refuse(index, Refusal::kArray);
+        return;
+      }
+      const Bytes bytes = ReadBytes(index, element, Refusal::kArray);
+      if (i < kMaxVector) vector->entries[i] = {.iov_base = bytes.data, .iov_len = bytes.size};
+    }
+  }
+
+  [[nodiscard]] napi_value value(size_t index) const { return values_[index]; }
+  [[nodiscard]] bool refused() const { return refusal_ != 0; }
+  [[nodiscard]] napi_value Refused() const { return Number(env_, refusal_); }
+  [[nodiscard]] int32_t* out() const { return environment_->out; }
+  [[nodiscard]] Environment* environment() const { return environment_; }
+
+  void Refuse(size_t index, Refusal why) {
+    if (refusal_ != 0) return;  // the first one is told
+    refusal_ = kRefusalBase - (static_cast<int32_t>(index) * kRefusalKinds) - static_cast<int32_t>(why);
+  }
+
+ private:
+  bool ReadNumber(size_t index, double* number) {
+    if (napi_get_value_double(env_, values_[index], number) == napi_ok) return true;
+    Refuse(index, Refusal::kNumber);
+    return false;
+  }
+
+  Bytes ReadBytes(size_t index, napi_value value, Refusal why = Refusal::kBytes) {
+    static uint8_t empty = 0;  // never read or written: only ever paired with size 0
+    void* data = nullptr;
+    size_t size = 0;
+    constexpr auto kUnset = static_cast<napi_typedarray_type>(-1);
+    napi_typedarray_type type = kUnset;
+    if (napi_get_typedarray_info(env_, value, &type, &size, &data, nullptr, nullptr) == napi_ok) {
+      constexpr uint8_t kElement[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+      if (type != napi_uint8_array) {
+        const auto element = static_cast<size_t>(type);
+        if (element < sizeof(kElement)) {
+          size *= kElement[element];
+        } else {
+          napi_get_buffer_info(env_, value, &data, &size);  // an array type newer than this Node-API names
+        }
+      }
+    } else if (napi_get_dataview_info(env_, value, &size, &data, nullptr, nullptr) != napi_ok &&
+               napi_get_arraybuffer_info(env_, value, &data, &size) != napi_ok) {
+      Refuse(index, why);
+      return {};
+    }
+    return {.data = size == 0 ? &empty : static_cast<uint8_t*>(data), .size = size};
+  }
+
+  napi_env env_;
+  Environment* environment_ = nullptr;
+  int32_t refusal_ = 0;
+  napi_value values_[N];
+};
+
+#define FUNCTION(name, function) napi_value function(napi_env env, napi_callback_info info);
+#include "functions.def"
+#undef FUNCTION
+
+}  // namespace sys_socket

@@ -1,0 +1,143 @@
+// Many datagrams by one system call: man 2 sendmmsg, recvmmsg, over the storage of a MessageBatch (lib/posix/batch.ts).
+#include <sys/socket.h>
+
+#include <ctime>
+
+#include "args.h"
+#include "rights.h"
+
+namespace sys_socket {
+namespace {
+
+// One message in the header array of a batch. lib/posix/batch.ts has the same four, in this order.
+struct Header {
+  int32_t length;          // bytes of data
+  int32_t name_length;     // bytes of address
+  int32_t control_length;  // bytes of control data
+  int32_t flags;           // msg_flags as received
+};
+
+constexpr size_t kNameSize = sizeof(sockaddr_storage);
+
+struct Batch {
+  Header* headers;
+  size_t capacity;
+  uint8_t* data;
+  size_t data_size;
+  uint8_t* names;
+  uint8_t* control;
+  size_t control_size;
+};
+
+struct Messages {
+  mmsghdr entries[kMaxVector];
+  iovec vectors[kMaxVector];
+};
+
+// Arguments 1..4 (headers, data, names, control) and 5..6 (bytes of data and of control per message). The storage
+// belongs to JavaScript, which may have detached it, so that every size is checked against what is there now.
+template <size_t N>
+Batch GetBatch(Args<N>* args) {
+  const uint32_t data_size = args->Unsigned(5);
+  const uint32_t control_size = args->Unsigned(6);
+  const Bytes headers = args->GetBytes(1);
+  const Bytes data = args->GetBytes(2);
+  const Bytes names = args->GetBytes(3);
+  const Bytes control = args->GetBytes(4);
+  const size_t capacity = headers.size / sizeof(Header);
+  if (capacity == 0 || capacity > kMaxVector || data.size != capacity * data_size ||
+      names.size != capacity * kNameSize || control.size != capacity * control_size) {
+    args->Refuse(1, Refusal::kStorage);
+  }
+  return {.headers = reinterpret_cast<Header*>(headers.data),
+          .capacity = capacity,
+          .data = data.data,
+          .data_size = data_size,
+          .names = names.data,
+          .control = control.data,
+          .control_size = control_size};
+}
+
+void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
+  messages->vectors[at].iov_base = batch.data + (i * batch.data_size);
+  msghdr& header = messages->entries[at].msg_hdr;
+  header.msg_name = batch.names + (i * kNameSize);
+  header.msg_iov = &messages->vectors[at];
+  header.msg_iovlen = 1;
+  header.msg_control = batch.control_size == 0 ? nullptr : batch.control + (i * batch.control_size);
+  header.msg_flags = 0;
+}
+
+bool Fits(int32_t length, size_t size) { return length >= 0 && static_cast<size_t>(length) <= size; }
+
+}  // namespace
+
+// (fd, headers, data, names, control, data size, control size, first, count, flags)
+napi_value Sendmmsg(napi_env env, napi_callback_info info) {
+  Args<10> args(env, info);
+  const int fd = args.Int(0);
+  const uint32_t first = args.Unsigned(7);
+  const uint32_t count = args.Unsigned(8);
+  const int flags = args.Int(9);
+  const Batch batch = GetBatch(&args);
+  if (!args.refused() && (first > batch.capacity || count > batch.capacity - first)) args.Refuse(1, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+
+  Messages messages;
+  for (size_t at = 0; at < count; ++at) {
+    const size_t i = first + at;
+    const Header& from = batch.headers[i];
+    if (!Fits(from.length, batch.data_size) || !Fits(from.name_length, kNameSize) ||
+        !Fits(from.control_length, batch.control_size)) {
+      args.Refuse(1, Refusal::kStorage);
+      return args.Refused();
+    }
+    Point(batch, i, &messages, at);
+    messages.vectors[at].iov_len = static_cast<size_t>(from.length);
+    msghdr& header = messages.entries[at].msg_hdr;
+    if (from.name_length == 0) header.msg_name = nullptr;
+    header.msg_namelen = static_cast<socklen_t>(from.name_length);
+    header.msg_controllen = static_cast<size_t>(from.control_length);
+  }
+  return Result(env, ::sendmmsg(fd, messages.entries, count, flags));
+}
+
+// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?)
+napi_value Recvmmsg(napi_env env, napi_callback_info info) {
+  Args<10> args(env, info);
+  const int fd = args.Int(0);
+  const int flags = args.Int(7);
+  timespec timeout = {};
+  const bool timed = args.Has(9);
+  if (timed) {
+    bool seconds_fit = false;
+    int64_t seconds = 0;
+    if (napi_get_value_bigint_int64(env, args.value(8), &seconds, &seconds_fit) != napi_ok || !seconds_fit) {
+      args.Refuse(8, Refusal::kNanoseconds);
+    }
+    timeout.tv_sec = seconds;
+    timeout.tv_nsec = args.Int(9);
+  }
+  const Batch batch = GetBatch(&args);
+  if (args.refused()) return args.Refused();
+
+  Messages messages;
+  for (size_t i = 0; i < batch.capacity; ++i) {
+    Point(batch, i, &messages, i);
+    messages.vectors[i].iov_len = batch.data_size;
+    messages.entries[i].msg_hdr.msg_namelen = kNameSize;
+    messages.entries[i].msg_hdr.msg_controllen = batch.control_size;
+  }
+  const int received = ::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), flags | MSG_CMSG_CLOEXEC,
+                                  timed ? &timeout : nullptr);
+  for (int i = 0; i < received; ++i) {
+    const mmsghdr& from = messages.entries[i];
+    batch.headers[i] = {.length = static_cast<int32_t>(from.msg_len),
+                        .name_length = static_cast<int32_t>(from.msg_hdr.msg_namelen),
+                        .control_length = static_cast<int32_t>(from.msg_hdr.msg_controllen),
+                        .flags = ReturnedFlags(from.msg_hdr.msg_flags, flags)};
+  }
+  return Result(env, received);
+}
+
+}  // namespace sys_socket

@@ -1,0 +1,94 @@
+// Addresses as text, by the rules of the C library: man 3 inet_pton, inet_ntop, inet_aton.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "args.h"
+
+namespace sys_socket {
+namespace {
+
+// A string argument as C takes it. One with an inner NUL is refused: C would read only a part of it.
+class Text {
+ public:
+  template <size_t N>
+  Text(napi_env env, Args<N>* args, size_t index) {
+    size_t length = 0;
+    if (napi_get_value_string_utf8(env, args->value(index), nullptr, 0, &length) != napi_ok) {
+      args->Refuse(index, Refusal::kText);
+      return;
+    }
+    if (length >= sizeof(short_)) {
+      text_ = static_cast<char*>(std::malloc(length + 1));
+      if (text_ == nullptr) {
+        text_ = short_;
+        args->Refuse(index, Refusal::kLength);
+        return;
+      }
+    }
+    napi_get_value_string_utf8(env, args->value(index), text_, length + 1, &length);
+    if (std::strlen(text_) != length) args->Refuse(index, Refusal::kNul);
+  }
+  ~Text() {
+    if (text_ != short_) std::free(text_);
+  }
+  Text(const Text&) = delete;
+  Text& operator=(const Text&) = delete;
+
+  [[nodiscard]] const char* c_str() const { return text_; }
+
+ private:
+  char short_[64] = {};
+  char* text_ = short_;
+};
+
+size_t AddressSize(int family) { return family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr); }
+
+}  // namespace
+
+// (family, text, out): 1, 0 when the text is no address, or -EAFNOSUPPORT as the C library says.
+napi_value InetPton(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const int family = args.Int(0);
+  const Bytes to = args.GetBytes(2);
+  const Text text(env, &args, 1);
+  if (to.size < sizeof(in6_addr)) args.Refuse(2, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  in6_addr address = {};
+  const int result = ::inet_pton(family, text.c_str(), &address);
+  if (result == 1) std::memcpy(to.data, &address, AddressSize(family));
+  return Result(env, result);
+}
+
+// (family, bytes): the text, or -errno.
+napi_value InetNtop(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int family = args.Int(0);
+  const Bytes from = args.GetBytes(1);
+  if (!args.refused() && (family == AF_INET || family == AF_INET6) && from.size != AddressSize(family)) {
+    args.Refuse(1, Refusal::kStorage);
+  }
+  if (args.refused()) return args.Refused();
+  char text[INET6_ADDRSTRLEN];
+  if (::inet_ntop(family, from.data, text, sizeof(text)) == nullptr) return Result(env, -1);
+  napi_value result = nullptr;
+  napi_create_string_latin1(env, text, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+// (text, out): 1, or 0 when the text is no address.
+napi_value InetAton(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const Bytes to = args.GetBytes(1);
+  const Text text(env, &args, 0);
+  if (to.size < sizeof(in_addr)) args.Refuse(1, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  in_addr address = {};
+  const int result = ::inet_aton(text.c_str(), &address);
+  if (result != 0) std::memcpy(to.data, &address, sizeof(address));
+  return Number(env, result);
+}
+
+}  // namespace sys_socket

@@ -1,0 +1,111 @@
+// The life of a socket: man 2 socket, socketpair, bind, listen, accept4, connect, shutdown, close, getsockname,
+// getpeername.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "args.h"
+
+namespace sys_socket {
+namespace {
+
+using Naming = int (*)(int, sockaddr*, socklen_t*);
+
+// getsockname and getpeername: (fd, name) with the length in out[0].
+napi_value Name(napi_env env, napi_callback_info info, Naming call) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const Bytes name = args.GetSized(1);
+  if (args.refused()) return args.Refused();
+  auto length = static_cast<socklen_t>(name.size);
+  const int result = call(fd, reinterpret_cast<sockaddr*>(name.data), &length);
+  args.out()[0] = static_cast<int32_t>(length);
+  return Result(env, result);
+}
+
+}  // namespace
+
+napi_value Socket(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const int domain = args.Int(0);
+  const int type = args.Int(1);
+  const int protocol = args.Int(2);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+// The two descriptors are out[0] and out[1].
+napi_value Socketpair(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const int domain = args.Int(0);
+  const int type = args.Int(1);
+  const int protocol = args.Int(2);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::socketpair(domain, type | SOCK_CLOEXEC, protocol, args.out()));
+}
+
+napi_value Bind(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const Bytes name = args.GetSized(1);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::bind(fd, reinterpret_cast<const sockaddr*>(name.data), static_cast<socklen_t>(name.size)));
+}
+
+napi_value Listen(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const int backlog = args.Int(1);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::listen(fd, backlog));
+}
+
+// (fd, name, flags); without a name no address is asked for. The address length is out[0].
+napi_value Accept4(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const int fd = args.Int(0);
+  const int flags = args.Int(2);
+  const Bytes name = args.OptionalSized(1);
+  if (args.refused()) return args.Refused();
+  auto length = static_cast<socklen_t>(name.size);
+  const int result = ::accept4(fd, reinterpret_cast<sockaddr*>(name.data), name.data == nullptr ? nullptr : &length,
+                               flags | SOCK_CLOEXEC);
+  args.out()[0] = static_cast<int32_t>(length);
+  return Result(env, result);
+}
+
+napi_value Connect(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const Bytes name = args.GetSized(1);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::connect(fd, reinterpret_cast<const sockaddr*>(name.data), static_cast<socklen_t>(name.size)));
+}
+
+napi_value Shutdown(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const int how = args.Int(1);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::shutdown(fd, how));
+}
+
+// Never repeated: on Linux the descriptor is gone even when close(2) says EINTR.
+napi_value Close(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int fd = args.Int(0);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::close(fd));
+}
+
+napi_value Getsockname(napi_env env, napi_callback_info info) { return Name(env, info, ::getsockname); }
+
+napi_value Getpeername(napi_env env, napi_callback_info info) { return Name(env, info, ::getpeername); }
+
+napi_value Sockatmark(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int fd = args.Int(0);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::sockatmark(fd));
+}
+
+}  // namespace sys_socket

@@ -1,0 +1,30 @@
+// Writes lib/posix/constants.ts and lib/posix/errno-table.ts from what the compiler says. `--check` only compares.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+const folder = mkdtempSync(join(tmpdir(), 'sys-socket-generate-'));
+try {
+  const program = join(folder, 'generate');
+  const compiler = process.env.CXX ?? 'g++';
+  execFileSync(compiler, ['-std=c++20', '-w', '-D_GNU_SOURCE', join(root, 'scripts/generate.cc'), '-o', program], {
+    stdio: 'inherit',
+  });
+  for (const [what, path] of [
+    ['constants', 'lib/posix/constants.ts'],
+    ['errnos', 'lib/posix/errno-table.ts'],
+  ]) {
+    const text = execFileSync(program, [what], { encoding: 'utf8' });
+    const file = join(root, path);
+    if (!check) writeFileSync(file, text);
+    else if (readFileSync(file, 'utf8') !== text) {
+      console.error(`${path} differs from what the compiler says: run npm run generate`);
+      process.exitCode = 1;
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}

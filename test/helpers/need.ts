@@ -1,0 +1,72 @@
+/** What a test needs of the machine: probed by trying, and a reason to skip where it is missing. */
+import { spawnSync } from 'node:child_process';
+import type { TestContext } from 'vitest';
+import * as s from '../../lib/index.ts';
+
+/** A need: undefined when it is met, else the reason why not. Probed once. */
+export type Need = () => string | undefined;
+
+function once(probe: Need): Need {
+  let known: { reason: string | undefined } | undefined;
+  return () => {
+    known ??= { reason: probe() };
+    return known.reason;
+  };
+}
+
+/** Skips the test, with the reason, unless every need is met. Call it first in the test. */
+export function need(context: TestContext, ...needs: Need[]): void {
+  for (const probe of needs) {
+    const reason = probe();
+    if (reason !== undefined) context.skip(reason);
+  }
+}
+
+function socketOf(domain: number, type: number, protocol: number, what: string): Need {
+  return once(() => {
+    try {
+      s.close(s.socket(domain, type, protocol));
+      return undefined;
+    } catch (error) {
+      return `${what}: ${(error as s.SocketError).code}`;
+    }
+  });
+}
+
+export const rawSockets: Need = socketOf(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP, 'raw sockets');
+export const packetSockets: Need = socketOf(s.AF_PACKET, s.SOCK_RAW, 0, 'packet sockets');
+export const vsock: Need = socketOf(s.AF_VSOCK, s.SOCK_STREAM, 0, 'AF_VSOCK');
+export const ipv6: Need = once(() => {
+  try {
+    const fd = s.socket(s.AF_INET6, s.SOCK_DGRAM);
+    try {
+      s.bind(fd, { family: s.AF_INET6, address: '::1', port: 0 });
+    } finally {
+      s.close(fd);
+    }
+    return undefined;
+  } catch (error) {
+    return `IPv6 on lo: ${(error as s.SocketError).code}`;
+  }
+});
+
+/** No CAP_NET_RAW: for the tests of EPERM itself. */
+export const noRawSockets: Need = once(() =>
+  rawSockets() === undefined ? 'this process may open raw sockets' : undefined,
+);
+
+/** A program on the PATH. */
+export function program(name: string): Need {
+  return once(() => (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0 ? undefined : `no ${name}`));
+}
+
+/** Whether processes may be traced here. */
+export const strace: Need = once(() =>
+  spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0 ? undefined : 'strace cannot trace here',
+);
+
+/** Own network namespaces, with links between them. */
+export const namespaces: Need = once(() => {
+  const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1']);
+  return tried.status === 0 ? undefined : 'no network namespaces with veth';
+});

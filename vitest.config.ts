@@ -1,0 +1,15 @@
+import type { ViteUserConfig } from 'vitest/config';
+import { SkipsReporter } from './test/helpers/skips.ts';
+
+const config: ViteUserConfig = {
+  // Nothing is written beside the sources, so that a user who may only read them can run the tests.
+  cacheDir: `/tmp/sys-socket-vite-${process.getuid?.() ?? 0}`,
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    reporters: ['default', new SkipsReporter()],
+  },
+};
+
+export default config;
