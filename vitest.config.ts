@@ -6,6 +6,7 @@ const config: ViteUserConfig = {
   cacheDir: `/tmp/sys-socket-vite-${process.getuid?.() ?? 0}`,
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/helpers/setup.ts'],
     pool: 'forks',
     testTimeout: 30_000,
     reporters: ['default', new SkipsReporter()],

@@ -28,6 +28,12 @@ Napi::Object Layout(Napi::Env env) {
   return layout;
 }
 
+// With the environment, after the last call into it.
+void Finish(Napi::Env env, Environment* environment) {
+  napi_delete_reference(env, environment->out_ref);
+  delete environment;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto environment = std::unique_ptr<Environment>(new (std::nothrow) Environment);
   void* memory = nullptr;
@@ -52,7 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   if (napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) != napi_ok) {
     return exports;
   }
-  env.SetInstanceData(environment.release());  // deleted with the environment, after the last call into it
+  env.SetInstanceData<Environment, Finish>(environment.release());
   return exports;
 }
 

@@ -27,7 +27,7 @@ struct Environment {
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.
-enum class Refusal : int32_t {
+enum class Refusal : uint8_t {
   kNumber = 1,       // not a number
   kInt = 2,          // not an integer that fits a C int
   kUnsigned = 3,     // not an integer that fits the unsigned type
@@ -157,7 +157,8 @@ class Args {
     static uint8_t empty = 0;  // never read or written: only ever paired with size 0
     void* data = nullptr;
     size_t size = 0;
-    constexpr auto kUnset = static_cast<napi_typedarray_type>(-1);
+    // Not a type: what is left when Node-API does not name the type. NOLINTNEXTLINE(clang-analyzer-optin.core.*)
+    constexpr auto kUnset = static_cast<napi_typedarray_type>(15);
     napi_typedarray_type type = kUnset;
     if (napi_get_typedarray_info(env_, value, &type, &size, &data, nullptr, nullptr) == napi_ok) {
       constexpr uint8_t kElement[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};

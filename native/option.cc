@@ -54,7 +54,7 @@ bool HoldsPointer(int level, int name, size_t size) {
   return false;
 }
 
-enum class Argument { kNone, kInt, kIfreq, kArpreq, kUnknown };
+enum class Argument : uint8_t { kNone, kInt, kIfreq, kArpreq, kUnknown };
 
 // The requests whose argument this library knows the size of.
 Argument ArgumentOf(uint32_t request) {

@@ -1,20 +1,34 @@
-// Builds the addon; make decides what is out of date. `--debug` builds with AddressSanitizer and UBSan.
+// Builds the addon; make decides what is out of date. `--debug` builds with AddressSanitizer and UBSan, and
+// `--directory=<folder>` builds the binding.gyp of another folder.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
+const folder =
+  process.argv.find((argument) => argument.startsWith('--directory='))?.slice('--directory='.length) ?? '.';
+const cwd = resolve(root, folder);
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-const mode = process.argv.includes('--debug') ? ['--debug'] : ['--release'];
+const options = ['--loglevel=warn', process.argv.includes('--debug') ? '--debug' : '--release'];
+
+// A Node that came with its headers needs no download of them.
+const prefix = dirname(dirname(process.execPath));
+const version = join(prefix, 'include/node/node_version.h');
+const [major, minor, patch] = process.versions.node.split('.');
+if (
+  existsSync(version) &&
+  [`MAJOR_VERSION ${major}`, `MINOR_VERSION ${minor}`, `PATCH_VERSION ${patch}`].every((line) =>
+    readFileSync(version, 'utf8').includes(line),
+  )
+) {
+  options.push(`--nodedir=${prefix}`);
+}
 
 function run(...args) {
-  const { status } = spawnSync(process.execPath, [gyp, '--loglevel=warn', ...args, ...mode], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  const { status } = spawnSync(process.execPath, [gyp, ...args, ...options], { cwd, stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-if (!existsSync(join(root, 'build/Makefile'))) run('configure');
+if (!existsSync(join(cwd, 'build/Makefile'))) run('configure');
 run('build');

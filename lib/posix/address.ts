@@ -193,9 +193,11 @@ function encodeUnix(address: UnixAddress): Uint8Array {
   if (typeof path === 'string' && path.lastIndexOf('\0') > 0 && !path.startsWith('\0')) {
     throw invalidValue('address.path', 'a path without NUL characters');
   }
-  const { bytes } = sockaddr(AF_UNIX, AT.sun_path + name.length);
+  const size = AT.sun_path + name.length;
+  // One NUL in memory after the address, not in it: for tools between us and the kernel that read a path as C text.
+  const { bytes } = sockaddr(AF_UNIX, size + 1);
   bytes.set(name, AT.sun_path);
-  return bytes;
+  return bytes.subarray(0, size);
 }
 
 function encodePacket(address: PacketAddress): Uint8Array {
