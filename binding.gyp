@@ -5,9 +5,14 @@
       "sources": [
         "native/addon.cc",
         "native/batch.cc",
+        "native/file.cc",
+        "native/filter.cc",
         "native/inet.cc",
+        "native/interface.cc",
+        "native/netdb.cc",
         "native/option.cc",
         "native/pinned.cc",
+        "native/poll.cc",
         "native/socket.cc",
         "native/transfer.cc"
       ],

@@ -4,9 +4,48 @@ export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './po
 export * from './posix/constants.ts';
 export * from './posix/control.ts';
 export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './posix/errno.ts';
+export { sendfile, splice } from './posix/file.ts';
+export {
+  attachFanoutFilter,
+  attachFilter,
+  attachReusePortFilter,
+  detachFilter,
+  encodeFilter,
+  type FilterInstruction,
+  type FilterProgram,
+  getFilter,
+  lockFilter,
+} from './posix/filter.ts';
 export * from './posix/inet.ts';
+export * from './posix/interface.ts';
 export type { Bytes } from './posix/native.ts';
+export {
+  type AddressInfo,
+  type AddressInfoCode,
+  AddressInfoError,
+  type AddressInfoHints,
+  gai_strerror,
+  getaddrinfo,
+  getfqdn,
+  gethostbyaddr,
+  gethostbyname,
+  gethostbyname_ex,
+  gethostname,
+  getnameinfo,
+  getprotobyname,
+  getprotobynumber,
+  getservbyname,
+  getservbyport,
+  type HostCode,
+  type HostEntry,
+  HostError,
+  type NameInfo,
+  type ProtocolEntry,
+  type ServiceEntry,
+  sethostname,
+} from './posix/netdb.ts';
 export { fcntl, getsockopt, ifreq, ioctl, setsockopt } from './posix/option.ts';
+export { type PollFd, poll, ppoll, type Selected, select } from './posix/poll.ts';
 export {
   type Accepted,
   accept,

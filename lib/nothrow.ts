@@ -45,6 +45,7 @@ import { buffers, bytes, object, own } from './posix/snapshot.ts';
 import { controlBytes, type SendMessage } from './posix/transfer.ts';
 
 export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
+export { pollNothrow as poll } from './posix/poll.ts';
 
 /** socket(2): the descriptor or -errno. As `socket`. */
 export function socket(domain: number, type: number, protocol = 0): number {

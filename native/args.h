@@ -28,17 +28,20 @@ struct Environment {
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.
 enum class Refusal : uint8_t {
-  kNumber = 1,       // not a number
-  kInt = 2,          // not an integer that fits a C int
-  kUnsigned = 3,     // not an integer that fits the unsigned type
-  kBytes = 4,        // not an ArrayBufferView or ArrayBuffer
-  kArray = 5,        // not an array of those
-  kLength = 6,       // longer than a socklen_t can say
-  kPointer = 7,      // an option or request whose bytes hold a pointer
-  kStorage = 8,      // storage that is detached or of the wrong size
-  kText = 9,         // not a string
-  kNul = 10,         // a string with an inner NUL
-  kNanoseconds = 11  // not a bigint that fits a timespec
+  kNumber = 1,        // not a number
+  kInt = 2,           // not an integer that fits a C int
+  kUnsigned = 3,      // not an integer that fits the unsigned type
+  kBytes = 4,         // not an ArrayBufferView or ArrayBuffer
+  kArray = 5,         // not an array of those
+  kLength = 6,        // longer than a socklen_t can say
+  kPointer = 7,       // an option or request whose bytes hold a pointer
+  kStorage = 8,       // storage that is detached or of the wrong size
+  kText = 9,          // not a string
+  kNul = 10,          // a string with an inner NUL
+  kNanoseconds = 11,  // not a bigint that fits a timespec
+  kDescriptor = 12,   // a descriptor that a fd_set has no place for
+  kLong = 13,         // not a safe integer
+  kProgram = 14       // not a BPF program of 1 to 65535 instructions
 };
 
 // A refusal travels as a number below every -errno: the kernel's errnos end at MAX_ERRNO, 4095.
@@ -95,6 +98,19 @@ class Args {
       if (integer == number) return integer;
     }
     Refuse(index, Refusal::kUnsigned);
+    return 0;
+  }
+
+  // A number that a double holds exactly.
+  [[nodiscard]] int64_t Long(size_t index) {
+    constexpr double kSafe = 9007199254740991;
+    double number = 0;
+    if (!ReadNumber(index, &number)) return 0;
+    if (number >= -kSafe && number <= kSafe) {
+      const auto integer = static_cast<int64_t>(number);
+      if (static_cast<double>(integer) == number) return integer;
+    }
+    Refuse(index, Refusal::kLong);
     return 0;
   }
 

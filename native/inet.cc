@@ -2,47 +2,13 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <cstdlib>
 #include <cstring>
 
 #include "args.h"
+#include "text.h"
 
 namespace sys_socket {
 namespace {
-
-// A string argument as C takes it. One with an inner NUL is refused: C would read only a part of it.
-class Text {
- public:
-  template <size_t N>
-  Text(napi_env env, Args<N>* args, size_t index) {
-    size_t length = 0;
-    if (napi_get_value_string_utf8(env, args->value(index), nullptr, 0, &length) != napi_ok) {
-      args->Refuse(index, Refusal::kText);
-      return;
-    }
-    if (length >= sizeof(short_)) {
-      text_ = static_cast<char*>(std::malloc(length + 1));
-      if (text_ == nullptr) {
-        text_ = short_;
-        args->Refuse(index, Refusal::kLength);
-        return;
-      }
-    }
-    napi_get_value_string_utf8(env, args->value(index), text_, length + 1, &length);
-    if (std::strlen(text_) != length) args->Refuse(index, Refusal::kNul);
-  }
-  ~Text() {
-    if (text_ != short_) std::free(text_);
-  }
-  Text(const Text&) = delete;
-  Text& operator=(const Text&) = delete;
-
-  [[nodiscard]] const char* c_str() const { return text_; }
-
- private:
-  char short_[64] = {};
-  char* text_ = short_;
-};
 
 size_t AddressSize(int family) { return family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr); }
 

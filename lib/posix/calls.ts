@@ -60,3 +60,27 @@ export const RECVMMSG: Call = call(
 export const PTON: Call = call('inet_pton', 'family', 'text', 'to');
 export const NTOP: Call = call('inet_ntop', 'family', 'address');
 export const ATON: Call = call('inet_aton', 'text', 'to');
+
+export const ATTACH_FILTER: Call = call('setsockopt', 'fd', 'level', 'option', 'program');
+export const GET_FILTER: Call = call('getsockopt', 'fd');
+
+export const POLL: Call = call('poll', 'fds', 'timeoutMs');
+export const PPOLL: Call = call('ppoll', 'fds', 'timeout', 'timeout', 'sigmask');
+export const SELECT: Call = call('select', 'readers', 'writers', 'excepts', 'timeoutMs', 'timeoutMs');
+
+export const SENDFILE: Call = call('sendfile', 'outFd', 'inFd', 'offset', 'count');
+export const SPLICE: Call = call('splice', 'fdIn', 'offIn', 'fdOut', 'offOut', 'length', 'flags');
+
+export const GETADDRINFO: Call = call('getaddrinfo', 'node', 'service', 'flags', 'family', 'socktype', 'protocol');
+export const GETNAMEINFO: Call = call('getnameinfo', 'address', 'flags');
+export const GETHOST: Call = call('gethostbyname', 'family', 'name', 'address');
+export const GETSERV: Call = call('getservbyname', 'name', 'port', 'protocol');
+export const GETPROTO: Call = call('getprotobyname', 'name', 'number');
+export const GAI_STRERROR: Call = call('gai_strerror', 'code');
+export const GETHOSTNAME: Call = call('gethostname');
+export const SETHOSTNAME: Call = call('sethostname', 'name');
+
+export const IF_NAMETOINDEX: Call = call('if_nametoindex', 'name');
+export const IF_INDEXTONAME: Call = call('if_indextoname', 'ifindex');
+export const IF_NAMEINDEX: Call = call('if_nameindex');
+export const GETIFADDRS: Call = call('getifaddrs');

@@ -110,6 +110,9 @@ const refusals: readonly ((name: string) => Error)[] = [
   (name) => invalidType(name, 'a string'),
   (name) => invalidValue(name, 'a string without NUL characters'),
   (name) => outOfRange(name, 'a bigint that fits a timespec'),
+  (name) => outOfRange(name, 'of descriptors from 0 to 1023 (FD_SETSIZE)'),
+  (name) => outOfRange(name, 'a safe integer'),
+  (name) => outOfRange(name, 'of at most 65535 whole instructions'),
 ];
 
 const MAX_ERRNO = 4095;

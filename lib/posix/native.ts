@@ -6,6 +6,18 @@ import { fileURLToPath } from 'node:url';
 /** Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer. */
 export type Bytes = ArrayBufferView | ArrayBuffer;
 
+type AddressInfoCall = [
+  node: string | undefined,
+  service: string | undefined,
+  flags: number,
+  family: number,
+  socktype: number,
+  protocol: number,
+];
+
+/** What a look-up gives: its bytes (unpack.ts), or the code and the errno of its failure. */
+type Lookup = ArrayBuffer | readonly [number, number];
+
 /** Every native function returns n, -errno, or a refusal below -4095 (see errno.ts). It never throws. */
 interface Native {
   /** Second and later results of the last call. */
@@ -91,6 +103,46 @@ interface Native {
   inet_pton(family: number, text: string, to: Uint8Array): number;
   inet_ntop(family: number, address: Uint8Array): string | number;
   inet_aton(text: string, to: Uint8Array): number;
+
+  attachFilter(fd: number, level: number, option: number, program: Uint8Array): number;
+  getFilter(fd: number): ArrayBuffer | number;
+
+  poll(fds: Int16Array, timeoutMs: number): number;
+  ppoll(fds: Int16Array, seconds: number | undefined, nanoseconds: number, signals: Int32Array | undefined): number;
+  select(
+    readers: Int32Array,
+    writers: Int32Array,
+    excepts: Int32Array,
+    seconds: number | undefined,
+    microseconds: number,
+  ): number;
+
+  sendfile(out: number, from: number, offset: number | undefined, count: number): number;
+  splice(
+    from: number,
+    fromOffset: number | undefined,
+    to: number,
+    toOffset: number | undefined,
+    length: number,
+    flags: number,
+  ): number;
+
+  getaddrinfo(...call: AddressInfoCall): Lookup | number;
+  getaddrinfoLater(...call: AddressInfoCall): Promise<Lookup> | number;
+  getnameinfo(name: Uint8Array, flags: number): Lookup | number;
+  getnameinfoLater(name: Uint8Array, flags: number): Promise<Lookup> | number;
+  gethost(family: number, name: string | undefined, address: Uint8Array | undefined): Lookup | number;
+  gethostLater(family: number, name: string | undefined, address: Uint8Array | undefined): Promise<Lookup> | number;
+  getserv(name: string | undefined, port: number, protocol: string | undefined): ArrayBuffer | number;
+  getproto(name: string | undefined, number: number): ArrayBuffer | number;
+  gai_strerror(code: number): string | number;
+  gethostname(): string | number;
+  sethostname(name: string): number;
+
+  if_nametoindex(name: string): number;
+  if_indextoname(ifindex: number): string | number;
+  if_nameindex(): ArrayBuffer | number;
+  getifaddrs(): ArrayBuffer | number;
 }
 
 /** 'musl' or 'glibc', by the loader that the running program names. */

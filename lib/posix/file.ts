@@ -1,0 +1,44 @@
+/** Data between descriptors that never comes into this process: sendfile(2), splice(2). */
+import { SENDFILE, SPLICE } from './calls.ts';
+import { check } from './errno.ts';
+import { native } from './native.ts';
+
+/**
+ * Sends a part of a file: sendfile(2).
+ *
+ * @param outFd Where to, for example a socket.
+ * @param inFd A file.
+ * @param offset Where to begin in the file, whose own position stays; `undefined`: at its position, which moves on.
+ * @param count The most bytes to send.
+ * @returns How many were sent, perhaps fewer; 0 at the end of the file. With an offset, go on at `offset` + this.
+ * @throws SocketError EAGAIN, EPIPE, EINVAL, EBADF, EINTR, EOVERFLOW.
+ * @example const sent = sendfile(fd, file, 0, 4096);
+ * @see https://man7.org/linux/man-pages/man2/sendfile.2.html
+ */
+export function sendfile(outFd: number, inFd: number, offset: number | undefined, count: number): number {
+  return check(native.sendfile(outFd, inFd, offset, count), SENDFILE);
+}
+
+/**
+ * Moves data between a pipe and another descriptor: splice(2). One of the two is a pipe.
+ *
+ * @param fdIn Where from.
+ * @param offIn Where to begin in it, if it is a file; `undefined` for a pipe or a socket.
+ * @param fdOut Where to.
+ * @param offOut Where to begin in it, if it is a file; `undefined` for a pipe or a socket.
+ * @param length The most bytes to move.
+ * @param flags SPLICE_F_ flags.
+ * @returns How many were moved, perhaps fewer; 0 at the end.
+ * @throws SocketError EAGAIN, EINVAL (no pipe), ESPIPE, EBADF, EINTR.
+ * @see https://man7.org/linux/man-pages/man2/splice.2.html
+ */
+export function splice(
+  fdIn: number,
+  offIn: number | undefined,
+  fdOut: number,
+  offOut: number | undefined,
+  length: number,
+  flags = 0,
+): number {
+  return check(native.splice(fdIn, offIn, fdOut, offOut, length, flags), SPLICE);
+}

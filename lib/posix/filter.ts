@@ -1,0 +1,158 @@
+/** Classic BPF programs on sockets: socket(7), SO_ATTACH_FILTER, and packet(7), PACKET_FANOUT_DATA. */
+import { ATTACH_FILTER, GET_FILTER, SETSOCKOPT } from './calls.ts';
+import {
+  PACKET_FANOUT_DATA,
+  SO_ATTACH_FILTER,
+  SO_ATTACH_REUSEPORT_CBPF,
+  SO_DETACH_FILTER,
+  SO_LOCK_FILTER,
+  SOL_PACKET,
+  SOL_SOCKET,
+} from './constants.ts';
+import { check, invalidType, invalidValue, outOfRange } from './errno.ts';
+import { native } from './native.ts';
+import { object, own } from './snapshot.ts';
+import { Unpack } from './unpack.ts';
+
+/** One instruction: struct sock_filter. */
+export interface FilterInstruction {
+  code: number;
+  jt: number;
+  jf: number;
+  k: number;
+}
+
+/** A program: its instructions, or what `tcpdump -ddd` prints (their number, then one line of four numbers for each). */
+export type FilterProgram = readonly FilterInstruction[] | string;
+
+const INSTRUCTION = 8;
+const LIMITS = { code: 0xffff, jt: 0xff, jf: 0xff, k: 0xffffffff } as const;
+
+function parse(text: string): FilterInstruction[] {
+  const [count, ...lines] = text
+    .trim()
+    .split(/[\n,]/)
+    .map((line) => line.trim());
+  const program = lines.map((line) => {
+    if (!/^\d+ \d+ \d+ \d+$/.test(line)) throw invalidValue('program', 'the output of tcpdump -ddd');
+    const [code, jt, jf, k] = line.split(' ').map(Number) as [number, number, number, number];
+    return { code, jt, jf, k };
+  });
+  if (Number(count) !== program.length) throw invalidValue('program', 'the output of tcpdump -ddd, whole');
+  return program;
+}
+
+/**
+ * The bytes of a program: an array of struct sock_filter.
+ *
+ * @param program The instructions, or the text that `tcpdump -ddd` prints.
+ * @throws TypeError or RangeError for what is no such program.
+ */
+export function encodeFilter(program: FilterProgram): Uint8Array {
+  const instructions = typeof program === 'string' ? parse(program) : program;
+  if (!Array.isArray(instructions)) throw invalidType('program', 'an array of instructions or a string');
+  if (instructions.length > 0xffff) throw outOfRange('program', 'at most 65535 instructions long');
+  const list = instructions.slice() as FilterInstruction[];
+  const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
+  list.forEach((instruction, i) => {
+    object(instruction, 'program');
+    const field = (name: keyof FilterInstruction) => {
+      const value = own(instruction, name);
+      if (typeof value !== 'number') throw invalidType(`program.${name}`, 'a number');
+      if (!Number.isInteger(value) || value < 0 || value > LIMITS[name]) {
+        throw outOfRange(`program.${name}`, `an integer from 0 to ${LIMITS[name]}`);
+      }
+      return value;
+    };
+    view.setUint16(i * INSTRUCTION, field('code'), true);
+    view.setUint8(i * INSTRUCTION + 2, field('jt'));
+    view.setUint8(i * INSTRUCTION + 3, field('jf'));
+    view.setUint32(i * INSTRUCTION + 4, field('k'), true);
+  });
+  return new Uint8Array(view.buffer);
+}
+
+function attach(fd: number, level: number, option: number, program: FilterProgram): void {
+  check(native.attachFilter(fd, level, option, encodeFilter(program)), ATTACH_FILTER);
+}
+
+/**
+ * Lets only the packets through that a program accepts: socket(7), SO_ATTACH_FILTER. The kernel copies and verifies it.
+ *
+ * A packet is cut to the number of bytes that the program returns; 0 drops it.
+ *
+ * @param fd A socket.
+ * @param program The instructions, or the text that `tcpdump -ddd` prints.
+ * @throws SocketError EINVAL (the kernel refuses the program), EPERM (the filter is locked), ENOMEM, EBADF, ENOTSOCK.
+ * @example attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]); // drop everything
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export function attachFilter(fd: number, program: FilterProgram): void {
+  attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+}
+
+/**
+ * Chooses the socket of a SO_REUSEPORT group by a program: socket(7), SO_ATTACH_REUSEPORT_CBPF. It returns the index.
+ *
+ * @param fd A socket of the group.
+ * @param program The instructions, or the text that `tcpdump -ddd` prints.
+ * @throws SocketError EINVAL, EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export function attachReusePortFilter(fd: number, program: FilterProgram): void {
+  attach(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program);
+}
+
+/**
+ * Chooses the socket of a fanout group by a program: packet(7), PACKET_FANOUT_DATA with PACKET_FANOUT_CBPF.
+ *
+ * @param fd A packet socket of the group.
+ * @param program The instructions, or the text that `tcpdump -ddd` prints.
+ * @throws SocketError EINVAL, EPERM, EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
+export function attachFanoutFilter(fd: number, program: FilterProgram): void {
+  attach(fd, SOL_PACKET, PACKET_FANOUT_DATA, program);
+}
+
+/**
+ * Takes the program off: socket(7), SO_DETACH_FILTER.
+ *
+ * @param fd A socket.
+ * @throws SocketError ENOENT (there is none), EPERM (it is locked), EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export function detachFilter(fd: number): void {
+  check(native.setsockoptInt(fd, SOL_SOCKET, SO_DETACH_FILTER, 0), SETSOCKOPT);
+}
+
+/**
+ * Locks the program for good: socket(7), SO_LOCK_FILTER. It can be neither changed nor taken off any more.
+ *
+ * @param fd A socket.
+ * @throws SocketError EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export function lockFilter(fd: number): void {
+  check(native.setsockoptInt(fd, SOL_SOCKET, SO_LOCK_FILTER, 1), SETSOCKOPT);
+}
+
+/**
+ * The attached program: SO_GET_FILTER.
+ *
+ * @param fd A socket.
+ * @returns Its instructions; none when there is no program.
+ * @throws SocketError EACCES (an eBPF program), EBADF, ENOTSOCK.
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export function getFilter(fd: number): FilterInstruction[] {
+  const result = native.getFilter(fd);
+  if (typeof result === 'number') throw check(result, GET_FILTER);
+  const bytes = new Unpack(result).bytes()!;
+  return Array.from({ length: bytes.length / INSTRUCTION }, (_, i) => ({
+    code: bytes.readUInt16LE(i * INSTRUCTION),
+    jt: bytes.readUInt8(i * INSTRUCTION + 2),
+    jf: bytes.readUInt8(i * INSTRUCTION + 3),
+    k: bytes.readUInt32LE(i * INSTRUCTION + 4),
+  }));
+}

@@ -1,0 +1,204 @@
+/** Network interfaces, as in net/if.h and ifaddrs.h, and their flags and MTU: netdevice(7). */
+import { type Address, decodeAddress } from './address.ts';
+import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
+import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
+import { check, outOfRange } from './errno.ts';
+import { layout, native } from './native.ts';
+import { ifreq } from './option.ts';
+import { Unpack } from './unpack.ts';
+
+/**
+ * The index of an interface: if_nametoindex(3).
+ *
+ * @param name `'eth0'`.
+ * @throws SocketError ENODEV; TypeError for a name with an inner NUL, which C would cut.
+ * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
+ */
+export function if_nametoindex(name: string): number {
+  return check(native.if_nametoindex(name), IF_NAMETOINDEX);
+}
+
+/**
+ * The name of an interface: if_indextoname(3).
+ *
+ * @param ifindex Its index.
+ * @throws SocketError ENXIO.
+ * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
+ */
+export function if_indextoname(ifindex: number): string {
+  const name = native.if_indextoname(ifindex);
+  if (typeof name === 'number') throw check(name, IF_INDEXTONAME);
+  return name;
+}
+
+/** An interface: struct if_nameindex. */
+export interface NameIndex {
+  index: number;
+  name: string;
+}
+
+/**
+ * All interfaces: if_nameindex(3).
+ *
+ * @throws SocketError ENOBUFS.
+ * @see https://man7.org/linux/man-pages/man3/if_nameindex.3.html
+ */
+export function if_nameindex(): NameIndex[] {
+  const result = native.if_nameindex();
+  if (typeof result === 'number') throw check(result, IF_NAMEINDEX);
+  const unpack = new Unpack(result);
+  const list: NameIndex[] = [];
+  while (!unpack.done) list.push({ index: unpack.int(), name: unpack.string()! });
+  return list;
+}
+
+/** The names of the numbers in struct rtnl_link_stats, in its order. */
+const STATISTICS = [
+  'rxPackets',
+  'txPackets',
+  'rxBytes',
+  'txBytes',
+  'rxErrors',
+  'txErrors',
+  'rxDropped',
+  'txDropped',
+  'multicast',
+  'collisions',
+  'rxLengthErrors',
+  'rxOverErrors',
+  'rxCrcErrors',
+  'rxFrameErrors',
+  'rxFifoErrors',
+  'rxMissedErrors',
+  'txAbortedErrors',
+  'txCarrierErrors',
+  'txFifoErrors',
+  'txHeartbeatErrors',
+  'txWindowErrors',
+  'rxCompressed',
+  'txCompressed',
+] as const;
+
+/** The counters of an interface: struct rtnl_link_stats. They are 32 bits wide and wrap. */
+export type LinkStatistics = { [Name in (typeof STATISTICS)[number]]: number };
+
+/** One address of an interface: struct ifaddrs. */
+export interface InterfaceAddress {
+  name: string;
+  /** IFF_ flags. */
+  flags: number;
+  /** AF_INET and AF_INET6 addresses have port 0; an AF_PACKET entry tells the hardware address and the index. */
+  address: Address | undefined;
+  netmask: Address | undefined;
+  /** With IFF_BROADCAST. */
+  broadaddr: Address | undefined;
+  /** With IFF_POINTOPOINT. */
+  dstaddr: Address | undefined;
+  /** Of an AF_PACKET entry. */
+  statistics: LinkStatistics | undefined;
+}
+
+function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
+  if (bytes === undefined) return undefined;
+  const numbers = STATISTICS.map((name, i) => [name, bytes.readUInt32LE(i * 4)]);
+  return Object.fromEntries(numbers) as LinkStatistics;
+}
+
+/**
+ * The addresses of all interfaces, of every family: getifaddrs(3).
+ *
+ * @throws SocketError ENOBUFS, EACCES.
+ * @example getifaddrs().filter(({ address }) => address?.family === AF_INET);
+ * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
+ */
+export function getifaddrs(): InterfaceAddress[] {
+  const result = native.getifaddrs();
+  if (typeof result === 'number') throw check(result, GETIFADDRS);
+  const unpack = new Unpack(result);
+  const address = () => {
+    const bytes = unpack.bytes();
+    return bytes === undefined ? undefined : decodeAddress(bytes);
+  };
+  const list: InterfaceAddress[] = [];
+  while (!unpack.done) {
+    const name = unpack.string()!;
+    const flags = unpack.int();
+    const own = address();
+    const netmask = address();
+    const other = address();
+    list.push({
+      name,
+      flags,
+      address: own,
+      netmask,
+      broadaddr: flags & IFF_BROADCAST ? other : undefined,
+      dstaddr: flags & IFF_POINTOPOINT ? other : undefined,
+      statistics: readStatistics(unpack.bytes()),
+    });
+  }
+  return list;
+}
+
+const VALUE = layout('ifr_ifru');
+
+function request(fd: number, code: number, name: string, set?: (bytes: Buffer) => void): Buffer {
+  const bytes = ifreq(name);
+  set?.(bytes);
+  check(native.ioctl(fd, code, bytes), IOCTL);
+  return bytes;
+}
+
+/**
+ * The flags of an interface: netdevice(7), SIOCGIFFLAGS.
+ *
+ * @param fd Any socket.
+ * @param name The interface.
+ * @returns IFF_ flags, the lower 16 bits of them.
+ * @throws SocketError ENODEV, EBADF.
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function getInterfaceFlags(fd: number, name: string): number {
+  return request(fd, SIOCGIFFLAGS, name).readUInt16LE(VALUE);
+}
+
+/**
+ * Sets the flags of an interface: netdevice(7), SIOCSIFFLAGS.
+ *
+ * @param fd Any socket.
+ * @param name The interface.
+ * @param flags IFF_ flags, 0 to 65535.
+ * @throws SocketError EPERM, ENODEV, EBADF.
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function setInterfaceFlags(fd: number, name: string, flags: number): void {
+  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff) throw outOfRange('flags', 'an integer from 0 to 65535');
+  request(fd, SIOCSIFFLAGS, name, (bytes) => bytes.writeUInt16LE(flags, VALUE));
+}
+
+/**
+ * The MTU of an interface: netdevice(7), SIOCGIFMTU.
+ *
+ * @param fd Any socket.
+ * @param name The interface.
+ * @throws SocketError ENODEV, EBADF.
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function getInterfaceMtu(fd: number, name: string): number {
+  return request(fd, SIOCGIFMTU, name).readInt32LE(VALUE);
+}
+
+/**
+ * Sets the MTU of an interface: netdevice(7), SIOCSIFMTU.
+ *
+ * @param fd Any socket.
+ * @param name The interface.
+ * @param mtu Bytes.
+ * @throws SocketError EPERM, EINVAL, ENODEV, EBADF.
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function setInterfaceMtu(fd: number, name: string, mtu: number): void {
+  if (!Number.isInteger(mtu) || mtu < -0x80000000 || mtu > 0x7fffffff) {
+    throw outOfRange('mtu', 'an integer from -2147483648 to 2147483647');
+  }
+  request(fd, SIOCSIFMTU, name, (bytes) => bytes.writeInt32LE(mtu, VALUE));
+}

@@ -1,0 +1,153 @@
+/** Waiting for descriptors: poll(2), ppoll(2), select(2). The whole thread waits; EINTR is given as the kernel gives it. */
+import { POLL, PPOLL, SELECT } from './calls.ts';
+import { check, invalidType, outOfRange, settle } from './errno.ts';
+import { native } from './native.ts';
+import { object, own } from './snapshot.ts';
+
+/** What to wait for on one descriptor: struct pollfd. */
+export interface PollFd {
+  /** A negative one is passed over by the kernel. */
+  fd: number;
+  /** POLLIN, POLLOUT, POLLPRI, POLLRDHUP, ...; 0 waits for POLLERR and POLLHUP alone. */
+  events: number;
+}
+
+function int(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(name, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+const INT_MAX = 0x7fffffff;
+
+/** An array of struct pollfd: int fd, short events, short revents. */
+export function pollfds(fds: readonly PollFd[]): Int16Array {
+  if (!Array.isArray(fds)) throw invalidType('fds', 'an array');
+  const entries = fds.slice();
+  const words = new Int16Array(entries.length * 4);
+  const longs = new Int32Array(words.buffer);
+  entries.forEach((entry, i) => {
+    object(entry, 'fds');
+    longs[i * 2] = int(own(entry, 'fd'), 'fds.fd', -INT_MAX - 1, INT_MAX);
+    words[i * 4 + 2] = int(own(entry, 'events'), 'fds.events', -0x8000, 0xffff);
+  });
+  return words;
+}
+
+/** The revents of an array of struct pollfd. */
+export function revents(words: Int16Array): number[] {
+  const list: number[] = [];
+  for (let i = 3; i < words.length; i += 4) list.push(words[i]! & 0xffff);
+  return list;
+}
+
+/**
+ * Waits until one of the descriptors is ready: poll(2).
+ *
+ * @param fds What to wait for.
+ * @param timeoutMs Milliseconds; 0 looks and returns at once, -1 waits for ever.
+ * @returns For each descriptor what is ready of it (POLLIN, ..., POLLERR, POLLHUP, POLLNVAL), in their order. All are 0
+ *   when the time is over.
+ * @throws SocketError EINTR, EINVAL (too many descriptors).
+ * @example const [ready] = poll([{ fd, events: POLLIN }], 1000);
+ * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ */
+export function poll(fds: readonly PollFd[], timeoutMs: number): number[] {
+  const words = pollfds(fds);
+  check(native.poll(words, timeoutMs), POLL);
+  return revents(words);
+}
+
+/** Seconds and the rest of a time in nanoseconds. */
+export function timespec(timeout: bigint | undefined): [number | undefined, number] {
+  if (timeout === undefined) return [undefined, 0];
+  if (typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
+  return [Number(timeout / 1_000_000_000n), Number(timeout % 1_000_000_000n)];
+}
+
+/** Signal numbers as an array of int. */
+export function signals(sigmask: readonly number[] | undefined): Int32Array | undefined {
+  if (sigmask === undefined) return undefined;
+  if (!Array.isArray(sigmask)) throw invalidType('sigmask', 'an array of signal numbers');
+  return Int32Array.from(sigmask.slice(), (signal) => int(signal, 'sigmask', 1, 64));
+}
+
+/**
+ * Waits as `poll`, with nanoseconds and a signal mask for the time of the wait: ppoll(2).
+ *
+ * @param fds What to wait for.
+ * @param timeout Nanoseconds; left out: for ever.
+ * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
+ * @throws SocketError EINTR, EINVAL (a negative time).
+ * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ */
+export function ppoll(fds: readonly PollFd[], timeout?: bigint, sigmask?: readonly number[]): number[] {
+  const words = pollfds(fds);
+  const [seconds, nanoseconds] = timespec(timeout);
+  check(native.ppoll(words, seconds, nanoseconds, signals(sigmask)), PPOLL);
+  return revents(words);
+}
+
+/** The descriptors that select(2) found ready. */
+export interface Selected {
+  readers: number[];
+  writers: number[];
+  excepts: number[];
+}
+
+function set(fds: readonly number[], name: string): Int32Array {
+  if (!Array.isArray(fds)) throw invalidType(name, 'an array of descriptors');
+  return Int32Array.from(fds.slice(), (fd) => int(fd, name, -INT_MAX - 1, INT_MAX));
+}
+
+/**
+ * Waits until a descriptor is ready: select(2). `poll` has no limit of 1024.
+ *
+ * @param readers Descriptors to read from.
+ * @param writers Descriptors to write to.
+ * @param excepts Descriptors with out-of-band data to come.
+ * @param timeoutMs Milliseconds, to the microsecond; left out: for ever.
+ * @returns Those that are ready; none when the time is over.
+ * @throws SocketError EBADF, EINTR, EINVAL; RangeError for a descriptor that is negative or not below 1024
+ *   (FD_SETSIZE): C would write outside of the set.
+ * @see https://man7.org/linux/man-pages/man2/select.2.html
+ */
+export function select(
+  readers: readonly number[],
+  writers: readonly number[],
+  excepts: readonly number[],
+  timeoutMs?: number,
+): Selected {
+  const sets = [set(readers, 'readers'), set(writers, 'writers'), set(excepts, 'excepts')] as const;
+  let seconds: number | undefined;
+  let microseconds = 0;
+  if (timeoutMs !== undefined) {
+    if (typeof timeoutMs !== 'number') throw invalidType('timeoutMs', 'a number');
+    const micros = timeoutMs * 1000;
+    if (!Number.isSafeInteger(micros)) throw outOfRange('timeoutMs', 'a whole number of microseconds');
+    seconds = Math.trunc(micros / 1_000_000);
+    microseconds = micros % 1_000_000;
+  }
+  check(native.select(...sets, seconds, microseconds), SELECT);
+  const [read, write, except] = sets.map((fds) => Array.from(fds).filter((fd) => fd >= 0));
+  return { readers: read!, writers: write!, excepts: except! };
+}
+
+/** A pollfd of `sys-socket/nothrow`, whose revents the call fills. */
+export interface PollFdResult extends PollFd {
+  revents?: number;
+}
+
+/** poll of `sys-socket/nothrow`. */
+export function pollNothrow(fds: readonly PollFdResult[], timeoutMs: number): number {
+  const words = pollfds(fds);
+  const n = settle(native.poll(words, timeoutMs), POLL);
+  if (n >= 0) {
+    revents(words).forEach((events, i) => {
+      fds[i]!.revents = events;
+    });
+  }
+  return n;
+}

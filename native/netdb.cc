@@ -1,0 +1,347 @@
+// Names: man 3 getaddrinfo, getnameinfo, gethostbyname, gethostbyaddr, getservbyname, getprotobyname, gethostname.
+//
+// Every look-up is one class with its arguments, Run (which may wait and touches no JavaScript) and Give. It is run at
+// once for the call as C has it, or on the thread pool for a promise.
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <new>
+
+#include "args.h"
+#include "pack.h"
+#include "text.h"
+
+namespace sys_socket {
+namespace {
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using String = std::unique_ptr<char, Free>;
+
+// What went wrong in a look-up: the number of its own kind (EAI_, or h_errno), and the errno of EAI_SYSTEM.
+struct Failure {
+  int code = 0;
+  int error = 0;
+};
+
+class AddressInfo {
+ public:
+  template <size_t N>
+  bool Read(napi_env env, Args<N>* args) {
+    Text node(env, args, 0, true);
+    Text service(env, args, 1, true);
+    hints_.ai_flags = args->Int(2);
+    hints_.ai_family = args->Int(3);
+    hints_.ai_socktype = args->Int(4);
+    hints_.ai_protocol = args->Int(5);
+    has_node_ = node.c_str() != nullptr;
+    has_service_ = service.c_str() != nullptr;
+    node_.reset(node.Release());
+    service_.reset(service.Release());
+    return !args->refused();
+  }
+
+  void Run() {
+    addrinfo* list = nullptr;
+    failure_.code =
+        ::getaddrinfo(has_node_ ? node_.get() : nullptr, has_service_ ? service_.get() : nullptr, &hints_, &list);
+    if (failure_.code == EAI_SYSTEM) failure_.error = errno;
+    if (failure_.code != 0) return;
+    for (const addrinfo* info = list; info != nullptr; info = info->ai_next) {
+      pack_.Int(info->ai_flags);
+      pack_.Int(info->ai_family);
+      pack_.Int(info->ai_socktype);
+      pack_.Int(info->ai_protocol);
+      pack_.Put(info->ai_addr, info->ai_addrlen);
+      pack_.String(info->ai_canonname);
+    }
+    ::freeaddrinfo(list);
+  }
+
+  [[nodiscard]] const Failure& failure() const { return failure_; }
+  [[nodiscard]] const Pack& pack() const { return pack_; }
+
+ private:
+  String node_;
+  String service_;
+  bool has_node_ = false;
+  bool has_service_ = false;
+  addrinfo hints_ = {};
+  Failure failure_;
+  Pack pack_;
+};
+
+class NameInfo {
+ public:
+  template <size_t N>
+  bool Read(napi_env, Args<N>* args) {
+    flags_ = args->Int(1);
+    const Bytes name = args->GetBytes(0);
+    if (name.size > sizeof(name_)) args->Refuse(0, Refusal::kStorage);
+    if (args->refused()) return false;
+    std::memcpy(&name_, name.data, name.size);
+    size_ = static_cast<socklen_t>(name.size);
+    return true;
+  }
+
+  void Run() {
+    char host[NI_MAXHOST] = {};
+    char service[NI_MAXSERV] = {};
+    failure_.code = ::getnameinfo(reinterpret_cast<const sockaddr*>(&name_), size_, host, sizeof(host), service,
+                                  sizeof(service), flags_);
+    if (failure_.code == EAI_SYSTEM) failure_.error = errno;
+    if (failure_.code != 0) return;
+    pack_.String(host);
+    pack_.String(service);
+  }
+
+  [[nodiscard]] const Failure& failure() const { return failure_; }
+  [[nodiscard]] const Pack& pack() const { return pack_; }
+
+ private:
+  sockaddr_storage name_ = {};
+  socklen_t size_ = 0;
+  int flags_ = 0;
+  Failure failure_;
+  Pack pack_;
+};
+
+// gethostbyname2 and gethostbyaddr: (family, name) or (family, bytes).
+class Host {
+ public:
+  template <size_t N>
+  bool Read(napi_env env, Args<N>* args) {
+    family_ = args->Int(0);
+    by_name_ = args->Has(1);
+    if (by_name_) {
+      Text name(env, args, 1);
+      name_.reset(name.Release());
+    } else {
+      const Bytes address = args->GetBytes(2);
+      if (address.size > sizeof(address_)) args->Refuse(2, Refusal::kStorage);
+      if (args->refused()) return false;
+      std::memcpy(address_, address.data, address.size);
+      address_size_ = static_cast<socklen_t>(address.size);
+    }
+    return !args->refused();
+  }
+
+  void Run() {
+    size_t size = 1024;
+    String memory;
+    hostent entry = {};
+    hostent* found = nullptr;
+    int h = NETDB_INTERNAL;
+    int result = ERANGE;
+    for (; result == ERANGE && size <= (1U << 20); size *= 2) {
+      memory.reset(static_cast<char*>(std::malloc(size)));
+      if (memory == nullptr) break;
+      result = by_name_ ? ::gethostbyname2_r(name_.get(), family_, &entry, memory.get(), size, &found, &h)
+                        : ::gethostbyaddr_r(address_, address_size_, family_, &entry, memory.get(), size, &found, &h);
+    }
+    if (found == nullptr) {
+      // A look-up that failed inside says so by its errno.
+      failure_ = {.code = h == 0 ? HOST_NOT_FOUND : h, .error = h == NETDB_INTERNAL ? result : 0};
+      return;
+    }
+    pack_.Int(found->h_addrtype);
+    pack_.String(found->h_name);
+    pack_.Strings(found->h_aliases);
+    for (char** address = found->h_addr_list; *address != nullptr; ++address) {
+      pack_.Put(*address, static_cast<size_t>(found->h_length));
+    }
+  }
+
+  [[nodiscard]] const Failure& failure() const { return failure_; }
+  [[nodiscard]] const Pack& pack() const { return pack_; }
+
+ private:
+  int family_ = 0;
+  bool by_name_ = false;
+  String name_;
+  uint8_t address_[sizeof(in6_addr)] = {};
+  socklen_t address_size_ = 0;
+  Failure failure_;
+  Pack pack_;
+};
+
+// The result of a look-up: an ArrayBuffer, or an array of [code, errno].
+template <typename Lookup>
+napi_value Outcome(napi_env env, const Lookup& lookup) {
+  if (lookup.failure().code == 0) return lookup.pack().Give(env);
+  napi_value result = nullptr;
+  if (napi_create_array_with_length(env, 2, &result) != napi_ok) return nullptr;
+  napi_set_element(env, result, 0, Number(env, lookup.failure().code));
+  napi_set_element(env, result, 1, Number(env, lookup.failure().error));
+  return result;
+}
+
+template <typename Lookup, size_t N>
+napi_value Now(napi_env env, napi_callback_info info) {
+  Args<N> args(env, info);
+  Lookup lookup;
+  if (!lookup.Read(env, &args)) return args.Refused();
+  lookup.Run();
+  return Outcome(env, lookup);
+}
+
+// A look-up on the thread pool and the promise that waits for it.
+template <typename Lookup>
+struct Work {
+  Lookup lookup;
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+};
+
+template <typename Lookup>
+void Complete(napi_env env, napi_status, void* data) {
+  const std::unique_ptr<Work<Lookup>> work(static_cast<Work<Lookup>*>(data));
+  napi_delete_async_work(env, work->work);
+  napi_value outcome = Outcome(env, work->lookup);
+  if (outcome != nullptr) napi_resolve_deferred(env, work->deferred, outcome);
+}
+
+template <typename Lookup, size_t N>
+napi_value Later(napi_env env, napi_callback_info info) {
+  Args<N> args(env, info);
+  auto work = std::unique_ptr<Work<Lookup>>(new (std::nothrow) Work<Lookup>);
+  if (work == nullptr) return Number(env, -ENOMEM);
+  if (!work->lookup.Read(env, &args)) return args.Refused();
+  napi_value name = nullptr;
+  napi_value promise = nullptr;
+  const auto execute = [](napi_env, void* data) { static_cast<Work<Lookup>*>(data)->lookup.Run(); };
+  if (napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_async_work(env, nullptr, name, execute, Complete<Lookup>, work.get(), &work->work) != napi_ok) {
+    return Number(env, -ENOMEM);
+  }
+  if (napi_create_promise(env, &work->deferred, &promise) != napi_ok ||
+      napi_queue_async_work(env, work->work) != napi_ok) {
+    napi_delete_async_work(env, work->work);
+    return Number(env, -ENOMEM);
+  }
+  (void)work.release();  // Complete owns it
+  return promise;
+}
+
+// getservbyname, getprotobyname and their kin have reentrant forms in glibc; elsewhere the plain ones are tables.
+#ifdef __GLIBC__
+template <typename Entry, typename Call>
+bool Find(Entry* entry, String* memory, Call call) {
+  Entry* found = nullptr;
+  for (size_t size = 1024; size <= (1U << 20); size *= 2) {
+    memory->reset(static_cast<char*>(std::malloc(size)));
+    if (*memory == nullptr || call(entry, memory->get(), size, &found) != ERANGE) break;
+  }
+  return found != nullptr;
+}
+#endif
+
+napi_value GiveService(napi_env env, const servent* entry) {
+  Pack pack;
+  if (entry != nullptr) {
+    pack.String(entry->s_name);
+    pack.Strings(entry->s_aliases);
+    pack.Int(ntohs(static_cast<uint16_t>(entry->s_port)));
+    pack.String(entry->s_proto);
+  }
+  return pack.Give(env);
+}
+
+napi_value GiveProtocol(napi_env env, const protoent* entry) {
+  Pack pack;
+  if (entry != nullptr) {
+    pack.String(entry->p_name);
+    pack.Strings(entry->p_aliases);
+    pack.Int(entry->p_proto);
+  }
+  return pack.Give(env);
+}
+
+}  // namespace
+
+// (node?, service?, flags, family, socktype, protocol)
+napi_value Getaddrinfo(napi_env env, napi_callback_info info) { return Now<AddressInfo, 6>(env, info); }
+napi_value GetaddrinfoLater(napi_env env, napi_callback_info info) { return Later<AddressInfo, 6>(env, info); }
+
+// (name, flags)
+napi_value Getnameinfo(napi_env env, napi_callback_info info) { return Now<NameInfo, 2>(env, info); }
+napi_value GetnameinfoLater(napi_env env, napi_callback_info info) { return Later<NameInfo, 2>(env, info); }
+
+// (family, name?, bytes?)
+napi_value Gethost(napi_env env, napi_callback_info info) { return Now<Host, 3>(env, info); }
+napi_value GethostLater(napi_env env, napi_callback_info info) { return Later<Host, 3>(env, info); }
+
+// (name or undefined, port, protocol?): no bytes when there is none.
+napi_value Getserv(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const bool by_name = args.Has(0);
+  const Text name(env, &args, 0, true);
+  const int port = by_name ? 0 : args.Int(1);
+  const Text protocol(env, &args, 2, true);
+  if (args.refused()) return args.Refused();
+  const int network = htons(static_cast<uint16_t>(port));
+#ifdef __GLIBC__
+  servent entry = {};
+  String memory;
+  const bool found = Find(&entry, &memory, [&](servent* to, char* buffer, size_t size, servent** result) {
+    return by_name ? ::getservbyname_r(name.c_str(), protocol.c_str(), to, buffer, size, result)
+                   : ::getservbyport_r(network, protocol.c_str(), to, buffer, size, result);
+  });
+  return GiveService(env, found ? &entry : nullptr);
+#else
+  return GiveService(
+      env, by_name ? ::getservbyname(name.c_str(), protocol.c_str()) : ::getservbyport(network, protocol.c_str()));
+#endif
+}
+
+// (name or undefined, number): no bytes when there is none.
+napi_value Getproto(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const bool by_name = args.Has(0);
+  const Text name(env, &args, 0, true);
+  const int number = by_name ? 0 : args.Int(1);
+  if (args.refused()) return args.Refused();
+#ifdef __GLIBC__
+  protoent entry = {};
+  String memory;
+  const bool found = Find(&entry, &memory, [&](protoent* to, char* buffer, size_t size, protoent** result) {
+    return by_name ? ::getprotobyname_r(name.c_str(), to, buffer, size, result)
+                   : ::getprotobynumber_r(number, to, buffer, size, result);
+  });
+  return GiveProtocol(env, found ? &entry : nullptr);
+#else
+  return GiveProtocol(env, by_name ? ::getprotobyname(name.c_str()) : ::getprotobynumber(number));
+#endif
+}
+
+// (code): what gai_strerror says.
+napi_value GaiStrerror(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int code = args.Int(0);
+  if (args.refused()) return args.Refused();
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, ::gai_strerror(code), NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+// The name, or -errno.
+napi_value Gethostname(napi_env env, napi_callback_info) {
+  char name[256] = {};
+  if (::gethostname(name, sizeof(name) - 1) < 0) return Result(env, -1);
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+napi_value Sethostname(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const Text name(env, &args, 0);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::sethostname(name.c_str(), name.size()));
+}
+
+}  // namespace sys_socket
