@@ -36,6 +36,54 @@ void PutSet(Args<N>* args, size_t index, const fd_set* set) {
   }
 }
 
+template <size_t N, typename Call>
+napi_value SelectSets(napi_env env, Args<N>* args, Call call) {
+  fd_set sets[3];
+  int limit = 0;
+  for (size_t i = 0; i < 3; ++i) GetSet(args, i, &sets[i], &limit);
+  if (args->refused()) return args->Refused();
+  const int result = call(limit, sets);
+  if (result < 0) return Result(env, result);
+  for (size_t i = 0; i < 3; ++i) PutSet(args, i, &sets[i]);
+  return Number(env, result);
+}
+
+// Two arguments, seconds or undefined and nanoseconds, as the timespec of a call.
+class Timeout {
+ public:
+  template <size_t N>
+  Timeout(Args<N>* args, size_t index) : timed_(args->Has(index)) {
+    if (!timed_) return;
+    time_.tv_sec = args->Long(index);
+    time_.tv_nsec = args->Int(index + 1);
+  }
+  [[nodiscard]] const timespec* get() const { return timed_ ? &time_ : nullptr; }
+
+ private:
+  bool timed_;
+  timespec time_ = {};
+};
+
+// An array of signal numbers or undefined, as the signal mask of a call.
+class Mask {
+ public:
+  template <size_t N>
+  Mask(Args<N>* args, size_t index) : masked_(args->Has(index)) {
+    sigemptyset(&set_);
+    if (!masked_) return;
+    const Bytes signals = args->GetBytes(index);
+    const auto* numbers = reinterpret_cast<const int32_t*>(signals.data);
+    for (size_t i = 0; i < signals.size / sizeof(int32_t); ++i) {
+      if (sigaddset(&set_, numbers[i]) != 0) args->Refuse(index, Refusal::kInt);
+    }
+  }
+  [[nodiscard]] const sigset_t* get() const { return masked_ ? &set_ : nullptr; }
+
+ private:
+  bool masked_;
+  sigset_t set_ = {};
+};
+
 }  // namespace
 
 // (an array of pollfd, timeout in milliseconds)
@@ -50,26 +98,12 @@ napi_value Poll(napi_env env, napi_callback_info info) {
 // (an array of pollfd, seconds or undefined, nanoseconds, an array of signal numbers or undefined)
 napi_value Ppoll(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
-  timespec timeout = {};
-  const bool timed = args.Has(1);
-  if (timed) {
-    timeout.tv_sec = args.Long(1);
-    timeout.tv_nsec = args.Int(2);
-  }
-  sigset_t mask;
-  sigemptyset(&mask);
-  const bool masked = args.Has(3);
-  if (masked) {
-    const Bytes signals = args.GetBytes(3);
-    const auto* numbers = reinterpret_cast<const int32_t*>(signals.data);
-    for (size_t i = 0; i < signals.size / sizeof(int32_t); ++i) {
-      if (sigaddset(&mask, numbers[i]) != 0) args.Refuse(3, Refusal::kInt);
-    }
-  }
+  const Timeout timeout(&args, 1);
+  const Mask mask(&args, 3);
   const Bytes bytes = args.GetBytes(0);
   if (args.refused()) return args.Refused();
-  return Result(env, ::ppoll(reinterpret_cast<pollfd*>(bytes.data), bytes.size / sizeof(pollfd),
-                             timed ? &timeout : nullptr, masked ? &mask : nullptr));
+  return Result(env,
+                ::ppoll(reinterpret_cast<pollfd*>(bytes.data), bytes.size / sizeof(pollfd), timeout.get(), mask.get()));
 }
 
 // (readers, writers, excepts: Int32Array; seconds or undefined, microseconds)
@@ -81,14 +115,19 @@ napi_value Select(napi_env env, napi_callback_info info) {
     timeout.tv_sec = args.Long(3);
     timeout.tv_usec = args.Int(4);
   }
-  fd_set sets[3];
-  int limit = 0;
-  for (size_t i = 0; i < 3; ++i) GetSet(&args, i, &sets[i], &limit);
-  if (args.refused()) return args.Refused();
-  const int result = ::select(limit, &sets[0], &sets[1], &sets[2], timed ? &timeout : nullptr);
-  if (result < 0) return Result(env, result);
-  for (size_t i = 0; i < 3; ++i) PutSet(&args, i, &sets[i]);
-  return Number(env, result);
+  return SelectSets(env, &args, [&](int limit, fd_set* sets) {
+    return ::select(limit, &sets[0], &sets[1], &sets[2], timed ? &timeout : nullptr);
+  });
+}
+
+// (readers, writers, excepts: Int32Array; seconds or undefined, nanoseconds, signal numbers or undefined)
+napi_value Pselect(napi_env env, napi_callback_info info) {
+  Args<6> args(env, info);
+  const Timeout timeout(&args, 3);
+  const Mask mask(&args, 5);
+  return SelectSets(env, &args, [&](int limit, fd_set* sets) {
+    return ::pselect(limit, &sets[0], &sets[1], &sets[2], timeout.get(), mask.get());
+  });
 }
 
 }  // namespace sys_socket

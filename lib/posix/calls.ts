@@ -67,6 +67,7 @@ export const GET_FILTER: Call = call('getsockopt', 'fd');
 export const POLL: Call = call('poll', 'fds', 'timeoutMs');
 export const PPOLL: Call = call('ppoll', 'fds', 'timeout', 'timeout', 'sigmask');
 export const SELECT: Call = call('select', 'readers', 'writers', 'excepts', 'timeoutMs', 'timeoutMs');
+export const PSELECT: Call = call('pselect', 'readers', 'writers', 'excepts', 'timeout', 'timeout', 'sigmask');
 
 export const SENDFILE: Call = call('sendfile', 'outFd', 'inFd', 'offset', 'count');
 export const SPLICE: Call = call('splice', 'fdIn', 'offIn', 'fdOut', 'offOut', 'length', 'flags');

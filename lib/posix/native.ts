@@ -116,6 +116,14 @@ interface Native {
     seconds: number | undefined,
     microseconds: number,
   ): number;
+  pselect(
+    readers: Int32Array,
+    writers: Int32Array,
+    excepts: Int32Array,
+    seconds: number | undefined,
+    nanoseconds: number,
+    signals: Int32Array | undefined,
+  ): number;
 
   sendfile(out: number, from: number, offset: number | undefined, count: number): number;
   splice(

@@ -1,5 +1,5 @@
 /** Waiting for descriptors: poll(2), ppoll(2), select(2). The whole thread waits; EINTR is given as the kernel gives it. */
-import { POLL, PPOLL, SELECT } from './calls.ts';
+import { POLL, PPOLL, PSELECT, SELECT } from './calls.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { native } from './native.ts';
 import { object, own } from './snapshot.ts';
@@ -131,8 +131,37 @@ export function select(
     microseconds = micros % 1_000_000;
   }
   check(native.select(...sets, seconds, microseconds), SELECT);
+  return selected(sets);
+}
+
+/** What is left in the sets is ready. */
+function selected(sets: readonly Int32Array[]): Selected {
   const [read, write, except] = sets.map((fds) => Array.from(fds).filter((fd) => fd >= 0));
   return { readers: read!, writers: write!, excepts: except! };
+}
+
+/**
+ * Waits as `select`, with nanoseconds and a signal mask for the time of the wait: pselect(2).
+ *
+ * @param readers Descriptors to read from.
+ * @param writers Descriptors to write to.
+ * @param excepts Descriptors with out-of-band data to come.
+ * @param timeout Nanoseconds; left out: for ever.
+ * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
+ * @throws SocketError As `select`; RangeError for a descriptor that is negative or not below 1024.
+ * @see https://man7.org/linux/man-pages/man2/select.2.html
+ */
+export function pselect(
+  readers: readonly number[],
+  writers: readonly number[],
+  excepts: readonly number[],
+  timeout?: bigint,
+  sigmask?: readonly number[],
+): Selected {
+  const sets = [set(readers, 'readers'), set(writers, 'writers'), set(excepts, 'excepts')] as const;
+  const [seconds, nanoseconds] = timespec(timeout);
+  check(native.pselect(...sets, seconds, nanoseconds, signals(sigmask)), PSELECT);
+  return selected(sets);
 }
 
 /** A pollfd of `sys-socket/nothrow`, whose revents the call fills. */

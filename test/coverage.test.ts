@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { need, program } from './helpers/need.ts';
+import { python } from './helpers/python.ts';
+
+const root = join(import.meta.dirname, '..');
+
+test('docs/coverage.md is what the exports and the reasons say, without an empty cell', () => {
+  execFileSync(process.execPath, [join(root, 'scripts/coverage.js'), '--check']);
+  const text = readFileSync(join(root, 'docs/coverage.md'), 'utf8');
+  expect(text).not.toMatch(/\|\s*\|/);
+});
+
+test("every name of this machine's Python socket module is in the table", (context) => {
+  need(context, program('python3'));
+  const script = "import socket as module; print(json.dumps([n for n in dir(module) if not n.startswith('_')]))";
+  const text = readFileSync(join(root, 'docs/coverage.md'), 'utf8');
+  expect(python<string[]>(script).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});

@@ -1,0 +1,20 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { need, program } from './helpers/need.ts';
+import { folder } from './helpers/world.ts';
+
+test('every call hands every errno of Linux on, with its name and syscall, and leaks no descriptor', (context) => {
+  need(context, program('cc'));
+  const helpers = join(import.meta.dirname, 'helpers');
+  const shim = join(folder(), 'shim.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', shim, join(helpers, 'fault-shim.c'), '-ldl']);
+  const said = execFileSync(process.execPath, [join(helpers, 'fault-matrix.js')], {
+    encoding: 'utf8',
+    env: { ...process.env, LD_PRELOAD: shim },
+  });
+  const { calls, errnos, cells } = JSON.parse(said);
+  expect(calls).toBeGreaterThanOrEqual(30);
+  expect(errnos).toBeGreaterThanOrEqual(131);
+  expect(cells).toBeGreaterThan(calls * errnos);
+});
