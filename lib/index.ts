@@ -45,7 +45,7 @@ export {
   sethostname,
 } from './posix/netdb.ts';
 export { fcntl, getsockopt, ifreq, ioctl, setsockopt } from './posix/option.ts';
-export { type PollFd, poll, ppoll, type Selected, select } from './posix/poll.ts';
+export { type PollFd, poll, ppoll, pselect, type Selected, select } from './posix/poll.ts';
 export {
   type Accepted,
   accept,
