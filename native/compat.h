@@ -174,3 +174,14 @@
 #define SOF_TIMESTAMPING_OPT_RX_FILTER (1 << 17)  // Linux 6.12
 #define SOF_TIMESTAMPING_TX_COMPLETION (1 << 18)  // Linux 6.15
 #define SCM_TSTAMP_COMPLETION 3
+
+// The states of IFLA_OPERSTATE: linux/if.h has them as an enum, but cannot stand before net/if.h.
+#ifndef _LINUX_IF_H
+#define IF_OPER_UNKNOWN 0
+#define IF_OPER_NOTPRESENT 1
+#define IF_OPER_DOWN 2
+#define IF_OPER_LOWERLAYERDOWN 3
+#define IF_OPER_TESTING 4
+#define IF_OPER_DORMANT 5
+#define IF_OPER_UP 6
+#endif

@@ -16,5 +16,5 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ASAN_OPTIONS=detect_leak
 mkdir "$tree/bin"
 printf '#!/bin/sh\nLD_PRELOAD=%s${LD_PRELOAD:+:$LD_PRELOAD} exec %s "$@"\n' "$runtime" "$(command -v node)" >"$tree/bin/node"
 chmod +x "$tree/bin/node"
-PATH=$tree/bin:$PATH SANITIZED_NODE=$tree/bin/node node node_modules/.bin/vitest run "$@"
+PATH=$tree/bin:$PATH SANITIZED_NODE=$tree/bin/node node node_modules/.bin/vitest run --configLoader runner "$@"
 ASAN_OPTIONS=detect_leaks=1 "$tree/bin/node" test/helpers/smoke.js

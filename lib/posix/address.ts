@@ -160,7 +160,7 @@ const text16 = new Uint8Array(16);
 function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Uint8Array, at: number): void {
   if (typeof text !== 'string') throw invalidType('address.address', 'a string');
   if (native.inet_pton(family, text, text16) !== 1) {
-    throw invalidValue('address.address', family === AF_INET ? 'an IPv4 address' : 'an IPv6 address');
+    throw invalidValue('address.address', `an ${family === AF_INET ? 'IPv4' : 'IPv6'} address (names are for getaddrinfo)`);
   }
   const size = family === AF_INET ? 4 : 16;
   for (let i = 0; i < size; i++) to[at + i] = text16[i]!;

@@ -193,6 +193,7 @@ export type ControlMessage = TypedControl | OtherControl;
  *
  * @example
  * const fds = control.find((m) => isControl(m, SOL_SOCKET, SCM_RIGHTS))?.fds ?? [];
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function isControl<Level extends TypedControl['level'], Type extends TypedControl['type']>(
   message: ControlMessage,

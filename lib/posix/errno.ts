@@ -63,6 +63,7 @@ export class SocketError extends Error {
  * @param codes Names as in errno.h. `'EWOULDBLOCK'` is `'EAGAIN'` on Linux, `'ENOTSUP'` is `'EOPNOTSUPP'`. None: any errno.
  * @example
  * try { recv(fd, buffer) } catch (error) { if (!isErrno(error, 'EAGAIN', 'EINTR')) throw error }
+ * @see https://man7.org/linux/man-pages/man3/errno.3.html
  */
 export function isErrno<Code extends ErrnoName>(
   error: unknown,

@@ -47,6 +47,7 @@ function parse(text: string): FilterInstruction[] {
  *
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
  * @throws TypeError or RangeError for what is no such program.
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function encodeFilter(program: FilterProgram): Uint8Array {
   const instructions = typeof program === 'string' ? parse(program) : program;
