@@ -115,7 +115,7 @@ test.each([
   ['udp.js', 'client', 'localhost', '7', 'message'],
 ])('a name is no address: %s %s', async (name, ...args) => {
   const { code, stderr } = await node(name, ...args);
-  expect(stderr).toBe('The "address.address" argument must be an IPv4 address\n');
+  expect(stderr).toBe('The "address.address" argument must be an IPv4 address (names are for getaddrinfo)\n');
   expect(code).toBe(1);
 });
 
