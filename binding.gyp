@@ -11,8 +11,10 @@
         "native/interface.cc",
         "native/netdb.cc",
         "native/option.cc",
+        "native/owned.cc",
         "native/pinned.cc",
         "native/poll.cc",
+        "native/reactor.cc",
         "native/socket.cc",
         "native/transfer.cc"
       ],

@@ -44,7 +44,39 @@ export {
   type ServiceEntry,
   sethostname,
 } from './posix/netdb.ts';
+export * from './posix/netlink.ts';
 export { fcntl, getsockopt, ifreq, ioctl, setsockopt } from './posix/option.ts';
+export {
+  getOption,
+  type OptionInput,
+  type OptionName,
+  type OptionValue,
+  type ReadableOption,
+  setOption,
+  type WritableOption,
+} from './posix/option-table.ts';
+export type {
+  Fanout,
+  GroupReq,
+  GroupSourceReq,
+  Icmp6Filter,
+  In6Pktinfo,
+  Ipv6Mreq,
+  Linger,
+  Mreqn,
+  MreqSource,
+  MtuInfo,
+  MulticastInterface,
+  PacketMreq,
+  PacketStatistics,
+  PortRange,
+  RolloverStatistics,
+  SocketMemory,
+  TimestampingOption,
+  Timeval,
+  TxtimeOption,
+  Ucred,
+} from './posix/option-value.ts';
 export { type PollFd, poll, ppoll, pselect, type Selected, select } from './posix/poll.ts';
 export {
   type Accepted,
@@ -62,6 +94,7 @@ export {
   socket,
   socketpair,
 } from './posix/socket.ts';
+export { decodeTcpInfo, type TcpInfo } from './posix/tcp-info.ts';
 export {
   type ReceivedFrom,
   type ReceivedMessage,
@@ -78,3 +111,15 @@ export {
   write,
   writev,
 } from './posix/transfer.ts';
+export {
+  type ConnectionOptions,
+  type Control,
+  createConnection,
+  hasDualstackIPv6,
+} from './socket/connect.ts';
+export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
+export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';
+export { type AcceptedSocket, type Datagram, type DataWithFds, Socket } from './socket/socket.ts';
+export { SocketStream, type SocketStreamEvents, type SocketStreamOptions } from './socket/stream.ts';
+export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './socket/systemd.ts';
+export { errorReady, readable, type WaitOptions, writable } from './socket/wait.ts';

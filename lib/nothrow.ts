@@ -39,7 +39,7 @@ import {
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
 import { invalidType, settle } from './posix/errno.ts';
 import { type Bytes, native, out } from './posix/native.ts';
-import { setOption } from './posix/option.ts';
+import { setRaw } from './posix/option.ts';
 import * as pinned from './posix/pinned.ts';
 import { buffers, bytes, object, own } from './posix/snapshot.ts';
 import { controlBytes, type SendMessage } from './posix/transfer.ts';
@@ -217,7 +217,7 @@ export function getsockopt(fd: number, level: number, name: number, value: Bytes
 
 /** setsockopt(2): 0 or -errno. As `setsockopt`. */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
-  return settle(setOption(fd, level, name, value), SETSOCKOPT);
+  return settle(setRaw(fd, level, name, value), SETSOCKOPT);
 }
 
 /** fcntl(2): what the command gives, or -errno. F_GETOWN, which may be negative, is refused: use `fcntl`. */

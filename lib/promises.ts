@@ -5,6 +5,7 @@
 import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
 import { GETHOST } from './posix/calls.ts';
 import { AF_INET } from './posix/constants.ts';
+import { invalidType } from './posix/errno.ts';
 import { native } from './posix/native.ts';
 import {
   type AddressInfo,
@@ -41,6 +42,9 @@ function abortError(signal: AbortSignal): Error {
 /** Starts a look-up and waits for it, or for the signal. */
 async function later(start: () => Promise<Outcome> | number, options: LookupOptions): Promise<Outcome> {
   const signal = own(object(options, 'options'), 'signal');
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw invalidType('signal', 'an AbortSignal');
+  }
   if (signal?.aborted) throw abortError(signal);
   const work = start();
   if (typeof work === 'number' || signal === undefined) return work;
@@ -142,7 +146,10 @@ export async function gethostbyaddr(address: string, options: LookupOptions = {}
 export async function getfqdn(name = '', options: LookupOptions = {}): Promise<string> {
   const asked = name.trim() === '' || name.trim() === '0.0.0.0' ? gethostname() : name.trim();
   try {
-    const found = await getaddrinfo(asked, null, { ...FULL_NAME_HINTS, signal: own(options, 'signal') });
+    const found = await getaddrinfo(asked, null, {
+      ...FULL_NAME_HINTS,
+      signal: own(object(options, 'options'), 'signal'),
+    });
     const { address } = found[0]! as { address: Address & { address: string } };
     return chooseFullName(await gethostbyaddr(address.address, options), asked);
   } catch (error) {

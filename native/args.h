@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "owned.h"
+
 namespace sys_socket {
 
 struct Bytes {
@@ -18,12 +20,16 @@ struct Bytes {
   size_t size = 0;
 };
 
+struct Reactor;
+
 // Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
 // an Int32Array that lib/posix/native.ts reads right after the call.
 struct Environment {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
-  Bytes pinned[2];  // see pinned.cc
+  Bytes pinned[2];             // see pinned.cc
+  Reactor* reactor = nullptr;  // see reactor.cc
+  Owned owned;                 // see owned.cc
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.

@@ -42,6 +42,9 @@ class AddressInfo {
     has_service_ = service.c_str() != nullptr;
     node_.reset(node.Release());
     service_.reset(service.Release());
+    // Short of memory: a null pointer would ask for something else.
+    if (has_node_ && node_ == nullptr) args->Refuse(0, Refusal::kLength);
+    if (has_service_ && service_ == nullptr) args->Refuse(1, Refusal::kLength);
     return !args->refused();
   }
 
@@ -120,6 +123,7 @@ class Host {
     if (by_name_) {
       Text name(env, args, 1);
       name_.reset(name.Release());
+      if (name_ == nullptr) args->Refuse(1, Refusal::kLength);
     } else {
       const Bytes address = args->GetBytes(2);
       if (address.size > sizeof(address_)) args->Refuse(2, Refusal::kStorage);
@@ -131,6 +135,10 @@ class Host {
   }
 
   void Run() {
+    if (by_name_ && family_ != AF_INET && family_ != AF_INET6) {
+      failure_ = {.code = NETDB_INTERNAL, .error = EAFNOSUPPORT};  // glibc would abort on some of them
+      return;
+    }
     size_t size = 1024;
     String memory;
     hostent entry = {};

@@ -85,3 +85,5 @@ export const IF_NAMETOINDEX: Call = call('if_nametoindex', 'name');
 export const IF_INDEXTONAME: Call = call('if_indextoname', 'ifindex');
 export const IF_NAMEINDEX: Call = call('if_nameindex');
 export const GETIFADDRS: Call = call('getifaddrs');
+
+export const NETLINK: Call = call('netlink');

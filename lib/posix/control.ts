@@ -16,6 +16,7 @@ import {
   IPV6_RECVERR,
   IPV6_TCLASS,
   PACKET_AUXDATA,
+  PACKET_TX_TIMESTAMP,
   SCM_CREDENTIALS,
   SCM_PIDFD,
   SCM_RIGHTS,
@@ -127,10 +128,10 @@ export interface OriginalDestination {
   address: Address | undefined;
 }
 
-/** An entry of the error queue: ip(7), struct sock_extended_err. */
+/** An entry of the error queue: ip(7), struct sock_extended_err. Packet sockets have it for timestamps of what they sent. */
 export interface ExtendedError {
-  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6;
-  type: typeof IP_RECVERR | typeof IPV6_RECVERR;
+  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6 | typeof SOL_PACKET;
+  type: typeof IP_RECVERR | typeof IPV6_RECVERR | typeof PACKET_TX_TIMESTAMP;
   error: {
     /** The positive errno. */
     errno: number;
@@ -185,6 +186,15 @@ type TypedControl =
   | ExtendedError
   | AuxiliaryData;
 
+/** The messages of a level and a type. Extract would not find those that share one interface: IP_TTL and IP_TOS. */
+type OfKind<Message extends TypedControl, Level, Type> = Message extends TypedControl
+  ? Level extends Message['level']
+    ? Type extends Message['type']
+      ? Message
+      : never
+    : never
+  : never;
+
 /** A control message. `isControl` tells which. */
 export type ControlMessage = TypedControl | OtherControl;
 
@@ -199,7 +209,7 @@ export function isControl<Level extends TypedControl['level'], Type extends Type
   message: ControlMessage,
   level: Level,
   type: Type,
-): message is Extract<TypedControl, { level: Level; type: Type }> {
+): message is OfKind<TypedControl, Level, Type> {
   return message.level === level && message.type === type && !Object.hasOwn(message, 'data');
 }
 
@@ -508,6 +518,7 @@ const codecs = new Map<string, Codec>([
   [key(SOL_UDP, UDP_SEGMENT), segment],
   [key(SOL_UDP, UDP_GRO), segment],
   [key(SOL_PACKET, PACKET_AUXDATA), auxdata],
+  [key(SOL_PACKET, PACKET_TX_TIMESTAMP), extended],
 ]);
 
 /**

@@ -1,7 +1,13 @@
 /** Data between descriptors that never comes into this process: sendfile(2), splice(2). */
 import { SENDFILE, SPLICE } from './calls.ts';
-import { check } from './errno.ts';
+import { check, outOfRange } from './errno.ts';
 import { native } from './native.ts';
+
+/** A size_t has no negative numbers: as C reads them, -1 is all there is. */
+function size(value: number, name: string): number {
+  if (typeof value === 'number' && value < 0) throw outOfRange(name, 'an integer from 0 to 9007199254740991');
+  return value;
+}
 
 /**
  * Sends a part of a file: sendfile(2).
@@ -16,7 +22,7 @@ import { native } from './native.ts';
  * @see https://man7.org/linux/man-pages/man2/sendfile.2.html
  */
 export function sendfile(outFd: number, inFd: number, offset: number | undefined, count: number): number {
-  return check(native.sendfile(outFd, inFd, offset, count), SENDFILE);
+  return check(native.sendfile(outFd, inFd, offset, size(count, 'count')), SENDFILE);
 }
 
 /**
@@ -40,5 +46,5 @@ export function splice(
   length: number,
   flags = 0,
 ): number {
-  return check(native.splice(fdIn, offIn, fdOut, offOut, length, flags), SPLICE);
+  return check(native.splice(fdIn, offIn, fdOut, offOut, size(length, 'length'), flags), SPLICE);
 }

@@ -38,7 +38,8 @@ function parse(text: string): FilterInstruction[] {
     const [code, jt, jf, k] = line.split(' ').map(Number) as [number, number, number, number];
     return { code, jt, jf, k };
   });
-  if (Number(count) !== program.length) throw invalidValue('program', 'the output of tcpdump -ddd, whole');
+  if (!/^\d+$/.test(count!) || Number(count) !== program.length)
+    throw invalidValue('program', 'the output of tcpdump -ddd, whole');
   return program;
 }
 
@@ -53,7 +54,7 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   const instructions = typeof program === 'string' ? parse(program) : program;
   if (!Array.isArray(instructions)) throw invalidType('program', 'an array of instructions or a string');
   if (instructions.length > 0xffff) throw outOfRange('program', 'at most 65535 instructions long');
-  const list = instructions.slice() as FilterInstruction[];
+  const list = [...instructions] as FilterInstruction[]; // unlike slice, without holes
   const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
   list.forEach((instruction, i) => {
     object(instruction, 'program');

@@ -147,6 +147,13 @@ interface Native {
   gethostname(): string | number;
   sethostname(name: string): number;
 
+  /** Only for lib/socket. */
+  reactorStart(list: Int32Array, serve: (count: number) => void): number;
+  reactorControl(operation: number, fd: number, events: number, generation: number): number;
+  reactorRenew(): number;
+  reactorRef(alive: number): void;
+  own(fd: number, owned: number): number;
+
   if_nametoindex(name: string): number;
   if_indextoname(ifindex: number): string | number;
   if_nameindex(): ArrayBuffer | number;

@@ -49,11 +49,11 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): void {
-  check(setOption(fd, level, name, value), SETSOCKOPT);
+  check(setRaw(fd, level, name, value), SETSOCKOPT);
 }
 
 /** setsockopt without its errors, for this file and for nothrow. */
-export function setOption(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
+export function setRaw(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
   if (typeof value === 'number') return native.setsockoptInt(fd, level, name, value);
   if (typeof value === 'boolean') return native.setsockoptInt(fd, level, name, value ? 1 : 0);
   return native.setsockopt(fd, level, name, value);

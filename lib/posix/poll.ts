@@ -25,7 +25,7 @@ const INT_MAX = 0x7fffffff;
 /** An array of struct pollfd: int fd, short events, short revents. */
 export function pollfds(fds: readonly PollFd[]): Int16Array {
   if (!Array.isArray(fds)) throw invalidType('fds', 'an array');
-  const entries = fds.slice();
+  const entries = [...fds]; // unlike slice, without holes
   const words = new Int16Array(entries.length * 4);
   const longs = new Int32Array(words.buffer);
   entries.forEach((entry, i) => {
@@ -125,8 +125,9 @@ export function select(
   let microseconds = 0;
   if (timeoutMs !== undefined) {
     if (typeof timeoutMs !== 'number') throw invalidType('timeoutMs', 'a number');
-    const micros = timeoutMs * 1000;
-    if (!Number.isSafeInteger(micros)) throw outOfRange('timeoutMs', 'a whole number of microseconds');
+    const micros = Math.round(timeoutMs * 1000); // 0.07 * 1000 is not 70
+    if (!Number.isSafeInteger(micros) || micros / 1000 !== timeoutMs)
+      throw outOfRange('timeoutMs', 'a whole number of microseconds');
     seconds = Math.trunc(micros / 1_000_000);
     microseconds = micros % 1_000_000;
   }

@@ -220,20 +220,26 @@ function controlRoom(length: unknown): number {
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg(fd: number, message: ReceiveMessage, flags = 0): ReceivedMessage {
+  const result = receive(fd, message, flags);
+  if (typeof result === 'number') throw check(result, RECVMSG);
+  return result;
+}
+
+/** recvmsg, or what the native call gave when it failed: -errno or a refusal. */
+export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
   const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
   const room = controlRoom(own(message, 'controlLength'));
   const control = room === 0 ? undefined : new Uint8Array(room);
   let received = -1;
   try {
     received = native.recvmsg(fd, list, scratch, control, flags);
-    const length = check(received, RECVMSG);
-    const controlLength = out[1]!;
-    const returned = out[2]!;
+    if (received < 0) return received;
+    const [nameLength, controlLength, returned] = out;
     return {
-      bytes: length,
-      address: decodeAddress(scratch, out[0]!),
+      bytes: received,
+      address: decodeAddress(scratch, nameLength),
       control: control === undefined ? [] : decodeControl(control, controlLength),
-      flags: returned,
+      flags: returned!,
     };
   } catch (error) {
     // From the instant recvmsg returned its descriptors are owned: here, until the caller has them.

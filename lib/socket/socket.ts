@@ -1,0 +1,850 @@
+/** class Socket: one socket of any kind, for the event loop. */
+import { inspect } from 'node:util';
+import * as nothrow from '../nothrow.ts';
+import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
+import { type MessageBatch, recvmmsgNothrow, sendmmsgNothrow } from '../posix/batch.ts';
+import { RECVMSG } from '../posix/calls.ts';
+import * as constants from '../posix/constants.ts';
+import {
+  AF_UNIX,
+  EAGAIN,
+  EALREADY,
+  EINPROGRESS,
+  EINTR,
+  F_GETFL,
+  F_SETFL,
+  O_NONBLOCK,
+  SCM_RIGHTS,
+  SO_DOMAIN,
+  SO_ERROR,
+  SO_PROTOCOL,
+  SO_TYPE,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  SOMAXCONN,
+} from '../posix/constants.ts';
+import { CMSG_SPACE, type ControlMessage, isControl } from '../posix/control.ts';
+import { invalidType, outOfRange, SocketError, settle } from '../posix/errno.ts';
+import { formatAddress } from '../posix/format.ts';
+import type { Bytes } from '../posix/native.ts';
+import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
+import * as posix from '../posix/socket.ts';
+import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
+import { Descriptor } from './descriptor.ts';
+import { channels } from './diagnostics.ts';
+import { ClosedError } from './errors.ts';
+import { nodeDescriptor } from './node.ts';
+import { answersAtOnce, type Operation, run, runSync, waitSync } from './operation.ts';
+import { READ, WRITE } from './reactor.ts';
+import { SocketStream, type SocketStreamOptions } from './stream.ts';
+import { errorReady, readable, type WaitOptions, writable } from './wait.ts';
+
+/** A connection that was accepted. */
+export interface AcceptedSocket {
+  socket: Socket;
+  address: Address | undefined;
+}
+
+/** A datagram that was received. */
+export interface Datagram {
+  data: Buffer;
+  address: Address | undefined;
+}
+
+/** Data with the descriptors that came with it, which are yours to close. */
+export interface DataWithFds {
+  data: Buffer;
+  fds: number[];
+  flags: number;
+}
+
+/** What a read takes when no size is given. */
+const CHUNK = 65536;
+/** The bits of a type that are flags. */
+const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
+const scratch = Buffer.from(new ArrayBuffer(CHUNK));
+const from = new SockaddrStorage();
+
+/** The first n bytes of the scratch buffer, as a Buffer with memory of its own. */
+function take(n: number): Buffer {
+  return Buffer.from(scratch.buffer.slice(0, n));
+}
+
+function sizeOf(size: number): number {
+  if (typeof size !== 'number') throw invalidType('size', 'a number');
+  if (!Number.isInteger(size) || size < 0 || size > 0x7fffffff) {
+    throw outOfRange('size', 'an integer from 0 to 2147483647');
+  }
+  return size;
+}
+
+function view(data: Bytes | string): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
+}
+
+/** Other names of the same numbers. */
+const ALIASES = new Set(['AF_FILE', 'AF_LOCAL', 'AF_ROUTE', 'SOCK_SNDBUF_LOCK', 'SOCK_RCVBUF_LOCK']);
+
+/** The name of a constant with this prefix and value, for people. */
+function nameOf(prefix: string, value: number): string {
+  const named = Object.entries(constants).find(
+    ([name, number]) => number === value && name.startsWith(prefix) && !ALIASES.has(name),
+  );
+  return named?.[0] ?? String(value);
+}
+
+/**
+ * One socket of any kind that waits without blocking the thread. It owns one descriptor, which is always non-blocking.
+ *
+ * Names of C keep their spelling. Each operation that may wait is a promise with `{ signal, timeout }` (milliseconds),
+ * and has a `...Sync` twin that waits in this thread as `setTimeout` says. Operations of one direction are done in their
+ * order. Only pending operations keep the process alive.
+ *
+ * @example
+ * const socket = new Socket(AF_INET, SOCK_STREAM);
+ * await socket.connect({ family: AF_INET, address: '127.0.0.1', port: 80 });
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export class Socket {
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  readonly #descriptor: Descriptor;
+  #timeout: number | undefined;
+
+  /**
+   * Creates a socket: socket(2).
+   *
+   * @param family As for `socket`.
+   * @param type As for `socket`; SOCK_NONBLOCK and SOCK_CLOEXEC are always added.
+   * @param protocol As for `socket`.
+   * @param fd Instead of creating one, takes this descriptor over, which must be non-blocking: see `fromFd`.
+   * @throws SocketError As `socket`.
+   */
+  constructor(family: number, type: number, protocol = 0, fd?: number) {
+    this.#descriptor = new Descriptor(fd ?? posix.socket(family, type | SOCK_NONBLOCK, protocol));
+    this.family = family;
+    this.type = type & ~FLAGS;
+    this.protocol = protocol;
+    if (channels.socket.hasSubscribers) channels.socket.publish({ socket: this, fd: this.fd });
+  }
+
+  /**
+   * Takes a descriptor over: from now on the Socket owns it. It becomes non-blocking; its family, type and protocol are
+   * asked from the kernel (SO_DOMAIN, SO_TYPE, SO_PROTOCOL).
+   *
+   * @param fd A socket that nobody else closes.
+   * @throws SocketError EBADF, ENOTSOCK: then the descriptor stays yours.
+   */
+  static fromFd(fd: number): Socket {
+    const [family, type, protocol] = [SO_DOMAIN, SO_TYPE, SO_PROTOCOL].map((name) => getsockopt(fd, SOL_SOCKET, name));
+    const flags = fcntl(fd, F_GETFL);
+    if ((flags & O_NONBLOCK) === 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    return new Socket(family!, type!, protocol, fd);
+  }
+
+  /**
+   * Two connected AF_UNIX sockets: socketpair(2).
+   *
+   * @param type A SOCK_ type.
+   * @throws SocketError EMFILE, EOPNOTSUPP.
+   */
+  static pair(type: number = SOCK_STREAM): [Socket, Socket] {
+    const [a, b] = posix.socketpair(AF_UNIX, type | SOCK_NONBLOCK);
+    return [new Socket(AF_UNIX, type, 0, a), new Socket(AF_UNIX, type, 0, b)];
+  }
+
+  /**
+   * A second Socket for the socket of a net.Socket, net.Server or dgram.Socket (dup(2)): to set and read its options,
+   * while Node goes on with its own. Close yours when you have.
+   *
+   * @param socket An open one of Node's.
+   * @throws TypeError when it has no descriptor.
+   */
+  static fromNodeSocket(socket: object): Socket {
+    const fd = posix.dup(nodeDescriptor(socket));
+    try {
+      return Socket.fromFd(fd);
+    } catch (error) {
+      nothrow.close(fd);
+      throw error;
+    }
+  }
+
+  /** The descriptor; -1 when it was closed or given away. */
+  get fd(): number {
+    return this.#descriptor.fd;
+  }
+
+  /** Whether it was closed or given away. */
+  get closed(): boolean {
+    return this.fd === -1;
+  }
+
+  /** The descriptor, as Python's `fileno`; -1 when it was closed or given away. */
+  fileno(): number {
+    return this.fd;
+  }
+
+  /** The descriptor for one call: a closed socket has none. */
+  #open(syscall: string): number {
+    const { fd } = this.#descriptor;
+    if (fd === -1) throw new ClosedError(syscall);
+    return fd;
+  }
+
+  // Waiting.
+
+  #run<T>(operation: Operation<T>, options: WaitOptions): Promise<T> {
+    const { fd } = this;
+    if (fd === -1) return Promise.reject(new ClosedError(operation.syscall));
+    return run(fd, operation, {
+      signal: options.signal,
+      timeout: options.timeout ?? (this.#timeout === 0 ? undefined : this.#timeout),
+    });
+  }
+
+  #runSync<T>(operation: Operation<T>): T {
+    return runSync(this.#open(operation.syscall), operation, this.#timeout);
+  }
+
+  /**
+   * How long the `...Sync` methods wait, and the promises that are given no timeout of their own.
+   *
+   * @param milliseconds `undefined`: for ever. 0: the `...Sync` methods never wait (they throw EAGAIN), promises do.
+   */
+  setTimeout(milliseconds: number | undefined): void {
+    if (milliseconds !== undefined && !(milliseconds >= 0)) throw outOfRange('milliseconds', 'a number from 0 on');
+    this.#timeout = milliseconds;
+  }
+
+  /** What `setTimeout` set. */
+  getTimeout(): number | undefined {
+    return this.#timeout;
+  }
+
+  /** As Python's setblocking: true is `setTimeout(undefined)`, false is `setTimeout(0)`. The descriptor never blocks. */
+  setBlocking(blocking: boolean): void {
+    this.setTimeout(blocking ? undefined : 0);
+  }
+
+  /** Waits until a read would not block. */
+  async readable(options: WaitOptions = {}): Promise<void> {
+    await readable(this.#open('readable'), options);
+  }
+
+  /** Waits until a write would not block. */
+  async writable(options: WaitOptions = {}): Promise<void> {
+    await writable(this.#open('writable'), options);
+  }
+
+  /** Waits until the error queue has an entry, an error is pending or out-of-band data came. */
+  async errorReady(options: WaitOptions = {}): Promise<void> {
+    await errorReady(this.#open('errorReady'), options);
+  }
+
+  // Names.
+
+  /** Gives it an own address: bind(2). As `bind`. */
+  bind(address: AddressLike): void {
+    posix.bind(this.#open('bind'), address);
+  }
+
+  /** Makes it accept connections: listen(2). As `listen`. */
+  listen(backlog: number = SOMAXCONN): void {
+    posix.listen(this.#open('listen'), backlog);
+  }
+
+  /** Its own address: getsockname(2). */
+  getsockname(): Address | undefined {
+    return posix.getsockname(this.#open('getsockname'));
+  }
+
+  /** The address of its peer: getpeername(2). */
+  getpeername(): Address | undefined {
+    return posix.getpeername(this.#open('getpeername'));
+  }
+
+  // Connecting.
+
+  #connect(address: AddressLike, end: (errno: number) => number): Operation<number> {
+    const { fd } = this;
+    const name = encodeAddress(address);
+    let begun = false;
+    return {
+      syscall: 'connect',
+      kind: WRITE,
+      // The backlog of an AF_UNIX listener is full: nothing was begun, and no event will tell.
+      eventless: this.family === AF_UNIX,
+      address: address instanceof Uint8Array ? undefined : (address as Address),
+      attempt: () => {
+        if (begun) return -getsockopt(fd, SOL_SOCKET, SO_ERROR);
+        const n = nothrow.connect(fd, name);
+        // The connection goes on in the background; SO_ERROR has its end, when the socket is writable.
+        if (n !== -EINPROGRESS && n !== -EALREADY && n !== -EINTR) return n;
+        begun = true;
+        return -EAGAIN;
+      },
+      finish: end,
+    };
+  }
+
+  /**
+   * Connects: connect(2). EINPROGRESS, EALREADY and EINTR are waited out, and an AF_UNIX backlog that is full too.
+   *
+   * @param address The peer.
+   * @param options AbortSignal, and timeout in milliseconds.
+   * @throws SocketError ECONNREFUSED, ETIMEDOUT, EISCONN, ...: as `connect`; AbortError, TimeoutError, ClosedError.
+   */
+  async connect(address: AddressLike, options: WaitOptions = {}): Promise<void> {
+    this.#open('connect');
+    let error: unknown;
+    try {
+      await this.#run(
+        this.#connect(address, () => 0),
+        options,
+      );
+    } catch (caught) {
+      error = caught;
+      throw caught;
+    } finally {
+      if (channels.connect.hasSubscribers) channels.connect.publish({ socket: this, fd: this.fd, address, error });
+    }
+  }
+
+  /** As `connect`, but gives the errno, 0 for success, as Python's connect_ex. What is no errno is thrown. */
+  async connectEx(address: AddressLike, options: WaitOptions = {}): Promise<number> {
+    try {
+      await this.connect(address, options);
+      return 0;
+    } catch (error) {
+      if (error instanceof SocketError) return error.errno;
+      throw error;
+    }
+  }
+
+  /** As `connect`, waiting in this thread. With timeout 0 it throws EINPROGRESS. */
+  connectSync(address: AddressLike): void {
+    const fd = this.#open('connect');
+    const operation = this.#connect(address, () => 0);
+    const first = operation.attempt();
+    if (first === 0) return;
+    if (first !== -EAGAIN) throw new SocketError(-first, 'connect', operation.address);
+    if (this.#timeout === 0) throw new SocketError(this.family === AF_UNIX ? EAGAIN : EINPROGRESS, 'connect');
+    const end = this.#timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + this.#timeout;
+    waitSync(fd, operation, this.#timeout, end);
+    runSync(fd, operation, this.#timeout);
+  }
+
+  /** As `connectSync`, but gives the errno, 0 for success. */
+  connectExSync(address: AddressLike): number {
+    try {
+      this.connectSync(address);
+      return 0;
+    } catch (error) {
+      if (error instanceof SocketError) return error.errno;
+      throw error;
+    }
+  }
+
+  #accept(): Operation<AcceptedSocket> {
+    const { fd, family, type, protocol } = this;
+    return {
+      syscall: 'accept',
+      kind: READ,
+      attempt: () => nothrow.accept4(fd, SOCK_NONBLOCK, from),
+      finish: (n) => {
+        const address = from.decode();
+        return { socket: new Socket(family, type, protocol, n), address };
+      },
+    };
+  }
+
+  /**
+   * Takes a connection: accept4(2).
+   *
+   * @param options AbortSignal, and timeout in milliseconds.
+   * @throws SocketError ECONNABORTED, EMFILE, EINVAL, EOPNOTSUPP; AbortError, TimeoutError, ClosedError.
+   */
+  accept(options: WaitOptions = {}): Promise<AcceptedSocket> {
+    return this.#run(this.#accept(), options);
+  }
+
+  /** As `accept`, waiting in this thread. */
+  acceptSync(): AcceptedSocket {
+    return this.#runSync(this.#accept());
+  }
+
+  /** Connections, one after the other, until the socket is closed. */
+  async *connections(options: WaitOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
+    yield* this.#each(() => this.accept(options));
+  }
+
+  async *#each<T>(next: () => Promise<T>): AsyncGenerator<T, void, void> {
+    while (!this.closed) {
+      try {
+        yield await next();
+      } catch (error) {
+        if (error instanceof ClosedError) return;
+        throw error;
+      }
+    }
+  }
+
+  // Receiving.
+
+  #recv(size: number, flags: number): Operation<Buffer> {
+    const { fd } = this;
+    const buffer = sizeOf(size) <= CHUNK ? undefined : Buffer.from(new ArrayBuffer(size));
+    const into = buffer ?? (size === CHUNK ? scratch : scratch.subarray(0, size));
+    return {
+      syscall: 'recv',
+      kind: READ,
+      now: answersAtOnce(flags, size),
+      attempt: () => nothrow.recv(fd, into, flags),
+      finish: (n) => (buffer === undefined ? take(Math.min(n, size)) : buffer.subarray(0, Math.min(n, size))),
+    };
+  }
+
+  /**
+   * Receives: recv(2).
+   *
+   * @param size The most bytes.
+   * @param flags MSG_ flags. MSG_DONTWAIT, MSG_ERRQUEUE and MSG_OOB answer at once.
+   * @param options AbortSignal, and timeout in milliseconds.
+   * @returns The bytes, yours; none at the end of a stream or of an empty datagram.
+   * @throws SocketError As `recv`; AbortError, TimeoutError, ClosedError.
+   */
+  async recv(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Buffer> {
+    return this.#run(this.#recv(size, flags), options);
+  }
+
+  /** As `recv`, waiting in this thread. */
+  recvSync(size: number = CHUNK, flags = 0): Buffer {
+    return this.#runSync(this.#recv(size, flags));
+  }
+
+  #recvInto(buffer: Bytes, flags: number): Operation<number> {
+    const { fd } = this;
+    return {
+      syscall: 'recv',
+      kind: READ,
+      now: answersAtOnce(flags, buffer.byteLength),
+      attempt: () => nothrow.recv(fd, buffer, flags),
+      finish: (n) => n,
+    };
+  }
+
+  /** As `recv`, into a buffer of yours: nothing is allocated. Gives the number of bytes as the kernel told it. */
+  recvInto(buffer: Bytes, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#recvInto(buffer, flags), options);
+  }
+
+  /** As `recvInto`, waiting in this thread. */
+  recvIntoSync(buffer: Bytes, flags = 0): number {
+    return this.#runSync(this.#recvInto(buffer, flags));
+  }
+
+  #recvfrom(size: number, flags: number): Operation<Datagram> {
+    const { fd } = this;
+    const into = sizeOf(size) <= CHUNK ? scratch.subarray(0, size) : Buffer.from(new ArrayBuffer(size));
+    return {
+      syscall: 'recvfrom',
+      kind: READ,
+      now: answersAtOnce(flags, size),
+      attempt: () => nothrow.recvfrom(fd, into, flags, from),
+      finish: (n) => {
+        const data = size <= CHUNK ? take(Math.min(n, size)) : into.subarray(0, n);
+        return { data, address: from.decode() };
+      },
+    };
+  }
+
+  /** Receives, and tells from whom: recvfrom(2). As `recv`. */
+  async recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Datagram> {
+    return this.#run(this.#recvfrom(size, flags), options);
+  }
+
+  /** As `recvfrom`, waiting in this thread. */
+  recvfromSync(size: number = CHUNK, flags = 0): Datagram {
+    return this.#runSync(this.#recvfrom(size, flags));
+  }
+
+  /** Datagrams, one after the other, until the socket is closed. */
+  async *datagrams(size: number = CHUNK, options: WaitOptions = {}): AsyncGenerator<Datagram, void, void> {
+    yield* this.#each(() => this.recvfrom(size, 0, options));
+  }
+
+  #recvmsg(message: ReceiveMessage, flags: number): Operation<ReceivedMessage> {
+    const { fd } = this;
+    let received: ReceivedMessage;
+    return {
+      syscall: 'recvmsg',
+      kind: READ,
+      now: answersAtOnce(flags),
+      attempt: () => {
+        const result = receive(fd, message, flags);
+        if (typeof result === 'number') return settle(result, RECVMSG);
+        received = result;
+        return result.bytes;
+      },
+      finish: () => received,
+    };
+  }
+
+  /** Receives with the sender, the flags and the control messages: recvmsg(2). As `recvmsg`. */
+  async recvmsg(message: ReceiveMessage, flags = 0, options: WaitOptions = {}): Promise<ReceivedMessage> {
+    return this.#run(this.#recvmsg(message, flags), options);
+  }
+
+  /** As `recvmsg`, waiting in this thread. */
+  recvmsgSync(message: ReceiveMessage, flags = 0): ReceivedMessage {
+    return this.#runSync(this.#recvmsg(message, flags));
+  }
+
+  #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
+    const buffer = Buffer.from(new ArrayBuffer(sizeOf(size)));
+    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_SPACE(4 * sizeOf(most)) }, flags);
+    return {
+      ...operation,
+      finish: (n) => {
+        const { control, flags: returned, bytes } = operation.finish(n);
+        const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+        return { data: buffer.subarray(0, Math.min(bytes, size)), fds, flags: returned };
+      },
+    };
+  }
+
+  /**
+   * Receives data and the descriptors that came with it: recvmsg(2) with SCM_RIGHTS.
+   *
+   * @param size The most bytes.
+   * @param most The most descriptors. `flags` has MSG_CTRUNC when more came.
+   * @throws As `recv`.
+   */
+  async recvFds(size: number, most: number, flags = 0, options: WaitOptions = {}): Promise<DataWithFds> {
+    return this.#run(this.#recvFds(size, most, flags), options);
+  }
+
+  /** As `recvFds`, waiting in this thread. */
+  recvFdsSync(size: number, most: number, flags = 0): DataWithFds {
+    return this.#runSync(this.#recvFds(size, most, flags));
+  }
+
+  // Sending.
+
+  /** Whether a full queue is one of the peer's, of which epoll tells nothing. */
+  #sendsWithoutEvent(address: unknown): boolean {
+    return this.family === AF_UNIX && this.type === SOCK_DGRAM && address !== undefined;
+  }
+
+  #send(data: Bytes | string, flags: number): Operation<number> {
+    const { fd } = this;
+    const bytes = view(data);
+    return {
+      syscall: 'send',
+      kind: WRITE,
+      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
+      attempt: () => nothrow.send(fd, bytes, flags),
+      finish: (n) => n,
+    };
+  }
+
+  /** Sends: send(2). Gives the number of bytes that were taken, perhaps not all; `sendAll` sends all. As `send`. */
+  async send(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#send(data, flags), options);
+  }
+
+  /** As `send`, waiting in this thread. */
+  sendSync(data: Bytes | string, flags = 0): number {
+    return this.#runSync(this.#send(data, flags));
+  }
+
+  #sendAll(data: Bytes | string, flags: number, fds: readonly number[] = []): Operation<void> {
+    const { fd } = this;
+    const bytes = view(data);
+    const control: ControlMessage[] = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
+    let sent = 0;
+    let carrying = fds.length > 0;
+    return {
+      syscall: carrying ? 'sendmsg' : 'send',
+      kind: WRITE,
+      attempt: () => {
+        do {
+          const rest = sent === 0 ? bytes : bytes.subarray(sent);
+          // Descriptors go with the first bytes that are taken, and only once.
+          const n = carrying ? nothrow.sendmsg(fd, { buffers: [rest], control }, flags) : nothrow.send(fd, rest, flags);
+          if (n < 0) return n;
+          carrying = false;
+          sent += n;
+        } while (sent < bytes.length);
+        return sent;
+      },
+      finish: () => {},
+    };
+  }
+
+  /**
+   * Sends all of the data, as room comes, before anything that is sent later.
+   *
+   * @param data Bytes, which must stay as they are meanwhile, or a string that is sent as UTF-8.
+   * @param flags MSG_ flags.
+   * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
+   * @throws As `send`.
+   */
+  async sendAll(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
+    return this.#run(this.#sendAll(data, flags), options);
+  }
+
+  /** As `sendAll`, waiting in this thread. */
+  sendAllSync(data: Bytes | string, flags = 0): void {
+    this.#runSync(this.#sendAll(data, flags));
+  }
+
+  #sendto(data: Bytes | string, flags: number, address: AddressLike): Operation<number> {
+    const { fd } = this;
+    const bytes = view(data);
+    const name = encodeAddress(address);
+    return {
+      syscall: 'sendto',
+      kind: WRITE,
+      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
+      eventless: this.#sendsWithoutEvent(address),
+      address: address === name ? undefined : (address as Address),
+      attempt: () => nothrow.sendto(fd, bytes, flags, name),
+      finish: (n) => n,
+    };
+  }
+
+  /** Sends to an address: sendto(2). As `sendto`. */
+  async sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#sendto(data, flags, address), options);
+  }
+
+  /** As `sendto`, waiting in this thread. */
+  sendtoSync(data: Bytes | string, flags: number, address: AddressLike): number {
+    return this.#runSync(this.#sendto(data, flags, address));
+  }
+
+  #sendmsg(message: SendMessage, flags: number): Operation<number> {
+    const { fd } = this;
+    return {
+      syscall: 'sendmsg',
+      kind: WRITE,
+      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
+      eventless: this.#sendsWithoutEvent(message?.address),
+      attempt: () => nothrow.sendmsg(fd, message, flags),
+      finish: (n) => n,
+    };
+  }
+
+  /** Sends with an address and control messages: sendmsg(2). As `sendmsg`: perhaps not all of the data is taken. */
+  async sendmsg(message: SendMessage, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#sendmsg(message, flags), options);
+  }
+
+  /** As `sendmsg`, waiting in this thread. */
+  sendmsgSync(message: SendMessage, flags = 0): number {
+    return this.#runSync(this.#sendmsg(message, flags));
+  }
+
+  /**
+   * Sends descriptors with data: sendmsg(2) with SCM_RIGHTS. All of the data is sent, the descriptors with its first
+   * bytes, once. Close yours when it is done: the receiver has its own.
+   *
+   * @param fds Open descriptors, at most 253.
+   * @param data At least one byte on a stream.
+   * @throws As `sendmsg`.
+   */
+  async sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
+    return this.#run(this.#sendAll(data, flags, fds), options);
+  }
+
+  /** As `sendFds`, waiting in this thread. */
+  sendFdsSync(fds: readonly number[], data: Bytes | string, flags = 0): void {
+    this.#runSync(this.#sendAll(data, flags, fds));
+  }
+
+  // Batches.
+
+  #recvmmsg(batch: MessageBatch, flags: number): Operation<number> {
+    const { fd } = this;
+    return {
+      syscall: 'recvmmsg',
+      kind: READ,
+      now: answersAtOnce(flags),
+      attempt: () => recvmmsgNothrow(fd, batch, flags),
+      finish: (n) => n,
+    };
+  }
+
+  /**
+   * Receives as many datagrams as are there, by one system call, into storage that is used again: recvmmsg(2).
+   *
+   * @param batch Its messages are replaced; views into it (`bytes`, `name`) are good until it is filled again.
+   * @param flags MSG_ flags.
+   * @param options AbortSignal, and timeout in milliseconds.
+   * @returns How many came, at least one.
+   * @throws As `recv`.
+   */
+  async recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#recvmmsg(batch, flags), options);
+  }
+
+  /** As `recvmmsg`, waiting in this thread. */
+  recvmmsgSync(batch: MessageBatch, flags = 0): number {
+    return this.#runSync(this.#recvmmsg(batch, flags));
+  }
+
+  /** Fills the batch again and again, until the socket is closed. Its messages are good until the next round. */
+  async *batches(batch: MessageBatch, options: WaitOptions = {}): AsyncGenerator<MessageBatch, void, void> {
+    yield* this.#each(async () => {
+      await this.recvmmsg(batch, 0, options);
+      return batch;
+    });
+  }
+
+  #sendmmsg(batch: MessageBatch, flags: number): Operation<number> {
+    const { fd } = this;
+    let sent = 0;
+    return {
+      syscall: 'sendmmsg',
+      kind: WRITE,
+      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
+      eventless: this.family === AF_UNIX && this.type === SOCK_DGRAM,
+      attempt: () => {
+        while (sent < batch.count) {
+          const n = sendmmsgNothrow(fd, batch, flags, sent);
+          if (n < 0) return n;
+          sent += n;
+        }
+        return sent;
+      },
+      finish: (n) => n,
+    };
+  }
+
+  /**
+   * Sends all messages of a batch, as room comes, by as few system calls as possible: sendmmsg(2).
+   *
+   * @param batch Messages that were pushed; it must stay as it is meanwhile.
+   * @param flags MSG_ flags.
+   * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
+   * @returns How many were sent: all.
+   * @throws As `sendmsg`, of the first message that failed: those before it were sent.
+   */
+  async sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#run(this.#sendmmsg(batch, flags), options);
+  }
+
+  /** As `sendmmsg`, waiting in this thread. */
+  sendmmsgSync(batch: MessageBatch, flags = 0): number {
+    return this.#runSync(this.#sendmmsg(batch, flags));
+  }
+
+  /**
+   * Sends a buffer as many UDP datagrams of one size, cut by the kernel (UDP_SEGMENT, generic segmentation offload).
+   *
+   * @param data At most 64 datagrams, together at most 65507 bytes.
+   * @param size The size of each but the last.
+   * @param address Where to, for a socket without a peer.
+   * @throws As `sendmsg`: EMSGSIZE, EINVAL.
+   * @see https://man7.org/linux/man-pages/man7/udp.7.html
+   */
+  async sendSegments(
+    data: Bytes | string,
+    size: number,
+    address?: AddressLike,
+    options: WaitOptions = {},
+  ): Promise<number> {
+    const control = [{ level: constants.SOL_UDP, type: constants.UDP_SEGMENT, value: size } as const];
+    return this.sendmsg({ buffers: [data], control, address }, 0, options);
+  }
+
+  // Options and the end.
+
+  /** Reads an option: getsockopt(2). As `getsockopt`. */
+  getsockopt(level: number, name: number): number;
+  getsockopt(level: number, name: number, length: number): Buffer;
+  getsockopt(level: number, name: number, length?: number): number | Buffer {
+    const fd = this.#open('getsockopt');
+    return length === undefined ? getsockopt(fd, level, name) : getsockopt(fd, level, name, length);
+  }
+
+  /** Sets an option: setsockopt(2). As `setsockopt`. */
+  setsockopt(level: number, name: number, value: number | boolean | Bytes): void {
+    setsockopt(this.#open('setsockopt'), level, name, value);
+  }
+
+  /** Ends the connection in one direction or both: shutdown(2). As `shutdown`. */
+  shutdown(how: number): void {
+    posix.shutdown(this.#open('shutdown'), how);
+  }
+
+  /**
+   * This socket as a Duplex stream, which owns it from now on.
+   *
+   * @param options High-water marks, half-open connections, descriptors.
+   */
+  makefile(options: SocketStreamOptions = {}): SocketStream {
+    this.#open('makefile');
+    return new SocketStream(this, options);
+  }
+
+  /** A second Socket for the same socket: dup(2). */
+  dup(): Socket {
+    return new Socket(this.family, this.type, this.protocol, posix.dup(this.#open('dup')));
+  }
+
+  /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */
+  detach(): number {
+    this.#open('detach');
+    return this.#descriptor.release('detach');
+  }
+
+  /**
+   * Closes it: pending operations are rejected with a ClosedError, then close(2), once. Closing again does nothing.
+   *
+   * @throws SocketError EIO; the descriptor is gone all the same.
+   */
+  close(): void {
+    const { fd } = this;
+    if (fd === -1) return;
+    const n = this.#descriptor.close();
+    if (channels.close.hasSubscribers) channels.close.publish({ socket: this, fd });
+    if (n < 0) throw new SocketError(-n, 'close');
+  }
+
+  /** As `close`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** As `close`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+}
+
+/** What a Socket is: its family, type, descriptor and addresses, as Python's repr. */
+function describe(this: Socket): string {
+  const parts = [this.closed ? 'closed' : `fd=${this.fd}`, nameOf('AF_', this.family), nameOf('SOCK_', this.type)];
+  if (this.protocol !== 0) parts.push(`protocol=${this.protocol}`);
+  for (const [label, call] of [
+    ['local', nothrow.getsockname],
+    ['remote', nothrow.getpeername],
+  ] as const) {
+    const name = new SockaddrStorage();
+    const address = this.closed || call(this.fd, name) < 0 ? undefined : name.decode();
+    if (address !== undefined) parts.push(`${label}=${formatAddress(address)}`);
+  }
+  return `Socket { ${parts.join(', ')} }`;
+}
+
+Object.defineProperty(Socket.prototype, inspect.custom, { value: describe });

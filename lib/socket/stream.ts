@@ -1,0 +1,112 @@
+/** A Socket as a Duplex stream of Node: back-pressure, half-close, errors, and descriptors with the bytes. */
+import { Duplex, type DuplexOptions } from 'node:stream';
+import { close } from '../nothrow.ts';
+import { SHUT_WR } from '../posix/constants.ts';
+import { isErrno } from '../posix/errno.ts';
+import { ClosedError } from './errors.ts';
+import type { Socket } from './socket.ts';
+
+/** How a stream is made of a Socket. */
+export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
+  /** Whether the writing side stays open when the peer has ended: then `end()` it. By default it ends too. */
+  allowHalfOpen?: boolean | undefined;
+  /** The most descriptors that are taken with one read; 0, the default, takes none (the kernel closes them). */
+  fds?: number | undefined;
+}
+
+/** The events of a SocketStream beside those of a Duplex. */
+export interface SocketStreamEvents {
+  /** Descriptors that came with the bytes that are read next: yours to close. Without a listener they are closed. */
+  fds: [fds: number[]];
+}
+
+const READ_SIZE = 65536;
+
+/**
+ * A connected stream Socket as a Duplex. The stream owns the Socket: when it is destroyed, or both sides have ended, the
+ * Socket is closed.
+ *
+ * With `fds` descriptors are received too: an `'fds'` event comes before the `'data'` of the bytes that they came with.
+ * `writeWithFds` sends them.
+ */
+export class SocketStream extends Duplex {
+  /** The Socket underneath. */
+  readonly socket: Socket;
+  readonly #most: number;
+  #reading = false;
+  /** Descriptors that the next write carries. */
+  readonly #carried = new WeakMap<Uint8Array, readonly number[]>();
+
+  constructor(socket: Socket, options: SocketStreamOptions = {}) {
+    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: true });
+    this.socket = socket;
+    this.#most = options.fds ?? 0;
+  }
+
+  /**
+   * Writes bytes that carry descriptors: they go with the first of these bytes, once, whatever the back-pressure.
+   *
+   * @param data At least one byte.
+   * @param fds Open descriptors. Close yours in the callback, not before.
+   * @param callback When all was sent, or with the error.
+   * @returns As `write`: false asks to wait for 'drain'.
+   */
+  writeWithFds(data: Uint8Array | string, fds: readonly number[], callback?: (error?: Error | null) => void): boolean {
+    const bytes = Buffer.from(data as Uint8Array);
+    this.#carried.set(bytes, [...fds]);
+    return this.write(bytes, callback);
+  }
+
+  override _read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    const { socket } = this;
+    try {
+      for (let more = true; more; ) {
+        let data: Buffer;
+        if (this.#most === 0) {
+          data = await socket.recv(READ_SIZE);
+        } else {
+          const message = await socket.recvFds(READ_SIZE, this.#most);
+          data = message.data;
+          if (message.fds.length > 0 && !this.emit('fds', message.fds)) for (const fd of message.fds) close(fd);
+        }
+        if (this.destroyed) return;
+        more = this.push(data.length === 0 ? null : data) && data.length > 0;
+      }
+    } catch (error) {
+      if (!(error instanceof ClosedError && this.destroyed)) this.destroy(error as Error);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const fds = this.#carried.get(chunk);
+    const sent = fds === undefined ? this.socket.sendAll(chunk) : this.socket.sendFds(fds, chunk);
+    sent.then(() => callback(), callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    try {
+      if (!this.socket.closed) this.socket.shutdown(SHUT_WR);
+      callback();
+    } catch (error) {
+      // The peer is gone already: there is nothing left to end.
+      callback(isErrno(error, 'ENOTCONN') ? null : (error as Error));
+    }
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    try {
+      this.socket.close();
+      callback(error);
+    } catch (closing) {
+      callback(error ?? (closing as Error));
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/** Readiness as promises: the primitive under everything else. */
+import { AbortError, TimeoutError } from './errors.ts';
+import * as reactor from './reactor.ts';
+
+/** How a wait can be given up. */
+export interface WaitOptions {
+  /** Rejects with an AbortError. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds until it rejects with a TimeoutError; left out: never. */
+  timeout?: number | undefined;
+}
+
+/**
+ * Waits in the reactor until `attempt` is done, the signal fires or the time is over. `attempt` resolves or rejects by
+ * itself, through the two functions it is given, and returns false to wait on.
+ */
+export function waitFor<T>(
+  fd: number,
+  kind: reactor.Kind,
+  syscall: string,
+  options: WaitOptions,
+  attempt: (resolve: (value: T) => void, reject: (error: Error) => void) => boolean,
+): Promise<T> {
+  const { signal, timeout } = options;
+  return new Promise<T>((resolve, reject) => {
+    if (signal?.aborted) throw new AbortError(signal);
+    let timer: NodeJS.Timeout | undefined;
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+    const resolved = (value: T) => {
+      settle();
+      resolve(value);
+    };
+    const rejected = (error: Error) => {
+      settle();
+      reject(error);
+    };
+    const waiter: reactor.Waiter = { attempt: () => attempt(resolved, rejected), reject: rejected };
+    const abort = () => {
+      reactor.cancel(fd, kind, waiter);
+      rejected(new AbortError(signal!));
+    };
+    reactor.wait(fd, kind, waiter);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (timeout !== undefined) {
+      timer = setTimeout(() => {
+        reactor.cancel(fd, kind, waiter);
+        rejected(new TimeoutError(syscall, timeout));
+      }, timeout);
+    }
+  });
+}
+
+function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOptions): Promise<void> {
+  return waitFor<void>(fd, kind, syscall, options, (resolve) => {
+    resolve();
+    return true;
+  });
+}
+
+/**
+ * Waits until a read would not block: data, a connection, the end of the stream, an error or a hang-up. See epoll(7).
+ *
+ * The descriptor must stay open meanwhile: before you close it, abort the wait (class Socket does that by itself).
+ *
+ * @param fd A descriptor that epoll takes: a socket, a pipe, a terminal.
+ * @param options AbortSignal, and timeout in milliseconds.
+ * @throws SocketError EPERM (a regular file, always ready), EBADF; AbortError; TimeoutError.
+ * @example await readable(fd, { timeout: 1000 });
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export function readable(fd: number, options: WaitOptions = {}): Promise<void> {
+  return ready(fd, reactor.READ, 'readable', options);
+}
+
+/**
+ * Waits until a write would not block: room, an error or a hang-up. See epoll(7).
+ *
+ * @param fd As for `readable`.
+ * @param options AbortSignal, and timeout in milliseconds.
+ * @throws As `readable`.
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
+  return ready(fd, reactor.WRITE, 'writable', options);
+}
+
+/**
+ * Waits until the error queue (MSG_ERRQUEUE) has an entry, an error is pending, or out-of-band data came. See epoll(7).
+ *
+ * @param fd As for `readable`.
+ * @param options AbortSignal, and timeout in milliseconds.
+ * @throws As `readable`.
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export function errorReady(fd: number, options: WaitOptions = {}): Promise<void> {
+  return ready(fd, reactor.ERROR, 'errorReady', options);
+}
