@@ -65,7 +65,6 @@ export type {
   Linger,
   Mreqn,
   MreqSource,
-  MtuInfo,
   MulticastInterface,
   PacketMreq,
   PacketStatistics,

@@ -105,6 +105,10 @@
 #define UDPLITE_RECV_CSCOV 11
 #endif
 
+#ifndef SO_ORIGINAL_DST
+#define SO_ORIGINAL_DST 80  // linux/netfilter_ipv4.h; its level is SOL_IP
+#endif
+
 #ifndef ICMP_FILTER
 #define ICMP_FILTER 1  // linux/icmp.h, which cannot stand beside netinet/ip_icmp.h
 #endif

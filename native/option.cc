@@ -175,6 +175,7 @@ napi_value SetsockoptInt(napi_env env, napi_callback_info info) {
   const int level = args.Int(1);
   const int name = args.Int(2);
   const int value = args.Int(3);
+  if (HoldsPointer(level, name, sizeof(value))) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
   return Result(env, ::setsockopt(fd, level, name, &value, sizeof(value)));
 }
@@ -198,10 +199,10 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
   const int argument = args.Int(2);
   if (!args.refused() && !TakesInt(command)) args.Refuse(1, Refusal::kPointer);
   if (args.refused()) return args.Refused();
-  errno = 0;
+  errno = 0;  // what a negative process group leaves there: no failure
   const int result = ::fcntl(fd, command, argument);
   args.out()[0] = result;
-  return command == F_GETOWN && result < 0 && errno == 0 ? Number(env, 0) : Result(env, result);
+  return Result(env, result);
 }
 
 // (fd, request, argument): an int, whose new value is out[0], or the bytes of a struct, changed in place.

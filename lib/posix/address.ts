@@ -160,7 +160,10 @@ const text16 = new Uint8Array(16);
 function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Uint8Array, at: number): void {
   if (typeof text !== 'string') throw invalidType('address.address', 'a string');
   if (native.inet_pton(family, text, text16) !== 1) {
-    throw invalidValue('address.address', `an ${family === AF_INET ? 'IPv4' : 'IPv6'} address (names are for getaddrinfo)`);
+    throw invalidValue(
+      'address.address',
+      `an ${family === AF_INET ? 'IPv4' : 'IPv6'} address (names are for getaddrinfo)`,
+    );
   }
   const size = family === AF_INET ? 4 : 16;
   for (let i = 0; i < size; i++) to[at + i] = text16[i]!;
@@ -249,7 +252,7 @@ function encodeOther(family: number, address: OtherAddress): Uint8Array {
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function encodeAddress(address: AddressLike): Uint8Array {
-  if (address instanceof Uint8Array) return address;
+  if (address instanceof Uint8Array && ArrayBuffer.isView(address)) return address;
   if (address instanceof SocketAddress) {
     const { address: text, port, flowlabel } = address;
     return address.family === 'ipv4'

@@ -4,7 +4,7 @@ import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { layout, native } from './native.ts';
-import { bytes, object, own } from './snapshot.ts';
+import { bytes, object, own, ownOr } from './snapshot.ts';
 import { controlBytes, type SendMessage } from './transfer.ts';
 
 const NAME_SIZE = layout('sockaddr_storage');
@@ -57,6 +57,7 @@ function size(value: unknown, name: string, min: number, max: number): number {
   return value;
 }
 
+let isBatch: (batch: unknown) => boolean;
 let storageOf: (batch: MessageBatch) => Storage;
 let namesOf: (batch: MessageBatch) => Uint8Array;
 
@@ -87,6 +88,7 @@ export class MessageBatch {
   readonly #names: Buffer;
 
   static {
+    isBatch = (batch) => typeof batch === 'object' && batch !== null && #storage in batch;
     storageOf = (batch) => batch.#storage;
     namesOf = (batch) => batch.#names;
   }
@@ -95,7 +97,7 @@ export class MessageBatch {
     object(options, 'options');
     this.capacity = size(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
     this.size = size(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
-    this.controlSize = size(own(options, 'controlSize') ?? 0, 'controlSize', 0, Math.floor(0x7fffffff / this.capacity));
+    this.controlSize = size(ownOr(options, 'controlSize', 0), 'controlSize', 0, Math.floor(0x7fffffff / this.capacity));
     this.data = Buffer.from(new ArrayBuffer(this.capacity * this.size));
     this.#names = Buffer.from(new ArrayBuffer(this.capacity * NAME_SIZE));
     this.#storage = {
@@ -205,7 +207,7 @@ export class MessageBatch {
 
 /** The storage of a batch, and nothing else: the native code is never given another size. */
 function checked(batch: MessageBatch): MessageBatch {
-  if (!(batch instanceof MessageBatch)) throw invalidType('batch', 'a MessageBatch');
+  if (!isBatch(batch)) throw invalidType('batch', 'a MessageBatch');
   return batch;
 }
 

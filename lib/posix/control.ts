@@ -33,7 +33,7 @@ import {
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { layout } from './native.ts';
-import { object, own } from './snapshot.ts';
+import { object, own, ownOr } from './snapshot.ts';
 
 /** Open descriptors: unix(7). Received ones are new, owned by who receives them, and close-on-exec. */
 export interface Rights {
@@ -408,7 +408,7 @@ const pktinfo: Codec = {
     struct(L.in_pktinfo, (view, bytes) => {
       view.setInt32(L.ipi_ifindex, int32(own(m, 'ifindex'), 'ifindex'), LITTLE);
       bytes.set(pton(AF_INET, own(m, 'specDst'), 'specDst'), L.ipi_spec_dst);
-      bytes.set(pton(AF_INET, own(m, 'addr') ?? '0.0.0.0', 'addr'), L.ipi_addr);
+      bytes.set(pton(AF_INET, ownOr(m, 'addr', '0.0.0.0'), 'addr'), L.ipi_addr);
     }),
 };
 

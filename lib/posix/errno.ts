@@ -119,10 +119,10 @@ const refusals: readonly ((name: string) => Error)[] = [
 const MAX_ERRNO = 4095;
 const KINDS = 16;
 
-function fail(n: number, { name, parameters }: Call, address?: Address): never {
+/** Throws, with a stack that begins below the function of this file that was called. */
+function fail(n: number, { name, parameters }: Call, below: (...args: never[]) => unknown, address?: Address): never {
   const error = failure(n, name, parameters, address);
-  // The stack begins where the caller called us.
-  Error.captureStackTrace?.(error, fail);
+  Error.captureStackTrace?.(error, below);
   throw error;
 }
 
@@ -137,10 +137,10 @@ function failure(n: number, name: string, parameters: readonly string[], address
 
 /** The one place that throws a SocketError: gives n back, or throws what a negative n means. */
 export function check(n: number, call: Call, address?: Address): number {
-  return n >= 0 ? n : fail(n, call, address);
+  return n >= 0 ? n : fail(n, call, check, address);
 }
 
 /** For the nothrow twins: gives n or -errno back; only an argument that C cannot express throws. */
 export function settle(n: number, call: Call): number {
-  return n >= -MAX_ERRNO ? n : fail(n, call);
+  return n >= -MAX_ERRNO ? n : fail(n, call, settle);
 }

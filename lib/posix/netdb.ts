@@ -15,7 +15,7 @@ import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
 import { type Call, check, type ErrnoName, errnoName, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { native } from './native.ts';
-import { object, own } from './snapshot.ts';
+import { object, ownOr } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
 type Named<Prefix extends string> = Extract<keyof typeof constants, `${Prefix}${string}`>;
@@ -120,10 +120,10 @@ export function addressInfoArguments(
   return [
     node === null ? undefined : node,
     service === null ? undefined : typeof service === 'number' ? String(service) : service,
-    own(hints, 'flags') ?? 0,
-    own(hints, 'family') ?? AF_UNSPEC,
-    own(hints, 'socktype') ?? 0,
-    own(hints, 'protocol') ?? 0,
+    ownOr(hints, 'flags', 0),
+    ownOr(hints, 'family', AF_UNSPEC),
+    ownOr(hints, 'socktype', 0),
+    ownOr(hints, 'protocol', 0),
   ];
 }
 

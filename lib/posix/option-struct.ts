@@ -1,5 +1,5 @@
 /** The fields that structs of socket options are made of, and how a value is read from their bytes and written to them. */
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
@@ -105,7 +105,7 @@ export const inAddr = (at: number): Part<string> => inet(AF_INET, 4, at);
 export const in6Addr = (at: number): Part<string> => inet(AF_INET6, 16, at);
 
 /** A sockaddr in room of this size. */
-export const sockaddr = (at: number, size: number): Part<AddressLike> & Part<Address> => ({
+export const sockaddr = (at: number, size: number): Part<AddressLike> => ({
   read: (view) => decodeAddress(bytesAt(view, at, size))!,
   write: (view, value, name) => {
     const address = encodeAddress(object(value, name) as AddressLike);

@@ -1,5 +1,5 @@
 /** The types of the values of socket options: how each looks, and where its fields are in the bytes. */
-import type { Address, AddressLike } from './address.ts';
+import type { AddressLike } from './address.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { layout } from './native.ts';
@@ -120,12 +120,6 @@ export interface In6Pktinfo {
   ifindex: number;
 }
 
-/** The path MTU to the connected peer: struct ip6_mtuinfo. */
-export interface MtuInfo {
-  address: Address;
-  mtu: number;
-}
-
 /** The ICMPv6 types that reach the socket: all of `pass` and no other, or all but those of `block`. */
 export type Icmp6Filter = { pass: readonly number[] } | { block: readonly number[] };
 
@@ -186,7 +180,7 @@ export interface Codecs {
   groupReq: Codec<GroupReq>;
   groupSourceReq: Codec<GroupSourceReq>;
   in6Pktinfo: Codec<In6Pktinfo>;
-  mtuInfo: Reader<MtuInfo>;
+  mtuInfo: Reader<number>;
   icmp6Filter: Codec<{ pass: number[] }, Icmp6Filter>;
   tcpInfo: Reader<TcpInfo>;
   packetMreq: Codec<PacketMreq>;
@@ -418,10 +412,8 @@ export const codecs: Codecs = {
     addr: in6Addr(layout('ipi6_addr')),
     ifindex: u32(layout('ipi6_ifindex')),
   }),
-  mtuInfo: struct<MtuInfo>(layout('ip6_mtuinfo'), {
-    address: sockaddr(layout('ip6m_addr'), layout('sockaddr_in6')),
-    mtu: u32(layout('ip6m_mtu')),
-  }),
+  /** Linux leaves the address of the struct empty. */
+  mtuInfo: scalar(layout('ip6_mtuinfo'), u32(layout('ip6m_mtu'))),
   icmp6Filter,
   tcpInfo: { size: 512, decode: (bytes) => decodeTcpInfo(bytes) as TcpInfo },
   packetMreq,

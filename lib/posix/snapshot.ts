@@ -10,6 +10,12 @@ export function own<T extends object, K extends keyof T>(object: T, key: K): T[K
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
+/** An own property, or what stands for one that was left out. */
+export function ownOr<T extends object, K extends keyof T, D>(object: T, key: K, absent: D): NonNullable<T[K]> | D {
+  const value = own(object, key);
+  return value === undefined ? absent : (value as NonNullable<T[K]>);
+}
+
 /** Refuses what is not an object. */
 export function object<T>(value: T, name: string): T & object {
   if (typeof value !== 'object' || value === null) throw invalidType(name, 'an object');

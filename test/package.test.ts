@@ -1,0 +1,177 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as index from '../lib/index.ts';
+import * as nothrow from '../lib/nothrow.ts';
+import { folder } from './helpers/world.ts';
+
+const root = join(import.meta.dirname, '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const binary = 'build/Release/sys_socket.node';
+
+function run(cwd: string, type: 'module' | 'commonjs', script: string) {
+  return spawnSync(process.execPath, [`--input-type=${type}`, '-e', script], { cwd, encoding: 'utf8' });
+}
+
+test('nothing runs at installation, and nothing else is installed', () => {
+  const scripts = Object.keys(manifest.scripts);
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
+    expect(scripts).not.toContain(name);
+  }
+  expect(manifest.gypfile, 'or npm would run node-gyp for the sake of binding.gyp').toBe(false);
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) {
+    expect(manifest[kind]).toBeUndefined();
+  }
+});
+
+test('what it is and where it runs', () => {
+  expect(manifest).toMatchObject({ name: 'sys-socket', type: 'module', license: 'MIT', os: ['linux'] });
+  expect(manifest.engines).toEqual({ node: '>=20.19' });
+  expect(manifest.private).toBeUndefined();
+});
+
+/** The paths that npm would publish. Its own files are elsewhere, as those of root are not for every user. */
+function packed(): string[] {
+  const home = folder();
+  const text = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--offline'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, HOME: home, npm_config_cache: join(home, 'cache'), npm_config_update_notifier: 'false' },
+  });
+  return JSON.parse(text)[0].files.map(({ path }: { path: string }) => path);
+}
+
+describe('the published files', () => {
+  let known: string[] | undefined;
+  const published = () => {
+    known ??= packed();
+    return known;
+  };
+
+  test('are what is needed', () => {
+    const files = published();
+    const needed = ['package.json', 'LICENSE', 'binding.gyp', 'scripts/build-native.js'];
+    for (const entry of Object.values(manifest.exports) as (string | Record<string, string>)[]) {
+      for (const target of typeof entry === 'string' ? [entry] : Object.values(entry)) needed.push(target.slice(2));
+    }
+    needed.push(manifest.types.slice(2));
+    for (const name of readdirSync(join(root, 'native'))) needed.push(`native/${name}`);
+    for (const name of readdirSync(join(root, 'lib/posix'))) {
+      needed.push(`lib/posix/${name}`); // what the source maps tell
+      for (const ending of ['.js', '.d.ts', '.js.map', '.d.ts.map'])
+        needed.push(`dist/posix/${name.slice(0, -3)}${ending}`);
+    }
+    const sources = readFileSync(join(root, 'binding.gyp'), 'utf8').match(/native\/\w+\.cc/g)!;
+    expect(sources.length).toBeGreaterThan(5);
+    expect(
+      [...needed, ...sources].filter((path) => !files.includes(path)),
+      'npm run build makes dist',
+    ).toEqual([]);
+    for (const path of ['README.md', 'CHANGELOG.md']) {
+      if (existsSync(join(root, path))) expect(files).toContain(path);
+    }
+  });
+
+  test('are no more than that', () => {
+    const files = published();
+    const allowed: string[] = [...manifest.files, 'package.json', 'LICENSE', 'README.md'];
+    const strays = files.filter((path) => !allowed.some((entry) => path === entry || path.startsWith(`${entry}/`)));
+    expect(strays).toEqual([]);
+    expect(files.filter((path) => /\.(tgz|log|test\.[jt]s)$|(^|\/)\./.test(path))).toEqual([]);
+  });
+
+  test('hold sources for all source maps', () => {
+    const files = published();
+    const maps = files.filter((path) => path.endsWith('.map'));
+    expect(maps.length).toBeGreaterThan(0);
+    for (const path of maps) {
+      const { sources } = JSON.parse(readFileSync(join(root, path), 'utf8'));
+      for (const source of sources) expect(files).toContain(join(dirname(path), source));
+    }
+  });
+
+  /** A project that has the published files, and the binary of this machine, installed. */
+  function project(withBinary = true): string {
+    const files = published();
+    const path = folder();
+    const home = join(path, 'node_modules/sys-socket');
+    for (const file of withBinary ? [...files, binary] : files.filter((file) => !file.startsWith('prebuilds/'))) {
+      mkdirSync(dirname(join(home, file)), { recursive: true });
+      cpSync(join(root, file), join(home, file));
+    }
+    writeFileSync(join(path, 'package.json'), '{ "private": true }');
+    return path;
+  }
+
+  test('work in a project: import and require', () => {
+    const cwd = project();
+    const use = 's.close(s.socket(s.AF_INET, s.SOCK_DGRAM)); console.log(s.AF_INET, typeof n.recv, n.close(-1));';
+    const imported = run(
+      cwd,
+      'module',
+      `import * as s from 'sys-socket'; import * as n from 'sys-socket/nothrow'; ${use}`,
+    );
+    expect(imported).toMatchObject({ status: 0, stdout: '2 function -9\n' });
+    const required = run(cwd, 'commonjs', `const s = require('sys-socket'), n = require('sys-socket/nothrow'); ${use}`);
+    expect(required).toMatchObject({ status: 0, stdout: '2 function -9\n' });
+  });
+
+  test('without a binary for the platform, the error tells what to do', () => {
+    const { status, stderr } = run(project(false), 'module', "import 'sys-socket';");
+    expect(status).toBe(1);
+    expect(stderr).toContain(`sys-socket has no binary for linux-${process.arch}.`);
+    expect(stderr).toContain('npm run build:native');
+  });
+
+  test('their types serve a strict project', { timeout: 60_000 }, () => {
+    const cwd = project();
+    mkdirSync(join(cwd, 'node_modules/@types'));
+    symlinkSync(join(root, 'node_modules/@types/node'), join(cwd, 'node_modules/@types/node'));
+    const program = `
+      import * as s from 'sys-socket';
+      import { recv } from 'sys-socket/nothrow';
+      const fd: number = s.socket(s.AF_INET, s.SOCK_DGRAM);
+      const bytes: Buffer = s.getsockopt(fd, s.SOL_SOCKET, s.SO_LINGER, 8);
+      const int: number = s.getsockopt(fd, s.SOL_SOCKET, s.SO_TYPE);
+      const n: number = recv(fd, bytes);
+      const two: 2 = s.AF_INET;
+      // @ts-expect-error no number is an address
+      s.bind(fd, 5);
+      export { int, n, two };`;
+    writeFileSync(join(cwd, 'use.mts'), program);
+    const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+    const strict = ['--strict', '--noEmit', '--target', 'es2022', '--types', 'node', '--skipLibCheck', 'false'];
+    for (const resolution of [
+      ['--module', 'nodenext'],
+      ['--module', 'preserve', '--moduleResolution', 'bundler'],
+    ]) {
+      const { status, stdout } = spawnSync(process.execPath, [compiler, ...strict, ...resolution, 'use.mts'], {
+        cwd,
+        encoding: 'utf8',
+      });
+      expect([status, stdout]).toEqual([0, '']);
+    }
+  });
+});
+
+test.each([
+  ['sys-socket', Object.keys(index)],
+  ['sys-socket/nothrow', Object.keys(nothrow)],
+])('%s by its own name has what its source has, by import and by require', (name, expected) => {
+  const print = 'console.log(JSON.stringify(Object.keys(x).filter((key) => key !== "__esModule").sort()));';
+  const imported = run(root, 'module', `import * as x from '${name}'; ${print}`);
+  expect(JSON.parse(imported.stdout)).toEqual([...expected].sort());
+  const required = run(root, 'commonjs', `const x = require('${name}'); ${print}`);
+  expect(JSON.parse(required.stdout)).toEqual([...expected].sort());
+});
+
+test('only what is exported can be imported', () => {
+  for (const path of ['dist/index.js', 'lib/index.ts', 'dist/posix/native.js', 'posix']) {
+    expect(run(root, 'module', `import 'sys-socket/${path}';`).stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  }
+  const script = "import m from 'sys-socket/package.json' with { type: 'json' }; console.log(m.name);";
+  expect(run(root, 'module', script).stdout).toBe('sys-socket\n');
+});

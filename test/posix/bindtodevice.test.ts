@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { cleanup } from '../helpers/fds.ts';
+import { namespaces, need, program } from '../helpers/need.ts';
+import { python } from '../helpers/python.ts';
+import { link, loopback } from '../helpers/world.ts';
+
+const timeout = new BigInt64Array([5n, 0n]);
+
+function udp(device?: string): number {
+  const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
+  if (device !== undefined) s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from(device));
+  return fd;
+}
+
+/** The name as the kernel gives it: with its NUL, and nothing where there is none. */
+const device = (fd: number) => s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, 16).toString('latin1');
+
+test('the name of the device comes back, also by its index, and as Python gives it', () => {
+  const fd = udp();
+  expect(device(fd)).toBe('');
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from('lo'));
+  expect(device(fd)).toBe('lo\0');
+  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX)).toBe(1);
+  const theirs = python<string>(`
+a = socket(AF_INET, SOCK_DGRAM)
+a.setsockopt(SOL_SOCKET, 25, b'lo')
+print(json.dumps(a.getsockopt(SOL_SOCKET, 25, 16).hex()))`);
+  expect(Buffer.from(device(fd)).toString('hex')).toBe(theirs);
+
+  const other = udp();
+  s.setsockopt(other, s.SOL_SOCKET, s.SO_BINDTOIFINDEX, 1);
+  expect(device(other)).toBe('lo\0');
+});
+
+test('it can be taken off, where the kernel lets us', () => {
+  const fd = udp('lo');
+  const allowed = python<boolean>(`
+a = socket(AF_INET, SOCK_DGRAM)
+a.setsockopt(SOL_SOCKET, 25, b'lo')
+try:
+    a.setsockopt(SOL_SOCKET, 25, b'')
+    print(json.dumps(True))
+except PermissionError: print(json.dumps(False))`);
+  const n = nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from('\0'));
+  expect(n).toBe(allowed ? 0 : -s.EPERM);
+  expect(device(fd)).toBe(allowed ? '' : 'lo\0');
+});
+
+test('no such device, a name that is too long, and too little room', () => {
+  const fd = udp();
+  const bindTo = (name: string) => () => s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from(name));
+  expect(bindTo('no-such-device')).toThrow(expect.objectContaining({ code: 'ENODEV', syscall: 'setsockopt' }));
+  expect(() => s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX, 0x7ffffffe)).toThrow(
+    expect.objectContaining({ code: 'ENODEV' }),
+  );
+  expect(() => s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX, -1)).toThrow(
+    expect.objectContaining({ code: 'EINVAL' }),
+  );
+  bindTo('lo')();
+  expect(() => s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, 15)).toThrow(
+    expect.objectContaining({ code: 'EINVAL', syscall: 'getsockopt' }),
+  );
+});
+
+test('two sockets have the same port, each on its device, and hear that device alone', async (context) => {
+  need(context, namespaces, program('socat'));
+  const world = await link();
+  const onLink = udp(world.name);
+  s.bind(onLink, { family: s.AF_INET, address: '0.0.0.0', port: 0 });
+  const { port } = s.getsockname(onLink) as s.InetAddress;
+  const any = { family: s.AF_INET, address: '0.0.0.0', port } as const;
+  const onLo = udp('lo');
+  s.bind(onLo, any);
+  expect(() => s.bind(udp(), any)).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }));
+
+  const here = udp();
+  s.sendto(here, 'from lo', 0, { ...loopback, port });
+  s.sendto(here, 'our own address is on lo, too', 0, { ...loopback, address: world.address, port });
+  const send = `printf 'from afar' | socat - UDP4-SENDTO:${world.address}:${port}`;
+  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 10_000 });
+
+  const buffer = Buffer.alloc(64);
+  const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));
+  expect(text(onLink)).toBe('from afar');
+  expect([text(onLo), text(onLo)]).toEqual(['from lo', 'our own address is on lo, too']);
+  for (const fd of [onLink, onLo]) expect(nothrow.recv(fd, buffer, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
+});
+
+test('it chooses the way out', async (context) => {
+  need(context, namespaces);
+  const world = await link();
+  // Bound to lo there is no way to the other side.
+  const stuck = udp('lo');
+  s.connect(stuck, { family: s.AF_INET, address: world.address, port: 9 });
+  expect(() => s.connect(udp('lo'), { family: s.AF_INET, address: world.peer.address, port: 9 })).toThrow(
+    expect.objectContaining({ code: 'ENETUNREACH' }),
+  );
+  const fd = udp(world.name);
+  s.connect(fd, { family: s.AF_INET, address: world.peer.address, port: 9 });
+  expect(s.getsockname(fd)).toMatchObject({ address: world.address });
+});
+
+test('a device that went leaves its index behind, without a name', async (context) => {
+  need(context, namespaces, program('ip'));
+  const world = await link();
+  const fd = udp(world.name);
+  expect(device(fd)).toBe(`${world.name}\0`);
+  execFileSync('ip', ['link', 'del', world.name]);
+  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX)).toBe(world.ifindex);
+  expect(() => device(fd)).toThrow(expect.objectContaining({ code: 'ENODEV' }));
+  expect(() => s.sendto(fd, 'x', 0, { family: s.AF_INET, address: world.peer.address, port: 9 })).toThrow(
+    s.SocketError,
+  );
+});

@@ -1,0 +1,225 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { cleanup } from '../helpers/fds.ts';
+import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { python } from '../helpers/python.ts';
+import { type Link, link } from '../helpers/world.ts';
+
+/** The type for local experiments: no other program sends it. */
+const PROTOCOL = s.ETH_P_802_EX1;
+
+const timeout = new BigInt64Array([5n, 0n]);
+const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
+
+function frame(to: string, from: string, payload: string): Buffer {
+  return Buffer.concat([mac(to), mac(from), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255), Buffer.from(payload)]);
+}
+
+function packetSocket(type: number, ifindex: number, protocol: number = PROTOCOL): number {
+  const fd = cleanup(s.socket(s.AF_PACKET, type, 0)); // protocol 0: it hears nothing before bind
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
+  s.bind(fd, { family: s.AF_PACKET, ifindex, protocol });
+  return fd;
+}
+
+/** A program in the other namespace. Its stdout is collected. */
+function start({ enter }: Link, ...command: string[]): { child: ChildProcess; stdout: Promise<Buffer> } {
+  const child = spawn(enter[0]!, [...enter.slice(1), ...command]);
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return { child, stdout: once(child, 'close').then(() => Buffer.concat(chunks)) };
+}
+
+/** Resolves when the program has said something on stderr, with all that it said until then. */
+async function said(child: ChildProcess, what: string): Promise<string> {
+  let text = '';
+  const closed = once(child, 'close');
+  while (!text.includes(what)) {
+    const event = await Promise.race([once(child.stderr!, 'data'), closed.then(() => undefined)]);
+    if (event === undefined) break;
+    text += (event as [Buffer])[0].toString();
+  }
+  return text;
+}
+
+/** Sends frames, in hex, from the other side. */
+function sendFromPeer({ enter, peer }: Link, frames: Buffer[]): void {
+  const script = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind((sys.argv[1], 0))
+for frame in sys.argv[2:]: s.send(bytes.fromhex(frame))`;
+  const hex = frames.map((bytes) => bytes.toString('hex'));
+  execFileSync(enter[0]!, [...enter.slice(1), 'python3', '-c', script, peer.name, ...hex]);
+}
+
+/** Receives `count` frames of our protocol on the other side, after it has said "ready". */
+async function receiveOnPeer(world: Link, count: number): Promise<{ frames: Promise<Buffer[]> }> {
+  const script = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind((sys.argv[1], ${PROTOCOL}))
+s.settimeout(10)
+print('ready', file=sys.stderr, flush=True)
+for _ in range(int(sys.argv[2])): print(s.recv(2048).hex(), flush=True)`;
+  const { child, stdout } = start(world, 'python3', '-c', script, world.peer.name, String(count));
+  expect(await said(child, 'ready')).toContain('ready');
+  const frames = stdout.then((text) =>
+    text
+      .toString()
+      .trim()
+      .split('\n')
+      .map((hex) => Buffer.from(hex, 'hex')),
+  );
+  return { frames };
+}
+
+test('a frame on a link is seen by tcpdump on the other end, byte by byte', async (context) => {
+  need(context, namespaces, packetSockets, program('tcpdump'));
+  const world = await link();
+  const filter = `ether proto ${PROTOCOL}`;
+  const options = ['-Z', 'root', '-i', world.peer.name, '-c', '1', '-U', '-w', '-'];
+  const { child, stdout } = start(world, 'tcpdump', ...options, filter);
+  const spoken = await said(child, 'listening on');
+  // In a user namespace of one user it cannot change to any user, not even to the one it is.
+  if (spoken.includes("Couldn't change to")) context.skip(spoken.trim());
+  expect(spoken).toContain('listening on');
+
+  const fd = packetSocket(s.SOCK_RAW, world.ifindex);
+  const sent = frame(world.peer.mac, '02:00:00:00:00:99', 'a frame of our own');
+  expect(s.send(fd, sent)).toBe(sent.length);
+
+  const pcap = await stdout;
+  expect(pcap.readUInt32LE(24 + 8), 'the captured length').toBe(sent.length);
+  expect(pcap.subarray(24 + 16)).toEqual(sent);
+});
+
+test('frames go out: whole ones by SOCK_RAW, with a header of the kernel by SOCK_DGRAM', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const { frames } = await receiveOnPeer(world, 2);
+  const to: s.PacketAddress = {
+    family: s.AF_PACKET,
+    ifindex: world.ifindex,
+    protocol: PROTOCOL,
+    address: mac(world.peer.mac),
+  };
+
+  const raw = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const whole = frame(world.peer.mac, '02:00:00:00:00:99', 'whole');
+  expect(s.sendto(raw, whole, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: 0 })).toBe(whole.length);
+  const cooked = cleanup(s.socket(s.AF_PACKET, s.SOCK_DGRAM, 0));
+  expect(s.sendto(cooked, 'cooked', 0, to)).toBe(6);
+
+  expect(await frames).toEqual([whole, frame(world.peer.mac, world.mac, 'cooked')]);
+});
+
+test('received frames tell the interface, the kind and the sender', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const raw = packetSocket(s.SOCK_RAW, world.ifindex);
+  const cooked = packetSocket(s.SOCK_DGRAM, world.ifindex);
+  const sent = [
+    [world.mac, s.PACKET_HOST],
+    ['ff:ff:ff:ff:ff:ff', s.PACKET_BROADCAST],
+    ['01:00:5e:00:00:01', s.PACKET_MULTICAST],
+    ['02:00:00:00:00:77', s.PACKET_OTHERHOST],
+  ] as const;
+  const frames = sent.map(([to], i) => frame(to, world.peer.mac, `number ${i}`));
+  sendFromPeer(world, frames);
+
+  const buffer = Buffer.alloc(2048);
+  for (const [i, [, pkttype]] of sent.entries()) {
+    const address = {
+      family: s.AF_PACKET,
+      ifindex: world.ifindex,
+      protocol: PROTOCOL,
+      hatype: s.ARPHRD_ETHER,
+      pkttype,
+      address: mac(world.peer.mac),
+    };
+    expect(s.recvfrom(raw, buffer)).toEqual({ bytes: frames[i]!.length, address });
+    expect(buffer.subarray(0, frames[i]!.length)).toEqual(frames[i]);
+    expect(s.recvfrom(cooked, buffer)).toEqual({ bytes: 8, address });
+    expect(buffer.subarray(0, 8).toString()).toBe(`number ${i}`);
+  }
+
+  const [packets, drops] = new Uint32Array(
+    new Uint8Array(s.getsockopt(raw, s.SOL_PACKET, s.PACKET_STATISTICS, 8)).buffer,
+  );
+  expect([packets, drops]).toEqual([4, 0]);
+});
+
+test('a socket for all protocols sees what goes out', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const all = packetSocket(s.SOCK_RAW, world.ifindex, s.ETH_P_ALL);
+  const sender = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const sent = frame(world.peer.mac, world.mac, 'out');
+  s.sendto(sender, sent, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: PROTOCOL });
+
+  const buffer = Buffer.alloc(2048);
+  let received: s.ReceivedFrom;
+  do
+    received = s.recvfrom(all, buffer); // the kernel itself sends, too: neighbour discovery
+  while (buffer.readUInt16BE(12) !== PROTOCOL);
+  expect(buffer.subarray(0, received.bytes)).toEqual(sent);
+  expect(received.address).toMatchObject({ pkttype: s.PACKET_OUTGOING, ifindex: world.ifindex, protocol: PROTOCOL });
+});
+
+test('PACKET_ADD_MEMBERSHIP makes the interface promiscuous, and only while it is a member', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const fd = packetSocket(s.SOCK_RAW, world.ifindex);
+  const promiscuity = () =>
+    JSON.parse(execFileSync('ip', ['-j', '-d', 'link', 'show', world.name], { encoding: 'utf8' }))[0].promiscuity;
+  const membership = new DataView(new ArrayBuffer(16));
+  membership.setInt32(0, world.ifindex, true);
+  membership.setUint16(4, s.PACKET_MR_PROMISC, true);
+
+  expect(promiscuity()).toBe(0);
+  s.setsockopt(fd, s.SOL_PACKET, s.PACKET_ADD_MEMBERSHIP, membership);
+  expect(promiscuity()).toBe(1);
+  s.setsockopt(fd, s.SOL_PACKET, s.PACKET_DROP_MEMBERSHIP, membership);
+  expect(promiscuity()).toBe(0);
+});
+
+test('the name of a bound packet socket is that of Python', (context) => {
+  need(context, packetSockets);
+  const [, protocol, pkttype, hatype, address] = python<[string, number, number, number, string]>(`
+s = socket(AF_PACKET, SOCK_DGRAM, 0)
+s.bind(('lo', ${PROTOCOL}))
+print(json.dumps([*s.getsockname()[:4], s.getsockname()[4].hex()]))`);
+  const fd = packetSocket(s.SOCK_DGRAM, 1);
+  expect(s.getsockname(fd)).toEqual({
+    family: s.AF_PACKET,
+    ifindex: 1,
+    protocol,
+    hatype,
+    pkttype,
+    address: Buffer.from(address, 'hex'),
+  });
+  expect(hatype).toBe(s.ARPHRD_LOOPBACK);
+});
+
+test('a packet socket opened for a protocol has it in network byte order', (context) => {
+  need(context, packetSockets);
+  const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, s.htons(PROTOCOL)));
+  expect(s.getsockname(fd)).toMatchObject({ family: s.AF_PACKET, ifindex: 0, protocol: PROTOCOL });
+});
+
+test('errors are those of the kernel', (context) => {
+  need(context, packetSockets);
+  const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const nowhere: s.PacketAddress = { family: s.AF_PACKET, ifindex: 0x7ffffffe, protocol: PROTOCOL };
+  expect(() => s.bind(fd, nowhere)).toThrow(expect.objectContaining({ code: 'ENODEV', address: nowhere }));
+  expect(() => s.sendto(fd, Buffer.alloc(14), 0, nowhere)).toThrow(expect.objectContaining({ code: 'ENXIO' }));
+  const lo: s.PacketAddress = { family: s.AF_PACKET, ifindex: 1, protocol: PROTOCOL };
+  expect(() => s.sendto(fd, Buffer.alloc(13), 0, lo)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+  expect(() => s.sendto(fd, Buffer.alloc(0x20000), 0, lo)).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }));
+});

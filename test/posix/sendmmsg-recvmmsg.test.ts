@@ -1,0 +1,451 @@
+import { execFileSync } from 'node:child_process';
+import { fstatSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { openSockets } from '../helpers/fds.ts';
+import { datagram, pair } from '../helpers/world.ts';
+
+const { MessageBatch, recvmmsg, sendmmsg } = s;
+const rights = (...fds: number[]) => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds } as const];
+const text = (batch: s.MessageBatch) => Array.from({ length: batch.count }, (_, i) => batch.bytes(i).toString());
+const isOpen = (fd: number) => nothrow.fcntl(fd, s.F_GETFD) >= 0;
+
+function fdsOf(batch: s.MessageBatch, i: number): number[] {
+  return batch.control(i).flatMap((m) => (s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS) ? m.fds : []));
+}
+
+test.each([1, 64, 1024])('%i messages cross by one call each way, every byte at its place', (messages) => {
+  const [a, b] = pair(s.SOCK_SEQPACKET | s.SOCK_NONBLOCK);
+  s.setsockopt(a, s.SOL_SOCKET, s.SO_SNDBUF, 1 << 20);
+  const out = new MessageBatch({ messages, size: 16 });
+  const into = new MessageBatch({ messages, size: 16 });
+  let received = 0;
+  for (let i = 0; i < messages; i++) expect(out.push(`message ${i}`)).toBe(i);
+  for (let first = 0; first < messages; ) {
+    first += sendmmsg(a, out, 0, first);
+    const n = recvmmsg(b, into);
+    expect(into.count).toBe(n);
+    for (let i = 0; i < n; i++) {
+      const expected = `message ${received + i}`;
+      expect(into.bytes(i).toString()).toBe(expected);
+      expect(into.length(i)).toBe(expected.length);
+    }
+    received += n;
+  }
+  expect(received).toBe(messages);
+  expect(out.count).toBe(messages);
+});
+
+test('1024 messages to one socket with room for them go by one call', () => {
+  const { fd: sender, address: from } = datagram();
+  const { fd, address } = datagram(s.SOCK_NONBLOCK);
+  const room = new MessageBatch({ messages: 1024, size: 4 });
+  const name = s.encodeAddress(address);
+  for (let i = 0; i < 1024; i++) room.push(new Uint8Array(new Uint16Array([i]).buffer), name);
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF, 1 << 20);
+  expect(sendmmsg(sender, room)).toBe(1024);
+  const into = new MessageBatch({ messages: 1024, size: 4 });
+  const n = recvmmsg(fd, into);
+  // How many the receive buffer keeps is the machine's affair (net.core.rmem_max); that they come in order is not.
+  expect(n).toBeGreaterThan(100);
+  for (let i = 0; i < n; i++) {
+    expect(into.bytes(i).readUInt16LE()).toBe(i);
+    if (i % 100 === 0) expect(into.address(i)).toEqual(from);
+  }
+});
+
+test('addresses: each message to another one, and every sender told', () => {
+  const receivers = [datagram(s.SOCK_NONBLOCK), datagram(s.SOCK_NONBLOCK), datagram(s.SOCK_NONBLOCK)];
+  const { fd, address: from } = datagram();
+  const out = new MessageBatch({ messages: 3, size: 8 });
+  for (const [i, { address }] of receivers.entries()) out.push(`to ${i}`, i === 1 ? s.encodeAddress(address) : address);
+  expect(sendmmsg(fd, out)).toBe(3);
+  const into = new MessageBatch({ messages: 3, size: 8 });
+  for (const [i, receiver] of receivers.entries()) {
+    expect(recvmmsg(receiver.fd, into)).toBe(1);
+    expect(text(into)).toEqual([`to ${i}`]);
+    expect(into.address(0)).toEqual(from);
+    expect(Buffer.from(into.name(0))).toEqual(Buffer.from(s.encodeAddress(from)));
+    expect(s.sendto(receiver.fd, 'back', 0, into.name(0))).toBe(4);
+  }
+  expect([s.recv(fd, out.data), s.recv(fd, out.data), s.recv(fd, out.data)]).toEqual([4, 4, 4]);
+});
+
+test('where the kernel gives no address there is none, whatever the message before had', () => {
+  const { fd, address } = datagram();
+  const batch = new MessageBatch({ messages: 2, size: 8 });
+  s.sendto(fd, 'x', 0, address);
+  expect(recvmmsg(fd, batch, s.MSG_DONTWAIT)).toBe(1);
+  expect(batch.address(0)).toEqual(address);
+  const [a, b] = pair(s.SOCK_DGRAM);
+  s.send(a, 'y');
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(1);
+  expect(batch.address(0)).toBeUndefined();
+  expect(batch.name(0)).toHaveLength(0);
+});
+
+test('a partial send tells how many went, and goes on where it stopped', () => {
+  const { fd, address } = datagram();
+  const out = new MessageBatch({ messages: 4, size: 16 });
+  const bad = { family: s.AF_INET, address: '255.255.255.255', port: 9 } as const;
+  for (const [i, to] of [address, address, bad, address].entries()) out.push(`${i}`, to);
+  expect(sendmmsg(fd, out)).toBe(2);
+  expect(() => sendmmsg(fd, out, 0, 2)).toThrow(expect.objectContaining({ code: 'EACCES', syscall: 'sendmmsg' }));
+  expect(nothrow.sendmmsg(fd, out, 0, 2)).toBe(-s.EACCES);
+  expect(sendmmsg(fd, out, 0, 3)).toBe(1);
+  expect(sendmmsg(fd, out, 0, 4)).toBe(0);
+  const into = new MessageBatch({ messages: 8, size: 16 });
+  recvmmsg(fd, into, s.MSG_DONTWAIT);
+  expect(text(into)).toEqual(['0', '1', '3']);
+});
+
+test('a full socket takes a part of a batch, then EAGAIN', () => {
+  const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
+  const out = new MessageBatch({ messages: 1024, size: 1024 });
+  for (let i = 0; i < 1024; i++) out.push(new Uint8Array(1024).fill(i));
+  const sent = sendmmsg(a, out);
+  expect(sent).toBeGreaterThan(0);
+  expect(sent).toBeLessThan(1024);
+  expect(() => sendmmsg(a, out, 0, sent)).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+  const into = new MessageBatch({ messages: 1024, size: 1024 });
+  expect(recvmmsg(b, into)).toBe(sent);
+  for (let i = 0; i < sent; i++) expect(into.bytes(i).equals(out.bytes(i))).toBe(true);
+});
+
+test('MSG_WAITFORONE waits for one message only, on a blocking descriptor', () => {
+  const { fd, address } = datagram();
+  const batch = new MessageBatch({ messages: 8, size: 8 });
+  for (const message of ['a', 'b']) s.sendto(fd, message, 0, address);
+  expect(recvmmsg(fd, batch, s.MSG_WAITFORONE)).toBe(2);
+  expect(text(batch)).toEqual(['a', 'b']);
+});
+
+test('the timeout ends it after a message; a negative one is EINVAL; none waits for ever', () => {
+  const { fd, address } = datagram();
+  const batch = new MessageBatch({ messages: 8, size: 8 });
+  for (const timeout of [0n, 1n]) {
+    for (const message of ['a', 'b']) s.sendto(fd, message, 0, address);
+    // The kernel looks at the time after each message: with none left it stops at the first.
+    const n = recvmmsg(fd, batch, 0, timeout);
+    expect(n).toBeGreaterThanOrEqual(1);
+    while (nothrow.recv(fd, batch.data, s.MSG_DONTWAIT) >= 0);
+  }
+  for (const timeout of [-1n, -1_000_000_000n]) {
+    expect(() => recvmmsg(fd, batch, s.MSG_DONTWAIT, timeout)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+  }
+  s.sendto(fd, 'x', 0, address);
+  // Far more seconds than a clock lives: passed on exactly.
+  expect(recvmmsg(fd, batch, s.MSG_WAITFORONE, 2n ** 62n * 1_000_000_000n + 999_999_999n)).toBe(1);
+  for (const timeout of [2n ** 63n * 1_000_000_000n, -(2n ** 63n) * 1_000_000_000n - 1_000_000_000n, 2n ** 200n]) {
+    expect(() => recvmmsg(fd, batch, s.MSG_DONTWAIT, timeout)).toThrow(
+      expect.objectContaining({
+        name: 'RangeError',
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringMatching(/"timeout"/),
+      }),
+    );
+  }
+});
+
+test('MSG_TRUNC, the flag and the real length; nothing runs into the next message', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const batch = new MessageBatch({ messages: 4, size: 4 });
+  const send = () => {
+    for (const message of ['12', '123456', '1234']) s.send(a, message);
+  };
+  send();
+  batch.data.fill(0xaa);
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(3);
+  expect([0, 1, 2].map((i) => batch.flags(i))).toEqual([0, s.MSG_TRUNC, 0]);
+  expect([0, 1, 2].map((i) => batch.length(i))).toEqual([2, 4, 4]);
+  expect(batch.data.toString('latin1')).toBe('12\xaa\xaa12341234\xaa\xaa\xaa\xaa');
+  send();
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT | s.MSG_TRUNC)).toBe(3);
+  expect([0, 1, 2].map((i) => [batch.length(i), batch.bytes(i).toString()])).toEqual([
+    [2, '12'],
+    [6, '1234'],
+    [4, '1234'],
+  ]);
+});
+
+test('MSG_PEEK of a batch shows the first message again and again, and takes none', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  for (const message of ['a', 'b']) s.send(a, message);
+  const batch = new MessageBatch({ messages: 2, size: 4 });
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT | s.MSG_PEEK)).toBe(2);
+  expect(text(batch)).toEqual(['a', 'a']);
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(2);
+  expect(text(batch)).toEqual(['a', 'b']);
+});
+
+test('control data of each message', () => {
+  const { fd, address } = datagram();
+  s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVTTL, true);
+  const out = new MessageBatch({ messages: 3, size: 4, controlSize: 64 });
+  for (const value of [11, 22]) out.push('x', address, [{ level: s.IPPROTO_IP, type: s.IP_TTL, value }]);
+  out.push('x', address);
+  expect(sendmmsg(fd, out)).toBe(3);
+  const into = new MessageBatch({ messages: 3, size: 4, controlSize: 64 });
+  expect(recvmmsg(fd, into, s.MSG_DONTWAIT)).toBe(3);
+  expect([0, 1, 2].map((i) => into.control(i))).toEqual(
+    [11, 22, 64].map((value) => [{ level: s.IPPROTO_IP, type: s.IP_TTL, value }]),
+  );
+});
+
+test('a batch that fails gives no messages', () => {
+  const batch = new MessageBatch({ messages: 2, size: 4 });
+  const { fd, address } = datagram();
+  s.sendto(fd, 'x', 0, address);
+  recvmmsg(fd, batch, s.MSG_DONTWAIT);
+  expect(batch.count).toBe(1);
+  expect(() => recvmmsg(fd, batch, s.MSG_DONTWAIT)).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+  expect(batch.count).toBe(0);
+  expect(nothrow.recvmmsg(-1, batch)).toBe(-s.EBADF);
+  expect(nothrow.sendmmsg(-1, batch)).toBe(-s.EBADF);
+});
+
+test('storage is used again without being made again', () => {
+  const { fd, address } = datagram();
+  const out = new MessageBatch({ messages: 16, size: 32 });
+  const into = new MessageBatch({ messages: 16, size: 32 });
+  const [data, memory] = [into.data, into.data.buffer];
+  const name = s.encodeAddress(address);
+  for (let round = 0; round < 50; round++) {
+    out.clear();
+    for (let i = 0; i < 16; i++) out.push(`${round}/${i}`, name);
+    expect(sendmmsg(fd, out)).toBe(16);
+    expect(recvmmsg(fd, into, s.MSG_DONTWAIT)).toBe(16);
+    expect(text(into)).toEqual(text(out));
+  }
+  expect(into.data).toBe(data);
+  expect(into.bytes(3).buffer).toBe(memory);
+});
+
+test('what does not fit a batch is refused, and the batch stays as it was', () => {
+  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: 16 });
+  batch.push('one');
+  const refused = (call: () => void, name: string) =>
+    expect(call).toThrow(
+      expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(name) }),
+    );
+  refused(() => batch.push('12345'), '"data"');
+  refused(() => batch.push('x', new Uint8Array(129)), '"address"');
+  refused(() => batch.push('x', undefined, new Uint8Array(17)), '"control"');
+  refused(() => batch.push('x', undefined, rights(1)), '"control"');
+  expect(text(batch)).toEqual(['one']);
+  batch.push('two');
+  refused(() => batch.push('x'), '"batch"');
+  for (const i of [-1, 2, 1.5, Number.NaN, 2 ** 32]) {
+    for (const read of ['length', 'bytes', 'flags', 'address', 'name', 'control'] as const) {
+      refused(() => batch[read](i), '"index"');
+    }
+  }
+  expect(text(batch)).toEqual(['one', 'two']);
+});
+
+test('the size of a batch is checked before it is made', () => {
+  const refused = (options: object, name: string) =>
+    expect(() => new MessageBatch(options as s.MessageBatchOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(name) }),
+    );
+  for (const messages of [0, -1, 1025, 1.5, Number.NaN, 2 ** 32 + 1]) refused({ messages, size: 1 }, '"messages"');
+  for (const size of [-1, 0.5, Number.NaN, 2 ** 31, 2 ** 53]) refused({ messages: 1, size }, '"size"');
+  refused({ messages: 1024, size: 2 ** 21 }, '"size"');
+  refused({ messages: 2, size: 1, controlSize: 2 ** 30 }, '"controlSize"');
+  expect(() => new MessageBatch({ messages: 1, size: '8' } as never)).toThrow(
+    expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }),
+  );
+  expect(new MessageBatch({ messages: 1024, size: 0 }).data).toHaveLength(0);
+});
+
+test('storage that was detached or exchanged for another size is a RangeError, and no crash', () => {
+  const { fd, address } = datagram();
+  const refused = expect.objectContaining({
+    name: 'RangeError',
+    code: 'ERR_OUT_OF_RANGE',
+    message: expect.stringMatching(/"batch"/),
+  });
+  const detached = new MessageBatch({ messages: 4, size: 64 });
+  detached.push('x', address);
+  structuredClone(detached.data.buffer, { transfer: [detached.data.buffer as ArrayBuffer] });
+  expect(() => sendmmsg(fd, detached)).toThrow(refused);
+  expect(() => recvmmsg(fd, detached, s.MSG_DONTWAIT)).toThrow(refused);
+  expect(() => nothrow.recvmmsg(fd, detached, s.MSG_DONTWAIT)).toThrow(refused);
+
+  const names = new MessageBatch({ messages: 4, size: 64 });
+  names.push('x', address);
+  const memory = names.name(0).buffer as ArrayBuffer;
+  structuredClone(memory, { transfer: [memory] });
+  expect(() => sendmmsg(fd, names)).toThrow(refused);
+
+  for (const changed of [
+    { data: Buffer.alloc(63) },
+    { size: 65 },
+    { size: 0 },
+    { size: 2 ** 32 - 1 },
+    { controlSize: 8 },
+    { count: 5 },
+    { count: 2 ** 32 - 1 },
+  ]) {
+    const batch = new MessageBatch({ messages: 1, size: 64 });
+    batch.push('x', address);
+    expect(() => sendmmsg(fd, Object.assign(batch, changed))).toThrow(refused);
+  }
+  const small = new MessageBatch({ messages: 2, size: 64 });
+  small.push(new Uint8Array(64), address);
+  expect(() => sendmmsg(fd, Object.assign(small, { size: 8, data: Buffer.alloc(16) }))).toThrow(refused);
+});
+
+test('a push into detached storage is refused by an error with a code', () => {
+  const batch = new MessageBatch({ messages: 2, size: 8 });
+  structuredClone(batch.data.buffer, { transfer: [batch.data.buffer as ArrayBuffer] });
+  expect(() => batch.push('x')).toThrow(expect.objectContaining({ code: expect.stringMatching(/^ERR_/) }));
+  expect(batch.count).toBe(0);
+});
+
+test('the first message must be one of the batch', () => {
+  const { fd, address } = datagram();
+  const batch = new MessageBatch({ messages: 4, size: 8 });
+  batch.push('x', address);
+  for (const first of [2, 5, -1, 1.5, Number.NaN, 2 ** 32, 2 ** 32 + 1]) {
+    expect(() => sendmmsg(fd, batch, 0, first)).toThrow(
+      expect.objectContaining({
+        name: 'RangeError',
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringMatching(/"first"/),
+      }),
+    );
+  }
+  for (const first of ['0', null, 0n, {}]) {
+    expect(() => sendmmsg(fd, batch, 0, first as never)).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringMatching(/"first"/),
+      }),
+    );
+  }
+});
+
+test('descriptors that nobody took are closed when the batch is filled again, cleared or disposed', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const given = openSockets();
+  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(8) });
+  const fill = () => {
+    for (let i = 0; i < 3; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, b) });
+    expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(3);
+    expect(openSockets()).toBe(given + 6);
+  };
+  fill();
+  fill(); // filled again
+  batch.clear();
+  expect(openSockets()).toBe(given);
+  fill();
+  batch[Symbol.dispose]();
+  expect(openSockets()).toBe(given);
+  fill();
+  expect(() => recvmmsg(b, batch, s.MSG_DONTWAIT)).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+  expect(openSockets()).toBe(given);
+  fill();
+  batch.clear();
+  batch.push('y');
+  batch.clear();
+  batch.clear();
+  expect(openSockets()).toBe(given);
+});
+
+test('descriptors that were taken stay open, and are closed by nobody else', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const given = openSockets();
+  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(8) });
+  for (let i = 0; i < 3; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, b) });
+  recvmmsg(b, batch, s.MSG_DONTWAIT);
+  const taken = fdsOf(batch, 1);
+  expect(taken).toHaveLength(2);
+  expect(fdsOf(batch, 1)).toEqual(taken);
+  batch.clear();
+  expect(openSockets()).toBe(given + 2);
+  expect(taken.map((fd) => fstatSync(fd).ino)).toEqual([a, b].map((fd) => fstatSync(fd).ino));
+  for (const fd of taken) expect(s.fcntl(fd, s.F_GETFD) & s.FD_CLOEXEC).toBe(s.FD_CLOEXEC);
+  for (const fd of taken) s.close(fd);
+});
+
+test('a message that is gone shows no descriptors: their numbers may be those of others by then', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(4) });
+  const fill = (messages: number) => {
+    for (let i = 0; i < messages; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a) });
+    expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(messages);
+  };
+  fill(3);
+  batch.clear();
+  expect([0, 1, 2].flatMap((i) => fdsOf(batch, i))).toEqual([]);
+  fill(3);
+  fill(1);
+  expect([1, 2].flatMap((i) => fdsOf(batch, i))).toEqual([]);
+  batch.clear();
+  fill(2);
+  batch.push('more');
+  expect([0, 1].flatMap((i) => fdsOf(batch, i))).toEqual([]);
+});
+
+test('a batch that was received is sent on as it is, descriptors too', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const [c, d] = pair(s.SOCK_DGRAM);
+  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_SPACE(4) });
+  for (const letter of ['x', 'y']) s.sendmsg(a, { buffers: [letter], control: rights(a) });
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(2);
+  expect(sendmmsg(c, batch)).toBe(2);
+  batch.clear();
+  expect(recvmmsg(d, batch, s.MSG_DONTWAIT)).toBe(2);
+  const fds = [...fdsOf(batch, 0), ...fdsOf(batch, 1)];
+  expect(text(batch)).toEqual(['x', 'y']);
+  expect(fds.map((fd) => fstatSync(fd).ino)).toEqual([fstatSync(a).ino, fstatSync(a).ino]);
+  for (const fd of fds) s.close(fd);
+});
+
+test('MSG_CTRUNC in a batch: those that fitted are there, and are closed when nobody takes them', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const given = openSockets();
+  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_LEN(8) });
+  for (let i = 0; i < 2; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, a, a) });
+  expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(2);
+  expect([batch.flags(0), batch.flags(1)]).toEqual([s.MSG_CTRUNC, s.MSG_CTRUNC]);
+  expect(openSockets()).toBe(given + 4);
+  const fds = fdsOf(batch, 0);
+  expect(fds).toHaveLength(2);
+  batch.clear();
+  expect(fds.every(isOpen)).toBe(true);
+  for (const fd of fds) s.close(fd);
+  expect(openSockets()).toBe(given);
+});
+
+test('descriptors of a batch that was dropped are closed by the collector, taken ones are not', () => {
+  const script = `
+    import { readdirSync, readlinkSync } from 'node:fs';
+    import { setImmediate } from 'node:timers/promises';
+    const s = await import(process.argv[1]);
+    const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
+      try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
+    }).length;
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+    const given = sockets();
+    const taken = [];
+    (() => {
+      for (let round = 0; round < 10; round++) {
+        const batch = new s.MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_SPACE(4) });
+        for (let i = 0; i < 2; i++) {
+          s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a] }] });
+        }
+        s.recvmmsg(b, batch, s.MSG_DONTWAIT);
+        if (round === 0) taken.push(...batch.control(1)[0].fds);
+      }
+    })();
+    const most = sockets() - given;
+    for (let i = 0; i < 100 && sockets() !== given + 1; i++) { gc(); await setImmediate(); }
+    console.log(JSON.stringify([most, sockets() - given, s.fcntl(taken[0], s.F_GETFD)]));`;
+  const dist = new URL('../../dist/index.js', import.meta.url).href;
+  const args = ['--expose-gc', '--input-type=module', '-e', script, dist];
+  expect(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))).toEqual([20, 1, s.FD_CLOEXEC]);
+});
