@@ -15,6 +15,7 @@
         "native/pinned.cc",
         "native/poll.cc",
         "native/reactor.cc",
+        "native/reactor_thread.cc",
         "native/socket.cc",
         "native/transfer.cc"
       ],

@@ -21,15 +21,18 @@ struct Bytes {
 };
 
 struct Reactor;
+struct ReactorThread;
 
 // Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
 // an Int32Array that lib/posix/native.ts reads right after the call.
 struct Environment {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
-  Bytes pinned[2];             // see pinned.cc
-  Reactor* reactor = nullptr;  // see reactor.cc
-  Owned owned;                 // see owned.cc
+  Bytes pinned[2];                  // see pinned.cc
+  int epoll = -1;                   // the set of the reactor
+  Reactor* reactor = nullptr;       // see reactor.cc
+  ReactorThread* thread = nullptr;  // see reactor_thread.cc
+  Owned owned;                      // see owned.cc
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.

@@ -12,6 +12,14 @@
 
 #include "args.h"
 
+// Not every runtime that loads the addon has these: there, reactor_thread.cc serves.
+#pragma weak uv_poll_init
+#pragma weak uv_poll_start
+#pragma weak uv_poll_stop
+#pragma weak uv_close
+#pragma weak uv_ref
+#pragma weak uv_unref
+
 namespace sys_socket {
 
 // The handle belongs to the loop and outlives the environment until it is closed, so that it has its own memory.
@@ -121,6 +129,7 @@ napi_value ReactorStart(napi_env env, napi_callback_info info) {
   uv_unref(reinterpret_cast<uv_handle_t*>(&reactor->handle));
   napi_add_async_cleanup_hook(env, Cleanup, reactor, &reactor->hook);
   args.environment()->reactor = reactor;
+  args.environment()->epoll = reactor->epoll;
   return Number(env, 0);
 }
 
@@ -131,13 +140,13 @@ napi_value ReactorControl(napi_env env, napi_callback_info info) {
   const int fd = args.Int(1);
   const uint32_t events = args.Unsigned(2);
   const uint32_t generation = args.Unsigned(3);
-  const Reactor* reactor = Get(args.environment());
-  if (!args.refused() && reactor == nullptr) args.Refuse(0, Refusal::kStorage);
+  const int epoll = args.environment()->epoll;
+  if (!args.refused() && epoll == -1) args.Refuse(0, Refusal::kStorage);
   if (args.refused()) return args.Refused();
   epoll_event event = {};
   event.events = events;
   event.data.u64 = (static_cast<uint64_t>(generation) << 32) | static_cast<uint32_t>(fd);
-  return Result(env, ::epoll_ctl(reactor->epoll, operation, fd, &event));
+  return Result(env, ::epoll_ctl(epoll, operation, fd, &event));
 }
 
 // A new, empty set in the place of the old one, of which nobody can take out what an unknown descriptor holds.

@@ -152,6 +152,8 @@ interface Native {
   reactorControl(operation: number, fd: number, events: number, generation: number): number;
   reactorRenew(): number;
   reactorRef(alive: number): void;
+  reactorThreadStart(list: Int32Array, serve: (count: number) => void): number;
+  reactorThreadRef(alive: number): void;
   own(fd: number, owned: number): number;
 
   if_nametoindex(name: string): number;

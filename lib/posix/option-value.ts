@@ -204,8 +204,9 @@ const text: Codec<string> = {
   },
 };
 
+/** The extension headers of IPv6, which the kernel cuts without a word, have up to 2040 bytes. */
 const bytes: Codec<Buffer, Uint8Array> = {
-  size: 256,
+  size: 2040,
   decode: (bytes) => bytes,
   encode: (value, name) => {
     if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');

@@ -13,6 +13,7 @@ import {
   EPOLLERR,
   EPOLLHUP,
   EPOLLIN,
+  EPOLLONESHOT,
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
@@ -57,6 +58,15 @@ const FIELDS = 3;
 const EPOLL_CTL = call('epoll_ctl', 'operation', 'fd', 'events', 'generation');
 const START = call('epoll_create1', 'list', 'callback');
 
+/**
+ * uv_poll aborts in Bun, and fires once in Deno: there a thread waits. What it found may be evicted by the time it is
+ * served, so that a stale event says nothing; EPOLLONESHOT keeps one that nobody can take out from coming again.
+ */
+const threaded = 'bun' in process.versions || 'deno' in process.versions;
+const backend = threaded
+  ? { start: native.reactorThreadStart, ref: native.reactorThreadRef }
+  : { start: native.reactorStart, ref: native.reactorRef };
+
 const entries = new Map<number, Entry>();
 const list = new Int32Array(EVENTS * FIELDS);
 let started = false;
@@ -70,22 +80,23 @@ function count(change: number): void {
   const wanted = waiting > 0;
   if (wanted !== alive) {
     alive = wanted;
-    native.reactorRef(wanted ? 1 : 0);
+    backend.ref(wanted ? 1 : 0);
   }
 }
 
 function start(): void {
   if (started) return;
-  check(native.reactorStart(list, serve), START);
+  check(backend.start(list, serve), START);
   started = true;
 }
 
 function ask(entry: Entry, events: number): number {
   const { fd, generation } = entry;
+  const mask = threaded ? events + EPOLLONESHOT : events;
   let n = -ENOENT;
-  if (entry.asked !== -1) n = native.reactorControl(EPOLL_CTL_MOD, fd, events, generation);
+  if (entry.asked !== -1) n = native.reactorControl(EPOLL_CTL_MOD, fd, mask, generation);
   // Not in the set (any more: whoever closed the descriptor took it out).
-  if (n === -ENOENT) n = native.reactorControl(EPOLL_CTL_ADD, fd, events, generation);
+  if (n === -ENOENT) n = native.reactorControl(EPOLL_CTL_ADD, fd, mask, generation);
   entry.asked = n === 0 ? events : -1;
   return n;
 }
@@ -167,7 +178,8 @@ function renew(): void {
 }
 
 function serveOne(entry: Entry, events: number): void {
-  let idle = false;
+  let idle = threaded;
+  if (threaded) entry.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
   for (const kind of KINDS) {
     if ((events & SERVES[kind]) === 0) continue;
     const queue = entry.queues[kind];
@@ -201,5 +213,5 @@ function serve(events: number): void {
       serveOne(entry, list[i * FIELDS + 2]!);
     }
   }
-  if (stale) renew();
+  if (stale && !threaded) renew();
 }
