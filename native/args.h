@@ -67,7 +67,7 @@ inline napi_value Number(napi_env env, int64_t value) {
   return result;
 }
 
-// The only reader of errno: n, or -errno.
+// n, or -errno: the reader of errno (one more is in rights.h, which asks why recvmsg failed).
 inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -errno : n); }
 
 // The longest list of buffers that the kernel reads (UIO_MAXIOV). Of a longer one it looks at the count only.

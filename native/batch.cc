@@ -128,8 +128,9 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
     messages.entries[i].msg_hdr.msg_namelen = kNameSize;
     messages.entries[i].msg_hdr.msg_controllen = batch.control_size;
   }
-  const int received = ::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), flags | MSG_CMSG_CLOEXEC,
-                                  timed ? &timeout : nullptr);
+  const int received = ReceiveCloexec(fd, flags, batch.control_size > 0, [&](int given) {
+    return ::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), given, timed ? &timeout : nullptr);
+  });
   for (int i = 0; i < received; ++i) {
     const mmsghdr& from = messages.entries[i];
     batch.headers[i] = {.length = static_cast<int32_t>(from.msg_len),

@@ -13,7 +13,7 @@
 namespace sys_socket {
 namespace {
 
-constexpr int64_t kWeight = 64 * 1024;
+constexpr int64_t kWeight = int64_t{64} * 1024;
 
 }  // namespace
 

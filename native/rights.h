@@ -14,6 +14,20 @@ namespace sys_socket {
 // The kernel repeats MSG_CMSG_CLOEXEC in msg_flags. Who did not ask for it does not see it.
 inline int32_t ReturnedFlags(int returned, int asked) { return returned & ~(MSG_CMSG_CLOEXEC & ~asked); }
 
+// Only AF_UNIX hands descriptors over, and only into control data. Some other families (AF_PACKET, AF_KEY, AF_CAN)
+// refuse a flag that they do not know, MSG_CMSG_CLOEXEC too, with EINVAL: for them it is left out.
+template <typename Call>
+auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call(flags)) {
+  if (!control) return call(flags);
+  const auto result = call(flags | MSG_CMSG_CLOEXEC);
+  if (result >= 0 || errno != EINVAL || (flags & MSG_CMSG_CLOEXEC) != 0) return result;
+  int domain = AF_UNIX;
+  socklen_t size = sizeof(domain);
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX) return call(flags);
+  errno = EINVAL;
+  return result;
+}
+
 // Closes the descriptors of SCM_RIGHTS and SCM_PIDFD in control data from the kernel; returns how many.
 // Walks by offsets and copies, bounded by the data, as the buffer need not be aligned.
 inline int CloseDescriptors(const Bytes& control) {

@@ -122,7 +122,8 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
   msghdr message = Message(vector, name, control);
-  const ssize_t result = ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+  const ssize_t result =
+      ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return ::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);

@@ -191,7 +191,10 @@ function encodeUnix(address: UnixAddress): Uint8Array {
   if (typeof path !== 'string' && !(path instanceof Uint8Array)) {
     throw invalidType('address.path', 'a string or a Uint8Array');
   }
-  const name = typeof path === 'string' ? Buffer.from(path) : path;
+  const name = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path.buffer, path.byteOffset, path.length);
+  if (typeof path === 'string' && name.toString() !== path) {
+    throw invalidValue('address.path', 'well-formed text (a lone surrogate has no bytes; give the bytes instead)');
+  }
   if (name.length > SIZE.path) throw outOfRange('address.path', `at most ${SIZE.path} bytes long`);
   if (typeof path === 'string' && path.lastIndexOf('\0') > 0 && !path.startsWith('\0')) {
     throw invalidValue('address.path', 'a path without NUL characters');
@@ -319,7 +322,7 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function decodeAddress(bytes: Uint8Array, length: number = bytes.length): Address | undefined {
-  const size = Math.min(length, bytes.length);
+  const size = Math.max(0, Math.min(length, bytes.length)) || 0;
   if (size === 0) return undefined;
   if (size < SIZE.family) return { family: bytes[0] as OtherFamily, data: Buffer.alloc(0) };
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);

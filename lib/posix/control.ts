@@ -317,6 +317,7 @@ function time(view: DataView, at: number, fraction: bigint): bigint {
 function putTime(view: DataView, at: number, value: unknown, name: string, fraction: bigint): void {
   if (typeof value !== 'bigint') throw invalidType(`control.${name}`, 'a bigint');
   if (value < 0n || value / NANO > 0x7fffffffffffffffn) throw outOfRange(`control.${name}`, 'a time from 1970 on');
+  if (value % fraction !== 0n) throw outOfRange(`control.${name}`, `a whole number of ${fraction} ns`);
   view.setBigInt64(at, value / NANO, LITTLE);
   view.setBigInt64(at + L.tv_nsec, (value % NANO) / fraction, LITTLE);
 }
@@ -344,7 +345,7 @@ const rights: Codec = {
   encode: (m: Rights) => {
     const fds = own(m, 'fds');
     if (!Array.isArray(fds)) throw invalidType('control.fds', 'an array');
-    const copy = fds.slice();
+    const copy: unknown[] = Array.from(fds); // holes are undefined, not descriptor 0
     return struct(copy.length * 4, (view) => {
       copy.forEach((fd, i) => {
         view.setInt32(i * 4, int32(fd, 'fds'), LITTLE);
@@ -530,7 +531,7 @@ const codecs = new Map<string, Codec>([
  */
 export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('control', 'an array of control messages');
-  const parts = messages.slice().map((message: ControlMessage) => {
+  const parts = Array.from(messages, (message: ControlMessage) => {
     const level = int32(own(object(message, 'control'), 'level'), 'level');
     const type = int32(own(message, 'type'), 'type');
     const raw = Object.hasOwn(message, 'data');
@@ -563,7 +564,7 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
  */
 export function decodeControl(bytes: Uint8Array, length: number = bytes.length): ControlMessage[] {
   const messages: ControlMessage[] = [];
-  const end = Math.min(length, bytes.length);
+  const end = Math.max(0, Math.min(length, bytes.length)) || 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset, end);
   let at = 0;
   while (end - at >= HEADER) {

@@ -2,13 +2,14 @@
 
 import { ATON, NTOP, PTON } from './calls.ts';
 import { AF_INET } from './constants.ts';
-import { check, outOfRange } from './errno.ts';
+import { check, invalidType, outOfRange } from './errno.ts';
 import { native } from './native.ts';
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 function uint(value: number, bits: 16 | 32, name: string): number {
   const limit = 2 ** bits;
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
   if (!Number.isInteger(value) || value < 0 || value >= limit) {
     throw outOfRange(name, `an integer from 0 to ${limit - 1}`);
   }

@@ -209,8 +209,9 @@ function controlRoom(length: unknown): number {
 /**
  * Receives into several buffers, with the sender, the flags and the control messages: recvmsg(2).
  *
- * Descriptors that arrive are close-on-exec (MSG_CMSG_CLOEXEC is always given), and with MSG_CTRUNC those that fitted
- * are in `control`. Nothing leaks if decoding fails.
+ * Descriptors that arrive are close-on-exec: with room for control messages MSG_CMSG_CLOEXEC is always given (but to
+ * families that refuse it, AF_PACKET for one, which hand no descriptors over). With MSG_CTRUNC those that fitted are in
+ * `control`. Nothing leaks if decoding fails.
  *
  * @param fd A socket.
  * @param message The buffers, and the room for control messages.

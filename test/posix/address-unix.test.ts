@@ -210,7 +210,8 @@ describe('bytes that are not UTF-8', () => {
     expect(s.recvfrom(fd, Buffer.alloc(8))).toEqual({ bytes: 4, address: unix(name) });
   });
 
-  test('a name that begins like a BOM, and characters of four bytes, stay text', () => {
+  test('a BOM, characters of four bytes and U+FFFD stay text', () => {
+    expect(s.decodeAddress(s.encodeAddress(unix('\ufeffx')))).toEqual(unix('\ufeffx'));
     for (const tail of ['\ufeffx', '\u{1f600}', '\ufffd']) {
       const path = join(folder(), tail);
       expect(s.getsockname(bound(path))).toEqual(unix(path));

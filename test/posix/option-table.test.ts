@@ -110,7 +110,9 @@ describe.each(Object.keys(optionTable) as s.OptionName[])('%s', (name) => {
       if (!row.volatile) {
         expect(answer(after)).toEqual(oracle.ask(mine, question));
         expect(answer(after)).toEqual(oracle.ask(theirs, question));
-        expect(after).toEqual(errno === undefined ? { value: 'after' in row ? row.after : value } : before);
+        // An older kernel may take what it does not give.
+        if ('errno' in after) expect(failure(after)).toBe(row.unless);
+        else expect(after).toEqual(errno === undefined ? { value: 'after' in row ? row.after : value } : before);
       }
     }
   };
@@ -356,7 +358,7 @@ describe('values with more than one form', () => {
     })();
     expect(s.getOption(fd, 'SO_BINDTODEVICE')).toBe(free ? '' : 'lo');
     expect(() => s.setOption(fd, 'SO_BINDTODEVICE', 'no-such-device')).toThrow(
-      expect.objectContaining({ code: free ? 'ENODEV' : 'EPERM' }),
+      expect.objectContaining({ code: 'ENODEV' }),
     );
   });
 
@@ -417,6 +419,16 @@ describe('values with more than one form', () => {
     } finally {
       process.setgroups!(mine);
     }
+  });
+
+  test('a header of the greatest length comes back whole', (context) => {
+    need(context, rawSockets, ipv6);
+    const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_DGRAM));
+    // Its length is counted in 8 bytes after the first ones; options of padding fill it.
+    const header = Buffer.alloc(8 * 255);
+    header[1] = 254;
+    s.setOption(fd, 'IPV6_DSTOPTS', header);
+    expect(s.getOption(fd, 'IPV6_DSTOPTS')).toEqual(header);
   });
 
   test('TCP_SAVED_SYN gives the headers once', () => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
@@ -44,8 +44,10 @@ describe('an address that is not of this host', () => {
     expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_FREEBIND)).toBe(1);
     s.bind(fd, foreign);
     expect(s.getsockname(fd)).toEqual({ ...foreign, port: expect.any(Number) });
+    // EINVAL of older kernels, ENETUNREACH of newer ones.
+    const code = expect.stringMatching(/^(EINVAL|ENETUNREACH)$/);
     expect(() => s.sendto(fd, 'x', 0, { ...loopback, port: 9 })).toThrow(
-      expect.objectContaining({ code: 'EINVAL', syscall: 'sendto' }),
+      expect.objectContaining({ code, syscall: 'sendto' }),
     );
   });
 
@@ -109,14 +111,14 @@ print(data.decode(), *peer, flush=True)`;
     onTestFinished(() => {
       child.kill('SIGKILL');
     });
-    const port = Number((await once(child.stdout, 'data'))[0]);
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const port = Number((await lines.next()).value);
     const fd = udp();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT, true);
     s.bind(fd, foreign);
-    const answer = once(child.stdout, 'data');
     s.sendto(fd, 'hello', 0, { family: s.AF_INET, address: world.peer.address, port });
     const name = s.getsockname(fd) as s.InetAddress;
-    expect(String((await answer)[0]).trim()).toBe(`hello ${foreign.address} ${name.port}`);
+    expect((await lines.next()).value).toBe(`hello ${foreign.address} ${name.port}`);
   });
 
   test('IPV6_TRANSPARENT binds to it', (context) => {

@@ -1,0 +1,34 @@
+/** One Node of each supported line, as scripts/fetch-nodes.sh leaves them. */
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Need } from './need.ts';
+
+/** The lines that the package supports. */
+export const MAJORS = [20, 22, 24, 26] as const;
+
+const folder =
+  process.env.SYS_SOCKET_NODES ??
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sys-socket', 'nodes');
+
+/** The path of a Node of this line, the newest that is there. */
+export function nodeOf(major: number): string | undefined {
+  let versions: string[];
+  try {
+    versions = readdirSync(folder).filter((name) => name.startsWith(`${major}.`));
+  } catch {
+    return undefined; // not there, or not for this user
+  }
+  const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+  const path = newest && join(folder, newest, 'bin', 'node');
+  return path && existsSync(path) ? path : undefined;
+}
+
+/** A Node of this line. */
+export function nodeLine(major: number): Need {
+  return () => {
+    // The addon of that run needs the preloaded runtime, which only the Node of the run has.
+    if (process.env.SANITIZED_NODE !== undefined) return 'other versions of Node do not run under the sanitizer';
+    return nodeOf(major) === undefined ? `no Node ${major}: scripts/fetch-nodes.sh was not run` : undefined;
+  };
+}

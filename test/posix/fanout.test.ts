@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { cleanup } from '../helpers/fds.ts';
+import { namespaces, need, packetSockets } from '../helpers/need.ts';
+import { type Link, link } from '../helpers/world.ts';
+
+/** The type for local experiments: no other program sends it. */
+const PROTOCOL = s.ETH_P_802_EX1;
+
+let groups = process.pid;
+
+/** An id of a group, of this process alone. */
+const group = () => groups++ & 0xffff;
+
+function packetSocket({ ifindex }: Link, protocol: number = PROTOCOL): number {
+  const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
+  s.bind(fd, { family: s.AF_PACKET, ifindex, protocol });
+  return fd;
+}
+
+const join = (fd: number, id: number, mode: number) =>
+  s.setsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT, (mode << 16) | id);
+
+function members(world: Link, mode: number, protocol: number = PROTOCOL): [number, number] {
+  const id = group();
+  const fds: [number, number] = [packetSocket(world, protocol), packetSocket(world, protocol)];
+  for (const fd of fds) join(fd, id, mode);
+  return fds;
+}
+
+const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
+
+/** A frame from the other side to this one. */
+function frame(world: Link, payload: Uint8Array, protocol: number = PROTOCOL): Buffer {
+  const bytes = Buffer.concat([mac(world.mac), mac(world.peer.mac), Buffer.of(protocol >> 8, protocol & 255), payload]);
+  return Buffer.concat([bytes, Buffer.alloc(Math.max(0, 60 - bytes.length))]);
+}
+
+/** Sends frames from the other side; they are here when it ends. */
+function sendFromPeer({ enter, peer }: Link, frames: Buffer[]): void {
+  const script = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind((sys.argv[1], 0))
+for line in sys.stdin: s.send(bytes.fromhex(line))`;
+  execFileSync(enter[0]!, [...enter.slice(1), 'python3', '-c', script, peer.name], {
+    input: frames.map((bytes) => bytes.toString('hex')).join('\n'),
+  });
+}
+
+/** The payloads that wait at a socket, which shall be this many with those of the others. */
+function drain(fds: number[], count: number, wanted: (bytes: Buffer) => boolean = () => true): Buffer[][] {
+  const found: Buffer[][] = fds.map(() => []);
+  const until = Date.now() + 10_000;
+  const buffer = Buffer.alloc(2048);
+  const total = () => found.reduce((sum, list) => sum + list.length, 0);
+  for (let quiet = false; !quiet; ) {
+    const ready = s.poll(
+      fds.map((fd) => ({ fd, events: s.POLLIN })),
+      total() < count ? Math.max(0, until - Date.now()) : 50, // and nothing after the last one
+    );
+    quiet = ready.every((events) => events === 0);
+    fds.forEach((fd, i) => {
+      for (let n = nothrow.recv(fd, buffer, s.MSG_DONTWAIT); n > 0; n = nothrow.recv(fd, buffer, s.MSG_DONTWAIT)) {
+        if (wanted(buffer)) found[i]!.push(Buffer.from(buffer.subarray(0, n)));
+      }
+    });
+  }
+  return found;
+}
+
+const number = (bytes: Buffer) => bytes.readUInt16BE(14);
+const numbered = (world: Link, count: number) =>
+  Array.from({ length: count }, (_, i) => frame(world, Buffer.of(i >> 8, i & 255)));
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const ascending = (list: number[]) => list.toSorted((a, b) => a - b);
+
+test('PACKET_FANOUT_LB: each frame once, in turns', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const fds = members(world, s.PACKET_FANOUT_LB);
+  sendFromPeer(world, numbered(world, 100));
+  const [a, b] = drain(fds, 100).map((list) => list.map(number)) as [number[], number[]];
+  expect(ascending([...a, ...b])).toEqual(range(100));
+  expect([a.length, b.length]).toEqual([50, 50]);
+});
+
+test('without it every socket has every frame', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const fds = [packetSocket(world), packetSocket(world)];
+  sendFromPeer(world, numbered(world, 20));
+  expect(drain(fds, 40).map((list) => list.map(number))).toEqual([range(20), range(20)]);
+});
+
+test('PACKET_FANOUT_HASH: each packet once, and a flow stays at one socket', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const fds = members(world, s.PACKET_FANOUT_HASH, s.ETH_P_IP);
+  const flows = 64;
+  const packet = (flow: number, i: number) => {
+    const ip = Buffer.from(`4500002000000000401100000000000000000000${'0000'.repeat(6)}`, 'hex');
+    s.inet_aton(world.peer.address)!.copy(ip, 12);
+    s.inet_aton(world.address)!.copy(ip, 16);
+    for (const [at, value] of [
+      [20, 5000 + flow],
+      [22, 9],
+      [24, 12],
+      [28, i],
+    ] as const)
+      ip.writeUInt16BE(value, at);
+    return frame(world, ip, s.ETH_P_IP);
+  };
+  const sent = range(flows * 3).map((i) => packet(i % flows, i));
+  sendFromPeer(world, sent);
+  const udp = (bytes: Buffer) => bytes[23] === s.IPPROTO_UDP && bytes.readUInt16BE(14 + 22) === 9;
+  const [a, b] = drain(fds, sent.length, udp) as [Buffer[], Buffer[]];
+  const ids = (list: Buffer[]) => list.map((bytes) => bytes.readUInt16BE(14 + 28));
+  expect(ascending([...ids(a), ...ids(b)])).toEqual(range(sent.length));
+  const ports = (list: Buffer[]) => new Set(list.map((bytes) => bytes.readUInt16BE(14 + 20)));
+  expect([...ports(a)].filter((port) => ports(b).has(port))).toEqual([]);
+  // 64 flows at one socket by chance: once in 2 ** 63.
+  expect(Math.min(a.length, b.length)).toBeGreaterThan(0);
+});
+
+test('PACKET_FANOUT_CBPF: a program chooses', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const fds = members(world, s.PACKET_FANOUT_CBPF);
+  // ldb [1], behind the header of Ethernet; and #1; ret a: the parity of the number.
+  s.attachFanoutFilter(fds[0], [
+    { code: 0x30, jt: 0, jf: 0, k: 1 },
+    { code: 0x54, jt: 0, jf: 0, k: 1 },
+    { code: 0x16, jt: 0, jf: 0, k: 0 },
+  ]);
+  sendFromPeer(world, numbered(world, 30));
+  const found = drain(fds, 30).map((list) => list.map(number));
+  const parity = (rest: number) => range(30).filter((i) => i % 2 === rest);
+  expect(found).toEqual([parity(0), parity(1)]);
+});
+
+test('who leaves the group leaves the frames to the others', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const id = group();
+  const stays = packetSocket(world);
+  const leaves = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
+  s.bind(leaves, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: PROTOCOL });
+  for (const fd of [stays, leaves]) join(fd, id, s.PACKET_FANOUT_LB);
+  s.close(leaves);
+  sendFromPeer(world, numbered(world, 10));
+  expect(drain([stays], 10).map((list) => list.map(number))).toEqual([range(10)]);
+});
+
+test('the option tells the group, and a unique id is given', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const id = group();
+  const fd = packetSocket(world);
+  expect(s.getsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT)).toBe(0);
+  join(fd, id, s.PACKET_FANOUT_RND);
+  expect(s.getsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT)).toBe((s.PACKET_FANOUT_RND << 16) | id);
+
+  const other = packetSocket(world);
+  join(other, 0, s.PACKET_FANOUT_LB | s.PACKET_FANOUT_FLAG_UNIQUEID);
+  const option = s.getsockopt(other, s.SOL_PACKET, s.PACKET_FANOUT);
+  expect(option & 0xffff).not.toBe(id);
+  expect((option >> 16) & 0xff).toBe(s.PACKET_FANOUT_LB);
+});
+
+test('errors are those of the kernel', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const id = group();
+  const fd = packetSocket(world);
+  join(fd, id, s.PACKET_FANOUT_LB);
+  const code = (name: s.ErrnoName) => expect.objectContaining({ code: name, syscall: 'setsockopt' });
+  expect(() => join(fd, id, s.PACKET_FANOUT_LB)).toThrow(code('EALREADY'));
+  const other = packetSocket(world);
+  expect(() => join(other, id, s.PACKET_FANOUT_HASH), 'a group of another mode').toThrow(code('EINVAL'));
+  expect(() => join(other, group(), 99), 'no such mode').toThrow(code('EINVAL'));
+  const elsewhere = packetSocket(world, s.ETH_P_802_EX1 + 1);
+  expect(() => join(elsewhere, id, s.PACKET_FANOUT_LB), 'a group of another protocol').toThrow(code('EINVAL'));
+  const unbound = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  expect(() => join(unbound, group(), s.PACKET_FANOUT_LB)).toThrow(code('EINVAL'));
+  expect(() => s.attachFanoutFilter(fd, [{ code: 6, jt: 0, jf: 0, k: 0 }]), 'a group without programs').toThrow(
+    code('EINVAL'),
+  );
+});
