@@ -17,7 +17,7 @@ import {
   FCNTL,
   GETPEERNAME,
   GETSOCKNAME,
-  GETSOCKOPT,
+  GETSOCKOPT_INTO,
   IOCTL,
   LISTEN,
   READ,
@@ -37,7 +37,7 @@ import {
   WRITEV,
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
-import { invalidType, settle } from './posix/errno.ts';
+import { invalidType, invalidValue, settle } from './posix/errno.ts';
 import { type Bytes, native, out } from './posix/native.ts';
 import { setRaw } from './posix/option.ts';
 import * as pinned from './posix/pinned.ts';
@@ -47,6 +47,27 @@ import { controlBytes, type SendMessage } from './posix/transfer.ts';
 export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
 export { pollNothrow as poll } from './posix/poll.ts';
 
+/** Empties a place for a result before the call: after it a place that cannot be written would cost the result. */
+function prepare<T extends object, K extends keyof T>(target: T, key: K, empty: T[K], name: string): void {
+  if (!Reflect.set(target, key, empty)) throw invalidValue(name, 'an object that can be written');
+}
+
+/** The bytes of a place for an address, which is empty until the call has filled it. */
+function room(storage: SockaddrStorage, name: string): Uint8Array {
+  const { bytes } = object(storage, name);
+  if (!ArrayBuffer.isView(bytes)) throw invalidType(name, 'a SockaddrStorage');
+  prepare(storage, 'length', 0, name);
+  return bytes;
+}
+
+/** Refuses what cannot hold ints: a Uint8Array would cut descriptors. */
+function ints(value: number[] | Int32Array, count: number, name: string): void {
+  if (!Array.isArray(value) && !(value instanceof Int32Array)) throw invalidType(name, 'an array or an Int32Array');
+  if (value instanceof Int32Array ? value.length < count : Object.isFrozen(value)) {
+    throw invalidValue(name, `one that can hold ${count} results`);
+  }
+}
+
 /** socket(2): the descriptor or -errno. As `socket`. */
 export function socket(domain: number, type: number, protocol = 0): number {
   return settle(native.socket(domain, type, protocol), SOCKET);
@@ -54,11 +75,13 @@ export function socket(domain: number, type: number, protocol = 0): number {
 
 /** socketpair(2): 0 or -errno. The descriptors go to `sv[0]` and `sv[1]`. */
 export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {
-  object(sv, 'sv');
+  ints(sv, 2, 'sv');
   const n = settle(native.socketpair(domain, type, protocol), SOCKETPAIR);
-  if (n === 0) {
-    sv[0] = out[0]!;
-    sv[1] = out[1]!;
+  const [one, two] = out;
+  if (n === 0 && !(Reflect.set(sv, 0, one!) && Reflect.set(sv, 1, two!))) {
+    native.close(one!);
+    native.close(two!);
+    throw invalidValue('sv', 'one that can hold 2 results');
   }
   return n;
 }
@@ -75,14 +98,14 @@ export function listen(fd: number, backlog: number = SOMAXCONN): number {
 
 /** accept(2): the descriptor or -errno. The address goes to `from`, if given. */
 export function accept(fd: number, from?: SockaddrStorage): number {
-  const n = settle(native.accept4(fd, from?.bytes, 0), ACCEPT);
+  const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), 0), ACCEPT);
   if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
 /** accept4(2): the descriptor or -errno. The address goes to `from`, if given. */
 export function accept4(fd: number, flags: number, from?: SockaddrStorage): number {
-  const n = settle(native.accept4(fd, from?.bytes, flags), ACCEPT4);
+  const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), ACCEPT4);
   if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
   return n;
 }
@@ -104,14 +127,14 @@ export function close(fd: number): number {
 
 /** getsockname(2): 0 or -errno. The address goes to `name`. */
 export function getsockname(fd: number, name: SockaddrStorage): number {
-  const n = settle(native.getsockname(fd, name.bytes), GETSOCKNAME);
+  const n = settle(native.getsockname(fd, room(name, 'name')), GETSOCKNAME);
   name.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
 /** getpeername(2): 0 or -errno. The address goes to `name`. */
 export function getpeername(fd: number, name: SockaddrStorage): number {
-  const n = settle(native.getpeername(fd, name.bytes), GETPEERNAME);
+  const n = settle(native.getpeername(fd, room(name, 'name')), GETPEERNAME);
   name.length = n < 0 ? 0 : out[0]!;
   return n;
 }
@@ -173,7 +196,9 @@ export function recv(fd: number, buffer: Bytes, flags = 0): number {
 /** recvfrom(2): the number of bytes or -errno. The sender goes to `from`, if given. */
 export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrStorage): number {
   const n = settle(
-    from === undefined ? native.recvfrom(fd, buffer, flags, undefined) : pinned.recvfrom(fd, buffer, flags, from.bytes),
+    from === undefined
+      ? native.recvfrom(fd, buffer, flags, undefined)
+      : pinned.recvfrom(fd, buffer, flags, room(from, 'from')),
     RECVFROM,
   );
   if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
@@ -198,7 +223,11 @@ export interface ReceiveHeader {
 export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
   const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
   const name = own(message, 'name');
-  const n = settle(native.recvmsg(fd, list, name?.bytes, own(message, 'control'), flags), RECVMSG);
+  const nameBytes = name === undefined ? undefined : room(name, 'name');
+  const control = own(message, 'control');
+  prepare(message, 'controlLength', 0, 'message');
+  prepare(message, 'flags', 0, 'message');
+  const n = settle(native.recvmsg(fd, list, nameBytes, control, flags), RECVMSG);
   const [nameLength, controlLength, returned] = n < 0 ? [0, 0, 0] : out;
   if (name !== undefined) name.length = nameLength!;
   message.controlLength = controlLength!;
@@ -211,7 +240,7 @@ export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
  * buffer where the kernel says so (NETLINK_LIST_MEMBERSHIPS).
  */
 export function getsockopt(fd: number, level: number, name: number, value: Bytes): number {
-  const n = settle(native.getsockopt(fd, level, name, value), GETSOCKOPT);
+  const n = settle(native.getsockopt(fd, level, name, value), GETSOCKOPT_INTO);
   return n < 0 ? n : out[0]!;
 }
 
@@ -228,6 +257,7 @@ export function fcntl(fd: number, command: number, argument = 0): number {
 
 /** ioctl(2): what the call returned, or -errno. The int of an int request goes to `value[0]`. */
 export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {
+  if (value !== undefined) ints(value, 1, 'value');
   const n = settle(native.ioctl(fd, request, argument), IOCTL);
   if (n >= 0 && value !== undefined) value[0] = out[0]!;
   return n;

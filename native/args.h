@@ -141,7 +141,8 @@ class Args {
 
   [[nodiscard]] Bytes OptionalSized(size_t index) { return Has(index) ? GetSized(index) : Bytes{}; }
 
-  // An array of buffers. TypeScript has copied it into a plain array, so no getter runs here.
+  // An array of buffers. Every element is fetched before the first pointer is taken: an accessor on Array.prototype may
+  // run user code for a hole, and what it detaches is then seen as detached.
   void GetVector(size_t index, Vector* vector) {
     uint32_t count = 0;
     if (napi_get_array_length(env_, values_[index], &count) != napi_ok) {
@@ -149,14 +150,18 @@ class Args {
       return;
     }
     vector->count = count;
-    for (uint32_t i = 0; i < count && !refused(); ++i) {
-      napi_value element = nullptr;
-      if (napi_get_element(env_, values_[index], i, &element) != napi_ok) {
+    // Of a longer list the kernel looks at the count alone.
+    const size_t used = count < kMaxVector ? count : kMaxVector;
+    napi_value elements[kMaxVector];
+    for (uint32_t i = 0; i < used; ++i) {
+      if (napi_get_element(env_, values_[index], i, &elements[i]) != napi_ok) {
         Refuse(index, Refusal::kArray);
         return;
       }
-      const Bytes bytes = ReadBytes(index, element, Refusal::kArray);
-      if (i < kMaxVector) vector->entries[i] = {.iov_base = bytes.data, .iov_len = bytes.size};
+    }
+    for (size_t i = 0; i < used && !refused(); ++i) {
+      const Bytes bytes = ReadBytes(index, elements[i], Refusal::kArray);
+      vector->entries[i] = {.iov_base = bytes.data, .iov_len = bytes.size};
     }
   }
 
@@ -195,10 +200,14 @@ class Args {
           napi_get_buffer_info(env_, value, &data, &size);  // an array type newer than this Node-API names
         }
       }
-    } else if (napi_get_dataview_info(env_, value, &size, &data, nullptr, nullptr) != napi_ok &&
-               napi_get_arraybuffer_info(env_, value, &data, &size) != napi_ok) {
-      Refuse(index, why);
-      return {};
+    } else if (napi_get_dataview_info(env_, value, &size, &data, nullptr, nullptr) != napi_ok) {
+      // Newer Nodes give the bytes of a bare SharedArrayBuffer too, older ones do not: it is refused everywhere.
+      bool whole = false;
+      if (napi_is_arraybuffer(env_, value, &whole) != napi_ok || !whole ||
+          napi_get_arraybuffer_info(env_, value, &data, &size) != napi_ok) {
+        Refuse(index, why);
+        return {};
+      }
     }
     return {.data = size == 0 ? &empty : static_cast<uint8_t*>(data), .size = size};
   }

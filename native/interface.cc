@@ -85,7 +85,8 @@ napi_value Getifaddrs(napi_env env, napi_callback_info) {
     PutAddress(&pack, entry->ifa_addr);
     PutAddress(&pack, entry->ifa_netmask);
     PutAddress(&pack, entry->ifa_dstaddr);  // or ifa_broadaddr: IFF_BROADCAST and IFF_POINTOPOINT tell
-    const bool link = entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == AF_PACKET;
+    // Of a link, which need not have an address: a tun interface has none.
+    const bool link = entry->ifa_addr == nullptr || entry->ifa_addr->sa_family == AF_PACKET;
     if (link && entry->ifa_data != nullptr) {
       pack.Put(entry->ifa_data, kStatsSize);
     } else {

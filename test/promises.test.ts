@@ -127,7 +127,7 @@ test('options that are none, and a signal that is none, are refused before a loo
 
 test('the arguments are read before the call returns', async () => {
   const bytes = s.encodeAddress({ ...address, port: 81 });
-  const hints = { ...numeric, socktype: s.SOCK_STREAM };
+  const hints: s.AddressInfoHints = { ...numeric, socktype: s.SOCK_STREAM };
   const names = promises.getnameinfo(bytes, numbers);
   const found = promises.getaddrinfo('1.2.3.4', 80, hints);
   bytes.fill(0);

@@ -321,9 +321,14 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  *   library does not know, or an address too short for its family, comes back as `{ family, data }`.
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
-export function decodeAddress(bytes: Uint8Array, length: number = bytes.length): Address | undefined {
-  const size = Math.max(0, Math.min(length, bytes.length)) || 0;
-  if (size === 0) return undefined;
+export function decodeAddress(
+  bytes: Uint8Array,
+  length: number = ArrayBuffer.isView(bytes) ? bytes.length : 0,
+): Address | undefined {
+  if (!ArrayBuffer.isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (typeof length !== 'number') throw invalidType('length', 'a number');
+  const size = Math.min(Math.trunc(length), bytes.length);
+  if (!(size > 0)) return undefined;
   if (size < SIZE.family) return { family: bytes[0] as OtherFamily, data: Buffer.alloc(0) };
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   const family = view.getUint16(0, LITTLE);

@@ -43,6 +43,7 @@ function closeUntaken(storage: Storage): void {
   for (let i = 0; i < storage.received; i++) {
     const length = Math.min(headers[i * FIELDS + CONTROL_LENGTH]!, controlSize);
     if (length > 0 && taken[i] === 0) native.closeRights(control.subarray(i * controlSize, i * controlSize + length));
+    headers[i * FIELDS + CONTROL_LENGTH] = 0; // their numbers are those of others from now on
   }
   storage.received = 0;
 }
@@ -135,6 +136,9 @@ export class MessageBatch {
     if (extra !== undefined && extra.length > this.controlSize) {
       throw outOfRange('control', `at most ${this.controlSize} bytes long`);
     }
+    if (this.data.length !== this.capacity * this.size || this.#names.length !== this.capacity * NAME_SIZE) {
+      throw outOfRange('batch', 'attached and of the exact size');
+    }
     closeUntaken(this.#storage);
     this.data.set(message, i * this.size);
     if (name !== undefined) this.#names.set(name, i * NAME_SIZE);
@@ -213,6 +217,7 @@ function checked(batch: MessageBatch): MessageBatch {
 
 function sendBatch(fd: number, batch: MessageBatch, flags: number, first: number): number {
   const { headers, control } = storageOf(checked(batch));
+  if (typeof first !== 'number') throw invalidType('first', 'a number');
   const count = batch.count - first;
   return native.sendmmsg(
     fd,

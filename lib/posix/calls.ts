@@ -27,6 +27,7 @@ export const RECVFROM: Call = call('recvfrom', 'fd', 'buffer', 'flags', 'address
 export const RECVMSG: Call = call('recvmsg', 'fd', 'buffers', 'address', 'control', 'flags');
 
 export const GETSOCKOPT: Call = call('getsockopt', 'fd', 'level', 'name', 'length');
+export const GETSOCKOPT_INTO: Call = call('getsockopt', 'fd', 'level', 'name', 'value');
 export const SETSOCKOPT: Call = call('setsockopt', 'fd', 'level', 'name', 'value');
 export const FCNTL: Call = call('fcntl', 'fd', 'command', 'argument');
 export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
@@ -41,7 +42,7 @@ export const SENDMMSG: Call = call(
   'batch',
   'batch',
   'first',
-  'count',
+  'first',
   'flags',
 );
 export const RECVMMSG: Call = call(

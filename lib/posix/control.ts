@@ -33,7 +33,7 @@ import {
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { layout } from './native.ts';
-import { object, own, ownOr } from './snapshot.ts';
+import { elements, object, own, ownOr } from './snapshot.ts';
 
 /** Open descriptors: unix(7). Received ones are new, owned by who receives them, and close-on-exec. */
 export interface Rights {
@@ -210,6 +210,7 @@ export function isControl<Level extends TypedControl['level'], Type extends Type
   level: Level,
   type: Type,
 ): message is OfKind<TypedControl, Level, Type> {
+  object(message, 'message');
   return message.level === level && message.type === type && !Object.hasOwn(message, 'data');
 }
 
@@ -252,6 +253,14 @@ const L = {
   tp_vlan_tpid: layout('tp_vlan_tpid'),
 };
 
+function dataLength(length: unknown): number {
+  if (typeof length !== 'number') throw invalidType('length', 'a number');
+  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
+    throw outOfRange('length', 'an integer from 0 to 2147483647');
+  }
+  return length;
+}
+
 const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
 
 /**
@@ -261,7 +270,7 @@ const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_LEN(length: number): number {
-  return HEADER + length;
+  return HEADER + dataLength(length);
 }
 
 /**
@@ -271,7 +280,7 @@ export function CMSG_LEN(length: number): number {
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_SPACE(length: number): number {
-  return HEADER + align(length);
+  return HEADER + align(dataLength(length));
 }
 
 /** How one kind of message is read from its bytes, and written to them. */
@@ -345,11 +354,9 @@ const rights: Codec = {
   encode: (m: Rights) => {
     const fds = own(m, 'fds');
     if (!Array.isArray(fds)) throw invalidType('control.fds', 'an array');
-    const copy: unknown[] = Array.from(fds); // holes are undefined, not descriptor 0
+    const copy = elements(fds, 'control.fds', fds.length, (fd) => int32(fd, 'fds')); // a hole is no descriptor 0
     return struct(copy.length * 4, (view) => {
-      copy.forEach((fd, i) => {
-        view.setInt32(i * 4, int32(fd, 'fds'), LITTLE);
-      });
+      for (let i = 0; i < copy.length; i++) view.setInt32(i * 4, copy[i]!, LITTLE);
     });
   },
 };
@@ -531,8 +538,9 @@ const codecs = new Map<string, Codec>([
  */
 export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('control', 'an array of control messages');
-  const parts = Array.from(messages, (message: ControlMessage) => {
-    const level = int32(own(object(message, 'control'), 'level'), 'level');
+  const parts = elements(messages, 'control', messages.length, (entry) => {
+    const message = object(entry as ControlMessage, 'control');
+    const level = int32(own(message, 'level'), 'level');
     const type = int32(own(message, 'type'), 'type');
     const raw = Object.hasOwn(message, 'data');
     const data = raw ? (message as OtherControl).data : codecs.get(key(level, type))?.encode(message as never);
@@ -562,9 +570,15 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
  * @param length How many of the bytes the kernel wrote, as it told.
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
-export function decodeControl(bytes: Uint8Array, length: number = bytes.length): ControlMessage[] {
+export function decodeControl(
+  bytes: Uint8Array,
+  length: number = ArrayBuffer.isView(bytes) ? bytes.length : 0,
+): ControlMessage[] {
   const messages: ControlMessage[] = [];
-  const end = Math.max(0, Math.min(length, bytes.length)) || 0;
+  if (!ArrayBuffer.isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (typeof length !== 'number') throw invalidType('length', 'a number');
+  const end = Math.min(Math.trunc(length), bytes.length);
+  if (!(end > 0)) return messages; // also of detached memory, over which there is no DataView
   const view = new DataView(bytes.buffer, bytes.byteOffset, end);
   let at = 0;
   while (end - at >= HEADER) {

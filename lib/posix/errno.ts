@@ -29,7 +29,7 @@ export function errnoName(errno: number): ErrnoName | undefined {
  * @see https://man7.org/linux/man-pages/man3/strerror.3.html
  */
 export function strerror(errno: number): string {
-  return byNumber.get(errno)?.[2] ?? `Unknown error ${errno}`;
+  return byNumber.get(errno)?.[2] ?? `Unknown error ${typeof errno === 'number' ? errno : typeof errno}`;
 }
 
 /**
@@ -133,6 +133,11 @@ function failure(n: number, name: string, parameters: readonly string[], address
   const error = refusals[(code % KINDS) - 1]!(parameter);
   error.message += ` (${name})`;
   return error;
+}
+
+/** Whether a negative result is an errno, not a refusal. */
+export function isErrnoResult(n: number): boolean {
+  return n >= -MAX_ERRNO;
 }
 
 /** The one place that throws a SocketError: gives n back, or throws what a negative n means. */

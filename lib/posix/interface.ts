@@ -87,14 +87,17 @@ export interface InterfaceAddress {
   name: string;
   /** IFF_ flags. */
   flags: number;
-  /** AF_INET and AF_INET6 addresses have port 0; an AF_PACKET entry tells the hardware address and the index. */
+  /**
+   * AF_INET and AF_INET6 addresses have port 0; an AF_PACKET entry tells the hardware address and the index. Of a link
+   * without a hardware address (tun) it is `undefined`.
+   */
   address: Address | undefined;
   netmask: Address | undefined;
   /** With IFF_BROADCAST. */
   broadaddr: Address | undefined;
   /** With IFF_POINTOPOINT. */
   dstaddr: Address | undefined;
-  /** Of an AF_PACKET entry. */
+  /** Of the entry of a link: AF_PACKET, or without an address. */
   statistics: LinkStatistics | undefined;
 }
 

@@ -12,7 +12,7 @@ import {
 } from './calls.ts';
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
-import { type Call, check, type ErrnoName, errnoName, outOfRange } from './errno.ts';
+import { type Call, check, type ErrnoName, errnoName, invalidType, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { native } from './native.ts';
 import { object, ownOr } from './snapshot.ts';
@@ -276,6 +276,7 @@ export const FULL_NAME_HINTS: AddressInfoHints = { socktype: constants.SOCK_DGRA
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function getfqdn(name = ''): string {
+  if (typeof name !== 'string') throw invalidType('name', 'a string');
   const asked = name.trim() === '' || name.trim() === '0.0.0.0' ? gethostname() : name.trim();
   try {
     const { address } = getaddrinfo(asked, null, FULL_NAME_HINTS)[0]! as { address: Address & { address: string } };

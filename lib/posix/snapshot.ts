@@ -1,5 +1,5 @@
 /** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
-import { invalidType } from './errno.ts';
+import { invalidType, outOfRange } from './errno.ts';
 import type { Bytes } from './native.ts';
 
 /** The kernel looks at no more than UIO_MAXIOV buffers: of a longer list it judges the count alone. */
@@ -25,11 +25,30 @@ export function object<T>(value: T, name: string): T & object {
 /** A plain array of the same buffers; strings, where allowed, as UTF-8 bytes. */
 export function buffers(list: readonly (Bytes | string)[], name: string, strings = false): Bytes[] {
   if (!Array.isArray(list)) throw invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers');
-  const count = Math.min(list.length, MOST_BUFFERS);
-  const copy: Bytes[] = [];
+  return elements(list, name, MOST_BUFFERS, (item) =>
+    strings && typeof item === 'string' ? Buffer.from(item) : (item as Bytes),
+  );
+}
+
+/**
+ * The own elements of an array, each read once: a hole is `undefined`. They are defined, not assigned or appended, as
+ * accessors on a polluted Array.prototype would swallow them.
+ */
+export function elements<T, U>(
+  list: readonly T[],
+  name: string,
+  most: number,
+  take: (item: T | undefined, i: number) => U,
+): U[] {
+  const length: unknown = list.length;
+  if (typeof length !== 'number') throw invalidType(name, 'an array'); // of a proxy it may be anything
+  const count = Math.min(length, most);
+  if (!(count >= 0)) throw outOfRange(name, 'an array with a length');
+  if (count === 1) return [take(own(list, 0), 0)];
+  const copy: U[] = [];
   for (let i = 0; i < count; i++) {
-    const item: Bytes | string | undefined = list[i];
-    copy.push(strings && typeof item === 'string' ? Buffer.from(item) : (item as Bytes));
+    const value = take(own(list, i), i);
+    Object.defineProperty(copy, i, { value, writable: true, enumerable: true, configurable: true });
   }
   return copy;
 }

@@ -16,15 +16,15 @@ import {
   SOCKETPAIR,
 } from './calls.ts';
 import { F_DUPFD_CLOEXEC, SOMAXCONN } from './constants.ts';
-import { check } from './errno.ts';
+import { check, isErrnoResult } from './errno.ts';
 import { layout, native, out } from './native.ts';
 
 /** Room for one address, read before anything else can run. */
 const scratch: Uint8Array = new Uint8Array(layout('sockaddr_storage'));
 
-/** Encoded bytes go to the kernel as they are, and stay out of error messages. */
-function given(address: AddressLike): Address | undefined {
-  return address instanceof Uint8Array ? decodeAddress(address) : (address as Address);
+/** The address of an error: read from the bytes that went to the kernel, as no user code may run any more. */
+function given(n: number, name: Uint8Array): Address | undefined {
+  return isErrnoResult(n) ? decodeAddress(name) : undefined;
 }
 
 /**
@@ -72,7 +72,7 @@ export function socketpair(domain: number, type: number, protocol = 0): [number,
 export function bind(fd: number, address: AddressLike): void {
   const name = encodeAddress(address);
   const n = native.bind(fd, name);
-  if (n < 0) check(n, BIND, given(address));
+  if (n < 0) check(n, BIND, given(n, name));
 }
 
 /**
@@ -136,7 +136,7 @@ export function accept4(fd: number, flags: number): Accepted {
 export function connect(fd: number, address: AddressLike): void {
   const name = encodeAddress(address);
   const n = native.connect(fd, name);
-  if (n < 0) check(n, CONNECT, given(address));
+  if (n < 0) check(n, CONNECT, given(n, name));
 }
 
 /**

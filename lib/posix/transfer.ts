@@ -2,7 +2,7 @@
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
-import { check, invalidType, outOfRange } from './errno.ts';
+import { check, invalidType, isErrnoResult, outOfRange } from './errno.ts';
 import { type Bytes, layout, native, out } from './native.ts';
 import * as pinned from './pinned.ts';
 import { buffers, bytes, object, own } from './snapshot.ts';
@@ -94,7 +94,7 @@ export function send(fd: number, data: Bytes | string, flags = 0): number {
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
   const name = address instanceof Uint8Array ? address : encodeAddress(address);
   const n = pinned.sendto(fd, bytes(data), flags, name);
-  return n >= 0 ? n : check(n, SENDTO, address === name ? undefined : (address as Address));
+  return n >= 0 ? n : check(n, SENDTO, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name));
 }
 
 /** A message to send: struct msghdr. */
@@ -127,14 +127,16 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
   const address = own(message, 'address');
   const name = address === undefined ? undefined : encodeAddress(address);
   const n = native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags);
-  return n >= 0 ? n : check(n, SENDMSG, address === name ? undefined : (address as Address));
+  return n >= 0
+    ? n
+    : check(n, SENDMSG, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name as Uint8Array));
 }
 
 /** Control messages as bytes. No messages are no control data: the kernel is given a null pointer. */
 export function controlBytes(control: SendMessage['control']): Uint8Array | undefined {
   if (control === undefined) return undefined;
-  if (control instanceof Uint8Array) return control.length === 0 ? undefined : control;
-  return control.length === 0 ? undefined : encodeControl(control);
+  const bytes = control instanceof Uint8Array ? control : encodeControl(control);
+  return bytes.length === 0 ? undefined : bytes;
 }
 
 /**

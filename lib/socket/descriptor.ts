@@ -26,6 +26,7 @@ export class Descriptor {
 
   constructor(fd: number) {
     this.#fd = fd;
+    reactor.adopt(fd);
     native.own(fd, 1);
     forgotten.register(this, fd, this);
   }

@@ -13,6 +13,8 @@ import { type WaitOptions, waitFor } from './wait.ts';
 
 /** What an operation does: `attempt` gives n or -errno, `finish` makes the result of n. */
 export interface Operation<T> {
+  /** The Socket, which is not collected (and so closed) while this waits. */
+  readonly owner: object;
   readonly syscall: string;
   readonly kind: typeof reactor.READ | typeof reactor.WRITE;
   /** Whether it answers at once, EAGAIN too. */
@@ -20,6 +22,8 @@ export interface Operation<T> {
   /** Whether its EAGAIN is followed by no event (AF_UNIX, when the queue of the peer is full): then it is tried again
    * after a time. */
   readonly eventless?: boolean;
+  /** What it fails with when it must not wait, in the place of EAGAIN. */
+  unfinished?(): number;
   readonly address?: Address | undefined;
   attempt(): number;
   finish(n: number): T;
@@ -40,39 +44,31 @@ function failure<T>(n: number, { syscall, address }: Operation<T>): SocketError 
   return new SocketError(-n, syscall, address);
 }
 
-/** How often an operation without an event is tried again, in milliseconds. */
-const RETRY = 5;
-
 /** The operation as a promise, after those of its kind that wait already. */
 export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions): Promise<T> {
   const { kind, now = false, eventless = false, syscall } = operation;
-  if (options.signal?.aborted !== true && (now || !reactor.isWaiting(fd, kind))) {
+  const behind = reactor.isWaiting(fd, kind) || (kind === reactor.WRITE && reactor.isWaiting(fd, reactor.TIME));
+  if (options.signal?.aborted !== true && (now || !behind)) {
     const n = tryOnce(operation);
     if (n >= 0) return Promise.resolve(operation.finish(n));
     if (n !== -EAGAIN || now) return Promise.reject(failure(n, operation));
   }
-  if (eventless) return retry(operation, options);
-  return waitFor<T>(fd, kind, syscall, options, (resolve, reject) => {
-    const n = tryOnce(operation);
-    if (n === -EAGAIN) return false;
-    if (n >= 0) resolve(operation.finish(n));
-    else reject(failure(n, operation));
+  const attempt = (resolve: (value: T) => void, reject: (error: Error) => void): boolean => {
+    try {
+      const n = tryOnce(operation);
+      if (n === -EAGAIN) return false;
+      if (n >= 0) resolve(operation.finish(n));
+      else reject(failure(n, operation));
+    } catch (error) {
+      reject(error as Error); // a buffer that was detached meanwhile
+    }
     return true;
-  });
+  };
+  return waitFor<T>({ fd, kind: eventless ? reactor.TIME : kind, syscall, owned: true, attempt }, options);
 }
 
-async function retry<T>(operation: Operation<T>, { signal, timeout }: WaitOptions): Promise<T> {
-  const { setTimeout: sleep } = await import('node:timers/promises');
-  const end = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
-  for (;;) {
-    if (signal?.aborted) throw new (await import('./errors.ts')).AbortError(signal);
-    const n = tryOnce(operation);
-    if (n >= 0) return operation.finish(n);
-    if (n !== -EAGAIN) throw failure(n, operation);
-    if (performance.now() >= end) throw new TimeoutError(operation.syscall, timeout!);
-    await sleep(RETRY);
-  }
-}
+/** How often an operation without an event is tried again in this thread, in milliseconds. */
+const RETRY = 5;
 
 /**
  * The operation at once, in this thread: waits by poll(2) as long as the timeout says (undefined: for ever, 0: not at
@@ -83,20 +79,22 @@ export function runSync<T>(fd: number, operation: Operation<T>, timeout: number 
   for (;;) {
     const n = tryOnce(operation);
     if (n >= 0) return operation.finish(n);
-    if (n !== -EAGAIN || operation.now === true || timeout === 0) throw failure(n, operation);
+    if (n !== -EAGAIN) throw failure(n, operation);
+    if (operation.now === true || timeout === 0) throw failure(operation.unfinished?.() ?? n, operation);
     waitSync(fd, operation, timeout, end);
   }
 }
 
 /** Waits by poll(2) until the descriptor is ready or the end has come. */
-export function waitSync<T>(fd: number, operation: Operation<T>, timeout: number | undefined, end: number): void {
+function waitSync<T>(fd: number, operation: Operation<T>, timeout: number | undefined, end: number): void {
   const { kind, eventless = false, syscall } = operation;
   const fds = eventless ? [] : [{ fd, events: kind === reactor.READ ? POLLIN : POLLOUT }];
+  const longest = eventless ? RETRY : 0x7fffffff;
   for (;;) {
-    const left = end === Number.POSITIVE_INFINITY ? -1 : Math.ceil(end - performance.now());
-    if (left <= 0 && left !== -1) throw new TimeoutError(syscall, timeout!);
-    const most = eventless ? (left === -1 ? RETRY : Math.min(left, RETRY)) : Math.min(left, 0x7fffffff);
-    const n = pollNothrow(fds, most);
+    const left = Math.ceil(end - performance.now());
+    if (left <= 0) throw new TimeoutError(syscall, timeout!);
+    // -1 is for ever, which no time that is left may be.
+    const n = pollNothrow(fds, left === Number.POSITIVE_INFINITY && !eventless ? -1 : Math.min(left, longest));
     if (n > 0 || (n === 0 && eventless)) return;
     if (n < 0 && n !== -EINTR) throw new SocketError(-n, 'poll');
   }

@@ -2,15 +2,15 @@
  * Who waits for which descriptor. The native half (native/reactor.cc) watches one epoll set and calls `serve` once per
  * turn of the event loop with all that is ready.
  *
- * Interest stays armed after its waiters are served, and is dropped when an event finds no waiter: a socket that is
+ * Interest stays armed after its waiters are served, and is dropped when an event finds no waiter: a Socket that is
  * read again and again costs no epoll_ctl. Waiters of one descriptor and kind are served in their order.
  */
 import {
-  ENOENT,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
   EPOLLERR,
+  EPOLLET,
   EPOLLHUP,
   EPOLLIN,
   EPOLLONESHOT,
@@ -20,13 +20,16 @@ import {
 } from '../posix/constants.ts';
 import { call, check, SocketError } from '../posix/errno.ts';
 import { native } from '../posix/native.ts';
+import { ClosedError } from './errors.ts';
 
 /** What can be waited for. */
 export const READ = 0;
 export const WRITE = 1;
 /** The error queue, or out-of-band data. */
 export const ERROR = 2;
-export type Kind = typeof READ | typeof WRITE | typeof ERROR;
+/** Not an event: time. For what epoll tells nothing of, which is tried again and again. */
+export const TIME = 3;
+export type Kind = typeof READ | typeof WRITE | typeof ERROR | typeof TIME;
 
 /** Somebody who waits. */
 export interface Waiter {
@@ -50,11 +53,15 @@ interface Entry {
   readonly generation: number;
   /** The events asked for, or -1 while the descriptor is not in the set. */
   asked: number;
+  /** Whether only changes are told (EPOLLET): an error that no waiter takes would be told for ever. */
+  edge: boolean;
   readonly queues: readonly [Waiter[], Waiter[], Waiter[]];
 }
 
 const EVENTS = 1024;
 const FIELDS = 3;
+/** Milliseconds between the attempts of those who wait for time. */
+const RETRY = 5;
 const EPOLL_CTL = call('epoll_ctl', 'operation', 'fd', 'events', 'generation');
 const START = call('epoll_create1', 'list', 'callback');
 
@@ -68,8 +75,10 @@ const backend = threaded
   : { start: native.reactorStart, ref: native.reactorRef };
 
 const entries = new Map<number, Entry>();
+const timed = new Map<number, Waiter[]>();
 const list = new Int32Array(EVENTS * FIELDS);
 let started = false;
+let ticking = false;
 let generations = 0;
 let waiting = 0;
 let alive = false;
@@ -90,13 +99,12 @@ function start(): void {
   started = true;
 }
 
+/** Asks epoll for events of a descriptor: 0, or -errno (ENOENT: it was in the set and is no more). */
 function ask(entry: Entry, events: number): number {
-  const { fd, generation } = entry;
-  const mask = threaded ? events + EPOLLONESHOT : events;
-  let n = -ENOENT;
-  if (entry.asked !== -1) n = native.reactorControl(EPOLL_CTL_MOD, fd, mask, generation);
-  // Not in the set (any more: whoever closed the descriptor took it out).
-  if (n === -ENOENT) n = native.reactorControl(EPOLL_CTL_ADD, fd, mask, generation);
+  const { fd, generation, edge } = entry;
+  const mask = edge ? events + EPOLLET : threaded ? events + EPOLLONESHOT : events;
+  const operation = entry.asked === -1 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  const n = native.reactorControl(operation, fd, mask, generation);
   entry.asked = n === 0 ? events : -1;
   return n;
 }
@@ -114,24 +122,43 @@ function interest(entry: Entry): number {
   return events;
 }
 
-/**
- * Waits for an event of a descriptor, after those who wait for it already.
- *
- * @throws SocketError EBADF, EPERM (a regular file, which is always ready), ENOMEM, ENOSPC.
- */
-export function wait(fd: number, kind: Kind, waiter: Waiter): void {
-  start();
+/** The entry of a descriptor, made when there is none. */
+function entryOf(fd: number): Entry {
   let entry = entries.get(fd);
   if (entry === undefined) {
     generations = (generations + 1) >>> 0;
-    entry = { fd, generation: generations, asked: -1, queues: [[], [], []] };
+    entry = { fd, generation: generations, asked: -1, edge: false, queues: [[], [], []] };
     entries.set(fd, entry);
   }
-  const events = entry.asked === -1 ? interest(entry) | ASK[kind] : entry.asked | ASK[kind];
-  if (events !== entry.asked) {
-    const n = ask(entry, events);
+  return entry;
+}
+
+/**
+ * Waits for an event of a descriptor, after those who wait for it already.
+ *
+ * @param owned Whether `evict` comes before the descriptor is closed. Of another nobody tells when it is closed and its
+ *   number used again, so that what was asked for it before may be void: it is asked again each time.
+ * @throws SocketError EBADF, EPERM (a regular file, which is always ready), ENOMEM, ENOSPC.
+ */
+export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): void {
+  if (kind === TIME) {
+    waitForTime(fd, waiter);
+    return;
+  }
+  start();
+  let entry = entryOf(fd);
+  const known = entry.asked !== -1;
+  const events = (known ? entry.asked : 0) | ASK[kind];
+  if (!owned || events !== entry.asked) {
+    let n = ask(entry, events);
+    if (n < 0 && known) {
+      // Closed under those who wait for it: they are told, and the number is that of another descriptor.
+      evict(fd, new ClosedError(EPOLL_CTL.name));
+      entry = entryOf(fd);
+      n = ask(entry, ASK[kind]);
+    }
     if (n < 0) {
-      if (interest(entry) === 0) entries.delete(fd);
+      entries.delete(fd);
       check(n, EPOLL_CTL);
     }
   }
@@ -139,31 +166,75 @@ export function wait(fd: number, kind: Kind, waiter: Waiter): void {
   count(1);
 }
 
+function waitForTime(fd: number, waiter: Waiter): void {
+  const queue = timed.get(fd);
+  if (queue === undefined) timed.set(fd, [waiter]);
+  else queue.push(waiter);
+  if (ticking) return;
+  ticking = true;
+  setTimeout(tick, RETRY);
+}
+
+function tick(): void {
+  for (const [fd, queue] of timed) {
+    serveQueue(queue);
+    if (queue.length === 0) timed.delete(fd);
+  }
+  ticking = timed.size > 0;
+  if (ticking) setTimeout(tick, RETRY);
+}
+
+/** Serves those who wait, in their order, until one waits on. Gives how many were done. */
+function serveQueue(queue: Waiter[]): number {
+  let done = 0;
+  for (let waiter = queue[0]; waiter?.attempt() === true; waiter = queue[0]) {
+    if (queue[0] !== waiter) continue; // cancelled meanwhile, which took it out
+    queue.shift();
+    done++;
+  }
+  return done;
+}
+
+function queueOf(fd: number, kind: Kind): Waiter[] | undefined {
+  return kind === TIME ? timed.get(fd) : entries.get(fd)?.queues[kind];
+}
+
 /** Whether somebody waits already. */
 export function isWaiting(fd: number, kind: Kind): boolean {
-  const entry = entries.get(fd);
-  return entry !== undefined && entry.queues[kind].length > 0;
+  const queue = queueOf(fd, kind);
+  return queue !== undefined && queue.length > 0;
 }
 
 /** Waits no longer. */
 export function cancel(fd: number, kind: Kind, waiter: Waiter): void {
-  const queue = entries.get(fd)?.queues[kind];
+  const queue = queueOf(fd, kind);
   const at = queue?.indexOf(waiter) ?? -1;
   if (at === -1) return;
   queue!.splice(at, 1);
-  count(-1);
+  if (kind !== TIME) count(-1);
 }
 
 /** Before a descriptor is closed or given away: takes it out of the set and rejects everybody who waits for it. */
 export function evict(fd: number, error: Error): void {
+  const waiters = timed.get(fd)?.splice(0) ?? [];
+  const entry = entries.get(fd);
+  if (entry !== undefined) {
+    forget(entry);
+    for (const kind of KINDS) {
+      const queue = entry.queues[kind].splice(0);
+      count(-queue.length);
+      waiters.push(...queue);
+    }
+  }
+  for (const waiter of waiters) waiter.reject(error);
+}
+
+/** A descriptor has a new owner: what is left of another one that had its number is none of it. */
+export function adopt(fd: number): void {
   const entry = entries.get(fd);
   if (entry === undefined) return;
-  forget(entry);
-  for (const kind of KINDS) {
-    const waiters = entry.queues[kind].splice(0);
-    count(-waiters.length);
-    for (const waiter of waiters) waiter.reject(error);
-  }
+  if (interest(entry) === 0) forget(entry);
+  else if (ask(entry, interest(entry)) < 0) evict(fd, new ClosedError(EPOLL_CTL.name));
 }
 
 /** The descriptor was closed by somebody else while its description lives on: only a new set is rid of its events. */
@@ -172,31 +243,42 @@ function renew(): void {
   for (const entry of entries.values()) {
     if (entry.asked === -1) continue;
     entry.asked = -1;
-    const n = ask(entry, interest(entry));
-    if (n < 0) evict(entry.fd, new SocketError(-n, EPOLL_CTL.name));
+    const wanted = interest(entry);
+    if (wanted === 0) entries.delete(entry.fd);
+    else askOrEvict(entry, wanted);
   }
 }
 
+function askOrEvict(entry: Entry, events: number): void {
+  const n = ask(entry, events);
+  if (n < 0) evict(entry.fd, new SocketError(-n, EPOLL_CTL.name));
+}
+
 function serveOne(entry: Entry, events: number): void {
-  let idle = threaded;
-  if (threaded) entry.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
+  const once = threaded && !entry.edge;
+  let idle = once;
+  let done = 0;
+  if (once) entry.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
   for (const kind of KINDS) {
     if ((events & SERVES[kind]) === 0) continue;
     const queue = entry.queues[kind];
-    if (queue.length === 0) {
-      if ((events & ASK[kind]) !== 0) idle = true;
-      continue;
-    }
-    for (let waiter = queue[0]; waiter?.attempt() === true; waiter = queue[0]) {
-      if (queue[0] !== waiter) continue; // cancelled meanwhile, which took it out
-      queue.shift();
-      count(-1);
-    }
+    if (queue.length > 0) done += serveQueue(queue);
+    else if ((events & ASK[kind]) !== 0) idle = true;
   }
+  count(-done);
+  const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;
   const wanted = interest(entry);
-  // EPOLLERR and EPOLLHUP cannot be asked away: whom nobody waits for leaves the set.
-  if (wanted === 0 && (idle || (events & (EPOLLERR | EPOLLHUP)) !== 0)) forget(entry);
-  else if (idle) ask(entry, wanted);
+  // EPOLLERR and EPOLLHUP cannot be asked away: whom nobody waits for leaves the set, and those whom they do not
+  // concern (a full error queue, and they wait for data) are told of changes only.
+  if (wanted === 0) {
+    if (idle || broken) forget(entry);
+    return;
+  }
+  if (broken && done === 0 && !entry.edge) {
+    entry.edge = true;
+    idle = true;
+  }
+  if (idle) askOrEvict(entry, wanted);
 }
 
 function serve(events: number): void {

@@ -11,6 +11,7 @@ import {
   EALREADY,
   EINPROGRESS,
   EINTR,
+  EISCONN,
   F_GETFL,
   F_SETFL,
   O_NONBLOCK,
@@ -26,7 +27,7 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { CMSG_SPACE, type ControlMessage, isControl } from '../posix/control.ts';
+import { CMSG_LEN, type ControlMessage, isControl } from '../posix/control.ts';
 import { invalidType, outOfRange, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
@@ -37,10 +38,10 @@ import { Descriptor } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import { nodeDescriptor } from './node.ts';
-import { answersAtOnce, type Operation, run, runSync, waitSync } from './operation.ts';
+import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
 import { READ, WRITE } from './reactor.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
-import { errorReady, readable, type WaitOptions, writable } from './wait.ts';
+import { errorReady, milliseconds, readable, type WaitOptions, writable } from './wait.ts';
 
 /** A connection that was accepted. */
 export interface AcceptedSocket {
@@ -86,6 +87,25 @@ function view(data: Bytes | string): Uint8Array {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
+}
+
+/** Whether a batch has a message with an address. */
+function isAddressed(batch: MessageBatch): boolean {
+  for (let i = 0; i < batch.count; i++) if (batch.name(i).length > 0) return true;
+  return false;
+}
+
+const soError = new Int32Array(1);
+
+/** SO_ERROR, which reading clears: 0 or -errno. */
+function takeError(fd: number): number {
+  const n = nothrow.getsockopt(fd, SOL_SOCKET, SO_ERROR, soError);
+  return n < 0 ? n : -soError[0]!;
+}
+
+/** The bytes that a message has room for; what is no list of buffers is judged by the call. */
+function room({ buffers }: ReceiveMessage): number {
+  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + (buffer?.byteLength ?? 1), 0) : 1;
 }
 
 /** Other names of the same numbers. */
@@ -217,11 +237,11 @@ export class Socket {
   /**
    * How long the `...Sync` methods wait, and the promises that are given no timeout of their own.
    *
-   * @param milliseconds `undefined`: for ever. 0: the `...Sync` methods never wait (they throw EAGAIN), promises do.
+   * @param timeout Milliseconds. `undefined`: for ever. 0: the `...Sync` methods never wait (they throw EAGAIN), promises
+   *   do.
    */
-  setTimeout(milliseconds: number | undefined): void {
-    if (milliseconds !== undefined && !(milliseconds >= 0)) throw outOfRange('milliseconds', 'a number from 0 on');
-    this.#timeout = milliseconds;
+  setTimeout(timeout: number | undefined): void {
+    this.#timeout = timeout === undefined ? undefined : milliseconds(timeout, 'timeout');
   }
 
   /** What `setTimeout` set. */
@@ -273,25 +293,32 @@ export class Socket {
 
   // Connecting.
 
-  #connect(address: AddressLike, end: (errno: number) => number): Operation<number> {
+  #connect(address: AddressLike): Operation<void> {
     const { fd } = this;
     const name = encodeAddress(address);
-    let begun = false;
+    // Why the connection goes on in the background, once it does.
+    let begun = 0;
     return {
+      owner: this,
       syscall: 'connect',
       kind: WRITE,
       // The backlog of an AF_UNIX listener is full: nothing was begun, and no event will tell.
       eventless: this.family === AF_UNIX,
       address: address instanceof Uint8Array ? undefined : (address as Address),
       attempt: () => {
-        if (begun) return -getsockopt(fd, SOL_SOCKET, SO_ERROR);
+        if (begun !== 0) {
+          const n = takeError(fd);
+          if (n !== 0) return n;
+        }
+        // Asked again it says how the connection stands, and only this makes it known to the socket that it is one.
         const n = nothrow.connect(fd, name);
-        // The connection goes on in the background; SO_ERROR has its end, when the socket is writable.
+        if (begun !== 0 && n === -EISCONN) return 0;
         if (n !== -EINPROGRESS && n !== -EALREADY && n !== -EINTR) return n;
-        begun = true;
+        begun = n === -EALREADY ? n : -EINPROGRESS;
         return -EAGAIN;
       },
-      finish: end,
+      unfinished: () => (begun === 0 ? -EAGAIN : begun),
+      finish: () => {},
     };
   }
 
@@ -306,10 +333,7 @@ export class Socket {
     this.#open('connect');
     let error: unknown;
     try {
-      await this.#run(
-        this.#connect(address, () => 0),
-        options,
-      );
+      await this.#run(this.#connect(address), options);
     } catch (caught) {
       error = caught;
       throw caught;
@@ -331,15 +355,8 @@ export class Socket {
 
   /** As `connect`, waiting in this thread. With timeout 0 it throws EINPROGRESS. */
   connectSync(address: AddressLike): void {
-    const fd = this.#open('connect');
-    const operation = this.#connect(address, () => 0);
-    const first = operation.attempt();
-    if (first === 0) return;
-    if (first !== -EAGAIN) throw new SocketError(-first, 'connect', operation.address);
-    if (this.#timeout === 0) throw new SocketError(this.family === AF_UNIX ? EAGAIN : EINPROGRESS, 'connect');
-    const end = this.#timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + this.#timeout;
-    waitSync(fd, operation, this.#timeout, end);
-    runSync(fd, operation, this.#timeout);
+    this.#open('connect');
+    this.#runSync(this.#connect(address));
   }
 
   /** As `connectSync`, but gives the errno, 0 for success. */
@@ -356,6 +373,7 @@ export class Socket {
   #accept(): Operation<AcceptedSocket> {
     const { fd, family, type, protocol } = this;
     return {
+      owner: this,
       syscall: 'accept',
       kind: READ,
       attempt: () => nothrow.accept4(fd, SOCK_NONBLOCK, from),
@@ -404,6 +422,7 @@ export class Socket {
     const buffer = sizeOf(size) <= CHUNK ? undefined : Buffer.from(new ArrayBuffer(size));
     const into = buffer ?? (size === CHUNK ? scratch : scratch.subarray(0, size));
     return {
+      owner: this,
       syscall: 'recv',
       kind: READ,
       now: answersAtOnce(flags, size),
@@ -433,6 +452,7 @@ export class Socket {
   #recvInto(buffer: Bytes, flags: number): Operation<number> {
     const { fd } = this;
     return {
+      owner: this,
       syscall: 'recv',
       kind: READ,
       now: answersAtOnce(flags, buffer.byteLength),
@@ -455,6 +475,7 @@ export class Socket {
     const { fd } = this;
     const into = sizeOf(size) <= CHUNK ? scratch.subarray(0, size) : Buffer.from(new ArrayBuffer(size));
     return {
+      owner: this,
       syscall: 'recvfrom',
       kind: READ,
       now: answersAtOnce(flags, size),
@@ -485,9 +506,10 @@ export class Socket {
     const { fd } = this;
     let received: ReceivedMessage;
     return {
+      owner: this,
       syscall: 'recvmsg',
       kind: READ,
-      now: answersAtOnce(flags),
+      now: answersAtOnce(flags, room(message)),
       attempt: () => {
         const result = receive(fd, message, flags);
         if (typeof result === 'number') return settle(result, RECVMSG);
@@ -510,7 +532,7 @@ export class Socket {
 
   #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
     const buffer = Buffer.from(new ArrayBuffer(sizeOf(size)));
-    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_SPACE(4 * sizeOf(most)) }, flags);
+    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_LEN(4 * sizeOf(most)) }, flags);
     return {
       ...operation,
       finish: (n) => {
@@ -548,6 +570,7 @@ export class Socket {
     const { fd } = this;
     const bytes = view(data);
     return {
+      owner: this,
       syscall: 'send',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
@@ -573,6 +596,7 @@ export class Socket {
     let sent = 0;
     let carrying = fds.length > 0;
     return {
+      owner: this,
       syscall: carrying ? 'sendmsg' : 'send',
       kind: WRITE,
       attempt: () => {
@@ -612,6 +636,7 @@ export class Socket {
     const bytes = view(data);
     const name = encodeAddress(address);
     return {
+      owner: this,
       syscall: 'sendto',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
@@ -635,6 +660,7 @@ export class Socket {
   #sendmsg(message: SendMessage, flags: number): Operation<number> {
     const { fd } = this;
     return {
+      owner: this,
       syscall: 'sendmsg',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
@@ -676,6 +702,7 @@ export class Socket {
   #recvmmsg(batch: MessageBatch, flags: number): Operation<number> {
     const { fd } = this;
     return {
+      owner: this,
       syscall: 'recvmmsg',
       kind: READ,
       now: answersAtOnce(flags),
@@ -714,10 +741,11 @@ export class Socket {
     const { fd } = this;
     let sent = 0;
     return {
+      owner: this,
       syscall: 'sendmmsg',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: this.family === AF_UNIX && this.type === SOCK_DGRAM,
+      eventless: this.family === AF_UNIX && this.type === SOCK_DGRAM && isAddressed(batch),
       attempt: () => {
         while (sent < batch.count) {
           const n = sendmmsgNothrow(fd, batch, flags, sent);

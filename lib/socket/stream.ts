@@ -1,16 +1,16 @@
 /** A Socket as a Duplex stream of Node: back-pressure, half-close, errors, and descriptors with the bytes. */
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { close } from '../nothrow.ts';
-import { SHUT_WR } from '../posix/constants.ts';
+import { MSG_CTRUNC, SHUT_WR } from '../posix/constants.ts';
 import { isErrno } from '../posix/errno.ts';
-import { ClosedError } from './errors.ts';
-import type { Socket } from './socket.ts';
+import type { DataWithFds, Socket } from './socket.ts';
 
 /** How a stream is made of a Socket. */
 export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
   /** Whether the writing side stays open when the peer has ended: then `end()` it. By default it ends too. */
   allowHalfOpen?: boolean | undefined;
-  /** The most descriptors that are taken with one read; 0, the default, takes none (the kernel closes them). */
+  /** The most descriptors that are taken with one read; 0, the default, takes none (the kernel closes them). When more
+   * come, the stream is destroyed: none is lost unseen. */
   fds?: number | undefined;
 }
 
@@ -21,6 +21,21 @@ export interface SocketStreamEvents {
 }
 
 const READ_SIZE = 65536;
+
+/** What a listener or a callback of the user throws reaches uncaughtException, as from any other event. */
+function aside(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) close(fd);
+}
 
 /**
  * A connected stream Socket as a Duplex. The stream owns the Socket: when it is destroyed, or both sides have ended, the
@@ -34,6 +49,7 @@ export class SocketStream extends Duplex {
   readonly socket: Socket;
   readonly #most: number;
   #reading = false;
+  #wanted = false;
   /** Descriptors that the next write carries. */
   readonly #carried = new WeakMap<Uint8Array, readonly number[]>();
 
@@ -58,37 +74,54 @@ export class SocketStream extends Duplex {
   }
 
   override _read(): void {
-    if (this.#reading) return;
-    this.#reading = true;
-    void this.#pump();
+    this.#wanted = true;
+    if (!this.#reading) void this.#pump();
   }
 
   async #pump(): Promise<void> {
-    const { socket } = this;
+    this.#reading = true;
     try {
-      for (let more = true; more; ) {
-        let data: Buffer;
-        if (this.#most === 0) {
-          data = await socket.recv(READ_SIZE);
-        } else {
-          const message = await socket.recvFds(READ_SIZE, this.#most);
-          data = message.data;
-          if (message.fds.length > 0 && !this.emit('fds', message.fds)) for (const fd of message.fds) close(fd);
-        }
+      while (this.#wanted && !this.destroyed) {
+        const data = await this.#receive();
         if (this.destroyed) return;
-        more = this.push(data.length === 0 ? null : data) && data.length > 0;
+        this.#wanted = false;
+        aside(() => {
+          this.#wanted = this.push(data.length === 0 ? null : data) || this.#wanted;
+        });
+        if (data.length === 0) return;
+        // When a listener threw, the rest is read all the same.
+        this.#wanted ||= this.readableLength < this.readableHighWaterMark && this.readableFlowing === true;
       }
     } catch (error) {
-      if (!(error instanceof ClosedError && this.destroyed)) this.destroy(error as Error);
+      if (!this.destroyed) this.destroy(error as Error);
     } finally {
       this.#reading = false;
     }
   }
 
+  async #receive(): Promise<Buffer> {
+    if (this.#most === 0) return this.socket.recv(READ_SIZE);
+    const message = await this.socket.recvFds(READ_SIZE, this.#most);
+    this.#deliver(message);
+    return message.data;
+  }
+
+  #deliver({ fds, flags }: DataWithFds): void {
+    const truncated = (flags & MSG_CTRUNC) !== 0;
+    if (truncated || this.destroyed || this.listenerCount('fds') === 0) closeAll(fds);
+    else if (fds.length > 0) aside(() => this.emit('fds', fds));
+    if (!truncated) return;
+    const message = `More descriptors came with one read than the ${this.#most} that were asked for, or that fit`;
+    throw Object.assign(new Error(message), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const fds = this.#carried.get(chunk);
     const sent = fds === undefined ? this.socket.sendAll(chunk) : this.socket.sendFds(fds, chunk);
-    sent.then(() => callback(), callback);
+    sent.then(
+      () => aside(callback),
+      (error: Error) => aside(() => callback(error)),
+    );
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -78,7 +78,7 @@ export async function sdNotifyBarrier(
   const [mine, theirs] = Socket.pair();
   try {
     const control = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [theirs.fd] } satisfies Rights];
-    await socket.sendmsg({ buffers: ['BARRIER=1'], address, control });
+    await socket.sendmsg({ buffers: ['BARRIER=1'], address, control }, 0, options);
     theirs.close();
     await readable(mine.fd, options);
     return true;

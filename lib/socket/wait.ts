@@ -1,4 +1,5 @@
 /** Readiness as promises: the primitive under everything else. */
+import { invalidType, outOfRange } from '../posix/errno.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import * as reactor from './reactor.ts';
 
@@ -6,23 +7,39 @@ import * as reactor from './reactor.ts';
 export interface WaitOptions {
   /** Rejects with an AbortError. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds until it rejects with a TimeoutError; left out: never. */
+  /** Milliseconds until it rejects with a TimeoutError; left out, or more than 2147483647: never. */
   timeout?: number | undefined;
 }
 
-/**
- * Waits in the reactor until `attempt` is done, the signal fires or the time is over. `attempt` resolves or rejects by
- * itself, through the two functions it is given, and returns false to wait on.
- */
-export function waitFor<T>(
-  fd: number,
-  kind: reactor.Kind,
-  syscall: string,
-  options: WaitOptions,
-  attempt: (resolve: (value: T) => void, reject: (error: Error) => void) => boolean,
-): Promise<T> {
+/** The longest time of a timer of Node, 24 days; it takes a longer one for 1 ms. */
+const LONGEST = 0x7fffffff;
+
+/** Refuses what is no number of milliseconds. */
+export function milliseconds(value: number, name: string): number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
+  if (!(value >= 0)) throw outOfRange(name, 'a number from 0 on');
+  return value;
+}
+
+/** What is waited for. */
+export interface Wait<T> {
+  readonly fd: number;
+  readonly kind: reactor.Kind;
+  readonly syscall: string;
+  /** Whether the descriptor is that of a Socket. */
+  readonly owned: boolean;
+  /** Resolves or rejects by itself, through the two functions it is given, and returns false to wait on. */
+  attempt(resolve: (value: T) => void, reject: (error: Error) => void): boolean;
+}
+
+/** Waits in the reactor until `attempt` is done, the signal fires or the time is over. */
+export function waitFor<T>({ fd, kind, syscall, owned, attempt }: Wait<T>, options: WaitOptions): Promise<T> {
   const { signal, timeout } = options;
   return new Promise<T>((resolve, reject) => {
+    if (timeout !== undefined) milliseconds(timeout, 'timeout');
+    if (signal !== undefined && typeof signal.addEventListener !== 'function') {
+      throw invalidType('signal', 'an AbortSignal');
+    }
     if (signal?.aborted) throw new AbortError(signal);
     let timer: NodeJS.Timeout | undefined;
     const settle = () => {
@@ -42,9 +59,9 @@ export function waitFor<T>(
       reactor.cancel(fd, kind, waiter);
       rejected(new AbortError(signal!));
     };
-    reactor.wait(fd, kind, waiter);
+    reactor.wait(fd, kind, waiter, owned);
     signal?.addEventListener('abort', abort, { once: true });
-    if (timeout !== undefined) {
+    if (timeout !== undefined && timeout <= LONGEST) {
       timer = setTimeout(() => {
         reactor.cancel(fd, kind, waiter);
         rejected(new TimeoutError(syscall, timeout));
@@ -54,10 +71,11 @@ export function waitFor<T>(
 }
 
 function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOptions): Promise<void> {
-  return waitFor<void>(fd, kind, syscall, options, (resolve) => {
+  const attempt = (resolve: () => void) => {
     resolve();
     return true;
-  });
+  };
+  return waitFor<void>({ fd, kind, syscall, owned: false, attempt }, options);
 }
 
 /**

@@ -30,6 +30,13 @@ function openSockets() {
   }).length;
 }
 
+/** Sockets that are closed when the check ends (`using` needs Node 24). */
+const open = [];
+const mine = (socket) => {
+  open.push(socket);
+  return socket;
+};
+
 const isOpen = (fd) => {
   try {
     s.fcntl(fd, s.F_GETFD);
@@ -40,7 +47,7 @@ const isOpen = (fd) => {
 };
 
 async function tcpPair() {
-  using server = s.createServer({ host, port: 0 });
+  const server = mine(s.createServer({ host, port: 0 }));
   const client = await s.createConnection({ host, port: server.getsockname().port });
   return [client, (await server.accept(soon)).socket];
 }
@@ -122,24 +129,23 @@ const checks = {
   },
 
   async 'node:http asks over a connected descriptor'() {
-    const server = http.createServer((_request, response) => response.end('answered')).listen(0, host);
+    const server = http
+      .createServer((request, response) => response.end(`${request.socket.remotePort}`))
+      .listen(0, host);
     await once(server, 'listening');
     const connection = await s.createConnection({ host, port: server.address().port });
     const { port } = connection.getsockname();
     const socket = new net.Socket({ fd: connection.detach() });
-    const accepted = once(server, 'connection');
     const request = http.get({ createConnection: () => socket, headers: { host: 'x', connection: 'close' } });
     const [response] = await once(request, 'response');
-    assert.equal(await text(response), 'answered');
-    assert.equal(typeof (await accepted)[0], 'object');
+    assert.equal(await text(response), String(port));
     assert.equal(request.socket, socket);
-    assert.notEqual(port, server.address().port);
     server.close();
     await once(server, 'close');
   },
 
   async 'a bound descriptor with options is connected by net.Socket'() {
-    using server = s.createServer({ host, port: 0 });
+    const server = mine(s.createServer({ host, port: 0 }));
     const own = new Socket(s.AF_INET, s.SOCK_STREAM);
     own.setsockopt(s.IPPROTO_IP, s.IP_TOS, 0x10);
     own.setsockopt(s.SOL_SOCKET, s.SO_PRIORITY, 3);
@@ -152,7 +158,7 @@ const checks = {
     const [{ socket: ours, address }] = await Promise.all([server.accept(soon), once(socket, 'connect')]);
     assert.deepEqual(address, bound); // the own address was kept
     {
-      using options = Socket.fromNodeSocket(socket);
+      const options = mine(Socket.fromNodeSocket(socket));
       assert.equal(options.getsockopt(s.IPPROTO_IP, s.IP_TOS), 0x10);
       assert.equal(options.getsockopt(s.SOL_SOCKET, s.SO_PRIORITY), 3);
       assert.equal(options.getsockopt(s.IPPROTO_TCP, s.TCP_USER_TIMEOUT), 12345);
@@ -168,7 +174,7 @@ const checks = {
     await bothWays(ours, socket);
     await nodeEnds(ours, socket, fd);
 
-    using server = s.createServer({ path: `\0sys-socket-handover-${process.pid}` });
+    const server = mine(s.createServer({ path: `\0sys-socket-handover-${process.pid}` }));
     const client = new Socket(s.AF_UNIX, s.SOCK_STREAM);
     await client.connect(server.getsockname());
     const { socket: accepted } = await server.accept(soon);
@@ -184,7 +190,7 @@ const checks = {
       const server = net.createServer((socket) => socket.pipe(socket));
       server.listen({ fd });
       await once(server, 'listening');
-      using client = new Socket(s.AF_UNIX, s.SOCK_STREAM);
+      const client = mine(new Socket(s.AF_UNIX, s.SOCK_STREAM));
       await client.connect({ family: s.AF_UNIX, path });
       await client.sendAll('hello');
       assert.equal(String(await client.recv(100, 0, soon)), 'hello');
@@ -204,10 +210,11 @@ const checks = {
     const fd = own.detach();
     await pending;
     const socket = dgram.createSocket('udp4');
+    const listening = once(socket, 'listening');
     socket.bind({ fd });
-    await once(socket, 'listening');
+    await listening;
     assert.equal(socket.address().port, name.port);
-    using ours = new Socket(s.AF_INET, s.SOCK_DGRAM);
+    const ours = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
     ours.bind(any);
     ours.setsockopt(s.IPPROTO_IP, s.IP_RECVTTL, true);
     await ours.sendto('to node', 0, name);
@@ -220,7 +227,7 @@ const checks = {
     assert.deepEqual(received.address, name);
     assert.equal(control.find((message) => s.isControl(message, s.IPPROTO_IP, s.IP_TTL))?.value, 33);
     {
-      using options = Socket.fromNodeSocket(socket);
+      const options = mine(Socket.fromNodeSocket(socket));
       assert.equal(options.getsockopt(s.IPPROTO_IP, s.IP_TTL), 33);
       assert.equal(options.type, s.SOCK_DGRAM);
     }
@@ -258,7 +265,7 @@ const checks = {
       const [ours, other] = Socket.pair(type);
       const fd = other.detach();
       assert.throws(() => new net.Socket({ fd }), { code: 'ERR_INVALID_FD_TYPE' });
-      using again = Socket.fromFd(fd);
+      const again = mine(Socket.fromFd(fd));
       await ours.sendAll('still here');
       assert.equal(String(await again.recv(100, 0, soon)), 'still here');
       ours.close();
@@ -266,7 +273,7 @@ const checks = {
   },
 
   async 'fromNodeSocket takes each of the three'() {
-    const server = net.createServer((socket) => socket.end('bye')).listen(0, host);
+    const server = net.createServer((socket) => socket.resume().end('bye')).listen(0, host);
     const udp = dgram.createSocket('udp4').bind(0, host);
     await Promise.all([once(server, 'listening'), once(udp, 'listening')]);
     const client = net.connect(server.address().port, host);
@@ -276,9 +283,10 @@ const checks = {
       [client, 0, client.localPort],
       [udp, 0, udp.address().port],
     ]) {
-      using ours = Socket.fromNodeSocket(node);
+      const ours = mine(Socket.fromNodeSocket(node));
       assert.equal(ours.getsockopt(s.SOL_SOCKET, s.SO_ACCEPTCONN), listens);
       assert.equal(ours.getsockname().port, port);
+      ours.close(); // while a dup is open, Node's close does not end the connection
     }
     assert.equal(await text(client), 'bye');
     server.close();
@@ -297,7 +305,7 @@ const checks = {
     })();
     await Promise.all(
       Array.from({ length: 20 }, async (_, i) => {
-        using client = await s.createConnection({ host, port: server.getsockname().port });
+        const client = mine(await s.createConnection({ host, port: server.getsockname().port }));
         const data = big.subarray(0, 50_000 + i);
         const sent = client.sendAll(data).then(() => client.shutdown(s.SHUT_WR));
         let got = Buffer.alloc(0);
@@ -334,16 +342,16 @@ const checks = {
     assert.equal((await a.recv(1, 0, soon)).length, 0);
     await assert.rejects(a.send('x', s.MSG_NOSIGNAL), { code: 'EPIPE' });
     a.close();
-    using refused = new Socket(s.AF_INET, s.SOCK_STREAM);
+    const refused = mine(new Socket(s.AF_INET, s.SOCK_STREAM));
     refused.bind(any);
-    using client = new Socket(s.AF_INET, s.SOCK_STREAM);
+    const client = mine(new Socket(s.AF_INET, s.SOCK_STREAM));
     await assert.rejects(client.connect(refused.getsockname()), { code: 'ECONNREFUSED', syscall: 'connect' });
   },
 
   async 'class Socket: datagrams and batches'() {
-    using receiver = new Socket(s.AF_INET, s.SOCK_DGRAM);
+    const receiver = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
     receiver.bind(any);
-    using sender = new Socket(s.AF_INET, s.SOCK_DGRAM);
+    const sender = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
     const out = new s.MessageBatch({ messages: 32, size: 100 });
     for (let i = 0; i < 32; i++) out.push(`message ${i}`, receiver.getsockname());
     assert.equal(await sender.sendmmsg(out), 32);
@@ -352,10 +360,13 @@ const checks = {
       for (let i = 0; i < batch.count; i++) texts.push(String(batch.bytes(i)));
       if (texts.length === 32) break;
     }
-    assert.deepEqual(texts, Array.from({ length: 32 }, (_, i) => `message ${i}`));
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 32 }, (_, i) => `message ${i}`),
+    );
   },
 
-  async 'class Socket: pipes of events do not keep the process busy or alive'() {
+  async 'class Socket: unread data keeps the process neither busy nor alive'() {
     const [a, b] = Socket.pair();
     await b.sendAll('unread');
     const before = process.cpuUsage();
@@ -377,10 +388,18 @@ const passed = [];
 const failed = {};
 for (const [name, check] of Object.entries(checks)) {
   try {
-    await check();
+    const late = new AbortController();
+    const limit = sleep(15_000, undefined, late).then(
+      () => assert.fail('not done after 15 s'),
+      () => {},
+    );
+    await Promise.race([check(), limit]);
+    late.abort();
     passed.push(name);
   } catch (error) {
     failed[name] = error.stack;
+  } finally {
+    for (const socket of open.splice(0)) socket.close();
   }
 }
 rmSync(folder, { recursive: true });
@@ -388,4 +407,5 @@ rmSync(folder, { recursive: true });
 for (let i = 0; i < 100 && openSockets() > before; i++) await sleep(20);
 if (openSockets() > before) failed['no socket is left open'] = `${openSockets() - before} are`;
 console.log(JSON.stringify({ version: process.version, passed, failed }));
-// Nothing is pending: the process ends by itself, or the test that runs this times out.
+if (Object.keys(failed).length > 0) process.exit(1);
+// Nothing is pending: the process ends by itself, or the test that runs this fails.

@@ -8,8 +8,7 @@ import type { Need } from './need.ts';
 export const MAJORS = [20, 22, 24, 26] as const;
 
 const folder =
-  process.env.SYS_SOCKET_NODES ??
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sys-socket', 'nodes');
+  process.env.SYS_SOCKET_NODES ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sys-socket', 'nodes');
 
 /** The path of a Node of this line, the newest that is there. */
 export function nodeOf(major: number): string | undefined {

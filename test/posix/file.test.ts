@@ -147,8 +147,6 @@ test('sendfile between files', () => {
 
 test('sendfile: the errnos of the kernel, as in Python', () => {
   const [a, b] = pair();
-  const [, closed] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
-  s.close(closed);
   const fd = file('0123');
   const readOnly = file('', 'r');
   const append = file('', 'a');
@@ -156,6 +154,9 @@ test('sendfile: the errnos of the kernel, as in Python', () => {
   const lonely = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   cleanup(lonely[0]);
   closeSync(lonely[1]);
+  const [unconnected, unaddressed] = [cleanup(s.socket(s.AF_INET, s.SOCK_STREAM)), datagram().fd];
+  const closed = s.dup(a); // the last one: its number is taken by no other
+  s.close(closed);
   const cases: [string, number, number, number | undefined][] = [
     ['no descriptors', -1, -1, 0],
     ['no file', a, -1, 0],
@@ -169,13 +170,14 @@ test('sendfile: the errnos of the kernel, as in Python', () => {
     ['to a file that is appended to', append, fd, 0],
     ['from a file that may only be written', a, append, 0],
     ['to a socket without a peer', lonely[0], fd, 0],
-    ['to a listener', cleanup(s.socket(s.AF_INET, s.SOCK_STREAM)), fd, 0],
-    ['to a datagram socket without an address', datagram().fd, fd, 0],
+    ['to a socket without a connection', unconnected, fd, 0],
+    ['to a datagram socket without an address', unaddressed, fd, 0],
     ['the last offset that there is', a, fd, Number.MAX_SAFE_INTEGER],
   ];
   const ours = cases.map(([what, to, from, at]) => [what, errno(() => s.sendfile(to, from, at, 4), 'sendfile')]);
   expect(Object.fromEntries(ours)).toMatchObject({
     'no file': 'EBADF',
+    'a closed socket': 'EBADF',
     'an offset before the file': 'EINVAL',
     'from a socket': 'EINVAL',
     'to a file that may only be read': 'EBADF',

@@ -15,8 +15,9 @@ const INFO_FLAGS = 8;
 const mptcp: Need = () => {
   const fd = nothrow.socket(s.AF_INET, s.SOCK_STREAM, s.IPPROTO_MPTCP);
   if (fd < 0) return `IPPROTO_MPTCP: ${s.errnoName(-fd)}`;
+  const n = nothrow.getsockopt(fd, s.SOL_MPTCP, MPTCP_INFO, Buffer.alloc(96));
   s.close(fd);
-  return undefined;
+  return n < 0 ? `MPTCP_INFO: ${s.errnoName(-n)}` : undefined; // Linux 5.16
 };
 
 function open(family: number = s.AF_INET): number {

@@ -216,8 +216,9 @@ test('a time of the wrong type, and a mask that is none, are refused', () => {
 test('a set of 900 descriptors', (context) => {
   need(context, highDescriptors);
   const [a, b] = pair();
-  const fds = Array.from({ length: 900 }, () => s.dup(a)).filter((fd) => fd < 1024 || !s.close(fd));
-  cleanup(...(fds as [number, ...number[]]));
+  const all = Array.from({ length: 900 }, () => s.dup(a));
+  cleanup(...(all as [number, ...number[]]));
+  const fds = all.filter((fd) => fd < 1024);
   expect(fds.length).toBeGreaterThan(800);
   expect(s.select(fds, [], [], 0)).toEqual(none);
   s.send(b, 'x');

@@ -1,0 +1,353 @@
+/** Socket activation by systemd-socket-activate, and notifications from and to systemd-notify, Python and ourselves. */
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { listenFds, Socket, sdNotify, sdNotifyBarrier } from '../../lib/index.ts';
+import { openSockets } from '../helpers/fds.ts';
+import { need, program } from '../helpers/need.ts';
+import {
+  connected,
+  freePort,
+  mine,
+  type Program,
+  patient,
+  printed,
+  receive,
+  soon,
+  start,
+} from '../helpers/programs.ts';
+import { pythonPeer } from '../helpers/python.ts';
+import { folder } from '../helpers/world.ts';
+
+const root = join(import.meta.dirname, '../..');
+const activate = program('systemd-socket-activate');
+const notify = program('systemd-notify');
+
+/** What the activated process does first: tells what it was given, before and after listenFds. */
+const REPORT = `
+import * as s from 'sys-socket';
+const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;
+const fds = s.listenFds();
+const sockets = fds.map(({ fd }) => s.Socket.fromFd(fd));
+console.log(JSON.stringify({
+  pid: process.pid, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, fds,
+  left: Object.keys(process.env).filter((key) => key.startsWith('LISTEN_')),
+  closeOnExec: fds.map(({ fd }) => s.fcntl(fd, s.F_GETFD) === s.FD_CLOEXEC),
+  sockets: sockets.map(({ family, type, protocol }) => [family, type, protocol]),
+  again: s.listenFds(),
+}));
+`;
+
+interface Report {
+  pid: number;
+  LISTEN_PID: string;
+  LISTEN_FDS: string;
+  LISTEN_FDNAMES?: string;
+  fds: s.ListenFd[];
+  left: string[];
+  closeOnExec: boolean[];
+  sockets: [number, number, number][];
+  again: s.ListenFd[];
+}
+
+/** Starts systemd-socket-activate, which listens, and executes Node with this script when somebody comes. */
+async function activated(options: string[], script: string): Promise<Program> {
+  // It hands on no environment but what it is told to.
+  const kept = ['ASAN_OPTIONS', 'UBSAN_OPTIONS'].filter((name) => process.env[name] !== undefined);
+  const keep = kept.flatMap((name) => ['-E', `${name}=${process.env[name]}`]);
+  const node = [process.execPath, '--input-type=module', '-e', REPORT + script];
+  const child = start('systemd-socket-activate', [...options, ...keep, ...node], { cwd: root });
+  const listeners = options.filter((option) => option === '-l').length;
+  await expect.poll(() => child.output().match(/^Listening on /gm)?.length, patient).toBe(listeners);
+  return child;
+}
+
+async function report(child: Program): Promise<Report> {
+  const [line] = await printed(child, /^\{.*\}$/m);
+  return JSON.parse(line) as Report;
+}
+
+let names = 0;
+/** An abstract name of this test alone. */
+const abstractName = () => `sys-socket-${process.pid}-${names++}`;
+const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
+const inet = (port: number) => ({ family: s.AF_INET, address: '127.0.0.1', port }) as const;
+
+/** Serves every listening socket: answers each connection with the place of the socket and what came. */
+const SERVE = `
+for (const [i, socket] of sockets.entries()) {
+  void (async () => {
+    for await (const { socket: client } of socket.connections()) {
+      await client.sendAll(i + ':' + await client.recv());
+      client.close();
+    }
+  })();
+}`;
+
+test('listening stream sockets: TCP, a path and an abstract name, by their names', async (context) => {
+  need(context, activate);
+  const [port, path, name] = [freePort(), join(folder(), 'socket'), abstractName()];
+  const listen = ['-l', `127.0.0.1:${port}`, '-l', path, '-l', `@${name}`];
+  const child = await activated([...listen, '--fdname=web:control:api'], SERVE);
+  for (const [i, address] of [inet(port), unix(path), unix(`\0${name}`)].entries()) {
+    const client = await connected(address);
+    await client.sendAll('hello');
+    expect(String(await receive(client))).toBe(`${i}:hello`);
+  }
+  const told = await report(child);
+  expect(told.LISTEN_PID).toBe(String(told.pid));
+  expect(told.pid).toBe(child.child.pid); // executed, not forked
+  expect(told.LISTEN_FDS).toBe('3');
+  expect(told.LISTEN_FDNAMES).toBe('web:control:api');
+  expect(told.fds).toEqual([
+    { fd: 3, name: 'web' },
+    { fd: 4, name: 'control' },
+    { fd: 5, name: 'api' },
+  ]);
+  expect(told.sockets).toEqual([
+    [s.AF_INET, s.SOCK_STREAM, s.IPPROTO_TCP],
+    [s.AF_UNIX, s.SOCK_STREAM, 0],
+    [s.AF_UNIX, s.SOCK_STREAM, 0],
+  ]);
+  expect(told.closeOnExec).toEqual([true, true, true]);
+  expect(told.left).toEqual([]);
+  expect(told.again).toEqual([]);
+});
+
+test('without names they are unknown', async (context) => {
+  need(context, activate);
+  const name = abstractName();
+  const child = await activated(['-l', `@${name}`], SERVE);
+  const client = await connected(unix(`\0${name}`));
+  await client.sendAll('x');
+  expect(String(await receive(client))).toBe('0:x');
+  const told = await report(child);
+  expect(told.LISTEN_FDNAMES).toBe(undefined);
+  expect(told.fds).toEqual([{ fd: 3, name: 'unknown' }]);
+});
+
+test('datagram sockets, UDP and AF_UNIX: the first datagram is still there', async (context) => {
+  need(context, activate);
+  const [port, name] = [freePort(), abstractName()];
+  const child = await activated(
+    ['-d', '-l', `127.0.0.1:${port}`, '-l', `@${name}`, '--fdname=dns:log'],
+    `for (const [i, socket] of sockets.entries()) {
+      void (async () => {
+        for await (const { data, address } of socket.datagrams()) await socket.sendto(i + ':' + data, 0, address);
+      })();
+    }`,
+  );
+  const udp = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+  udp.bind(inet(0));
+  await udp.sendto('first', 0, inet(port));
+  expect(String((await udp.recvfrom(100, 0, soon)).data)).toBe('0:first');
+  const local = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  local.bind(unix(`\0${abstractName()}`));
+  await local.sendto('second', 0, unix(`\0${name}`));
+  expect(String((await local.recvfrom(100, 0, soon)).data)).toBe('1:second');
+  const told = await report(child);
+  expect(told.fds.map((fd) => fd.name)).toEqual(['dns', 'log']);
+  expect(told.sockets).toEqual([
+    [s.AF_INET, s.SOCK_DGRAM, s.IPPROTO_UDP],
+    [s.AF_UNIX, s.SOCK_DGRAM, 0],
+  ]);
+});
+
+test('sequenced packets', async (context) => {
+  need(context, activate);
+  const name = abstractName();
+  const child = await activated(['--seqpacket', '-l', `@${name}`], SERVE);
+  const client = await connected(unix(`\0${name}`), s.SOCK_SEQPACKET);
+  await client.sendAll('record');
+  expect(String(await client.recv(100, 0, soon))).toBe('0:record');
+  expect((await report(child)).sockets).toEqual([[s.AF_UNIX, s.SOCK_SEQPACKET, 0]]);
+});
+
+test('a process for each connection gets the connected socket', async (context) => {
+  need(context, activate);
+  const name = abstractName();
+  const child = await activated(
+    ['--accept', '-l', `@${name}`],
+    `const stream = sockets[0].makefile();
+    stream.end('served by ' + process.pid);
+    stream.resume();`,
+  );
+  const pids = new Set<string>();
+  for (let i = 0; i < 2; i++) {
+    const client = await connected(unix(`\0${name}`));
+    const [, pid] = /^served by (\d+)$/.exec(String(await receive(client)))!;
+    client.close();
+    pids.add(pid!);
+  }
+  expect(pids.size).toBe(2);
+  expect(pids).not.toContain(String(child.child.pid));
+  const told = await report(child);
+  expect(told.LISTEN_PID).toBe(String(told.pid));
+  expect(told.fds).toHaveLength(1);
+});
+
+test('an activated socket is handed over to node:http', async (context) => {
+  need(context, activate);
+  const port = freePort();
+  await activated(
+    ['-l', `127.0.0.1:${port}`, '--fdname=http'],
+    `import http from 'node:http';
+    http.createServer((request, response) => response.end('path ' + request.url)).listen({ fd: sockets[0].detach() });`,
+  );
+  const client = await connected(inet(port));
+  await client.sendAll('GET /x HTTP/1.0\r\n\r\n');
+  expect(String(await receive(client))).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\npath \/x$/s);
+});
+
+test('descriptors for another process, or none, are not taken', () => {
+  const parent = { LISTEN_PID: String(process.ppid), LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:b' };
+  expect(listenFds(parent)).toEqual([]);
+  expect(parent.LISTEN_FDS).toBe('2'); // left for the process that it is for
+  expect(listenFds({})).toEqual([]);
+  const pid = String(process.pid);
+  for (const LISTEN_FDS of [undefined, '', '-1', '1.5', 'x']) {
+    expect(listenFds({ LISTEN_PID: pid, LISTEN_FDS })).toEqual([]);
+  }
+  expect(listenFds({ LISTEN_PID: pid, LISTEN_FDS: '0' })).toEqual([]);
+});
+
+/** A service manager's end of NOTIFY_SOCKET. */
+function manager(name: string): Socket {
+  const socket = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  socket.bind(unix(name.replace(/^@/, '\0')));
+  return socket;
+}
+
+test.for(['path', 'abstract'])('systemd-notify tells us, and waits for the barrier: %s', async (kind, context) => {
+  need(context, notify);
+  const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
+  const socket = manager(name);
+  socket.setsockopt(s.SOL_SOCKET, s.SO_PASSCRED, true);
+  const args = ['--ready', '--status=it works', `--pid=${process.pid}`];
+  const sender = start('systemd-notify', args, { env: { ...process.env, NOTIFY_SOCKET: name } });
+  const buffers = [Buffer.alloc(4096)];
+  const controlLength = s.CMSG_SPACE(12) + s.CMSG_SPACE(4);
+  const state = await socket.recvmsg({ buffers, controlLength }, 0, soon);
+  const lines = String(buffers[0]!.subarray(0, state.bytes)).trimEnd().split('\n');
+  expect(lines).toEqual(expect.arrayContaining([`MAINPID=${process.pid}`, 'READY=1', 'STATUS=it works']));
+  const credentials = state.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_CREDENTIALS));
+  expect(credentials?.uid).toBe(process.getuid!());
+
+  const barrier = await socket.recvmsg({ buffers, controlLength }, 0, soon);
+  expect(String(buffers[0]!.subarray(0, barrier.bytes))).toBe('BARRIER=1');
+  const rights = barrier.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS));
+  expect(rights?.fds).toHaveLength(1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(sender.child.exitCode).toBe(null); // it waits until we close ours
+  s.close(rights!.fds[0]!);
+  expect(await sender.ended, sender.output()).toBe(0);
+});
+
+test('systemd-notify without a barrier', async (context) => {
+  need(context, notify);
+  const name = join(folder(), 'notify');
+  const socket = manager(name);
+  const sender = start('systemd-notify', ['--no-block', 'WATCHDOG=1'], {
+    env: { ...process.env, NOTIFY_SOCKET: name },
+  });
+  expect(String(await socket.recv(4096, 0, soon)).trimEnd()).toBe('WATCHDOG=1');
+  expect(await sender.ended, sender.output()).toBe(0);
+  await expect(socket.recv(4096, s.MSG_DONTWAIT)).rejects.toMatchObject({ code: 'EAGAIN' });
+});
+
+test.each(['path', 'abstract'])('sdNotify and its barrier to a receiver of ours: %s', async (kind) => {
+  const before = openSockets();
+  const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
+  const socket = manager(name);
+  const env = { NOTIFY_SOCKET: name };
+  expect(await sdNotify('READY=1\nSTATUS=grüße', env)).toBe(true);
+  let passed = false;
+  const waiting = sdNotifyBarrier({ timeout: 15_000 }, env).then((result) => {
+    passed = true;
+    return result;
+  });
+  expect(String(await socket.recv(4096, 0, soon))).toBe('READY=1\nSTATUS=grüße');
+  const { data, fds } = await socket.recvFds(4096, 4, 0, soon);
+  expect(String(data)).toBe('BARRIER=1');
+  expect(fds).toHaveLength(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(passed).toBe(false);
+  s.close(fds[0]!);
+  expect(await waiting).toBe(true);
+  socket.close();
+  expect(openSockets()).toBe(before);
+});
+
+test('a barrier that nobody answers: timeout and AbortSignal, and nothing stays open', async () => {
+  const before = openSockets();
+  const name = `@${abstractName()}`;
+  const socket = manager(name);
+  const env = { NOTIFY_SOCKET: name };
+  await expect(sdNotifyBarrier({ timeout: 50 }, env)).rejects.toMatchObject({ name: 'TimeoutError' });
+  const stop = new AbortController();
+  const aborted = expect(sdNotifyBarrier({ signal: stop.signal }, env)).rejects.toMatchObject({ name: 'AbortError' });
+  setTimeout(() => stop.abort(), 50);
+  await aborted;
+  socket.close(); // with the two messages, and their descriptors, that it did not read
+  expect(openSockets()).toBe(before);
+});
+
+test('a barrier to a manager whose queue is full: the timeout holds there too', async () => {
+  const name = `@${abstractName()}`;
+  manager(name);
+  const filler = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  await filler.connect(unix(name.replace('@', '\0')));
+  filler.setTimeout(0);
+  expect(() => {
+    for (;;) filler.sendSync('x');
+  }).toThrow('EAGAIN');
+  await expect(sdNotifyBarrier({ timeout: 50 }, { NOTIFY_SOCKET: name })).rejects.toMatchObject({
+    name: 'TimeoutError',
+    syscall: 'sendmsg',
+  });
+});
+
+test('sdNotify and its barrier to Python', async (context) => {
+  need(context, program('python3'));
+  const name = join(folder(), 'notify');
+  const { child, line } = await pythonPeer(
+    `
+r = socket(AF_UNIX, SOCK_DGRAM)
+r.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+r.bind(sys.argv[1])
+print('bound')
+data, control, flags, _ = r.recvmsg(4096, 256)
+uid = [struct.unpack('iII', d)[1] for l, t, d in control if t == SCM_CREDENTIALS]
+barrier, control, flags, _ = r.recvmsg(4096, 256)
+fds = [struct.unpack('i', d)[0] for l, t, d in control if t == SCM_RIGHTS]
+print(json.dumps([data.decode(), uid[0], barrier.decode(), len(fds)]))
+sys.stdin.readline()
+os.close(fds[0])
+sys.stdin.readline()`,
+    name,
+  );
+  onTestFinished(() => void child.kill());
+  expect(line).toBe('bound');
+  const env = { NOTIFY_SOCKET: name };
+  const answer = new Promise<string>((resolve) => child.stdout!.once('data', (chunk) => resolve(String(chunk))));
+  expect(await sdNotify('STOPPING=1', env)).toBe(true);
+  let passed = false;
+  const waiting = sdNotifyBarrier(soon, env).then(() => {
+    passed = true;
+  });
+  expect(JSON.parse(await answer)).toEqual(['STOPPING=1', process.getuid!(), 'BARRIER=1', 1]);
+  expect(passed).toBe(false);
+  child.stdin!.write('close it\n');
+  await waiting;
+  expect(child.exitCode).toBe(null); // the barrier was the closed descriptor, not the end of the process
+});
+
+test('without a manager, or with one that is gone', async () => {
+  expect(await sdNotify('READY=1', {})).toBe(false);
+  expect(await sdNotifyBarrier({}, { NOTIFY_SOCKET: '' })).toBe(false);
+  const gone = { NOTIFY_SOCKET: join(folder(), 'gone') };
+  await expect(sdNotify('READY=1', gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendto' });
+  await expect(sdNotifyBarrier({}, gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendmsg' });
+  const nobody = { NOTIFY_SOCKET: `@${abstractName()}` };
+  await expect(sdNotify('READY=1', nobody)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
