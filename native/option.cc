@@ -10,6 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "args.h"
 #include "compat.h"
 
@@ -53,6 +56,8 @@ bool HoldsPointer(int level, int name, size_t size) {
   }
   return false;
 }
+
+constexpr size_t kSmallOption = 1024;
 
 enum class Argument : uint8_t { kNone, kInt, kIfreq, kArpreq, kUnknown };
 
@@ -164,7 +169,17 @@ napi_value Getsockopt(napi_env env, napi_callback_info info) {
   if (HoldsPointer(level, name, buffer.size)) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
   auto length = static_cast<socklen_t>(buffer.size);
-  const int result = ::getsockopt(fd, level, name, buffer.data, &length);
+  int result = 0;
+  if (buffer.size <= kSmallOption) {
+    // A few options (NETLINK_LIST_MEMBERSHIPS) tell a length beyond the one given, which tools that watch memory take
+    // for written: they are given room for it.
+    uint8_t room[4 * kSmallOption];
+    std::memcpy(room, buffer.data, buffer.size);
+    result = ::getsockopt(fd, level, name, room, &length);
+    if (result == 0) std::memcpy(buffer.data, room, std::min<size_t>(length, buffer.size));
+  } else {
+    result = ::getsockopt(fd, level, name, buffer.data, &length);
+  }
   args.out()[0] = static_cast<int32_t>(length);
   return Result(env, result);
 }

@@ -24,6 +24,7 @@ const twins: readonly (readonly [name: string, () => unknown, (o?: promises.Look
   ['getnameinfo', () => s.getnameinfo(address, numbers), (o) => promises.getnameinfo(address, numbers, o)],
   ['gethostbyname', () => s.gethostbyname('1.2.3.4'), (o) => promises.gethostbyname('1.2.3.4', o)],
   ['gethostbyname_ex', () => s.gethostbyname_ex('1.2.3.4'), (o) => promises.gethostbyname_ex('1.2.3.4', s.AF_INET, o)],
+  ['getfqdn', () => s.getfqdn('127.0.0.1'), (o) => promises.getfqdn('127.0.0.1', o)],
   ['of IPv6', () => s.gethostbyname_ex('::1', s.AF_INET6), (o) => promises.gethostbyname_ex('::1', s.AF_INET6, o)],
 ];
 

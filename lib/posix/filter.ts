@@ -85,7 +85,8 @@ function attach(fd: number, level: number, option: number, program: FilterProgra
  *
  * @param fd A socket.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
- * @throws SocketError EINVAL (the kernel refuses the program), EPERM (the filter is locked), ENOMEM, EBADF, ENOTSOCK.
+ * @throws SocketError EINVAL (the kernel refuses the program), EPERM (the filter is locked; on TCP, newer kernels want
+ *   CAP_NET_ADMIN), ENOMEM, EBADF, ENOTSOCK.
  * @example attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]); // drop everything
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */

@@ -49,9 +49,13 @@ export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions
   const { kind, now = false, eventless = false, syscall } = operation;
   const behind = reactor.isWaiting(fd, kind) || (kind === reactor.WRITE && reactor.isWaiting(fd, reactor.TIME));
   if (options.signal?.aborted !== true && (now || !behind)) {
-    const n = tryOnce(operation);
-    if (n >= 0) return Promise.resolve(operation.finish(n));
-    if (n !== -EAGAIN || now) return Promise.reject(failure(n, operation));
+    try {
+      const n = tryOnce(operation);
+      if (n >= 0) return Promise.resolve(operation.finish(n));
+      if (n !== -EAGAIN || now) return Promise.reject(failure(n, operation));
+    } catch (error) {
+      return Promise.reject(error); // an argument that C has no form for
+    }
   }
   const attempt = (resolve: (value: T) => void, reject: (error: Error) => void): boolean => {
     try {

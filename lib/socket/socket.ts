@@ -6,6 +6,8 @@ import { type MessageBatch, recvmmsgNothrow, sendmmsgNothrow } from '../posix/ba
 import { RECVMSG } from '../posix/calls.ts';
 import * as constants from '../posix/constants.ts';
 import {
+  AF_INET,
+  AF_INET6,
   AF_UNIX,
   EAGAIN,
   EALREADY,
@@ -14,6 +16,7 @@ import {
   EISCONN,
   F_GETFL,
   F_SETFL,
+  IPPROTO_TCP,
   O_NONBLOCK,
   SCM_RIGHTS,
   SO_DOMAIN,
@@ -296,6 +299,9 @@ export class Socket {
   #connect(address: AddressLike): Operation<void> {
     const { fd } = this;
     const name = encodeAddress(address);
+    // The second connect(2) of TCP has the error of the first. Of others it may begin anew, so that SO_ERROR is asked.
+    const tcp = this.type === SOCK_STREAM && (this.protocol === 0 || this.protocol === IPPROTO_TCP);
+    const repeatable = tcp && (this.family === AF_INET || this.family === AF_INET6);
     // Why the connection goes on in the background, once it does.
     let begun = 0;
     return {
@@ -306,11 +312,12 @@ export class Socket {
       eventless: this.family === AF_UNIX,
       address: address instanceof Uint8Array ? undefined : (address as Address),
       attempt: () => {
-        if (begun !== 0) {
+        if (begun !== 0 && !repeatable) {
           const n = takeError(fd);
           if (n !== 0) return n;
         }
-        // Asked again it says how the connection stands, and only this makes it known to the socket that it is one.
+        // Asked again, it says how the connection stands, and makes that known to the socket: the next one is EISCONN,
+        // or begins anew.
         const n = nothrow.connect(fd, name);
         if (begun !== 0 && n === -EISCONN) return 0;
         if (n !== -EINPROGRESS && n !== -EALREADY && n !== -EINTR) return n;
@@ -455,7 +462,7 @@ export class Socket {
       owner: this,
       syscall: 'recv',
       kind: READ,
-      now: answersAtOnce(flags, buffer.byteLength),
+      now: answersAtOnce(flags, buffer?.byteLength),
       attempt: () => nothrow.recv(fd, buffer, flags),
       finish: (n) => n,
     };
@@ -592,6 +599,7 @@ export class Socket {
   #sendAll(data: Bytes | string, flags: number, fds: readonly number[] = []): Operation<void> {
     const { fd } = this;
     const bytes = view(data);
+    const { length } = bytes;
     const control: ControlMessage[] = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
     let sent = 0;
     let carrying = fds.length > 0;
@@ -600,6 +608,7 @@ export class Socket {
       syscall: carrying ? 'sendmsg' : 'send',
       kind: WRITE,
       attempt: () => {
+        if (bytes.length !== length) throw invalidType('data', 'attached until it is sent');
         do {
           const rest = sent === 0 ? bytes : bytes.subarray(sent);
           // Descriptors go with the first bytes that are taken, and only once.
@@ -607,7 +616,7 @@ export class Socket {
           if (n < 0) return n;
           carrying = false;
           sent += n;
-        } while (sent < bytes.length);
+        } while (sent < length);
         return sent;
       },
       finish: () => {},

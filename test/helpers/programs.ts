@@ -89,7 +89,7 @@ export async function connected(address: s.Address, type: number = s.SOCK_STREAM
 export const soon: s.WaitOptions = { timeout: 15_000 };
 
 /** Receives until there are that many bytes, or the stream ends. */
-export async function receive(socket: Socket, length = Number.POSITIVE_INFINITY): Promise<Buffer> {
+export async function receive(socket: Socket, length: number = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (let got = 0; got < length; ) {
     const part = await socket.recv(65536, 0, soon);

@@ -878,6 +878,15 @@ test('getfqdn is what Python says', (context) => {
   expect(found[names.indexOf('none.test') + 1]).toBe('none.test');
 });
 
+test('getfqdn of an address in the hosts file is what Python says', async () => {
+  const found = await likeC([
+    ['getfqdn', '127.0.0.1'],
+    ['getfqdn', ' 127.0.0.1 '],
+    ['getfqdn', '127.1'],
+  ]);
+  expect(new Set(found).size).toBe(1);
+});
+
 test('gethostname is the name that the kernel has', () => {
   expect(s.gethostname()).toBe(readFileSync('/proc/sys/kernel/hostname', 'utf8').trimEnd());
   expect(s.gethostname()).toBe(hostname());

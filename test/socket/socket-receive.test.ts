@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { openSockets } from '../helpers/fds.ts';
+import { need, program } from '../helpers/need.ts';
+import { pythonAsync } from '../helpers/python.ts';
+import { failure, isSettled, keep, nobody, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
+
+const room = (size: number) => ({ buffers: [Buffer.alloc(size)] });
+
+describe('what comes', () => {
+  test('recv: at most the size, then the rest, then the end', async () => {
+    const [client, server] = await tcpPair();
+    await client.sendAll('hello world');
+    expect(String(await server.recv(5))).toBe('hello');
+    expect(String(await server.recv())).toBe(' world');
+    client.shutdown(s.SHUT_WR);
+    expect((await server.recv()).length).toBe(0);
+  });
+
+  test('recv of more than the scratch buffer', async () => {
+    const [a, b] = unixPair(s.SOCK_SEQPACKET);
+    const data = Buffer.alloc(100_000, 'abcdefg');
+    for (const size of [100_000, 200_000]) {
+      await a.send(data);
+      expect((await b.recv(size)).equals(data)).toBe(true);
+    }
+  });
+
+  test('recvInto: the bytes and the count', async () => {
+    const [a, b] = unixPair(s.SOCK_DGRAM);
+    const buffer = Buffer.alloc(8, '.');
+    const received = b.recvInto(buffer.subarray(2));
+    await a.send('data');
+    expect([await received, buffer.toString()]).toEqual([4, '..data..']);
+    await a.send('longer than that');
+    expect(await b.recvInto(new Uint8Array(4), s.MSG_TRUNC)).toBe(16);
+    for (const wrong of ['x', undefined, {}]) {
+      expect(await failure(b.recvInto(wrong as never))).toBeInstanceOf(TypeError);
+    }
+  });
+
+  test('recvfrom: the sender, of both families and of none', async () => {
+    const { socket, address } = udp();
+    const sender = udp();
+    const received = socket.recvfrom();
+    await sender.socket.sendto('x', 0, address);
+    expect(await received).toEqual({ data: Buffer.from('x'), address: sender.address });
+    const [a, b] = unixPair(s.SOCK_DGRAM);
+    await a.send('y');
+    expect(await b.recvfrom()).toEqual({ data: Buffer.from('y'), address: undefined });
+  });
+
+  test('an empty datagram is data', async () => {
+    const { socket, address } = udp();
+    const received = socket.recvfrom();
+    await udp().socket.sendto('', 0, address);
+    expect((await received).data.length).toBe(0);
+  });
+
+  test('recvmsg: several buffers, flags, control messages', async () => {
+    const { socket, address } = udp();
+    socket.setsockopt(s.IPPROTO_IP, s.IP_RECVTTL, true);
+    const buffers = [Buffer.alloc(2), Buffer.alloc(3)];
+    const received = socket.recvmsg({ buffers, controlLength: 64 });
+    const sender = udp();
+    await sender.socket.sendto('truncated', 0, address);
+    const message = await received;
+    expect([message.bytes, message.flags & s.MSG_TRUNC, message.address]).toEqual([5, s.MSG_TRUNC, sender.address]);
+    expect(buffers.map(String)).toEqual(['tr', 'unc']);
+    expect(message.control).toEqual([{ level: s.IPPROTO_IP, type: s.IP_TTL, value: 64 }]);
+  });
+
+  test('MSG_PEEK leaves the data; MSG_TRUNC tells the real length', async () => {
+    const [a, b] = unixPair(s.SOCK_DGRAM);
+    const peeked = b.recv(3, s.MSG_PEEK);
+    await a.send('datagram');
+    expect(String(await peeked)).toBe('dat');
+    expect(await b.recvInto(new Uint8Array(1), s.MSG_PEEK | s.MSG_TRUNC)).toBe(8);
+    expect(String(await b.recv(3, s.MSG_TRUNC)), 'no more than the size').toBe('dat');
+  });
+
+  test('MSG_WAITALL on a stream gives what is there', async () => {
+    const [client, server] = await tcpPair();
+    await client.sendAll('12');
+    expect(String(await server.recv(4, s.MSG_WAITALL))).toBe('12');
+  });
+
+  test('datagrams from Python, all of them and in their order', async (context) => {
+    need(context, program('python3'));
+    const { socket, address } = udp();
+    const script = `
+sock = socket(AF_INET, SOCK_DGRAM)
+for i in range(50):
+    sock.sendto(str(i).encode(), ('127.0.0.1', int(sys.argv[1])))
+print(json.dumps(sock.getsockname()[1]))`;
+    const sent = pythonAsync<number>(script, String(address.port));
+    const got: [number, number][] = [];
+    for await (const { data, address: from } of socket.datagrams(2048, { timeout: 20_000 })) {
+      got.push([Number(data), (from as s.InetAddress).port]);
+      if (got.length === 50) break;
+    }
+    const port = await sent;
+    expect(got).toEqual(Array.from({ length: 50 }, (_, i) => [i, port]));
+  });
+});
+
+describe('data that was given is the user’s', () => {
+  test('it is never overwritten, and its memory is its own', async () => {
+    const [a, b] = unixPair(s.SOCK_DGRAM);
+    const { socket, address } = udp();
+    const sender = udp().socket;
+    const given: { data: Buffer; text: string }[] = [];
+    for (let i = 0; i < 300; i++) {
+      const text = `${i}:`.padEnd(1 + ((i * 37) % 900), String.fromCharCode(97 + (i % 26)));
+      await a.send(text);
+      given.push({ data: await (i % 2 === 0 ? b.recv() : b.recv(70_000)), text });
+      await sender.sendto(text, 0, address);
+      given.push({ data: (await socket.recvfrom(i % 2 === 0 ? 65_536 : 70_000)).data, text });
+      await a.send(text);
+      given.push({ data: (await b.recvFds(1000, 1)).data, text });
+    }
+    for (const { data, text } of given) expect(data.toString()).toBe(text);
+    const memory = new Set(given.map(({ data }) => data.buffer));
+    expect(memory.size, 'an ArrayBuffer each').toBe(given.length);
+    const { data } = given[0]!;
+    expect([data.byteOffset, data.buffer.byteLength], 'and no larger than needed').toEqual([0, data.length]);
+    data.fill(0);
+    expect(given[1]!.data.toString()).toBe(given[1]!.text);
+    structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
+    expect(data.length).toBe(0);
+    await a.send('after a transfer');
+    expect(String(await b.recv())).toBe('after a transfer');
+  });
+});
+
+describe('operations that answer at once', () => {
+  test('MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB and no room: EAGAIN or what the kernel says', async () => {
+    const [client, server] = await tcpPair();
+    const { socket } = udp();
+    const batch = new s.MessageBatch({ messages: 2, size: 8 });
+    const calls: [string, string, Promise<unknown>][] = [
+      ['recv', 'EAGAIN', server.recv(8, s.MSG_DONTWAIT)],
+      ['recv', 'EAGAIN', server.recvInto(new Uint8Array(8), s.MSG_DONTWAIT)],
+      ['recvfrom', 'EAGAIN', socket.recvfrom(8, s.MSG_DONTWAIT)],
+      ['recvfrom', 'EAGAIN', socket.recvfrom(8, s.MSG_ERRQUEUE)],
+      ['recvmsg', 'EAGAIN', socket.recvmsg(room(8), s.MSG_ERRQUEUE)],
+      ['recvmsg', 'EAGAIN', socket.recvmsg(room(8), s.MSG_DONTWAIT)],
+      ['recvmmsg', 'EAGAIN', socket.recvmmsg(batch, s.MSG_DONTWAIT)],
+      ['recv', 'EINVAL', server.recv(1, s.MSG_OOB)],
+      ['recvfrom', 'EAGAIN', socket.recvfrom(0)],
+      ['recvmsg', 'EAGAIN', socket.recvmsg({ buffers: [] })],
+      ['recvmsg', 'EAGAIN', socket.recvmsg(room(0))],
+      ['recvmsg', 'EAGAIN', unixPair()[0].recvFds(8, 1, s.MSG_DONTWAIT)],
+      ['recv', 'EAGAIN', socket.recvInto(new Uint8Array(0))],
+    ];
+    for (const [syscall, code, call] of calls) expect(await failure(call)).toMatchObject({ syscall, code });
+    expect(
+      (await unixPair()[0]
+        .recv(0)
+        .catch((error: Error) => error)) instanceof s.TimeoutError,
+    ).toBe(false);
+    client.close();
+  });
+
+  test('also while others wait, and the others wait on', async () => {
+    const { socket, address } = udp();
+    const waits = socket.recv();
+    expect(await failure(socket.recv(8, s.MSG_DONTWAIT))).toMatchObject({ code: 'EAGAIN' });
+    expect(await isSettled(waits, 20)).toBe(false);
+    await socket.sendto('x', 0, address);
+    expect(String(await waits)).toBe('x');
+  });
+
+  test('out-of-band data', async () => {
+    const [client, server] = await tcpPair();
+    await client.send('ab', s.MSG_OOB);
+    await server.errorReady();
+    expect(String(await server.recv(1, s.MSG_OOB))).toBe('b');
+    expect(String(await server.recv())).toBe('a');
+  });
+});
+
+describe('what goes wrong', () => {
+  test('an error of the connection', async () => {
+    const { socket } = udp();
+    await socket.connect(nobody);
+    await socket.send('x');
+    expect(await failure(socket.recv())).toMatchObject({ code: 'ECONNREFUSED', syscall: 'recv' });
+    const [client, server] = await tcpPair();
+    client.setsockopt(s.SOL_SOCKET, s.SO_LINGER, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]));
+    const pending = failure(server.recv());
+    client.close();
+    expect(await pending).toMatchObject({ code: 'ECONNRESET', syscall: 'recv' });
+    expect(await failure(keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)).recv())).toMatchObject({ code: 'ENOTCONN' });
+  });
+
+  test('sizes that are none, as a rejection', async () => {
+    const [a] = unixPair();
+    for (const size of [-1, 1.5, Number.NaN, 2 ** 31]) {
+      expect(await failure(a.recv(size))).toBeInstanceOf(RangeError);
+      expect(await failure(a.recvfrom(size))).toBeInstanceOf(RangeError);
+    }
+    expect(await failure(a.recv('8' as never))).toBeInstanceOf(TypeError);
+    expect(await failure(a.recvmsg({ buffers: ['x' as never] }))).toBeInstanceOf(TypeError);
+    expect(await failure(a.recvmsg(undefined as never))).toBeInstanceOf(TypeError);
+  });
+
+  test('an abort and a timeout lose no data', async () => {
+    const [a, b] = unixPair(s.SOCK_DGRAM);
+    const before = openSockets();
+    for (let i = 0; i < 100; i++) {
+      const controller = new AbortController();
+      const waits = b.recv(8, 0, { signal: controller.signal });
+      const outcome = waits.then(String, (error: Error) => error.name);
+      if (i % 2 === 0) controller.abort();
+      a.sendSync(String(i));
+      if (i % 2 === 1) setImmediate(() => controller.abort());
+      const got = await outcome;
+      if (got === 'AbortError') expect(String(await b.recv())).toBe(String(i));
+      else expect(got).toBe(String(i));
+    }
+    expect(openSockets()).toBe(before);
+  });
+});
