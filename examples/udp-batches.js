@@ -45,7 +45,7 @@ async function client() {
   try {
     for (let sent = 0; sent < total; ) {
       questions.clear();
-      while (questions.count < questions.messages && sent < total) questions.push(`datagram ${sent++}`);
+      while (questions.count < questions.capacity && sent < total) questions.push(`datagram ${sent++}`);
       await socket.sendmmsg(questions);
       // One batch is on its way at a time, so that no buffer runs over.
       while (answered.size < sent) {

@@ -74,9 +74,10 @@ const withoutPrivilege = (name: string) =>
 const isolate = [['-n'], ['-Urn']].find((flags) => spawnSync('unshare', [...flags, 'true']).status === 0);
 const isolation: Need = () => (isolate === undefined ? 'no network namespaces' : undefined);
 
-test('every example is tested here, and passes its type check', async () => {
+test('every example is tested, and passes its type check', async () => {
   const files = readdirSync(join(root, 'examples'));
-  const source = readFileSync(import.meta.filename, 'utf8');
+  const tests = ['examples.test.ts', 'socket/examples.test.ts'];
+  const source = tests.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')).join('');
   for (const file of files) expect(source).toContain(`'${file}'`);
   for (const file of files) expect(readFileSync(example(file), 'utf8')).toContain('\n// @ts-check\n');
   const flags = '--ignoreConfig --noEmit --allowJs --checkJs --strict --module nodenext --target es2022 --types node';

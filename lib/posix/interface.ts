@@ -3,6 +3,7 @@ import { type Address, decodeAddress } from './address.ts';
 import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
 import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
 import { check, outOfRange } from './errno.ts';
+import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
 import { layout, native } from './native.ts';
 import { ifreq } from './option.ts';
 import { Unpack } from './unpack.ts';
@@ -52,35 +53,8 @@ export function if_nameindex(): NameIndex[] {
   return list;
 }
 
-/** The names of the numbers in struct rtnl_link_stats, in its order. */
-const STATISTICS = [
-  'rxPackets',
-  'txPackets',
-  'rxBytes',
-  'txBytes',
-  'rxErrors',
-  'txErrors',
-  'rxDropped',
-  'txDropped',
-  'multicast',
-  'collisions',
-  'rxLengthErrors',
-  'rxOverErrors',
-  'rxCrcErrors',
-  'rxFrameErrors',
-  'rxFifoErrors',
-  'rxMissedErrors',
-  'txAbortedErrors',
-  'txCarrierErrors',
-  'txFifoErrors',
-  'txHeartbeatErrors',
-  'txWindowErrors',
-  'rxCompressed',
-  'txCompressed',
-] as const;
-
 /** The counters of an interface: struct rtnl_link_stats. They are 32 bits wide and wrap. */
-export type LinkStatistics = { [Name in (typeof STATISTICS)[number]]: number };
+export type LinkStatistics = { [Name in LinkStatistic]: number };
 
 /** One address of an interface: struct ifaddrs. */
 export interface InterfaceAddress {
@@ -103,7 +77,7 @@ export interface InterfaceAddress {
 
 function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
   if (bytes === undefined) return undefined;
-  const numbers = STATISTICS.map((name, i) => [name, bytes.readUInt32LE(i * 4)]);
+  const numbers = LINK_STATISTICS.map((name, i) => [name, bytes.readUInt32LE(i * 4)]);
   return Object.fromEntries(numbers) as LinkStatistics;
 }
 

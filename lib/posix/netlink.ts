@@ -375,36 +375,10 @@ function addressText(family: number, bytes: Uint8Array | undefined): string | un
 }
 
 /** The names of the numbers in struct rtnl_link_stats64, in its order. */
-const STATISTICS = [
-  'rxPackets',
-  'txPackets',
-  'rxBytes',
-  'txBytes',
-  'rxErrors',
-  'txErrors',
-  'rxDropped',
-  'txDropped',
-  'multicast',
-  'collisions',
-  'rxLengthErrors',
-  'rxOverErrors',
-  'rxCrcErrors',
-  'rxFrameErrors',
-  'rxFifoErrors',
-  'rxMissedErrors',
-  'txAbortedErrors',
-  'txCarrierErrors',
-  'txFifoErrors',
-  'txHeartbeatErrors',
-  'txWindowErrors',
-  'rxCompressed',
-  'txCompressed',
-  'rxNohandler',
-  'rxOtherhostDropped',
-] as const;
+const STATISTICS = [...LINK_STATISTICS, 'rxNohandler', 'rxOtherhostDropped'] as const;
 
 /** The counters of an interface: struct rtnl_link_stats64. Those that an older kernel does not count are 0. */
-export type LinkStatistics64 = { [Name in (typeof STATISTICS)[number]]: bigint };
+export type LinkStatistics64 = { [Name in LinkStatistic | 'rxNohandler' | 'rxOtherhostDropped']: bigint };
 
 function statistics64(bytes: Uint8Array | undefined): LinkStatistics64 | undefined {
   if (bytes === undefined) return undefined;

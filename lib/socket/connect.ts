@@ -127,7 +127,11 @@ function race(
   });
 }
 
-/** Whether a socket can serve IPv4 and IPv6 at once, as Python's has_dualstack_ipv6: IPV6_V6ONLY can be turned off. */
+/**
+ * Whether a socket can serve IPv4 and IPv6 at once, as Python's has_dualstack_ipv6: IPV6_V6ONLY can be turned off.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
 export function hasDualstackIPv6(): boolean {
   try {
     using socket = new Socket(AF_INET6, SOCK_STREAM);

@@ -124,5 +124,7 @@ function unixServer(options: UnixServerOptions): Socket {
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
-  return 'path' in options ? unixServer(options) : inetServer(options);
+  return 'path' in options && options.path !== undefined
+    ? unixServer(options)
+    : inetServer(options as InetServerOptions);
 }

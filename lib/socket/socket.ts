@@ -37,7 +37,7 @@ import type { Bytes } from '../posix/native.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import * as posix from '../posix/socket.ts';
 import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
-import { Descriptor } from './descriptor.ts';
+import { acceptSocket, Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import { nodeDescriptor } from './node.ts';
@@ -112,7 +112,14 @@ function room({ buffers }: ReceiveMessage): number {
 }
 
 /** Other names of the same numbers. */
-const ALIASES = new Set(['AF_FILE', 'AF_LOCAL', 'AF_ROUTE', 'SOCK_SNDBUF_LOCK', 'SOCK_RCVBUF_LOCK']);
+const ALIASES = new Set([
+  'AF_FILE',
+  'AF_LOCAL',
+  'AF_ROUTE',
+  'SOCK_BUF_LOCK_MASK',
+  'SOCK_RCVBUF_LOCK',
+  'SOCK_SNDBUF_LOCK',
+]);
 
 /** The name of a constant with this prefix and value, for people. */
 function nameOf(prefix: string, value: number): string {
@@ -151,7 +158,7 @@ export class Socket {
    * @throws SocketError As `socket`.
    */
   constructor(family: number, type: number, protocol = 0, fd?: number) {
-    this.#descriptor = new Descriptor(fd ?? posix.socket(family, type | SOCK_NONBLOCK, protocol));
+    this.#descriptor = new Descriptor(fd ?? openSocket(family, type, protocol));
     this.family = family;
     this.type = type & ~FLAGS;
     this.protocol = protocol;
@@ -179,7 +186,7 @@ export class Socket {
    * @throws SocketError EMFILE, EOPNOTSUPP.
    */
   static pair(type: number = SOCK_STREAM): [Socket, Socket] {
-    const [a, b] = posix.socketpair(AF_UNIX, type | SOCK_NONBLOCK);
+    const [a, b] = openPair(AF_UNIX, type);
     return [new Socket(AF_UNIX, type, 0, a), new Socket(AF_UNIX, type, 0, b)];
   }
 
@@ -383,7 +390,7 @@ export class Socket {
       owner: this,
       syscall: 'accept',
       kind: READ,
-      attempt: () => nothrow.accept4(fd, SOCK_NONBLOCK, from),
+      attempt: () => acceptSocket(fd, from),
       finish: (n) => {
         const address = from.decode();
         return { socket: new Socket(family, type, protocol, n), address };
@@ -836,7 +843,7 @@ export class Socket {
 
   /** A second Socket for the same socket: dup(2). */
   dup(): Socket {
-    return new Socket(this.family, this.type, this.protocol, posix.dup(this.#open('dup')));
+    return new Socket(this.family, this.type, this.protocol, duplicate(this.#open('dup')));
   }
 
   /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */

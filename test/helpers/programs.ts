@@ -51,12 +51,15 @@ export async function run(command: string, args: readonly string[], input = ''):
   return program.output();
 }
 
-/** A TCP port, and UDP port, of 127.0.0.1 that is free now: for programs that cannot choose one. */
+/** A loopback address of this process alone, so that no other test takes the ports that are free on it. */
+export const host: string = `127.${100 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
+/** A TCP port, and UDP port, of `host` that is free now: for programs that cannot choose one. */
 export function freePort(): number {
   const tcp = s.socket(s.AF_INET, s.SOCK_STREAM);
   const udp = s.socket(s.AF_INET, s.SOCK_DGRAM);
   try {
-    s.bind(tcp, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
+    s.bind(tcp, { family: s.AF_INET, address: host, port: 0 });
     const name = s.getsockname(tcp) as s.InetAddress;
     s.bind(udp, name);
     return name.port;

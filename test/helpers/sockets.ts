@@ -1,5 +1,5 @@
 /** Sockets of the event-loop layer for tests, and programs that use the built library in a process of their own. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
@@ -92,7 +92,7 @@ export interface Ended {
 
 const dist = new URL('../../dist/', import.meta.url).href;
 const imports = `import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
@@ -106,21 +106,55 @@ export function start(
   script: string,
   flags: string[] = [],
   files: Record<string, string> = {},
+  prefix: string[] = [],
 ): ReturnType<typeof spawn> {
   const here = folder();
   for (const [name, text] of Object.entries({ 'main.mjs': script, ...files })) {
     writeFileSync(join(here, name), imports + text);
   }
-  const child = spawn(process.execPath, [...flags, join(here, 'main.mjs')], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const [command, ...rest] = [...prefix, process.execPath, ...flags, join(here, 'main.mjs')];
+  const child = spawn(command!, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   });
   return child;
 }
 
+/**
+ * The start of a command line for programs in a world of their own: a network with lo and with a link on which
+ * 192.0.2.1, 192.0.2.3 and 2001:db8::1 never answer, and these lines as /etc/hosts.
+ */
+export function world(hosts = ''): string[] {
+  const file = join(folder(), 'hosts');
+  writeFileSync(file, hosts);
+  const script = `ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 192.0.2.2/24 dev v0 &&
+    ip -6 addr add 2001:db8::2/64 dev v0 nodad && ip link set v1 up && ip link set v0 up &&
+    for dead in 192.0.2.1 192.0.2.3 2001:db8::1; do
+      ip neigh add $dead lladdr 02:00:00:00:00:99 dev v0 nud permanent || exit 1
+    done && mount --bind ${file} /etc/hosts && exec "$@"`;
+  return ['unshare', '-Urnm', 'sh', '-c', script, 'sh'];
+}
+
+let worldReason: { reason: string | undefined } | undefined;
+
+/** Whether there can be such a world here. */
+export function worlds(): string | undefined {
+  if (worldReason === undefined) {
+    const [command, ...rest] = world();
+    const { status } = spawnSync(command!, [...rest, 'true']);
+    worldReason = { reason: status === 0 ? undefined : 'no namespaces of users, networks and mounts' };
+  }
+  return worldReason.reason;
+}
+
 /** Runs a program to its end. */
-export async function run(script: string, flags?: string[], files?: Record<string, string>): Promise<Ended> {
-  const child = start(script, flags, files);
+export async function run(
+  script: string,
+  flags?: string[],
+  files?: Record<string, string>,
+  prefix?: string[],
+): Promise<Ended> {
+  const child = start(script, flags, files, prefix);
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (data: Buffer) => {
     stdout += data.toString();
@@ -134,8 +168,13 @@ export async function run(script: string, flags?: string[], files?: Record<strin
 }
 
 /** Runs a program that must end well and say nothing to stderr; gives its output. */
-export async function output(script: string, flags?: string[], files?: Record<string, string>): Promise<string> {
-  const { stdout, ...rest } = await run(script, flags, files);
+export async function output(
+  script: string,
+  flags?: string[],
+  files?: Record<string, string>,
+  prefix?: string[],
+): Promise<string> {
+  const { stdout, ...rest } = await run(script, flags, files, prefix);
   expect(rest).toEqual({ status: 0, signal: null, stderr: '' });
   return stdout;
 }

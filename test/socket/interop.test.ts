@@ -1,21 +1,22 @@
 /** The event-loop layer with real programs at the other end. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { createConnection, createServer, Socket, type SocketStream } from '../../lib/index.ts';
 import { Bus, type Message } from '../helpers/dbus.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { need, program } from '../helpers/need.ts';
-import { connected, freePort, mine, patient, printed, receive, run, soon, start } from '../helpers/programs.ts';
+import { connected, freePort, host, mine, patient, printed, receive, run, soon, start } from '../helpers/programs.ts';
 import { pythonAsync, pythonPeer } from '../helpers/python.ts';
-import { folder, loopback } from '../helpers/world.ts';
+import { folder } from '../helpers/world.ts';
 
-const host = '127.0.0.1';
 const inet = (port: number) => ({ family: s.AF_INET, address: host, port }) as const;
 const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
 let names = 0;
@@ -63,7 +64,7 @@ async function ask(socket: Socket, data: string, address: s.Address): Promise<st
 test('socat: TCP, as server and as client', async (context) => {
   need(context, program('socat'));
   const server = start('socat', ['-d', '-d', `TCP4-LISTEN:0,bind=${host}`, 'EXEC:cat']);
-  const [, port] = await printed(server, /listening on AF=2 127\.0\.0\.1:(\d+)/);
+  const [, port] = await printed(server, /listening on AF=2 [\d.]+:(\d+)/);
   const client = mine(await createConnection({ host, port: Number(port) }));
   expect((await roundTrip(client)).equals(big)).toBe(true);
 
@@ -78,14 +79,14 @@ test('socat: UDP, as server and as client', async (context) => {
   const port = freePort();
   start('socat', [`UDP4-RECVFROM:${port},bind=${host},fork`, 'EXEC:cat']);
   const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
-  socket.bind(loopback);
+  socket.bind(inet(0));
   await ask(socket, 'a datagram', inet(port));
 
   const client = start('socat', ['-', `UDP4:${host}:${portOf(socket)}`], { stdio: ['pipe', 'pipe', 'pipe'] });
   client.child.stdin!.write('from socat');
   for await (const { data, address } of socket.datagrams(100, soon)) {
     if (String(data) !== 'from socat') continue; // a late answer to a question that was asked twice
-    expect(address).toMatchObject({ family: s.AF_INET, address: host });
+    expect(address).toMatchObject({ family: s.AF_INET, address: '127.0.0.1' });
     await socket.sendto('answered', 0, address!);
     break;
   }
@@ -159,7 +160,7 @@ test('ncat: TCP and AF_UNIX, as server and as client', async (context) => {
 test('ncat: UDP', async (context) => {
   need(context, program('ncat'));
   const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
-  socket.bind(loopback);
+  socket.bind(inet(0));
   const client = start('ncat', ['-u', host, String(portOf(socket))], { stdio: ['pipe', 'pipe', 'pipe'] });
   client.child.stdin!.write('from ncat');
   const { data, address } = await socket.recvfrom(100, 0, soon);
@@ -330,6 +331,30 @@ test('nginx over AF_UNIX: as a server of files, and in front of node:http on our
   expect((await buffer(await response)).equals(big)).toBe(true);
 });
 
+test('openssl: TLS on streams of ours, as client and as server', async (context) => {
+  need(context, program('openssl'));
+  const [dir, port] = [folder(), freePort()];
+  const [key, cert] = [join(dir, 'key'), join(dir, 'cert')];
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert];
+  await run('openssl', ['req', '-x509', ...made, '-subj', '/CN=localhost']);
+  start('openssl', ['s_server', '-accept', `${host}:${port}`, '-cert', cert, '-key', key, '-rev']);
+  const client = tls.connect({ socket: (await connected(inet(port))).makefile(), ca: readFileSync(cert) });
+  onTestFinished(() => void client.destroy());
+  client.write('abc\n');
+  expect(String((await once(client, 'data'))[0])).toBe('cba\n'); // openssl answers each line in reverse
+
+  const server = mine(createServer({ host, port: 0 }));
+  const connect = ['s_client', '-connect', `${host}:${portOf(server)}`, '-CAfile', cert, '-quiet'];
+  const peer = start('openssl', connect, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const stream = (await server.accept(soon)).socket.makefile();
+  const secured = new tls.TLSSocket(stream, { isServer: true, key: readFileSync(key), cert: readFileSync(cert) });
+  onTestFinished(() => void secured.destroy());
+  peer.child.stdin!.write('from openssl');
+  expect(String((await once(secured, 'data'))[0])).toBe('from openssl');
+  secured.write('from node:tls');
+  await printed(peer, /from node:tls$/);
+});
+
 test('dbus-daemon: EXTERNAL, Hello, and descriptors from one connection to another', async (context) => {
   need(context, program('dbus-daemon'));
   const dir = folder();
@@ -460,27 +485,27 @@ asyncio.run(main())`,
   );
   onTestFinished(() => void child.kill());
   const expected = Buffer.concat([big, Buffer.from('the end')]);
-  const tcp = mine(await createConnection({ host, port: Number(line) }));
+  const tcp = mine(await createConnection({ host: '127.0.0.1', port: Number(line) }));
   expect((await roundTrip(tcp)).equals(expected)).toBe(true);
   expect((await roundTrip(await connected(unix(path)))).equals(expected)).toBe(true);
 
   const script = `
 import asyncio, hashlib
 async def main():
-    reader, writer = await asyncio.open_connection('127.0.0.1', int(sys.argv[1]))
+    reader, writer = await asyncio.open_connection(sys.argv[1], int(sys.argv[2]))
     data = bytes(range(256)) * 2000
     writer.write(data)
     writer.write_eof()
     print(json.dumps(await reader.read() == data))
     writer.close()
 asyncio.run(main())`;
-  expect(await pythonAsync(script, String(portOf(echoServer())))).toBe(true);
+  expect(await pythonAsync(script, host, String(portOf(echoServer())))).toBe(true);
 });
 
 test('Python asyncio: datagrams, answered by batches', async (context) => {
   need(context, program('python3'));
   const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
-  socket.bind(loopback);
+  socket.bind(inet(0));
   const answers = new s.MessageBatch({ messages: 16, size: 2048 });
   void (async () => {
     for await (const batch of socket.batches(new s.MessageBatch({ messages: 16, size: 2048 }))) {
@@ -499,12 +524,12 @@ class Client(asyncio.DatagramProtocol):
         if len(self.got) == 100: self.done.set_result(None)
 async def main():
     transport, client = await asyncio.get_running_loop().create_datagram_endpoint(
-        Client, remote_addr=('127.0.0.1', int(sys.argv[1])))
+        Client, remote_addr=(sys.argv[1], int(sys.argv[2])))
     wanted = {b'%d' % i * 100 for i in range(100)}
     for data in wanted: transport.sendto(data)
     await asyncio.wait_for(client.done, 15)
     print(json.dumps(client.got == wanted))
     transport.close()
 asyncio.run(main())`;
-  expect(await pythonAsync(script, String(portOf(socket)))).toBe(true);
+  expect(await pythonAsync(script, host, String(portOf(socket)))).toBe(true);
 });

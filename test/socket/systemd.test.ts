@@ -8,6 +8,7 @@ import { need, program } from '../helpers/need.ts';
 import {
   connected,
   freePort,
+  host,
   mine,
   type Program,
   patient,
@@ -27,6 +28,8 @@ const notify = program('systemd-notify');
 const REPORT = `
 import * as s from 'sys-socket';
 const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;
+// Node has set it already on all descriptors that it inherited.
+for (let i = 0; i < Number(LISTEN_FDS); i++) s.fcntl(3 + i, s.F_SETFD, 0);
 const fds = s.listenFds();
 const sockets = fds.map(({ fd }) => s.Socket.fromFd(fd));
 console.log(JSON.stringify({
@@ -71,7 +74,7 @@ let names = 0;
 /** An abstract name of this test alone. */
 const abstractName = () => `sys-socket-${process.pid}-${names++}`;
 const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
-const inet = (port: number) => ({ family: s.AF_INET, address: '127.0.0.1', port }) as const;
+const inet = (port: number) => ({ family: s.AF_INET, address: host, port }) as const;
 
 /** Serves every listening socket: answers each connection with the place of the socket and what came. */
 const SERVE = `
@@ -87,7 +90,7 @@ for (const [i, socket] of sockets.entries()) {
 test('listening stream sockets: TCP, a path and an abstract name, by their names', async (context) => {
   need(context, activate);
   const [port, path, name] = [freePort(), join(folder(), 'socket'), abstractName()];
-  const listen = ['-l', `127.0.0.1:${port}`, '-l', path, '-l', `@${name}`];
+  const listen = ['-l', `${host}:${port}`, '-l', path, '-l', `@${name}`];
   const child = await activated([...listen, '--fdname=web:control:api'], SERVE);
   for (const [i, address] of [inet(port), unix(path), unix(`\0${name}`)].entries()) {
     const client = await connected(address);
@@ -130,7 +133,7 @@ test('datagram sockets, UDP and AF_UNIX: the first datagram is still there', asy
   need(context, activate);
   const [port, name] = [freePort(), abstractName()];
   const child = await activated(
-    ['-d', '-l', `127.0.0.1:${port}`, '-l', `@${name}`, '--fdname=dns:log'],
+    ['-d', '-l', `${host}:${port}`, '-l', `@${name}`, '--fdname=dns:log'],
     `for (const [i, socket] of sockets.entries()) {
       void (async () => {
         for await (const { data, address } of socket.datagrams()) await socket.sendto(i + ':' + data, 0, address);
@@ -190,7 +193,7 @@ test('an activated socket is handed over to node:http', async (context) => {
   need(context, activate);
   const port = freePort();
   await activated(
-    ['-l', `127.0.0.1:${port}`, '--fdname=http'],
+    ['-l', `${host}:${port}`, '--fdname=http'],
     `import http from 'node:http';
     http.createServer((request, response) => response.end('path ' + request.url)).listen({ fd: sockets[0].detach() });`,
   );

@@ -1,0 +1,72 @@
+/** Numbers in network byte order, and the refusal of values that a field cannot hold. */
+import { invalidType, outOfRange } from '../posix/errno.ts';
+import type { Bytes } from '../posix/native.ts';
+
+/** A 16-bit number in network order. */
+export function get16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+/** A 32-bit number in network order, never negative. */
+export function get32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+/** Writes a 16-bit number in network order. */
+export function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+/** Writes a 32-bit number in network order. */
+export function put32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** A field that is an integer from 0 to `max`; `absent` is the value of one that was not given. */
+export function uint(value: unknown, max: number, name: string, absent?: number): number {
+  if (value === undefined && absent !== undefined) return absent;
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
+  if (!Number.isInteger(value) || value < 0 || value > max) throw outOfRange(name, `an integer from 0 to ${max}`);
+  return value;
+}
+
+/** A field of 8 bits. */
+export function uint8(value: unknown, name: string, absent?: number): number {
+  return uint(value, 0xff, name, absent);
+}
+
+/** A field of 16 bits. */
+export function uint16(value: unknown, name: string, absent?: number): number {
+  return uint(value, 0xffff, name, absent);
+}
+
+/** A field of 32 bits. */
+export function uint32(value: unknown, name: string, absent?: number): number {
+  return uint(value, 0xffffffff, name, absent);
+}
+
+/** A field that is bytes; none when it was not given. */
+export function data(value: unknown, name: string): Uint8Array {
+  if (value === undefined) return NONE;
+  if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');
+  return value;
+}
+
+const NONE = new Uint8Array(0);
+
+/** Any bytes as a Uint8Array on the same memory. */
+export function asBytes(value: Bytes, name: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
+}
+
+/** A size rounded up to a multiple. */
+export function roundUp(size: number, multiple: number): number {
+  return Math.ceil(size / multiple) * multiple;
+}

@@ -1,0 +1,61 @@
+/** Addresses in packets as text: hardware addresses, IPv4 and IPv6. */
+import { AF_INET, AF_INET6 } from '../posix/constants.ts';
+import { invalidType, invalidValue } from '../posix/errno.ts';
+import { inet_ntop } from '../posix/inet.ts';
+import { native } from '../posix/native.ts';
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+// One for all: an address is read and written at once.
+const scratch = new Uint8Array(16);
+
+/** Bytes as `'aa:bb:cc:dd:ee:ff'`, of any length. */
+export function hardwareText(bytes: Uint8Array, at: number, length: number): string {
+  let text = length === 0 ? '' : HEX[bytes[at]!]!;
+  for (let i = 1; i < length; i++) text += `:${HEX[bytes[at + i]!]!}`;
+  return text;
+}
+
+/** The number of bytes of a hardware address. */
+export function hardwareLength(text: unknown, name: string): number {
+  if (typeof text !== 'string') throw invalidType(name, 'a string');
+  return Math.ceil(text.length / 3);
+}
+
+/** Writes a hardware address; `length` is how many bytes it must have, if that is given. */
+export function putHardware(bytes: Uint8Array, at: number, text: unknown, name: string, length?: number): void {
+  const size = hardwareLength(text, name);
+  const valid = /^(?:[0-9a-f]{2}(?::[0-9a-f]{2})*)?$/i.test(text as string);
+  if (!valid || (length !== undefined && size !== length)) {
+    throw invalidValue(name, `a hardware address${length === undefined ? '' : ` of ${length} bytes`} ('aa:bb:...')`);
+  }
+  for (let i = 0; i < size; i++) bytes[at + i] = Number.parseInt((text as string).slice(3 * i, 3 * i + 2), 16);
+}
+
+/** 4 bytes as dotted text. */
+export function ipv4Text(bytes: Uint8Array, at: number): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+}
+
+/** 16 bytes as text: inet_ntop(3). */
+export function ipv6Text(bytes: Uint8Array, at: number): string {
+  for (let i = 0; i < 16; i++) scratch[i] = bytes[at + i]!;
+  return inet_ntop(AF_INET6, scratch);
+}
+
+function put(bytes: Uint8Array, at: number, text: unknown, name: string, family: number, size: number): void {
+  if (typeof text !== 'string') throw invalidType(name, 'a string');
+  if (native.inet_pton(family, text, scratch) !== 1) {
+    throw invalidValue(name, `an ${family === AF_INET ? 'IPv4' : 'IPv6'} address`);
+  }
+  for (let i = 0; i < size; i++) bytes[at + i] = scratch[i]!;
+}
+
+/** Writes an IPv4 address: inet_pton(3). */
+export function putIpv4(bytes: Uint8Array, at: number, text: unknown, name: string): void {
+  put(bytes, at, text, name, AF_INET, 4);
+}
+
+/** Writes an IPv6 address: inet_pton(3). */
+export function putIpv6(bytes: Uint8Array, at: number, text: unknown, name: string): void {
+  put(bytes, at, text, name, AF_INET6, 16);
+}

@@ -1,0 +1,254 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { openSockets } from '../helpers/fds.ts';
+import { ipv6, need, program } from '../helpers/need.ts';
+import { pythonPeer } from '../helpers/python.ts';
+import { failure, keep, output, readAll, sleep, tcpServer, world, worlds } from '../helpers/sockets.ts';
+import { loopback, loopback6 } from '../helpers/world.ts';
+
+const portOf = (socket: s.Socket) => (socket.getsockname() as s.InetAddress).port;
+const connect = async (options: s.ConnectionOptions) => keep(await s.createConnection(options));
+
+/** Runs a program where names have addresses of both families, and gives what it prints as JSON. */
+async function inWorld<T>(script: string, hosts = '127.0.0.1 both\n::1 both\n'): Promise<T> {
+  const common = `
+    const shown = (error) => [error.name, error.code, error.syscall].filter((text) => text !== undefined).join(' ');
+    const sockets = () => readdirSync('/proc/self/fd').length;
+    const order = async (host) => s.getaddrinfo(host, 1, { socktype: s.SOCK_STREAM }).map(({ family }) => family);
+    `;
+  return JSON.parse(await output(common + script, [], {}, world(hosts))) as T;
+}
+
+describe('by name', () => {
+  test('both families of a name: the first that listens, whichever it is', async (context) => {
+    need(context, ipv6, worlds);
+    const [order, ...families] = await inWorld<[number[], ...number[]]>(`
+      const v6 = s.createServer({ host: '::1', port: 0 });
+      const { port } = v6.getsockname();
+      const v4 = s.createServer({ host: '127.0.0.1', port });
+      const result = [await order('both')];
+      const connect = async () => {
+        const socket = await s.createConnection({ host: 'both', port });
+        result.push(socket.family);
+        socket.close();
+      };
+      await connect();
+      v4.close();
+      await connect();
+      const again = s.createServer({ host: '127.0.0.1', port });
+      v6.close();
+      await connect();
+      again.close();
+      console.log(JSON.stringify(result));`);
+    expect(families).toEqual([order[0], s.AF_INET6, s.AF_INET]);
+    expect(new Set(order)).toEqual(new Set([s.AF_INET, s.AF_INET6]));
+  });
+
+  test('one family only, a service name, an address text, and this host', async (context) => {
+    const { server, address } = tcpServer();
+    expect((await connect({ host: '127.0.0.1', port: address.port })).getpeername()).toEqual(address);
+    expect((await connect({ host: null, port: address.port, family: s.AF_INET })).getpeername()).toEqual(address);
+    expect((await connect({ host: 'localhost', port: String(address.port), family: s.AF_INET })).family).toBe(
+      s.AF_INET,
+    );
+    expect(server.closed).toBe(false);
+    need(context, ipv6);
+    const six = keep(s.createServer({ host: '::1', port: 0 }));
+    expect((await connect({ host: '::1', port: portOf(six) })).getpeername()).toEqual({
+      ...loopback6,
+      port: portOf(six),
+      flowinfo: 0,
+      scopeId: 0,
+    });
+  });
+
+  test('a name that is none', async () => {
+    const error = await failure(s.createConnection({ host: 'name.invalid', port: 1 }));
+    expect(error).toBeInstanceOf(s.AddressInfoError);
+    expect(await failure(s.createConnection({ host: 'localhost', port: 'no-such-service' }))).toBeInstanceOf(
+      s.AddressInfoError,
+    );
+  });
+
+  test('servers of Python and of Node', async (context) => {
+    const server = net.createServer((peer) => peer.end('from Node')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    expect(String(await readAll(await connect({ host: '127.0.0.1', port })))).toBe('from Node');
+    server.close();
+    need(context, program('python3'));
+    const script = `
+server = create_server(('127.0.0.1', 0))
+print(server.getsockname()[1])
+peer, _ = server.accept()
+peer.sendall(b'from Python')
+peer.close()`;
+    const { line } = await pythonPeer(script);
+    expect(String(await readAll(await connect({ host: '127.0.0.1', port: Number(line) })))).toBe('from Python');
+  });
+});
+
+describe('options', () => {
+  test('the own address', async () => {
+    const { server, address } = tcpServer();
+    const socket = await connect({ host: '127.0.0.1', port: address.port, localAddress: { ...loopback, port: 0 } });
+    expect(socket.getsockname()).toMatchObject({ address: '127.0.0.1' });
+    const from = await connect({
+      host: '127.0.0.1',
+      port: address.port,
+      localAddress: { family: s.AF_INET, address: '127.0.0.77', port: 0 },
+    });
+    expect(from.getsockname()).toMatchObject({ address: '127.0.0.77' });
+    (await server.accept()).socket.close();
+    const accepted = await server.accept();
+    keep(accepted.socket);
+    expect(accepted.address).toEqual(from.getsockname());
+    const before = openSockets();
+    const localAddress: s.Address = { family: s.AF_INET, address: '192.0.2.1', port: 0 };
+    expect(await failure(s.createConnection({ host: '127.0.0.1', port: address.port, localAddress }))).toMatchObject({
+      code: 'EADDRNOTAVAIL',
+      syscall: 'bind',
+    });
+    expect(openSockets(), 'those of earlier children may be closed by now').toBeLessThanOrEqual(before);
+  });
+
+  test('the control hook comes before bind and connect, once for each attempt', async () => {
+    const { address } = tcpServer();
+    const seen: unknown[] = [];
+    const socket = await connect({
+      host: '127.0.0.1',
+      port: address.port,
+      localAddress: loopback,
+      control(fd, info) {
+        seen.push(info, (s.getsockname(fd) as s.InetAddress).port);
+        s.setsockopt(fd, s.IPPROTO_IP, s.IP_TOS, 0x10);
+      },
+    });
+    expect(seen).toEqual([{ family: s.AF_INET, address }, 0]);
+    expect(socket.getsockopt(s.IPPROTO_IP, s.IP_TOS)).toBe(0x10);
+    const before = openSockets();
+    const control = () => {
+      throw new Error('refused by the hook');
+    };
+    const refused = await failure(s.createConnection({ host: '127.0.0.1', port: address.port, control }));
+    expect(refused.message).toBe('refused by the hook');
+    expect(openSockets()).toBeLessThanOrEqual(before);
+  });
+});
+
+describe('what goes wrong', () => {
+  test('one address: its own error; several: an AggregateError with each', async (context) => {
+    const before = openSockets();
+    expect(await failure(s.createConnection({ host: '127.0.0.66', port: 1 }))).toMatchObject({
+      name: 'SocketError',
+      code: 'ECONNREFUSED',
+      address: { address: '127.0.0.66', port: 1 },
+    });
+    expect(openSockets()).toBeLessThanOrEqual(before);
+    need(context, ipv6, worlds);
+    const [order, name, errors, left] = await inWorld<[number[], string, [string, number][], number]>(`
+      const before = sockets();
+      const error = await s.createConnection({ host: 'both', port: 1 }).catch((error) => error);
+      const errors = error.errors.map((one) => [shown(one), one.address.family]);
+      console.log(JSON.stringify([await order('both'), error.name, errors, sockets() - before]));`);
+    expect([name, errors, order.length, left]).toEqual([
+      'AggregateError',
+      order.map((family) => ['SocketError ECONNREFUSED connect', family]),
+      2,
+      expect.any(Number),
+    ]);
+    expect(left, 'but the reactor of that process').toBeLessThan(3);
+  });
+
+  test('an AbortSignal that has fired, and one that fires in the middle', async () => {
+    const { address } = tcpServer();
+    const before = openSockets();
+    const given = { host: '127.0.0.1', port: address.port, signal: AbortSignal.abort('why') };
+    expect(await failure(s.createConnection(given))).toMatchObject({ name: 'AbortError', cause: 'why' });
+    const controller = new AbortController();
+    const connecting = failure(s.createConnection({ ...given, signal: controller.signal }));
+    controller.abort('later');
+    expect(await connecting).toMatchObject({ name: 'AbortError', cause: 'later' });
+    await sleep(20);
+    expect(openSockets(), 'those of earlier children may be closed by now').toBeLessThanOrEqual(before);
+  });
+
+  test('hasDualstackIPv6 leaves nothing open', () => {
+    const before = openSockets();
+    expect(s.hasDualstackIPv6()).toBeTypeOf('boolean');
+    expect(openSockets()).toBe(before);
+  });
+});
+
+describe('happy eyeballs: one address never answers', () => {
+  for (const [dead, hosts] of [
+    ['IPv6', '2001:db8::1 half\n127.0.0.1 half\n'],
+    ['IPv4', '192.0.2.1 half\n::1 half\n'],
+  ] as const) {
+    test(`${dead}: the other family wins, after the delay if it is the second`, async (context) => {
+      need(context, ipv6, worlds);
+      const live = dead === 'IPv6' ? s.AF_INET : s.AF_INET6;
+      const result = await inWorld<{ order: number[]; tried: number[]; family: number; took: number; left: number }>(
+        `
+        const server = s.createServer({ host: '${dead === 'IPv6' ? '127.0.0.1' : '::1'}', port: 0 });
+        const { port } = server.getsockname();
+        await (await s.createConnection({ host: 'half', port, attemptDelay: 0 })).close();
+        const [before, began, tried] = [sockets(), performance.now(), []];
+        const control = (fd, { family }) => tried.push(family);
+        const socket = await s.createConnection({ host: 'half', port, attemptDelay: 200, control });
+        const took = performance.now() - began;
+        const { family } = socket;
+        socket.close();
+        await sleep(20);
+        console.log(JSON.stringify({ order: await order('half'), tried, family, took, left: sockets() - before }));
+        process.exit();`,
+        hosts,
+      );
+      expect(result.family).toBe(live);
+      expect(result.left, 'the attempt that was given up is closed').toBe(0);
+      if (result.order[0] === live) {
+        expect(result.tried).toEqual([live]);
+      } else {
+        expect(result.tried).toEqual(result.order);
+        expect(result.took).toBeGreaterThan(190);
+      }
+    });
+  }
+
+  test('a refusal starts the next attempt at once, not after the delay', async (context) => {
+    need(context, ipv6, worlds);
+    const [took, families] = await inWorld<[number, number[]]>(`
+      const first = (await order('both'))[0];
+      const server = s.createServer({ host: first === s.AF_INET ? '::1' : '127.0.0.1', port: 0 });
+      const { port } = server.getsockname();
+      const began = performance.now();
+      const socket = await s.createConnection({ host: 'both', port, attemptDelay: 20_000 });
+      console.log(JSON.stringify([performance.now() - began, [first, socket.family]]));
+      socket.close();
+      server.close();`);
+    expect(took).toBeLessThan(10_000);
+    expect(families[0]).not.toBe(families[1]);
+  });
+
+  test('a timeout and an abort while nobody answers: nothing is left open or pending', async (context) => {
+    need(context, ipv6, worlds);
+    const [outcomes, tried, left] = await inWorld<[string[], number[], number]>(
+      `
+      const tried = [];
+      const options = { host: 'dead', port: 7, attemptDelay: 20, control: (fd, { family }) => tried.push(family) };
+      const fail = (more) => s.createConnection({ ...options, ...more }).catch(shown);
+      const outcomes = [await fail({ timeout: 100 })];
+      const before = sockets();
+      outcomes.push(await fail({ timeout: 100 }), await fail({ signal: AbortSignal.timeout(100) }));
+      await sleep(20);
+      console.log(JSON.stringify([outcomes, tried, sockets() - before]));`,
+      '192.0.2.1 dead\n2001:db8::1 dead\n192.0.2.3 dead\n',
+    );
+    const timeout = 'TimeoutError ERR_SOCKET_TIMEOUT connect';
+    expect([outcomes, left]).toEqual([[timeout, timeout, 'AbortError ABORT_ERR'], 0]);
+    expect(tried.length).toBe(9);
+    expect(new Set(tried.slice(0, 2)), 'the families in turns').toEqual(new Set([s.AF_INET, s.AF_INET6]));
+  });
+});

@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest';
+import { output, run } from '../helpers/sockets.ts';
+
+const collect = `
+  const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
+    try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
+  }).length;
+  const collect = async () => { for (let i = 0; i < 5; i++) { gc(); await sleep(10); } };
+`;
+
+test('a Socket that is dropped unclosed is closed, and the program is warned once', async () => {
+  const script = `${collect}
+    const before = sockets();
+    const warnings = [];
+    process.on('warning', (warning) => warnings.push(warning.code));
+    (() => { for (let i = 0; i < 50; i++) s.Socket.pair(); })();
+    const open = sockets() - before;
+    await collect();
+    console.log(open, sockets() - before, warnings.join());`;
+  const { status, stdout, stderr } = await run(script, ['--expose-gc']);
+  expect([status, stdout]).toEqual([0, '100 0 SYS_SOCKET_UNCLOSED']);
+  expect(stderr.match(/was not closed before it was collected/g)?.length).toBe(1);
+});
+
+test('one that was closed, detached or is still held is left alone', async () => {
+  const script = `${collect}
+    const warnings = [];
+    process.on('warning', (warning) => warnings.push(warning));
+    const held = s.Socket.pair();
+    const fds = (() => {
+      for (const socket of s.Socket.pair()) socket.close();
+      return s.Socket.pair().map((socket) => socket.detach());
+    })();
+    // The numbers of those that were closed belong to others now.
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
+    await collect();
+    const works = (x, y) => { s.send(x, '1'); return s.recv(y, new Uint8Array(1)); };
+    console.log(works(...fds), works(a, b), works(held[0].fd, held[1].fd), warnings.length);`;
+  expect(await output(script, ['--expose-gc'])).toBe('1 1 1 0');
+});
+
+test('the collector keeps up with dropped sockets, so that descriptors do not run out', async () => {
+  const script = `
+    process.removeAllListeners('warning');
+    let most = 0;
+    for (let i = 0; i < 20_000; i++) {
+      new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+      if (i % 100 === 0) {
+        most = Math.max(most, readdirSync('/proc/self/fd').length);
+        await sleep(0);
+      }
+    }
+    console.log(most < 8000 || most);`;
+  expect(await output(script, ['--no-warnings'])).toBe('true');
+});
+
+test('traffic with the collector at every turn: nothing is lost', async () => {
+  const script = `
+    const turn = () => new Promise((resolve) => setImmediate(() => { gc({ type: 'minor' }); resolve(); }));
+    const server = s.createServer({ host: '127.0.0.1', port: 0 });
+    (async () => {
+      for await (const { socket } of server.connections()) {
+        (async () => {
+          for (let data = await socket.recv(); data.length > 0; data = await socket.recv()) await socket.sendAll(data);
+          socket.close();
+        })();
+      }
+    })();
+    let echoed = 0;
+    const client = async (i) => {
+      const socket = await s.createConnection({ host: '127.0.0.1', port: server.getsockname().port });
+      for (let j = 0; j < 20; j++) {
+        await socket.sendAll('message ' + i);
+        await turn();
+        if (String(await socket.recv()) === 'message ' + i) echoed++;
+      }
+      socket.close();
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => client(i)));
+    gc();
+    server.close();
+    console.log(echoed);`;
+  expect(await output(script, ['--expose-gc'])).toBe('400');
+});
+
+test('a stream that is dropped while its peer is silent is not closed under it', async () => {
+  const script = `${collect}
+    const fds = [];
+    const words = [];
+    (() => {
+      const [a, b] = s.Socket.pair();
+      fds.push(a.detach());
+      b.makefile().on('data', (data) => words.push(String(data)));
+    })();
+    await collect();
+    s.send(fds[0], 'still there');
+    await sleep(20);
+    console.log(words.join());
+    process.exit();`;
+  expect(await output(script, ['--expose-gc'])).toBe('still there');
+});

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { ipv6, need } from '../helpers/need.ts';
+import { keep, tcpPair, unixPair } from '../helpers/sockets.ts';
+import { folder } from '../helpers/world.ts';
+
+const portOf = (address: s.Address | undefined) => (address as s.InetAddress).port;
+
+test('family, type, descriptor and addresses, by name', async () => {
+  const [client, server] = await tcpPair();
+  const [mine, theirs] = [client.getsockname(), client.getpeername()].map(portOf);
+  expect(inspect(client)).toBe(
+    `Socket { fd=${client.fd}, AF_INET, SOCK_STREAM, local=127.0.0.1:${mine}, remote=127.0.0.1:${theirs} }`,
+  );
+  expect(inspect(server)).toBe(
+    `Socket { fd=${server.fd}, AF_INET, SOCK_STREAM, local=127.0.0.1:${theirs}, remote=127.0.0.1:${mine} }`,
+  );
+  client.close();
+  expect(inspect(client)).toBe('Socket { closed, AF_INET, SOCK_STREAM }');
+  expect(inspect({ socket: client })).toContain('socket: Socket { closed');
+});
+
+test('other families, and a protocol', (context) => {
+  const path = join(folder(), 's');
+  const unix = keep(new s.Socket(s.AF_UNIX, s.SOCK_SEQPACKET));
+  unix.bind({ family: s.AF_UNIX, path });
+  expect(inspect(unix)).toBe(`Socket { fd=${unix.fd}, AF_UNIX, SOCK_SEQPACKET, local=${path} }`);
+  const [a] = unixPair(s.SOCK_DGRAM);
+  expect(inspect(a)).toContain(`fd=${a.fd}, AF_UNIX, SOCK_DGRAM`);
+  const netlink = keep(new s.Socket(s.AF_NETLINK, s.SOCK_RAW, s.NETLINK_ROUTE));
+  expect(inspect(netlink)).toContain('AF_NETLINK, SOCK_RAW');
+  const tcp = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM, s.IPPROTO_TCP));
+  expect(inspect(tcp)).toContain(`protocol=${s.IPPROTO_TCP}`);
+  need(context, ipv6);
+  const six = keep(s.createServer({ host: '::1', port: 0 }));
+  expect(inspect(six)).toContain(`AF_INET6, SOCK_STREAM, local=[::1]:${portOf(six.getsockname())}`);
+});
+
+test('a family and a type without a name are their numbers; nothing is asked of a descriptor that is gone', () => {
+  const [a] = unixPair();
+  const odd = new s.Socket(299, 77, 0, s.dup(a.fd));
+  expect(inspect(odd)).toContain(`fd=${odd.fd}, 299, 77`);
+  s.close(odd.detach());
+  expect(inspect(odd)).toBe('Socket { closed, 299, 77 }');
+});
+
+test('errors: what failed, where', () => {
+  expect(inspect(new s.ClosedError('recv'))).toContain('recv: the socket is closed');
+  expect(inspect(new s.TimeoutError('accept', 50))).toContain('accept: nothing within 50 ms');
+});

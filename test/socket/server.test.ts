@@ -1,0 +1,237 @@
+import { chmodSync, existsSync, lstatSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { openSockets } from '../helpers/fds.ts';
+import { ipv6, type Need, need, program } from '../helpers/need.ts';
+import { pythonAsync } from '../helpers/python.ts';
+import { keep, readAll, tcpPair } from '../helpers/sockets.ts';
+import { folder, loopback } from '../helpers/world.ts';
+
+const portOf = (socket: s.Socket) => (socket.getsockname() as s.InetAddress).port;
+const serve = (options: s.InetServerOptions | s.UnixServerOptions) => keep(s.createServer(options));
+const coded = (code: string, syscall: string) => expect.objectContaining({ code, syscall });
+
+async function reach(server: s.Socket, address: s.Address): Promise<s.Address | undefined> {
+  const client = keep(new s.Socket(address.family, s.SOCK_STREAM));
+  const [accepted] = await Promise.all([server.accept({ timeout: 10_000 }), client.connect(address)]);
+  keep(accepted.socket);
+  return accepted.address;
+}
+
+const dualStack: Need = () => (s.hasDualstackIPv6() ? undefined : 'no dual stack');
+
+describe('TCP', () => {
+  test('every address of the host, both families, by default', async (context) => {
+    need(context, ipv6, dualStack);
+    const server = serve({ port: 0 });
+    expect(server.getsockname()).toMatchObject({ family: s.AF_INET6, address: '::' });
+    expect(await reach(server, { ...loopback, port: portOf(server) })).toMatchObject({ address: '::ffff:127.0.0.1' });
+    expect(await reach(server, { family: s.AF_INET6, address: '::1', port: portOf(server) })).toMatchObject({
+      address: '::1',
+    });
+  });
+
+  test('an address text of either family; IPv6 alone unless asked', async (context) => {
+    const server = serve({ host: '127.0.0.1', port: 0 });
+    expect(await reach(server, server.getsockname()!)).toMatchObject({ family: s.AF_INET, address: '127.0.0.1' });
+    need(context, ipv6);
+    for (const dual of [undefined, false, true]) {
+      const six = serve({ host: '::', port: 0, dualStack: dual });
+      expect(six.getsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY)).toBe(dual === true ? 0 : 1);
+    }
+    const alone = serve({ port: 0, dualStack: false });
+    expect(alone.getsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY)).toBe(1);
+    expect(() => serve({ host: 'localhost', port: 0 })).toThrow(s.AddressInfoError);
+  });
+
+  test('a port that is taken; SO_REUSEADDR, so that one that was is free at once', async () => {
+    const before = openSockets();
+    const server = s.createServer({ host: '127.0.0.1', port: 0 });
+    const port = portOf(server);
+    expect(server.getsockopt(s.SOL_SOCKET, s.SO_REUSEADDR)).toBe(1);
+    expect(() => serve({ host: '127.0.0.1', port })).toThrow(coded('EADDRINUSE', 'bind'));
+    const client = new s.Socket(s.AF_INET, s.SOCK_STREAM);
+    await client.connect({ ...loopback, port });
+    const { socket } = await server.accept();
+    server.close();
+    socket.close(); // TIME_WAIT is on this side
+    client.close();
+    serve({ host: '127.0.0.1', port }).close();
+    expect(() => serve({ host: '192.0.2.1', port: 0 })).toThrow(coded('EADDRNOTAVAIL', 'bind'));
+    expect(openSockets()).toBe(before);
+  });
+
+  test('reusePort: two servers of one port, and the kernel spreads the connections', async () => {
+    const first = serve({ host: '127.0.0.1', port: 0, reusePort: true });
+    const port = portOf(first);
+    const second = serve({ host: '127.0.0.1', port, reusePort: true });
+    const clients = Array.from({ length: 60 }, () => keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)));
+    await Promise.all(clients.map((client) => client.connect({ ...loopback, port })));
+    const counts = [first, second].map((server) => {
+      server.setTimeout(0);
+      let count = 0;
+      try {
+        for (;;) {
+          server.acceptSync().socket.close();
+          count++;
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'EAGAIN' });
+        return count;
+      }
+    });
+    expect(counts[0]! + counts[1]!).toBe(60);
+    expect(Math.min(...counts), String(counts)).toBeGreaterThan(0);
+    expect(() => serve({ host: '127.0.0.1', port })).toThrow(coded('EADDRINUSE', 'bind'));
+  });
+
+  test('the control hook comes before bind and listen, with the address', () => {
+    const seen: unknown[] = [];
+    const server = serve({
+      host: '127.0.0.1',
+      port: 0,
+      control(fd, info) {
+        seen.push(info, s.getsockname(fd));
+        s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF, 4096);
+      },
+    });
+    expect(seen).toEqual([
+      { family: s.AF_INET, address: loopback },
+      { ...loopback, address: '0.0.0.0' },
+    ]);
+    expect(server.getsockopt(s.SOL_SOCKET, s.SO_RCVBUF)).toBe(8192);
+    const before = openSockets();
+    const control = () => {
+      throw new Error('refused by the hook');
+    };
+    expect(() => s.createServer({ host: '127.0.0.1', port: 0, control })).toThrow('refused by the hook');
+    expect(openSockets()).toBe(before);
+  });
+
+  test('the backlog, and a protocol', async () => {
+    const server = serve({ host: '127.0.0.1', port: 0, backlog: 0 });
+    const clients = Array.from({ length: 3 }, () => keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)));
+    const outcomes = await Promise.all(
+      clients.map((client) =>
+        client.connect(server.getsockname()!, { timeout: 300 }).then(
+          () => 'connected',
+          (error: Error) => error.name,
+        ),
+      ),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'connected').length).toBe(1);
+    expect(() => serve({ host: '127.0.0.1', port: 0, protocol: s.IPPROTO_UDP })).toThrow(
+      coded('EPROTONOSUPPORT', 'socket'),
+    );
+  });
+
+  test('a client in Python', async (context) => {
+    need(context, program('python3'));
+    const server = serve({ host: '127.0.0.1', port: 0 });
+    const script = `
+sock = create_connection(('127.0.0.1', int(sys.argv[1])))
+sock.sendall(b'x' * 100000)
+sock.shutdown(SHUT_WR)
+print(json.dumps(sock.recv(100).decode()))`;
+    const answer = pythonAsync(script, String(portOf(server)));
+    const { socket } = await server.accept();
+    keep(socket);
+    await socket.sendAll(String((await readAll(socket)).length));
+    socket.close();
+    expect(await answer).toBe('100000');
+  });
+});
+
+describe('AF_UNIX', () => {
+  test('a path with a mode, an abstract name, SOCK_SEQPACKET', async () => {
+    const path = join(folder(), 's');
+    const server = serve({ path, mode: 0o600, type: s.SOCK_SEQPACKET });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const client = keep(new s.Socket(s.AF_UNIX, s.SOCK_SEQPACKET));
+    await client.connect({ family: s.AF_UNIX, path });
+    const { socket } = await server.accept();
+    keep(socket);
+    await client.send('one');
+    await client.send('two');
+    expect([String(await socket.recv()), socket.type]).toEqual(['one', s.SOCK_SEQPACKET]);
+    const name = `\0sys-socket-${process.pid}`;
+    const abstract = serve({ path: name });
+    await reach(abstract, { family: s.AF_UNIX, path: name });
+    expect(() => serve({ path: name, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+  });
+
+  test('nothing is unlinked when a server closes, and by default nothing is replaced', () => {
+    const path = join(folder(), 's');
+    s.createServer({ path }).close();
+    expect(existsSync(path)).toBe(true);
+    expect(() => serve({ path })).toThrow(coded('EADDRINUSE', 'bind'));
+    expect(() => serve({ path, stale: 'fail' })).toThrow(coded('EADDRINUSE', 'bind'));
+  });
+
+  test('replace: a socket that nobody listens on', async () => {
+    const path = join(folder(), 's');
+    s.createServer({ path }).close();
+    const server = serve({ path, stale: 'replace' });
+    await reach(server, { family: s.AF_UNIX, path });
+    const fresh = join(folder(), 's');
+    await reach(serve({ path: fresh, stale: 'replace' }), { family: s.AF_UNIX, path: fresh });
+  });
+
+  test('replace: never the path of a live server, whatever its type and state', async () => {
+    const path = join(folder(), 's');
+    const address = { family: s.AF_UNIX, path } as const;
+    const live = serve({ path, backlog: 0 });
+    const inode = lstatSync(path).ino;
+    expect(() => serve({ path, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+    // Its backlog is full now, which the probe must not take for its end.
+    const clients = Array.from({ length: 2 }, () => {
+      const client = keep(new s.Socket(s.AF_UNIX, s.SOCK_STREAM));
+      client.setBlocking(false);
+      return client.connectExSync(address);
+    });
+    expect(clients).toContain(s.EAGAIN);
+    for (const type of [s.SOCK_STREAM, s.SOCK_SEQPACKET]) {
+      expect(() => serve({ path, stale: 'replace', type })).toThrow(coded('EADDRINUSE', 'bind'));
+    }
+    expect(lstatSync(path).ino).toBe(inode);
+    live.close();
+    const other = join(folder(), 'datagrams');
+    const bound = keep(new s.Socket(s.AF_UNIX, s.SOCK_DGRAM));
+    bound.bind({ family: s.AF_UNIX, path: other });
+    expect(() => serve({ path: other, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+    expect(existsSync(other)).toBe(true);
+  });
+
+  test('replace: never another file', () => {
+    const here = folder();
+    const file = join(here, 'file');
+    writeFileSync(file, 'precious');
+    expect(() => serve({ path: file, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+    expect(() => serve({ path: here, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+    const dead = join(here, 'dead');
+    s.createServer({ path: dead }).close();
+    const linked = join(here, 'link');
+    symlinkSync(dead, linked);
+    expect(() => serve({ path: linked, stale: 'replace' })).toThrow(coded('EADDRINUSE', 'bind'));
+    expect([existsSync(file), existsSync(dead), lstatSync(linked).isSymbolicLink()]).toEqual([true, true, true]);
+  });
+
+  test('a folder that is not there, and one that may not be written', (context) => {
+    expect(() => serve({ path: '/nonexistent/s', stale: 'replace' })).toThrow(coded('ENOENT', 'bind'));
+    need(context, () => (process.getuid?.() === 0 ? 'root may write everywhere' : undefined));
+    const here = folder();
+    chmodSync(here, 0o500);
+    expect(() => serve({ path: join(here, 's') })).toThrow(coded('EACCES', 'bind'));
+  });
+
+  test('a control hook, and options with an absent path', async () => {
+    const path = join(folder(), 's');
+    const seen: unknown[] = [];
+    serve({ path, control: (_fd, info) => seen.push(info, existsSync(path)) });
+    expect(seen).toEqual([{ family: s.AF_UNIX, address: { family: s.AF_UNIX, path } }, false]);
+    const inet = serve({ path: undefined, host: '127.0.0.1', port: 0 } as never);
+    expect(inet.family).toBe(s.AF_INET);
+    await tcpPair();
+  });
+});

@@ -1,0 +1,98 @@
+import { expect, test, vi } from 'vitest';
+import { output } from '../helpers/sockets.ts';
+
+// Workers are slow to start.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** Sixteen operations that wait, of all kinds. */
+const pending = `
+  const ignore = () => {};
+  const pairs = Array.from({ length: 4 }, () => s.Socket.pair());
+  for (const [a, b] of pairs) { a.recv().catch(ignore); b.readable().catch(ignore); }
+  const server = s.createServer({ host: '127.0.0.1', port: 0 });
+  server.accept().catch(ignore);
+  const udp = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  udp.bind(loopback);
+  udp.recvfrom(64, 0, { timeout: 60_000 }).catch(ignore);
+  udp.recvmmsg(new s.MessageBatch({ messages: 4, size: 64 })).catch(ignore);
+  udp.errorReady({ signal: new AbortController().signal }).catch(ignore);
+  pairs[0][0].sendAll(Buffer.alloc(5_000_000)).catch(ignore);
+  pairs[1][0].makefile().resume().on('error', ignore);
+  pairs[2][0].recvFds(8, 2).catch(ignore);
+  pairs[3][0].recvmsg({ buffers: [Buffer.alloc(8)], controlLength: 64 }).catch(ignore);
+`;
+
+test('50 workers that are terminated with 16 operations pending: no abort, no descriptor left', async () => {
+  const worker = `${pending}
+    parentPort.postMessage(0);
+    const [c, d] = s.Socket.pair();
+    for (;;) { c.sendSync('x'); await d.recv(); }`;
+  const main = `
+    const one = async (i) => {
+      const worker = new Worker(new URL('worker.mjs', import.meta.url));
+      worker.on('error', (error) => { console.error(error); process.exit(3); });
+      if (i % 5 !== 0) await once(worker, 'message');
+      if (i % 2 === 0) await sleep(i % 7);
+      await worker.terminate();
+    };
+    const fds = () => readdirSync('/proc/self/fd').map((fd) => {
+      try { return fd + readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
+    });
+    await one(1);
+    const before = fds();
+    for (let i = 0; i < 50; i += 2) await Promise.all([one(i), one(i + 1)]);
+    const [a, b] = s.Socket.pair();
+    a.sendSync('alive');
+    const word = String(await b.recv());
+    a.close();
+    b.close();
+    console.log(word, fds().filter((fd) => !before.includes(fd)).join());`;
+  expect(await output(main, [], { 'worker.mjs': worker })).toBe('alive');
+});
+
+test('a worker that ends by itself, by process.exit, or by an exception', async () => {
+  const worker = `${pending}
+    if (workerData === 'exit') process.exit(0);
+    if (workerData === 'throw') throw new Error('thrown');
+    for (const socket of [server, udp, ...pairs.flat()]) socket.close();`;
+  const main = `
+    const codes = [];
+    const fds = () => readdirSync('/proc/self/fd').length;
+    let before;
+    for (const workerData of ['warm up', 'end', 'exit', 'throw']) {
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData });
+      const errors = [];
+      worker.on('error', (error) => errors.push(error.message));
+      const code = await new Promise((resolve) => worker.on('exit', resolve));
+      codes.push(workerData + ' ' + [code, ...errors]);
+      before ??= fds();
+    }
+    console.log(codes.join('; '), fds() - before);`;
+  expect(await output(main, [], { 'worker.mjs': worker })).toBe('warm up 0; end 0; exit 0; throw 1,thrown 0');
+});
+
+test('each thread has a reactor of its own, and a Socket goes from one to the other by its descriptor', async () => {
+  const worker = `
+    const socket = s.Socket.fromFd(workerData);
+    for (let data = await socket.recv(); data.length > 0; data = await socket.recv()) {
+      await socket.sendAll(String(data).toUpperCase());
+    }
+    socket.close();`;
+  const main = `
+    const words = await Promise.all(Array.from({ length: 4 }, async (_, i) => {
+      const [a, b] = s.Socket.pair();
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData: b.detach() });
+      const words = [];
+      for (const word of ['one', 'two', 'three']) {
+        await a.sendAll(word + i);
+        words.push(String(await a.recv()));
+      }
+      a.close();
+      await once(worker, 'exit');
+      return words.join();
+    }));
+    console.log(words.join(' '));`;
+  expect(await output(main, [], { 'worker.mjs': worker })).toBe(
+    [0, 1, 2, 3].map((i) => `ONE${i},TWO${i},THREE${i}`).join(' '),
+  );
+});
