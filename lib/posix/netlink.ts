@@ -1,4 +1,5 @@
 /** Netlink messages and their attributes as bytes, requests to the kernel, and its lists of links, addresses, routes. */
+
 import { NETLINK } from './calls.ts';
 import {
   AF_INET,
@@ -56,6 +57,7 @@ import {
 } from './constants.ts';
 import { check, invalidType, outOfRange } from './errno.ts';
 import { inet_ntop } from './inet.ts';
+import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
 import { object, own } from './snapshot.ts';
 import { close, connect, socket } from './socket.ts';
 import { recv, send } from './transfer.ts';

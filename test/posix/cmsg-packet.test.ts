@@ -14,7 +14,8 @@ function capture(type: number, protocol: number): number {
   const fd = cleanup(s.socket(s.AF_PACKET, type));
   s.setsockopt(fd, s.SOL_PACKET, s.PACKET_AUXDATA, 1);
   // The traffic of others on lo must not push ours out.
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF, 1 << 20);
+  nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUFFORCE, 1 << 26);
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // a lost frame fails, and does not hang
   s.bind(fd, { family: s.AF_PACKET, ifindex: lo(), protocol });
   return fd;
 }

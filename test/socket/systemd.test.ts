@@ -1,6 +1,6 @@
 /** Socket activation by systemd-socket-activate, and notifications from and to systemd-notify, Python and ourselves. */
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { listenFds, Socket, sdNotify, sdNotifyBarrier } from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
@@ -17,7 +17,6 @@ import {
   soon,
   start,
 } from '../helpers/programs.ts';
-import { pythonPeer } from '../helpers/python.ts';
 import { folder } from '../helpers/world.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -313,8 +312,9 @@ test('a barrier to a manager whose queue is full: the timeout holds there too', 
 test('sdNotify and its barrier to Python', async (context) => {
   need(context, program('python3'));
   const name = join(folder(), 'notify');
-  const { child, line } = await pythonPeer(
-    `
+  const script = `
+import json, os, struct, sys
+from socket import *
 r = socket(AF_UNIX, SOCK_DGRAM)
 r.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
 r.bind(sys.argv[1])
@@ -326,23 +326,21 @@ fds = [struct.unpack('i', d)[0] for l, t, d in control if t == SCM_RIGHTS]
 print(json.dumps([data.decode(), uid[0], barrier.decode(), len(fds)]))
 sys.stdin.readline()
 os.close(fds[0])
-sys.stdin.readline()`,
-    name,
-  );
-  onTestFinished(() => void child.kill());
-  expect(line).toBe('bound');
+sys.stdin.readline()`;
+  const receiver = start('python3', ['-u', '-c', script, name], { stdio: ['pipe', 'pipe', 'pipe'] });
+  await printed(receiver, /^bound\n/);
   const env = { NOTIFY_SOCKET: name };
-  const answer = new Promise<string>((resolve) => child.stdout!.once('data', (chunk) => resolve(String(chunk))));
   expect(await sdNotify('STOPPING=1', env)).toBe(true);
   let passed = false;
   const waiting = sdNotifyBarrier(soon, env).then(() => {
     passed = true;
   });
-  expect(JSON.parse(await answer)).toEqual(['STOPPING=1', process.getuid!(), 'BARRIER=1', 1]);
+  const [answer] = await printed(receiver, /^\[.*\]$/m);
+  expect(JSON.parse(answer)).toEqual(['STOPPING=1', process.getuid!(), 'BARRIER=1', 1]);
   expect(passed).toBe(false);
-  child.stdin!.write('close it\n');
+  receiver.child.stdin!.write('close it\n');
   await waiting;
-  expect(child.exitCode).toBe(null); // the barrier was the closed descriptor, not the end of the process
+  expect(receiver.child.exitCode).toBe(null); // the barrier was the closed descriptor, not the end of the process
 });
 
 test('without a manager, or with one that is gone', async () => {
