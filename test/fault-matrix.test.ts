@@ -12,6 +12,7 @@ test('every call hands every errno of Linux on, with its name and syscall, and l
   const said = execFileSync(process.execPath, [join(helpers, 'fault-matrix.js')], {
     encoding: 'utf8',
     env: { ...process.env, LD_PRELOAD: shim },
+    timeout: 60_000,
   });
   const { calls, errnos, cells } = JSON.parse(said);
   expect(calls).toBeGreaterThanOrEqual(30);

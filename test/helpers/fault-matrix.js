@@ -12,7 +12,8 @@ const storage = new s.SockaddrStorage();
 const batch = new s.MessageBatch({ messages: 2, size: 64, controlSize: 64 });
 batch.push('x', name);
 const message = { buffers: [buffer], controlLength: 64 };
-const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
+// AF_UNIX: of another family, recvmsg is tried again without MSG_CMSG_CLOEXEC after EINVAL.
+const fd = s.socket(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
 const on = [{ fd, events: s.POLLIN }];
 
 /** Of each call: its number in the shim, the name in the error, the call, and its twin. */
