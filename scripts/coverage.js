@@ -137,6 +137,8 @@ function pythonNames() {
 const check = process.argv.includes('--check');
 const missing = [];
 
+const BLUETOOTH = "no: of BlueZ's headers, which are not the kernel's; addresses are `{ family, data }`";
+
 function ours(name, note) {
   if (note) return note;
   const entries = [
@@ -163,7 +165,10 @@ for (const [header, functions] of Object.entries(posix)) {
 const names = pythonNames();
 const constant = (name) => typeof library[name] === 'number';
 lines.push('', '## Python 3 `socket`: functions, classes, exceptions', '', '| Python | here |', '| --- | --- |');
-for (const name of names.filter((name) => !constant(name))) lines.push(`| \`${name}\` | ${ours(name, python[name])} |`);
+for (const name of names.filter((name) => !constant(name)))
+  lines.push(
+    `| \`${name}\` | ${ours(name, python[name] ?? (/^(BT|HCI_|BDADDR_|SOL_HCI)/.test(name) ? BLUETOOTH : undefined))} |`,
+  );
 lines.push('', '## Python 3 `socket`: constants', '', 'All of them, by the same name:', '');
 lines.push(
   names

@@ -1,5 +1,5 @@
 /** Files of captured packets: ours are read by tshark, tcpdump and editcap, theirs by us, whole, cut and broken. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as p from '../../lib/packet/index.ts';
-import { need, packetSockets, program } from '../helpers/need.ts';
+import { type Need, need, packetSockets, program } from '../helpers/need.ts';
 import { sampleFrames } from '../helpers/packets.ts';
 import { fieldsOf, tshark } from '../helpers/tshark.ts';
 import { datagram, folder } from '../helpers/world.ts';
@@ -322,8 +322,21 @@ test.for(['pcap', 'nsecpcap', 'pcapng'])('we read what editcap writes as %s', (f
   );
 });
 
+/** As root tcpdump becomes another user, whom a user namespace may not have. */
+const tcpdump: Need = () => {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(65535, 16);
+  header.writeUInt32LE(1, 20);
+  const { error, status } = spawnSync('tcpdump', ['-r', '-'], { input: header });
+  if (error !== undefined) return 'no tcpdump';
+  return status === 0 ? undefined : 'tcpdump cannot become another user here';
+};
+
 test('tcpdump reads our file, and we read what it writes', (context) => {
-  need(context, program('tcpdump'));
+  need(context, tcpdump);
   const at = folder();
   writeFileSync(join(at, 'ours'), pcap());
   for (const precision of ['micro', 'nano']) {
@@ -343,7 +356,7 @@ test.for([
   ['tcpdump', 'pcap', (file: string, port: number) => ['-i', 'lo', '-U', '-c', '3', '-w', file, `udp port ${port}`]],
   ['dumpcap', 'pcapng', (file: string, port: number) => ['-i', 'lo', '-c', '3', '-w', file, '-f', `udp port ${port}`]],
 ] as const)('we read a capture of %s on the loopback interface', async ([name, format, args], context) => {
-  need(context, program(name), packetSockets);
+  need(context, name === 'tcpdump' ? tcpdump : program(name), packetSockets);
   const at = folder();
   const file = join(at, 'capture');
   const { fd, address } = datagram();
