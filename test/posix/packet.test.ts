@@ -217,7 +217,9 @@ test('errors are those of the kernel', (context) => {
   need(context, packetSockets);
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
   const nowhere: s.PacketAddress = { family: s.AF_PACKET, ifindex: 0x7ffffffe, protocol: PROTOCOL };
-  expect(() => s.bind(fd, nowhere)).toThrow(expect.objectContaining({ code: 'ENODEV', address: expect.objectContaining(nowhere) }));
+  expect(() => s.bind(fd, nowhere)).toThrow(
+    expect.objectContaining({ code: 'ENODEV', address: expect.objectContaining(nowhere) }),
+  );
   expect(() => s.sendto(fd, Buffer.alloc(14), 0, nowhere)).toThrow(expect.objectContaining({ code: 'ENXIO' }));
   const lo: s.PacketAddress = { family: s.AF_PACKET, ifindex: 1, protocol: PROTOCOL };
   expect(() => s.sendto(fd, Buffer.alloc(13), 0, lo)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
