@@ -1,7 +1,7 @@
 /** The counters of a network interface: linux/if_link.h. */
 
 /** The names of the numbers in struct rtnl_link_stats, in its order; struct rtnl_link_stats64 begins with the same. */
-export const LINK_STATISTICS: readonly [
+export const LINK_STATISTICS = [
   'rxPackets',
   'txPackets',
   'rxBytes',
@@ -25,31 +25,7 @@ export const LINK_STATISTICS: readonly [
   'txWindowErrors',
   'rxCompressed',
   'txCompressed',
-] = [
-  'rxPackets',
-  'txPackets',
-  'rxBytes',
-  'txBytes',
-  'rxErrors',
-  'txErrors',
-  'rxDropped',
-  'txDropped',
-  'multicast',
-  'collisions',
-  'rxLengthErrors',
-  'rxOverErrors',
-  'rxCrcErrors',
-  'rxFrameErrors',
-  'rxFifoErrors',
-  'rxMissedErrors',
-  'txAbortedErrors',
-  'txCarrierErrors',
-  'txFifoErrors',
-  'txHeartbeatErrors',
-  'txWindowErrors',
-  'rxCompressed',
-  'txCompressed',
-];
+] as const;
 
 /** The name of a counter that both structs have. */
 export type LinkStatistic = (typeof LINK_STATISTICS)[number];
