@@ -75,10 +75,14 @@ const isolate = [['-n'], ['-Urn']].find((flags) => spawnSync('unshare', [...flag
 const isolation: Need = () => (isolate === undefined ? 'no network namespaces' : undefined);
 
 test('every example is tested, and passes its type check', async () => {
-  const files = readdirSync(join(root, 'examples'));
-  const tests = ['examples.test.ts', 'socket/examples.test.ts'];
+  const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.js'));
+  const own = existsSync(join(import.meta.dirname, 'examples'))
+    ? readdirSync(join(import.meta.dirname, 'examples'))
+    : [];
+  const tests = ['examples.test.ts', 'socket/examples.test.ts', ...own.map((file) => `examples/${file}`)];
   const source = tests.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')).join('');
   for (const file of files) expect(source).toContain(`'${file}'`);
+  files.push('support/command.js');
   for (const file of files) expect(readFileSync(example(file), 'utf8')).toContain('\n// @ts-check\n');
   const flags = '--ignoreConfig --noEmit --allowJs --checkJs --strict --module nodenext --target es2022 --types node';
   const { stdout } = await run(
