@@ -83,7 +83,7 @@ test('every example is tested, and passes its type check', async () => {
   const source = tests.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')).join('');
   for (const file of files) expect(source).toContain(`'${file}'`);
   files.push('support/command.js');
-  for (const file of files) expect(readFileSync(example(file), 'utf8')).toContain('\n// @ts-check\n');
+  for (const file of files) expect(readFileSync(example(file), 'utf8')).toMatch(/^\/\/ @ts-check$/m);
   const flags = '--ignoreConfig --noEmit --allowJs --checkJs --strict --module nodenext --target es2022 --types node';
   const { stdout } = await run(
     process.execPath,
