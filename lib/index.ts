@@ -1,5 +1,6 @@
 /** `sys/socket.h` for Node.js: the socket API of Linux call by call. */
 export * from './posix/address.ts';
+export * from './posix/address-entry.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
 export * from './posix/constants.ts';
 export * from './posix/control.ts';
@@ -18,7 +19,9 @@ export {
 } from './posix/filter.ts';
 export * from './posix/inet.ts';
 export * from './posix/interface.ts';
+export * from './posix/link-entry.ts';
 export type { Bytes } from './posix/native.ts';
+export * from './posix/neighbour-entry.ts';
 export {
   type AddressInfo,
   type AddressInfoCode,
@@ -44,7 +47,16 @@ export {
   type ServiceEntry,
   sethostname,
 } from './posix/netdb.ts';
-export * from './posix/netlink.ts';
+export {
+  decodeAttributes,
+  decodeNetlink,
+  encodeAttributes,
+  encodeNetlink,
+  type NetlinkAttribute,
+  type NetlinkMessage,
+  type NetlinkReply,
+  requestNetlink,
+} from './posix/netlink.ts';
 export { fcntl, getsockopt, ifreq, ioctl, setsockopt } from './posix/option.ts';
 export {
   getOption,
@@ -77,6 +89,7 @@ export type {
   Ucred,
 } from './posix/option-value.ts';
 export { type PollFd, poll, ppoll, pselect, type Selected, select } from './posix/poll.ts';
+export * from './posix/route-entry.ts';
 export {
   type Accepted,
   accept,

@@ -122,7 +122,7 @@ describe('decoding is total', () => {
     );
   });
 
-  test('of links, addresses and routes, too', () => {
+  test('of links, addresses, routes and neighbours, too', () => {
     const body = fc.oneof(
       some(0, 120),
       // The attributes that are looked at, with data that do not fit them.
@@ -138,6 +138,7 @@ describe('decoding is total', () => {
         expect(s.decodeLink(bytes) === undefined).toBe(bytes.length < 16);
         expect(s.decodeInterfaceAddress(bytes) === undefined).toBe(bytes.length < 8);
         expect(s.decodeRoute(bytes) === undefined).toBe(bytes.length < 12);
+        expect(s.decodeNeighbour(bytes) === undefined).toBe(bytes.length < 12);
       }),
       { numRuns: 3000 },
     );
