@@ -80,6 +80,7 @@ void Ready(uv_poll_t* handle, int, int) {
 // The environment ends: the handle is closed, and only then is its memory given back.
 void Cleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* reactor = static_cast<Reactor*>(data);
+  napi_async_destroy(reactor->env, reactor->context);
   uv_poll_stop(&reactor->handle);
   uv_close(reinterpret_cast<uv_handle_t*>(&reactor->handle), [](uv_handle_t* handle) {
     auto* closed = static_cast<Reactor*>(handle->data);

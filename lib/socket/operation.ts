@@ -3,7 +3,7 @@
  * not wait (MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, an empty buffer) answers as the kernel does.
  */
 
-import type { Address } from '../posix/address.ts';
+import { decodeAddress } from '../posix/address.ts';
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLIN, POLLOUT } from '../posix/constants.ts';
 import { SocketError } from '../posix/errno.ts';
 import { pollNothrow } from '../posix/poll.ts';
@@ -24,7 +24,8 @@ export interface Operation<T> {
   readonly eventless?: boolean;
   /** What it fails with when it must not wait, in the place of EAGAIN. */
   unfinished?(): number;
-  readonly address?: Address | undefined;
+  /** The sockaddr that it was given: its errors carry the address. */
+  readonly name?: Uint8Array | undefined;
   attempt(): number;
   finish(n: number): T;
 }
@@ -40,8 +41,8 @@ function tryOnce<T>({ attempt }: Operation<T>): number {
   return n;
 }
 
-function failure<T>(n: number, { syscall, address }: Operation<T>): SocketError {
-  return new SocketError(-n, syscall, address);
+function failure<T>(n: number, { syscall, name }: Operation<T>): SocketError {
+  return new SocketError(-n, syscall, name === undefined ? undefined : decodeAddress(name));
 }
 
 /** The operation as a promise, after those of its kind that wait already. */

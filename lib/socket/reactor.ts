@@ -5,6 +5,7 @@
  * Interest stays armed after its waiters are served, and is dropped when an event finds no waiter: a Socket that is
  * read again and again costs no epoll_ctl. Waiters of one descriptor and kind are served in their order.
  */
+import { setTimeout } from 'node:timers';
 import {
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
@@ -82,9 +83,12 @@ let ticking = false;
 let generations = 0;
 let waiting = 0;
 let alive = false;
+/** The descriptors whose waiters do not keep the process alive. */
+const unrefed = new Set<number>();
 
 /** Only those who wait keep the process alive. */
-function count(change: number): void {
+function count(fd: number, change: number): void {
+  if (change === 0 || (unrefed.size > 0 && unrefed.has(fd))) return;
   waiting += change;
   const wanted = waiting > 0;
   if (wanted !== alive) {
@@ -163,33 +167,36 @@ export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): voi
     }
   }
   entry.queues[kind].push(waiter);
-  count(1);
+  count(fd, 1);
 }
 
 function waitForTime(fd: number, waiter: Waiter): void {
+  start();
   const queue = timed.get(fd);
   if (queue === undefined) timed.set(fd, [waiter]);
   else queue.push(waiter);
+  count(fd, 1);
   if (ticking) return;
   ticking = true;
-  setTimeout(tick, RETRY);
+  setTimeout(tick, RETRY).unref();
 }
 
 function tick(): void {
   for (const [fd, queue] of timed) {
-    serveQueue(queue);
+    serveQueue(fd, queue);
     if (queue.length === 0) timed.delete(fd);
   }
   ticking = timed.size > 0;
-  if (ticking) setTimeout(tick, RETRY);
+  if (ticking) setTimeout(tick, RETRY).unref();
 }
 
 /** Serves those who wait, in their order, until one waits on. Gives how many were done. */
-function serveQueue(queue: Waiter[]): number {
+function serveQueue(fd: number, queue: Waiter[]): number {
   let done = 0;
   for (let waiter = queue[0]; waiter?.attempt() === true; waiter = queue[0]) {
     if (queue[0] !== waiter) continue; // cancelled meanwhile, which took it out
     queue.shift();
+    count(fd, -1);
     done++;
   }
   return done;
@@ -211,7 +218,23 @@ export function cancel(fd: number, kind: Kind, waiter: Waiter): void {
   const at = queue?.indexOf(waiter) ?? -1;
   if (at === -1) return;
   queue!.splice(at, 1);
-  if (kind !== TIME) count(-1);
+  count(fd, -1);
+}
+
+/** Whether those who wait for a descriptor keep the process alive. */
+export function isRefed(fd: number): boolean {
+  return !unrefed.has(fd);
+}
+
+/** Sets whether those who wait for a descriptor, now and later, keep the process alive. */
+export function setRefed(fd: number, refed: boolean): void {
+  if (isRefed(fd) === refed) return;
+  const entry = entries.get(fd);
+  let waiters = timed.get(fd)?.length ?? 0;
+  if (entry !== undefined) for (const kind of KINDS) waiters += entry.queues[kind].length;
+  unrefed.delete(fd);
+  count(fd, refed ? waiters : -waiters);
+  if (!refed) unrefed.add(fd);
 }
 
 /** Before a descriptor is closed or given away: takes it out of the set and rejects everybody who waits for it. */
@@ -220,17 +243,16 @@ export function evict(fd: number, error: Error): void {
   const entry = entries.get(fd);
   if (entry !== undefined) {
     forget(entry);
-    for (const kind of KINDS) {
-      const queue = entry.queues[kind].splice(0);
-      count(-queue.length);
-      waiters.push(...queue);
-    }
+    for (const kind of KINDS) waiters.push(...entry.queues[kind].splice(0));
   }
+  count(fd, -waiters.length);
+  unrefed.delete(fd);
   for (const waiter of waiters) waiter.reject(error);
 }
 
 /** A descriptor has a new owner: what is left of another one that had its number is none of it. */
 export function adopt(fd: number): void {
+  setRefed(fd, true);
   const entry = entries.get(fd);
   if (entry === undefined) return;
   if (interest(entry) === 0) forget(entry);
@@ -262,10 +284,9 @@ function serveOne(entry: Entry, events: number): void {
   for (const kind of KINDS) {
     if ((events & SERVES[kind]) === 0) continue;
     const queue = entry.queues[kind];
-    if (queue.length > 0) done += serveQueue(queue);
+    if (queue.length > 0) done += serveQueue(entry.fd, queue);
     else if ((events & ASK[kind]) !== 0) idle = true;
   }
-  count(-done);
   const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;
   const wanted = interest(entry);
   // EPOLLERR and EPOLLHUP cannot be asked away: whom nobody waits for leaves the set, and those whom they do not

@@ -1,4 +1,5 @@
 /** class Socket: one socket of any kind, for the event loop. */
+import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
 import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
@@ -31,10 +32,11 @@ import {
   SOMAXCONN,
 } from '../posix/constants.ts';
 import { CMSG_LEN, type ControlMessage, isControl } from '../posix/control.ts';
-import { invalidType, outOfRange, SocketError, settle } from '../posix/errno.ts';
-import { formatAddress } from '../posix/format.ts';
+import { invalidType, isErrno, outOfRange, SocketError, settle } from '../posix/errno.ts';
+import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
+import { object } from '../posix/snapshot.ts';
 import * as posix from '../posix/socket.ts';
 import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
 import { acceptSocket, Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
@@ -42,7 +44,7 @@ import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import { nodeDescriptor } from './node.ts';
 import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
-import { READ, WRITE } from './reactor.ts';
+import { isRefed, READ, setRefed, WRITE } from './reactor.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
 import { errorReady, milliseconds, readable, type WaitOptions, writable } from './wait.ts';
 
@@ -64,6 +66,18 @@ export interface DataWithFds {
   fds: number[];
   flags: number;
 }
+
+/** What accept(2) says of a connection that broke before it was taken. */
+const LOST = [
+  'ECONNABORTED',
+  'EPROTO',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENONET',
+  'ENOPROTOOPT',
+] as const;
 
 /** What a read takes when no size is given. */
 const CHUNK = 65536;
@@ -111,30 +125,12 @@ function room({ buffers }: ReceiveMessage): number {
   return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + (buffer?.byteLength ?? 1), 0) : 1;
 }
 
-/** Other names of the same numbers. */
-const ALIASES = new Set([
-  'AF_FILE',
-  'AF_LOCAL',
-  'AF_ROUTE',
-  'SOCK_BUF_LOCK_MASK',
-  'SOCK_RCVBUF_LOCK',
-  'SOCK_SNDBUF_LOCK',
-]);
-
-/** The name of a constant with this prefix and value, for people. */
-function nameOf(prefix: string, value: number): string {
-  const named = Object.entries(constants).find(
-    ([name, number]) => number === value && name.startsWith(prefix) && !ALIASES.has(name),
-  );
-  return named?.[0] ?? String(value);
-}
-
 /**
  * One socket of any kind that waits without blocking the thread. It owns one descriptor, which is always non-blocking.
  *
  * Names of C keep their spelling. Each operation that may wait is a promise with `{ signal, timeout }` (milliseconds),
  * and has a `...Sync` twin that waits in this thread as `setTimeout` says. Operations of one direction are done in their
- * order. Only pending operations keep the process alive.
+ * order. Only pending operations keep the process alive, and after `unref` not even they.
  *
  * @example
  * const socket = new Socket(AF_INET, SOCK_STREAM);
@@ -191,11 +187,16 @@ export class Socket {
   }
 
   /**
-   * A second Socket for the socket of a net.Socket, net.Server or dgram.Socket (dup(2)): to set and read its options,
-   * while Node goes on with its own. Close yours when you have.
+   * A second Socket for the socket of a net.Socket, net.Server or dgram.Socket: to set and read its options, while Node
+   * goes on with its own.
+   *
+   * It holds a duplicate of the descriptor (dup(2)). A socket lives until its last descriptor is closed: while this one is
+   * open, closing Node's sends no FIN (`shutdown` does), and its port stays taken. So close it when you have set what
+   * you want, best by `using`.
    *
    * @param socket An open one of Node's.
-   * @throws TypeError when it has no descriptor.
+   * @throws TypeError when it has no descriptor; SocketError EMFILE.
+   * @see https://man7.org/linux/man-pages/man2/dup.2.html
    */
   static fromNodeSocket(socket: object): Socket {
     const fd = posix.dup(nodeDescriptor(socket));
@@ -227,6 +228,34 @@ export class Socket {
     const { fd } = this.#descriptor;
     if (fd === -1) throw new ClosedError(syscall);
     return fd;
+  }
+
+  /**
+   * Pending operations keep the process alive, as they do from the beginning. As `ref` of net.Socket.
+   *
+   * @returns This Socket.
+   * @see https://nodejs.org/api/net.html#socketref
+   */
+  ref(): this {
+    if (!this.closed) setRefed(this.fd, true);
+    return this;
+  }
+
+  /**
+   * Pending operations, with their timeouts, do not keep the process alive: it may end before they do. As `unref` of
+   * net.Socket.
+   *
+   * @returns This Socket.
+   * @see https://nodejs.org/api/net.html#socketunref
+   */
+  unref(): this {
+    if (!this.closed) setRefed(this.fd, false);
+    return this;
+  }
+
+  /** Whether pending operations keep the process alive; a closed Socket has none. */
+  hasRef(): boolean {
+    return !this.closed && isRefed(this.fd);
   }
 
   // Waiting.
@@ -317,7 +346,7 @@ export class Socket {
       kind: WRITE,
       // The backlog of an AF_UNIX listener is full: nothing was begun, and no event will tell.
       eventless: this.family === AF_UNIX,
-      address: address instanceof Uint8Array ? undefined : (address as Address),
+      name,
       attempt: () => {
         if (begun !== 0 && !repeatable) {
           const n = takeError(fd);
@@ -413,9 +442,34 @@ export class Socket {
     return this.#runSync(this.#accept());
   }
 
-  /** Connections, one after the other, until the socket is closed. */
+  /**
+   * Connections, one after the other, until the socket is closed: accept4(2) again and again.
+   *
+   * A connection that failed before it was taken is passed over: ECONNABORTED, EPROTO, ENETDOWN, ENETUNREACH,
+   * EHOSTDOWN, EHOSTUNREACH, ENONET and ENOPROTOOPT are errors of it, not of this socket (accept(2) tells servers to go
+   * on; `accept` reports them). EOPNOTSUPP, which is also that of a socket that cannot accept, is not passed over.
+   *
+   * Any other error is thrown, and the socket still listens: after EMFILE, ENFILE, ENOBUFS or ENOMEM the connection waits
+   * in the backlog. Close descriptors, or wait, and call `connections` again.
+   *
+   * @param options AbortSignal, and timeout in milliseconds for each.
+   * @throws SocketError EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL, EOPNOTSUPP; AbortError, TimeoutError.
+   * @example for await (const { socket, address } of server.connections()) serve(socket, address);
+   * @see https://man7.org/linux/man-pages/man2/accept.2.html
+   */
   async *connections(options: WaitOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
-    yield* this.#each(() => this.accept(options));
+    yield* this.#each(() => this.#acceptNext(options));
+  }
+
+  async #acceptNext(options: WaitOptions): Promise<AcceptedSocket> {
+    for (;;) {
+      try {
+        return await this.accept(options);
+      } catch (error) {
+        if (!isErrno(error, ...LOST)) throw error;
+      }
+      await setImmediate(); // a flood of them leaves the rest of the program its turn
+    }
   }
 
   async *#each<T>(next: () => Promise<T>): AsyncGenerator<T, void, void> {
@@ -657,7 +711,7 @@ export class Socket {
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
       eventless: this.#sendsWithoutEvent(address),
-      address: address === name ? undefined : (address as Address),
+      name,
       attempt: () => nothrow.sendto(fd, bytes, flags, name),
       finish: (n) => n,
     };
@@ -675,13 +729,17 @@ export class Socket {
 
   #sendmsg(message: SendMessage, flags: number): Operation<number> {
     const { fd } = this;
+    const { address, buffers, control } = { ...object(message, 'message') };
+    const name = address === undefined ? undefined : encodeAddress(address);
+    const encoded = { buffers, address: name, control };
     return {
       owner: this,
       syscall: 'sendmsg',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: this.#sendsWithoutEvent(message?.address),
-      attempt: () => nothrow.sendmsg(fd, message, flags),
+      eventless: this.#sendsWithoutEvent(name),
+      name,
+      attempt: () => nothrow.sendmsg(fd, encoded, flags),
       finish: (n) => n,
     };
   }

@@ -10,7 +10,8 @@ export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWa
   /** Whether the writing side stays open when the peer has ended: then `end()` it. By default it ends too. */
   allowHalfOpen?: boolean | undefined;
   /** The most descriptors that are taken with one read; 0, the default, takes none (the kernel closes them). When more
-   * come, the stream is destroyed: none is lost unseen. */
+   * come, all are closed and the stream is destroyed with an Error whose code is `ERR_SOCKET_FDS_TRUNCATED`: none is lost
+   * unseen. */
   fds?: number | undefined;
 }
 
@@ -43,6 +44,11 @@ function closeAll(fds: readonly number[]): void {
  *
  * With `fds` descriptors are received too: an `'fds'` event comes before the `'data'` of the bytes that they came with.
  * `writeWithFds` sends them.
+ *
+ * Its `'error'` is the SocketError of the call that failed, or an Error with the code `ERR_SOCKET_FDS_TRUNCATED` when more
+ * descriptors came than it takes (MSG_CTRUNC).
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
 export class SocketStream extends Duplex {
   /** The Socket underneath. */
@@ -71,6 +77,18 @@ export class SocketStream extends Duplex {
     const bytes = Buffer.from(data as Uint8Array);
     this.#carried.set(bytes, [...fds]);
     return this.write(bytes, callback);
+  }
+
+  /** As `ref` of the Socket: waiting for data keeps the process alive. */
+  ref(): this {
+    this.socket.ref();
+    return this;
+  }
+
+  /** As `unref` of the Socket: waiting for data does not keep the process alive. */
+  unref(): this {
+    this.socket.unref();
+    return this;
   }
 
   override _read(): void {

@@ -45,16 +45,21 @@ function notifySocket(env: NodeJS.ProcessEnv): { family: typeof AF_UNIX; path: s
  * Tells the service manager something: sd_notify(3).
  *
  * @param state Lines such as `'READY=1'`, `'STATUS=...'`, `'WATCHDOG=1'`, `'STOPPING=1'`.
+ * @param options AbortSignal, and timeout in milliseconds: it waits while the queue of the manager is full.
  * @param env Where NOTIFY_SOCKET is.
  * @returns false when there is no service manager to tell.
- * @throws SocketError ECONNREFUSED, ENOENT.
+ * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError.
  * @see https://man7.org/linux/man-pages/man3/sd_notify.3.html
  */
-export async function sdNotify(state: string, env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+export async function sdNotify(
+  state: string,
+  options: WaitOptions = {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<boolean> {
   const address = notifySocket(env);
   if (address === undefined) return false;
   using socket = new Socket(AF_UNIX, SOCK_DGRAM);
-  await socket.sendto(state, 0, address);
+  await socket.sendto(state, 0, address, options);
   return true;
 }
 

@@ -1,4 +1,5 @@
 /** Readiness as promises: the primitive under everything else. */
+import { clearTimeout, setTimeout } from 'node:timers';
 import { invalidType, outOfRange } from '../posix/errno.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import * as reactor from './reactor.ts';
@@ -65,7 +66,7 @@ export function waitFor<T>({ fd, kind, syscall, owned, attempt }: Wait<T>, optio
       timer = setTimeout(() => {
         reactor.cancel(fd, kind, waiter);
         rejected(new TimeoutError(syscall, timeout));
-      }, timeout);
+      }, timeout).unref(); // who waits keeps the process alive, or does not: see the reactor
     }
   });
 }

@@ -53,7 +53,17 @@ describe('the address that was given', () => {
     [{ family: s.AF_UNIX, path: '/run/x' }, '/run/x'],
     [{ family: s.AF_UNIX, path: '\0abstract' }, '@abstract'],
     [{ family: s.AF_UNIX, path: Buffer.from('/run/bytes') }, '/run/bytes'],
-    [{ family: s.AF_NETLINK, pid: 1, groups: 0 }, `family ${s.AF_NETLINK}`],
+    [{ family: s.AF_INET6, address: 'fe80::1', port: 80, scopeId: 2 }, '[fe80::1%2]:80'],
+    [{ family: s.AF_NETLINK, pid: 4711, groups: 17 }, 'AF_NETLINK pid=4711 groups=0x11'],
+    [{ family: s.AF_PACKET, ifindex: 3, protocol: s.ETH_P_IP }, 'AF_PACKET ETH_P_IP ifindex=3'],
+    [
+      { family: s.AF_PACKET, ifindex: 3, protocol: 0x1234, address: Uint8Array.of(2, 0, 0, 0, 0, 255) },
+      'AF_PACKET 4660 ifindex=3 02:00:00:00:00:ff',
+    ],
+    [{ family: s.AF_VSOCK, cid: s.VMADDR_CID_HOST, port: 1024 }, 'AF_VSOCK VMADDR_CID_HOST:1024'],
+    [{ family: s.AF_VSOCK, cid: 7, port: s.VMADDR_PORT_ANY }, 'AF_VSOCK 7:VMADDR_PORT_ANY'],
+    [{ family: s.AF_CAN, data: new Uint8Array(14) }, 'AF_CAN'],
+    [{ family: 299 as never, data: new Uint8Array(14) }, '299'],
   ];
   test.each(written)('%o in the message is %s', (given, text) => {
     expect(caught(() => s.connect(-1, given)).message).toBe(`EBADF: Bad file descriptor, connect ${text}`);

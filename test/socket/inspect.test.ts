@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { ipv6, need } from '../helpers/need.ts';
+import { ipv6, need, packetSockets, vsock } from '../helpers/need.ts';
 import { keep, tcpPair, unixPair } from '../helpers/sockets.ts';
 import { folder } from '../helpers/world.ts';
 
@@ -30,12 +30,29 @@ test('other families, and a protocol', (context) => {
   const [a] = unixPair(s.SOCK_DGRAM);
   expect(inspect(a)).toContain(`fd=${a.fd}, AF_UNIX, SOCK_DGRAM`);
   const netlink = keep(new s.Socket(s.AF_NETLINK, s.SOCK_RAW, s.NETLINK_ROUTE));
-  expect(inspect(netlink)).toContain('AF_NETLINK, SOCK_RAW');
+  netlink.bind({ family: s.AF_NETLINK, pid: 0, groups: 1 });
+  const { pid } = netlink.getsockname() as s.NetlinkAddress;
+  expect(inspect(netlink)).toBe(
+    `Socket { fd=${netlink.fd}, AF_NETLINK, SOCK_RAW, local=AF_NETLINK pid=${pid} groups=0x1, remote=AF_NETLINK pid=0 groups=0x0 }`,
+  );
   const tcp = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM, s.IPPROTO_TCP));
   expect(inspect(tcp)).toContain(`protocol=${s.IPPROTO_TCP}`);
   need(context, ipv6);
   const six = keep(s.createServer({ host: '::1', port: 0 }));
   expect(inspect(six)).toContain(`AF_INET6, SOCK_STREAM, local=[::1]:${portOf(six.getsockname())}`);
+});
+
+test('packet and vsock', (context) => {
+  need(context, packetSockets);
+  const packet = keep(new s.Socket(s.AF_PACKET, s.SOCK_RAW));
+  const ifindex = s.if_nametoindex('lo');
+  packet.bind({ family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ARP });
+  expect(inspect(packet)).toContain(`local=AF_PACKET ETH_P_ARP ifindex=${ifindex} 00:00:00:00:00:00 }`);
+  need(context, vsock);
+  const virtual = keep(new s.Socket(s.AF_VSOCK, s.SOCK_STREAM));
+  virtual.bind({ family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY });
+  const { port } = virtual.getsockname() as s.VsockAddress;
+  expect(inspect(virtual)).toContain(`local=AF_VSOCK VMADDR_CID_ANY:${port} }`);
 });
 
 test('a family and a type without a name are their numbers; nothing is asked of a descriptor that is gone', () => {

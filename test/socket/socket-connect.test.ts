@@ -1,3 +1,4 @@
+import { SocketAddress } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -92,7 +93,11 @@ describe('connect', () => {
     const client = tcp();
     await client.connect(s.encodeAddress(address));
     expect(client.getpeername()).toEqual(address);
-    expect((await failure(tcp().connect(s.encodeAddress(nobody)))).code).toBe('ECONNREFUSED');
+    const refused = await failure(tcp().connect(s.encodeAddress(nobody)));
+    expect(refused).toMatchObject({ code: 'ECONNREFUSED', address: nobody });
+    const { address: host, port } = nobody;
+    const likewise = await failure(tcp().connect(new SocketAddress({ address: host, port, family: 'ipv4' })));
+    expect(likewise).toMatchObject({ code: 'ECONNREFUSED', address: nobody, message: refused.message });
   });
 
   test('data and a recv that were asked for before it is connected', async () => {

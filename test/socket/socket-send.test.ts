@@ -168,7 +168,10 @@ describe('send, sendto, sendmsg', () => {
     const gone = { family: s.AF_UNIX, path: '/nonexistent/s' } as const;
     const unix = keep(new s.Socket(s.AF_UNIX, s.SOCK_DGRAM));
     expect(await failure(unix.sendto('x', 0, gone))).toMatchObject({ code: 'ENOENT', address: gone });
-    expect(await failure(unix.sendmsg({ buffers: ['x'], address: gone }))).toMatchObject({ code: 'ENOENT' });
+    expect(await failure(unix.sendmsg({ buffers: ['x'], address: gone }))).toMatchObject({
+      code: 'ENOENT',
+      address: gone,
+    });
     expect(await failure(unix.sendmsg(undefined as never))).toBeInstanceOf(TypeError);
   });
 });

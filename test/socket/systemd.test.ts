@@ -262,7 +262,7 @@ test.each(['path', 'abstract'])('sdNotify and its barrier to a receiver of ours:
   const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
   const socket = manager(name);
   const env = { NOTIFY_SOCKET: name };
-  expect(await sdNotify('READY=1\nSTATUS=grüße', env)).toBe(true);
+  expect(await sdNotify('READY=1\nSTATUS=grüße', {}, env)).toBe(true);
   let passed = false;
   const waiting = sdNotifyBarrier({ timeout: 15_000 }, env).then((result) => {
     passed = true;
@@ -294,7 +294,7 @@ test('a barrier that nobody answers: timeout and AbortSignal, and nothing stays 
   expect(openSockets()).toBe(before);
 });
 
-test('a barrier to a manager whose queue is full: the timeout holds there too', async () => {
+test('a manager whose queue is full: the timeout holds there too, and the signal', async () => {
   const name = `@${abstractName()}`;
   manager(name);
   const filler = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
@@ -303,10 +303,17 @@ test('a barrier to a manager whose queue is full: the timeout holds there too', 
   expect(() => {
     for (;;) filler.sendSync('x');
   }).toThrow('EAGAIN');
-  await expect(sdNotifyBarrier({ timeout: 50 }, { NOTIFY_SOCKET: name })).rejects.toMatchObject({
+  const env = { NOTIFY_SOCKET: name };
+  await expect(sdNotifyBarrier({ timeout: 50 }, env)).rejects.toMatchObject({
     name: 'TimeoutError',
     syscall: 'sendmsg',
   });
+  await expect(sdNotify('READY=1', { timeout: 50 }, env)).rejects.toMatchObject({
+    name: 'TimeoutError',
+    syscall: 'sendto',
+  });
+  const signal = AbortSignal.timeout(50);
+  await expect(sdNotify('READY=1', { signal }, env)).rejects.toMatchObject({ name: 'AbortError' });
 });
 
 test('sdNotify and its barrier to Python', async (context) => {
@@ -330,7 +337,7 @@ sys.stdin.readline()`;
   const receiver = start('python3', ['-u', '-c', script, name], { stdio: ['pipe', 'pipe', 'pipe'] });
   await printed(receiver, /^bound\n/);
   const env = { NOTIFY_SOCKET: name };
-  expect(await sdNotify('STOPPING=1', env)).toBe(true);
+  expect(await sdNotify('STOPPING=1', {}, env)).toBe(true);
   let passed = false;
   const waiting = sdNotifyBarrier(soon, env).then(() => {
     passed = true;
@@ -344,11 +351,11 @@ sys.stdin.readline()`;
 });
 
 test('without a manager, or with one that is gone', async () => {
-  expect(await sdNotify('READY=1', {})).toBe(false);
+  expect(await sdNotify('READY=1', {}, {})).toBe(false);
   expect(await sdNotifyBarrier({}, { NOTIFY_SOCKET: '' })).toBe(false);
   const gone = { NOTIFY_SOCKET: join(folder(), 'gone') };
-  await expect(sdNotify('READY=1', gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendto' });
+  await expect(sdNotify('READY=1', {}, gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendto' });
   await expect(sdNotifyBarrier({}, gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendmsg' });
   const nobody = { NOTIFY_SOCKET: `@${abstractName()}` };
-  await expect(sdNotify('READY=1', nobody)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  await expect(sdNotify('READY=1', {}, nobody)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
