@@ -77,7 +77,7 @@ const isolation: Need = () => (isolate === undefined ? 'no network namespaces' :
 test('every example is tested, and passes its type check', async () => {
   const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.js'));
   const own = existsSync(join(import.meta.dirname, 'examples'))
-    ? readdirSync(join(import.meta.dirname, 'examples'))
+    ? readdirSync(join(import.meta.dirname, 'examples')).filter((file) => file.endsWith('.ts'))
     : [];
   const tests = ['examples.test.ts', 'socket/examples.test.ts', ...own.map((file) => `examples/${file}`)];
   const source = tests.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8')).join('');

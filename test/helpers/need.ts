@@ -70,3 +70,10 @@ export const namespaces: Need = once(() => {
   const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1']);
   return tried.status === 0 ? undefined : 'no network namespaces with veth';
 });
+
+/** Becoming another user, as daemons do that drop their privileges. */
+export const otherUsers: Need = once(() =>
+  spawnSync('setpriv', ['--reuid=1', '--regid=1', '--clear-groups', 'true']).status === 0
+    ? undefined
+    : 'this process cannot become another user',
+);

@@ -1,0 +1,27 @@
+// @ts-check
+// What came from the network, made fit to be printed.
+
+/** Text whose control characters cannot reach the terminal: they stand as \n, \t or \x1b. @param {string} text */
+export function printable(text) {
+  const short = /** @type {Record<string, string>} */ ({ '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' });
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\\]/gu, (character) => {
+    const code = /** @type {number} */ (character.codePointAt(0));
+    const hex = code.toString(16);
+    return short[character] ?? (code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`);
+  });
+}
+
+/** Bytes as printable text: UTF-8, without the NULs at their end. @param {Uint8Array} bytes */
+export function utf8(bytes) {
+  return printable(Buffer.from(bytes).toString('utf8').replace(/\0+$/, ''));
+}
+
+/** Bytes as hex digits, with something between them. @param {Uint8Array} bytes */
+export function hex(bytes, between = '') {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
+}
+
+/** A hardware address: 02:00:00:00:00:01. @param {Uint8Array} bytes */
+export function mac(bytes) {
+  return hex(bytes, ':');
+}

@@ -1,0 +1,31 @@
+// @ts-check
+// Waiting for what comes, for a time or until Ctrl-C.
+import { AbortError, TimeoutError } from 'sys-socket';
+
+/** Aborted by SIGINT or SIGTERM: the program ends as usual, with what it has. */
+export function interruption() {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+/**
+ * What `next` gives, again and again, until so many milliseconds are over (undefined: never) or the signal is aborted.
+ * @template T
+ * @param {number | undefined} milliseconds
+ * @param {AbortSignal} signal
+ * @param {(options: import('sys-socket').WaitOptions) => Promise<T>} next an operation of a Socket
+ */
+export async function* until(milliseconds, signal, next) {
+  const end = milliseconds === undefined ? undefined : performance.now() + milliseconds;
+  for (;;) {
+    const timeout = end === undefined ? undefined : Math.max(0, end - performance.now());
+    if (timeout === 0) return;
+    try {
+      yield await next({ timeout, signal });
+    } catch (error) {
+      if (error instanceof TimeoutError || error instanceof AbortError) return;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** The programs of examples/ as real processes. */
+import { join } from 'node:path';
+import { type Program, start } from './programs.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Starts an example. */
+export function example(name: string, ...args: string[]): Program {
+  return start(process.execPath, [join(root, 'examples', name), ...args], { cwd: root });
+}
+
+/** An example to its end: its exit code, and what it printed on both outputs. */
+export async function finished(name: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  const running = example(name, ...args);
+  const code = await running.ended;
+  return { code, output: running.output() };
+}
+
+/** A module that examples share. They are JavaScript: what they export is told by the test. */
+export async function support<Module>(name: string): Promise<Module> {
+  return import(join(root, 'examples/support', name)) as Promise<Module>;
+}
