@@ -68,12 +68,25 @@ function ints(value: number[] | Int32Array, count: number, name: string): void {
   }
 }
 
-/** socket(2): the descriptor or -errno. As `socket`. */
+/**
+ * socket(2): the descriptor or -errno. As `socket`.
+ *
+ * @example
+ * console.log(socket(AF_INET, SOCK_RDM) === -ESOCKTNOSUPPORT); // true
+ * @see https://man7.org/linux/man-pages/man2/socket.2.html
+ */
 export function socket(domain: number, type: number, protocol = 0): number {
   return settle(native.socket(domain, type, protocol), SOCKET);
 }
 
-/** socketpair(2): 0 or -errno. The descriptors go to `sv[0]` and `sv[1]`. */
+/**
+ * socketpair(2): 0 or -errno. The descriptors go to `sv[0]` and `sv[1]`. As `socketpair`.
+ *
+ * @example
+ * const sv = new Int32Array(2);
+ * console.log(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), sv[0] > 2); // 0 true
+ * @see https://man7.org/linux/man-pages/man2/socketpair.2.html
+ */
 export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {
   ints(sv, 2, 'sv');
   const n = settle(native.socketpair(domain, type, protocol), SOCKETPAIR);
@@ -86,101 +99,236 @@ export function socketpair(domain: number, type: number, protocol: number, sv: n
   return n;
 }
 
-/** bind(2): 0 or -errno. As `bind`. */
+/**
+ * bind(2): 0 or -errno. As `bind`.
+ *
+ * @example
+ * console.log(bind(0, { family: AF_UNIX, path: '/tmp' }) < 0); // true
+ * @see https://man7.org/linux/man-pages/man2/bind.2.html
+ */
 export function bind(fd: number, address: AddressLike): number {
   return settle(native.bind(fd, encodeAddress(address)), BIND);
 }
 
-/** listen(2): 0 or -errno. As `listen`. */
+/**
+ * listen(2): 0 or -errno. As `listen`.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * console.log(listen(fd) === -EOPNOTSUPP); // true
+ * @see https://man7.org/linux/man-pages/man2/listen.2.html
+ */
 export function listen(fd: number, backlog: number = SOMAXCONN): number {
   return settle(native.listen(fd, backlog), LISTEN);
 }
 
-/** accept(2): the descriptor or -errno. The address goes to `from`, if given. */
+/**
+ * accept(2): the descriptor or -errno. The address goes to `from`, if given. As `accept`.
+ *
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+ * listen(listener);
+ * const from = new SockaddrStorage();
+ * console.log(accept(listener, from) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
 export function accept(fd: number, from?: SockaddrStorage): number {
   const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), 0), ACCEPT);
   if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
-/** accept4(2): the descriptor or -errno. The address goes to `from`, if given. */
+/**
+ * accept4(2): the descriptor or -errno. The address goes to `from`, if given. As `accept4`.
+ *
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+ * listen(listener);
+ * console.log(accept4(listener, SOCK_NONBLOCK) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
 export function accept4(fd: number, flags: number, from?: SockaddrStorage): number {
   const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), ACCEPT4);
   if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
-/** connect(2): 0 or -errno. As `connect`. */
+/**
+ * connect(2): 0 or -errno. As `connect`.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * console.log(connect(fd, { family: AF_UNSPEC, data: new Uint8Array(14) })); // 0
+ * @see https://man7.org/linux/man-pages/man2/connect.2.html
+ */
 export function connect(fd: number, address: AddressLike): number {
   return settle(native.connect(fd, encodeAddress(address)), CONNECT);
 }
 
-/** shutdown(2): 0 or -errno. As `shutdown`. */
+/**
+ * shutdown(2): 0 or -errno. As `shutdown`.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * console.log(shutdown(fd, SHUT_WR) === -ENOTCONN); // true
+ * @see https://man7.org/linux/man-pages/man2/shutdown.2.html
+ */
 export function shutdown(fd: number, how: number): number {
   return settle(native.shutdown(fd, how), SHUTDOWN);
 }
 
-/** close(2): 0 or -errno. As `close`. */
+/**
+ * close(2): 0 or -errno. As `close`.
+ *
+ * @example
+ * console.log(close(-1) === -EBADF); // true
+ * @see https://man7.org/linux/man-pages/man2/close.2.html
+ */
 export function close(fd: number): number {
   return settle(native.close(fd), CLOSE);
 }
 
-/** getsockname(2): 0 or -errno. The address goes to `name`. */
+/**
+ * getsockname(2): 0 or -errno. The address goes to `name`. As `getsockname`.
+ *
+ * @example
+ * const name = new SockaddrStorage();
+ * console.log(getsockname(socket(AF_INET, SOCK_DGRAM), name), name.decode().address); // 0 0.0.0.0
+ * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
+ */
 export function getsockname(fd: number, name: SockaddrStorage): number {
   const n = settle(native.getsockname(fd, room(name, 'name')), GETSOCKNAME);
   name.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
-/** getpeername(2): 0 or -errno. The address goes to `name`. */
+/**
+ * getpeername(2): 0 or -errno. The address goes to `name`. As `getpeername`.
+ *
+ * @example
+ * const name = new SockaddrStorage();
+ * console.log(getpeername(socket(AF_INET, SOCK_DGRAM), name) === -ENOTCONN); // true
+ * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
+ */
 export function getpeername(fd: number, name: SockaddrStorage): number {
   const n = settle(native.getpeername(fd, room(name, 'name')), GETPEERNAME);
   name.length = n < 0 ? 0 : out[0]!;
   return n;
 }
 
-/** sockatmark(3): 1, 0 or -errno. */
+/**
+ * sockatmark(3): 1, 0 or -errno. As `sockatmark`.
+ *
+ * @example
+ * console.log(sockatmark(-1) === -EBADF); // true
+ * @see https://man7.org/linux/man-pages/man3/sockatmark.3.html
+ */
 export function sockatmark(fd: number): number {
   return settle(native.sockatmark(fd), SOCKATMARK);
 }
 
-/** dup(2): the descriptor or -errno. As `dup`. */
+/**
+ * dup(2): the descriptor or -errno. As `dup`.
+ *
+ * @example
+ * console.log(dup(0) > 2, dup(-1) === -EBADF); // true true
+ * @see https://man7.org/linux/man-pages/man2/dup.2.html
+ */
 export function dup(fd: number): number {
   return settle(native.fcntl(fd, F_DUPFD_CLOEXEC, 0), DUP);
 }
 
-/** read(2): the number of bytes or -errno. As `read`. */
+/**
+ * read(2): the number of bytes or -errno. As `read`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * write(sv[0], 'hello');
+ * console.log(read(sv[1], new Uint8Array(100))); // 5
+ * @see https://man7.org/linux/man-pages/man2/read.2.html
+ */
 export function read(fd: number, buffer: Bytes): number {
   return settle(native.read(fd, buffer), READ);
 }
 
-/** write(2): the number of bytes or -errno. As `write`. */
+/**
+ * write(2): the number of bytes or -errno. As `write`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * close(sv[1]);
+ * console.log(write(sv[0], 'hello') === -EPIPE); // true
+ * @see https://man7.org/linux/man-pages/man2/write.2.html
+ */
 export function write(fd: number, data: Bytes | string): number {
   return settle(native.write(fd, bytes(data)), WRITE);
 }
 
-/** readv(2): the number of bytes or -errno. As `readv`. */
+/**
+ * readv(2): the number of bytes or -errno. As `readv`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * write(sv[0], 'headbody');
+ * console.log(readv(sv[1], [new Uint8Array(4), new Uint8Array(100)])); // 8
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
 export function readv(fd: number, list: readonly Bytes[]): number {
   return settle(native.readv(fd, buffers(list, 'buffers')), READV);
 }
 
-/** writev(2): the number of bytes or -errno. As `writev`. */
+/**
+ * writev(2): the number of bytes or -errno. As `writev`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(writev(sv[0], ['head', 'body'])); // 8
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
 export function writev(fd: number, list: readonly (Bytes | string)[]): number {
   return settle(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
 }
 
-/** send(2): the number of bytes or -errno. As `send`. */
+/**
+ * send(2): the number of bytes or -errno. As `send`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(send(sv[0], 'hello', MSG_DONTWAIT)); // 5
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
 export function send(fd: number, data: Bytes | string, flags = 0): number {
   return settle(pinned.send(fd, bytes(data), flags), SEND);
 }
 
-/** sendto(2): the number of bytes or -errno. As `sendto`; fastest with an encoded address. */
+/**
+ * sendto(2): the number of bytes or -errno. As `sendto`; fastest with an encoded address.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * const address = encodeAddress({ family: AF_INET, address: '127.0.0.1', port: 9 });
+ * console.log(sendto(fd, 'hello', 0, address)); // 5
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
   const name = address instanceof Uint8Array ? address : encodeAddress(address);
   return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
 }
 
-/** sendmsg(2): the number of bytes or -errno. As `sendmsg`. */
+/**
+ * sendmsg(2): the number of bytes or -errno. As `sendmsg`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(sendmsg(sv[0], { buffers: ['head', 'body'] })); // 8
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
   const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers', true);
   const address = own(message, 'address');
@@ -188,12 +336,28 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
   return settle(native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags), SENDMSG);
 }
 
-/** recv(2): the number of bytes or -errno. As `recv`. */
+/**
+ * recv(2): the number of bytes or -errno. As `recv`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(recv(sv[1], new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export function recv(fd: number, buffer: Bytes, flags = 0): number {
   return settle(pinned.recv(fd, buffer, flags), RECV);
 }
 
-/** recvfrom(2): the number of bytes or -errno. The sender goes to `from`, if given. */
+/**
+ * recvfrom(2): the number of bytes or -errno. The sender goes to `from`, if given. As `recvfrom`.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * const [buffer, from] = [Buffer.alloc(2048), new SockaddrStorage()];
+ * console.log(recvfrom(fd, buffer, MSG_DONTWAIT, from) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrStorage): number {
   const n = settle(
     from === undefined
@@ -205,7 +369,11 @@ export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrSt
   return n;
 }
 
-/** A message to receive, to be used again and again: struct msghdr. */
+/**
+ * A message to receive, to be used again and again: struct msghdr.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export interface ReceiveHeader {
   /** Where the data goes, one after the other. */
   buffers: readonly Bytes[];
@@ -219,7 +387,18 @@ export interface ReceiveHeader {
   flags?: number;
 }
 
-/** recvmsg(2): the number of bytes or -errno. The further results go into `message`. */
+/**
+ * recvmsg(2): the number of bytes or -errno. The further results go into `message`. As `recvmsg`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * const message = { buffers: [new Uint8Array(100)], control: new Uint8Array(CMSG_SPACE(4)) };
+ * sendmsg(sv[0], { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
+ * console.log(recvmsg(sv[1], message)); // 1
+ * console.log(decodeControl(message.control, message.controlLength)[0].fds.length); // 1
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
   const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
   const name = own(message, 'name');
@@ -237,25 +416,53 @@ export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
 
 /**
  * getsockopt(2): the length that the kernel told, or -errno; the bytes go into `value`. The length can exceed the
- * buffer where the kernel says so (NETLINK_LIST_MEMBERSHIPS).
+ * buffer where the kernel says so (NETLINK_LIST_MEMBERSHIPS). As `getsockopt`.
+ *
+ * @example
+ * const value = new Int32Array(1);
+ * const length = getsockopt(socket(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_TYPE, value);
+ * console.log(length, value[0] === SOCK_DGRAM); // 4 true
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export function getsockopt(fd: number, level: number, name: number, value: Bytes): number {
   const n = settle(native.getsockopt(fd, level, name, value), GETSOCKOPT_INTO);
   return n < 0 ? n : out[0]!;
 }
 
-/** setsockopt(2): 0 or -errno. As `setsockopt`. */
+/**
+ * setsockopt(2): 0 or -errno. As `setsockopt`.
+ *
+ * @example
+ * console.log(setsockopt(socket(AF_INET, SOCK_DGRAM), SOL_SOCKET, SO_REUSEADDR, true)); // 0
+ * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
+ */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
   return settle(setRaw(fd, level, name, value), SETSOCKOPT);
 }
 
-/** fcntl(2): what the command gives, or -errno. F_GETOWN, which may be negative, is refused: use `fcntl`. */
+/**
+ * fcntl(2): what the command gives, or -errno. F_GETOWN, which may be negative, is refused: use `fcntl`. As `fcntl`.
+ *
+ * @example
+ * console.log(fcntl(socket(AF_INET, SOCK_DGRAM), F_GETFD) === FD_CLOEXEC); // true
+ * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
+ */
 export function fcntl(fd: number, command: number, argument = 0): number {
   if (command === F_GETOWN) throw invalidType('command', 'one whose result is never negative');
   return settle(native.fcntl(fd, command, argument), FCNTL);
 }
 
-/** ioctl(2): what the call returned, or -errno. The int of an int request goes to `value[0]`. */
+/**
+ * ioctl(2): what the call returned, or -errno. The int of an int request goes to `value[0]`. As `ioctl`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * const value = [0];
+ * send(sv[0], 'hello');
+ * console.log(ioctl(sv[1], FIONREAD, undefined, value), value[0]); // 0 5
+ * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
+ */
 export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {
   if (value !== undefined) ints(value, 1, 'value');
   const n = settle(native.ioctl(fd, request, argument), IOCTL);

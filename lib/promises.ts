@@ -26,7 +26,11 @@ import {
 } from './posix/netdb.ts';
 import { object, own } from './posix/snapshot.ts';
 
-/** How a look-up can be given up. */
+/**
+ * How a look-up can be given up.
+ *
+ * @see https://nodejs.org/api/globals.html#class-abortsignal
+ */
 export interface LookupOptions {
   /** Rejects the promise with an AbortError. */
   signal?: AbortSignal | undefined;
@@ -66,7 +70,11 @@ async function later(start: () => Promise<Outcome> | number, options: LookupOpti
  * @param node A name or an address text; null is the own host.
  * @param service A service name, or a port as number or text; null is none.
  * @param hints What to look for, and perhaps an AbortSignal.
+ * @returns The entries, as `getaddrinfo` of sys-socket.
  * @throws AddressInfoError; AbortError.
+ * @example
+ * const [{ address }] = await getaddrinfo('127.0.0.1', 80, { signal: AbortSignal.timeout(1000) });
+ * console.log(address.port); // 80
  * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
  */
 export async function getaddrinfo(
@@ -84,7 +92,11 @@ export async function getaddrinfo(
  * @param address A socket address.
  * @param flags NI_ flags.
  * @param options Perhaps an AbortSignal.
+ * @returns The name of the host and of the service.
  * @throws AddressInfoError; AbortError.
+ * @example
+ * const address = { family: AF_INET, address: '127.0.0.1', port: 80 };
+ * console.log((await getnameinfo(address, NI_NUMERICHOST | NI_NUMERICSERV)).service); // 80
  * @see https://man7.org/linux/man-pages/man3/getnameinfo.3.html
  */
 export async function getnameinfo(address: AddressLike, flags = 0, options: LookupOptions = {}): Promise<NameInfo> {
@@ -97,7 +109,10 @@ export async function getnameinfo(address: AddressLike, flags = 0, options: Look
  *
  * @param name A host name or an address text.
  * @param options Perhaps an AbortSignal.
+ * @returns The address as text.
  * @throws HostError; AbortError.
+ * @example
+ * console.log(await gethostbyname('127.0.0.1')); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export async function gethostbyname(name: string, options: LookupOptions = {}): Promise<string> {
@@ -110,7 +125,10 @@ export async function gethostbyname(name: string, options: LookupOptions = {}): 
  * @param name A host name or an address text.
  * @param family AF_INET or AF_INET6.
  * @param options Perhaps an AbortSignal.
+ * @returns Its name, aliases and addresses.
  * @throws HostError; AbortError.
+ * @example
+ * console.log((await gethostbyname_ex('::1', AF_INET6)).addresses); // [ '::1' ]
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export async function gethostbyname_ex(
@@ -126,7 +144,11 @@ export async function gethostbyname_ex(
  *
  * @param address The text of an IPv4 or IPv6 address.
  * @param options Perhaps an AbortSignal.
+ * @returns Its name, aliases and addresses.
  * @throws HostError; AbortError; RangeError when the text is no address.
+ * @example
+ * const entry = await gethostbyaddr('127.0.0.1').catch((error) => error.code);
+ * console.log(entry === 'HOST_NOT_FOUND' || entry.addresses[0] === '127.0.0.1'); // true
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export async function gethostbyaddr(address: string, options: LookupOptions = {}): Promise<HostEntry> {
@@ -139,7 +161,10 @@ export async function gethostbyaddr(address: string, options: LookupOptions = {}
  *
  * @param name A host name; left out or empty: this host.
  * @param options Perhaps an AbortSignal.
+ * @returns The name.
  * @throws AbortError.
+ * @example
+ * console.log((await getfqdn()).length > 0); // true
  * @see https://docs.python.org/3/library/socket.html#socket.getfqdn
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */

@@ -6,6 +6,19 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
+/** Gives each constant a docstring: the page of its group in native/constants.def. */
+function withDocstrings(text) {
+  const pages = new Map();
+  let page;
+  for (const line of readFileSync(join(root, 'native/constants.def'), 'utf8').split('\n')) {
+    const [, title, url] = /^\/\/ (\S+) (https:\S+)$/.exec(line) ?? [];
+    if (title !== undefined) page = `/** {@link ${url} ${title}} */`;
+    const name = /^CONST\((\w+)\)$/.exec(line)?.[1];
+    if (name !== undefined) pages.set(name, page);
+  }
+  return text.replace(/^export const (\w+): /gm, (line, name) => `${pages.get(name)}\n${line}`);
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'sys-socket-generate-'));
 try {
   const program = join(folder, 'generate');
@@ -17,7 +30,7 @@ try {
     ['constants', 'lib/posix/constants.ts'],
     ['errnos', 'lib/posix/errno-table.ts'],
   ]) {
-    const text = execFileSync(program, [what], { encoding: 'utf8' });
+    const text = withDocstrings(execFileSync(program, [what], { encoding: 'utf8' }));
     const file = join(root, path);
     if (!check) writeFileSync(file, text);
     else if (readFileSync(file, 'utf8') !== text) {

@@ -1,4 +1,4 @@
-/** What the documents say is so: README's programs run, its claims about Node hold, every public name has a docstring. */
+/** What the documents say is so: README's programs run, and its claims about Node hold. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -6,9 +6,6 @@ import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../lib/index.ts';
-import * as nothrow from '../lib/nothrow.ts';
-import * as constants from '../lib/posix/constants.ts';
-import * as promises from '../lib/promises.ts';
 import { cleanup } from './helpers/fds.ts';
 import { type Need, need } from './helpers/need.ts';
 import { datagram } from './helpers/world.ts';
@@ -59,73 +56,6 @@ test('every development dependency has its reason, and there is no other depende
 
 test('the changelog has the version of the package', () => {
   expect(text('CHANGELOG.md')).toMatch(new RegExp(`^## ${manifest.version.replaceAll('.', '\\.')} `, 'm'));
-});
-
-/** A public name, and where it is declared. */
-interface Export {
-  name: string;
-  file: string;
-  local: string;
-}
-
-/** The names that an entry point exports, by its `export` declarations. */
-function exportsOf(file: string): Export[] {
-  const source = text(join('lib', file));
-  const found: Export[] = [];
-  for (const [, list, from] of source.matchAll(/^export (?:type )?(\*|\{[^}]*\}) from '\.\/([^']+)';$/gms)) {
-    if (from === 'posix/constants.ts') continue;
-    if (list === '*') {
-      found.push(...exportsOf(from!));
-      continue;
-    }
-    for (const item of list!.slice(1, -1).split(',')) {
-      const [local, name = local] = item
-        .trim()
-        .replace(/^type /, '')
-        .split(' as ');
-      if (local) found.push({ name: name!, file: from!, local });
-    }
-  }
-  const declaration =
-    /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm;
-  for (const [, name] of source.matchAll(declaration)) found.push({ name: name!, file, local: name! });
-  return [...new Map(found.map((item) => [item.name, item])).values()];
-}
-
-/** The declaration of a name: its keyword, and the docstring right before it. */
-function declarationOf({ file, local }: Export): { keyword: string; docstring: string } {
-  const source = text(join('lib', file));
-  const match = new RegExp(`^export (?:async )?(function|class|interface|type|const) ${local}\\b`, 'm').exec(source);
-  expect(match, `${local} in ${file}`).not.toBeNull();
-  const before = source.slice(0, match!.index);
-  const start = before.lastIndexOf('/**');
-  const docstring = start === -1 ? '' : before.slice(start);
-  // Nothing stands between the comment and the declaration.
-  return { keyword: match![1]!, docstring: /^\/\*\*(?:(?!\*\/).)*\*\/\n$/s.test(docstring) ? docstring : '' };
-}
-
-test.each(['index.ts', 'nothrow.ts', 'promises.ts'])('every public name of lib/%s has a docstring', (file) => {
-  const names = exportsOf(file);
-  expect(names.length).toBeGreaterThan(5);
-  const without = names.filter((item) => !/[A-Za-z]{2}/.test(declarationOf(item).docstring)).map(({ name }) => name);
-  expect(without).toEqual([]);
-});
-
-test('the names found are those of the modules', async () => {
-  const modules = { 'index.ts': s, 'nothrow.ts': nothrow, 'promises.ts': promises };
-  for (const [file, module] of Object.entries(modules)) {
-    const names = new Set(exportsOf(file).map(({ name }) => name));
-    expect(Object.keys(module).filter((name) => !names.has(name) && !(name in constants))).toEqual([]);
-  }
-});
-
-test.each(['index.ts', 'promises.ts'])('the docstring of every function of lib/%s links to its man page', (file) => {
-  const link = /^ \* @see https:\/\/man7\.org\/linux\/man-pages\/man\d\/[\w.]+\.html$/m;
-  const without = exportsOf(file)
-    .map((item) => ({ name: item.name, ...declarationOf(item) }))
-    .filter(({ keyword, docstring }) => keyword === 'function' && !link.test(docstring))
-    .map(({ name }) => name);
-  expect(without).toEqual([]);
 });
 
 const node20: Need = () => (process.versions.node.startsWith('20.') ? undefined : 'Node is not version 20');

@@ -5,7 +5,11 @@ import { get16, put16, uint8, uint16 } from './bytes.ts';
 import type { Codec, Filled } from './codec.ts';
 import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from './text.ts';
 
-/** An ARP message to encode. Addresses that are no IPv4 addresses are `'aa:bb:...'` of any length. */
+/**
+ * An ARP message to encode. Addresses that are no IPv4 addresses are `'aa:bb:...'` of any length.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc826
+ */
 export interface ArpFields {
   /** An ARPHRD_ number; 1, Ethernet, by default. */
   hardwareType?: number | undefined;
@@ -24,12 +28,20 @@ export interface ArpFields {
   targetProtocolAddress: string;
 }
 
-/** An ARP message for `encodePacket`. */
+/**
+ * An ARP message for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc826
+ */
 export interface ArpInput extends ArpFields {
   readonly layer: 'arp';
 }
 
-/** An ARP message as decoded. */
+/**
+ * An ARP message as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc826
+ */
 export interface Arp extends Filled<ArpFields> {
   readonly layer: 'arp';
 }
@@ -38,8 +50,16 @@ export interface Arp extends Filled<ArpFields> {
  * An ARP message as a layer of `encodePacket`.
  *
  * @param fields The hardware and protocol types are Ethernet and IPv4 unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * arp({ operation: 1, senderHardwareAddress: mac, senderProtocolAddress: '192.0.2.1', targetProtocolAddress: '192.0.2.2' });
+ * const question = arp({
+ *   operation: 1,
+ *   senderHardwareAddress: '02:00:00:00:00:01',
+ *   senderProtocolAddress: '192.0.2.1',
+ *   targetProtocolAddress: '192.0.2.2',
+ * });
+ * console.log(encodePacket([question]).length); // 28
  * @see https://www.rfc-editor.org/rfc/rfc826
  */
 export function arp(fields: ArpFields): ArpInput {

@@ -1,7 +1,11 @@
 /** What files of captured packets hold, in either format. */
 import { invalidType, outOfRange } from '../posix/errno.ts';
 
-/** An interface that packets were captured on. */
+/**
+ * An interface that packets were captured on.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface CaptureInterface {
   /** A LINKTYPE_ number. */
   linktype: number;
@@ -18,7 +22,11 @@ export interface CaptureInterface {
   speed?: bigint;
 }
 
-/** A captured packet to write. */
+/**
+ * A captured packet to write.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface PacketRecord {
   /** Nanoseconds since 1970, UTC. */
   timestamp: bigint;
@@ -35,14 +43,22 @@ export interface PacketRecord {
   dropCount?: bigint | undefined;
 }
 
-/** A captured packet as read. Its data are a view of the chunk that was pushed, or of a copy. */
+/**
+ * A captured packet as read. Its data are a view of the chunk that was pushed, or of a copy.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface CapturedPacket extends PacketRecord {
   originalLength: number;
   interfaceId: number;
   linktype: number;
 }
 
-/** What an interface counted. Of pcapng files, each count only when it was noted. */
+/**
+ * What an interface counted. Of pcapng files, each count only when it was noted.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface InterfaceStatistics {
   interfaceId: number;
   /** When the counts were taken, in nanoseconds since 1970. */
@@ -59,7 +75,11 @@ export interface InterfaceStatistics {
   delivered?: bigint;
 }
 
-/** Where finished bytes of a file go: `(bytes) => stream.write(bytes)`, `(bytes) => chunks.push(bytes)`. */
+/**
+ * Where finished bytes of a file go: `(bytes) => stream.write(bytes)`, `(bytes) => chunks.push(bytes)`.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export type CaptureSink<Result> = (bytes: Uint8Array) => Result;
 
 const SECOND = 1_000_000_000n;

@@ -3,7 +3,11 @@
 import { invalidType } from '../posix/errno.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 
-/** Why a file could not be read to its end. */
+/**
+ * Why a file could not be read to its end.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface CaptureError {
   /** Where in the file, in bytes. */
   offset: number;
@@ -37,9 +41,12 @@ interface Known {
  * the file: what is whole is given, `error` tells what is not.
  *
  * @example
+ * const chunks = [];
+ * new PcapWriter((bytes) => chunks.push(bytes)).write({ timestamp: 1_000_000_000n, data: new Uint8Array(60) });
  * const reader = new CaptureReader();
- * for await (const packet of reader.read(createReadStream('in.pcap'))) console.log(packet.timestamp, packet.data);
- * if (reader.error) console.error(reader.error.reason);
+ * for await (const packet of reader.read(chunks)) console.log(packet.timestamp, packet.data.length); // 1000000000n 60
+ * console.log(reader.error); // undefined
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export class CaptureReader {
   /** Known after the first bytes. */

@@ -57,12 +57,14 @@ export function sum(bytes: Uint8Array, from: number, to: number): number {
 /**
  * The Internet checksum of several views as if they were one: RFC 1071.
  *
- * @param views Any bytes. A part of odd length in the middle carries over: the next part goes on within its 16-bit word.
+ * @param views Any bytes. A part of odd length in the middle carries over: the next part goes on within its 16-bit
+ *   word.
  * @returns The checksum as a number from 0 to 65535, to be stored in network order. Over data that holds its own right
  *   checksum it is 0.
  * @throws TypeError for a part that is no bytes.
  * @example
- * checksum(pseudoHeaderIpv4('192.0.2.1', '192.0.2.2', IPPROTO_UDP, datagram.length), datagram);
+ * const datagram = encodePacket([udp({ sourcePort: 1, destinationPort: 2, checksum: 0 }), 'data']);
+ * console.log(checksum(pseudoHeaderIpv4('192.0.2.1', '192.0.2.2', 17, datagram.length), datagram)); // 41740
  * @see https://www.rfc-editor.org/rfc/rfc1071
  */
 export function checksum(...views: Bytes[]): number {
@@ -87,7 +89,8 @@ export function checksum(...views: Bytes[]): number {
  * @returns The checksum after. Change a 32-bit field by two calls, one for each half.
  * @throws TypeError or RangeError for what is no 16-bit number.
  * @example
- * header.headerChecksum = updateChecksum(header.headerChecksum, (64 << 8) | 6, (63 << 8) | 6); // the TTL beside protocol 6
+ * const before = checksum(Uint8Array.of(64, 17, 1, 2));
+ * console.log(updateChecksum(before, (64 << 8) | 17, (63 << 8) | 17) === checksum(Uint8Array.of(63, 17, 1, 2))); // true
  * @see https://www.rfc-editor.org/rfc/rfc1624
  */
 export function updateChecksum(checksum: number, before: number, after: number): number {
@@ -104,6 +107,8 @@ export function updateChecksum(checksum: number, before: number, after: number):
  * @param length The length of header and data, 0 to 65535.
  * @returns 12 bytes: the first argument of `checksum`.
  * @throws TypeError or RangeError that names the argument which the header cannot hold.
+ * @example
+ * console.log(pseudoHeaderIpv4('192.0.2.1', '192.0.2.2', 17, 12).length); // 12
  * @see https://www.rfc-editor.org/rfc/rfc9293#section-3.1
  */
 export function pseudoHeaderIpv4(
@@ -129,6 +134,8 @@ export function pseudoHeaderIpv4(
  * @param length The length of upper-layer header and data, 0 to 4294967295.
  * @returns 40 bytes: the first argument of `checksum`.
  * @throws TypeError or RangeError that names the argument which the header cannot hold.
+ * @example
+ * console.log(pseudoHeaderIpv6('fe80::1', 'fe80::2', 58, 12).length); // 40
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-8.1
  */
 export function pseudoHeaderIpv6(

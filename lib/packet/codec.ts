@@ -2,13 +2,21 @@
 import { sum } from './checksum.ts';
 import type { Layer, LayerInput, LayerName } from './packet.ts';
 
-/** Fields as a decoder gives them: none is left out. */
+/**
+ * Fields as a decoder gives them: none is left out.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export type Filled<Fields> = { [K in keyof Fields]-?: Exclude<Fields[K], undefined> };
 
 /** The layer a decoder expects next; `'ip'` is IPv4 or IPv6, by the version. */
 export type Next = LayerName | 'ip' | undefined;
 
-/** Where and why decoding stopped. */
+/**
+ * Where and why decoding stopped.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface DecodeError {
   /** The layer that could not be decoded, or not to its end. */
   layer: LayerName | 'ip';

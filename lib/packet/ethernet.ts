@@ -5,7 +5,11 @@ import type { Codec, Filled } from './codec.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
 import { hardwareText, putHardware } from './text.ts';
 
-/** A VLAN tag to encode. */
+/**
+ * A VLAN tag to encode.
+ *
+ * @see https://www.ieee802.org/1/pages/802.1Q.html
+ */
 export interface VlanTagFields {
   /** The tag protocol; by default 0x8100 for the innermost tag and 0x88a8 for those before it. */
   tpid?: number | undefined;
@@ -17,10 +21,18 @@ export interface VlanTagFields {
   vid: number;
 }
 
-/** A VLAN tag as decoded. */
+/**
+ * A VLAN tag as decoded.
+ *
+ * @see https://www.ieee802.org/1/pages/802.1Q.html
+ */
 export interface VlanTag extends Filled<VlanTagFields> {}
 
-/** An Ethernet header to encode. */
+/**
+ * An Ethernet header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc894
+ */
 export interface EthernetFields {
   destination: string;
   source: string;
@@ -30,12 +42,20 @@ export interface EthernetFields {
   etherType?: number | undefined;
 }
 
-/** An Ethernet header for `encodePacket`. */
+/**
+ * An Ethernet header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc894
+ */
 export interface EthernetInput extends EthernetFields {
   readonly layer: 'ethernet';
 }
 
-/** An Ethernet header as decoded. */
+/**
+ * An Ethernet header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc894
+ */
 export interface Ethernet extends Filled<EthernetFields> {
   readonly layer: 'ethernet';
   tags: VlanTag[];
@@ -45,8 +65,12 @@ export interface Ethernet extends Filled<EthernetFields> {
  * An Ethernet II header as a layer of `encodePacket`.
  *
  * @param fields Addresses as `'aa:bb:cc:dd:ee:ff'`; encoding fills in what is left out.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', tags: [{ vid: 100 }, { vid: 7, pcp: 5 }] });
+ * const tags = [{ vid: 100 }, { vid: 7, pcp: 5 }];
+ * const header = ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', tags, etherType: 0x88b5 });
+ * console.log(encodePacket([header]).length); // 22
  * @see https://www.rfc-editor.org/rfc/rfc894
  */
 export function ethernet(fields: EthernetFields): EthernetInput {

@@ -283,6 +283,11 @@ const TITLES: { readonly [name in LayerName | 'ip']: string } = {
  * @param bytes The bytes.
  * @param indent What every line begins with.
  * @returns Lines, without a newline at the end; `''` for no bytes.
+ * @throws TypeError for what is no bytes.
+ * @example
+ * console.log(formatHex(Buffer.from('hello')));
+ * // 0000  68 65 6c 6c 6f                                    hello
+ * @see https://man7.org/linux/man-pages/man1/hexdump.1.html
  */
 export function formatHex(bytes: Uint8Array, indent = ''): string {
   const lines: string[] = [];
@@ -307,9 +312,11 @@ export function formatHex(bytes: Uint8Array, indent = ''): string {
  * @returns Lines, without a newline at the end.
  * @throws As `decodePacket`.
  * @example
- * console.log(formatPacket(frame));
- * // Ethernet: 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff, ARP (0x0806)
+ * const question = { operation: 1, senderHardwareAddress: '02:00:00:00:00:01', senderProtocolAddress: '192.0.2.1' };
+ * const packet = encodePacket([arp({ ...question, targetProtocolAddress: '192.0.2.2' })]);
+ * console.log(formatPacket(packet, { first: 'arp' }));
  * // ARP: request (1), 192.0.2.1 (02:00:00:00:00:01) > 192.0.2.2 (00:00:00:00:00:00)
+ * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
  */
 export function formatPacket(packet: DecodedPacket | Bytes, options?: DecodeOptions): string {
   const { layers, error, missing } = 'layers' in packet ? packet : decodePacket(packet, options);

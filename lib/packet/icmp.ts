@@ -15,7 +15,11 @@ import { fold, sum } from './checksum.ts';
 import type { Codec } from './codec.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
-/** An ICMP message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`. */
+/**
+ * An ICMP message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc792
+ */
 export interface IcmpFields {
   /** An ICMP_ number: `ICMP_ECHO`, `ICMP_DEST_UNREACH`, ... */
   type: number;
@@ -43,12 +47,20 @@ export interface IcmpFields {
   transmitTimestamp?: number | undefined;
 }
 
-/** An ICMP message for `encodePacket`. */
+/**
+ * An ICMP message for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc792
+ */
 export interface IcmpInput extends IcmpFields {
   readonly layer: 'icmp';
 }
 
-/** An ICMP message as decoded. Of the fields that depend on the type, those of its type are there. */
+/**
+ * An ICMP message as decoded. Of the fields that depend on the type, those of its type are there.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc792
+ */
 export interface Icmp extends IcmpFields {
   readonly layer: 'icmp';
   code: number;
@@ -63,9 +75,11 @@ export interface Icmp extends IcmpFields {
  * layers.
  *
  * @param fields The checksum is filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * [icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 }), 'data'];
- * [icmp({ type: ICMP_TIME_EXCEEDED }), ipv4(expired), udp(ports)];
+ * const echo = encodePacket([icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 }), 'data']);
+ * console.log(Buffer.from(echo).toString('hex')); // 08001f350007000164617461
  * @see https://www.rfc-editor.org/rfc/rfc792
  */
 export function icmp(fields: IcmpFields): IcmpInput {

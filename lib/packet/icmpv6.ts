@@ -19,7 +19,11 @@ import {
 import { type NdOption, ndOptionsSize, readNdOptions, writeNdOptions } from './nd-option.ts';
 import { ipv6Text, putIpv6 } from './text.ts';
 
-/** An ICMPv6 message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`. */
+/**
+ * An ICMPv6 message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
 export interface Icmpv6Fields {
   /** An ICMPV6_ number. */
   type: number;
@@ -69,12 +73,20 @@ export interface Icmpv6Fields {
   options?: readonly NdOption[] | undefined;
 }
 
-/** An ICMPv6 message for `encodePacket`. */
+/**
+ * An ICMPv6 message for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
 export interface Icmpv6Input extends Icmpv6Fields {
   readonly layer: 'icmpv6';
 }
 
-/** An ICMPv6 message as decoded. Of the fields that depend on the type, those of its type are there. */
+/**
+ * An ICMPv6 message as decoded. Of the fields that depend on the type, those of its type are there.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
 export interface Icmpv6 extends Icmpv6Fields {
   readonly layer: 'icmpv6';
   code: number;
@@ -89,12 +101,16 @@ export interface Icmpv6 extends Icmpv6Fields {
  * layers.
  *
  * @param fields The checksum is filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * icmpv6({
+ * const question = icmpv6({
  *   type: ICMPV6_NEIGHBOR_SOLICITATION,
  *   targetAddress: 'fe80::2',
  *   options: [{ name: 'sourceLinkLayerAddress', linkLayerAddress: '02:00:00:00:00:01' }],
  * });
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::1:ff00:2', hopLimit: 255 });
+ * console.log(encodePacket([header, question]).length); // 72
  * @see https://www.rfc-editor.org/rfc/rfc4443
  */
 export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {

@@ -2,7 +2,11 @@
 import { data, get16, get32, put16, put32, uint, uint8, uint16, uint32 } from './bytes.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
-/** An option of IPv4, told apart by `name`. Its length is filled in. */
+/**
+ * An option of IPv4, told apart by `name`. Its length is filled in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc791
+ */
 export type Ipv4Option =
   /** `data` is the padding that follows. Encoding pads by itself: it is needed only for odd padding. */
   | { name: 'endOfOptionList'; data?: Uint8Array }

@@ -6,7 +6,11 @@ import { type Ipv4Option, ipv4OptionsSize, readIpv4Options, sourceRouteEnd, writ
 import { layerOfProtocol, protocolOf } from './protocol.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
-/** An IPv4 header to encode. */
+/**
+ * An IPv4 header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc791
+ */
 export interface Ipv4Fields {
   /** 4 unless given. */
   version?: number | undefined;
@@ -36,12 +40,20 @@ export interface Ipv4Fields {
   options?: readonly Ipv4Option[] | undefined;
 }
 
-/** An IPv4 header for `encodePacket`. */
+/**
+ * An IPv4 header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc791
+ */
 export interface Ipv4Input extends Ipv4Fields {
   readonly layer: 'ipv4';
 }
 
-/** An IPv4 header as decoded. */
+/**
+ * An IPv4 header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc791
+ */
 export interface Ipv4 extends Filled<Ipv4Fields> {
   readonly layer: 'ipv4';
   options: Ipv4Option[];
@@ -53,8 +65,12 @@ export interface Ipv4 extends Filled<Ipv4Fields> {
  * An IPv4 header as a layer of `encodePacket`.
  *
  * @param fields Lengths, checksum and protocol are filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', timeToLive: 1 });
+ * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', timeToLive: 1 });
+ * const { layers } = decodePacket(encodePacket([header]), { first: 'ip' });
+ * console.log(layers[0].totalLength, layers[0].checksumOk); // 20 true
  * @see https://www.rfc-editor.org/rfc/rfc791
  */
 export function ipv4(fields: Ipv4Fields): Ipv4Input {

@@ -6,7 +6,11 @@ import { type Ipv6Option, ipv6OptionsSize, readIpv6Options, writeIpv6Options } f
 import { layerOfNextHeader, protocolOf } from './protocol.ts';
 import { ipv6Text, putIpv6 } from './text.ts';
 
-/** A hop-by-hop or destination options header to encode. */
+/**
+ * A hop-by-hop or destination options header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+ */
 export interface OptionsHeaderFields {
   /** Told by the following layer unless given. */
   nextHeader?: number | undefined;
@@ -16,29 +20,49 @@ export interface OptionsHeaderFields {
   options: readonly Ipv6Option[];
 }
 
-/** A hop-by-hop options header for `encodePacket`. */
+/**
+ * A hop-by-hop options header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.3
+ */
 export interface HopByHopInput extends OptionsHeaderFields {
   readonly layer: 'hopByHop';
 }
 
-/** A hop-by-hop options header as decoded. */
+/**
+ * A hop-by-hop options header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.3
+ */
 export interface HopByHop extends Filled<OptionsHeaderFields> {
   readonly layer: 'hopByHop';
   options: Ipv6Option[];
 }
 
-/** A destination options header for `encodePacket`. */
+/**
+ * A destination options header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.6
+ */
 export interface DestinationOptionsInput extends OptionsHeaderFields {
   readonly layer: 'destinationOptions';
 }
 
-/** A destination options header as decoded. */
+/**
+ * A destination options header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.6
+ */
 export interface DestinationOptions extends Filled<OptionsHeaderFields> {
   readonly layer: 'destinationOptions';
   options: Ipv6Option[];
 }
 
-/** A routing header to encode. */
+/**
+ * A routing header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.4
+ */
 export interface RoutingFields {
   /** Told by the following layer unless given. */
   nextHeader?: number | undefined;
@@ -55,18 +79,30 @@ export interface RoutingFields {
   data?: Uint8Array | undefined;
 }
 
-/** A routing header for `encodePacket`. */
+/**
+ * A routing header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.4
+ */
 export interface RoutingInput extends RoutingFields {
   readonly layer: 'routing';
 }
 
-/** A routing header as decoded. */
+/**
+ * A routing header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.4
+ */
 export interface Routing extends Filled<RoutingFields> {
   readonly layer: 'routing';
   addresses: string[];
 }
 
-/** A fragment header to encode. */
+/**
+ * A fragment header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+ */
 export interface FragmentFields {
   /** Told by the following layer unless given. */
   nextHeader?: number | undefined;
@@ -80,12 +116,20 @@ export interface FragmentFields {
   identification: number;
 }
 
-/** A fragment header for `encodePacket`. */
+/**
+ * A fragment header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+ */
 export interface FragmentInput extends FragmentFields {
   readonly layer: 'fragment';
 }
 
-/** A fragment header as decoded. */
+/**
+ * A fragment header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
+ */
 export interface Fragment extends Filled<FragmentFields> {
   readonly layer: 'fragment';
 }
@@ -94,8 +138,12 @@ export interface Fragment extends Filled<FragmentFields> {
  * A hop-by-hop options header as a layer of `encodePacket`.
  *
  * @param fields Lengths and padding are filled in.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * hopByHop({ options: [{ name: 'routerAlert', value: 0 }] });
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::2' });
+ * const packet = encodePacket([header, hopByHop({ options: [{ name: 'routerAlert', value: 0 }] })]);
+ * console.log(packet.length); // 48
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.3
  */
 export function hopByHop(fields: OptionsHeaderFields): HopByHopInput {
@@ -106,6 +154,12 @@ export function hopByHop(fields: OptionsHeaderFields): HopByHopInput {
  * A destination options header as a layer of `encodePacket`.
  *
  * @param fields Lengths and padding are filled in.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @example
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::2' });
+ * const packet = encodePacket([header, destinationOptions({ options: [{ name: 'pad1' }] })]);
+ * console.log(packet.length); // 48
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.6
  */
 export function destinationOptions(fields: OptionsHeaderFields): DestinationOptionsInput {
@@ -118,6 +172,12 @@ export function destinationOptions(fields: OptionsHeaderFields): DestinationOpti
  * While segments are left, the checksums of the layers above are over the final destination, which it names.
  *
  * @param fields The length is filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @example
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::2' });
+ * const route = routing({ routingType: 2, segmentsLeft: 1, addresses: ['2001:db8::1'], nextHeader: 59 });
+ * console.log(encodePacket([header, route, 'data']).length); // 68
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.4
  */
 export function routing(fields: RoutingFields): RoutingInput {
@@ -128,6 +188,12 @@ export function routing(fields: RoutingFields): RoutingInput {
  * A fragment header as a layer of `encodePacket`.
  *
  * @param fields The offset counts units of 8 bytes.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @example
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::2' });
+ * const packet = encodePacket([header, fragment({ identification: 7, fragmentOffset: 181, nextHeader: 17 }), 'rest']);
+ * console.log(packet.length); // 52
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
  */
 export function fragment(fields: FragmentFields): FragmentInput {

@@ -1,7 +1,11 @@
 /** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from './bytes.ts';
 
-/** An option of an IPv6 extension header, told apart by `name`. Its length is filled in. */
+/**
+ * An option of an IPv6 extension header, told apart by `name`. Its length is filled in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+ */
 export type Ipv6Option =
   | { name: 'pad1' }
   /** `length` bytes of zeros after type and length. */

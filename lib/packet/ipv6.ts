@@ -6,7 +6,11 @@ import type { Codec, Filled } from './codec.ts';
 import { layerOfNextHeader, protocolOf } from './protocol.ts';
 import { ipv6Text, putIpv6 } from './text.ts';
 
-/** An IPv6 header to encode. */
+/**
+ * An IPv6 header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200
+ */
 export interface Ipv6Fields {
   /** 6 unless given. */
   version?: number | undefined;
@@ -23,12 +27,20 @@ export interface Ipv6Fields {
   destinationAddress: string;
 }
 
-/** An IPv6 header for `encodePacket`. */
+/**
+ * An IPv6 header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200
+ */
 export interface Ipv6Input extends Ipv6Fields {
   readonly layer: 'ipv6';
 }
 
-/** An IPv6 header as decoded. */
+/**
+ * An IPv6 header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200
+ */
 export interface Ipv6 extends Filled<Ipv6Fields> {
   readonly layer: 'ipv6';
 }
@@ -37,8 +49,11 @@ export interface Ipv6 extends Filled<Ipv6Fields> {
  * An IPv6 header as a layer of `encodePacket`.
  *
  * @param fields The payload length and the next header are filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::1', hopLimit: 255 });
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::1', nextHeader: 59 });
+ * console.log(encodePacket([header, 'data']).length); // 44
  * @see https://www.rfc-editor.org/rfc/rfc8200
  */
 export function ipv6(fields: Ipv6Fields): Ipv6Input {

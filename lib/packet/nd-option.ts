@@ -4,7 +4,11 @@ import { data, get16, get32, put16, put32, roundUp, uint, uint8, uint16, uint32 
 import { readNames, writeNames } from './domain-name.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from './text.ts';
 
-/** An option of neighbour discovery, told apart by `name`. Its length is filled in, reserved fields are 0 unless given. */
+/**
+ * An option of neighbour discovery, told apart by `name`. Its length is filled in, reserved fields are 0 unless given.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4861#section-4.6
+ */
 export type NdOption =
   /** `'aa:bb:cc:dd:ee:ff'`, of 6, 14, 22, ... bytes. */
   | { name: 'sourceLinkLayerAddress' | 'targetLinkLayerAddress'; linkLayerAddress: string }

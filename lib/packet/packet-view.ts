@@ -15,8 +15,14 @@ const DESTINATION = 60;
  * for many. Fields that are not there are undefined. It tells where headers are; `decodePacket` judges them.
  *
  * @example
+ * const packet = encodePacket([
+ *   ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01' }),
+ *   ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.255' }),
+ *   udp({ sourcePort: 5000, destinationPort: 53 }),
+ * ]);
  * const view = new PacketView();
- * for (const frame of frames) if (view.of(frame).destinationPort === 53) count += 1;
+ * console.log(view.of(packet).destinationPort); // 53
+ * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export class PacketView {
   /** The packet. */

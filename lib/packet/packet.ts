@@ -28,19 +28,31 @@ import { type Tcp, type TcpInput, tcpCodec } from './tcp.ts';
 import { putIpv4, putIpv6 } from './text.ts';
 import { type Udp, type UdpInput, udpCodec } from './udp.ts';
 
-/** Data after the last header that is understood. */
+/**
+ * Data after the last header that is understood.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface Payload {
   readonly layer: 'payload';
   data: Uint8Array;
 }
 
-/** Bytes after the end of the data that the headers' lengths tell: the padding of a short frame. */
+/**
+ * Bytes after the end of the data that the headers' lengths tell: the padding of a short frame.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface Trailer {
   readonly layer: 'trailer';
   data: Uint8Array;
 }
 
-/** A layer as decoded. Each is an input of `encodePacket`, too. */
+/**
+ * A layer as decoded. Each is an input of `encodePacket`, too.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export type Layer =
   | Ethernet
   | Arp
@@ -57,7 +69,11 @@ export type Layer =
   | Payload
   | Trailer;
 
-/** A layer to encode. */
+/**
+ * A layer to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export type LayerInput =
   | EthernetInput
   | ArpInput
@@ -74,22 +90,38 @@ export type LayerInput =
   | Payload
   | Trailer;
 
-/** What tells layers apart. */
+/**
+ * What tells layers apart.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export type LayerName = Layer['layer'];
 
-/** The addresses of the IP header of a packet that comes without it, as from a raw socket. */
+/**
+ * The addresses of the IP header of a packet that comes without it, as from a raw socket.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-8.1
+ */
 export interface PseudoHeader {
   sourceAddress: string;
   destinationAddress: string;
 }
 
-/** What `encodePacket` may be told. */
+/**
+ * What `encodePacket` may be told.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface EncodeOptions {
   /** For the checksums of TCP, UDP or ICMPv6 without an IP header before. */
   pseudoHeader?: PseudoHeader | undefined;
 }
 
-/** What `decodePacket` may be told. */
+/**
+ * What `decodePacket` may be told.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface DecodeOptions {
   /** The first layer; `'ip'` is IPv4 or IPv6 by the version. `'ethernet'` unless given. */
   first?: LayerName | 'ip' | undefined;
@@ -97,7 +129,11 @@ export interface DecodeOptions {
   pseudoHeader?: PseudoHeader | undefined;
 }
 
-/** A packet as decoded. */
+/**
+ * A packet as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface DecodedPacket {
   /** From the outer one to the payload and the trailer. Their data are views of the packet, not copies. */
   layers: Layer[];
@@ -111,6 +147,12 @@ export interface DecodedPacket {
  * Bytes as the last layer of `encodePacket`.
  *
  * @param data Bytes; a string is UTF-8.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @example
+ * const header = udp({ sourcePort: 68, destinationPort: 67 });
+ * console.log(encodePacket([header, payload('data')]).length); // 12
+ * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function payload(data: Bytes | string): Payload {
   return { layer: 'payload', data: typeof data === 'string' ? Buffer.from(data) : asBytes(data, 'data') };
@@ -120,8 +162,12 @@ export function payload(data: Bytes | string): Payload {
  * Bytes after everything, which no length and no checksum covers: the padding of a short Ethernet frame.
  *
  * @param data Bytes.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * encodePacket([ethernet(link), arp(question), trailer(new Uint8Array(18))]);
+ * const header = ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', etherType: 0x88b5 });
+ * console.log(encodePacket([header, 'data', trailer(new Uint8Array(42))]).length); // 60
+ * @see https://www.rfc-editor.org/rfc/rfc894#page-1
  */
 export function trailer(data: Bytes): Trailer {
   return { layer: 'trailer', data: asBytes(data, 'data') };
@@ -211,12 +257,13 @@ function writeAll(layers: readonly LayerInput[], bytes: Uint8Array, options: Enc
  * @returns A new array of exactly the packet's length.
  * @throws TypeError or RangeError that names the field which its header cannot hold.
  * @example
- * encodePacket([
+ * const packet = encodePacket([
  *   ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01' }),
  *   ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.255' }),
  *   udp({ sourcePort: 5000, destinationPort: 5000 }),
  *   'hello',
  * ]);
+ * console.log(packet.length); // 47
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function encodePacket(layers: readonly (LayerInput | Bytes | string)[], options?: EncodeOptions): Uint8Array {
@@ -234,6 +281,10 @@ export function encodePacket(layers: readonly (LayerInput | Bytes | string)[], o
  * @param options As for `encodePacket`.
  * @returns The length of the packet.
  * @throws As `encodePacket`; RangeError when the packet is longer than `into`.
+ * @example
+ * const slot = new Uint8Array(2048);
+ * const echo = icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 });
+ * console.log(encodePacketInto(slot, [echo, 'data'])); // 12
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function encodePacketInto(
@@ -266,12 +317,14 @@ function resolve(from: Decoding, next: Next): LayerName | undefined {
  * and the rest is payload. Encoding the layers gives the same bytes again, malformed or not.
  *
  * @param bytes The packet.
- * @param options `first`: the first layer, `'ethernet'` unless given; `pseudoHeader`: the addresses when there is no IP header.
+ * @param options `first`: the first layer, `'ethernet'` unless given; `pseudoHeader`: the addresses when there is no IP
+ *   header.
  * @returns The layers, with `checksumOk` where there is a checksum that can be judged.
  * @throws TypeError for what is no bytes, or for options that name no layer or no address.
  * @example
- * const { layers, error } = decodePacket(frame);
- * findLayer(layers, 'udp')?.destinationPort;
+ * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
+ * const { layers, error } = decodePacket(packet, { first: 'udp' });
+ * console.log(layers[0].destinationPort, layers[1].data.length, error); // 53 4 undefined
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function decodePacket(bytes: Bytes, options?: DecodeOptions): DecodedPacket {
@@ -293,8 +346,11 @@ export function decodePacket(bytes: Bytes, options?: DecodeOptions): DecodedPack
  * @param name The layer.
  * @param index 1 is the second one, as within the quotation of an ICMP error or in a tunnel.
  * @returns The layer, or undefined.
+ * @throws TypeError for what is neither a packet nor layers.
  * @example
- * findLayer(decodePacket(frame), 'tcp')?.syn;
+ * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
+ * console.log(findLayer(decodePacket(packet, { first: 'udp' }), 'udp').destinationPort); // 53
+ * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function findLayer<Name extends LayerName>(
   packet: DecodedPacket | readonly Layer[],
@@ -317,10 +373,13 @@ const HEADER_FIELDS = ['ihl', 'totalLength', 'headerChecksum', 'payloadLength', 
  * @param layers Decoded layers. They stay as they are.
  * @returns Copies for `encodePacket`. A UDP datagram without a checksum stays without it; so do the length and the
  *   checksum of a datagram of which this is a fragment, as they are not over this packet.
+ * @throws TypeError for what is no layers.
  * @example
- * const layers = refill(decodePacket(frame).layers);
- * layers[1].timeToLive -= 1;
- * send(fd, encodePacket(layers));
+ * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', protocol: 253 });
+ * const { layers } = decodePacket(encodePacket([header, 'data']), { first: 'ip' });
+ * layers[0].timeToLive -= 1;
+ * const changed = encodePacket(refill(layers)); // with a new checksum
+ * console.log(decodePacket(changed, { first: 'ip' }).layers[0].checksumOk); // true
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function refill(layers: readonly Layer[]): LayerInput[] {

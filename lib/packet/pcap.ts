@@ -4,7 +4,11 @@ import { uint16, uint32 } from './bytes.ts';
 import { type CaptureSink, type PacketRecord, splitTimestamp, timestampOf } from './capture-file.ts';
 import { LINKTYPE_ETHERNET } from './linktype.ts';
 
-/** What a pcap file is to be. */
+/**
+ * What a pcap file is to be.
+ *
+ * @see https://www.tcpdump.org/manpages/pcap-savefile.5.txt
+ */
 export interface PcapOptions {
   /** A LINKTYPE_ number, for all packets; Ethernet unless given. */
   linktype?: number | undefined;
@@ -21,9 +25,12 @@ const LAST_SECOND = 0xffffffff;
  * Writes a pcap file: the header at once, a record for each packet.
  *
  * @example
+ * const { createWriteStream } = await import('node:fs');
  * const file = createWriteStream('out.pcap');
  * const writer = new PcapWriter((bytes) => file.write(bytes));
- * writer.write({ timestamp: BigInt(Date.now()) * 1_000_000n, data: frame });
+ * writer.write({ timestamp: BigInt(Date.now()) * 1_000_000n, data: new Uint8Array(60) });
+ * file.end();
+ * @see https://www.tcpdump.org/manpages/pcap-savefile.5.txt
  */
 export class PcapWriter<Result> {
   readonly #sink: CaptureSink<Result>;

@@ -9,7 +9,11 @@ import {
   timestampOf,
 } from './capture-file.ts';
 
-/** What a section says of itself. */
+/**
+ * What a section says of itself.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
 export interface SectionOptions {
   hardware?: string | undefined;
   os?: string | undefined;
@@ -102,11 +106,13 @@ function count(value: bigint | undefined, name: string): bigint | undefined {
  * nanoseconds.
  *
  * @example
- * const file = createWriteStream('out.pcapng');
- * const writer = new PcapngWriter((bytes) => file.write(bytes));
+ * const chunks = [];
+ * const writer = new PcapngWriter((bytes) => chunks.push(bytes));
  * const eth0 = writer.addInterface({ linktype: LINKTYPE_ETHERNET, snaplen: 0, name: 'eth0' });
- * writer.write({ interfaceId: eth0, timestamp, data: frame });
+ * const timestamp = BigInt(Date.now()) * 1_000_000n;
+ * writer.write({ interfaceId: eth0, timestamp, data: new Uint8Array(60) });
  * writer.statistics({ interfaceId: eth0, timestamp, received: 100n, dropped: 0n });
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export class PcapngWriter<Result> {
   readonly #sink: CaptureSink<Result>;

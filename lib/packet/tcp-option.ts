@@ -2,7 +2,11 @@
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from './bytes.ts';
 import { endOfOptions } from './ipv4-option.ts';
 
-/** An option of TCP, told apart by `name`. Its length is filled in. */
+/**
+ * An option of TCP, told apart by `name`. Its length is filled in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+ */
 export type TcpOption =
   /** `data` is the padding that follows. Encoding pads by itself: it is needed only for odd padding. */
   | { name: 'endOfOptionList'; data?: Uint8Array }

@@ -4,7 +4,11 @@ import { fold, sum } from './checksum.ts';
 import type { Codec, Filled } from './codec.ts';
 import { readTcpOptions, type TcpOption, tcpOptionsSize, writeTcpOptions } from './tcp-option.ts';
 
-/** A TCP header to encode. */
+/**
+ * A TCP header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9293
+ */
 export interface TcpFields {
   sourcePort: number;
   destinationPort: number;
@@ -32,12 +36,20 @@ export interface TcpFields {
   options?: readonly TcpOption[] | undefined;
 }
 
-/** A TCP header for `encodePacket`. */
+/**
+ * A TCP header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9293
+ */
 export interface TcpInput extends TcpFields {
   readonly layer: 'tcp';
 }
 
-/** A TCP header as decoded. */
+/**
+ * A TCP header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9293
+ */
 export interface Tcp extends Filled<TcpFields> {
   readonly layer: 'tcp';
   options: TcpOption[];
@@ -49,8 +61,13 @@ export interface Tcp extends Filled<TcpFields> {
  * A TCP header as a layer of `encodePacket`.
  *
  * @param fields The data offset and the checksum are filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * tcp({ sourcePort: 40000, destinationPort: 80, syn: true, options: [{ name: 'maximumSegmentSize', maximumSegmentSize: 1460 }] });
+ * const options = [{ name: 'maximumSegmentSize', maximumSegmentSize: 1460 }];
+ * const syn = tcp({ sourcePort: 40000, destinationPort: 80, syn: true, options });
+ * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
+ * console.log(encodePacket([header, syn]).length); // 44
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
 export function tcp(fields: TcpFields): TcpInput {

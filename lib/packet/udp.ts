@@ -3,7 +3,11 @@ import { get16, put16, uint16 } from './bytes.ts';
 import { fold, sum } from './checksum.ts';
 import type { Codec, Filled } from './codec.ts';
 
-/** A UDP header to encode. */
+/**
+ * A UDP header to encode.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc768
+ */
 export interface UdpFields {
   sourcePort: number;
   destinationPort: number;
@@ -13,12 +17,20 @@ export interface UdpFields {
   checksum?: number | undefined;
 }
 
-/** A UDP header for `encodePacket`. */
+/**
+ * A UDP header for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc768
+ */
 export interface UdpInput extends UdpFields {
   readonly layer: 'udp';
 }
 
-/** A UDP header as decoded. */
+/**
+ * A UDP header as decoded.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc768
+ */
 export interface Udp extends Filled<UdpFields> {
   readonly layer: 'udp';
   /**
@@ -32,8 +44,12 @@ export interface Udp extends Filled<UdpFields> {
  * A UDP header as a layer of `encodePacket`.
  *
  * @param fields The length and the checksum are filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * encodePacket([ipv4(addresses), udp({ sourcePort: 68, destinationPort: 67 }), data]);
+ * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
+ * const packet = encodePacket([header, udp({ sourcePort: 68, destinationPort: 67 }), 'data']);
+ * console.log(packet.length); // 32
  * @see https://www.rfc-editor.org/rfc/rfc768
  */
 export function udp(fields: UdpFields): UdpInput {

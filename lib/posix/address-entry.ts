@@ -16,7 +16,11 @@ import { Attributes, list } from './rtnetlink.ts';
 const IFADDRMSG = { size: 8, family: 0, prefixlen: 1, flags: 2, scope: 3, index: 4 };
 const IFA_CACHE = { size: 16, prefered: 0, valid: 4, cstamp: 8, tstamp: 12 };
 
-/** How long an address lives: struct ifa_cacheinfo. */
+/**
+ * How long an address lives: struct ifa_cacheinfo.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface AddressCacheInfo {
   /** Seconds until it is deprecated; 4294967295 is for ever. */
   preferred: number;
@@ -28,7 +32,11 @@ export interface AddressCacheInfo {
   updated: number;
 }
 
-/** An address of an interface: struct ifaddrmsg and its attributes. What the kernel did not tell is `undefined`. */
+/**
+ * An address of an interface: struct ifaddrmsg and its attributes. What the kernel did not tell is `undefined`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface AddressEntry {
   family: number;
   ifindex: number;
@@ -53,6 +61,10 @@ export interface AddressEntry {
  *
  * @param data The data of the message, or any bytes.
  * @returns `undefined` for bytes too short for struct ifaddrmsg.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const { messages } = requestNetlink(RTM_GETADDR, NLM_F_DUMP, Buffer.alloc(8));
+ * console.log(decodeInterfaceAddress(messages[0].data).local); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeInterfaceAddress(data: Uint8Array): AddressEntry | undefined {
@@ -91,8 +103,10 @@ function cacheInfo(from: DataView): AddressCacheInfo {
  *
  * A dump that changes interrupted (NLM_F_DUMP_INTR) begins again, at most 32 times; `requestNetlink` tells of it instead.
  *
+ * @returns The addresses.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
- * @example listAddresses().filter(({ family, scope }) => family === AF_INET6 && scope === RT_SCOPE_UNIVERSE);
+ * @example
+ * console.log(listAddresses().some(({ local }) => local === '127.0.0.1')); // true
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listAddresses(): AddressEntry[] {

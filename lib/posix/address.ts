@@ -7,7 +7,11 @@ import { inet_ntop } from './inet.ts';
 import { layout, native } from './native.ts';
 import { object, own } from './snapshot.ts';
 
-/** An IPv4 address: ip(7). */
+/**
+ * An IPv4 address: ip(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface InetAddress {
   family: typeof AF_INET;
   /** Dotted text, `'127.0.0.1'`. */
@@ -16,7 +20,11 @@ export interface InetAddress {
   port: number;
 }
 
-/** An IPv6 address: ipv6(7). */
+/**
+ * An IPv6 address: ipv6(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
 export interface Inet6Address {
   family: typeof AF_INET6;
   /** Text, `'fe80::1'`, without a scope. */
@@ -29,14 +37,22 @@ export interface Inet6Address {
   scopeId?: number;
 }
 
-/** A local socket: unix(7). */
+/**
+ * A local socket: unix(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface UnixAddress {
   family: typeof AF_UNIX;
   /** A path; `'\0name'` is abstract; `''` is unnamed (to bind(2): autobind). Bytes are taken exactly as they are. */
   path: string | Uint8Array;
 }
 
-/** A network interface at the link layer: packet(7). */
+/**
+ * A network interface at the link layer: packet(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface PacketAddress {
   family: typeof AF_PACKET;
   /** The interface; 0 is any. */
@@ -51,7 +67,11 @@ export interface PacketAddress {
   address?: Uint8Array;
 }
 
-/** A netlink port: netlink(7). */
+/**
+ * A netlink port: netlink(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
 export interface NetlinkAddress {
   family: typeof AF_NETLINK;
   /** The port; 0 is the kernel. */
@@ -60,7 +80,11 @@ export interface NetlinkAddress {
   groups: number;
 }
 
-/** A virtual machine socket: vsock(7). */
+/**
+ * A virtual machine socket: vsock(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/vsock.7.html
+ */
 export interface VsockAddress {
   family: typeof AF_VSOCK;
   /** The context id; VMADDR_CID_ANY is 4294967295. */
@@ -75,19 +99,31 @@ type Families = {
   [K in keyof typeof constants as K extends `AF_${string}` ? K : never]: (typeof constants)[K];
 };
 
-/** The families whose addresses this library gives as bytes. */
+/**
+ * The families whose addresses this library gives as bytes.
+ *
+ * @see https://man7.org/linux/man-pages/man7/address_families.7.html
+ */
 export type OtherFamily = Exclude<
   Families[keyof Families],
   typeof AF_INET | typeof AF_INET6 | typeof AF_UNIX | typeof AF_PACKET | typeof AF_NETLINK | typeof AF_VSOCK
 >;
 
-/** An address of any other family, or one too short for its own: what follows sa_family, as bytes. */
+/**
+ * An address of any other family, or one too short for its own: what follows sa_family, as bytes.
+ *
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
+ */
 export interface OtherAddress {
   family: OtherFamily;
   data: Uint8Array;
 }
 
-/** A socket address of any family. */
+/**
+ * A socket address of any family.
+ *
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
+ */
 export type Address =
   | InetAddress
   | Inet6Address
@@ -97,7 +133,11 @@ export type Address =
   | VsockAddress
   | OtherAddress;
 
-/** Wherever a call takes an address: an object, node:net's SocketAddress, or an encoded sockaddr, taken as it is. */
+/**
+ * Wherever a call takes an address: an object, node:net's SocketAddress, or an encoded sockaddr, taken as it is.
+ *
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
+ */
 export type AddressLike = Address | SocketAddress | Uint8Array;
 
 const SIZE = {
@@ -250,8 +290,12 @@ function encodeOther(family: number, address: OtherAddress): Uint8Array {
  * or terminated, so that the length is exactly what the kernel is told. `data` makes bytes of any family.
  *
  * @param address An address object, or node:net's SocketAddress. Encoded bytes come back as they are.
+ * @returns The bytes, as many as the struct has.
  * @throws TypeError or RangeError that names the field which the struct cannot hold: a port beyond 65535, a path of
  *   more than 108 bytes, a text that is no address (names are for getaddrinfo).
+ * @example
+ * const name = encodeAddress({ family: AF_INET, address: '127.0.0.1', port: 80 });
+ * console.log(Buffer.from(name).toString('hex')); // 020000507f0000010000000000000000
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function encodeAddress(address: AddressLike): Uint8Array {
@@ -319,6 +363,10 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  * @param length How many of the bytes the kernel wrote, as it told; a larger number counts as all of them.
  * @returns `undefined` for no bytes: no address (a connected TCP socket, an unbound AF_UNIX sender). A family that the
  *   library does not know, or an address too short for its family, comes back as `{ family, data }`.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const name = encodeAddress({ family: AF_UNIX, path: '/run/x.sock' });
+ * console.log(decodeAddress(name).path); // /run/x.sock
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function decodeAddress(
@@ -377,6 +425,12 @@ export function decodeAddress(
 /**
  * Room for any address, to be filled by a call of `sys-socket/nothrow` again and again: C's sockaddr_storage and its
  * socklen_t in one.
+ *
+ * @example
+ * const name = new SockaddrStorage();
+ * nothrow.getsockname(socket(AF_INET, SOCK_DGRAM), name);
+ * console.log(name.length, name.decode().address); // 16 0.0.0.0
+ * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export class SockaddrStorage {
   /** The bytes that the kernel writes. */

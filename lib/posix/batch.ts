@@ -18,7 +18,11 @@ const CONTROL_LENGTH = 2;
 const FLAGS = 3;
 const FIELDS = 4;
 
-/** The size of a MessageBatch. */
+/**
+ * The size of a MessageBatch.
+ *
+ * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
+ */
 export interface MessageBatchOptions {
   /** How many messages it holds: 1 to 1024. */
   messages: number;
@@ -69,9 +73,15 @@ let namesOf: (batch: MessageBatch) => Uint8Array;
  * Nothing is allocated per message unless a view (`bytes`), an address or control messages are asked for.
  *
  * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
  * const batch = new MessageBatch({ messages: 64, size: 2048 });
- * recvmmsg(fd, batch);
- * for (let i = 0; i < batch.count; i++) console.log(batch.bytes(i), batch.address(i));
+ * for (const text of ['one', 'two']) batch.push(text);
+ * sendmmsg(a, batch);
+ * recvmmsg(b, batch, MSG_WAITFORONE);
+ * for (let i = 0; i < batch.count; i++) console.log(i, String(batch.bytes(i)));
+ * // 0 one
+ * // 1 two
+ * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
  */
 export class MessageBatch {
   /** How many messages it holds. */
@@ -270,6 +280,12 @@ function receiveBatch(fd: number, batch: MessageBatch, flags: number, timeout: b
  * @param first The message to begin with: after a partial send, go on with `first + sent`.
  * @returns How many messages were sent; an error of a later message is reported by the next call.
  * @throws SocketError As `sendmsg`, of the first message.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_DGRAM);
+ * const batch = new MessageBatch({ messages: 2, size: 100 });
+ * batch.push('one');
+ * batch.push('two');
+ * console.log(sendmmsg(a, batch)); // 2
  * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
  */
 export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
@@ -285,18 +301,42 @@ export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0):
  * @param timeout Nanoseconds. The kernel looks at it only after each message (see BUGS in the man page).
  * @returns How many messages came.
  * @throws SocketError As `recvmsg`.
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+ * send(a, 'hello');
+ * const batch = new MessageBatch({ messages: 64, size: 2048 });
+ * console.log(recvmmsg(b, batch, MSG_WAITFORONE), String(batch.bytes(0))); // 1 hello
  * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
  */
 export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
   return check(receiveBatch(fd, batch, flags, timeout), RECVMMSG);
 }
 
-/** sendmmsg of `sys-socket/nothrow`. */
+/**
+ * sendmmsg(2): how many messages were sent, or -errno. As `sendmmsg`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const batch = new MessageBatch({ messages: 2, size: 100 });
+ * batch.push('one');
+ * console.log(sendmmsg(sv[0], batch)); // 1
+ * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
+ */
 export function sendmmsgNothrow(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
   return settle(sendBatch(fd, batch, flags, first), SENDMMSG);
 }
 
-/** recvmmsg of `sys-socket/nothrow`. */
+/**
+ * recvmmsg(2): how many messages came, or -errno. As `recvmmsg`.
+ *
+ * @example
+ * const sv = [];
+ * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const batch = new MessageBatch({ messages: 64, size: 2048 });
+ * console.log(recvmmsg(sv[0], batch, MSG_DONTWAIT) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
+ */
 export function recvmmsgNothrow(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
   return settle(receiveBatch(fd, batch, flags, timeout), RECVMMSG);
 }

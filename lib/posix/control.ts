@@ -35,14 +35,22 @@ import { inet_ntop, inet_pton } from './inet.ts';
 import { layout } from './native.ts';
 import { elements, object, own, ownOr } from './snapshot.ts';
 
-/** Open descriptors: unix(7). Received ones are new, owned by who receives them, and close-on-exec. */
+/**
+ * Open descriptors: unix(7). Received ones are new, owned by who receives them, and close-on-exec.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface Rights {
   level: typeof SOL_SOCKET;
   type: typeof SCM_RIGHTS;
   fds: number[];
 }
 
-/** Who sent it: unix(7), struct ucred. */
+/**
+ * Who sent it: unix(7), struct ucred.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface Credentials {
   level: typeof SOL_SOCKET;
   type: typeof SCM_CREDENTIALS;
@@ -51,21 +59,33 @@ export interface Credentials {
   gid: number;
 }
 
-/** A descriptor of the sending process (SO_PASSPIDFD): new, owned by who receives it, and close-on-exec. */
+/**
+ * A descriptor of the sending process (SO_PASSPIDFD): new, owned by who receives it, and close-on-exec.
+ *
+ * @see https://man7.org/linux/man-pages/man2/pidfd_open.2.html
+ */
 export interface PidFd {
   level: typeof SOL_SOCKET;
   type: typeof SCM_PIDFD;
   pidfd: number;
 }
 
-/** When it arrived, in nanoseconds since the epoch: socket(7). SO_TIMESTAMP counts whole microseconds. */
+/**
+ * When it arrived, in nanoseconds since the epoch: socket(7). SO_TIMESTAMP counts whole microseconds.
+ *
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
 export interface Timestamp {
   level: typeof SOL_SOCKET;
   type: typeof SCM_TIMESTAMP | typeof SCM_TIMESTAMPNS;
   nanoseconds: bigint;
 }
 
-/** When it arrived or left, in nanoseconds: struct scm_timestamping. 0 where there is none. */
+/**
+ * When it arrived or left, in nanoseconds: struct scm_timestamping. 0 where there is none.
+ *
+ * @see https://docs.kernel.org/networking/timestamping.html
+ */
 export interface Timestamping {
   level: typeof SOL_SOCKET;
   type: typeof SCM_TIMESTAMPING;
@@ -73,14 +93,22 @@ export interface Timestamping {
   hardware: bigint;
 }
 
-/** How many packets this socket has dropped so far: socket(7), SO_RXQ_OVFL. */
+/**
+ * How many packets this socket has dropped so far: socket(7), SO_RXQ_OVFL.
+ *
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
 export interface Overflow {
   level: typeof SOL_SOCKET;
   type: typeof SO_RXQ_OVFL;
   value: number;
 }
 
-/** Where an IPv4 packet came in, or shall go out: ip(7), struct in_pktinfo. */
+/**
+ * Where an IPv4 packet came in, or shall go out: ip(7), struct in_pktinfo.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface PacketInfo {
   level: typeof IPPROTO_IP;
   type: typeof IP_PKTINFO;
@@ -91,7 +119,11 @@ export interface PacketInfo {
   addr: string;
 }
 
-/** Where an IPv6 packet came in, or shall go out: ipv6(7), struct in6_pktinfo. */
+/**
+ * Where an IPv6 packet came in, or shall go out: ipv6(7), struct in6_pktinfo.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
 export interface PacketInfo6 {
   level: typeof IPPROTO_IPV6;
   type: typeof IPV6_PKTINFO;
@@ -100,35 +132,55 @@ export interface PacketInfo6 {
   ifindex: number;
 }
 
-/** One field of the IPv4 header: ip(7). */
+/**
+ * One field of the IPv4 header: ip(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface InetField {
   level: typeof IPPROTO_IP;
   type: typeof IP_TTL | typeof IP_TOS;
   value: number;
 }
 
-/** One field of the IPv6 header: ipv6(7). */
+/**
+ * One field of the IPv6 header: ipv6(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
 export interface Inet6Field {
   level: typeof IPPROTO_IPV6;
   type: typeof IPV6_HOPLIMIT | typeof IPV6_TCLASS;
   value: number;
 }
 
-/** The size of the segments to cut a send into, or that a receive was put together from: udp(7). */
+/**
+ * The size of the segments to cut a send into, or that a receive was put together from: udp(7).
+ *
+ * @see https://man7.org/linux/man-pages/man7/udp.7.html
+ */
 export interface Segment {
   level: typeof SOL_UDP;
   type: typeof UDP_SEGMENT | typeof UDP_GRO;
   value: number;
 }
 
-/** The address that a redirected packet was sent to: ip(7), IP_RECVORIGDSTADDR. */
+/**
+ * The address that a redirected packet was sent to: ip(7), IP_RECVORIGDSTADDR.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface OriginalDestination {
   level: typeof IPPROTO_IP | typeof IPPROTO_IPV6;
   type: typeof IP_ORIGDSTADDR | typeof IPV6_ORIGDSTADDR;
   address: Address | undefined;
 }
 
-/** An entry of the error queue: ip(7), struct sock_extended_err. Packet sockets have it for timestamps of what they sent. */
+/**
+ * An entry of the error queue: ip(7), struct sock_extended_err. Packet sockets have it for timestamps of what they sent.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface ExtendedError {
   level: typeof IPPROTO_IP | typeof IPPROTO_IPV6 | typeof SOL_PACKET;
   type: typeof IP_RECVERR | typeof IPV6_RECVERR | typeof PACKET_TX_TIMESTAMP;
@@ -150,7 +202,11 @@ export interface ExtendedError {
   offender: Address | undefined;
 }
 
-/** What the packet layer knows about a frame: packet(7), struct tpacket_auxdata. */
+/**
+ * What the packet layer knows about a frame: packet(7), struct tpacket_auxdata.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface AuxiliaryData {
   level: typeof SOL_PACKET;
   type: typeof PACKET_AUXDATA;
@@ -163,7 +219,11 @@ export interface AuxiliaryData {
   vlanTpid: number;
 }
 
-/** Any other message, or one too short for its type: its bytes as they are. */
+/**
+ * Any other message, or one too short for its type: its bytes as they are.
+ *
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
 export interface OtherControl {
   level: number;
   type: number;
@@ -195,14 +255,27 @@ type OfKind<Message extends TypedControl, Level, Type> = Message extends TypedCo
     : never
   : never;
 
-/** A control message. `isControl` tells which. */
+/**
+ * A control message. `isControl` tells which.
+ *
+ * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
+ */
 export type ControlMessage = TypedControl | OtherControl;
 
 /**
  * Whether a message is of this level and type and was decoded; narrows its type.
  *
+ * @param message One of `recvmsg`.
+ * @param level SOL_SOCKET or a protocol.
+ * @param type Its type, an SCM_ or other number of the level.
+ * @returns false also for a message that was too short for its type, which has only `data`.
+ * @throws TypeError for a message that is no object.
  * @example
- * const fds = control.find((m) => isControl(m, SOL_SOCKET, SCM_RIGHTS))?.fds ?? [];
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * sendmsg(a, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0, 1] }] });
+ * const { control } = recvmsg(b, { buffers: [new Uint8Array(9)], controlLength: CMSG_SPACE(8) });
+ * const fds = control.find((message) => isControl(message, SOL_SOCKET, SCM_RIGHTS))?.fds ?? [];
+ * console.log(fds.length); // 2
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function isControl<Level extends TypedControl['level'], Type extends TypedControl['type']>(
@@ -267,6 +340,10 @@ const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
  * The bytes of a control message with this much data, header included: CMSG_LEN(3).
  *
  * @param length Bytes of data.
+ * @returns Bytes.
+ * @throws RangeError for what is no safe length.
+ * @example
+ * console.log(CMSG_LEN(4)); // 20
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_LEN(length: number): number {
@@ -277,6 +354,10 @@ export function CMSG_LEN(length: number): number {
  * The room that a control message with this much data takes, padding included: CMSG_SPACE(3).
  *
  * @param length Bytes of data.
+ * @returns Bytes.
+ * @throws RangeError for what is no safe length.
+ * @example
+ * console.log(CMSG_SPACE(4) + CMSG_SPACE(12)); // 56
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_SPACE(length: number): number {
@@ -533,7 +614,11 @@ const codecs = new Map<string, Codec>([
  * The bytes of control messages, as sendmsg(2) takes them: each padded to its alignment, in the given order.
  *
  * @param messages Typed messages, or any other as `{ level, type, data }`.
+ * @returns The bytes; of as many messages as were given.
  * @throws TypeError or RangeError that names the field which its struct cannot hold.
+ * @example
+ * const bytes = encodeControl([{ level: SOL_UDP, type: UDP_SEGMENT, value: 1400 }]);
+ * console.log(bytes.length === CMSG_SPACE(2)); // true
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
@@ -568,6 +653,11 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
  *
  * @param bytes Control data from the kernel, or any bytes.
  * @param length How many of the bytes the kernel wrote, as it told.
+ * @returns The messages, typed where the library knows the type.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const bytes = encodeControl([{ level: IPPROTO_IP, type: IP_TTL, value: 64 }]);
+ * console.log(decodeControl(bytes)[0].value); // 64
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function decodeControl(

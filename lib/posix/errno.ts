@@ -5,7 +5,11 @@ import { formatAddress } from './format.ts';
 
 type Row = (typeof errnoTable)[number];
 
-/** The name of a Linux errno, as errno(3) has it: `'ECONNREFUSED'`. */
+/**
+ * The name of a Linux errno, as errno(3) has it: `'ECONNREFUSED'`.
+ *
+ * @see https://man7.org/linux/man-pages/man3/errno.3.html
+ */
 export type ErrnoName = Row[1];
 
 const byNumber = new Map<number, Row>(errnoTable.map((row) => [row[0], row]));
@@ -15,6 +19,9 @@ const byNumber = new Map<number, Row>(errnoTable.map((row) => [row[0], row]));
  *
  * @param errno The positive number, as in errno.h.
  * @returns `'ECONNREFUSED'` for 111; `undefined` for a number that Linux does not name.
+ * @throws Nothing, whatever it is given.
+ * @example
+ * console.log(errnoName(111), errnoName(4000)); // ECONNREFUSED undefined
  * @see https://man7.org/linux/man-pages/man3/errno.3.html
  */
 export function errnoName(errno: number): ErrnoName | undefined {
@@ -26,6 +33,9 @@ export function errnoName(errno: number): ErrnoName | undefined {
  *
  * @param errno The positive number, as in errno.h.
  * @returns `'Connection refused'` for 111; `'Unknown error 4000'` for a number that Linux does not name.
+ * @throws Nothing, whatever it is given.
+ * @example
+ * console.log(strerror(ECONNREFUSED)); // Connection refused
  * @see https://man7.org/linux/man-pages/man3/strerror.3.html
  */
 export function strerror(errno: number): string {
@@ -37,12 +47,21 @@ export function strerror(errno: number): string {
  *
  * `errno` is the positive number of errno.h, as in C, Python and Go (Node's own errors carry the negative one);
  * `code` is its name, `syscall` the function of this library, `address` the address that was given to it.
+ *
+ * @example
+ * try {
+ *   recv(-1, new Uint8Array(1));
+ * } catch (error) {
+ *   console.log(error.code, error.errno === EBADF, error.syscall); // EBADF true recv
+ * }
+ * @see https://man7.org/linux/man-pages/man3/errno.3.html
  */
 export class SocketError extends Error {
   override readonly name = 'SocketError' as const;
   readonly code: ErrnoName;
   readonly errno: number;
   readonly syscall: string;
+  /** The address that the call was given. */
   declare readonly address?: Address;
 
   constructor(errno: number, syscall: string, address?: Address) {
@@ -60,9 +79,17 @@ export class SocketError extends Error {
  * Whether an error is a SocketError with one of these errnos; narrows `error.code`.
  *
  * @param error Anything caught.
- * @param codes Names as in errno.h. `'EWOULDBLOCK'` is `'EAGAIN'` on Linux, `'ENOTSUP'` is `'EOPNOTSUPP'`. None: any errno.
+ * @param codes Names as in errno.h. `'EWOULDBLOCK'` is `'EAGAIN'` on Linux, `'ENOTSUP'` is `'EOPNOTSUPP'`. None: any
+ *   errno.
+ * @returns Whether it is one of them.
+ * @throws Nothing, whatever it is given.
  * @example
- * try { recv(fd, buffer) } catch (error) { if (!isErrno(error, 'EAGAIN', 'EINTR')) throw error }
+ * const fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+ * try {
+ *   recv(fd, new Uint8Array(1));
+ * } catch (error) {
+ *   if (!isErrno(error, 'EAGAIN', 'EINTR')) throw error;
+ * }
  * @see https://man7.org/linux/man-pages/man3/errno.3.html
  */
 export function isErrno<Code extends ErrnoName>(

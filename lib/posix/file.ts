@@ -18,7 +18,11 @@ function size(value: number, name: string): number {
  * @param count The most bytes to send.
  * @returns How many were sent, perhaps fewer; 0 at the end of the file. With an offset, go on at `offset` + this.
  * @throws SocketError EAGAIN, EPIPE, EINVAL, EBADF, EINTR, EOVERFLOW.
- * @example const sent = sendfile(fd, file, 0, 4096);
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * const { openSync } = await import('node:fs');
+ * console.log(sendfile(a, openSync('/etc/passwd'), 0, 10)); // 10
+ * console.log(recv(b, new Uint8Array(100))); // 10
  * @see https://man7.org/linux/man-pages/man2/sendfile.2.html
  */
 export function sendfile(outFd: number, inFd: number, offset: number | undefined, count: number): number {
@@ -36,6 +40,13 @@ export function sendfile(outFd: number, inFd: number, offset: number | undefined
  * @param flags SPLICE_F_ flags.
  * @returns How many were moved, perhaps fewer; 0 at the end.
  * @throws SocketError EAGAIN, EINVAL (no pipe), ESPIPE, EBADF, EINTR.
+ * @example
+ * const { execSync } = await import('node:child_process');
+ * execSync('mkfifo pipe');
+ * const pipe = (await import('node:fs')).openSync('pipe', 'r+');
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * send(a, 'hello');
+ * console.log(splice(b, undefined, pipe, undefined, 5)); // 5
  * @see https://man7.org/linux/man-pages/man2/splice.2.html
  */
 export function splice(

@@ -14,7 +14,11 @@ import { native } from './native.ts';
 import { object, own } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
-/** One instruction: struct sock_filter. */
+/**
+ * One instruction: struct sock_filter.
+ *
+ * @see https://docs.kernel.org/networking/filter.html
+ */
 export interface FilterInstruction {
   code: number;
   jt: number;
@@ -22,7 +26,11 @@ export interface FilterInstruction {
   k: number;
 }
 
-/** A program: its instructions, or what `tcpdump -ddd` prints (their number, then one line of four numbers for each). */
+/**
+ * A program: its instructions, or what `tcpdump -ddd` prints (their number, then one line of four numbers for each).
+ *
+ * @see https://docs.kernel.org/networking/filter.html
+ */
 export type FilterProgram = readonly FilterInstruction[] | string;
 
 const INSTRUCTION = 8;
@@ -47,7 +55,11 @@ function parse(text: string): FilterInstruction[] {
  * The bytes of a program: an array of struct sock_filter.
  *
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
+ * @returns 8 bytes for each instruction.
  * @throws TypeError or RangeError for what is no such program.
+ * @example
+ * const program = '2\n48 0 0 0\n6 0 0 65535\n'; // tcpdump -ddd
+ * console.log(encodeFilter(program).length); // 16
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function encodeFilter(program: FilterProgram): Uint8Array {
@@ -87,7 +99,11 @@ function attach(fd: number, level: number, option: number, program: FilterProgra
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
  * @throws SocketError EINVAL (the kernel refuses the program), EPERM (the filter is locked; on TCP, newer kernels want
  *   CAP_NET_ADMIN), ENOMEM, EBADF, ENOTSOCK.
- * @example attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]); // drop everything
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+ * attachFilter(b, [{ code: 0x6, jt: 0, jf: 0, k: 3 }]); // return 3: cut every packet to 3 bytes
+ * send(a, 'hello');
+ * console.log(recv(b, new Uint8Array(100))); // 3
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function attachFilter(fd: number, program: FilterProgram): void {
@@ -100,6 +116,11 @@ export function attachFilter(fd: number, program: FilterProgram): void {
  * @param fd A socket of the group.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
  * @throws SocketError EINVAL, EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, true);
+ * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * attachReusePortFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]); // return 0: always the first socket of the group
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function attachReusePortFilter(fd: number, program: FilterProgram): void {
@@ -112,6 +133,10 @@ export function attachReusePortFilter(fd: number, program: FilterProgram): void 
  * @param fd A packet socket of the group.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
  * @throws SocketError EINVAL, EPERM, EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+ * setOption(fd, 'PACKET_FANOUT', { id: 7, type: PACKET_FANOUT_CBPF });
+ * attachFanoutFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]); // return 0: always the first socket of the group
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export function attachFanoutFilter(fd: number, program: FilterProgram): void {
@@ -123,6 +148,10 @@ export function attachFanoutFilter(fd: number, program: FilterProgram): void {
  *
  * @param fd A socket.
  * @throws SocketError ENOENT (there is none), EPERM (it is locked), EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0 }]);
+ * detachFilter(fd);
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function detachFilter(fd: number): void {
@@ -134,6 +163,10 @@ export function detachFilter(fd: number): void {
  *
  * @param fd A socket.
  * @throws SocketError EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0xffff }]);
+ * lockFilter(fd); // for example before the descriptor is passed to another program
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function lockFilter(fd: number): void {
@@ -146,6 +179,10 @@ export function lockFilter(fd: number): void {
  * @param fd A socket.
  * @returns Its instructions; none when there is no program.
  * @throws SocketError EACCES (an eBPF program), EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0xffff }]);
+ * console.log(getFilter(fd)[0].k); // 65535
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function getFilter(fd: number): FilterInstruction[] {

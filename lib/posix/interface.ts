@@ -12,7 +12,10 @@ import { Unpack } from './unpack.ts';
  * The index of an interface: if_nametoindex(3).
  *
  * @param name `'eth0'`.
+ * @returns The index, from 1 on.
  * @throws SocketError ENODEV; TypeError for a name with an inner NUL, which C would cut.
+ * @example
+ * console.log(if_nametoindex('lo')); // 1
  * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
  */
 export function if_nametoindex(name: string): number {
@@ -23,7 +26,10 @@ export function if_nametoindex(name: string): number {
  * The name of an interface: if_indextoname(3).
  *
  * @param ifindex Its index.
+ * @returns The name.
  * @throws SocketError ENXIO.
+ * @example
+ * console.log(if_indextoname(1)); // lo
  * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
  */
 export function if_indextoname(ifindex: number): string {
@@ -32,7 +38,11 @@ export function if_indextoname(ifindex: number): string {
   return name;
 }
 
-/** An interface: struct if_nameindex. */
+/**
+ * An interface: struct if_nameindex.
+ *
+ * @see https://man7.org/linux/man-pages/man3/if_nameindex.3.html
+ */
 export interface NameIndex {
   index: number;
   name: string;
@@ -41,7 +51,10 @@ export interface NameIndex {
 /**
  * All interfaces: if_nameindex(3).
  *
+ * @returns The indexes and names.
  * @throws SocketError ENOBUFS.
+ * @example
+ * console.log(if_nameindex().find(({ index }) => index === 1).name); // lo
  * @see https://man7.org/linux/man-pages/man3/if_nameindex.3.html
  */
 export function if_nameindex(): NameIndex[] {
@@ -53,10 +66,18 @@ export function if_nameindex(): NameIndex[] {
   return list;
 }
 
-/** The counters of an interface: struct rtnl_link_stats. They are 32 bits wide and wrap. */
+/**
+ * The counters of an interface: struct rtnl_link_stats. They are 32 bits wide and wrap.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
+ */
 export type LinkStatistics = { [Name in LinkStatistic]: number };
 
-/** One address of an interface: struct ifaddrs. */
+/**
+ * One address of an interface: struct ifaddrs.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
+ */
 export interface InterfaceAddress {
   name: string;
   /** IFF_ flags. */
@@ -84,8 +105,11 @@ function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
 /**
  * The addresses of all interfaces, of every family: getifaddrs(3).
  *
+ * @returns An entry for each address of each interface, and one for each link.
  * @throws SocketError ENOBUFS, EACCES.
- * @example getifaddrs().filter(({ address }) => address?.family === AF_INET);
+ * @example
+ * const lo = getifaddrs().filter(({ name, address }) => name === 'lo' && address?.family === AF_INET);
+ * console.log(lo[0].address.address); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
  */
 export function getifaddrs(): InterfaceAddress[] {
@@ -132,6 +156,9 @@ function request(fd: number, code: number, name: string, set?: (bytes: Buffer) =
  * @param name The interface.
  * @returns IFF_ flags, the lower 16 bits of them.
  * @throws SocketError ENODEV, EBADF.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * console.log((getInterfaceFlags(fd, 'lo') & IFF_LOOPBACK) !== 0); // true
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceFlags(fd: number, name: string): number {
@@ -145,6 +172,9 @@ export function getInterfaceFlags(fd: number, name: string): number {
  * @param name The interface.
  * @param flags IFF_ flags, 0 to 65535.
  * @throws SocketError EPERM, ENODEV, EBADF.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * setInterfaceFlags(fd, 'lo', getInterfaceFlags(fd, 'lo') | IFF_UP);
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function setInterfaceFlags(fd: number, name: string, flags: number): void {
@@ -157,7 +187,10 @@ export function setInterfaceFlags(fd: number, name: string, flags: number): void
  *
  * @param fd Any socket.
  * @param name The interface.
+ * @returns Bytes.
  * @throws SocketError ENODEV, EBADF.
+ * @example
+ * console.log(getInterfaceMtu(socket(AF_INET, SOCK_DGRAM), 'lo')); // 65536
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceMtu(fd: number, name: string): number {
@@ -171,6 +204,10 @@ export function getInterfaceMtu(fd: number, name: string): number {
  * @param name The interface.
  * @param mtu Bytes.
  * @throws SocketError EPERM, EINVAL, ENODEV, EBADF.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * setInterfaceMtu(fd, 'lo', 16384);
+ * console.log(getInterfaceMtu(fd, 'lo')); // 16384
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function setInterfaceMtu(fd: number, name: string, mtu: number): void {

@@ -27,7 +27,11 @@ const IFINFOMSG = { size: 16, type: 2, index: 4, flags: 8 };
 /** The names of the numbers in struct rtnl_link_stats64, in its order. */
 const STATISTICS = [...LINK_STATISTICS, 'rxNohandler', 'rxOtherhostDropped'] as const;
 
-/** The counters of an interface: struct rtnl_link_stats64. Those that an older kernel does not count are 0. */
+/**
+ * The counters of an interface: struct rtnl_link_stats64. Those that an older kernel does not count are 0.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export type LinkStatistics64 = { [Name in LinkStatistic | 'rxNohandler' | 'rxOtherhostDropped']: bigint };
 
 function statistics64(bytes: Uint8Array | undefined): LinkStatistics64 | undefined {
@@ -40,7 +44,11 @@ function statistics64(bytes: Uint8Array | undefined): LinkStatistics64 | undefin
   return Object.fromEntries(numbers) as LinkStatistics64;
 }
 
-/** An interface: struct ifinfomsg and its attributes. What the kernel did not tell is `undefined`. */
+/**
+ * An interface: struct ifinfomsg and its attributes. What the kernel did not tell is `undefined`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface LinkEntry {
   ifindex: number;
   name: string | undefined;
@@ -75,6 +83,10 @@ export interface LinkEntry {
  *
  * @param data The data of the message, or any bytes.
  * @returns `undefined` for bytes too short for struct ifinfomsg.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
+ * console.log(decodeLink(messages[0].data).name); // lo
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeLink(data: Uint8Array): LinkEntry | undefined {
@@ -107,8 +119,10 @@ export function decodeLink(data: Uint8Array): LinkEntry | undefined {
  *
  * A dump that changes interrupted (NLM_F_DUMP_INTR) begins again, at most 32 times; `requestNetlink` tells of it instead.
  *
+ * @returns The interfaces.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
- * @example listLinks().find(({ name }) => name === 'lo')?.statistics?.rxBytes;
+ * @example
+ * console.log(listLinks().find(({ name }) => name === 'lo').statistics.rxBytes >= 0n); // true
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listLinks(): LinkEntry[] {

@@ -3,7 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer. */
+/**
+ * Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export type Bytes = ArrayBufferView | ArrayBuffer;
 
 type AddressInfoCall = [

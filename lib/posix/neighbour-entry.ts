@@ -16,7 +16,11 @@ import { Attributes, list } from './rtnetlink.ts';
 const NDMSG = { size: 12, family: 0, ifindex: 4, state: 8, flags: 10, type: 11 };
 const NDA_CACHE = { size: 16, confirmed: 0, used: 4, updated: 8, refcnt: 12 };
 
-/** What is known of the age of a neighbour: struct nda_cacheinfo. */
+/**
+ * What is known of the age of a neighbour: struct nda_cacheinfo.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface NeighbourCacheInfo {
   /** Hundredths of a second since it was last confirmed to be reachable. */
   confirmed: number;
@@ -28,7 +32,11 @@ export interface NeighbourCacheInfo {
   refcnt: number;
 }
 
-/** A neighbour: struct ndmsg and its attributes. What the kernel did not tell is `undefined`. */
+/**
+ * A neighbour: struct ndmsg and its attributes. What the kernel did not tell is `undefined`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface NeighbourEntry {
   /** AF_INET, AF_INET6; AF_BRIDGE for an entry of a forwarding table. */
   family: number;
@@ -58,6 +66,10 @@ export interface NeighbourEntry {
  *
  * @param data The data of the message, or any bytes.
  * @returns `undefined` for bytes too short for struct ndmsg.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const { messages } = requestNetlink(RTM_GETNEIGH, NLM_F_DUMP, Buffer.alloc(12));
+ * console.log(messages.every(({ data }) => decodeNeighbour(data) !== undefined)); // true
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeNeighbour(data: Uint8Array): NeighbourEntry | undefined {
@@ -96,8 +108,10 @@ function cacheInfo(from: DataView): NeighbourCacheInfo {
  *
  * A dump that changes interrupted (NLM_F_DUMP_INTR) begins again, at most 32 times; `requestNetlink` tells of it instead.
  *
+ * @returns The neighbours.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
- * @example listNeighbours().filter(({ state }) => (state & NUD_REACHABLE) !== 0);
+ * @example
+ * const reachable = listNeighbours().filter(({ state }) => (state & NUD_REACHABLE) !== 0);
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listNeighbours(): NeighbourEntry[] {

@@ -20,10 +20,18 @@ import { Unpack } from './unpack.ts';
 
 type Named<Prefix extends string> = Extract<keyof typeof constants, `${Prefix}${string}`>;
 
-/** The name of an error of getaddrinfo(3): `'EAI_NONAME'`. */
+/**
+ * The name of an error of getaddrinfo(3): `'EAI_NONAME'`.
+ *
+ * @see https://man7.org/linux/man-pages/man3/gai_strerror.3.html
+ */
 export type AddressInfoCode = Named<'EAI_'>;
 
-/** The name of an error of gethostbyname(3). */
+/**
+ * The name of an error of gethostbyname(3).
+ *
+ * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
+ */
 export type HostCode = 'HOST_NOT_FOUND' | 'TRY_AGAIN' | 'NO_RECOVERY' | 'NO_DATA' | 'NETDB_INTERNAL';
 
 const addressInfoCodes = new Map<number, AddressInfoCode>(
@@ -39,7 +47,17 @@ const hostCodes: Readonly<Record<number, readonly [HostCode, string]>> = {
   [constants.NO_DATA]: ['NO_DATA', 'No address associated with name'],
 };
 
-/** A look-up by getaddrinfo(3) or getnameinfo(3) that failed. */
+/**
+ * A look-up by getaddrinfo(3) or getnameinfo(3) that failed.
+ *
+ * @example
+ * try {
+ *   getaddrinfo('127.0.0.1', 'no such service');
+ * } catch (error) {
+ *   console.log(error.code, error.syscall); // EAI_SERVICE getaddrinfo
+ * }
+ * @see https://man7.org/linux/man-pages/man3/gai_strerror.3.html
+ */
 export class AddressInfoError extends Error {
   override readonly name = 'AddressInfoError' as const;
   /** The name of the error. */
@@ -47,8 +65,9 @@ export class AddressInfoError extends Error {
   /** Its number, negative as in netdb.h. */
   readonly eai: number;
   readonly syscall: string;
-  /** For EAI_SYSTEM the positive errno, and its name. */
+  /** For EAI_SYSTEM the positive errno. */
   declare readonly errno?: number;
+  /** The name of that errno. */
   declare readonly errnoCode?: ErrnoName;
 
   constructor(eai: number, errno: number, syscall: string) {
@@ -66,7 +85,17 @@ export class AddressInfoError extends Error {
   }
 }
 
-/** A look-up by gethostbyname(3) or gethostbyaddr(3) that failed. */
+/**
+ * A look-up by gethostbyname(3) or gethostbyaddr(3) that failed.
+ *
+ * @example
+ * try {
+ *   gethostbyname('');
+ * } catch (error) {
+ *   console.log(error instanceof HostError, error.syscall); // true gethostbyname
+ * }
+ * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
+ */
 export class HostError extends Error {
   override readonly name = 'HostError' as const;
   /** The name of the error. */
@@ -84,7 +113,11 @@ export class HostError extends Error {
   }
 }
 
-/** What getaddrinfo(3) shall look for: its hints. */
+/**
+ * What getaddrinfo(3) shall look for: its hints.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
+ */
 export interface AddressInfoHints {
   /** AI_ flags. */
   flags?: number | undefined;
@@ -96,7 +129,11 @@ export interface AddressInfoHints {
   protocol?: number | undefined;
 }
 
-/** An address to connect or bind a socket to: struct addrinfo. */
+/**
+ * An address to connect or bind a socket to: struct addrinfo.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
+ */
 export interface AddressInfo {
   flags: number;
   family: number;
@@ -165,7 +202,9 @@ export function readAddressInfo(result: Outcome): AddressInfo[] {
  * @returns The entries, in the order of the C library (RFC 6724).
  * @throws AddressInfoError EAI_NONAME, EAI_SERVICE, EAI_FAMILY, EAI_SOCKTYPE, EAI_BADFLAGS, EAI_AGAIN, EAI_FAIL,
  *   EAI_SYSTEM; TypeError for a text with an inner NUL, which C would cut.
- * @example const [{ address }] = getaddrinfo('localhost', 'http', { socktype: SOCK_STREAM });
+ * @example
+ * const [{ address }] = getaddrinfo('127.0.0.1', 80, { socktype: SOCK_STREAM });
+ * console.log(address.address, address.port); // 127.0.0.1 80
  * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
  */
 export function getaddrinfo(
@@ -176,7 +215,11 @@ export function getaddrinfo(
   return readAddressInfo(native.getaddrinfo(...addressInfoArguments(node, service, hints)));
 }
 
-/** What getnameinfo(3) gives. */
+/**
+ * What getnameinfo(3) gives.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getnameinfo.3.html
+ */
 export interface NameInfo {
   host: string;
   service: string;
@@ -192,15 +235,22 @@ export function readNameInfo(result: Outcome): NameInfo {
  *
  * @param address A socket address.
  * @param flags NI_ flags: NI_NUMERICHOST, NI_NUMERICSERV, NI_NAMEREQD, NI_DGRAM, NI_NOFQDN.
+ * @returns The name of the host and of the service.
  * @throws AddressInfoError EAI_NONAME (with NI_NAMEREQD), EAI_FAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_SYSTEM.
- * @example getnameinfo({ family: AF_INET, address: '127.0.0.1', port: 80 }).service;
+ * @example
+ * const address = { family: AF_INET, address: '127.0.0.1', port: 80 };
+ * console.log(getnameinfo(address, NI_NUMERICHOST | NI_NUMERICSERV)); // { host: '127.0.0.1', service: '80' }
  * @see https://man7.org/linux/man-pages/man3/getnameinfo.3.html
  */
 export function getnameinfo(address: AddressLike, flags = 0): NameInfo {
   return readNameInfo(native.getnameinfo(encodeAddress(address), flags));
 }
 
-/** What is known of a host: struct hostent. */
+/**
+ * What is known of a host: struct hostent.
+ *
+ * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
+ */
 export interface HostEntry {
   name: string;
   aliases: string[];
@@ -229,7 +279,10 @@ export function hostAddress(address: string): [number, undefined, Uint8Array] {
  * The first IPv4 address of a name: gethostbyname(3). Obsolete in POSIX; prefer `getaddrinfo`. Waits.
  *
  * @param name A host name or an address text.
+ * @returns The address as text.
  * @throws HostError HOST_NOT_FOUND, NO_DATA, TRY_AGAIN, NO_RECOVERY.
+ * @example
+ * console.log(gethostbyname('127.0.0.1')); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function gethostbyname(name: string): string {
@@ -241,7 +294,10 @@ export function gethostbyname(name: string): string {
  *
  * @param name A host name or an address text.
  * @param family AF_INET or AF_INET6.
+ * @returns Its name, aliases and addresses.
  * @throws HostError As `gethostbyname`.
+ * @example
+ * console.log(gethostbyname_ex('127.0.0.1').addresses); // [ '127.0.0.1' ]
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function gethostbyname_ex(name: string, family: number = AF_INET): HostEntry {
@@ -252,7 +308,14 @@ export function gethostbyname_ex(name: string, family: number = AF_INET): HostEn
  * The host that has an address: gethostbyaddr(3). Waits.
  *
  * @param address The text of an IPv4 or IPv6 address (in C: its bytes).
+ * @returns As `gethostbyname_ex`.
  * @throws HostError As `gethostbyname`; RangeError when the text is no address.
+ * @example
+ * try {
+ *   console.log(gethostbyaddr('127.0.0.1').addresses); // [ '127.0.0.1' ]
+ * } catch (error) {
+ *   if (!(error instanceof HostError)) throw error; // HOST_NOT_FOUND: the host data base does not have it
+ * }
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function gethostbyaddr(address: string): HostEntry {
@@ -272,6 +335,10 @@ export const FULL_NAME_HINTS: AddressInfoHints = { socktype: constants.SOCK_DGRA
  * The full name of a host, as Python's socket.getfqdn: its first name or alias with a dot, else the name itself. Waits.
  *
  * @param name A host name; left out or empty: this host.
+ * @returns The name.
+ * @throws TypeError for what is no string, or has an inner NUL. A look-up that fails is no error.
+ * @example
+ * console.log(getfqdn().length > 0); // true
  * @see https://docs.python.org/3/library/socket.html#socket.getfqdn
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
@@ -287,7 +354,11 @@ export function getfqdn(name = ''): string {
   }
 }
 
-/** A service: struct servent. */
+/**
+ * A service: struct servent.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getservbyname.3.html
+ */
 export interface ServiceEntry {
   name: string;
   aliases: string[];
@@ -309,7 +380,10 @@ function readService(result: ArrayBuffer | number): ServiceEntry | undefined {
  * @param name `'http'`, or an alias.
  * @param protocol `'tcp'`, `'udp'`; left out: any.
  * @returns `undefined` where C returns NULL: there is none.
- * @example getservbyname('domain', 'udp')?.port === 53;
+ * @throws TypeError for what is no string, or has an inner NUL.
+ * @example
+ * console.log(getservbyname('no such service')); // undefined
+ * const port = getservbyname('domain', 'udp')?.port; // 53, where /etc/services has it
  * @see https://man7.org/linux/man-pages/man3/getservbyname.3.html
  */
 export function getservbyname(name: string, protocol?: string): ServiceEntry | undefined {
@@ -322,6 +396,10 @@ export function getservbyname(name: string, protocol?: string): ServiceEntry | u
  * @param port 0 to 65535, in host byte order (in C: network byte order).
  * @param protocol `'tcp'`, `'udp'`; left out: any.
  * @returns `undefined` where C returns NULL: there is none.
+ * @throws RangeError for what is no port.
+ * @example
+ * const name = getservbyport(80, 'tcp')?.name; // 'http', where /etc/services has it
+ * console.log(getservbyport(1, 'no such protocol')); // undefined
  * @see https://man7.org/linux/man-pages/man3/getservbyname.3.html
  */
 export function getservbyport(port: number, protocol?: string): ServiceEntry | undefined {
@@ -329,7 +407,11 @@ export function getservbyport(port: number, protocol?: string): ServiceEntry | u
   return readService(native.getserv(undefined, port, protocol));
 }
 
-/** A protocol: struct protoent. */
+/**
+ * A protocol: struct protoent.
+ *
+ * @see https://man7.org/linux/man-pages/man3/getprotobyname.3.html
+ */
 export interface ProtocolEntry {
   name: string;
   aliases: string[];
@@ -348,7 +430,10 @@ function readProtocol(result: ArrayBuffer | number): ProtocolEntry | undefined {
  *
  * @param name `'icmp'`, or an alias.
  * @returns `undefined` where C returns NULL: there is none.
- * @example getprotobyname('udp')?.protocol === IPPROTO_UDP;
+ * @throws TypeError for what is no string, or has an inner NUL.
+ * @example
+ * console.log(getprotobyname('no such protocol')); // undefined
+ * const number = getprotobyname('udp')?.protocol; // 17, where /etc/protocols has it
  * @see https://man7.org/linux/man-pages/man3/getprotobyname.3.html
  */
 export function getprotobyname(name: string): ProtocolEntry | undefined {
@@ -360,6 +445,10 @@ export function getprotobyname(name: string): ProtocolEntry | undefined {
  *
  * @param number An IPPROTO_ number.
  * @returns `undefined` where C returns NULL: there is none.
+ * @throws RangeError for what is no int.
+ * @example
+ * console.log(getprotobynumber(255)); // undefined
+ * const name = getprotobynumber(IPPROTO_UDP)?.name; // 'udp', where /etc/protocols has it
  * @see https://man7.org/linux/man-pages/man3/getprotobyname.3.html
  */
 export function getprotobynumber(number: number): ProtocolEntry | undefined {
@@ -370,6 +459,10 @@ export function getprotobynumber(number: number): ProtocolEntry | undefined {
  * What an error number of getaddrinfo means: gai_strerror(3).
  *
  * @param code An EAI_ number.
+ * @returns The text of the C library.
+ * @throws RangeError for what is no int.
+ * @example
+ * console.log(gai_strerror(EAI_NONAME)); // Name or service not known
  * @see https://man7.org/linux/man-pages/man3/gai_strerror.3.html
  */
 export function gai_strerror(code: number): string {
@@ -381,6 +474,10 @@ export function gai_strerror(code: number): string {
 /**
  * The name of this host: gethostname(2).
  *
+ * @returns The name, as the kernel has it.
+ * @throws SocketError, never on Linux.
+ * @example
+ * console.log(gethostname().length > 0); // true
  * @see https://man7.org/linux/man-pages/man2/gethostname.2.html
  */
 export function gethostname(): string {
@@ -394,6 +491,9 @@ export function gethostname(): string {
  *
  * @param name At most 64 bytes.
  * @throws SocketError EPERM without CAP_SYS_ADMIN, EINVAL for a longer name.
+ * @example
+ * sethostname('laboratory');
+ * console.log(gethostname()); // laboratory
  * @see https://man7.org/linux/man-pages/man2/sethostname.2.html
  */
 export function sethostname(name: string): void {

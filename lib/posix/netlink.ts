@@ -30,7 +30,11 @@ export const align = (length: number): number => Math.ceil(length / ALIGN) * ALI
 const NLMSGHDR = { size: 16, len: 0, type: 4, flags: 6, seq: 8, pid: 12 };
 const RTATTR = { size: 4, len: 0, type: 2 };
 
-/** A netlink message: struct nlmsghdr and what follows it. */
+/**
+ * A netlink message: struct nlmsghdr and what follows it.
+ *
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
 export interface NetlinkMessage {
   /** RTM_NEWLINK, NLMSG_DONE, ... */
   type: number;
@@ -44,7 +48,11 @@ export interface NetlinkMessage {
   data: Uint8Array;
 }
 
-/** An attribute of a message: struct rtattr, or struct nlattr. */
+/**
+ * An attribute of a message: struct rtattr, or struct nlattr.
+ *
+ * @see https://man7.org/linux/man-pages/man3/rtnetlink.3.html
+ */
 export interface NetlinkAttribute {
   /** As it is on the wire: `type & NLA_TYPE_MASK` is free of NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
   type: number;
@@ -71,8 +79,12 @@ function data(value: unknown, name: string): Uint8Array {
  * The bytes of messages, each padded to its alignment (NLMSG_ALIGN): netlink(7).
  *
  * @param messages The messages, in the order they shall have.
+ * @returns The bytes of one datagram.
  * @throws TypeError or RangeError that names the field which struct nlmsghdr cannot hold.
- * @example encodeNetlink([{ type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP, seq: 1, pid: 0, data }]);
+ * @example
+ * const data = Buffer.alloc(16); // struct ifinfomsg
+ * const bytes = encodeNetlink([{ type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP, seq: 1, pid: 0, data }]);
+ * console.log(bytes.length); // 32
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
@@ -110,6 +122,14 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
  * @param bytes A datagram from the kernel, or any bytes.
  * @param length How many of the bytes count; a larger number (of MSG_TRUNC) counts as all of them.
  * @returns The messages, with data of their own.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+ * const request = { type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP, seq: 1, pid: 0, data: Buffer.alloc(16) };
+ * send(fd, encodeNetlink([request]));
+ * const buffer = Buffer.alloc(65536);
+ * const messages = decodeNetlink(buffer, recv(fd, buffer));
+ * console.log(messages[0].type === RTM_NEWLINK, messages[0].seq); // true 1
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function decodeNetlink(bytes: Uint8Array, length: number = bytes.length): NetlinkMessage[] {
@@ -137,8 +157,10 @@ export function decodeNetlink(bytes: Uint8Array, length: number = bytes.length):
  *
  * @param attributes The attributes. To nest some, give their bytes as the data of another, with NLA_F_NESTED in its
  *   type where the kernel asks for it.
+ * @returns The bytes that follow the struct of a message.
  * @throws TypeError or RangeError that names the field which struct rtattr cannot hold: data of more than 65531 bytes.
- * @example encodeAttributes([{ type: IFLA_IFNAME, data: Buffer.from('veth0\0') }]);
+ * @example
+ * console.log(encodeAttributes([{ type: IFLA_IFNAME, data: Buffer.from('veth0\0') }]).length); // 12
  * @see https://man7.org/linux/man-pages/man3/rtnetlink.3.html
  */
 export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8Array {
@@ -169,7 +191,11 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
  *
  * @param bytes What follows the struct in a message, or the data of an attribute that nests others.
  * @returns The attributes, whose data are parts of these bytes.
- * @example decodeAttributes(message.data.subarray(16)).find(({ type }) => type === IFLA_IFNAME);
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
+ * const name = decodeAttributes(messages[0].data.subarray(16)).find(({ type }) => type === IFLA_IFNAME);
+ * console.log(name.data.toString('utf8', 0, 2)); // lo
  * @see https://man7.org/linux/man-pages/man3/rtnetlink.3.html
  */
 export function decodeAttributes(bytes: Uint8Array): NetlinkAttribute[] {
@@ -188,7 +214,11 @@ export function decodeAttributes(bytes: Uint8Array): NetlinkAttribute[] {
   return attributes;
 }
 
-/** What the kernel answered to `requestNetlink`. */
+/**
+ * What the kernel answered to `requestNetlink`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
 export interface NetlinkReply {
   /** Its messages, without the NLMSG_DONE or NLMSG_ERROR at their end. */
   messages: NetlinkMessage[];
@@ -203,10 +233,13 @@ export interface NetlinkReply {
  * @param flags NLM_F_DUMP, NLM_F_CREATE, ...; NLM_F_REQUEST and NLM_F_ACK are added, so that every answer has an end.
  * @param body The struct of the type, then attributes.
  * @param protocol The netlink protocol.
+ * @returns Its messages, without those that only end them.
  * @throws SocketError The kernel's errno in NLMSG_ERROR or NLMSG_DONE, with syscall `'netlink'`: EPERM, ENODEV, EINVAL,
  *   EOPNOTSUPP, EEXIST, ESRCH, ...; or that of a call: EPROTONOSUPPORT, EMFILE, ENOBUFS, and EAGAIN of a protocol that
  *   answers later (NETLINK_AUDIT).
- * @example requestNetlink(RTM_DELLINK, 0, ifinfomsg); // ip link delete
+ * @example
+ * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
+ * console.log(messages[0].type === RTM_NEWLINK); // true
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function requestNetlink(

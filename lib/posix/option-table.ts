@@ -282,21 +282,41 @@ export const optionTable = {
 } as const;
 
 type Options = typeof optionTable;
-type Allowing<D extends Direction> = { [K in keyof Options]: Options[K][2] extends D ? K : never }[keyof Options];
+type Allowing<D extends Direction> = { [K in OptionName]: Options[K][2] extends D ? K : never }[OptionName];
 
-/** The name of an option that has a type. */
+/**
+ * The name of an option that has a type.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
 export type OptionName = keyof Options;
 
-/** The name of an option that `getOption` can read. */
+/**
+ * The name of an option that `getOption` can read.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
 export type ReadableOption = Allowing<'read' | 'both'>;
 
-/** The name of an option that `setOption` can write. */
+/**
+ * The name of an option that `setOption` can write.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
 export type WritableOption = Allowing<'write' | 'both'>;
 
-/** What `getOption` gives for this option. */
+/**
+ * What `getOption` gives for this option.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
 export type OptionValue<Name extends ReadableOption> = ReturnType<Codecs[Options[Name][1]]['decode']>;
 
-/** What `setOption` takes for this option. */
+/**
+ * What `setOption` takes for this option.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
+ */
 export type OptionInput<Name extends WritableOption> =
   Codecs[Options[Name][1]] extends Codec<unknown, infer Input> ? Input : never;
 
@@ -319,8 +339,10 @@ function row(name: OptionName, refused: Direction, expected: string): Row {
  *   descriptor of SO_PEERPIDFD is new and close-on-exec, and the caller closes it.
  * @throws SocketError ENOPROTOOPT, EOPNOTSUPP, EINVAL, ENOTCONN, ENODATA, EBADF, ENOTSOCK; TypeError for a name that is
  *   not in the table or that can only be written.
- * @example const { onoff, linger } = getOption(fd, 'SO_LINGER');
- * @example const microseconds = getOption(fd, 'TCP_INFO').rtt;
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * console.log(getOption(fd, 'SO_LINGER')); // { onoff: false, linger: 0 }
+ * console.log(getOption(fd, 'TCP_INFO').state === TCP_CLOSE); // true
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export function getOption<Name extends ReadableOption>(fd: number, name: Name): OptionValue<Name> {
@@ -347,8 +369,10 @@ export function getOption<Name extends ReadableOption>(fd: number, name: Name): 
  * @throws SocketError ENOPROTOOPT, EOPNOTSUPP, EINVAL, EPERM, EDOM, ENODEV, EADDRINUSE, EADDRNOTAVAIL, EBADF, ENOTSOCK;
  *   TypeError for a name that is not in the table or that can only be read; TypeError or RangeError that names the
  *   field which its C type cannot hold.
- * @example setOption(fd, 'SO_LINGER', { onoff: true, linger: 5 });
- * @example setOption(fd, 'IP_ADD_MEMBERSHIP', { multiaddr: '224.0.0.251', ifindex: if_nametoindex('eth0') });
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * setOption(fd, 'SO_RCVTIMEO', { sec: 1, usec: 500000 });
+ * setOption(fd, 'IP_ADD_MEMBERSHIP', { multiaddr: '224.0.0.251', ifindex: if_nametoindex('lo') });
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setOption<Name extends WritableOption>(fd: number, name: Name, value: OptionInput<Name>): void {

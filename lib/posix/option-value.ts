@@ -25,27 +25,43 @@ import {
 import { object, own } from './snapshot.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
 
-/** What close(2) does with data not yet sent: socket(7), struct linger. */
+/**
+ * What close(2) does with data not yet sent: socket(7), struct linger.
+ *
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
 export interface Linger {
   onoff: boolean;
   /** Seconds. */
   linger: number;
 }
 
-/** A time limit; both 0 is none: socket(7), struct timeval. */
+/**
+ * A time limit; both 0 is none: socket(7), struct timeval.
+ *
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
 export interface Timeval {
   sec: number;
   usec: number;
 }
 
-/** The process at the other end of a local socket: unix(7), struct ucred. */
+/**
+ * The process at the other end of a local socket: unix(7), struct ucred.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface Ucred {
   pid: number;
   uid: number;
   gid: number;
 }
 
-/** The memory of a socket, in bytes: sock_diag(7), SK_MEMINFO. */
+/**
+ * The memory of a socket, in bytes: sock_diag(7), SK_MEMINFO.
+ *
+ * @see https://man7.org/linux/man-pages/man7/sock_diag.7.html
+ */
 export interface SocketMemory {
   rmemAlloc: number;
   rcvbuf: number;
@@ -59,25 +75,41 @@ export interface SocketMemory {
   drops: number;
 }
 
-/** Which timestamps to make: SOF_TIMESTAMPING_ bits, and the hardware clock to take them from. */
+/**
+ * Which timestamps to make: SOF_TIMESTAMPING_ bits, and the hardware clock to take them from.
+ *
+ * @see https://docs.kernel.org/networking/timestamping.html
+ */
 export interface TimestampingOption {
   flags: number;
   bindPhc?: number;
 }
 
-/** How SCM_TXTIME is read: a clock of time.h, and SOF_TXTIME_ bits. */
+/**
+ * How SCM_TXTIME is read: a clock of time.h, and SOF_TXTIME_ bits.
+ *
+ * @see https://man7.org/linux/man-pages/man8/tc-etf.8.html
+ */
 export interface TxtimeOption {
   clockid: number;
   flags?: number;
 }
 
-/** The ports that bind(2) chooses from; 0 is the bound of the system. */
+/**
+ * The ports that bind(2) chooses from; 0 is the bound of the system.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface PortRange {
   low: number;
   high: number;
 }
 
-/** An IPv4 multicast group and where to join it: ip(7), struct ip_mreqn. */
+/**
+ * An IPv4 multicast group and where to join it: ip(7), struct ip_mreqn.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface Mreqn {
   multiaddr: string;
   /** The address of the interface; the index goes before it. */
@@ -85,10 +117,18 @@ export interface Mreqn {
   ifindex?: number;
 }
 
-/** The interface that IPv4 multicast leaves by: ip(7), struct ip_mreqn. */
+/**
+ * The interface that IPv4 multicast leaves by: ip(7), struct ip_mreqn.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export type MulticastInterface = Omit<Mreqn, 'multiaddr'>;
 
-/** One source of an IPv4 multicast group: ip(7), struct ip_mreq_source. */
+/**
+ * One source of an IPv4 multicast group: ip(7), struct ip_mreq_source.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ip.7.html
+ */
 export interface MreqSource {
   multiaddr: string;
   /** The address of the interface. */
@@ -96,34 +136,58 @@ export interface MreqSource {
   sourceaddr: string;
 }
 
-/** An IPv6 multicast or anycast group and the interface to join it on: ipv6(7), struct ipv6_mreq. */
+/**
+ * An IPv6 multicast or anycast group and the interface to join it on: ipv6(7), struct ipv6_mreq.
+ *
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
 export interface Ipv6Mreq {
   multiaddr: string;
   ifindex: number;
 }
 
-/** A group of either family: struct group_req. */
+/**
+ * A group of either family: struct group_req.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3678
+ */
 export interface GroupReq {
   /** The index of the interface; 0 leaves it to the routes. */
   interface: number;
   group: AddressLike;
 }
 
-/** One source of a group of either family: struct group_source_req. */
+/**
+ * One source of a group of either family: struct group_source_req.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3678
+ */
 export interface GroupSourceReq extends GroupReq {
   source: AddressLike;
 }
 
-/** The source address and interface of what is sent: ipv6(7), struct in6_pktinfo. */
+/**
+ * The source address and interface of what is sent: ipv6(7), struct in6_pktinfo.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3542
+ */
 export interface In6Pktinfo {
   addr: string;
   ifindex: number;
 }
 
-/** The ICMPv6 types that reach the socket: all of `pass` and no other, or all but those of `block`. */
+/**
+ * The ICMPv6 types that reach the socket: all of `pass` and no other, or all but those of `block`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3542
+ */
 export type Icmp6Filter = { pass: readonly number[] } | { block: readonly number[] };
 
-/** What more an interface shall receive: packet(7), struct packet_mreq. */
+/**
+ * What more an interface shall receive: packet(7), struct packet_mreq.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface PacketMreq {
   ifindex: number;
   /** PACKET_MR_PROMISC, PACKET_MR_MULTICAST, ... */
@@ -131,7 +195,11 @@ export interface PacketMreq {
   address?: Uint8Array;
 }
 
-/** Sockets that share packets: packet(7), PACKET_FANOUT. */
+/**
+ * Sockets that share packets: packet(7), PACKET_FANOUT.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface Fanout {
   id: number;
   /** PACKET_FANOUT_HASH, PACKET_FANOUT_LB, ... */
@@ -140,7 +208,11 @@ export interface Fanout {
   flags?: number;
 }
 
-/** Packets since the last look: packet(7), struct tpacket_stats. */
+/**
+ * Packets since the last look: packet(7), struct tpacket_stats.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface PacketStatistics {
   packets: number;
   drops: number;
@@ -148,7 +220,11 @@ export interface PacketStatistics {
   freezes?: number;
 }
 
-/** Packets that a fanout passed on: struct tpacket_rollover_stats. */
+/**
+ * Packets that a fanout passed on: struct tpacket_rollover_stats.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface RolloverStatistics {
   all: bigint;
   huge: bigint;

@@ -16,8 +16,10 @@ import { type Bytes, layout, native, out } from './native.ts';
  * @param length For options that are not an int: room for this many bytes.
  * @returns The int; or, where a length was given, the bytes that the kernel wrote, as many as it told.
  * @throws SocketError ENOPROTOOPT, EINVAL, EOPNOTSUPP, ERANGE, EPERM, EBADF, ENOTSOCK.
- * @example getsockopt(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM;
- * @example const linger = getsockopt(fd, SOL_SOCKET, SO_LINGER, 8);
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * console.log(getsockopt(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM); // true
+ * console.log(getsockopt(fd, SOL_SOCKET, SO_LINGER, 8).length); // 8
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export function getsockopt(fd: number, level: number, name: number): number;
@@ -45,7 +47,10 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
  * @param value An int; a boolean for 1 and 0; or the exact bytes of any other option. An unsigned number beyond
  *   2147483647 is given as bytes.
  * @throws SocketError ENOPROTOOPT, EINVAL, EPERM, EDOM, ENODEV, EADDRINUSE, EBADF, ENOTSOCK.
- * @example setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, true);
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, true);
+ * setsockopt(fd, SOL_SOCKET, SO_LINGER, new Int32Array([1, 5])); // struct linger { 1, 5 }
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): void {
@@ -69,7 +74,9 @@ export function setRaw(fd: number, level: number, name: number, value: number | 
  * @param argument The argument of the command.
  * @returns What the command gives. F_GETOWN of a process group is negative, as in C.
  * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH.
- * @example fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
  * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
  */
 export function fcntl(fd: number, command: number, argument = 0): number {
@@ -91,7 +98,10 @@ export function fcntl(fd: number, command: number, argument = 0): number {
  * @param argument The int to give, or the bytes of the struct.
  * @returns Of an int request the int after the call, else what the call returned.
  * @throws SocketError ENOTTY, EINVAL, ENODEV, EPERM, EADDRNOTAVAIL, EBADF.
- * @example const waiting = ioctl(fd, FIONREAD);
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * send(a, 'hello');
+ * console.log(ioctl(b, FIONREAD)); // 5
  * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
  */
 export function ioctl(fd: number, request: number, argument?: number | Bytes): number {
@@ -106,10 +116,12 @@ const IFNAMSIZ = layout('ifr_ifru');
  * A struct ifreq for `ioctl`, with the name of an interface: netdevice(7). Its value begins at byte 16.
  *
  * @param name At most 15 bytes; longer is a RangeError (C would cut it).
+ * @returns 40 bytes.
+ * @throws TypeError, RangeError as said of the parameter.
  * @example
  * const request = ifreq('lo');
- * ioctl(fd, SIOCGIFMTU, request);
- * const mtu = request.readInt32LE(16);
+ * ioctl(socket(AF_INET, SOCK_DGRAM), SIOCGIFMTU, request);
+ * console.log(request.readInt32LE(16)); // 65536
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function ifreq(name: string): Buffer {

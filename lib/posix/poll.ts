@@ -4,7 +4,11 @@ import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { native } from './native.ts';
 import { object, own } from './snapshot.ts';
 
-/** What to wait for on one descriptor: struct pollfd. */
+/**
+ * What to wait for on one descriptor: struct pollfd.
+ *
+ * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ */
 export interface PollFd {
   /** A negative one is passed over by the kernel. */
   fd: number;
@@ -51,7 +55,10 @@ export function revents(words: Int16Array): number[] {
  * @returns For each descriptor what is ready of it (POLLIN, ..., POLLERR, POLLHUP, POLLNVAL), in their order. All are 0
  *   when the time is over.
  * @throws SocketError EINTR, EINVAL (too many descriptors).
- * @example const [ready] = poll([{ fd, events: POLLIN }], 1000);
+ * @example
+ * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
+ * const [ready] = poll([{ fd, events: POLLIN | POLLOUT }], 1000);
+ * console.log(ready === POLLOUT); // true
  * @see https://man7.org/linux/man-pages/man2/poll.2.html
  */
 export function poll(fds: readonly PollFd[], timeoutMs: number): number[] {
@@ -80,7 +87,11 @@ export function signals(sigmask: readonly number[] | undefined): Int32Array | un
  * @param fds What to wait for.
  * @param timeout Nanoseconds; left out: for ever.
  * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
+ * @returns As `poll`.
  * @throws SocketError EINTR, EINVAL (a negative time).
+ * @example
+ * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
+ * console.log(ppoll([{ fd, events: POLLIN }], 500_000n)); // [ 0 ]
  * @see https://man7.org/linux/man-pages/man2/poll.2.html
  */
 export function ppoll(fds: readonly PollFd[], timeout?: bigint, sigmask?: readonly number[]): number[] {
@@ -90,7 +101,11 @@ export function ppoll(fds: readonly PollFd[], timeout?: bigint, sigmask?: readon
   return revents(words);
 }
 
-/** The descriptors that select(2) found ready. */
+/**
+ * The descriptors that select(2) found ready.
+ *
+ * @see https://man7.org/linux/man-pages/man2/select.2.html
+ */
 export interface Selected {
   readers: number[];
   writers: number[];
@@ -112,6 +127,10 @@ function set(fds: readonly number[], name: string): Int32Array {
  * @returns Those that are ready; none when the time is over.
  * @throws SocketError EBADF, EINTR, EINVAL; RangeError for a descriptor that is negative or not below 1024
  *   (FD_SETSIZE): C would write outside of the set.
+ * @example
+ * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
+ * const { readers, writers } = select([fd], [fd], [], 1000);
+ * console.log(readers.length, writers.length); // 0 1
  * @see https://man7.org/linux/man-pages/man2/select.2.html
  */
 export function select(
@@ -149,7 +168,11 @@ function selected(sets: readonly Int32Array[]): Selected {
  * @param excepts Descriptors with out-of-band data to come.
  * @param timeout Nanoseconds; left out: for ever.
  * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
+ * @returns As `select`.
  * @throws SocketError As `select`; RangeError for a descriptor that is negative or not below 1024.
+ * @example
+ * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
+ * console.log(pselect([fd], [], [], 500_000n).readers); // []
  * @see https://man7.org/linux/man-pages/man2/select.2.html
  */
 export function pselect(
@@ -165,12 +188,23 @@ export function pselect(
   return selected(sets);
 }
 
-/** A pollfd of `sys-socket/nothrow`, whose revents the call fills. */
+/**
+ * A pollfd of `sys-socket/nothrow`, whose revents the call fills.
+ *
+ * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ */
 export interface PollFdResult extends PollFd {
   revents?: number;
 }
 
-/** poll of `sys-socket/nothrow`. */
+/**
+ * poll(2): how many descriptors are ready, or -errno; what is ready of each goes to its `revents`. As `poll`.
+ *
+ * @example
+ * const fds = [{ fd: 1, events: POLLOUT }, { fd: 1000000, events: POLLIN }];
+ * console.log(poll(fds, 0) > 0, fds[1].revents === POLLNVAL); // true true
+ * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ */
 export function pollNothrow(fds: readonly PollFdResult[], timeoutMs: number): number {
   const words = pollfds(fds);
   const n = settle(native.poll(words, timeoutMs), POLL);

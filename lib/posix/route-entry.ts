@@ -32,7 +32,11 @@ const RTMSG = {
 const RTNEXTHOP = { size: 8, len: 0, flags: 2, hops: 3, ifindex: 4 };
 const RTVIA = { family: 0, addr: 2 };
 
-/** One way of a route with several: struct rtnexthop. */
+/**
+ * One way of a route with several: struct rtnexthop.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface NextHop {
   ifindex: number;
   /** RTNH_F_ flags. */
@@ -42,7 +46,11 @@ export interface NextHop {
   gateway: string | undefined;
 }
 
-/** A route: struct rtmsg and its attributes. What the kernel did not tell is `undefined`. */
+/**
+ * A route: struct rtmsg and its attributes. What the kernel did not tell is `undefined`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
+ */
 export interface RouteEntry {
   family: number;
   /** Where to; `undefined` with `dstLength` 0 is the default route. */
@@ -105,6 +113,10 @@ function nextHops(bytes: Uint8Array, family: number): NextHop[] {
  *
  * @param data The data of the message, or any bytes.
  * @returns `undefined` for bytes too short for struct rtmsg.
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const { messages } = requestNetlink(RTM_GETROUTE, NLM_F_DUMP, Buffer.alloc(12));
+ * console.log(messages.every(({ data }) => decodeRoute(data) !== undefined)); // true
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
@@ -140,8 +152,11 @@ export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
  *
  * A dump that changes interrupted (NLM_F_DUMP_INTR) begins again, at most 32 times; `requestNetlink` tells of it instead.
  *
+ * @returns The routes.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
- * @example listRoutes().find(({ family, dstLength, type }) => family === AF_INET && dstLength === 0 && type === RTN_UNICAST);
+ * @example
+ * const isDefault = ({ family, dstLength, type }) => family === AF_INET && dstLength === 0 && type === RTN_UNICAST;
+ * const gateway = listRoutes().find(isDefault)?.gateway;
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listRoutes(): RouteEntry[] {

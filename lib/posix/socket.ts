@@ -36,7 +36,9 @@ function given(n: number, name: Uint8Array): Address | undefined {
  * @returns The new descriptor. Unlike C it is always close-on-exec (SOCK_CLOEXEC).
  * @throws SocketError EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM and EACCES (raw and packet sockets without
  *   CAP_NET_RAW), EMFILE, ENFILE, EINVAL, ENOBUFS.
- * @example const fd = socket(AF_INET, SOCK_STREAM);
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+ * console.log(getsockopt(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM); // true
  * @see https://man7.org/linux/man-pages/man2/socket.2.html
  */
 export function socket(domain: number, type: number, protocol = 0): number {
@@ -51,7 +53,10 @@ export function socket(domain: number, type: number, protocol = 0): number {
  * @param protocol As for `socket`.
  * @returns Both descriptors, close-on-exec.
  * @throws SocketError EAFNOSUPPORT, EOPNOTSUPP, EPROTONOSUPPORT, EMFILE.
- * @example const [a, b] = socketpair(AF_UNIX, SOCK_SEQPACKET);
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_SEQPACKET);
+ * send(a, 'hello');
+ * console.log(recv(b, new Uint8Array(100))); // 5
  * @see https://man7.org/linux/man-pages/man2/socketpair.2.html
  */
 export function socketpair(domain: number, type: number, protocol = 0): [number, number] {
@@ -66,7 +71,10 @@ export function socketpair(domain: number, type: number, protocol = 0): [number,
  * @param address The address; encoded bytes are passed on as they are.
  * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL (bound already, or an address of the wrong length),
  *   EAFNOSUPPORT, ENOENT and ENOTDIR (AF_UNIX), EBADF, ENOTSOCK.
- * @example bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 }); // 0: the kernel chooses
+ * console.log(getsockname(fd).port > 0); // true
  * @see https://man7.org/linux/man-pages/man2/bind.2.html
  */
 export function bind(fd: number, address: AddressLike): void {
@@ -81,13 +89,22 @@ export function bind(fd: number, address: AddressLike): void {
  * @param fd A bound socket.
  * @param backlog How many connections may wait; the kernel caps it at net.core.somaxconn.
  * @throws SocketError EADDRINUSE, EOPNOTSUPP, EINVAL, EBADF, ENOTSOCK.
+ * @example
+ * const fd = socket(AF_UNIX, SOCK_STREAM);
+ * bind(fd, { family: AF_UNIX, path: '' }); // autobind: a free abstract name
+ * listen(fd);
+ * console.log(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN)); // 1
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function listen(fd: number, backlog: number = SOMAXCONN): void {
   check(native.listen(fd, backlog), LISTEN);
 }
 
-/** What accept(2) gives: the connected socket and the address of its peer. */
+/**
+ * What accept(2) gives: the connected socket and the address of its peer.
+ *
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
 export interface Accepted {
   /** The new descriptor, close-on-exec. */
   fd: number;
@@ -99,8 +116,15 @@ export interface Accepted {
  * Takes a connection that waits: accept(2). By accept4(2) with SOCK_CLOEXEC, as every descriptor here is close-on-exec.
  *
  * @param fd A listening socket. When it blocks, this waits, and the whole thread with it.
+ * @returns The new descriptor and the peer's address.
  * @throws SocketError EAGAIN, ECONNABORTED, EINTR, EINVAL (not listening), EMFILE, EOPNOTSUPP, EBADF, ENOTSOCK.
- * @example const { fd, address } = accept(listener);
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM);
+ * bind(listener, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * listen(listener);
+ * connect(socket(AF_INET, SOCK_STREAM), getsockname(listener));
+ * const { fd, address } = accept(listener);
+ * console.log(fd > 2, address.address); // true 127.0.0.1
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept(fd: number): Accepted {
@@ -113,7 +137,14 @@ export function accept(fd: number): Accepted {
  *
  * @param fd A listening socket.
  * @param flags SOCK_NONBLOCK or 0; SOCK_CLOEXEC is always added.
+ * @returns As `accept`.
  * @throws SocketError As `accept`; EINVAL for flags that the kernel does not know.
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM);
+ * listen(listener); // unbound: the kernel chooses a port
+ * connect(socket(AF_INET, SOCK_STREAM), getsockname(listener));
+ * const { fd } = accept4(listener, SOCK_NONBLOCK);
+ * console.log((fcntl(fd, F_GETFL) & O_NONBLOCK) !== 0); // true
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept4(fd: number, flags: number): Accepted {
@@ -131,6 +162,12 @@ export function accept4(fd: number, flags: number): Accepted {
  * @throws SocketError ECONNREFUSED, EINPROGRESS, EALREADY, EISCONN, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH,
  *   EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN (AF_UNIX: the backlog is full), ENOENT, EACCES, EPROTOTYPE, EINTR, EINVAL,
  *   EBADF, ENOTSOCK.
+ * @example
+ * const receiver = socket(AF_INET, SOCK_DGRAM);
+ * bind(receiver, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * connect(fd, getsockname(receiver));
+ * console.log(send(fd, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man2/connect.2.html
  */
 export function connect(fd: number, address: AddressLike): void {
@@ -145,6 +182,10 @@ export function connect(fd: number, address: AddressLike): void {
  * @param fd A connected socket.
  * @param how SHUT_RD, SHUT_WR or SHUT_RDWR.
  * @throws SocketError ENOTCONN, EINVAL, EBADF, ENOTSOCK.
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * shutdown(a, SHUT_WR);
+ * console.log(recv(b, new Uint8Array(1))); // 0
  * @see https://man7.org/linux/man-pages/man2/shutdown.2.html
  */
 export function shutdown(fd: number, how: number): void {
@@ -156,6 +197,9 @@ export function shutdown(fd: number, how: number): void {
  *
  * @param fd A descriptor that is yours. Closing one that Node or another library uses breaks that one, as in C.
  * @throws SocketError EBADF, EIO, EINTR.
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * close(fd);
  * @see https://man7.org/linux/man-pages/man2/close.2.html
  */
 export function close(fd: number): void {
@@ -168,6 +212,9 @@ export function close(fd: number): void {
  * @param fd A socket.
  * @returns The address; `undefined` when the kernel gives none.
  * @throws SocketError EBADF, ENOTSOCK, EOPNOTSUPP.
+ * @example
+ * const fd = socket(AF_INET6, SOCK_STREAM);
+ * console.log(getsockname(fd).address); // ::
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
 export function getsockname(fd: number): Address | undefined {
@@ -181,6 +228,12 @@ export function getsockname(fd: number): Address | undefined {
  * @param fd A connected socket.
  * @returns The address; `undefined` when the kernel gives none.
  * @throws SocketError ENOTCONN, EBADF, ENOTSOCK, EOPNOTSUPP.
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM);
+ * listen(listener);
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * connect(fd, getsockname(listener));
+ * console.log(getpeername(fd).port === getsockname(listener).port); // true
  * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
  */
 export function getpeername(fd: number): Address | undefined {
@@ -192,7 +245,17 @@ export function getpeername(fd: number): Address | undefined {
  * Whether the next byte is the one after the out-of-band mark: sockatmark(3).
  *
  * @param fd A TCP socket.
+ * @returns true at the mark.
  * @throws SocketError EBADF, ENOTTY, EINVAL.
+ * @example
+ * const listener = socket(AF_INET, SOCK_STREAM);
+ * listen(listener);
+ * const client = socket(AF_INET, SOCK_STREAM);
+ * connect(client, getsockname(listener));
+ * send(client, '!', MSG_OOB);
+ * const { fd } = accept(listener);
+ * poll([{ fd, events: POLLPRI }], 1000);
+ * console.log(sockatmark(fd)); // true
  * @see https://man7.org/linux/man-pages/man3/sockatmark.3.html
  */
 export function sockatmark(fd: number): boolean {
@@ -205,6 +268,11 @@ export function sockatmark(fd: number): boolean {
  * @param fd Any descriptor.
  * @returns The lowest free number.
  * @throws SocketError EBADF, EMFILE.
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * const second = dup(fd);
+ * close(fd);
+ * console.log(getsockname(second).family === AF_INET); // true
  * @see https://man7.org/linux/man-pages/man2/dup.2.html
  */
 export function dup(fd: number): number {

@@ -4,6 +4,8 @@
  * The state of a TCP connection: tcp(7), struct tcp_info. Counters of 64 bits are bigints.
  *
  * Fields with a question mark are newer than Linux 4.18: `undefined` where the kernel has none.
+ *
+ * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export interface TcpInfo {
   /** TCP_ESTABLISHED, TCP_SYN_SENT, ... */
@@ -200,7 +202,10 @@ function number(view: DataView, at: number, size: 1 | 2 | 4 | 8): number | bigin
  *
  * @param bytes As many bytes as the kernel gave.
  * @returns The fields that are whole in the bytes, and what follows the last known one as `rest`.
- * @example decodeTcpInfo(getsockopt(fd, SOL_TCP, TCP_INFO, 512)).rtt;
+ * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @example
+ * const fd = socket(AF_INET, SOCK_STREAM);
+ * console.log(decodeTcpInfo(getsockopt(fd, SOL_TCP, TCP_INFO, 512)).state === TCP_CLOSE); // true
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export function decodeTcpInfo(bytes: Uint8Array): Partial<TcpInfo> {

@@ -17,6 +17,11 @@ const scratch: Uint8Array = new Uint8Array(layout('sockaddr_storage'));
  * @param buffer Where the bytes go: any typed array, DataView or ArrayBuffer, counted in bytes.
  * @returns The number of bytes; 0 is the end of a stream, or an empty datagram.
  * @throws SocketError EAGAIN, EINTR, ECONNRESET, ENOTCONN, EBADF, EISDIR.
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * write(a, 'hello');
+ * const buffer = Buffer.alloc(100);
+ * console.log(buffer.toString('utf8', 0, read(b, buffer))); // hello
  * @see https://man7.org/linux/man-pages/man2/read.2.html
  */
 export function read(fd: number, buffer: Bytes): number {
@@ -30,6 +35,9 @@ export function read(fd: number, buffer: Bytes): number {
  * @param data Bytes, or a string that is sent as UTF-8.
  * @returns The number of bytes that were taken, perhaps not all.
  * @throws SocketError EAGAIN, EINTR, EPIPE, ECONNRESET, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EBADF.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM);
+ * console.log(write(a, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man2/write.2.html
  */
 export function write(fd: number, data: Bytes | string): number {
@@ -43,6 +51,11 @@ export function write(fd: number, data: Bytes | string): number {
  * @param list The buffers, filled one after the other.
  * @returns The number of bytes in all.
  * @throws SocketError As `read`; EINVAL for more than 1024 buffers.
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * write(a, 'headbody');
+ * const [head, body] = [Buffer.alloc(4), Buffer.alloc(100)];
+ * console.log(readv(b, [head, body]), String(head)); // 8 head
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function readv(fd: number, list: readonly Bytes[]): number {
@@ -56,6 +69,9 @@ export function readv(fd: number, list: readonly Bytes[]): number {
  * @param list The buffers or strings.
  * @returns The number of bytes that were taken, perhaps not all.
  * @throws SocketError As `write`; EINVAL for more than 1024 buffers.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM);
+ * console.log(writev(a, ['head', Buffer.from('body')])); // 8
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function writev(fd: number, list: readonly (Bytes | string)[]): number {
@@ -72,6 +88,9 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
  * @returns The number of bytes that were taken: of a stream perhaps not all, of a datagram all.
  * @throws SocketError EAGAIN, EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EOPNOTSUPP, ENOBUFS,
  *   EINTR, EBADF, ENOTSOCK.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM);
+ * console.log(send(a, 'hello', MSG_NOSIGNAL)); // 5
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function send(fd: number, data: Bytes | string, flags = 0): number {
@@ -88,7 +107,10 @@ export function send(fd: number, data: Bytes | string, flags = 0): number {
  * @returns The number of bytes that were taken.
  * @throws SocketError As `send`; EISCONN, EACCES (broadcast without SO_BROADCAST), EAFNOSUPPORT, EINVAL, ENETUNREACH,
  *   ENOENT (AF_UNIX).
- * @example sendto(fd, 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * console.log(sendto(fd, 'to myself', 0, getsockname(fd))); // 9
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
@@ -97,7 +119,11 @@ export function sendto(fd: number, data: Bytes | string, flags: number, address:
   return n >= 0 ? n : check(n, SENDTO, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name));
 }
 
-/** A message to send: struct msghdr. */
+/**
+ * A message to send: struct msghdr.
+ *
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
 export interface SendMessage {
   /** The data, gathered from these. A string is sent as UTF-8. */
   buffers: readonly (Bytes | string)[];
@@ -119,7 +145,10 @@ export interface SendMessage {
  * @returns The number of bytes that were taken.
  * @throws SocketError As `sendto`; EMSGSIZE for more than 1024 buffers; EINVAL for control data that the kernel does
  *   not take, ETOOMANYREFS for too many descriptors in flight, EBADF for a descriptor in SCM_RIGHTS that is not open.
- * @example sendmsg(fd, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [3] }] });
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM);
+ * const rights = { level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] };
+ * console.log(sendmsg(a, { buffers: ['take', ' this'], control: [rights] })); // 9
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
@@ -148,13 +177,22 @@ export function controlBytes(control: SendMessage['control']): Uint8Array | unde
  *   be more than the buffer holds.
  * @returns The number of bytes; 0 is the end of a stream, or an empty datagram.
  * @throws SocketError EAGAIN, ECONNREFUSED, ECONNRESET, ENOTCONN, EINTR, EBADF, ENOTSOCK.
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
+ * send(a, 'a long datagram');
+ * console.log(recv(b, new Uint8Array(4), MSG_PEEK | MSG_TRUNC)); // 15
+ * console.log(recv(b, new Uint8Array(4))); // 4
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recv(fd: number, buffer: Bytes, flags = 0): number {
   return check(pinned.recv(fd, buffer, flags), RECV);
 }
 
-/** What recvfrom(2) gives. */
+/**
+ * What recvfrom(2) gives.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export interface ReceivedFrom {
   /** The number of bytes, as the call returned it. */
   bytes: number;
@@ -168,8 +206,14 @@ export interface ReceivedFrom {
  * @param fd A socket.
  * @param buffer Where the bytes go.
  * @param flags As for `recv`.
+ * @returns The number of bytes, as `recv`, and the sender.
  * @throws SocketError As `recv`.
- * @example const { bytes, address } = recvfrom(fd, buffer);
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
+ * sendto(fd, 'to myself', 0, getsockname(fd));
+ * const { bytes, address } = recvfrom(fd, new Uint8Array(100));
+ * console.log(bytes, address.address); // 9 127.0.0.1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvfrom(fd: number, buffer: Bytes, flags = 0): ReceivedFrom {
@@ -177,7 +221,11 @@ export function recvfrom(fd: number, buffer: Bytes, flags = 0): ReceivedFrom {
   return { bytes: received, address: decodeAddress(scratch, out[0]!) };
 }
 
-/** Where a message shall be received: struct msghdr. */
+/**
+ * Where a message shall be received: struct msghdr.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export interface ReceiveMessage {
   /** Where the data goes, one after the other. */
   buffers: readonly Bytes[];
@@ -186,7 +234,11 @@ export interface ReceiveMessage {
   controlLength?: number | undefined;
 }
 
-/** What recvmsg(2) gives. */
+/**
+ * What recvmsg(2) gives.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export interface ReceivedMessage {
   /** The number of bytes, as the call returned it. */
   bytes: number;
@@ -218,8 +270,13 @@ function controlRoom(length: unknown): number {
  * @param fd A socket.
  * @param message The buffers, and the room for control messages.
  * @param flags MSG_ flags, passed on as they are.
+ * @returns The number of bytes, the sender, the control messages and the flags.
  * @throws SocketError As `recv`; EMSGSIZE for more than 1024 buffers.
- * @example const { bytes, control } = recvmsg(fd, { buffers: [buffer], controlLength: CMSG_SPACE(4) });
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
+ * sendmsg(a, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
+ * const { bytes, control } = recvmsg(b, { buffers: [new Uint8Array(9)], controlLength: CMSG_SPACE(4) });
+ * console.log(bytes, control[0].fds.length); // 1 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg(fd: number, message: ReceiveMessage, flags = 0): ReceivedMessage {

@@ -7,10 +7,18 @@ import { AbortError, TimeoutError } from './errors.ts';
 import { Socket } from './socket.ts';
 import type { WaitOptions } from './wait.ts';
 
-/** Called with the descriptor before it is bound, connected or listens, to set options. */
+/**
+ * Called with the descriptor before it is bound, connected or listens, to set options.
+ *
+ * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
+ */
 export type Control = (fd: number, info: { family: number; address: Address }) => void;
 
-/** How to connect. */
+/**
+ * How to connect.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8305
+ */
 export interface ConnectionOptions extends WaitOptions {
   /** A name or an address text; null is this host. */
   host: string | null;
@@ -60,7 +68,12 @@ async function attempt(
  * @returns The connected Socket; the others are closed.
  * @throws AddressInfoError; AggregateError with the error of every attempt in `errors` (a single one is thrown itself);
  *   AbortError; TimeoutError.
- * @example const socket = await createConnection({ host: 'localhost', port: 7 });
+ * @example
+ * const server = createServer({ host: '127.0.0.1', port: 0 });
+ * const { port } = server.getsockname();
+ * const control = (fd) => setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, true);
+ * const client = await createConnection({ host: '127.0.0.1', port, timeout: 1000, control });
+ * console.log(client.getpeername().port === port); // true
  * @see https://man7.org/linux/man-pages/man2/connect.2.html
  */
 export async function createConnection(options: ConnectionOptions): Promise<Socket> {
@@ -130,6 +143,12 @@ function race(
 /**
  * Whether a socket can serve IPv4 and IPv6 at once, as Python's has_dualstack_ipv6: IPV6_V6ONLY can be turned off.
  *
+ * @returns false also where there is no IPv6.
+ * @throws Nothing.
+ * @example
+ * const server = createServer({ port: 0 }); // IPv6 and IPv4 where this is true
+ * console.log(hasDualstackIPv6() === (server.family === AF_INET6)); // true
+ * server.close();
  * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
  */
 export function hasDualstackIPv6(): boolean {

@@ -1,6 +1,14 @@
 /** How a wait ends other than by its event: given up, out of time, or the socket closed under it. */
 
-/** The AbortSignal of an operation fired. `cause` is its reason. */
+/**
+ * The AbortSignal of an operation fired. `cause` is its reason.
+ *
+ * @example
+ * const [a] = Socket.pair();
+ * await a.recv(100, 0, { signal: AbortSignal.abort() }).catch((error) => console.log(error.name, error.code));
+ * // AbortError ABORT_ERR
+ * @see https://nodejs.org/api/globals.html#class-abortsignal
+ */
 export class AbortError extends Error {
   override readonly name = 'AbortError' as const;
   readonly code = 'ABORT_ERR' as const;
@@ -10,7 +18,14 @@ export class AbortError extends Error {
   }
 }
 
-/** An operation took longer than its timeout. */
+/**
+ * An operation took longer than its timeout.
+ *
+ * @example
+ * const [a] = Socket.pair();
+ * await a.recv(100, 0, { timeout: 10 }).catch((error) => console.log(error.name)); // TimeoutError
+ * @see https://man7.org/linux/man-pages/man2/epoll_wait.2.html
+ */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError' as const;
   readonly code = 'ERR_SOCKET_TIMEOUT' as const;
@@ -22,7 +37,15 @@ export class TimeoutError extends Error {
   }
 }
 
-/** An operation on a closed Socket, or one that was waiting when it was closed. */
+/**
+ * An operation on a closed Socket, or one that was waiting when it was closed.
+ *
+ * @example
+ * const [a] = Socket.pair();
+ * a.close();
+ * await a.recv().catch((error) => console.log(error instanceof ClosedError)); // true
+ * @see https://man7.org/linux/man-pages/man2/close.2.html
+ */
 export class ClosedError extends Error {
   override readonly name = 'ClosedError' as const;
   readonly code = 'ERR_SOCKET_CLOSED' as const;

@@ -28,7 +28,11 @@ interface CommonOptions {
   control?: Control | undefined;
 }
 
-/** A TCP server. */
+/**
+ * A TCP server.
+ *
+ * @see https://man7.org/linux/man-pages/man7/tcp.7.html
+ */
 export interface InetServerOptions extends CommonOptions {
   /** An address text; left out: every address of this host, IPv6 and IPv4 if possible. */
   host?: string | undefined;
@@ -42,7 +46,11 @@ export interface InetServerOptions extends CommonOptions {
   dualStack?: boolean | undefined;
 }
 
-/** An AF_UNIX server. */
+/**
+ * An AF_UNIX server.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface UnixServerOptions extends CommonOptions {
   /** A path, or `'\0name'`. */
   path: string;
@@ -117,10 +125,15 @@ function unixServer(options: UnixServerOptions): Socket {
  * A listening Socket: socket(2), SO_REUSEADDR (TCP), bind(2), listen(2). Nothing is unlinked but with `stale: 'replace'`.
  *
  * @param options Where, and how.
+ * @returns The listening Socket.
  * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES; AddressInfoError for a host that is no address text.
  * @example
  * const server = createServer({ host: '127.0.0.1', port: 0 });
- * for await (const { socket } of server.connections()) socket.close();
+ * createConnection({ host: '127.0.0.1', port: server.getsockname().port });
+ * for await (const { socket, address } of server.connections()) {
+ *   console.log(address.address); // 127.0.0.1
+ *   server.close(); // ends the loop
+ * }
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {

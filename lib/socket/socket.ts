@@ -48,19 +48,31 @@ import { isRefed, READ, setRefed, WRITE } from './reactor.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
 import { errorReady, milliseconds, readable, type WaitOptions, writable } from './wait.ts';
 
-/** A connection that was accepted. */
+/**
+ * A connection that was accepted.
+ *
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
 export interface AcceptedSocket {
   socket: Socket;
   address: Address | undefined;
 }
 
-/** A datagram that was received. */
+/**
+ * A datagram that was received.
+ *
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
 export interface Datagram {
   data: Buffer;
   address: Address | undefined;
 }
 
-/** Data with the descriptors that came with it, which are yours to close. */
+/**
+ * Data with the descriptors that came with it, which are yours to close.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
 export interface DataWithFds {
   data: Buffer;
   fds: number[];
@@ -133,13 +145,22 @@ function room({ buffers }: ReceiveMessage): number {
  * order. Only pending operations keep the process alive, and after `unref` not even they.
  *
  * @example
- * const socket = new Socket(AF_INET, SOCK_STREAM);
- * await socket.connect({ family: AF_INET, address: '127.0.0.1', port: 80 });
+ * const [a, b] = Socket.pair(SOCK_SEQPACKET);
+ * await a.sendAll('hello');
+ * console.log(String(await b.recv(100, 0, { timeout: 1000 }))); // hello
+ * b.setTimeout(1000); // of the Sync methods, and of promises without a timeout of their own
+ * a.sendSync('again');
+ * console.log(String(b.recvSync())); // again
+ * a.close();
+ * b.close();
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export class Socket {
+  /** An AF_ number. */
   readonly family: number;
+  /** A SOCK_ number, without flags. */
   readonly type: number;
+  /** An IPPROTO_ number, or one of its family. */
   readonly protocol: number;
   readonly #descriptor: Descriptor;
   #timeout: number | undefined;
@@ -288,7 +309,7 @@ export class Socket {
     return this.#timeout;
   }
 
-  /** As Python's setblocking: true is `setTimeout(undefined)`, false is `setTimeout(0)`. The descriptor never blocks. */
+  /** As Python's setblocking: `blocking` true is `setTimeout(undefined)`, false is `setTimeout(0)`. The descriptor never blocks. */
   setBlocking(blocking: boolean): void {
     this.setTimeout(blocking ? undefined : 0);
   }
@@ -565,7 +586,7 @@ export class Socket {
     return this.#runSync(this.#recvfrom(size, flags));
   }
 
-  /** Datagrams, one after the other, until the socket is closed. */
+  /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
   async *datagrams(size: number = CHUNK, options: WaitOptions = {}): AsyncGenerator<Datagram, void, void> {
     yield* this.#each(() => this.recvfrom(size, 0, options));
   }

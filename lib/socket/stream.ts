@@ -5,7 +5,11 @@ import { MSG_CTRUNC, SHUT_WR } from '../posix/constants.ts';
 import { isErrno } from '../posix/errno.ts';
 import type { DataWithFds, Socket } from './socket.ts';
 
-/** How a stream is made of a Socket. */
+/**
+ * How a stream is made of a Socket.
+ *
+ * @see https://nodejs.org/api/stream.html#new-streamduplexoptions
+ */
 export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
   /** Whether the writing side stays open when the peer has ended: then `end()` it. By default it ends too. */
   allowHalfOpen?: boolean | undefined;
@@ -15,7 +19,11 @@ export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWa
   fds?: number | undefined;
 }
 
-/** The events of a SocketStream beside those of a Duplex. */
+/**
+ * The events of a SocketStream beside those of a Duplex.
+ *
+ * @see https://nodejs.org/api/stream.html#class-streamduplex
+ */
 export interface SocketStreamEvents {
   /** Descriptors that came with the bytes that are read next: yours to close. Without a listener they are closed. */
   fds: [fds: number[]];
@@ -42,13 +50,21 @@ function closeAll(fds: readonly number[]): void {
  * A connected stream Socket as a Duplex. The stream owns the Socket: when it is destroyed, or both sides have ended, the
  * Socket is closed.
  *
- * With `fds` descriptors are received too: an `'fds'` event comes before the `'data'` of the bytes that they came with.
- * `writeWithFds` sends them.
+ * With `fds` descriptors are received too: an `'fds'` event comes before the `'data'` of the bytes that they came with
+ * (its arguments are those of {@link SocketStreamEvents}). `writeWithFds` sends them.
  *
  * Its `'error'` is the SocketError of the call that failed, or an Error with the code `ERR_SOCKET_FDS_TRUNCATED` when more
  * descriptors came than it takes (MSG_CTRUNC).
  *
+ * @example
+ * const [a, b] = Socket.pair();
+ * const [left, right] = [a.makefile(), b.makefile({ fds: 8 })];
+ * right.once('fds', (fds) => console.log(fds.length)); // 1
+ * left.writeWithFds('take this', [0]);
+ * left.end();
+ * for await (const chunk of right) console.log(String(chunk)); // take this
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ * @see https://nodejs.org/api/stream.html#class-streamduplex
  */
 export class SocketStream extends Duplex {
   /** The Socket underneath. */

@@ -5,7 +5,11 @@ import { fcntl } from '../posix/option.ts';
 import { Socket } from './socket.ts';
 import { readable, type WaitOptions } from './wait.ts';
 
-/** A descriptor that the service manager passed. */
+/**
+ * A descriptor that the service manager passed.
+ *
+ * @see https://man7.org/linux/man-pages/man3/sd_listen_fds.3.html
+ */
 export interface ListenFd {
   fd: number;
   /** Of FileDescriptorName=; `'unknown'` when it gave none. */
@@ -17,10 +21,13 @@ const FIRST = 3;
 /**
  * The descriptors that systemd passed to this process: sd_listen_fds(3). They become close-on-exec.
  *
- * @param env Where LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are; they are removed from it, so that children do not take
- *   them for theirs.
+ * @param env Where LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are; they are removed from it, so that children do not
+ *   take them for theirs.
  * @returns None when LISTEN_PID is not this process.
- * @example const sockets = listenFds().map(({ fd }) => Socket.fromFd(fd));
+ * @throws SocketError EBADF when LISTEN_FDS counts more descriptors than there are.
+ * @example
+ * const sockets = listenFds().map(({ fd }) => Socket.fromFd(fd));
+ * console.log(sockets.length); // 0
  * @see https://man7.org/linux/man-pages/man3/sd_listen_fds.3.html
  */
 export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
@@ -49,6 +56,8 @@ function notifySocket(env: NodeJS.ProcessEnv): { family: typeof AF_UNIX; path: s
  * @param env Where NOTIFY_SOCKET is.
  * @returns false when there is no service manager to tell.
  * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError.
+ * @example
+ * console.log(await sdNotify('READY=1\nSTATUS=serving')); // false
  * @see https://man7.org/linux/man-pages/man3/sd_notify.3.html
  */
 export async function sdNotify(
@@ -70,6 +79,9 @@ export async function sdNotify(
  * @param env Where NOTIFY_SOCKET is.
  * @returns false when there is no service manager.
  * @throws SocketError; AbortError, TimeoutError.
+ * @example
+ * await sdNotify('STOPPING=1');
+ * console.log(await sdNotifyBarrier({ timeout: 1000 })); // false
  * @see https://man7.org/linux/man-pages/man3/sd_notify.3.html
  */
 export async function sdNotifyBarrier(

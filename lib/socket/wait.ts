@@ -4,7 +4,11 @@ import { invalidType, outOfRange } from '../posix/errno.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import * as reactor from './reactor.ts';
 
-/** How a wait can be given up. */
+/**
+ * How a wait can be given up.
+ *
+ * @see https://nodejs.org/api/globals.html#class-abortsignal
+ */
 export interface WaitOptions {
   /** Rejects with an AbortError. */
   signal?: AbortSignal | undefined;
@@ -86,8 +90,13 @@ function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOpt
  *
  * @param fd A descriptor that epoll takes: a socket, a pipe, a terminal.
  * @param options AbortSignal, and timeout in milliseconds.
+ * @returns When a read would not block.
  * @throws SocketError EPERM (a regular file, always ready), EBADF; AbortError; TimeoutError.
- * @example await readable(fd, { timeout: 1000 });
+ * @example
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+ * send(a, 'hello');
+ * await readable(b, { timeout: 1000 });
+ * console.log(recv(b, new Uint8Array(100))); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export function readable(fd: number, options: WaitOptions = {}): Promise<void> {
@@ -99,7 +108,12 @@ export function readable(fd: number, options: WaitOptions = {}): Promise<void> {
  *
  * @param fd As for `readable`.
  * @param options AbortSignal, and timeout in milliseconds.
+ * @returns When a write would not block.
  * @throws As `readable`.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+ * await writable(a, { timeout: 1000 });
+ * console.log(send(a, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
@@ -111,7 +125,16 @@ export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
  *
  * @param fd As for `readable`.
  * @param options AbortSignal, and timeout in milliseconds.
+ * @returns When there is something.
  * @throws As `readable`.
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+ * setOption(fd, 'IP_RECVERR', true);
+ * connect(fd, { family: AF_INET, address: '127.0.0.1', port: 9 }); // nobody is there
+ * send(fd, 'hello');
+ * await errorReady(fd, { timeout: 1000 });
+ * const { control } = recvmsg(fd, { buffers: [new Uint8Array(100)], controlLength: 200 }, MSG_ERRQUEUE);
+ * console.log(errnoName(control[0].error.errno)); // ECONNREFUSED
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export function errorReady(fd: number, options: WaitOptions = {}): Promise<void> {

@@ -1,0 +1,193 @@
+/** The API reference is complete: every public name has its docstring, links to its man page, and an example that runs. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as s from '../lib/index.ts';
+import * as nothrow from '../lib/nothrow.ts';
+import * as packet from '../lib/packet/index.ts';
+import * as constants from '../lib/posix/constants.ts';
+import * as promises from '../lib/promises.ts';
+import {
+  CONSTANTS,
+  type Docstring,
+  type Documented,
+  documented,
+  exportsOf,
+  type Member,
+  tagged,
+  typeTexts,
+} from './helpers/docstrings.ts';
+import { namespaces, need } from './helpers/need.ts';
+
+const modules = { 'index.ts': s, 'nothrow.ts': nothrow, 'promises.ts': promises, 'packet/index.ts': packet };
+type Entry = keyof typeof modules;
+const entries = Object.keys(modules) as Entry[];
+const names = new Map(entries.map((entry) => [entry, exportsOf(entry).map(documented)]));
+
+/** Where a name is explained in full. */
+const page = new RegExp(
+  `^https://(?:${[
+    'man7\\.org/linux/man-pages/man\\d/[\\w.-]+\\.html',
+    'www\\.rfc-editor\\.org/rfc/rfc\\d+(?:#[\\w.-]+)?',
+    'docs\\.kernel\\.org/[\\w./-]+\\.html',
+    'nodejs\\.org/api/[a-z]+\\.html#[a-z-]+',
+    'docs\\.python\\.org/3/library/socket\\.html#[\\w.]+',
+    'www\\.(?:tcpdump\\.org|ietf\\.org|ieee802\\.org)/[\\w./-]+',
+  ].join('|')})$`,
+);
+const manual = /^https:\/\/(?:man7\.org|www\.rfc-editor\.org)\//;
+
+/** Whether the docstring leaves parameters, result and errors to that of another name. */
+function refers({ summary, tags }: Docstring): string | undefined {
+  return /\bAs `(\w+)`/.exec([summary, ...tags.map(({ text }) => text)].join('\n'))?.[1];
+}
+
+/** What a docstring of a function lacks. */
+function callFaults({ docstring, parameters, returns }: Documented): string[] {
+  if (refers(docstring) !== undefined) return [];
+  const described = tagged(docstring, 'param').map((text) => /^\w+/.exec(text)?.[0]);
+  const told = (name: string) => described.includes(name) || docstring.summary.includes(`\`${name}\``);
+  const gives = !/^(?:void|Promise<void>)$/.test(returns!) && tagged(docstring, 'returns').length === 0;
+  return [...parameters!.filter((name) => !told(name)).map((name) => `@param ${name}`), ...(gives ? ['@returns'] : [])];
+}
+
+/** What a docstring of a member lacks: its sentence may say what it takes and gives. */
+function memberFaults({ name, docstring, parameters = [] }: Member, { docstring: whole }: Documented): string[] {
+  if (name === 'constructor' || name.startsWith('[')) return [];
+  if (docstring.summary === '') return inherited.has(name) ? [] : [`a docstring of ${name}`];
+  if (refers(docstring) !== undefined) return [];
+  const words = `${docstring.summary} ${tagged(docstring, 'param').join(' ')}`.match(/\w+/g)!;
+  // What every waiting method takes is told once.
+  const everywhere = whole.summary.includes('`{ signal, timeout }`') ? 'options' : undefined;
+  const untold = parameters.filter((parameter) => !words.includes(parameter) && parameter !== everywhere);
+  return untold.map((parameter) => `@param ${parameter} of ${name}`);
+}
+
+/** Members that JavaScript's Error and Node's Duplex explain. */
+const inherited = new Set(['name', 'code', 'errno', 'syscall', 'write', 'end']);
+
+/** What the docstring of a public name lacks. */
+function faults(item: Documented): string[] {
+  const { docstring, keyword, members } = item;
+  const lacks: string[] = [];
+  if (!/^[A-Za-z].*[.:]$/s.test(docstring.summary)) lacks.push('a sentence that says what it is');
+  const links = tagged(docstring, 'see');
+  if (links.length === 0) lacks.push('@see');
+  lacks.push(...links.filter((link) => !page.test(link)).map((link) => `a page instead of ${link}`));
+  if (keyword === 'function') {
+    if (!links.some((link) => manual.test(link)) && !links.some((link) => link.includes('tcpdump.org'))) {
+      lacks.push('a man page or an RFC');
+    }
+    lacks.push(...callFaults(item));
+    if (tagged(docstring, 'throws').length === 0 && refers(docstring) === undefined) lacks.push('@throws');
+  }
+  if ((keyword === 'function' || keyword === 'class') && tagged(docstring, 'example').length === 0) {
+    lacks.push('@example');
+  }
+  for (const member of members) lacks.push(...memberFaults(member, item));
+  return lacks;
+}
+
+describe.each(entries)('lib/%s', (entry) => {
+  const items = names.get(entry)!;
+
+  test('every public name says what it is, takes, gives and throws, and where its man page is', () => {
+    expect(items.length).toBeGreaterThan(5);
+    const lacking = items.map((item) => [item.name, faults(item)] as const).filter(([, lacks]) => lacks.length > 0);
+    expect(Object.fromEntries(lacking)).toEqual({});
+  });
+
+  test('what is left to the docstring of another name is told there', () => {
+    const known = new Set([...names.get('index.ts')!, ...items].map(({ name }) => name));
+    for (const { name, docstring, members } of items) {
+      for (const target of [refers(docstring), ...members.map((member) => refers(member.docstring))]) {
+        if (target === undefined) continue;
+        const own = members.some((member) => member.name === target);
+        expect(known.has(target) || own, `${name}: ${target}`).toBe(true);
+      }
+    }
+  });
+
+  test('every type belongs to a function or a class, which has an example', () => {
+    const used = new Set<string>();
+    const texts = typeTexts();
+    const reach = (text: string) => {
+      for (const [word] of text.matchAll(/\b[A-Z]\w*/g)) {
+        if (used.has(word!)) continue;
+        used.add(word!);
+        reach(texts.get(word!) ?? '');
+      }
+    };
+    for (const { keyword, text, docstring } of items) {
+      if (keyword === 'function' || keyword === 'class') reach(`${text} ${docstring.summary}`);
+    }
+    const types = items.filter(({ keyword }) => keyword === 'interface' || keyword === 'type');
+    expect(types.map(({ name }) => name).filter((name) => !used.has(name))).toEqual([]);
+  });
+
+  test('the names found are those of the module', () => {
+    const found = new Set(items.map(({ name }) => name));
+    expect(Object.keys(modules[entry]).filter((name) => !found.has(name) && !(name in constants))).toEqual([]);
+  });
+});
+
+test('every constant says where its man page is', () => {
+  const all = exportsOf(CONSTANTS).map(documented);
+  expect(all.length).toBeGreaterThan(2000);
+  const page = /\{@link https:\/\/(?:man7\.org|docs\.kernel\.org)\/[\w./-]+\.html [^}]+\}/;
+  expect(all.filter(({ docstring }) => !page.test(docstring.summary)).map(({ name }) => name)).toEqual([]);
+});
+
+/** An example, and what it shall print: the comments after and below its calls of console.log. */
+interface Example {
+  name: string;
+  entry: Entry;
+  code: string;
+  output: string;
+}
+
+/** The examples of what changes the machine or needs privileges: they run in namespaces of their own. */
+const privileged = new Set(['attachFanoutFilter', 'setInterfaceFlags', 'setInterfaceMtu', 'sethostname']);
+
+function examplesOf(entry: Entry): Example[] {
+  const elsewhere = new Set(entry === 'index.ts' ? [] : names.get('index.ts')!.map(({ file, local }) => file + local));
+  const own = names.get(entry)!.filter(({ file, local }) => !elsewhere.has(file + local));
+  return own.flatMap(({ name, docstring }) =>
+    tagged(docstring, 'example').map((code) => {
+      const said = code.matchAll(/console\.log\(.*\)\)?;(?: \/\/ (.*))?((?:\n\/\/ .*)*)/g);
+      const output = [...said].flatMap(([, beside, below]) => [
+        ...(beside === undefined ? [] : [beside]),
+        ...below!.split('\n// ').slice(1),
+      ]);
+      return { name, entry, code, output: output.join('\n') };
+    }),
+  );
+}
+
+function expectOutputs(examples: readonly Example[], command: readonly string[] = []): void {
+  const [program, ...args] = [...command, process.execPath, join(import.meta.dirname, 'helpers/run-examples.js')];
+  const { stdout, stderr } = spawnSync(program!, args, {
+    encoding: 'utf8',
+    input: JSON.stringify(examples),
+    timeout: 25_000,
+  });
+  expect(stderr).toBe('');
+  const results = JSON.parse(stdout) as { output: string; error?: string }[];
+  const told = (example: Example, result: unknown) => `${example.name}: ${JSON.stringify(result)}`;
+  expect(results.map((result, i) => told(examples[i]!, result))).toEqual(
+    examples.map((example) => told(example, { output: example.output })),
+  );
+}
+
+test.each(entries)('the examples of lib/%s print what they say', (entry) => {
+  const examples = examplesOf(entry).filter(({ name }) => !privileged.has(name));
+  expect(examples.length).toBeGreaterThan(4);
+  expectOutputs(examples);
+});
+
+test('the examples that need privileges print what they say', (context) => {
+  need(context, namespaces);
+  const examples = examplesOf('index.ts').filter(({ name }) => privileged.has(name));
+  expect(examples).toHaveLength(privileged.size);
+  expectOutputs(examples, ['unshare', '-n', '-u']);
+});

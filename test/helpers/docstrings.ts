@@ -1,0 +1,180 @@
+/** What the sources say of their public names: the declarations behind each entry point, with their docstrings. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const lib = join(import.meta.dirname, '../../lib');
+const sources = new Map<string, string>();
+
+function source(file: string): string {
+  const known = sources.get(file) ?? readFileSync(join(lib, file), 'utf8');
+  sources.set(file, known);
+  return known;
+}
+
+/** A public name, and where it is declared. */
+export interface Export {
+  name: string;
+  /** Below lib/. */
+  file: string;
+  local: string;
+}
+
+/** Where the constants are, which a program writes. */
+export const CONSTANTS = 'posix/constants.ts';
+
+/** The names that an entry point exports, by its `export` declarations; those of the constants on demand. */
+export function exportsOf(file: string, withConstants = false): Export[] {
+  const text = source(file);
+  const found: Export[] = [];
+  for (const [, list, path] of text.matchAll(/^export (?:type )?(\*|\{[^}]*\}) from '(\.{1,2}\/[^']+)';$/gms)) {
+    const from = join(dirname(file), path!);
+    if (from === CONSTANTS && !withConstants) continue;
+    if (list === '*') {
+      found.push(...exportsOf(from));
+      continue;
+    }
+    for (const item of list!.slice(1, -1).split(',')) {
+      const [local, name = local] = item
+        .trim()
+        .replace(/^type /, '')
+        .split(' as ');
+      if (local) found.push({ name: name!, file: from, local });
+    }
+  }
+  const declaration =
+    /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm;
+  for (const [, name] of text.matchAll(declaration)) found.push({ name: name!, file, local: name! });
+  return [...new Map(found.map((item) => [item.name, item])).values()];
+}
+
+/** A docstring: what stands before its tags, and the tags in their order. */
+export interface Docstring {
+  summary: string;
+  tags: { tag: string; text: string }[];
+}
+
+function parse(comment: string): Docstring {
+  const text = comment
+    .replace(/^\/\*\*|\*\/$/g, '')
+    .replace(/^ *\* ?/gm, '')
+    .trim();
+  const [summary = '', ...rest] = text.split(/(?:^|(?<= ))(?=@(?:param|returns|throws|example|see)\b)/m);
+  const tags = rest.map((part) => {
+    const [, tag, content] = /^@(\w+)\s*(.*)$/s.exec(part)!;
+    return { tag: tag!, text: content!.trim() };
+  });
+  return { summary: summary.trim(), tags };
+}
+
+/** The docstring that ends right before this place. */
+function docstringBefore(text: string, index: number): Docstring {
+  const before = text.slice(0, index);
+  const start = before.lastIndexOf('/**');
+  const comment = start === -1 ? '' : before.slice(start).trimEnd();
+  return /^\/\*\*(?:(?!\*\/).)*\*\/$/s.test(comment) ? parse(comment) : { summary: '', tags: [] };
+}
+
+/** The texts between these brackets, by the commas outside of any bracket within. */
+function split(text: string, open: number): { parts: string[]; end: number } {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = open + 1;
+  for (let i = open; i < text.length; i++) {
+    const character = text[i]!;
+    if ('([{<'.includes(character)) depth++;
+    if (')]}'.includes(character) || (character === '>' && text[i - 1] !== '=')) depth--;
+    if (depth === 0 || (depth === 1 && character === ',')) {
+      parts.push(text.slice(from, i).trim());
+      from = i + 1;
+    }
+    if (depth === 0) return { parts: parts.filter((part) => part !== ''), end: i + 1 };
+  }
+  throw new Error('brackets without an end');
+}
+
+/** What a function takes and gives. */
+interface Signature {
+  parameters: string[];
+  returns: string;
+}
+
+/** The signature that begins after the name, at its type parameters or its parenthesis. */
+function signature(text: string, at: number): Signature {
+  const start = text[at] === '<' ? split(text, at).end : at;
+  const { parts, end } = split(text, start);
+  return {
+    parameters: parts.map((part) => /\w+/.exec(part)![0]),
+    returns: /^:\s*([^;]*?)(?: \{\n|;|\n)/.exec(text.slice(end))?.[1] ?? '',
+  };
+}
+
+/** A member of a class. */
+export interface Member extends Partial<Signature> {
+  name: string;
+  docstring: Docstring;
+}
+
+/** A public name with all that is said of it. */
+export interface Documented extends Export, Partial<Signature> {
+  keyword: 'function' | 'class' | 'interface' | 'type' | 'const';
+  docstring: Docstring;
+  /** The declaration: of a function its head alone. */
+  text: string;
+  /** Of a class. */
+  members: Member[];
+}
+
+/** The public members of a class, each name once: in the sources they alone are indented by two spaces. */
+function membersOf(body: string): Member[] {
+  const found = new Map<string, Member>();
+  const head =
+    /^ {2}(?:(?:static|override|declare|readonly|async|get|set) )*\*?(\w+|\[[\w.]+\])(?=[(<:?]| =|;)(?:(\?)?:)?/gm;
+  for (const match of body.matchAll(head)) {
+    const name = match[1]!;
+    if (name.startsWith('_') || found.has(name)) continue;
+    const at = match.index + match[0].length;
+    const call = body[at] === '(' || body[at] === '<' ? signature(body, at) : {};
+    found.set(name, { name, docstring: docstringBefore(body, match.index), ...call });
+  }
+  return [...found.values()];
+}
+
+/** A declaration that begins here; of a function its head alone. */
+function extent(text: string, keyword: string): string {
+  if (keyword === 'function') return text.slice(0, text.indexOf(' {\n'));
+  if (keyword === 'type' || keyword === 'const') return text.slice(0, text.search(/;\n(?! )/));
+  return text.slice(0, /\{\}\n|\n\}/.exec(text)!.index);
+}
+
+/** The types and classes of the sources that were read, exported or not. */
+export function typeTexts(): Map<string, string> {
+  const head = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|type) (\w+)/gm;
+  const texts = [...sources.values()].flatMap((text) =>
+    [...text.matchAll(head)].map((match) => [match[2]!, extent(text.slice(match.index), match[1]!)] as const),
+  );
+  return new Map(texts);
+}
+
+/** The declaration of a public name. */
+export function documented(item: Export): Documented {
+  const text = source(item.file);
+  const head = `^export (?:declare )?(?:abstract )?(?:async )?(function|class|interface|type|const) ${item.local}\\b`;
+  const match = new RegExp(head, 'm').exec(text);
+  if (match === null) throw new Error(`no declaration of ${item.local} in ${item.file}`);
+  const keyword = match[1] as Documented['keyword'];
+  const rest = text.slice(match.index);
+  const whole = extent(rest, keyword);
+  return {
+    ...item,
+    keyword,
+    docstring: docstringBefore(text, match.index),
+    text: whole,
+    members: keyword === 'class' ? membersOf(whole) : [],
+    ...(keyword === 'function' ? signature(rest, match[0].length) : {}),
+  };
+}
+
+/** The text of the tags of this kind. */
+export function tagged({ tags }: Docstring, tag: string): string[] {
+  return tags.filter((item) => item.tag === tag).map(({ text }) => text);
+}
