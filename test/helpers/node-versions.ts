@@ -7,20 +7,27 @@ import type { Need } from './need.ts';
 /** The lines that the package supports. */
 export const MAJORS = [20, 22, 24, 26] as const;
 
-const folder =
-  process.env.SYS_SOCKET_NODES ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sys-socket', 'nodes');
+const folders =
+  process.env.SYS_SOCKET_NODES !== undefined
+    ? [process.env.SYS_SOCKET_NODES]
+    : [process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), '/var/cache'].map((cache) =>
+        join(cache, 'sys-socket', 'nodes'),
+      );
 
 /** The path of a Node of this line, the newest that is there. */
 export function nodeOf(major: number): string | undefined {
-  let versions: string[];
-  try {
-    versions = readdirSync(folder).filter((name) => name.startsWith(`${major}.`));
-  } catch {
-    return undefined; // not there, or not for this user
+  for (const folder of folders) {
+    let versions: string[];
+    try {
+      versions = readdirSync(folder).filter((name) => name.startsWith(`${major}.`));
+    } catch {
+      continue; // not there, or not for this user
+    }
+    const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+    const path = newest && join(folder, newest, 'bin', 'node');
+    if (path && existsSync(path)) return path;
   }
-  const newest = versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
-  const path = newest && join(folder, newest, 'bin', 'node');
-  return path && existsSync(path) ? path : undefined;
+  return undefined;
 }
 
 /** A Node of this line. */
