@@ -1,6 +1,9 @@
 /** Numbers in network byte order, and the refusal of values that a field cannot hold. */
-import { invalidType, outOfRange } from '../posix/errno.ts';
+import { invalidType } from '../posix/errno.ts';
 import type { Bytes } from '../posix/native.ts';
+import { integer } from '../posix/number.ts';
+
+export { uint8, uint16, uint32 } from '../posix/number.ts';
 
 /** A 16-bit number in network order. */
 export function get16(bytes: Uint8Array, at: number): number {
@@ -28,25 +31,7 @@ export function put32(bytes: Uint8Array, at: number, value: number): void {
 
 /** A field that is an integer from 0 to `max`; `absent` is the value of one that was not given. */
 export function uint(value: unknown, max: number, name: string, absent?: number): number {
-  if (value === undefined && absent !== undefined) return absent;
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < 0 || value > max) throw outOfRange(name, `an integer from 0 to ${max}`);
-  return value;
-}
-
-/** A field of 8 bits. */
-export function uint8(value: unknown, name: string, absent?: number): number {
-  return uint(value, 0xff, name, absent);
-}
-
-/** A field of 16 bits. */
-export function uint16(value: unknown, name: string, absent?: number): number {
-  return uint(value, 0xffff, name, absent);
-}
-
-/** A field of 32 bits. */
-export function uint32(value: unknown, name: string, absent?: number): number {
-  return uint(value, 0xffffffff, name, absent);
+  return integer(value, name, 0, max, absent);
 }
 
 /** A field that is bytes; none when it was not given. */

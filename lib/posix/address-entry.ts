@@ -9,7 +9,8 @@ import {
   RTM_GETADDR,
   RTM_NEWADDR,
 } from './constants.ts';
-import { LITTLE, type NetlinkAttribute, view } from './netlink.ts';
+import { type NetlinkAttribute, view } from './netlink.ts';
+import { LITTLE } from './number.ts';
 import { Attributes, list } from './rtnetlink.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.

@@ -5,6 +5,7 @@ import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './c
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop } from './inet.ts';
 import { layout, native } from './native.ts';
+import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 
 /**
@@ -171,23 +172,6 @@ const AT = {
   svm_flags: layout('svm_flags'),
 };
 
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-/** A field that must be an integer in a range; `absent` is the value of one that was not given. */
-function field(value: unknown, name: string, min: number, max: number, absent?: number): number {
-  if (value === undefined && absent !== undefined) return absent;
-  if (typeof value !== 'number') throw invalidType(`address.${name}`, 'a number');
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(`address.${name}`, `an integer from ${min} to ${max}`);
-  }
-  return value;
-}
-
-const uint8 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xff, absent);
-const uint16 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xffff, absent);
-const uint32 = (value: unknown, name: string, absent?: number) => field(value, name, 0, 0xffffffff, absent);
-const int32 = (value: unknown, name: string) => field(value, name, -0x80000000, 0x7fffffff);
-
 function sockaddr(family: number, size: number): { bytes: Buffer; view: DataView } {
   const bytes = Buffer.alloc(size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
@@ -211,17 +195,17 @@ function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Ui
 
 function encodeInet(address: InetAddress): Uint8Array {
   const { bytes, view } = sockaddr(AF_INET, SIZE.inet);
-  view.setUint16(AT.sin_port, uint16(own(address, 'port'), 'port'));
+  view.setUint16(AT.sin_port, uint16(own(address, 'port'), 'address.port'));
   putText(AF_INET, own(address, 'address'), bytes, AT.sin_addr);
   return bytes;
 }
 
 function encodeInet6(address: Inet6Address): Uint8Array {
   const { bytes, view } = sockaddr(AF_INET6, SIZE.inet6);
-  view.setUint16(AT.sin6_port, uint16(own(address, 'port'), 'port'));
-  view.setUint32(AT.sin6_flowinfo, uint32(own(address, 'flowinfo'), 'flowinfo', 0));
+  view.setUint16(AT.sin6_port, uint16(own(address, 'port'), 'address.port'));
+  view.setUint32(AT.sin6_flowinfo, uint32(own(address, 'flowinfo'), 'address.flowinfo', 0));
   putText(AF_INET6, own(address, 'address'), bytes, AT.sin6_addr);
-  view.setUint32(AT.sin6_scope_id, uint32(own(address, 'scopeId'), 'scopeId', 0), LITTLE);
+  view.setUint32(AT.sin6_scope_id, uint32(own(address, 'scopeId'), 'address.scopeId', 0), LITTLE);
   return bytes;
 }
 
@@ -249,12 +233,12 @@ function encodeUnix(address: UnixAddress): Uint8Array {
 function encodePacket(address: PacketAddress): Uint8Array {
   const hardware = own(address, 'address');
   if (hardware !== undefined && !(hardware instanceof Uint8Array)) throw invalidType('address.address', 'a Uint8Array');
-  const length = uint8(hardware?.length ?? 0, 'address.length');
+  const length = uint8(hardware?.length ?? 0, 'address.address.length');
   const { bytes, view } = sockaddr(AF_PACKET, Math.max(SIZE.packet, AT.sll_addr + length));
-  view.setUint16(AT.sll_protocol, uint16(own(address, 'protocol'), 'protocol'));
-  view.setInt32(AT.sll_ifindex, int32(own(address, 'ifindex'), 'ifindex'), LITTLE);
-  view.setUint16(AT.sll_hatype, uint16(own(address, 'hatype'), 'hatype', 0), LITTLE);
-  view.setUint8(AT.sll_pkttype, uint8(own(address, 'pkttype'), 'pkttype', 0));
+  view.setUint16(AT.sll_protocol, uint16(own(address, 'protocol'), 'address.protocol'));
+  view.setInt32(AT.sll_ifindex, int32(own(address, 'ifindex'), 'address.ifindex'), LITTLE);
+  view.setUint16(AT.sll_hatype, uint16(own(address, 'hatype'), 'address.hatype', 0), LITTLE);
+  view.setUint8(AT.sll_pkttype, uint8(own(address, 'pkttype'), 'address.pkttype', 0));
   view.setUint8(AT.sll_halen, length);
   if (hardware !== undefined) bytes.set(hardware.subarray(0, length), AT.sll_addr);
   return bytes;
@@ -262,16 +246,16 @@ function encodePacket(address: PacketAddress): Uint8Array {
 
 function encodeNetlink(address: NetlinkAddress): Uint8Array {
   const { bytes, view } = sockaddr(AF_NETLINK, SIZE.netlink);
-  view.setUint32(AT.nl_pid, uint32(own(address, 'pid'), 'pid'), LITTLE);
-  view.setUint32(AT.nl_groups, uint32(own(address, 'groups'), 'groups'), LITTLE);
+  view.setUint32(AT.nl_pid, uint32(own(address, 'pid'), 'address.pid'), LITTLE);
+  view.setUint32(AT.nl_groups, uint32(own(address, 'groups'), 'address.groups'), LITTLE);
   return bytes;
 }
 
 function encodeVsock(address: VsockAddress): Uint8Array {
   const { bytes, view } = sockaddr(AF_VSOCK, SIZE.vsock);
-  view.setUint32(AT.svm_port, uint32(own(address, 'port'), 'port'), LITTLE);
-  view.setUint32(AT.svm_cid, uint32(own(address, 'cid'), 'cid'), LITTLE);
-  view.setUint8(AT.svm_flags, uint8(own(address, 'flags'), 'flags', 0));
+  view.setUint32(AT.svm_port, uint32(own(address, 'port'), 'address.port'), LITTLE);
+  view.setUint32(AT.svm_cid, uint32(own(address, 'cid'), 'address.cid'), LITTLE);
+  view.setUint8(AT.svm_flags, uint8(own(address, 'flags'), 'address.flags', 0));
   return bytes;
 }
 
@@ -306,7 +290,7 @@ export function encodeAddress(address: AddressLike): Uint8Array {
       ? encodeInet({ family: AF_INET, address: text, port })
       : encodeInet6({ family: AF_INET6, address: text, port, flowinfo: flowlabel });
   }
-  const family = uint16(own(object(address, 'address'), 'family'), 'family');
+  const family = uint16(own(object(address, 'address'), 'family'), 'address.family');
   if (Object.hasOwn(address, 'data')) return encodeOther(family, address as OtherAddress);
   switch (family) {
     case AF_INET:

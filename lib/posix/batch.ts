@@ -4,6 +4,7 @@ import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { layout, native } from './native.ts';
+import { integer } from './number.ts';
 import { bytes, object, own, ownOr } from './snapshot.ts';
 import { controlBytes, type SendMessage } from './transfer.ts';
 
@@ -54,14 +55,6 @@ function closeUntaken(storage: Storage): void {
 
 const abandoned = new FinalizationRegistry<Storage>(closeUntaken);
 
-function size(value: unknown, name: string, min: number, max: number): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(name, `an integer from ${min} to ${max}`);
-  }
-  return value;
-}
-
 let isBatch: (batch: unknown) => boolean;
 let storageOf: (batch: MessageBatch) => Storage;
 let namesOf: (batch: MessageBatch) => Uint8Array;
@@ -106,9 +99,14 @@ export class MessageBatch {
 
   constructor(options: MessageBatchOptions) {
     object(options, 'options');
-    this.capacity = size(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
-    this.size = size(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
-    this.controlSize = size(ownOr(options, 'controlSize', 0), 'controlSize', 0, Math.floor(0x7fffffff / this.capacity));
+    this.capacity = integer(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
+    this.size = integer(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
+    this.controlSize = integer(
+      ownOr(options, 'controlSize', 0),
+      'controlSize',
+      0,
+      Math.floor(0x7fffffff / this.capacity),
+    );
     this.data = Buffer.from(new ArrayBuffer(this.capacity * this.size));
     this.#names = Buffer.from(new ArrayBuffer(this.capacity * NAME_SIZE));
     this.#storage = {
@@ -122,7 +120,7 @@ export class MessageBatch {
   }
 
   #index(i: number): number {
-    return size(i, 'index', 0, this.capacity - 1);
+    return integer(i, 'index', 0, this.capacity - 1);
   }
 
   /**

@@ -33,6 +33,7 @@ import {
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { layout } from './native.ts';
+import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { elements, object, own, ownOr } from './snapshot.ts';
 
 /**
@@ -287,7 +288,6 @@ export function isControl<Level extends TypedControl['level'], Type extends Type
   return message.level === level && message.type === type && !Object.hasOwn(message, 'data');
 }
 
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const HEADER = layout('cmsghdr');
 const AT_LEN = layout('cmsg_len');
 const AT_LEVEL = layout('cmsg_level');
@@ -326,14 +326,6 @@ const L = {
   tp_vlan_tpid: layout('tp_vlan_tpid'),
 };
 
-function dataLength(length: unknown): number {
-  if (typeof length !== 'number') throw invalidType('length', 'a number');
-  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
-    throw outOfRange('length', 'an integer from 0 to 2147483647');
-  }
-  return length;
-}
-
 const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
 
 /**
@@ -347,7 +339,7 @@ const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_LEN(length: number): number {
-  return HEADER + dataLength(length);
+  return HEADER + count(length, 'length');
 }
 
 /**
@@ -361,7 +353,7 @@ export function CMSG_LEN(length: number): number {
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function CMSG_SPACE(length: number): number {
-  return HEADER + align(dataLength(length));
+  return HEADER + align(count(length, 'length'));
 }
 
 /** How one kind of message is read from its bytes, and written to them. */
@@ -371,19 +363,6 @@ interface Codec {
   decode(view: DataView, bytes: Uint8Array): Record<string, unknown>;
   encode(message: never): Uint8Array;
 }
-
-function integer(value: unknown, name: string, min: number, max: number): number {
-  if (typeof value !== 'number') throw invalidType(`control.${name}`, 'a number');
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(`control.${name}`, `an integer from ${min} to ${max}`);
-  }
-  return value;
-}
-
-const int32 = (value: unknown, name: string) => integer(value, name, -0x80000000, 0x7fffffff);
-const uint32 = (value: unknown, name: string) => integer(value, name, 0, 0xffffffff);
-const uint16 = (value: unknown, name: string) => integer(value, name, 0, 0xffff);
-const uint8 = (value: unknown, name: string) => integer(value, name, 0, 0xff);
 
 function struct(size: number, fill: (view: DataView, bytes: Buffer) => void): Buffer {
   const bytes = Buffer.alloc(size);
@@ -415,14 +394,14 @@ function putTime(view: DataView, at: number, value: unknown, name: string, fract
 const int: Codec = {
   size: 4,
   decode: (view) => ({ value: view.getInt32(0, LITTLE) }),
-  encode: (m: InetField) => struct(4, (view) => view.setInt32(0, int32(own(m, 'value'), 'value'), LITTLE)),
+  encode: (m: InetField) => struct(4, (view) => view.setInt32(0, int32(own(m, 'value'), 'control.value'), LITTLE)),
 };
 
 /** The kernel gives one byte, and takes one or an int. */
 const tos: Codec = {
   size: 1,
   decode: (view) => ({ value: view.getUint8(0) }),
-  encode: (m: InetField) => Buffer.of(uint8(own(m, 'value'), 'value')),
+  encode: (m: InetField) => Buffer.of(uint8(own(m, 'value'), 'control.value')),
 };
 
 const rights: Codec = {
@@ -435,7 +414,7 @@ const rights: Codec = {
   encode: (m: Rights) => {
     const fds = own(m, 'fds');
     if (!Array.isArray(fds)) throw invalidType('control.fds', 'an array');
-    const copy = elements(fds, 'control.fds', fds.length, (fd) => int32(fd, 'fds')); // a hole is no descriptor 0
+    const copy = elements(fds, 'control.fds', fds.length, (fd) => int32(fd, 'control.fds')); // a hole is no descriptor 0
     return struct(copy.length * 4, (view) => {
       for (let i = 0; i < copy.length; i++) view.setInt32(i * 4, copy[i]!, LITTLE);
     });
@@ -451,16 +430,16 @@ const credentials: Codec = {
   }),
   encode: (m: Credentials) =>
     struct(L.ucred, (view) => {
-      view.setInt32(L.ucred_pid, int32(own(m, 'pid'), 'pid'), LITTLE);
-      view.setUint32(L.ucred_uid, uint32(own(m, 'uid'), 'uid'), LITTLE);
-      view.setUint32(L.ucred_gid, uint32(own(m, 'gid'), 'gid'), LITTLE);
+      view.setInt32(L.ucred_pid, int32(own(m, 'pid'), 'control.pid'), LITTLE);
+      view.setUint32(L.ucred_uid, uint32(own(m, 'uid'), 'control.uid'), LITTLE);
+      view.setUint32(L.ucred_gid, uint32(own(m, 'gid'), 'control.gid'), LITTLE);
     }),
 };
 
 const pidfd: Codec = {
   size: 4,
   decode: (view) => ({ pidfd: view.getInt32(0, LITTLE) }),
-  encode: (m: PidFd) => struct(4, (view) => view.setInt32(0, int32(own(m, 'pidfd'), 'pidfd'), LITTLE)),
+  encode: (m: PidFd) => struct(4, (view) => view.setInt32(0, int32(own(m, 'pidfd'), 'control.pidfd'), LITTLE)),
 };
 
 const stamp = (size: number, fraction: bigint): Codec => ({
@@ -483,7 +462,7 @@ const timestamping: Codec = {
 const overflow: Codec = {
   size: 4,
   decode: (view) => ({ value: view.getUint32(0, LITTLE) }),
-  encode: (m: Overflow) => struct(4, (view) => view.setUint32(0, uint32(own(m, 'value'), 'value'), LITTLE)),
+  encode: (m: Overflow) => struct(4, (view) => view.setUint32(0, uint32(own(m, 'value'), 'control.value'), LITTLE)),
 };
 
 const pktinfo: Codec = {
@@ -495,7 +474,7 @@ const pktinfo: Codec = {
   }),
   encode: (m: PacketInfo) =>
     struct(L.in_pktinfo, (view, bytes) => {
-      view.setInt32(L.ipi_ifindex, int32(own(m, 'ifindex'), 'ifindex'), LITTLE);
+      view.setInt32(L.ipi_ifindex, int32(own(m, 'ifindex'), 'control.ifindex'), LITTLE);
       bytes.set(pton(AF_INET, own(m, 'specDst'), 'specDst'), L.ipi_spec_dst);
       bytes.set(pton(AF_INET, ownOr(m, 'addr', '0.0.0.0'), 'addr'), L.ipi_addr);
     }),
@@ -510,7 +489,7 @@ const pktinfo6: Codec = {
   encode: (m: PacketInfo6) =>
     struct(L.in6_pktinfo, (view, bytes) => {
       bytes.set(pton(AF_INET6, own(m, 'addr'), 'addr'), L.ipi6_addr);
-      view.setUint32(L.ipi6_ifindex, uint32(own(m, 'ifindex'), 'ifindex'), LITTLE);
+      view.setUint32(L.ipi6_ifindex, uint32(own(m, 'ifindex'), 'control.ifindex'), LITTLE);
     }),
 };
 
@@ -518,7 +497,7 @@ const pktinfo6: Codec = {
 const segment: Codec = {
   size: 2,
   decode: (view) => ({ value: view.byteLength >= 4 ? view.getInt32(0, LITTLE) : view.getUint16(0, LITTLE) }),
-  encode: (m: Segment) => struct(2, (view) => view.setUint16(0, uint16(own(m, 'value'), 'value'), LITTLE)),
+  encode: (m: Segment) => struct(2, (view) => view.setUint16(0, uint16(own(m, 'value'), 'control.value'), LITTLE)),
 };
 
 const original: Codec = {
@@ -549,12 +528,12 @@ const extended: Codec = {
     const offender = own(m, 'offender');
     const tail = offender === undefined ? new Uint8Array(0) : encodeAddress(offender);
     return struct(L.sock_extended_err + tail.length, (view, bytes) => {
-      view.setUint32(L.ee_errno, uint32(own(error, 'errno'), 'error.errno'), LITTLE);
-      view.setUint8(L.ee_origin, uint8(own(error, 'origin'), 'error.origin'));
-      view.setUint8(L.ee_type, uint8(own(error, 'type'), 'error.type'));
-      view.setUint8(L.ee_code, uint8(own(error, 'code'), 'error.code'));
-      view.setUint32(L.ee_info, uint32(own(error, 'info'), 'error.info'), LITTLE);
-      view.setUint32(L.ee_data, uint32(own(error, 'data'), 'error.data'), LITTLE);
+      view.setUint32(L.ee_errno, uint32(own(error, 'errno'), 'control.error.errno'), LITTLE);
+      view.setUint8(L.ee_origin, uint8(own(error, 'origin'), 'control.error.origin'));
+      view.setUint8(L.ee_type, uint8(own(error, 'type'), 'control.error.type'));
+      view.setUint8(L.ee_code, uint8(own(error, 'code'), 'control.error.code'));
+      view.setUint32(L.ee_info, uint32(own(error, 'info'), 'control.error.info'), LITTLE);
+      view.setUint32(L.ee_data, uint32(own(error, 'data'), 'control.error.data'), LITTLE);
       bytes.set(tail, L.sock_extended_err);
     });
   },
@@ -573,13 +552,13 @@ const auxdata: Codec = {
   }),
   encode: (m: AuxiliaryData) =>
     struct(L.tpacket_auxdata, (view) => {
-      view.setUint32(L.tp_status, uint32(own(m, 'status'), 'status'), LITTLE);
-      view.setUint32(L.tp_len, uint32(own(m, 'len'), 'len'), LITTLE);
-      view.setUint32(L.tp_snaplen, uint32(own(m, 'snaplen'), 'snaplen'), LITTLE);
-      view.setUint16(L.tp_mac, uint16(own(m, 'mac'), 'mac'), LITTLE);
-      view.setUint16(L.tp_net, uint16(own(m, 'net'), 'net'), LITTLE);
-      view.setUint16(L.tp_vlan_tci, uint16(own(m, 'vlanTci'), 'vlanTci'), LITTLE);
-      view.setUint16(L.tp_vlan_tpid, uint16(own(m, 'vlanTpid'), 'vlanTpid'), LITTLE);
+      view.setUint32(L.tp_status, uint32(own(m, 'status'), 'control.status'), LITTLE);
+      view.setUint32(L.tp_len, uint32(own(m, 'len'), 'control.len'), LITTLE);
+      view.setUint32(L.tp_snaplen, uint32(own(m, 'snaplen'), 'control.snaplen'), LITTLE);
+      view.setUint16(L.tp_mac, uint16(own(m, 'mac'), 'control.mac'), LITTLE);
+      view.setUint16(L.tp_net, uint16(own(m, 'net'), 'control.net'), LITTLE);
+      view.setUint16(L.tp_vlan_tci, uint16(own(m, 'vlanTci'), 'control.vlanTci'), LITTLE);
+      view.setUint16(L.tp_vlan_tpid, uint16(own(m, 'vlanTpid'), 'control.vlanTpid'), LITTLE);
     }),
 };
 
@@ -625,8 +604,8 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('control', 'an array of control messages');
   const parts = elements(messages, 'control', messages.length, (entry) => {
     const message = object(entry as ControlMessage, 'control');
-    const level = int32(own(message, 'level'), 'level');
-    const type = int32(own(message, 'type'), 'type');
+    const level = int32(own(message, 'level'), 'control.level');
+    const type = int32(own(message, 'type'), 'control.type');
     const raw = Object.hasOwn(message, 'data');
     const data = raw ? (message as OtherControl).data : codecs.get(key(level, type))?.encode(message as never);
     if (!(data instanceof Uint8Array)) throw invalidType('control.data', 'a Uint8Array');

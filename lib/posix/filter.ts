@@ -11,6 +11,7 @@ import {
 } from './constants.ts';
 import { check, invalidType, invalidValue, outOfRange } from './errno.ts';
 import { native } from './native.ts';
+import { integer } from './number.ts';
 import { object, own } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
@@ -70,14 +71,8 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
   list.forEach((instruction, i) => {
     object(instruction, 'program');
-    const field = (name: keyof FilterInstruction) => {
-      const value = own(instruction, name);
-      if (typeof value !== 'number') throw invalidType(`program.${name}`, 'a number');
-      if (!Number.isInteger(value) || value < 0 || value > LIMITS[name]) {
-        throw outOfRange(`program.${name}`, `an integer from 0 to ${LIMITS[name]}`);
-      }
-      return value;
-    };
+    const field = (name: keyof FilterInstruction) =>
+      integer(own(instruction, name), `program.${name}`, 0, LIMITS[name]);
     view.setUint16(i * INSTRUCTION, field('code'), true);
     view.setUint8(i * INSTRUCTION + 2, field('jt'));
     view.setUint8(i * INSTRUCTION + 3, field('jf'));

@@ -2,28 +2,18 @@
 
 import { ATON, NTOP, PTON } from './calls.ts';
 import { AF_INET } from './constants.ts';
-import { check, invalidType, outOfRange } from './errno.ts';
+import { check } from './errno.ts';
 import { native } from './native.ts';
-
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-function uint(value: number, bits: 16 | 32, name: string): number {
-  const limit = 2 ** bits;
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < 0 || value >= limit) {
-    throw outOfRange(name, `an integer from 0 to ${limit - 1}`);
-  }
-  return value;
-}
+import { LITTLE, uint16, uint32 } from './number.ts';
 
 function swap16(value: number, name: string): number {
-  const n = uint(value, 16, name);
-  return littleEndian ? ((n & 0xff) << 8) | (n >> 8) : n;
+  const n = uint16(value, name);
+  return LITTLE ? ((n & 0xff) << 8) | (n >> 8) : n;
 }
 
 function swap32(value: number, name: string): number {
-  const n = uint(value, 32, name);
-  return littleEndian ? ((n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)) >>> 0 : n;
+  const n = uint32(value, name);
+  return LITTLE ? ((n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)) >>> 0 : n;
 }
 
 /**

@@ -2,9 +2,10 @@
 import { type Address, decodeAddress } from './address.ts';
 import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
 import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
-import { check, outOfRange } from './errno.ts';
+import { check } from './errno.ts';
 import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
 import { layout, native } from './native.ts';
+import { int32, uint16 } from './number.ts';
 import { ifreq } from './option.ts';
 import { Unpack } from './unpack.ts';
 
@@ -178,7 +179,7 @@ export function getInterfaceFlags(fd: number, name: string): number {
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function setInterfaceFlags(fd: number, name: string, flags: number): void {
-  if (!Number.isInteger(flags) || flags < 0 || flags > 0xffff) throw outOfRange('flags', 'an integer from 0 to 65535');
+  uint16(flags, 'flags');
   request(fd, SIOCSIFFLAGS, name, (bytes) => bytes.writeUInt16LE(flags, VALUE));
 }
 
@@ -211,8 +212,6 @@ export function getInterfaceMtu(fd: number, name: string): number {
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function setInterfaceMtu(fd: number, name: string, mtu: number): void {
-  if (!Number.isInteger(mtu) || mtu < -0x80000000 || mtu > 0x7fffffff) {
-    throw outOfRange('mtu', 'an integer from -2147483648 to 2147483647');
-  }
+  int32(mtu, 'mtu');
   request(fd, SIOCSIFMTU, name, (bytes) => bytes.writeInt32LE(mtu, VALUE));
 }

@@ -18,7 +18,8 @@ import {
   RTM_NEWLINK,
 } from './constants.ts';
 import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
-import { LITTLE, type NetlinkAttribute, view } from './netlink.ts';
+import { type NetlinkAttribute, view } from './netlink.ts';
+import { LITTLE } from './number.ts';
 import { Attributes, list } from './rtnetlink.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.

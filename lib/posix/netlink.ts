@@ -13,13 +13,11 @@ import {
   NLMSG_ERROR,
   SOCK_RAW,
 } from './constants.ts';
-import { check, invalidType, outOfRange } from './errno.ts';
+import { check, invalidType } from './errno.ts';
+import { integer, LITTLE, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 import { close, connect, socket } from './socket.ts';
 import { recv, send } from './transfer.ts';
-
-/** Whether this machine is little-endian: netlink has its byte order. */
-export const LITTLE: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** NLMSG_ALIGNTO and RTA_ALIGNTO. */
 const ALIGN = 4;
@@ -64,12 +62,6 @@ export function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function uint(value: unknown, name: string, max: number): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < 0 || value > max) throw outOfRange(name, `an integer from 0 to ${max}`);
-  return value;
-}
-
 function data(value: unknown, name: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');
   return value;
@@ -92,10 +84,10 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
   const parts = messages.slice().map((message: NetlinkMessage) => {
     object(message, 'messages');
     return {
-      type: uint(own(message, 'type'), 'message.type', 0xffff),
-      flags: uint(own(message, 'flags'), 'message.flags', 0xffff),
-      seq: uint(own(message, 'seq'), 'message.seq', 0xffffffff),
-      pid: uint(own(message, 'pid'), 'message.pid', 0xffffffff),
+      type: uint16(own(message, 'type'), 'message.type'),
+      flags: uint16(own(message, 'flags'), 'message.flags'),
+      seq: uint32(own(message, 'seq'), 'message.seq'),
+      pid: uint32(own(message, 'pid'), 'message.pid'),
       data: data(own(message, 'data'), 'message.data'),
     };
   });
@@ -167,9 +159,9 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
   if (!Array.isArray(attributes)) throw invalidType('attributes', 'an array of attributes');
   const parts = attributes.slice().map((attribute: NetlinkAttribute) => {
     object(attribute, 'attributes');
-    const type = uint(own(attribute, 'type'), 'attribute.type', 0xffff);
+    const type = uint16(own(attribute, 'type'), 'attribute.type');
     const bytes = data(own(attribute, 'data'), 'attribute.data');
-    uint(bytes.length, 'attribute.data.length', 0xffff - RTATTR.size);
+    integer(bytes.length, 'attribute.data.length', 0, 0xffff - RTATTR.size);
     return { type, data: bytes };
   });
   const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + align(RTATTR.size + part.data.length), 0));
@@ -249,7 +241,7 @@ export function requestNetlink(
   protocol: number = NETLINK_ROUTE,
 ): NetlinkReply {
   const request = encodeNetlink([
-    { type, flags: uint(flags, 'flags', 0xffff) | NLM_F_REQUEST | NLM_F_ACK, seq: 1, pid: 0, data: body },
+    { type, flags: uint16(flags, 'flags') | NLM_F_REQUEST | NLM_F_ACK, seq: 1, pid: 0, data: body },
   ]);
   const fd = socket(AF_NETLINK, SOCK_RAW, protocol);
   try {

@@ -3,6 +3,7 @@ import { type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
+import { int32, integer, LITTLE, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 
 /** How one type of value is read. */
@@ -26,17 +27,6 @@ export interface Part<T> {
   write(view: DataView, value: unknown, name: string): void;
 }
 
-export const LITTLE: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-/** Refuses what is not an integer of this range. */
-export function integer(value: unknown, name: string, min: number, max: number): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(name, `an integer from ${min} to ${max}`);
-  }
-  return value;
-}
-
 /** Zeroed bytes and their view. */
 export function room(size: number): { bytes: Buffer; view: DataView } {
   const bytes = Buffer.alloc(size);
@@ -48,17 +38,17 @@ const bytesAt = (view: DataView, at: number, size: number) =>
 
 export const i32 = (at: number): Part<number> => ({
   read: (view) => view.getInt32(at, LITTLE),
-  write: (view, value, name) => view.setInt32(at, integer(value, name, -0x80000000, 0x7fffffff), LITTLE),
+  write: (view, value, name) => view.setInt32(at, int32(value, name), LITTLE),
 });
 
 export const u32 = (at: number, little: boolean = LITTLE): Part<number> => ({
   read: (view) => view.getUint32(at, little),
-  write: (view, value, name) => view.setUint32(at, integer(value, name, 0, 0xffffffff), little),
+  write: (view, value, name) => view.setUint32(at, uint32(value, name), little),
 });
 
 export const u16 = (at: number): Part<number> => ({
   read: (view) => view.getUint16(at, LITTLE),
-  write: (view, value, name) => view.setUint16(at, integer(value, name, 0, 0xffff), LITTLE),
+  write: (view, value, name) => view.setUint16(at, uint16(value, name), LITTLE),
 });
 
 export const u64 = (at: number): Part<bigint> => ({

@@ -3,14 +3,13 @@ import type { AddressLike } from './address.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { layout } from './native.ts';
+import { integer, LITTLE, uint8, uint16 } from './number.ts';
 import {
   bool,
   type Codec,
   i32,
   in6Addr,
   inAddr,
-  integer,
-  LITTLE,
   optional,
   type Reader,
   room,
@@ -414,9 +413,9 @@ const fanout: Codecs['fanout'] = {
   },
   encode: (value, name) => {
     const from = object(value, name);
-    const id = integer(own(from, 'id'), `${name}.id`, 0, 0xffff);
-    const type = integer(own(from, 'type'), `${name}.type`, 0, 0xff);
-    const flags = integer(own(from, 'flags') ?? 0, `${name}.flags`, 0, 0xffff);
+    const id = uint16(own(from, 'id'), `${name}.id`);
+    const type = uint8(own(from, 'type'), `${name}.type`);
+    const flags = uint16(own(from, 'flags'), `${name}.flags`, 0);
     const { bytes, view } = room(4);
     view.setUint32(0, (((type | flags) << 16) | id) >>> 0, LITTLE);
     return bytes;

@@ -3,6 +3,7 @@
 import { FCNTL, GETSOCKOPT, IOCTL, SETSOCKOPT } from './calls.ts';
 import { check, invalidType, outOfRange } from './errno.ts';
 import { type Bytes, layout, native, out } from './native.ts';
+import { count } from './number.ts';
 
 /**
  * Reads an option: getsockopt(2).
@@ -29,11 +30,7 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
     check(native.getsockoptInt(fd, level, name), GETSOCKOPT);
     return out[0]!;
   }
-  if (typeof length !== 'number') throw invalidType('length', 'a number');
-  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
-    throw outOfRange('length', 'an integer from 0 to 2147483647');
-  }
-  const buffer = Buffer.alloc(length);
+  const buffer = Buffer.alloc(count(length, 'length'));
   check(native.getsockopt(fd, level, name, buffer), GETSOCKOPT);
   return buffer.subarray(0, out[0]!);
 }

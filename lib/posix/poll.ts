@@ -2,6 +2,7 @@
 import { POLL, PPOLL, PSELECT, SELECT } from './calls.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { native } from './native.ts';
+import { int32, integer } from './number.ts';
 import { object, own } from './snapshot.ts';
 
 /**
@@ -16,14 +17,6 @@ export interface PollFd {
   events: number;
 }
 
-function int(value: unknown, name: string, min: number, max: number): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw outOfRange(name, `an integer from ${min} to ${max}`);
-  }
-  return value;
-}
-
 const INT_MAX = 0x7fffffff;
 
 /** An array of struct pollfd: int fd, short events, short revents. */
@@ -34,8 +27,8 @@ export function pollfds(fds: readonly PollFd[]): Int16Array {
   const longs = new Int32Array(words.buffer);
   entries.forEach((entry, i) => {
     object(entry, 'fds');
-    longs[i * 2] = int(own(entry, 'fd'), 'fds.fd', -INT_MAX - 1, INT_MAX);
-    words[i * 4 + 2] = int(own(entry, 'events'), 'fds.events', -0x8000, 0xffff);
+    longs[i * 2] = int32(own(entry, 'fd'), 'fds.fd');
+    words[i * 4 + 2] = integer(own(entry, 'events'), 'fds.events', -0x8000, 0xffff);
   });
   return words;
 }
@@ -78,7 +71,7 @@ export function timespec(timeout: bigint | undefined): [number | undefined, numb
 export function signals(sigmask: readonly number[] | undefined): Int32Array | undefined {
   if (sigmask === undefined) return undefined;
   if (!Array.isArray(sigmask)) throw invalidType('sigmask', 'an array of signal numbers');
-  return Int32Array.from(sigmask.slice(), (signal) => int(signal, 'sigmask', 1, 64));
+  return Int32Array.from(sigmask.slice(), (signal) => integer(signal, 'sigmask', 1, 64));
 }
 
 /**
@@ -114,7 +107,7 @@ export interface Selected {
 
 function set(fds: readonly number[], name: string): Int32Array {
   if (!Array.isArray(fds)) throw invalidType(name, 'an array of descriptors');
-  return Int32Array.from(fds.slice(), (fd) => int(fd, name, -INT_MAX - 1, INT_MAX));
+  return Int32Array.from(fds.slice(), (fd) => integer(fd, name, -INT_MAX - 1, INT_MAX));
 }
 
 /**

@@ -13,7 +13,8 @@ import {
   RTM_GETROUTE,
   RTM_NEWROUTE,
 } from './constants.ts';
-import { align, LITTLE, type NetlinkAttribute, view } from './netlink.ts';
+import { align, type NetlinkAttribute, view } from './netlink.ts';
+import { LITTLE } from './number.ts';
 import { Attributes, addressText, list } from './rtnetlink.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.

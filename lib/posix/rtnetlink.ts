@@ -1,7 +1,8 @@
 /** What the lists of the kernel share: dumps, and the attributes of an entry by their types. */
 import { AF_INET, AF_INET6, AF_UNSPEC, NLA_TYPE_MASK, NLM_F_DUMP } from './constants.ts';
 import { inet_ntop } from './inet.ts';
-import { decodeAttributes, LITTLE, type NetlinkAttribute, type NetlinkReply, requestNetlink, view } from './netlink.ts';
+import { decodeAttributes, type NetlinkAttribute, type NetlinkReply, requestNetlink, view } from './netlink.ts';
+import { LITTLE } from './number.ts';
 
 /** Changes can interrupt a dump; it begins again, but not for ever where they never end. */
 const DUMPS = 32;

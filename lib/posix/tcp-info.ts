@@ -1,4 +1,5 @@
 /** TCP_INFO: what the kernel knows about a TCP connection, from the bytes of its struct tcp_info. */
+import { LITTLE } from './number.ts';
 
 /**
  * The state of a TCP connection: tcp(7), struct tcp_info. Counters of 64 bits are bigints.
@@ -184,8 +185,6 @@ const FIELDS: { readonly [K in Field]: TcpInfo[K] extends bigint | undefined ? 8
   receivedCeBytes: 4,
   // What follows has one meaning in Linux 6.18 (two fields of 16 bits) and another one in 7.0: it stays `rest`.
 };
-
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** Bit fields begin at the low bit on a little-endian machine, at the high bit on the other one. */
 const bits = (byte: number, at: number, width: number) => (byte >> (LITTLE ? at : 8 - at - width)) & ((1 << width) - 1);

@@ -2,8 +2,9 @@
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
-import { check, invalidType, isErrnoResult, outOfRange } from './errno.ts';
+import { check, isErrnoResult } from './errno.ts';
 import { type Bytes, layout, native, out } from './native.ts';
+import { count } from './number.ts';
 import * as pinned from './pinned.ts';
 import { buffers, bytes, object, own } from './snapshot.ts';
 
@@ -252,12 +253,7 @@ export interface ReceivedMessage {
 
 /** The room for control messages; checked here, as it is allocated here. */
 function controlRoom(length: unknown): number {
-  if (length === undefined) return 0;
-  if (typeof length !== 'number') throw invalidType('controlLength', 'a number');
-  if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff) {
-    throw outOfRange('controlLength', 'an integer from 0 to 2147483647');
-  }
-  return length;
+  return length === undefined ? 0 : count(length, 'controlLength');
 }
 
 /**

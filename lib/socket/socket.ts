@@ -32,9 +32,10 @@ import {
   SOMAXCONN,
 } from '../posix/constants.ts';
 import { CMSG_LEN, type ControlMessage, isControl } from '../posix/control.ts';
-import { invalidType, isErrno, outOfRange, SocketError, settle } from '../posix/errno.ts';
+import { invalidType, isErrno, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
+import { count } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import { object } from '../posix/snapshot.ts';
 import * as posix from '../posix/socket.ts';
@@ -101,14 +102,6 @@ const from = new SockaddrStorage();
 /** The first n bytes of the scratch buffer, as a Buffer with memory of its own. */
 function take(n: number): Buffer {
   return Buffer.from(scratch.buffer.slice(0, n));
-}
-
-function sizeOf(size: number): number {
-  if (typeof size !== 'number') throw invalidType('size', 'a number');
-  if (!Number.isInteger(size) || size < 0 || size > 0x7fffffff) {
-    throw outOfRange('size', 'an integer from 0 to 2147483647');
-  }
-  return size;
 }
 
 function view(data: Bytes | string): Uint8Array {
@@ -508,7 +501,7 @@ export class Socket {
 
   #recv(size: number, flags: number): Operation<Buffer> {
     const { fd } = this;
-    const buffer = sizeOf(size) <= CHUNK ? undefined : Buffer.from(new ArrayBuffer(size));
+    const buffer = count(size, 'size') <= CHUNK ? undefined : Buffer.from(new ArrayBuffer(size));
     const into = buffer ?? (size === CHUNK ? scratch : scratch.subarray(0, size));
     return {
       owner: this,
@@ -562,7 +555,7 @@ export class Socket {
 
   #recvfrom(size: number, flags: number): Operation<Datagram> {
     const { fd } = this;
-    const into = sizeOf(size) <= CHUNK ? scratch.subarray(0, size) : Buffer.from(new ArrayBuffer(size));
+    const into = count(size, 'size') <= CHUNK ? scratch.subarray(0, size) : Buffer.from(new ArrayBuffer(size));
     return {
       owner: this,
       syscall: 'recvfrom',
@@ -620,8 +613,8 @@ export class Socket {
   }
 
   #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
-    const buffer = Buffer.from(new ArrayBuffer(sizeOf(size)));
-    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_LEN(4 * sizeOf(most)) }, flags);
+    const buffer = Buffer.from(new ArrayBuffer(count(size, 'size')));
+    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_LEN(4 * count(most, 'most')) }, flags);
     return {
       ...operation,
       finish: (n) => {

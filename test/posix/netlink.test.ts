@@ -7,18 +7,6 @@ import { namespaces, need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 import { link } from '../helpers/world.ts';
 
-// linux/netlink.h and linux/rtnetlink.h
-const NLMSG_ERROR = 2;
-const NLMSG_DONE = 3;
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-const NLM_F_REQUEST = 1;
-const NLM_F_DUMP = 0x300;
-const RTMGRP_LINK = 1;
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-
 const kernel: s.NetlinkAddress = { family: s.AF_NETLINK, pid: 0, groups: 0 };
 
 function route(groups = 0): number {
@@ -28,12 +16,12 @@ function route(groups = 0): number {
   return fd;
 }
 
-/** A request for one link, or with NLM_F_DUMP for all. Netlink is in host byte order. */
+/** A request for one link, or with s.NLM_F_DUMP for all. Netlink is in host byte order. */
 function getLink(flags: number, sequence: number, ifindex = 0): Uint8Array {
   const request = new Uint8Array(32);
   const words = new Uint32Array(request.buffer);
   words[0] = request.length;
-  new Uint16Array(request.buffer).set([RTM_GETLINK, NLM_F_REQUEST | flags], 2);
+  new Uint16Array(request.buffer).set([s.RTM_GETLINK, s.NLM_F_REQUEST | flags], 2);
   words[2] = sequence;
   words[5] = ifindex;
   return request;
@@ -75,9 +63,9 @@ function linkOf({ body }: Message): { ifindex: number; flags: number; attributes
   return { ifindex: body.getInt32(4, little), flags: body.getUint32(8, little), attributes };
 }
 
-const nameOf = (attributes: Map<number, Buffer>) => attributes.get(IFLA_IFNAME)!.toString().replace('\0', '');
+const nameOf = (attributes: Map<number, Buffer>) => attributes.get(s.IFLA_IFNAME)!.toString().replace('\0', '');
 
-test('an RTM_GETLINK dump lists the interfaces', (context) => {
+test('an s.RTM_GETLINK dump lists the interfaces', (context) => {
   need(context, program('ip'));
   const fd = route();
   const own = s.getsockname(fd) as s.NetlinkAddress;
@@ -85,9 +73,9 @@ test('an RTM_GETLINK dump lists the interfaces', (context) => {
   expect(own.pid).not.toBe(0);
 
   const before = python<[number, string][]>('print(json.dumps(if_nameindex()))');
-  expect(s.sendto(fd, getLink(NLM_F_DUMP, 4711), 0, kernel)).toBe(32);
+  expect(s.sendto(fd, getLink(s.NLM_F_DUMP, 4711), 0, kernel)).toBe(32);
   const messages: Message[] = [];
-  while (messages.at(-1)?.type !== NLMSG_DONE) {
+  while (messages.at(-1)?.type !== s.NLMSG_DONE) {
     const buffer = new Uint8Array(32768);
     const { bytes, address } = s.recvfrom(fd, buffer);
     expect(address, 'the sender is the kernel').toEqual(kernel);
@@ -96,7 +84,7 @@ test('an RTM_GETLINK dump lists the interfaces', (context) => {
   const after = python<[number, string][]>('print(json.dumps(if_nameindex()))');
 
   for (const { sequence, pid } of messages) expect([sequence, pid]).toEqual([4711, own.pid]);
-  const links = messages.filter(({ type }) => type === RTM_NEWLINK).map(linkOf);
+  const links = messages.filter(({ type }) => type === s.RTM_NEWLINK).map(linkOf);
   const found = links.map(({ ifindex, attributes }) => `${ifindex} ${nameOf(attributes)}`);
   // Other tests make and remove links meanwhile: those that Python saw before and after were there.
   const steady = before.map((pair) => pair.join(' ')).filter((line) => after.some((pair) => pair.join(' ') === line));
@@ -105,8 +93,8 @@ test('an RTM_GETLINK dump lists the interfaces', (context) => {
 
   const lo = links.find(({ ifindex }) => ifindex === 1)!;
   const [said] = JSON.parse(execFileSync('ip', ['-j', 'link', 'show', 'lo'], { encoding: 'utf8' }));
-  expect(lo.attributes.get(IFLA_MTU)!.readUInt32LE()).toBe(said.mtu);
-  expect(lo.attributes.get(IFLA_ADDRESS)!.toString('hex')).toBe(said.address.replaceAll(':', ''));
+  expect(lo.attributes.get(s.IFLA_MTU)!.readUInt32LE()).toBe(said.mtu);
+  expect(lo.attributes.get(s.IFLA_ADDRESS)!.toString('hex')).toBe(said.address.replaceAll(':', ''));
   expect((lo.flags & s.IFF_LOOPBACK) !== 0).toBe(said.flags.includes('LOOPBACK'));
   expect((lo.flags & s.IFF_UP) !== 0).toBe(said.flags.includes('UP'));
 });
@@ -118,7 +106,7 @@ test('a request that fails is answered with the errno', () => {
   s.send(fd, getLink(0, 1, 0x7ffffffe));
   const buffer = new Uint8Array(4096);
   const [answer] = parse(buffer.subarray(0, s.recv(fd, buffer)));
-  expect(answer!.type).toBe(NLMSG_ERROR);
+  expect(answer!.type).toBe(s.NLMSG_ERROR);
   expect(answer!.body.getInt32(0, little)).toBe(-s.ENODEV);
 });
 
@@ -136,11 +124,11 @@ test('ports are unsigned and belong to one socket', () => {
 });
 
 test('NETLINK_LIST_MEMBERSHIPS: the length that the kernel tells can be more than was asked for', () => {
-  const fd = route(RTMGRP_LINK);
-  expect(s.getsockname(fd)).toMatchObject({ groups: RTMGRP_LINK });
+  const fd = route(s.RTMGRP_LINK);
+  expect(s.getsockname(fd)).toMatchObject({ groups: s.RTMGRP_LINK });
   const memberships = s.getsockopt(fd, s.SOL_NETLINK, s.NETLINK_LIST_MEMBERSHIPS, 64);
   expect(memberships.length).toBeGreaterThanOrEqual(4);
-  expect(memberships.readUInt32LE()).toBe(RTMGRP_LINK);
+  expect(memberships.readUInt32LE()).toBe(s.RTMGRP_LINK);
   const short = Buffer.alloc(8, 0xaa);
   expect(nothrow.getsockopt(fd, s.SOL_NETLINK, s.NETLINK_LIST_MEMBERSHIPS, short.subarray(0, 4))).toBe(
     memberships.length,
@@ -151,13 +139,13 @@ test('NETLINK_LIST_MEMBERSHIPS: the length that the kernel tells can be more tha
 
 test('a group hears of a new link', async (context) => {
   need(context, namespaces);
-  const fd = route(RTMGRP_LINK);
+  const fd = route(s.RTMGRP_LINK);
   const { name, ifindex } = await link();
   const buffer = new Uint8Array(32768);
   for (;;) {
     const { bytes, address } = s.recvfrom(fd, buffer);
-    expect(address).toEqual({ family: s.AF_NETLINK, pid: 0, groups: RTMGRP_LINK });
-    const links = parse(buffer.subarray(0, bytes)).filter(({ type }) => type === RTM_NEWLINK);
+    expect(address).toEqual({ family: s.AF_NETLINK, pid: 0, groups: s.RTMGRP_LINK });
+    const links = parse(buffer.subarray(0, bytes)).filter(({ type }) => type === s.RTM_NEWLINK);
     const found = links.map(linkOf).find(({ attributes }) => nameOf(attributes) === name);
     if (found === undefined) continue;
     expect(found.ifindex).toBe(ifindex);
