@@ -350,10 +350,12 @@ const elsewhere = [
   'decodeAttributes',
   'requestNetlink',
   'decodeLink',
+  'decodeNeighbour',
   'decodeInterfaceAddress',
   'decodeRoute',
   'listLinks',
   'listAddresses',
+  'listNeighbours',
   'listRoutes',
   'decodeTcpInfo',
 ];

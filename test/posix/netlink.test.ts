@@ -16,7 +16,7 @@ function route(groups = 0): number {
   return fd;
 }
 
-/** A request for one link, or with s.NLM_F_DUMP for all. Netlink is in host byte order. */
+/** A request for one link, or with NLM_F_DUMP for all. Netlink is in host byte order. */
 function getLink(flags: number, sequence: number, ifindex = 0): Uint8Array {
   const request = new Uint8Array(32);
   const words = new Uint32Array(request.buffer);
@@ -65,7 +65,7 @@ function linkOf({ body }: Message): { ifindex: number; flags: number; attributes
 
 const nameOf = (attributes: Map<number, Buffer>) => attributes.get(s.IFLA_IFNAME)!.toString().replace('\0', '');
 
-test('an s.RTM_GETLINK dump lists the interfaces', (context) => {
+test('an RTM_GETLINK dump lists the interfaces', (context) => {
   need(context, program('ip'));
   const fd = route();
   const own = s.getsockname(fd) as s.NetlinkAddress;
