@@ -129,7 +129,8 @@ function int32({ attributes }, type) {
 export function linkText(link, interfaces) {
   const { ifindex, name, flags, mtu, qdisc, operstate, master, hatype, address, broadcast, group } = link;
   const foreign = int32(link, s.IFLA_LINK_NETNSID);
-  const lower = link.link === 0 ? 'NONE' : foreign !== undefined ? `if${link.link}` : interfaces.of(link.link ?? ifindex);
+  const lower =
+    link.link === 0 ? 'NONE' : foreign !== undefined ? `if${link.link}` : interfaces.of(link.link ?? ifindex);
   const event = int32(link, s.IFLA_EVENT) ?? 0;
   const bits = set(LINK_FLAGS, flags);
   if (flags & s.IFF_UP && !(flags & s.IFF_RUNNING)) bits.unshift('NO-CARRIER');
