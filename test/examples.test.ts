@@ -105,8 +105,6 @@ test.each([
   ['udp.js', 'peer', '127.0.0.1', '7', 'message'],
   ['unix-fd-passing.js', '--help'],
   ['unix-fd-passing.js', 'one', 'two'],
-  ['raw-ping.js', '127.0.0.1', '127.0.0.2'],
-  ['raw-ping.js', '--help'],
 ])('bad usage: %s %s %s %s', async (name, ...args) => {
   const { code, stdout, stderr } = await node(name, ...args);
   expect(stderr).toMatch(new RegExp(`^Usage: ${name.replaceAll('.', '\\.')} `));
@@ -285,27 +283,6 @@ test('a file that is not there cannot be passed, and a receiver needs a sender',
     stdout: '',
     stderr: 'ECONNREFUSED: Connection refused, connect @sys-socket-nobody\n',
   });
-});
-
-test('a raw ping is answered', async (context) => {
-  need(context, rawSockets);
-  for (const args of [[], ['127.0.0.2']]) {
-    const { code, stdout, stderr } = await node('raw-ping.js', ...args);
-    expect(stderr).toBe('');
-    const pattern = /^29 bytes from (\S+): icmp_seq=1 ttl=\d+ time=\d+\.\d\d ms\n$/;
-    expect(pattern.exec(stdout)?.[1]).toBe(args[0] ?? '127.0.0.1');
-    expect(code).toBe(0);
-  }
-});
-
-test('a raw ping without the privilege shows EPERM and what to do', async (context) => {
-  need(context, dropped);
-  const { code, stdout, stderr } = await withoutPrivilege('raw-ping.js');
-  expect(stderr).toMatch(/^EPERM: Operation not permitted, socket\n/);
-  expect(stderr).toContain('sudo setcap cap_net_raw+ep $(readlink -f $(which node))');
-  expect(stderr).toContain('unshare -Urn');
-  expect(stdout).toBe('');
-  expect(code).toBe(1);
 });
 
 const demoSteps = [

@@ -16,6 +16,17 @@ export async function finished(name: string, ...args: string[]): Promise<{ code:
   return { code, output: running.output() };
 }
 
+/** An example in another namespace, entered by the start of a command line, to its end. */
+export async function finishedIn(
+  enter: readonly string[],
+  name: string,
+  ...args: string[]
+): Promise<{ code: number | null; output: string }> {
+  const running = start(enter[0]!, [...enter.slice(1), process.execPath, join(root, 'examples', name), ...args]);
+  const code = await running.ended;
+  return { code, output: running.output() };
+}
+
 /** A module that examples share. They are JavaScript: what they export is told by the test. */
 export async function support<Module>(name: string): Promise<Module> {
   return import(join(root, 'examples/support', name)) as Promise<Module>;

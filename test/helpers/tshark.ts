@@ -1,8 +1,10 @@
 /** tshark as the judge of packets: its fields, and its complaints. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as p from '../../lib/packet/index.ts';
+import { printed, start } from './programs.ts';
 import { folder } from './world.ts';
 
 /** Checksums are verified; every packet stands for itself, without reassembly or the history of a connection. */
@@ -43,4 +45,36 @@ export function fieldsOf(file: string, fields: readonly string[]): string[][][] 
     .split('\n')
     .slice(0, -1)
     .map((row) => row.split('\t').map((cell) => (cell === '' ? [] : cell.split('|'))));
+}
+
+/** What tshark finds wrong, of which a packet that is in order has nothing. */
+const COMPLAINTS = ['_ws.malformed', '_ws.expert.group == "Checksum"', '_ws.expert.group == "Malformed"'];
+
+/** The packets of a file that tshark complains about, a line for each. */
+export function complaints(file: string): string {
+  return tshark(file, '-Y', COMPLAINTS.join(' || '));
+}
+
+/** dumpcap that captures an interface where the start of a command line enters; `stop` gives the file. */
+export async function capture(
+  enter: readonly string[],
+  name: string,
+  ...args: string[]
+): Promise<() => Promise<string>> {
+  const file = join(folder(), 'capture.pcap');
+  const argv = [...enter, 'dumpcap', '-q', '-P', '-i', name, '-w', file, ...args];
+  const running = start(argv[0]!, argv.slice(1));
+  await printed(running, /^File: /m);
+  return async () => {
+    await sleep(600); // what came last is still in its ring
+    running.child.kill('SIGINT');
+    await running.ended;
+    return file;
+  };
+}
+
+/** The packets of a pcap file. */
+export function packetsOf(file: string): Uint8Array[] {
+  const reader = new p.CaptureReader();
+  return reader.push(readFileSync(file)).map(({ data }) => data);
 }

@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+// @ts-check
+// Is a host there, and how far away? ICMP and ICMPv6 echoes, as ping(8): icmp(7), raw(7).
+//   node examples/ping.js -c 3 127.0.0.1
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AbortError, AF_INET, isErrno, strerror } from 'sys-socket';
+import { command, number } from './support/command.js';
+import { Echo } from './support/echo.js';
+import { hostOf } from './support/host.js';
+import { describe } from './support/icmp-error.js';
+import { interruption } from './support/until.js';
+
+const usage = `Usage: ping.js [options] host
+Sends echo requests to a host and prints its answers.
+
+  -4, -6                  only IPv4, only IPv6
+  -c, --count number      stop after so many requests (without: at Ctrl-C)
+  -i, --interval seconds  between requests (1)
+  -s, --size bytes        of data in a request (56)
+  -t, --ttl hops          how many routers may pass it on
+  -W, --timeout seconds   how long to wait after the last request (10)
+      --raw               a raw socket (CAP_NET_RAW) in place of a ping socket (net.ipv4.ping_group_range)
+  -h, --help              this text
+
+Exit code: 0 a reply came, 1 none came or an error, 2 wrong usage.`;
+
+const options = /** @type {const} */ ({
+  4: { type: 'boolean', short: '4' },
+  6: { type: 'boolean', short: '6' },
+  count: { type: 'string', short: 'c' },
+  interval: { type: 'string', short: 'i', default: '1' },
+  size: { type: 'string', short: 's', default: '56' },
+  ttl: { type: 'string', short: 't' },
+  timeout: { type: 'string', short: 'W', default: '10' },
+  raw: { type: 'boolean', default: false },
+});
+
+/** Milliseconds with about three digits. @param {number} time */
+const digits = (time) => time.toFixed(time >= 100 ? 0 : time >= 10 ? 1 : time >= 1 ? 2 : 3);
+
+/** What was sent and what came back. */
+class Statistics {
+  sent = 0;
+  errors = 0;
+  duplicates = 0;
+  /** @type {number[]} */
+  times = [];
+  start = performance.now();
+
+  /** @param {string} name */
+  print(name) {
+    const { sent, errors, duplicates, times } = this;
+    const loss = sent === 0 ? 0 : (100 * (sent - times.length)) / sent;
+    const counts = [
+      `${sent} packets transmitted, ${times.length} received`,
+      ...(duplicates > 0 ? [`+${duplicates} duplicates`] : []),
+      ...(errors > 0 ? [`+${errors} errors`] : []),
+      `${Number(loss.toPrecision(6))}% packet loss`,
+      `time ${Math.round(performance.now() - this.start)}ms`,
+    ];
+    console.log(`\n--- ${name} ping statistics ---\n${counts.join(', ')}`);
+    if (times.length === 0) return;
+    const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
+    const deviation = Math.sqrt(times.reduce((sum, time) => sum + (time - mean) ** 2, 0) / times.length);
+    const values = [Math.min(...times), mean, Math.max(...times), deviation].map((value) => value.toFixed(3));
+    console.log(`rtt min/avg/max/mdev = ${values.join('/')} ms`);
+  }
+}
+
+await command(usage, options, async (values, positionals) => {
+  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const interval = 1000 * number(values.interval, '--interval', 0.002);
+  const timeout = 1000 * number(values.timeout, '--timeout');
+  const data = Buffer.from(Array.from({ length: number(values.size, '--size', 0, 65507) }, (_, i) => i & 0xff));
+  const hops = values.ttl === undefined ? undefined : number(values.ttl, '--ttl', 1, 255);
+  const { name, to } = await hostOf(positionals, values);
+  const echo = new Echo(to, values.raw);
+  const statistics = new Statistics();
+  /** When each request that is not yet answered was sent. @type {Map<number, number>} */
+  const pending = new Map();
+  const interrupted = interruption();
+  const done = new AbortController(); // no answer is waited for any more
+  const signal = AbortSignal.any([interrupted, done.signal]);
+  let last = false;
+
+  async function request() {
+    for (let sequence = 1; sequence <= count; sequence++) {
+      if (sequence > 1) await sleep(interval, undefined, { signal });
+      last = sequence === count;
+      statistics.sent += 1;
+      try {
+        pending.set(sequence & 0xffff, await echo.send(sequence & 0xffff, data, hops));
+      } catch (error) {
+        if (!isErrno(error)) throw error;
+        console.error(`ping: ${strerror(error.errno)}`); // ENETUNREACH, EMSGSIZE: the next may go
+        statistics.errors += 1;
+      }
+    }
+    if (pending.size > 0) await sleep(timeout, undefined, { signal });
+    done.abort();
+  }
+
+  async function receive() {
+    for (;;) {
+      const { sequence, bytes, from, hops: left, time, damaged, report } = await echo.receive({ signal });
+      const since = pending.get(sequence);
+      pending.delete(sequence);
+      if (last && pending.size === 0) done.abort();
+      if (report !== undefined) {
+        statistics.errors += 1;
+        console.log(`From ${from} icmp_seq=${sequence} ${describe(report)}`);
+        continue;
+      }
+      if (since === undefined) statistics.duplicates += 1;
+      else statistics.times.push(time - since);
+      const notes = `${since === undefined ? ' (DUP!)' : ''}${damaged ? ' (BAD CHECKSUM!)' : ''}`;
+      const trip = since === undefined ? '' : ` time=${digits(time - since)} ms`;
+      console.log(`${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${left ?? '?'}${trip}${notes}`);
+    }
+  }
+
+  const size =
+    to.family === AF_INET ? `${data.length}(${data.length + 28}) bytes of data.` : `${data.length} data bytes`;
+  console.log(`PING ${name}${to.family === AF_INET ? ' ' : ''}(${to.address}) ${size}`);
+  try {
+    await Promise.all([request(), receive()]);
+  } catch (error) {
+    if (!signal.aborted || (!(error instanceof AbortError) && /** @type {Error} */ (error).name !== 'AbortError')) {
+      throw error;
+    }
+  } finally {
+    done.abort();
+    echo.close();
+  }
+  statistics.print(name);
+  return statistics.times.length > 0 ? 0 : 1;
+});

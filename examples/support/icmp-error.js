@@ -1,0 +1,79 @@
+// @ts-check
+// What an ICMP or ICMPv6 error says: in the words of ping(8), and as the mark that traceroute(8) prints.
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_TIME_EXCEEDED,
+  SO_EE_ORIGIN_ICMP,
+  SO_EE_ORIGIN_ICMP6,
+  strerror,
+} from 'sys-socket';
+import { ICMPV6_DESTINATION_UNREACHABLE, ICMPV6_PACKET_TOO_BIG, ICMPV6_TIME_EXCEEDED } from 'sys-socket/packet';
+
+/** @typedef {import('./error-queue.js').Report} Report */
+
+/** Of destination unreachable, by its code: the words and the mark. @type {readonly (readonly [string, string])[]} */
+const UNREACHABLE = [
+  ['Destination Net Unreachable', '!N'],
+  ['Destination Host Unreachable', '!H'],
+  ['Destination Protocol Unreachable', '!P'],
+  ['Destination Port Unreachable', ''],
+  ['Frag needed and DF set', '!F'],
+  ['Source Route Failed', '!S'],
+  ['Destination Net Unknown', '!U'],
+  ['Destination Host Unknown', '!W'],
+  ['Source Host Isolated', '!I'],
+  ['Destination Net Prohibited', '!A'],
+  ['Destination Host Prohibited', '!Z'],
+  ['Destination Net Unreachable for Type of Service', '!Q'],
+  ['Destination Host Unreachable for Type of Service', '!T'],
+  ['Packet filtered', '!X'],
+  ['Precedence Violation', '!V'],
+  ['Precedence Cutoff', '!C'],
+];
+
+/** The same of ICMPv6. @type {readonly (readonly [string, string])[]} */
+const UNREACHABLE6 = [
+  ['No route', '!N'],
+  ['Administratively prohibited', '!X'],
+  ['Beyond scope of source address', '!S'],
+  ['Address unreachable', '!H'],
+  ['Port unreachable', ''],
+  ['Failed ingress/egress policy', '!X'],
+  ['Reject route', '!X'],
+];
+
+/** Whether a router threw the packet away because its time to live was over. @param {Report} report */
+export function isExpired({ origin, type, code }) {
+  if (code !== 0) return false; // 1 is about fragments
+  return (
+    (origin === SO_EE_ORIGIN_ICMP && type === ICMP_TIME_EXCEEDED) ||
+    (origin === SO_EE_ORIGIN_ICMP6 && type === ICMPV6_TIME_EXCEEDED)
+  );
+}
+
+/** What it says, for people. @param {Report} report */
+export function describe({ origin, type, code, info, errno }) {
+  if (origin === SO_EE_ORIGIN_ICMP) {
+    const mtu = type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED ? ` (mtu = ${info})` : '';
+    if (type === ICMP_DEST_UNREACH) return `${UNREACHABLE[code]?.[0] ?? `Dest Unreachable, Bad Code: ${code}`}${mtu}`;
+    if (type === ICMP_TIME_EXCEEDED) return code === 0 ? 'Time to live exceeded' : 'Frag reassembly time exceeded';
+  }
+  if (origin === SO_EE_ORIGIN_ICMP6) {
+    if (type === ICMPV6_DESTINATION_UNREACHABLE) {
+      return `Destination unreachable: ${UNREACHABLE6[code]?.[0] ?? `Unknown code ${code}`}`;
+    }
+    if (type === ICMPV6_TIME_EXCEEDED) return `Time exceeded: ${code === 0 ? 'Hop limit' : 'Defragmentation failure'}`;
+    if (type === ICMPV6_PACKET_TOO_BIG) return `Packet too big: mtu=${info}`;
+  }
+  return strerror(errno);
+}
+
+/** The mark behind the time of a hop: nothing for what a traceroute expects. @param {Report} report */
+export function mark(report) {
+  const { origin, type, code } = report;
+  if (isExpired(report)) return '';
+  const table = origin === SO_EE_ORIGIN_ICMP ? UNREACHABLE : UNREACHABLE6;
+  const unreachable = origin === SO_EE_ORIGIN_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DESTINATION_UNREACHABLE;
+  return (type === unreachable ? table[code]?.[1] : undefined) ?? `!<${type}-${code}>`;
+}
