@@ -30,8 +30,8 @@ import {
 
 const buffer = Buffer.alloc(65536);
 
-/** The time of day as the kernel counts it, finer than Date.now(). */
-const now = () => performance.timeOrigin + performance.now();
+/** The time of day as the kernel counts it, in milliseconds since the epoch, finer than Date.now(). */
+export const now = () => performance.timeOrigin + performance.now();
 
 /** Asks for the error queue, and for times of arrival. @param {import('sys-socket').Socket} socket */
 export function reportErrors(socket) {
@@ -65,6 +65,11 @@ function take(socket, flags) {
   }
 }
 
+/** What the error queue has. @param {import('sys-socket').Socket} socket */
+export function reported(socket) {
+  return take(socket, MSG_ERRQUEUE);
+}
+
 /**
  * Waits for what comes next: a report, which goes first, or a packet.
  * @param {import('sys-socket').Socket} socket @param {import('sys-socket').WaitOptions} wait @returns {Promise<Arrival>}
@@ -72,7 +77,7 @@ function take(socket, flags) {
 export async function next(socket, wait) {
   for (;;) {
     await socket.readable(wait); // an error makes it readable, too
-    const arrival = take(socket, MSG_ERRQUEUE) ?? take(socket, MSG_DONTWAIT);
+    const arrival = reported(socket) ?? take(socket, MSG_DONTWAIT);
     if (arrival !== undefined) return arrival;
   }
 }

@@ -3,6 +3,7 @@
 import {
   ICMP_DEST_UNREACH,
   ICMP_FRAG_NEEDED,
+  ICMP_PORT_UNREACH,
   ICMP_TIME_EXCEEDED,
   SO_EE_ORIGIN_ICMP,
   SO_EE_ORIGIN_ICMP6,
@@ -43,6 +44,8 @@ const UNREACHABLE6 = [
   ['Reject route', '!X'],
 ];
 
+const ICMPV6_PORT = 4;
+
 /** Whether a router threw the packet away because its time to live was over. @param {Report} report */
 export function isExpired({ origin, type, code }) {
   if (code !== 0) return false; // 1 is about fragments
@@ -50,6 +53,13 @@ export function isExpired({ origin, type, code }) {
     (origin === SO_EE_ORIGIN_ICMP && type === ICMP_TIME_EXCEEDED) ||
     (origin === SO_EE_ORIGIN_ICMP6 && type === ICMPV6_TIME_EXCEEDED)
   );
+}
+
+/** Whether the host itself says that nobody listens on the port: it was reached. @param {Report} report */
+export function isArrival({ origin, type, code }) {
+  return origin === SO_EE_ORIGIN_ICMP
+    ? type === ICMP_DEST_UNREACH && code === ICMP_PORT_UNREACH
+    : type === ICMPV6_DESTINATION_UNREACHABLE && code === ICMPV6_PORT;
 }
 
 /** What it says, for people. @param {Report} report */
