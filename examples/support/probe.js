@@ -90,11 +90,15 @@ export async function tcpProbe(probe) {
   try {
     socket.setsockopt(SOL_SOCKET, SO_LINGER, new Int32Array([1, 0])); // one that is there is reset
     const sent = now();
-    const errno = await within(wait, (options) => socket.connectEx({ ...to, port }, options));
-    const time = now() - sent;
-    if (errno === 0 || errno === ECONNREFUSED) return answer(to.address, time, undefined);
+    const begun = connect(socket.fd, { ...to, port });
+    if (begun !== -EINPROGRESS) return begun === -ECONNREFUSED ? answer(to.address, now() - sent, undefined) : undefined;
+    await within(wait, (options) => socket.writable(options)); // or an error
     const arrival = reported(socket);
-    return arrival && answer(to.address, arrival.time - sent, arrival);
+    if (arrival !== undefined) return answer(to.address, arrival.time - sent, arrival);
+    const time = now() - sent;
+    const errno = socket.getsockopt(SOL_SOCKET, SO_ERROR);
+    const there = errno === ECONNREFUSED || (errno === 0 && isConnected(socket));
+    return there ? answer(to.address, time, undefined) : undefined;
   } finally {
     socket.close();
   }
