@@ -16,6 +16,7 @@
         "native/poll.cc",
         "native/reactor.cc",
         "native/reactor_thread.cc",
+        "native/ring.cc",
         "native/socket.cc",
         "native/transfer.cc"
       ],

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "owned.h"
+#include "ring.h"
 
 namespace sys_socket {
 
@@ -33,6 +34,7 @@ struct Environment {
   Reactor* reactor = nullptr;       // see reactor.cc
   ReactorThread* thread = nullptr;  // see reactor_thread.cc
   Owned owned;                      // see owned.cc
+  Rings rings;                      // see ring.cc
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.

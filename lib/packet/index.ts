@@ -1,5 +1,7 @@
-/** `sys-socket/packet`: packets built and taken apart, checksums, and files of captured packets. */
+/** `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, and files of captured packets. */
 export { type Arp, type ArpFields, type ArpInput, arp } from './arp.ts';
+export { Block, type CapturedFrame, GivenBackError, type Packet } from './block.ts';
+export { Capture, type CaptureOptions, type CaptureStatistics, openCapture } from './capture.ts';
 export type {
   CapturedPacket,
   CaptureInterface,

@@ -81,6 +81,17 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+/** The instructions of an array of struct sock_filter. */
+export function decodeFilter(bytes: Uint8Array): FilterInstruction[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.length / INSTRUCTION }, (_, i) => ({
+    code: view.getUint16(i * INSTRUCTION, true),
+    jt: view.getUint8(i * INSTRUCTION + 2),
+    jf: view.getUint8(i * INSTRUCTION + 3),
+    k: view.getUint32(i * INSTRUCTION + 4, true),
+  }));
+}
+
 function attach(fd: number, level: number, option: number, program: FilterProgram): void {
   check(native.attachFilter(fd, level, option, encodeFilter(program)), ATTACH_FILTER);
 }
@@ -183,11 +194,5 @@ export function lockFilter(fd: number): void {
 export function getFilter(fd: number): FilterInstruction[] {
   const result = native.getFilter(fd);
   if (typeof result === 'number') throw check(result, GET_FILTER);
-  const bytes = new Unpack(result).bytes()!;
-  return Array.from({ length: bytes.length / INSTRUCTION }, (_, i) => ({
-    code: bytes.readUInt16LE(i * INSTRUCTION),
-    jt: bytes.readUInt8(i * INSTRUCTION + 2),
-    jf: bytes.readUInt8(i * INSTRUCTION + 3),
-    k: bytes.readUInt32LE(i * INSTRUCTION + 4),
-  }));
+  return decodeFilter(new Unpack(result).bytes()!);
 }

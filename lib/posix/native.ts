@@ -160,6 +160,15 @@ interface Native {
   reactorThreadRef(alive: number): void;
   own(fd: number, owned: number): number;
 
+  /** Only for lib/packet. */
+  ringMap(fd: number, size: number): number;
+  ringBuffer(id: number): ArrayBuffer | undefined;
+  ringLoad(id: number, offset: number): number;
+  ringStore(id: number, offset: number, status: number): number;
+  ringRead(id: number, offset: number, to: Bytes): number;
+  ringWrite(id: number, offset: number, from: Bytes): number;
+  ringUnmap(id: number, buffer: ArrayBuffer | undefined): number;
+
   if_nametoindex(name: string): number;
   if_indextoname(ifindex: number): string | number;
   if_nameindex(): ArrayBuffer | number;

@@ -1,0 +1,272 @@
+/** Captured packets where the kernel wrote them: blocks of a TPACKET_V3 ring, packet(7). */
+import { inspect } from 'node:util';
+import {
+  ARPHRD_ETHER,
+  ARPHRD_LOOPBACK,
+  ETH_P_8021Q,
+  TP_STATUS_VLAN_TPID_VALID,
+  TP_STATUS_VLAN_VALID,
+} from '../posix/constants.ts';
+import { layout } from '../posix/native.ts';
+import { LITTLE } from '../posix/option-struct.ts';
+import type { PacketRecord } from './capture-file.ts';
+
+type Place = 'next' | 'sec' | 'nsec' | 'snaplen' | 'len' | 'status' | 'mac' | 'vlanTci' | 'vlanTpid' | 'link';
+
+/** Where the fields of a packet are: struct tpacket3_hdr, then struct sockaddr_ll. */
+export const AT: { readonly [Field in Place]: number } = {
+  next: layout('tp3_next_offset'),
+  sec: layout('tp3_sec'),
+  nsec: layout('tp3_nsec'),
+  snaplen: layout('tp3_snaplen'),
+  len: layout('tp3_len'),
+  status: layout('tp3_status'),
+  mac: layout('tp3_mac'),
+  vlanTci: layout('tp3_vlan_tci'),
+  vlanTpid: layout('tp3_vlan_tpid'),
+  link: layout('tpacket3_hdr'),
+};
+const PROTOCOL = AT.link + layout('sll_protocol');
+const IFINDEX = AT.link + layout('sll_ifindex');
+const HATYPE = AT.link + layout('sll_hatype');
+const PKTTYPE = AT.link + layout('sll_pkttype');
+/** What is before the bytes of a packet. */
+export const HEADER: number = AT.link + layout('sockaddr_ll');
+
+const TAG = 4;
+/** The addresses of an Ethernet header: a tag stands behind them. */
+const ADDRESSES = 12;
+const TAGGED = TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID;
+const SECOND = 1_000_000_000n;
+
+/** epb_flags of pcapng by pkttype: the direction, and who the packet is for. */
+const FLAGS = [1 | (1 << 2), 1 | (3 << 2), 1 | (2 << 2), 1 | (4 << 2), 2];
+
+/** A packet, or its block, was used after the block was given back to the kernel. */
+export class GivenBackError extends Error {
+  override readonly name = 'GivenBackError' as const;
+  readonly code = 'ERR_BLOCK_GIVEN_BACK' as const;
+
+  constructor() {
+    super('The block of this packet was given back to the kernel: copy() what you keep');
+  }
+}
+
+/** A block in memory. What it says of itself is not trusted: packets end where it does. */
+export interface BlockMemory {
+  readonly view: DataView<ArrayBuffer>;
+  /** Where its first packet begins, and where the block ends. */
+  readonly first: number;
+  readonly end: number;
+  readonly count: number;
+  /** Whether it is ours still. */
+  held: boolean;
+}
+
+/** All that is known of a captured packet: what `copy` gives. */
+export interface CapturedFrame extends PacketRecord {
+  /** The bytes from the link-layer header on, with the VLAN tag in its place. */
+  readonly data: Uint8Array;
+  /** The kernel's time: nanoseconds since 1970, UTC. */
+  readonly timestamp: bigint;
+  /** The same as two numbers. */
+  readonly seconds: number;
+  readonly nanoseconds: number;
+  /** The length on the wire. */
+  readonly originalLength: number;
+  /** The length of `data`. */
+  readonly capturedLength: number;
+  /** The interface. */
+  readonly ifindex: number;
+  /** The EtherType behind the VLAN tag: an ETH_P_ number. */
+  readonly protocol: number;
+  /** The kind of link: an ARPHRD_ number. */
+  readonly hatype: number;
+  /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST or PACKET_OUTGOING. */
+  readonly pkttype: number;
+  /** TP_STATUS_ bits: TP_STATUS_CSUMNOTREADY, TP_STATUS_TS_RAW_HARDWARE, ... */
+  readonly status: number;
+  /** Direction and reception type, as `epb_flags` of pcapng has them. */
+  readonly flags: number;
+}
+
+/** The driver or the kernel took the tag out of the frame: it is put back, in the room before the packet, once. */
+function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void {
+  const hatype = view.getUint16(at + HATYPE, LITTLE);
+  const mac = view.getUint16(at + AT.mac, LITTLE);
+  const length = view.getUint32(at + AT.snaplen, LITTLE);
+  const start = at + mac;
+  if (hatype !== ARPHRD_ETHER && hatype !== ARPHRD_LOOPBACK) return;
+  if (mac < HEADER + TAG || length < ADDRESSES || start + ADDRESSES > end) return;
+  const status = view.getUint32(at + AT.status, LITTLE);
+  const known = (status & TP_STATUS_VLAN_TPID_VALID) !== 0;
+  new Uint8Array(view.buffer, view.byteOffset + start - TAG, TAG + ADDRESSES).copyWithin(0, TAG);
+  view.setUint16(start + ADDRESSES - TAG, known ? view.getUint16(at + AT.vlanTpid, LITTLE) : ETH_P_8021Q);
+  view.setUint16(start + ADDRESSES - TAG + 2, view.getUint32(at + AT.vlanTci, LITTLE));
+  view.setUint16(at + AT.mac, mac - TAG, LITTLE);
+  view.setUint32(at + AT.snaplen, length + TAG, LITTLE);
+  view.setUint32(at + AT.len, view.getUint32(at + AT.len, LITTLE) + TAG, LITTLE);
+  view.setUint32(at + AT.status, status & ~TAGGED, LITTLE);
+}
+
+/**
+ * A captured packet, read where it stands: each field is read when it is asked for, and `data` is a view of the ring.
+ *
+ * It is valid until the next block is asked for, or the capture is closed. Later its fields throw a GivenBackError; a
+ * view that was taken before shows bytes of other packets, or nothing: `copy` what you keep. It can be given to
+ * `PcapWriter` and `PcapngWriter` as it is.
+ */
+export class Packet implements CapturedFrame {
+  readonly #memory: BlockMemory;
+  #at: number;
+  #left: number;
+
+  constructor(memory: BlockMemory, at = 0, left: number = memory.count) {
+    this.#memory = memory;
+    this.#at = at;
+    this.#left = left;
+  }
+
+  /**
+   * Moves to the next packet of the block, with no allocation: see `Block.cursor`.
+   *
+   * @returns False behind the last one, and when the block was given back.
+   */
+  next(): boolean {
+    const { view, first, end, held } = this.#memory;
+    if (this.#left === 0 || !held) return false;
+    const from = this.#at;
+    const at = from === 0 ? first : from + view.getUint32(from + AT.next, LITTLE);
+    // Not forward, or behind the end: whoever wrote that was not the kernel.
+    if (at <= from || at + HEADER > end) {
+      this.#left = 0;
+      return false;
+    }
+    this.#at = at;
+    this.#left--;
+    if ((view.getUint32(at + AT.status, LITTLE) & TP_STATUS_VLAN_VALID) !== 0) restoreTag(view, at, end);
+    return true;
+  }
+
+  /** The packet where this one is now: a further `next` of this one does not move it. */
+  clone(): Packet {
+    return new Packet(this.#memory, this.#at, this.#left);
+  }
+
+  /** The memory to read a field from. */
+  get #view(): DataView<ArrayBuffer> {
+    const { view, held } = this.#memory;
+    if (!held || this.#at === 0) throw new GivenBackError();
+    return view;
+  }
+
+  #end(start: number): number {
+    return Math.min(start + this.#view.getUint32(this.#at + AT.snaplen, LITTLE), this.#memory.end);
+  }
+
+  get data(): Uint8Array<ArrayBuffer> {
+    const view = this.#view;
+    const start = this.#at + view.getUint16(this.#at + AT.mac, LITTLE);
+    const end = this.#end(start);
+    return new Uint8Array(view.buffer, start, end > start ? end - start : 0);
+  }
+
+  get capturedLength(): number {
+    const start = this.#at + this.#view.getUint16(this.#at + AT.mac, LITTLE);
+    return Math.max(0, this.#end(start) - start);
+  }
+
+  get originalLength(): number {
+    return this.#view.getUint32(this.#at + AT.len, LITTLE);
+  }
+
+  get seconds(): number {
+    return this.#view.getUint32(this.#at + AT.sec, LITTLE);
+  }
+
+  get nanoseconds(): number {
+    return this.#view.getUint32(this.#at + AT.nsec, LITTLE);
+  }
+
+  get timestamp(): bigint {
+    return BigInt(this.seconds) * SECOND + BigInt(this.nanoseconds);
+  }
+
+  get ifindex(): number {
+    return this.#view.getInt32(this.#at + IFINDEX, LITTLE);
+  }
+
+  get protocol(): number {
+    return this.#view.getUint16(this.#at + PROTOCOL);
+  }
+
+  get hatype(): number {
+    return this.#view.getUint16(this.#at + HATYPE, LITTLE);
+  }
+
+  get pkttype(): number {
+    return this.#view.getUint8(this.#at + PKTTYPE);
+  }
+
+  get status(): number {
+    return this.#view.getUint32(this.#at + AT.status, LITTLE);
+  }
+
+  get flags(): number {
+    return FLAGS[this.pkttype] ?? 0;
+  }
+
+  /** The packet for keeping: a plain object, with bytes of its own. */
+  copy(): CapturedFrame {
+    const { seconds, nanoseconds, timestamp, originalLength, capturedLength } = this;
+    const { ifindex, protocol, hatype, pkttype, status, flags } = this;
+    const data = this.data.slice();
+    return {
+      ...{ data, timestamp, seconds, nanoseconds, originalLength, capturedLength },
+      ...{ ifindex, protocol, hatype, pkttype, status, flags },
+    };
+  }
+}
+
+function describe(this: Packet): unknown {
+  try {
+    return this.copy();
+  } catch (error) {
+    return error;
+  }
+}
+Object.defineProperty(Packet.prototype, inspect.custom, { value: describe });
+
+/**
+ * Many captured packets: what the kernel filled before it handed it over. It is valid until the next block is asked for.
+ *
+ * @example
+ * for (const packet of block) console.log(packet.timestamp, packet.data.length);
+ */
+export class Block implements Iterable<Packet> {
+  /** How many packets it holds. */
+  readonly count: number;
+  readonly #memory: BlockMemory;
+
+  constructor(memory: BlockMemory) {
+    this.count = memory.count;
+    this.#memory = memory;
+  }
+
+  /**
+   * The block without an allocation for each packet: one Packet, before the first, that `next` moves.
+   *
+   * @example
+   * const packet = block.cursor();
+   * while (packet.next()) bytes += packet.originalLength;
+   */
+  cursor(): Packet {
+    return new Packet(this.#memory);
+  }
+
+  /** Each packet as an object of its own. */
+  *[Symbol.iterator](): Generator<Packet, void, void> {
+    const cursor = this.cursor();
+    while (cursor.next()) yield cursor.clone();
+  }
+}

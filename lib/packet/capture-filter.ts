@@ -1,0 +1,53 @@
+/** The program of a capture: the filter of the user, the direction and the length, as one classic BPF program. */
+import { PACKET_OUTGOING } from '../posix/constants.ts';
+import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../posix/filter.ts';
+
+/** The codes of linux/bpf_common.h that are used here. */
+const LOAD_WORD = 0x20;
+const LOAD_NUMBER = 0x00;
+const JUMP = 0x05;
+const JUMP_EQUAL = 0x15;
+const JUMP_GREATER = 0x25;
+const RETURN = 0x06;
+const RETURN_A = 0x16;
+/** SKF_AD_OFF + SKF_AD_PKTTYPE: the kernel's word for the kind of packet, PACKET_OUTGOING for one that is sent. */
+const PKTTYPE = 0xfffff000 + 4;
+
+const of = (code: number, k: number, jt = 0, jf = 0): FilterInstruction => ({ code, jt, jf, k });
+
+/** Drops everything: for the time until a capture is complete. */
+export const DROP: readonly FilterInstruction[] = [of(RETURN, 0)];
+
+/** The whole packet. */
+const ALL: readonly FilterInstruction[] = [of(RETURN, 0xffffffff)];
+
+/** The same verdicts, but never more than `snaplen` bytes. */
+function limit(program: readonly FilterInstruction[], snaplen: number): FilterInstruction[] {
+  const limited = program.map((instruction, i) => {
+    if (instruction.code === RETURN) return of(RETURN, Math.min(instruction.k, snaplen));
+    // What is in A is known when it runs: to the end of the program, where it is compared.
+    return instruction.code === RETURN_A ? of(JUMP, program.length - i - 1) : instruction;
+  });
+  if (!program.some(({ code }) => code === RETURN_A)) return limited;
+  return [...limited, of(JUMP_GREATER, snaplen, 0, 1), of(RETURN, snaplen), of(RETURN_A, 0)];
+}
+
+/**
+ * The program to attach; undefined when every packet is wanted whole.
+ *
+ * @param filter The user's.
+ * @param snaplen The most bytes of a packet; undefined for all.
+ * @param outgoing Whether only packets that are sent are wanted.
+ */
+export function captureProgram(
+  filter: FilterProgram | undefined,
+  snaplen: number | undefined,
+  outgoing: boolean,
+): FilterInstruction[] | undefined {
+  if (filter === undefined && snaplen === undefined && !outgoing) return undefined;
+  const program = filter === undefined ? ALL : decodeFilter(encodeFilter(filter));
+  const limited = snaplen === undefined ? [...program] : limit(program, snaplen);
+  if (!outgoing) return limited;
+  // A is 0 where the program of the user begins, as always.
+  return [of(LOAD_WORD, PKTTYPE), of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0), of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];
+}

@@ -1,0 +1,163 @@
+// Rings: memory that a packet socket shares with this process, man 7 packet, PACKET_RX_RING and PACKET_TX_RING.
+//
+// JavaScript sees a ring as an ArrayBuffer on the mapping itself. Whoever holds a view of it (a user, or zlib on another
+// thread) may read it whenever he likes, so that its addresses stay mapped until nobody can. When a ring is closed, the
+// memory of the kernel gives way to pages of zeros, in one step at the same addresses; the ArrayBuffer is detached; and
+// the addresses are given back with the last holder: the environment, the ArrayBuffer and the memory behind it, which an
+// ArrayBuffer.transfer() takes along.
+#include "ring.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "args.h"
+
+namespace sys_socket {
+
+struct Ring {
+  uint8_t* data;
+  size_t size;
+  int32_t id;
+  Ring* next;
+  std::atomic<int> holders;
+};
+
+namespace {
+
+void Release(Ring* ring) {
+  if (ring->holders.fetch_sub(1) != 1) return;
+  ::munmap(ring->data, ring->size);
+  delete ring;
+}
+
+void Finalize(napi_env, void*, void* ring) { Release(static_cast<Ring*>(ring)); }
+
+// The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size` bytes.
+template <size_t N>
+uint8_t* Place(Args<N>* args, size_t size) {
+  const Ring* ring = args->environment()->rings.Find(args->Int(0));
+  const uint32_t offset = args->Unsigned(1);
+  if (ring == nullptr || offset % sizeof(uint32_t) != 0 || offset > ring->size || size > ring->size - offset) {
+    args->Refuse(1, Refusal::kStorage);
+    return nullptr;
+  }
+  return ring->data + offset;
+}
+
+}  // namespace
+
+int32_t Rings::Add(uint8_t* data, size_t size) {
+  auto* ring = new (std::nothrow) Ring{.data = data, .size = size, .id = ids_, .next = first_, .holders = 1};
+  if (ring == nullptr) return -1;
+  first_ = ring;
+  return ids_++;
+}
+
+Ring* Rings::Find(int32_t id) const {
+  Ring* ring = first_;
+  while (ring != nullptr && ring->id != id) ring = ring->next;
+  return ring;
+}
+
+void Rings::Remove(int32_t id) {
+  Ring** link = &first_;
+  while (*link != nullptr && (*link)->id != id) link = &(*link)->next;
+  Ring* ring = *link;
+  if (ring == nullptr) return;
+  *link = ring->next;
+  if (ring->holders > 1) {
+    ::mmap(ring->data, ring->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+           0);
+  }
+  Release(ring);
+}
+
+Rings::~Rings() {
+  while (first_ != nullptr) Remove(first_->id);
+}
+
+// (fd, size): mmap(2) of all rings of a packet socket. The id of the mapping, or -errno.
+napi_value RingMap(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int fd = args.Int(0);
+  const uint32_t size = args.Unsigned(1);
+  if (args.refused()) return args.Refused();
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return Result(env, -1);
+  // A child process would keep the socket open with the mapping.
+  ::madvise(data, size, MADV_DONTFORK);
+  const int32_t id = args.environment()->rings.Add(static_cast<uint8_t*>(data), size);
+  if (id >= 0) return Number(env, id);
+  ::munmap(data, size);
+  return Number(env, -ENOMEM);
+}
+
+// (id): an ArrayBuffer on the mapping; undefined in a runtime that has no such ArrayBuffers. Once for a ring.
+napi_value RingBuffer(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  Ring* ring = args.environment()->rings.Find(args.Int(0));
+  if (ring == nullptr || ring->holders > 1) args.Refuse(0, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  napi_value buffer = nullptr;
+  ring->holders += 1;
+  if (napi_create_external_arraybuffer(env, ring->data, ring->size, Finalize, ring, &buffer) != napi_ok) {
+    ring->holders -= 1;
+    return nullptr;
+  }
+  ring->holders += 1;
+  if (napi_add_finalizer(env, buffer, ring->data, Finalize, ring, nullptr) != napi_ok) ring->holders -= 1;
+  return buffer;
+}
+
+// (id, offset): the status word there. What the kernel wrote before it is seen after it.
+napi_value RingLoad(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const auto* place = reinterpret_cast<uint32_t*>(Place(&args, sizeof(uint32_t)));
+  if (args.refused()) return args.Refused();
+  return Number(env, __atomic_load_n(place, __ATOMIC_ACQUIRE));
+}
+
+// (id, offset, status): the kernel sees what was written before it.
+napi_value RingStore(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  auto* place = reinterpret_cast<uint32_t*>(Place(&args, sizeof(uint32_t)));
+  const uint32_t status = args.Unsigned(2);
+  if (args.refused()) return args.Refused();
+  __atomic_store_n(place, status, __ATOMIC_RELEASE);
+  return Number(env, 0);
+}
+
+// (id, offset, to): copies out of the ring. For runtimes that have no ArrayBuffer on it.
+napi_value RingRead(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const Bytes to = args.GetBytes(2);
+  const uint8_t* place = Place(&args, to.size);
+  if (args.refused()) return args.Refused();
+  std::memcpy(to.data, place, to.size);
+  return Number(env, 0);
+}
+
+// (id, offset, from): copies into the ring.
+napi_value RingWrite(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const Bytes from = args.GetBytes(2);
+  uint8_t* place = Place(&args, from.size);
+  if (args.refused()) return args.Refused();
+  std::memcpy(place, from.data, from.size);
+  return Number(env, 0);
+}
+
+// (id, its ArrayBuffer unless that was collected): views of it are empty from now on.
+napi_value RingUnmap(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int32_t id = args.Int(0);
+  if (args.refused()) return args.Refused();
+  if (args.Has(1)) napi_detach_arraybuffer(env, args.value(1));
+  args.environment()->rings.Remove(id);
+  return Number(env, 0);
+}
+
+}  // namespace sys_socket
