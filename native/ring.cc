@@ -1,10 +1,10 @@
 // Rings: memory that a packet socket shares with this process, man 7 packet, PACKET_RX_RING and PACKET_TX_RING.
 //
-// JavaScript sees a ring as an ArrayBuffer on the mapping itself. Whoever holds a view of it (a user, or zlib on another
-// thread) may read it whenever he likes, so that its addresses stay mapped until nobody can. When a ring is closed, the
-// memory of the kernel gives way to pages of zeros, in one step at the same addresses; the ArrayBuffer is detached; and
-// the addresses are given back with the last holder: the environment, the ArrayBuffer and the memory behind it, which an
-// ArrayBuffer.transfer() takes along.
+// JavaScript sees a ring as an ArrayBuffer on the mapping itself. Whoever holds a view of it (a user, or zlib on
+// another thread) may read it whenever he likes, so that its addresses stay mapped until nobody can. When a ring is
+// closed, the memory of the kernel gives way to pages of zeros, in one step at the same addresses; the ArrayBuffer is
+// detached; and the addresses are given back with the last holder: the environment, the ArrayBuffer and the memory
+// behind it, which an ArrayBuffer.transfer() takes along.
 #include "ring.h"
 
 #include <sys/mman.h>
@@ -29,13 +29,14 @@ namespace {
 
 void Release(Ring* ring) {
   if (ring->holders.fetch_sub(1) != 1) return;
-  ::munmap(ring->data, ring->size);
+  if (ring->size > 0) ::munmap(ring->data, ring->size);
   delete ring;
 }
 
 void Finalize(napi_env, void*, void* ring) { Release(static_cast<Ring*>(ring)); }
 
-// The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size` bytes.
+// The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size`
+// bytes.
 template <size_t N>
 uint8_t* Place(Args<N>* args, size_t size) {
   const Ring* ring = args->environment()->rings.Find(args->Int(0));
@@ -68,9 +69,10 @@ void Rings::Remove(int32_t id) {
   Ring* ring = *link;
   if (ring == nullptr) return;
   *link = ring->next;
-  if (ring->holders > 1) {
-    ::mmap(ring->data, ring->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-           0);
+  constexpr int kZeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  const bool seen = ring->holders > 1;
+  if (seen && ::mmap(ring->data, ring->size, PROT_READ | PROT_WRITE, kZeros, -1, 0) == MAP_FAILED) {
+    ring->size = 0;  // whose the addresses are is not known: they are left alone
   }
   Release(ring);
 }

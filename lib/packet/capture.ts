@@ -51,7 +51,7 @@ export interface CaptureOptions {
   snaplen?: number | undefined;
   /** Whether the interface shall take frames for other stations too, as long as the capture is open. */
   promiscuous?: boolean | undefined;
-  /** Hands a packet over after 1 ms, not after up to 50 ms: for answers that are waited for. */
+  /** Hands a packet over within 4 ms, not within 50 ms, for answers that are waited for; but in more, smaller blocks. */
   immediate?: boolean | undefined;
   /**
    * The size of the ring in bytes, a multiple of 65536, which the kernel keeps in memory; 0 for none. 33554432 unless
@@ -79,18 +79,19 @@ export interface CaptureStatistics {
 }
 
 const UNIT = 65536;
-const LARGEST_BLOCK = 1 << 20;
 const RING_SIZE = 32 << 20;
 const LARGEST_SNAPLEN = 262144;
-/** Milliseconds after which a block is handed over that is not full. */
-const RETIRE = 50;
-const RETIRE_IMMEDIATE = 1;
-/** Milliseconds that the kernel may be late with it. */
-const LATE = 20;
+/**
+ * The largest block, and the milliseconds after which one is handed over that is not full. Of few packets each takes a
+ * block of its own: both together say for how long the loop may be busy elsewhere, a second at least by default.
+ */
+const TIMELY = { blockSize: 1 << 20, retire: 50 };
+const IMMEDIATE = { blockSize: 1 << 17, retire: 4 };
+/** Milliseconds after which what came before an error was handed over. */
+const GRACE = TIMELY.retire + 20;
 
 interface Given extends CaptureOptions {
   ifindex: number;
-  retire: number;
 }
 
 function check(options: CaptureOptions): Given {
@@ -99,6 +100,7 @@ function check(options: CaptureOptions): Given {
   if (name !== undefined && typeof name !== 'string' && typeof name !== 'number') {
     throw invalidType('options.interface', 'a string or a number');
   }
+  if (typeof name === 'number' && (name | 0) !== name) throw outOfRange('options.interface', 'an int');
   const snaplen = own(options, 'snaplen');
   if (snaplen !== undefined && uint(snaplen, LARGEST_SNAPLEN, 'options.snaplen') === 0) {
     throw outOfRange('options.snaplen', `an integer from 1 to ${LARGEST_SNAPLEN}`);
@@ -118,7 +120,7 @@ function check(options: CaptureOptions): Given {
     filter: own(options, 'filter'),
     snaplen,
     promiscuous: own(options, 'promiscuous') === true,
-    retire: own(options, 'immediate') === true ? RETIRE_IMMEDIATE : RETIRE,
+    immediate: own(options, 'immediate') === true,
     ringSize,
     fanout: own(options, 'fanout'),
     direction,
@@ -127,17 +129,17 @@ function check(options: CaptureOptions): Given {
   };
 }
 
-/** Blocks of up to 1 MiB that fill the ring. */
-function openRing(fd: number, size: number, retire: number): RingSource {
-  let blockSize = LARGEST_BLOCK;
-  while (blockSize > UNIT && (size % blockSize !== 0 || size < 8 * blockSize)) blockSize /= 2;
-  return new RingSource(fd, { blockSize, blocks: size / blockSize, retire });
+/** Blocks as large as they may be, eight at least, that fill the ring. */
+function openRing(fd: number, size: number, { blockSize, retire }: typeof TIMELY): RingSource {
+  let fitting = blockSize;
+  while (fitting > UNIT && (size % fitting !== 0 || size < 8 * fitting)) fitting /= 2;
+  return new RingSource(fd, { blockSize: fitting, blocks: size / fitting, retire });
 }
 
-function openSource(fd: number, { ringSize, retire, snaplen = LARGEST_SNAPLEN }: Given): CaptureSource {
+function openSource(fd: number, { ringSize, immediate, snaplen = LARGEST_SNAPLEN }: Given): CaptureSource {
   if (ringSize === 0) return new BatchSource(fd, snaplen);
   try {
-    return openRing(fd, ringSize ?? RING_SIZE, retire);
+    return openRing(fd, ringSize ?? RING_SIZE, immediate ? IMMEDIATE : TIMELY);
   } catch (error) {
     const refused = error instanceof SocketError && (error.errno === ENOPROTOOPT || error.errno === ENOMEM);
     if (ringSize === undefined && refused) return new BatchSource(fd, snaplen);
@@ -205,7 +207,7 @@ export function openCapture(options: CaptureOptions = {}): Capture {
   try {
     source = openSource(descriptor.fd, given);
     start(descriptor.fd, given);
-    return new Capture(descriptor, source, given.retire, linktypeOf(descriptor.fd, given.ifindex), given.signal);
+    return new Capture(descriptor, source, linktypeOf(descriptor.fd, given.ifindex), given.signal);
   } catch (error) {
     source?.close();
     descriptor.close();
@@ -227,8 +229,6 @@ export class Capture implements AsyncIterable<Packet> {
   readonly isRing: boolean;
   readonly #descriptor: Descriptor;
   readonly #source: CaptureSource;
-  /** Milliseconds after which what came before an error was handed over. */
-  readonly #grace: number;
   readonly #totals: CaptureStatistics = { received: 0, dropped: 0, freezes: 0 };
   readonly #unlisten: () => void;
   #memory: BlockMemory | undefined;
@@ -241,7 +241,6 @@ export class Capture implements AsyncIterable<Packet> {
   constructor(
     descriptor: Descriptor,
     source: CaptureSource,
-    retire: number,
     linktype: number | undefined,
     signal: AbortSignal | undefined,
   ) {
@@ -249,7 +248,6 @@ export class Capture implements AsyncIterable<Packet> {
     this.isRing = source instanceof RingSource;
     this.#descriptor = descriptor;
     this.#source = source;
-    this.#grace = retire + LATE;
     const abort = () => {
       this.#aborted = new AbortError(signal!);
       this.close();
@@ -379,7 +377,7 @@ export class Capture implements AsyncIterable<Packet> {
       }
       return true;
     };
-    const timeout = this.#failure === undefined ? undefined : this.#grace;
+    const timeout = this.#failure === undefined ? undefined : GRACE;
     try {
       await waitFor<void>({ fd: this.fd, kind: READ, syscall: 'poll', owned: true, attempt }, { timeout });
     } catch (error) {

@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { frame, number, numbered, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/world.ts';
-
-/** The type for local experiments: no other program sends it. */
-const PROTOCOL = s.ETH_P_802_EX1;
 
 let groups = process.pid;
 
@@ -31,26 +28,6 @@ function members(world: Link, mode: number, protocol: number = PROTOCOL): [numbe
   return fds;
 }
 
-const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
-
-/** A frame from the other side to this one. */
-function frame(world: Link, payload: Uint8Array, protocol: number = PROTOCOL): Buffer {
-  const bytes = Buffer.concat([mac(world.mac), mac(world.peer.mac), Buffer.of(protocol >> 8, protocol & 255), payload]);
-  return Buffer.concat([bytes, Buffer.alloc(Math.max(0, 60 - bytes.length))]);
-}
-
-/** Sends frames from the other side; they are here when it ends. */
-function sendFromPeer({ enter, peer }: Link, frames: Buffer[]): void {
-  const script = `
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-s.bind((sys.argv[1], 0))
-for line in sys.stdin: s.send(bytes.fromhex(line))`;
-  execFileSync(enter[0]!, [...enter.slice(1), 'python3', '-c', script, peer.name], {
-    input: frames.map((bytes) => bytes.toString('hex')).join('\n'),
-  });
-}
-
 /** The payloads that wait at a socket, which shall be this many with those of the others. */
 function drain(fds: number[], count: number, wanted: (bytes: Buffer) => boolean = () => true): Buffer[][] {
   const found: Buffer[][] = fds.map(() => []);
@@ -72,9 +49,6 @@ function drain(fds: number[], count: number, wanted: (bytes: Buffer) => boolean 
   return found;
 }
 
-const number = (bytes: Buffer) => bytes.readUInt16BE(14);
-const numbered = (world: Link, count: number) =>
-  Array.from({ length: count }, (_, i) => frame(world, Buffer.of(i >> 8, i & 255)));
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const ascending = (list: number[]) => list.toSorted((a, b) => a - b);
 

@@ -3,15 +3,12 @@ import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { mac, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 import { type Link, link } from '../helpers/world.ts';
 
-/** The type for local experiments: no other program sends it. */
-const PROTOCOL = s.ETH_P_802_EX1;
-
 const timeout = new BigInt64Array([5n, 0n]);
-const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
 
 function frame(to: string, from: string, payload: string): Buffer {
   return Buffer.concat([mac(to), mac(from), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255), Buffer.from(payload)]);
@@ -45,17 +42,6 @@ async function said(child: ChildProcess, what: string): Promise<string> {
     text += (event as [Buffer])[0].toString();
   }
   return text;
-}
-
-/** Sends frames, in hex, from the other side. */
-function sendFromPeer({ enter, peer }: Link, frames: Buffer[]): void {
-  const script = `
-import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-s.bind((sys.argv[1], 0))
-for frame in sys.argv[2:]: s.send(bytes.fromhex(frame))`;
-  const hex = frames.map((bytes) => bytes.toString('hex'));
-  execFileSync(enter[0]!, [...enter.slice(1), 'python3', '-c', script, peer.name, ...hex]);
 }
 
 /** Receives `count` frames of our protocol on the other side, after it has said "ready". */
