@@ -8,8 +8,7 @@ import {
   TP_STATUS_VLAN_VALID,
 } from '../posix/constants.ts';
 import { layout } from '../posix/native.ts';
-import { LITTLE } from '../posix/option-struct.ts';
-import type { PacketRecord } from './capture-file.ts';
+import { LITTLE } from '../posix/number.ts';
 
 type Place = 'next' | 'sec' | 'nsec' | 'snaplen' | 'len' | 'status' | 'mac' | 'vlanTci' | 'vlanTpid' | 'link';
 
@@ -42,7 +41,21 @@ const SECOND = 1_000_000_000n;
 /** epb_flags of pcapng by pkttype: the direction, and who the packet is for. */
 const FLAGS = [1 | (1 << 2), 1 | (3 << 2), 1 | (2 << 2), 1 | (4 << 2), 2];
 
-/** A packet, or its block, was used after the block was given back to the kernel. */
+/**
+ * A packet was used after its block was given back to the kernel: after the next one was asked for, or after `close`.
+ *
+ * @example
+ * const capture = openCapture({ interface: 'lo', immediate: true });
+ * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * const { value: packet } = await capture[Symbol.asyncIterator]().next();
+ * capture.close();
+ * try {
+ *   packet.data;
+ * } catch (error) {
+ *   console.log(error instanceof GivenBackError, error.code); // true ERR_BLOCK_GIVEN_BACK
+ * }
+ * @see https://docs.kernel.org/networking/packet_mmap.html
+ */
 export class GivenBackError extends Error {
   override readonly name = 'GivenBackError' as const;
   readonly code = 'ERR_BLOCK_GIVEN_BACK' as const;
@@ -61,33 +74,6 @@ export interface BlockMemory {
   readonly count: number;
   /** Whether it is ours still. */
   held: boolean;
-}
-
-/** All that is known of a captured packet: what `copy` gives. */
-export interface CapturedFrame extends PacketRecord {
-  /** The bytes from the link-layer header on, with the VLAN tag in its place. */
-  readonly data: Uint8Array;
-  /** The kernel's time: nanoseconds since 1970, UTC. */
-  readonly timestamp: bigint;
-  /** The same as two numbers. */
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  /** The length on the wire. */
-  readonly originalLength: number;
-  /** The length of `data`. */
-  readonly capturedLength: number;
-  /** The interface. */
-  readonly ifindex: number;
-  /** The EtherType behind the VLAN tag: an ETH_P_ number. */
-  readonly protocol: number;
-  /** The kind of link: an ARPHRD_ number. */
-  readonly hatype: number;
-  /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST or PACKET_OUTGOING. */
-  readonly pkttype: number;
-  /** TP_STATUS_ bits: TP_STATUS_CSUMNOTREADY, TP_STATUS_TS_RAW_HARDWARE, ... */
-  readonly status: number;
-  /** Direction and reception type, as `epb_flags` of pcapng has them. */
-  readonly flags: number;
 }
 
 /** The driver or the kernel took the tag out of the frame: it is put back, in the room before the packet, once. */
@@ -115,8 +101,17 @@ function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void 
  * It is valid until the next block is asked for, or the capture is closed. Later its fields throw a GivenBackError; a
  * view that was taken before shows bytes of other packets, or nothing: `copy` what you keep. It can be given to
  * `PcapWriter` and `PcapngWriter` as it is.
+ *
+ * @example
+ * const capture = openCapture({ interface: 'lo', immediate: true });
+ * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * const { value: packet } = await capture[Symbol.asyncIterator]().next();
+ * const kept = packet.copy();
+ * capture.close();
+ * console.log(kept.originalLength, Buffer.from(kept.data).toString('utf8', 42)); // 47 hello
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
-export class Packet implements CapturedFrame {
+export class Packet {
   readonly #memory: BlockMemory;
   #at: number;
   #left: number;
@@ -164,6 +159,7 @@ export class Packet implements CapturedFrame {
     return Math.min(start + this.#view.getUint32(this.#at + AT.snaplen, LITTLE), this.#memory.end);
   }
 
+  /** The bytes from the link-layer header on, with the VLAN tag in its place: a view of the ring. */
   get data(): Uint8Array<ArrayBuffer> {
     const view = this.#view;
     const start = this.#at + view.getUint16(this.#at + AT.mac, LITTLE);
@@ -171,53 +167,64 @@ export class Packet implements CapturedFrame {
     return new Uint8Array(view.buffer, start, end > start ? end - start : 0);
   }
 
+  /** The length of `data`. */
   get capturedLength(): number {
     const start = this.#at + this.#view.getUint16(this.#at + AT.mac, LITTLE);
     return Math.max(0, this.#end(start) - start);
   }
 
+  /** The length on the wire. */
   get originalLength(): number {
     return this.#view.getUint32(this.#at + AT.len, LITTLE);
   }
 
+  /** When the kernel, or the network card, had it: seconds since 1970, UTC. */
   get seconds(): number {
     return this.#view.getUint32(this.#at + AT.sec, LITTLE);
   }
 
+  /** The rest of the time. */
   get nanoseconds(): number {
     return this.#view.getUint32(this.#at + AT.nsec, LITTLE);
   }
 
+  /** Both as one: nanoseconds since 1970, UTC. */
   get timestamp(): bigint {
     return BigInt(this.seconds) * SECOND + BigInt(this.nanoseconds);
   }
 
+  /** The index of the interface. */
   get ifindex(): number {
     return this.#view.getInt32(this.#at + IFINDEX, LITTLE);
   }
 
+  /** The EtherType behind the VLAN tags that were taken out: an ETH_P_ number. */
   get protocol(): number {
     return this.#view.getUint16(this.#at + PROTOCOL);
   }
 
+  /** The kind of link: an ARPHRD_ number. */
   get hatype(): number {
     return this.#view.getUint16(this.#at + HATYPE, LITTLE);
   }
 
+  /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST or PACKET_OUTGOING. */
   get pkttype(): number {
     return this.#view.getUint8(this.#at + PKTTYPE);
   }
 
+  /** TP_STATUS_ bits: TP_STATUS_CSUMNOTREADY (the card will fill the checksum in), TP_STATUS_TS_RAW_HARDWARE, ... */
   get status(): number {
     return this.#view.getUint32(this.#at + AT.status, LITTLE);
   }
 
+  /** Direction and reception type, as `epb_flags` of pcapng has them. */
   get flags(): number {
     return FLAGS[this.pkttype] ?? 0;
   }
 
-  /** The packet for keeping: a plain object, with bytes of its own. */
-  copy(): CapturedFrame {
+  /** The packet for keeping: a plain object with all of that, and with bytes of its own. */
+  copy(): PacketCopy {
     const { seconds, nanoseconds, timestamp, originalLength, capturedLength } = this;
     const { ifindex, protocol, hatype, pkttype, status, flags } = this;
     const data = this.data.slice();
@@ -227,6 +234,13 @@ export class Packet implements CapturedFrame {
     };
   }
 }
+
+/**
+ * A packet that was copied: what a Packet says, as a plain object.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
+export type PacketCopy = { readonly [Field in Exclude<keyof Packet, 'next' | 'clone' | 'copy'>]: Packet[Field] };
 
 function describe(this: Packet): unknown {
   try {
@@ -241,7 +255,16 @@ Object.defineProperty(Packet.prototype, inspect.custom, { value: describe });
  * Many captured packets: what the kernel filled before it handed it over. It is valid until the next block is asked for.
  *
  * @example
- * for (const packet of block) console.log(packet.timestamp, packet.data.length);
+ * const capture = openCapture({ interface: 'lo', immediate: true });
+ * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * const { value: block } = await capture.blocks().next();
+ * for (const packet of block) console.log(packet.originalLength);
+ * // 47
+ * // 47
+ * // 75
+ * // 75
+ * capture.close(); // the datagram and the answer of ICMP, each sent and received
+ * @see https://docs.kernel.org/networking/packet_mmap.html
  */
 export class Block implements Iterable<Packet> {
   /** How many packets it holds. */
@@ -256,9 +279,8 @@ export class Block implements Iterable<Packet> {
   /**
    * The block without an allocation for each packet: one Packet, before the first, that `next` moves.
    *
-   * @example
-   * const packet = block.cursor();
-   * while (packet.next()) bytes += packet.originalLength;
+   *     const packet = block.cursor();
+   *     while (packet.next()) bytes += packet.originalLength;
    */
   cursor(): Packet {
     return new Packet(this.#memory);

@@ -15,8 +15,8 @@ import {
 } from '../posix/constants.ts';
 import { CMSG_SPACE, isControl } from '../posix/control.ts';
 import { layout } from '../posix/native.ts';
+import { LITTLE } from '../posix/number.ts';
 import { setsockopt } from '../posix/option.ts';
-import { LITTLE } from '../posix/option-struct.ts';
 import { setOption } from '../posix/option-table.ts';
 import { AT, type BlockMemory, HEADER } from './block.ts';
 import { roundUp } from './bytes.ts';

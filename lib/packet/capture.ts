@@ -22,8 +22,8 @@ import { invalidType, invalidValue, outOfRange, SocketError } from '../posix/err
 import { attachFilter, detachFilter, type FilterProgram } from '../posix/filter.ts';
 import { if_indextoname, if_nametoindex } from '../posix/interface.ts';
 import { layout } from '../posix/native.ts';
+import { LITTLE } from '../posix/number.ts';
 import { getsockopt, ifreq, ioctl } from '../posix/option.ts';
-import { LITTLE } from '../posix/option-struct.ts';
 import { getOption, setOption } from '../posix/option-table.ts';
 import type { Fanout } from '../posix/option-value.ts';
 import { object, own, ownOr } from '../posix/snapshot.ts';
@@ -38,7 +38,11 @@ import { captureProgram, DROP } from './capture-filter.ts';
 import { BatchSource, type CaptureSource, RingSource } from './capture-source.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './linktype.ts';
 
-/** What is to be captured, and how. */
+/**
+ * What is to be captured, and how.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface CaptureOptions {
   /** The name or the index of an interface. All interfaces unless given. */
   interface?: string | number | undefined;
@@ -68,7 +72,11 @@ export interface CaptureOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a capture counted since it was opened. */
+/**
+ * What a capture counted since it was opened: struct tpacket_stats_v3.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
 export interface CaptureStatistics {
   /** Packets that the filter accepted, those that were dropped among them. */
   received: number;
@@ -191,11 +199,20 @@ function linktypeOf(fd: number, ifindex: number): number | undefined {
  * @throws SocketError EPERM, ENODEV (no such interface), EINVAL (the program, a ring of this size), ENOMEM, ENETDOWN (the
  *   interface is down); AbortError; TypeError or RangeError for other options.
  * @example
- * const capture = openCapture({ interface: 'eth0', snaplen: 128 });
- * for await (const packet of capture) console.log(packet.timestamp, packet.originalLength, packet.data);
+ * const capture = openCapture({ interface: 'lo', immediate: true });
+ * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * for await (const packet of capture) {
+ *   console.log(packet.originalLength, new PacketView().of(packet.data).destinationPort); // 47 9
+ *   break;
+ * }
+ * capture.close();
  * @example
- * const writer = new PcapWriter((bytes) => file.write(bytes)); // captures into a file
- * for await (const packet of openCapture({ interface: 'eth0' })) writer.write(packet);
+ * const { writeSync, openSync } = await import('node:fs');
+ * const file = openSync('lo.pcap', 'w');
+ * const writer = new PcapWriter((bytes) => writeSync(file, bytes));
+ * const capture = openCapture({ interface: 'lo' });
+ * setTimeout(() => capture.close(), 50);
+ * for await (const packet of capture) writer.write(packet);
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
@@ -221,6 +238,18 @@ export function openCapture(options: CaptureOptions = {}): Capture {
  * It is read by one loop at a time, over packets (the capture itself) or over blocks (`blocks`), which are faster: they
  * are the ring itself. A packet is valid until the next one is asked for, a block and its packets until the next block
  * is: then the kernel writes over it. `copy` keeps a packet. A loop that is left can be begun again, and goes on.
+ *
+ * @example
+ * const capture = openCapture({ interface: 'lo', immediate: true });
+ * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
+ * let bytes = 0;
+ * for await (const block of capture.blocks()) {
+ *   const packet = block.cursor();
+ *   while (packet.next()) bytes += packet.originalLength;
+ *   if (bytes >= 2 * 47) capture.close(); // sent, and received
+ * }
+ * console.log(bytes >= 94); // true
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export class Capture implements AsyncIterable<Packet> {
   /** What packets begin with: a LINKTYPE_ number, for files; undefined for a kind of link that has none here. */
@@ -271,8 +300,6 @@ export class Capture implements AsyncIterable<Packet> {
    *
    * @throws SocketError ENETDOWN: the interface went down or away, and everything before was given. In a new loop a
    *   capture goes on when the interface comes up again; AbortError.
-   * @example
-   * for await (const block of capture.blocks()) for (const packet of block) bytes += packet.originalLength;
    */
   async *blocks(): AsyncGenerator<Block, void, void> {
     for (let memory = await this.#next(); memory !== undefined; memory = await this.#next()) yield new Block(memory);

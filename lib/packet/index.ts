@@ -1,6 +1,6 @@
 /** `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, and files of captured packets. */
 export { type Arp, type ArpFields, type ArpInput, arp } from './arp.ts';
-export { Block, type CapturedFrame, GivenBackError, type Packet } from './block.ts';
+export { Block, GivenBackError, Packet, type PacketCopy } from './block.ts';
 export { Capture, type CaptureOptions, type CaptureStatistics, openCapture } from './capture.ts';
 export type {
   CapturedPacket,

@@ -27,8 +27,8 @@ function open(options: p.CaptureOptions): p.Capture {
 }
 
 /** The next packets, and that none follows. */
-async function collect(capture: p.Capture, count: number): Promise<p.CapturedFrame[]> {
-  const packets: p.CapturedFrame[] = [];
+async function collect(capture: p.Capture, count: number): Promise<p.PacketCopy[]> {
+  const packets: p.PacketCopy[] = [];
   const quiet = setTimeout(() => capture.close(), 10_000);
   if (count === 0) setTimeout(() => capture.close(), 100);
   for await (const packet of capture) {
@@ -92,7 +92,7 @@ describe.each([
     ];
     const capture = open({ interface: world.name, filter: undefined, direction: 'in', ...way });
     sendFromPeer(world, sent);
-    const got: p.CapturedFrame[] = [];
+    const got: p.PacketCopy[] = [];
     for await (const block of capture.blocks()) {
       for (const again of [1, 2]) {
         const packets = [...block].filter(({ data }) =>
