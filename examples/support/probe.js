@@ -4,11 +4,14 @@
 import {
   AbortError,
   AF_INET,
+  connect,
   ECONNREFUSED,
   IP_TTL,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_UNICAST_HOPS,
+  isErrno,
+  SO_ERROR,
   SO_LINGER,
   SOCK_DGRAM,
   SOCK_STREAM,
@@ -90,15 +93,18 @@ export async function tcpProbe(probe) {
   try {
     socket.setsockopt(SOL_SOCKET, SO_LINGER, new Int32Array([1, 0])); // one that is there is reset
     const sent = now();
-    const begun = connect(socket.fd, { ...to, port });
-    if (begun !== -EINPROGRESS) return begun === -ECONNREFUSED ? answer(to.address, now() - sent, undefined) : undefined;
-    await within(wait, (options) => socket.writable(options)); // or an error
+    try {
+      connect(socket.fd, { ...to, port });
+    } catch (error) {
+      if (!isErrno(error, 'EINPROGRESS')) throw error;
+    }
+    // The connection stands or has failed, or the error queue has a report, which TCP may take for no reason to fail.
+    const came = await within(wait, (options) => socket.writable(options).then(now));
+    if (came === undefined) return undefined;
     const arrival = reported(socket);
     if (arrival !== undefined) return answer(to.address, arrival.time - sent, arrival);
-    const time = now() - sent;
     const errno = socket.getsockopt(SOL_SOCKET, SO_ERROR);
-    const there = errno === ECONNREFUSED || (errno === 0 && isConnected(socket));
-    return there ? answer(to.address, time, undefined) : undefined;
+    return errno === 0 || errno === ECONNREFUSED ? answer(to.address, came - sent, undefined) : undefined;
   } finally {
     socket.close();
   }
