@@ -1,4 +1,8 @@
-/** `sys/socket.h` for Node.js: the socket API of Linux call by call. */
+/**
+ * `sys/socket.h` for Node.js: the socket API of Linux call by call.
+ *
+ * @module sys-socket
+ */
 export * from './posix/address.ts';
 export * from './posix/address-entry.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';

@@ -5,6 +5,8 @@
  * @example
  * const n = recv(fd, buffer);
  * if (n === -EAGAIN) return;
+ *
+ * @module sys-socket/nothrow
  */
 import { type AddressLike, encodeAddress, type SockaddrStorage } from './posix/address.ts';
 import {
@@ -45,7 +47,7 @@ import { buffers, bytes, object, own } from './posix/snapshot.ts';
 import { controlBytes, type SendMessage } from './posix/transfer.ts';
 
 export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
-export { pollNothrow as poll } from './posix/poll.ts';
+export { type PollFdResult, pollNothrow as poll } from './posix/poll.ts';
 
 /** Empties a place for a result before the call: after it a place that cannot be written would cost the result. */
 function prepare<T extends object, K extends keyof T>(target: T, key: K, empty: T[K], name: string): void {

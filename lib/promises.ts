@@ -1,6 +1,8 @@
 /**
  * `sys-socket/promises`: the look-ups that may wait on the network, on the thread pool of libuv instead of this thread.
  * Each takes an AbortSignal: its promise is rejected at once, while the look-up, which nothing can interrupt, ends unseen.
+ *
+ * @module sys-socket/promises
  */
 import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
 import { GETHOST } from './posix/calls.ts';

@@ -1,4 +1,8 @@
-/** `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, and files of captured packets. */
+/**
+ * `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, and files of captured packets.
+ *
+ * @module sys-socket/packet
+ */
 export { type Arp, type ArpFields, type ArpInput, arp } from './arp.ts';
 export { Block, GivenBackError, Packet, type PacketCopy } from './block.ts';
 export { Capture, type CaptureOptions, type CaptureStatistics, openCapture } from './capture.ts';

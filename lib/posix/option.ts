@@ -14,8 +14,7 @@ import { count } from './number.ts';
  * @param fd A socket.
  * @param level SOL_SOCKET or a protocol.
  * @param name The option.
- * @param length For options that are not an int: room for this many bytes.
- * @returns The int; or, where a length was given, the bytes that the kernel wrote, as many as it told.
+ * @returns The int.
  * @throws SocketError ENOPROTOOPT, EINVAL, EOPNOTSUPP, ERANGE, EPERM, EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
@@ -24,6 +23,15 @@ import { count } from './number.ts';
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export function getsockopt(fd: number, level: number, name: number): number;
+/**
+ * Reads an option that is not an int: getsockopt(2).
+ *
+ * @param fd A socket.
+ * @param level SOL_SOCKET or a protocol.
+ * @param name The option.
+ * @param length Room for this many bytes.
+ * @returns The bytes that the kernel wrote, as many as it told.
+ */
 export function getsockopt(fd: number, level: number, name: number, length: number): Buffer;
 export function getsockopt(fd: number, level: number, name: number, length?: number): number | Buffer {
   if (length === undefined) {

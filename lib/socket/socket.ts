@@ -887,6 +887,7 @@ export class Socket {
 
   /** Reads an option: getsockopt(2). As `getsockopt`. */
   getsockopt(level: number, name: number): number;
+  /** Reads an option that is not an int: its bytes. As `getsockopt`. */
   getsockopt(level: number, name: number, length: number): Buffer;
   getsockopt(level: number, name: number, length?: number): number | Buffer {
     const fd = this.#open('getsockopt');
