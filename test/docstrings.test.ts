@@ -18,6 +18,7 @@ import {
   typeTexts,
 } from './helpers/docstrings.ts';
 import { namespaces, need } from './helpers/need.ts';
+import { saidBy } from './helpers/said.ts';
 
 const modules = { 'index.ts': s, 'nothrow.ts': nothrow, 'promises.ts': promises, 'packet/index.ts': packet };
 type Entry = keyof typeof modules;
@@ -157,12 +158,7 @@ function examplesOf(entry: Entry): Example[] {
   const own = names.get(entry)!.filter(({ file, local }) => !elsewhere.has(file + local));
   return own.flatMap(({ name, docstring }) =>
     tagged(docstring, 'example').map((code) => {
-      const said = code.matchAll(/console\.log\(.*\)\)?;(?: \/\/ (.*))?((?:\n\/\/ .*)*)/g);
-      const output = [...said].flatMap(([, beside, below]) => [
-        ...(beside === undefined ? [] : [beside]),
-        ...below!.split('\n// ').slice(1),
-      ]);
-      return { name, entry, code, output: output.join('\n') };
+      return { name, entry, code, output: saidBy(code, '//') };
     }),
   );
 }

@@ -24,12 +24,12 @@ async function run({ entry, code }) {
   const free = names.filter((name) => !declared.has(name));
   const lines = [];
   const { log } = console;
-  console.log = (...values) => lines.push(format(...values));
+  console.log = (...values) => lines.push(`${format(...values)}\n`);
   try {
     await new AsyncFunction(...free, `'use strict';${code}`)(...free.map((name) => scope[name]));
-    return { output: lines.join('\n') };
+    return { output: lines.join('') };
   } catch (error) {
-    return { output: lines.join('\n'), error: format(error) };
+    return { output: lines.join(''), error: format(error) };
   } finally {
     console.log = log;
   }
