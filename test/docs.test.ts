@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../lib/index.ts';
@@ -83,7 +83,7 @@ test('README and every guide have programs', () => {
   for (const name of guides) expect(text(`docs/${name}`)).toMatch(/^# .+\n/);
   const without = guides.filter((name) => !programs.some(({ document }) => document === `docs/${name}`));
   expect(without).toEqual([]);
-  expect(programs.filter(({ document }) => document === 'README.md').length).toBeGreaterThan(5);
+  expect(programs.filter(({ document }) => document === 'README.md').length).toBeGreaterThan(4);
   for (const { document, code } of programs.filter((block) => fileName(block.code) !== undefined)) {
     expect(commands.some((block) => block.document === document && block.code.includes(fileName(code)!))).toBe(true);
   }
@@ -113,9 +113,37 @@ test('the documents keep their length, and name what exists', () => {
   expect(contributing.split('\n').length).toBeLessThanOrEqual(80);
   const documents = readme + contributing;
   for (const [, name] of documents.matchAll(/npm run ([a-z:]+)/g)) expect(manifest.scripts).toHaveProperty([name!]);
-  const paths = /(?<![\w/])((?:examples|lib|native|test|scripts|bench)\/[\w./-]*\w|\w+\.(?:md|gyp))(?![\w/])/g;
+  const paths = /(?<![\w/-])((?:examples|lib|native|test|scripts|bench)\/[\w./-]*\w|\w+\.(?:md|gyp))(?![\w/])/g;
   for (const [, path] of documents.matchAll(paths)) expect(existsSync(join(root, path!)), path).toBe(true);
-  for (const [, path] of documents.matchAll(/\]\(([\w./]+)\)/g)) expect(existsSync(join(root, path!)), path).toBe(true);
+});
+
+/** The anchors of the headings, as GitHub and typedoc make them. */
+function anchors(document: string): string[] {
+  const headings = [
+    ...text(document)
+      .replace(/^```.*?^```$/gms, '')
+      .matchAll(/^#+ (.*)$/gm),
+  ];
+  return headings.map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every link between the documents leads somewhere, and README to every guide', () => {
+  const documents = ['README.md', 'CONTRIBUTING.md', 'docs/coverage.md', ...guides.map((name) => `docs/${name}`)];
+  const broken: string[] = [];
+  for (const document of documents) {
+    for (const [, target, anchor] of text(document).matchAll(/\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)/g)) {
+      const file = target === '' ? document : join(dirname(document), target!);
+      const found = existsSync(join(root, file)) && (anchor === undefined || anchors(file).includes(anchor));
+      if (!found) broken.push(`${document}: ${target}#${anchor}`);
+    }
+  }
+  expect(broken).toEqual([]);
+  for (const name of guides) expect(readme).toContain(`](docs/${name})`);
 });
 
 test('every development dependency has its reason, and there is no other dependency', () => {
