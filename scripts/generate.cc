@@ -8,6 +8,7 @@
 #include <linux/can/j1939.h>
 #include <linux/can/raw.h>
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <linux/if_alg.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>

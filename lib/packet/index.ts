@@ -1,10 +1,19 @@
 /**
- * `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, and files of captured packets.
+ * `sys-socket/packet`: packets captured, sent, built and taken apart, checksums, BPF programs, and files of captured packets.
  *
  * @module sys-socket/packet
  */
 export { type Arp, type ArpFields, type ArpInput, arp } from './arp.ts';
 export { Block, GivenBackError, Packet, type PacketCopy } from './block.ts';
+export type { FilterContext } from './bpf-ancillary.ts';
+export { assembleFilter } from './bpf-assemble.ts';
+export { type CompileOptions, compileFilter } from './bpf-compile.ts';
+export { disassembleFilter, type FilterFormat } from './bpf-disassemble.ts';
+export type { Direction, FilterExpression, HeaderName, Relation } from './bpf-match.ts';
+export * as match from './bpf-match.ts';
+export { parseFilter } from './bpf-parse.ts';
+export { type OfflineFilter, offlineFilter } from './bpf-run.ts';
+export { type FilterFault, verifyFilter } from './bpf-verify.ts';
 export { Capture, type CaptureOptions, type CaptureStatistics, openCapture } from './capture.ts';
 export type {
   CapturedPacket,

@@ -1878,6 +1878,126 @@ export const ETH_P_DSA_A5PSW: 57345 = 57345;
 export const ETH_P_IFE: 60734 = 60734;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AF_IUCV: 64507 = 64507;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_LD: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_LDX: 1 = 1;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_ST: 2 = 2;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_STX: 3 = 3;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_ALU: 4 = 4;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JMP: 5 = 5;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_RET: 6 = 6;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MISC: 7 = 7;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_W: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_H: 8 = 8;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_B: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_IMM: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_ABS: 32 = 32;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_IND: 64 = 64;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MEM: 96 = 96;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_LEN: 128 = 128;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MSH: 160 = 160;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_ADD: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_SUB: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MUL: 32 = 32;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_DIV: 48 = 48;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_OR: 64 = 64;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_AND: 80 = 80;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_LSH: 96 = 96;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_RSH: 112 = 112;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_NEG: 128 = 128;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MOD: 144 = 144;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_XOR: 160 = 160;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JA: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JEQ: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JGT: 32 = 32;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JGE: 48 = 48;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_JSET: 64 = 64;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_K: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_X: 8 = 8;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_A: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_TAX: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_TXA: 128 = 128;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MAXINSNS: 4096 = 4096;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_MEMWORDS: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_OFF: -4096 = -4096;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_PROTOCOL: 0 = 0;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_PKTTYPE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_IFINDEX: 8 = 8;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_NLATTR: 12 = 12;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_NLATTR_NEST: 16 = 16;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_MARK: 20 = 20;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_QUEUE: 24 = 24;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_HATYPE: 28 = 28;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_RXHASH: 32 = 32;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_CPU: 36 = 36;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_ALU_XOR_X: 40 = 40;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_VLAN_TAG: 44 = 44;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_VLAN_TAG_PRESENT: 48 = 48;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_PAY_OFFSET: 52 = 52;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_RANDOM: 56 = 56;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_VLAN_TPID: 60 = 60;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_AD_MAX: 64 = 64;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_NET_OFF: -1048576 = -1048576;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const SKF_LL_OFF: -2097152 = -2097152;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ROUTE: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
