@@ -19,7 +19,11 @@ import {
   SKF_AD_VLAN_TPID,
 } from '../posix/constants.ts';
 
-/** What is known of a packet besides its bytes. What is not given is 0. */
+/**
+ * What is known of a packet besides its bytes. What is not given is 0.
+ *
+ * @see https://docs.kernel.org/networking/filter.html
+ */
 export interface FilterContext {
   /** The length on the wire, that of the bytes unless given: the bytes may be cut. */
   length?: number | undefined;

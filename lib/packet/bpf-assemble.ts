@@ -125,7 +125,7 @@ function matches(operand: Operand, form: Form, name: string): boolean {
 }
 
 /**
- * A BPF program from text: as tcpdump(8) prints it with -d, or in the syntax of the kernel's bpf_asm.
+ * A BPF program from text: as tcpdump(1) prints it with -d, or in the syntax of the kernel's bpf_asm.
  *
  * Jumps lead to instructions by number (`jt 2 jf 5`, from 0) or by label (`jeq #0x800, ipv4, drop`); one label is where to
  * go if the condition holds. Ancillary data are loaded by name (`ldh [vlan_tci]`, `ld #vlan_tci`). Comments are C's, or
@@ -135,12 +135,14 @@ function matches(operand: Operand, form: Form, name: string): boolean {
  * @returns The instructions. Fields that the text does not tell are 0.
  * @throws TypeError that tells the line for what is no BPF assembly, and for a jump that goes back or too far.
  * @example
- * attachFilter(fd, assembleFilter(`
- *         ldh [12]
+ * const program = assembleFilter(`
+ *         ldh [12]          ; the EtherType
  *         jne #0x806, drop
  *         ret #-1
- *   drop: ret #0`));
- * @see https://www.kernel.org/doc/html/latest/networking/filter.html
+ *   drop: ret #0`);
+ * console.log(program.length, verifyFilter(program)); // 4 undefined
+ * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
+ * @see https://docs.kernel.org/networking/filter.html
  */
 export function assembleFilter(text: string): FilterInstruction[] {
   if (typeof text !== 'string') throw invalidType('text', 'a string');

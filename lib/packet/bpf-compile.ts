@@ -33,7 +33,11 @@ import { get16, get32, uint32 } from './bytes.ts';
 import { LINKTYPE_ETHERNET } from './linktype.ts';
 import { putHardware } from './text.ts';
 
-/** What `compileFilter` may be told. */
+/**
+ * What `compileFilter` may be told.
+ *
+ * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
+ */
 export interface CompileOptions {
   /** A LINKTYPE_ number: what packets begin with; LINKTYPE_ETHERNET unless given. */
   linktype?: number | undefined;
@@ -308,7 +312,8 @@ class Compiler {
  * @throws TypeError for what is no expression, a link type without such, or words that a link type has no meaning for;
  *   RangeError for one that is too long for BPF.
  * @example
- * attachFilter(fd, compileFilter(match.and(match.tcp(), match.port(80), match.not(match.host('10.0.0.1')))));
+ * const filter = compileFilter(match.and(match.tcp(), match.port(80), match.not(match.host('10.0.0.1'))), { snaplen: 96 });
+ * attachFilter(socket(AF_INET, SOCK_DGRAM), filter); // or openCapture({ filter })
  * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
  */
 export function compileFilter(expression: FilterExpression, options?: CompileOptions): FilterInstruction[] {
@@ -316,5 +321,6 @@ export function compileFilter(expression: FilterExpression, options?: CompileOpt
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);
   if (typeof expression !== 'object' || expression === null) throw invalidType('expression', 'a filter expression');
   const part = compiler.part(expression);
-  return programOf(part(compiler.graph.end(keep), compiler.graph.end(0)));
+  const dropped = compiler.graph.end(0);
+  return programOf(part(compiler.graph.end(keep), dropped));
 }

@@ -3,7 +3,11 @@ import { invalidValue } from '../posix/errno.ts';
 import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../posix/filter.ts';
 import { ancillaryName, isConditional, type Opcode, opcodeOf } from './bpf-text.ts';
 
-/** The option of tcpdump whose output is wanted: instructions for people, a C array, or decimal numbers. */
+/**
+ * The option of tcpdump whose output is wanted: instructions for people, a C array, or decimal numbers.
+ *
+ * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
+ */
 export type FilterFormat = 'd' | 'dd' | 'ddd';
 
 const hex = (value: number) => `0x${value.toString(16)}`;
@@ -52,17 +56,23 @@ export function instructionsOf(program: FilterProgram): FilterInstruction[] {
 }
 
 /**
- * A BPF program as the text that tcpdump(8) prints with -d, -dd or -ddd, with a newline at the end of each line.
+ * A BPF program as the text that tcpdump(1) prints with -d, -dd or -ddd, with a newline at the end of each line.
  *
  * Every program has a text, also one that no kernel takes: `unimp` is an instruction that there is not. The form `'d'`
  * leaves out the fields that an instruction does not use; `'dd'` and `'ddd'` hold all.
  *
  * @param program The instructions, or the text of tcpdump -ddd.
  * @param format `'d'` unless given.
+ * @returns The lines.
  * @throws TypeError or RangeError for what is no program.
  * @example
- * disassembleFilter(getFilter(fd)); // '(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 3\n...'
- * @see https://man7.org/linux/man-pages/man8/tcpdump.8.html
+ * console.log(disassembleFilter(compileFilter(match.arp()), 'ddd').trimEnd());
+ * // 4
+ * // 40 0 0 12
+ * // 21 0 1 2054
+ * // 6 0 0 262144
+ * // 6 0 0 0
+ * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
  */
 export function disassembleFilter(program: FilterProgram, format: FilterFormat = 'd'): string {
   const instructions = instructionsOf(program);

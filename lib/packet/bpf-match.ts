@@ -1,4 +1,12 @@
-/** The words of filter expressions, as pcap-filter(7) has them: `match.and(match.tcp(), match.port(80))`. */
+/**
+ * The words of filter expressions as functions, by their names in pcap-filter(7). What they make is compiled by
+ * `compileFilter`; a value that a packet cannot have is a TypeError or a RangeError.
+ *
+ * @example
+ * const web = match.and(match.tcp(), match.port(443, 'dst'), match.net('2001:db8::/32', 'src'));
+ * console.log(verifyFilter(compileFilter(web))); // undefined
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
 import {
   AF_INET,
   AF_INET6,
@@ -17,16 +25,32 @@ import { invalidType, invalidValue, outOfRange } from '../posix/errno.ts';
 import { get32, uint, uint8, uint16, uint32 } from './bytes.ts';
 import { putHardware, putIpv4, putIpv6 } from './text.ts';
 
-/** Which address or port of a packet is meant; both alternatives unless given. */
+/**
+ * Which address or port of a packet is meant.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
 export type Direction = 'src' | 'dst' | 'src or dst' | 'src and dst';
 
-/** A header whose bytes can be asked for. */
+/**
+ * A header whose bytes can be asked for.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
 export type HeaderName = 'ether' | 'arp' | 'rarp' | 'ip' | 'ip6' | 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmp6' | 'igmp';
 
-/** How a number of a packet is compared. */
+/**
+ * How a number of a packet is compared.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
 export type Relation = '=' | '!=' | '>' | '>=' | '<' | '<=';
 
-/** A filter expression: what the functions of `match` make, and `parseFilter`. It is data, and never changed. */
+/**
+ * A filter expression: what the functions of `match` make, and `parseFilter`. It is data, and never changed.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
 export type FilterExpression =
   | { readonly word: 'and' | 'or'; readonly of: readonly FilterExpression[] }
   | { readonly word: 'not'; readonly of: FilterExpression }

@@ -288,7 +288,7 @@ class Parser {
  * @returns What the functions of `match` make.
  * @throws TypeError that tells what is not understood.
  * @example
- * attachFilter(fd, compileFilter(parseFilter('udp port 53 or icmp6')));
+ * console.log(compileFilter(parseFilter('arp or ip6')).length); // 5
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export function parseFilter(text: string): FilterExpression {

@@ -44,7 +44,11 @@ import { instructionsOf } from './bpf-disassemble.ts';
 import { verifyFilter } from './bpf-verify.ts';
 import { get16, get32 } from './bytes.ts';
 
-/** Tells of a packet how many bytes of it are to be kept; 0 drops it. */
+/**
+ * Tells of a packet how many bytes of it are to be kept; 0 drops it.
+ *
+ * @see https://man7.org/linux/man-pages/man3/pcap_offline_filter.3pcap.html
+ */
 export type OfflineFilter = (packet: Uint8Array, context?: FilterContext) => number;
 
 const CLASS = 7;
@@ -121,8 +125,11 @@ function holds(operation: number, a: number, operand: number): boolean {
  * @returns A function that tells how many bytes of a packet are kept (it may be more than there are); 0: it is dropped.
  * @throws TypeError for a program that the kernel would refuse, and for what is no program.
  * @example
- * const accepts = offlineFilter(compileFilter(match.udp()));
- * for (const packet of reader.push(chunk)) if (accepts(packet.data, { length: packet.originalLength }) > 0) show(packet);
+ * const accepts = offlineFilter(compileFilter(match.udp(), { linktype: LINKTYPE_RAW }));
+ * const packet = encodePacket([ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' }), udp({
+ *   sourcePort: 1, destinationPort: 2
+ * })]);
+ * console.log(accepts(packet), accepts(packet.subarray(0, 9))); // 262144 0
  * @see https://man7.org/linux/man-pages/man3/pcap_offline_filter.3pcap.html
  */
 export function offlineFilter(program: FilterProgram): OfflineFilter {

@@ -22,7 +22,11 @@ import type { FilterInstruction, FilterProgram } from '../posix/filter.ts';
 import { instructionsOf } from './bpf-disassemble.ts';
 import { ancillaryName, isConditional, opcodeOf } from './bpf-text.ts';
 
-/** Why the kernel refuses a program. */
+/**
+ * Why the kernel refuses a program.
+ *
+ * @see https://docs.kernel.org/networking/filter.html
+ */
 export interface FilterFault {
   /** The instruction, from 0; the number of instructions when the program as a whole is at fault. */
   index: number;
@@ -85,8 +89,9 @@ function memoryFault(instructions: readonly FilterInstruction[]): FilterFault | 
  * @returns The fault; undefined if there is none.
  * @throws TypeError or RangeError for what is no program.
  * @example
- * verifyFilter([{ code: BPF_LD | BPF_MEM, jt: 0, jf: 0, k: 3 }, ...]); // { index: 0, reason: 'M[3] is loaded before ...' }
- * @see https://www.kernel.org/doc/html/latest/networking/filter.html
+ * console.log(verifyFilter(assembleFilter('ld M[3]\nret a')).reason); // M[3] is loaded before it is stored
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ * @see https://docs.kernel.org/networking/filter.html
  */
 export function verifyFilter(program: FilterProgram): FilterFault | undefined {
   const instructions = instructionsOf(program);

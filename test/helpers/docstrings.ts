@@ -22,6 +22,9 @@ export interface Export {
 /** Where the constants are, which a program writes. */
 export const CONSTANTS = 'posix/constants.ts';
 
+/** In place of a name: all that a file exports, as one object. */
+const WHOLE = '*';
+
 /** The names that an entry point exports, by its `export` declarations; those of the constants on demand. */
 export function exportsOf(file: string, withConstants = false): Export[] {
   const text = source(file);
@@ -40,6 +43,9 @@ export function exportsOf(file: string, withConstants = false): Export[] {
         .split(' as ');
       if (local) found.push({ name: name!, file: from, local });
     }
+  }
+  for (const [, name, path] of text.matchAll(/^export \* as (\w+) from '(\.{1,2}\/[^']+)';$/gm)) {
+    found.push({ name: name!, file: join(dirname(file), path!), local: WHOLE });
   }
   const declaration =
     /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let|enum) (\w+)/gm;
@@ -155,9 +161,13 @@ export function typeTexts(): Map<string, string> {
   return new Map(texts);
 }
 
-/** The declaration of a public name. */
+/** The declaration of a public name. That of a whole file is what its first comment says. */
 export function documented(item: Export): Documented {
   const text = source(item.file);
+  if (item.local === WHOLE) {
+    const docstring = docstringBefore(text, text.indexOf('*/') + 2);
+    return { ...item, keyword: 'const', docstring, text: '', members: [] };
+  }
   const head = `^export (?:declare )?(?:abstract )?(?:async )?(function|class|interface|type|const) ${item.local}\\b`;
   const match = new RegExp(head, 'm').exec(text);
   if (match === null) throw new Error(`no declaration of ${item.local} in ${item.file}`);
