@@ -1,11 +1,16 @@
 {
+  "target_defaults": {
+    "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-O2"],
+    "cflags_cc!": ["-std=gnu++17"],
+    "defines": ["_GNU_SOURCE"]
+  },
   "targets": [
     {
       "target_name": "baseline",
       "sources": ["native/baseline.cc"],
-      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Werror"],
-      "cflags_cc!": ["-std=gnu++17"],
-      "defines": ["NAPI_VERSION=9", "_GNU_SOURCE"]
-    }
+      "defines": ["NAPI_VERSION=9"]
+    },
+    { "target_name": "load", "type": "executable", "sources": ["native/load.cc"] },
+    { "target_name": "server", "type": "executable", "sources": ["native/server.cc"] }
   ]
 }

@@ -1,0 +1,159 @@
+// The servers of the benchmarks with this library: sys-socket.js <role> [path or size]. Prints its port, or its path.
+import * as s from 'sys-socket';
+
+const [role, argument] = process.argv.slice(2);
+const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
+
+function datagram(path) {
+  const socket = new s.Socket(path === undefined ? s.AF_INET : s.AF_UNIX, s.SOCK_DGRAM);
+  socket.bind(path === undefined ? any : { family: s.AF_UNIX, path });
+  console.log(path ?? socket.getsockname().port);
+  return socket;
+}
+
+async function streams(path, serve) {
+  const server = s.createServer(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
+  console.log(path ?? server.getsockname().port);
+  for await (const { socket } of server.connections()) {
+    if (path === undefined) socket.setsockopt(s.IPPROTO_TCP, s.TCP_NODELAY, true);
+    serve(socket).catch(() => socket.close());
+  }
+}
+
+/** The question of how many came is one byte long. */
+function tell(socket, count, name) {
+  socket.sendtoSync(String(count), 0, name);
+  return 0;
+}
+
+async function counted(controlSize, count) {
+  const socket = datagram();
+  if (controlSize > 0) socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
+  const size = controlSize > 0 ? 65536 : 2048;
+  const batch = new s.MessageBatch({ messages: controlSize > 0 ? 16 : 64, size, controlSize });
+  let received = 0;
+  for (;;) {
+    await socket.recvmmsg(batch);
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.length(i) === 1) received = tell(socket, received, batch.name(i));
+      else received += count(batch, i);
+    }
+  }
+}
+
+/** Sends as many datagrams as are asked for. */
+async function answered(size, prepare) {
+  const socket = datagram();
+  for (;;) {
+    const { data, address } = await socket.recvfrom();
+    const send = prepare(socket, Buffer.alloc(size, 'x'), s.encodeAddress(address));
+    for (let left = Number(data); left > 0; ) left -= await send();
+  }
+}
+
+let consumed = 0;
+
+const roles = {
+  async 'datagram-echo'(path) {
+    const socket = datagram(path);
+    for (;;) {
+      const { data, address } = await socket.recvfrom();
+      await socket.sendto(data, 0, address);
+    }
+  },
+
+  async 'datagram-echo-batches'(path) {
+    const socket = datagram(path);
+    const batch = new s.MessageBatch({ messages: 64, size: 2048 });
+    for (;;) {
+      await socket.recvmmsg(batch);
+      await socket.sendmmsg(batch);
+    }
+  },
+
+  async 'datagrams-in'() {
+    const socket = datagram();
+    let received = 0;
+    for (;;) {
+      const { data, address } = await socket.recvfrom();
+      if (data.length === 1) received = tell(socket, received, address);
+      else received++;
+    }
+  },
+
+  // A view of each datagram, as a program that looks at them makes it.
+  async 'datagrams-in-batches'() {
+    await counted(0, (batch, i) => {
+      consumed += batch.bytes(i)[0];
+      return 1;
+    });
+  },
+
+  async 'datagrams-in-gro'() {
+    await counted(s.CMSG_SPACE(4), (batch, i) => {
+      const [{ value: size } = { value: batch.length(i) }] = batch.control(i);
+      const { buffer, byteOffset } = batch.data;
+      const end = byteOffset + i * batch.size + batch.length(i);
+      let count = 0;
+      for (let at = byteOffset + i * batch.size; at < end; at += size, count++) {
+        consumed += Buffer.from(buffer, at, Math.min(size, end - at))[0];
+      }
+      return count;
+    });
+  },
+
+  async 'datagrams-out'(size) {
+    await answered(Number(size), (socket, data, name) => async () => {
+      await socket.sendto(data, 0, name);
+      return 1;
+    });
+  },
+
+  async 'datagrams-out-batches'(size) {
+    await answered(Number(size), (socket, data, name) => {
+      const batch = new s.MessageBatch({ messages: 64, size: Number(size) });
+      while (batch.count < batch.capacity) batch.push(data, name);
+      return () => socket.sendmmsg(batch);
+    });
+  },
+
+  async 'datagrams-out-segments'(size) {
+    await answered(Number(size), (socket, data, name) => {
+      const segments = data.length > 1000 ? 46 : 64;
+      const all = Buffer.alloc(segments * data.length, data);
+      return async () => {
+        await socket.sendSegments(all, data.length, name);
+        return segments;
+      };
+    });
+  },
+
+  async 'stream-echo'(path) {
+    await streams(path, async (socket) => {
+      for (let data = await socket.recv(); data.length > 0; data = await socket.recv()) await socket.sendAll(data);
+      socket.close();
+    });
+  },
+
+  async 'bulk-in'() {
+    await streams(undefined, async (socket) => {
+      while ((await socket.recv()).length > 0);
+      socket.close();
+    });
+  },
+
+  async 'bulk-out'() {
+    const data = Buffer.alloc(65536, 'x');
+    await streams(undefined, async (socket) => {
+      for (let left = Number(await socket.recv()); left > 0; left--) await socket.sendAll(data);
+      socket.close();
+    });
+  },
+
+  async accept() {
+    await streams(undefined, async (socket) => socket.close());
+  },
+};
+
+await roles[role](argument);
+if (consumed < 0) console.log(consumed);

@@ -1,0 +1,126 @@
+// What is measured. `targets` says how many times less CPU time a contestant shall take than another.
+const c = { name: 'C', implementation: 'c' };
+const net = { name: 'node:net', implementation: 'node:net' };
+const dgram = { name: 'node:dgram', implementation: 'node:dgram' };
+const python = { name: 'Python', implementation: 'python' };
+const ours = { name: 'sys-socket', implementation: 'sys-socket' };
+const variant = (name, base, suffix) => ({ ...base, name: `${base.name}, ${name}`, suffix });
+
+const than = (name, least) => ({ than: name, least });
+
+/** A subject whose contestants may have a role of their own. */
+function subject({ contestants, ...rest }) {
+  return {
+    ...rest,
+    contestants: contestants.map(({ suffix, ...contestant }) => ({
+      ...contestant,
+      role: suffix === undefined ? rest.role : `${rest.role}-${suffix}`,
+    })),
+  };
+}
+
+const datagrams = (size) => ({
+  [`udp-echo-${size}`]: subject({
+    title: `UDP echo, ${size} bytes, 64 under way`,
+    role: 'datagram-echo',
+    size,
+    count: 40_000,
+    width: 64,
+    contestants: [c, variant('batches', c, 'batches'), ours, variant('batches', ours, 'batches'), dgram, python],
+    targets: {
+      'sys-socket': [than('node:dgram', 1.8)],
+      'sys-socket, batches': [than('node:dgram', 2.5), than('C', 1 / 1.2)],
+    },
+  }),
+  [`udp-in-${size}`]: subject({
+    title: `UDP received, ${size} bytes`,
+    role: 'datagrams-in',
+    size,
+    count: 200,
+    contestants: [
+      c,
+      variant('GRO', c, 'gro'),
+      ours,
+      variant('batches', ours, 'batches'),
+      variant('GRO', ours, 'gro'),
+      dgram,
+      python,
+    ],
+    targets: {
+      'sys-socket': [than('node:dgram', 1.8)],
+      'sys-socket, GRO': size === 64 ? [than('node:dgram', 30)] : [],
+    },
+  }),
+  [`udp-out-${size}`]: subject({
+    title: `UDP sent, ${size} bytes`,
+    role: 'datagrams-out',
+    size,
+    count: 40_000,
+    contestants: [
+      c,
+      { ...variant('GSO', c, 'segments'), count: 1_000_000 },
+      ours,
+      variant('batches', ours, 'batches'),
+      { ...variant('GSO', ours, 'segments'), count: 1_000_000 },
+      dgram,
+      python,
+    ],
+    targets: { 'sys-socket, GSO': size === 64 ? [than('node:dgram', 40)] : [] },
+  }),
+});
+
+export const subjects = {
+  ...datagrams(64),
+  ...datagrams(1400),
+  'tcp-ping-pong': subject({
+    title: 'TCP ping-pong, 64 bytes',
+    role: 'stream-echo',
+    count: 20_000,
+    contestants: [c, ours, net, python],
+    targets: { 'sys-socket': [than('node:net', 1.2)] },
+  }),
+  'tcp-64': subject({
+    title: 'TCP echo, 64 connections, 64 bytes',
+    role: 'stream-echo',
+    count: 40_000,
+    width: 64,
+    contestants: [c, ours, net, python],
+    targets: { 'sys-socket': [than('node:net', 1.8)] },
+  }),
+  'tcp-bulk-in': subject({
+    title: 'TCP received in bulk, for 64 KiB',
+    role: 'bulk-in',
+    count: 8192,
+    contestants: [c, ours, net, python],
+    targets: { 'sys-socket': [than('node:net', 1.2)] },
+  }),
+  'tcp-bulk-out': subject({
+    title: 'TCP sent in bulk, for 64 KiB',
+    role: 'bulk-out',
+    count: 8192,
+    contestants: [c, ours, net, python],
+    targets: { 'sys-socket': [than('node:net', 1.2)] },
+  }),
+  accept: subject({
+    title: 'TCP connections accepted and closed',
+    role: 'accept',
+    count: 5000,
+    width: 32,
+    contestants: [c, ours, net, python],
+  }),
+  'unix-stream': subject({
+    title: 'AF_UNIX stream ping-pong, 64 bytes',
+    role: 'stream-echo',
+    path: true,
+    count: 20_000,
+    contestants: [c, ours, net, python],
+  }),
+  'unix-datagram': subject({
+    title: 'AF_UNIX datagram echo, 64 bytes, 8 under way (node:dgram has none)',
+    role: 'datagram-echo',
+    path: true,
+    count: 20_000,
+    width: 8,
+    contestants: [c, ours, variant('batches', ours, 'batches'), python],
+  }),
+};
