@@ -37,8 +37,11 @@ async function start(implementation, role, argument) {
 }
 
 /** One round: the nanoseconds of CPU time for an operation. */
-function load({ child, address }, { role, size = 64, width = 1 }, count) {
-  const [program, ...rest] = on(1, [binary('load'), role, child.pid, address, size, count, width].map(String));
+function load({ child, address }, { role, size = 64, width = 1, together = false }, count) {
+  const [program, ...rest] = on(
+    together ? 0 : 1,
+    [binary('load'), role, child.pid, address, size, count, width].map(String),
+  );
   const { status, stdout } = spawnSync(program, rest, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -52,8 +55,9 @@ function load({ child, address }, { role, size = 64, width = 1 }, count) {
 /**
  * Measures the contestants of a subject, side by side.
  *
- * @param subject { title, role, size, count, width, path, contestants: [{ name, implementation, role, count }] }; the
- *   first contestant of each name in `targets` is what the others are compared with.
+ * @param subject { title, role, size, count, width, path, together, contestants: [{ name, implementation, role, count }],
+ *   targets }. `together`: on one CPU. Where one waits for the other, to wake another CPU costs more than all else, and
+ *   it is the sender who pays for it.
  */
 export async function measure(subject) {
   const { title, contestants, size = 64, count, path = false, targets = {} } = subject;

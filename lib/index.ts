@@ -134,8 +134,9 @@ export {
   hasDualstackIPv6,
 } from './socket/connect.ts';
 export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
+export type { Datagram } from './socket/receive.ts';
 export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';
-export { type AcceptedSocket, type Datagram, type DataWithFds, Socket } from './socket/socket.ts';
+export { type AcceptedSocket, type DataWithFds, Socket } from './socket/socket.ts';
 export { SocketStream, type SocketStreamEvents, type SocketStreamOptions } from './socket/stream.ts';
 export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './socket/systemd.ts';
 export { errorReady, readable, type WaitOptions, writable } from './socket/wait.ts';

@@ -18,7 +18,7 @@
 namespace sys_socket {
 namespace {
 
-constexpr size_t kOutLength = 8;
+constexpr size_t kOutLength = 16;
 
 Napi::Object Layout(Napi::Env env) {
   Napi::Object layout = Napi::Object::New(env);

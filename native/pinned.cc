@@ -3,6 +3,8 @@
 // them at their full length, in one turn with the call: only then are the pointers known to be good.
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "args.h"
 
 namespace sys_socket {
@@ -12,6 +14,7 @@ namespace {
 constexpr size_t kFd = 4;
 constexpr size_t kFlags = 5;
 constexpr size_t kResult = 6;
+constexpr size_t kSize = 8;
 
 constexpr size_t kData = 0;
 constexpr size_t kName = 1;
@@ -26,6 +29,12 @@ Environment* Current(napi_env env, napi_callback_info info) {
 napi_value Give(Environment* environment, ssize_t n) {
   environment->out[kResult] = n < 0 ? -errno : static_cast<int32_t>(n);
   return nullptr;
+}
+
+// How much of the pinned buffer is received into, never more than there is.
+size_t Room(const Environment* environment) {
+  const auto wanted = static_cast<uint32_t>(environment->out[kSize]);
+  return std::min<size_t>(wanted, environment->pinned[kData].size);
 }
 
 }  // namespace
@@ -58,7 +67,7 @@ napi_value SendtoPinned(napi_env env, napi_callback_info info) {
 napi_value RecvPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
   const Bytes& data = e->pinned[kData];
-  return Give(e, ::recv(e->out[kFd], data.data, data.size, e->out[kFlags]));
+  return Give(e, ::recv(e->out[kFd], data.data, Room(e), e->out[kFlags]));
 }
 
 // The address length is out[0].
@@ -68,7 +77,7 @@ napi_value RecvfromPinned(napi_env env, napi_callback_info info) {
   const Bytes& name = e->pinned[kName];
   auto length = static_cast<socklen_t>(name.size);
   const ssize_t n =
-      ::recvfrom(e->out[kFd], data.data, data.size, e->out[kFlags], reinterpret_cast<sockaddr*>(name.data), &length);
+      ::recvfrom(e->out[kFd], data.data, Room(e), e->out[kFlags], reinterpret_cast<sockaddr*>(name.data), &length);
   e->out[0] = static_cast<int32_t>(length);
   return Give(e, n);
 }

@@ -118,14 +118,16 @@ Outcome DatagramEcho(const Job& job) {
   }
   const Meter meter(job.pid);
   int64_t echoed = 0;
-  unsigned next = job.width;
+  auto next = static_cast<unsigned>(std::min<int64_t>(job.width, job.count));
+  int64_t asked = next;
   while (echoed < job.count) {
     for (unsigned sent = 0; sent < next;) {
       sent += static_cast<unsigned>(Must(sendmmsg(fd, out + sent, next - sent, 0), "sendmmsg"));
     }
     const int got = recvmmsg(fd, in, kBatch, MSG_WAITFORONE, nullptr);
-    next = got > 0 ? static_cast<unsigned>(got) : job.width;
     echoed += std::max(got, 0);
+    next = got > 0 ? static_cast<unsigned>(std::min<int64_t>(got, job.count - asked)) : 1;
+    asked += got > 0 ? next : 0;
   }
   return {.operations = echoed, .cpu = meter.Elapsed()};
 }

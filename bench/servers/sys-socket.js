@@ -89,16 +89,22 @@ const roles = {
     });
   },
 
+  // The first byte of each datagram that a message was joined of.
   async 'datagrams-in-gro'() {
     await counted(s.CMSG_SPACE(4), (batch, i) => {
-      const [{ value: size } = { value: batch.length(i) }] = batch.control(i);
-      const { buffer, byteOffset } = batch.data;
-      const end = byteOffset + i * batch.size + batch.length(i);
+      const size = batch.segmentSize(i);
+      const end = i * batch.size + batch.length(i);
       let count = 0;
-      for (let at = byteOffset + i * batch.size; at < end; at += size, count++) {
-        consumed += Buffer.from(buffer, at, Math.min(size, end - at))[0];
-      }
+      for (let at = i * batch.size; at < end; at += size, count++) consumed += batch.data[at];
       return count;
+    });
+  },
+
+  async 'datagrams-in-gro-views'() {
+    await counted(s.CMSG_SPACE(4), (batch, i) => {
+      const segments = batch.segments(i);
+      for (const segment of segments) consumed += segment[0];
+      return segments.length;
     });
   },
 

@@ -362,11 +362,15 @@ export function decodeAddress(
   const size = Math.min(Math.trunc(length), bytes.length);
   if (!(size > 0)) return undefined;
   if (size < SIZE.family) return { family: bytes[0] as OtherFamily, data: Buffer.alloc(0) };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-  const family = view.getUint16(0, LITTLE);
+  const family = LITTLE ? bytes[0]! | (bytes[1]! << 8) : (bytes[0]! << 8) | bytes[1]!;
   if (family === AF_INET && size >= SIZE.inet) {
-    return { family: AF_INET, address: inetText(bytes), port: view.getUint16(AT.sin_port) };
+    return {
+      family: AF_INET,
+      address: inetText(bytes),
+      port: (bytes[AT.sin_port]! << 8) | bytes[AT.sin_port + 1]!,
+    };
   }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   if (family === AF_INET6 && size >= SIZE.inet6) {
     return {
       family: AF_INET6,
@@ -404,6 +408,22 @@ export function decodeAddress(
     };
   }
   return { family: family as OtherFamily, data: Buffer.from(bytes.subarray(SIZE.family, size)) };
+}
+
+/** The last IPv4 address that was sent to, as bytes that nobody changes. */
+let shared: { text: string; port: number; bytes: Uint8Array } = { text: '', port: -1, bytes: new Uint8Array(0) };
+
+/** As `encodeAddress`, for one call: the bytes are not the caller's to change or to give away. */
+export function encodeShared(address: AddressLike): Uint8Array {
+  if (address instanceof Uint8Array || address instanceof SocketAddress) return encodeAddress(address);
+  const family = own(object(address, 'address'), 'family');
+  if (family !== AF_INET || Object.hasOwn(address, 'data')) return encodeAddress(address);
+  const text = own(address as InetAddress, 'address') as string;
+  const port = own(address as InetAddress, 'port') as number;
+  if (text !== shared.text || port !== shared.port) {
+    shared = { text, port, bytes: encodeInet({ family, address: text, port }) };
+  }
+  return shared.bytes;
 }
 
 /**

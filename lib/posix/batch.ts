@@ -1,7 +1,7 @@
 /** Many datagrams by one system call: sendmmsg(2) and recvmmsg(2) over storage that is made once and used again. */
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { RECVMMSG, SENDMMSG } from './calls.ts';
-import { type ControlMessage, decodeControl } from './control.ts';
+import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { layout, native } from './native.ts';
 import { integer } from './number.ts';
@@ -37,6 +37,7 @@ export interface MessageBatchOptions {
 interface Storage {
   headers: Int32Array;
   control: Buffer;
+  view: DataView;
   controlSize: number;
   /** Messages whose control data still owns its descriptors: from the first to, not including, the second. */
   received: number;
@@ -109,9 +110,11 @@ export class MessageBatch {
     );
     this.data = Buffer.from(new ArrayBuffer(this.capacity * this.size));
     this.#names = Buffer.from(new ArrayBuffer(this.capacity * NAME_SIZE));
+    const control = Buffer.from(new ArrayBuffer(this.capacity * this.controlSize));
     this.#storage = {
       headers: new Int32Array(this.capacity * FIELDS),
-      control: Buffer.from(new ArrayBuffer(this.capacity * this.controlSize)),
+      control,
+      view: new DataView(control.buffer),
       controlSize: this.controlSize,
       received: 0,
       taken: new Uint8Array(this.capacity),
@@ -176,6 +179,42 @@ export class MessageBatch {
     const start = this.#index(i) * this.size;
     const { data } = this;
     return Buffer.from(data.buffer, data.byteOffset + start, Math.min(this.length(i), this.size));
+  }
+
+  /**
+   * The size of the datagrams that message i was joined of (UDP_GRO, generic receive offload); its length when it is one
+   * datagram. All have this size, the last perhaps less. Ask for it with `controlSize: CMSG_SPACE(4)`, the option UDP_GRO
+   * set, and a `size` of 65535.
+   *
+   * @param i A message.
+   * @see https://man7.org/linux/man-pages/man7/udp.7.html
+   */
+  segmentSize(i: number): number {
+    const start = this.#index(i) * this.controlSize;
+    const length = this.#storage.headers[i * FIELDS + CONTROL_LENGTH]!;
+    if (length === 0) return this.length(i);
+    const { view, controlSize } = this.#storage;
+    return findSegmentSize(view, start, Math.min(length, controlSize)) || this.length(i);
+  }
+
+  /**
+   * The datagrams that message i was joined of (UDP_GRO): views, valid until the storage is filled again.
+   *
+   * @param i A message.
+   * @example for (const datagram of batch.segments(i)) console.log(datagram);
+   */
+  segments(i: number): Buffer[] {
+    const size = this.segmentSize(i);
+    const { buffer, byteOffset } = this.data;
+    const start = byteOffset + i * this.size;
+    const end = start + Math.min(this.length(i), this.size);
+    const segments: Buffer[] = [];
+    let at = start;
+    do {
+      segments.push(Buffer.from(buffer, at, Math.min(size, end - at)));
+      at += size;
+    } while (at < end);
+    return segments;
   }
 
   /** The flags of message i as the kernel set them: MSG_TRUNC, MSG_CTRUNC, MSG_EOR. */

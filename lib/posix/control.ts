@@ -624,6 +624,21 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
   return bytes;
 }
 
+/** The number of a UDP_GRO message among control data, without decoding the others; 0 when there is none. */
+export function findSegmentSize(view: DataView, start: number, length: number): number {
+  const end = start + Math.min(length, view.byteLength - start);
+  for (let at = start; end - at >= HEADER + 4; ) {
+    // The upper half of cmsg_len is 0: the kernel's control data is far shorter.
+    const size = view.getUint32(at + AT_LEN + (LITTLE ? 0 : 4), LITTLE);
+    if (size < HEADER) break;
+    if (view.getInt32(at + AT_LEVEL, LITTLE) === SOL_UDP && view.getInt32(at + AT_TYPE, LITTLE) === UDP_GRO) {
+      return view.getInt32(at + HEADER, LITTLE);
+    }
+    at += align(size);
+  }
+  return 0;
+}
+
 /**
  * The messages in control bytes. Total: never throws, whatever the bytes are, and drops no message.
  *

@@ -13,9 +13,13 @@ const { sendPinned, sendtoPinned, recvPinned, recvfromPinned } = native;
 const FD = 4;
 const FLAGS = 5;
 const RESULT = 6;
+const SIZE = 8;
 /** How many copies of this module there are (a test runner evaluates it again), and which one has pinned last. */
 const COPIES = 3;
 const OWNER = 7;
+
+/** As much as the buffer holds: an int that no pinned buffer exceeds. */
+const ALL = 0x7fffffff;
 
 const DATA = 0;
 const NAME = 1;
@@ -102,16 +106,23 @@ export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8A
   return out[RESULT]!;
 }
 
-/** native.recv: n, -errno or a refusal. */
-export function recv(fd: number, buffer: Bytes, flags: number): number {
-  if (!ready(fd, buffer, flags)) return native.recv(fd, buffer, flags);
+/** The first bytes of a buffer, all by default. */
+function first(buffer: Bytes, size: number): Bytes {
+  return size === ALL || byteLengthOf(buffer) <= size ? buffer : (buffer as Uint8Array).subarray(0, size);
+}
+
+/** native.recv into at most `size` bytes of the buffer: n, -errno or a refusal. */
+export function recv(fd: number, buffer: Bytes, flags: number, size: number = ALL): number {
+  if (!ready(fd, buffer, flags)) return native.recv(fd, first(buffer, size), flags);
+  out[SIZE] = size;
   recvPinned();
   return out[RESULT]!;
 }
 
-/** native.recvfrom with a name: n, -errno or a refusal; the address length is out[0]. */
-export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint8Array): number {
-  if (!ready(fd, buffer, flags) || !named(address)) return native.recvfrom(fd, buffer, flags, address);
+/** native.recvfrom with a name, as `recv`; the address length is out[0]. */
+export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint8Array, size: number = ALL): number {
+  if (!ready(fd, buffer, flags) || !named(address)) return native.recvfrom(fd, first(buffer, size), flags, address);
+  out[SIZE] = size;
   recvfromPinned();
   return out[RESULT]!;
 }

@@ -9,7 +9,7 @@ import { SocketError } from '../posix/errno.ts';
 import { pollNothrow } from '../posix/poll.ts';
 import { TimeoutError } from './errors.ts';
 import * as reactor from './reactor.ts';
-import { type WaitOptions, waitFor } from './wait.ts';
+import { Wait, type WaitOptions } from './wait.ts';
 
 /** What an operation does: `attempt` gives n or -errno, `finish` makes the result of n. */
 export interface Operation<T> {
@@ -22,6 +22,8 @@ export interface Operation<T> {
   /** Whether its EAGAIN is followed by no event (AF_UNIX, when the queue of the peer is full): then it is tried again
    * after a time. */
   readonly eventless?: boolean;
+  /** Whether it reads a stream to its end, so that another may be spared its try. */
+  readonly drains?: boolean;
   /** What it fails with when it must not wait, in the place of EAGAIN. */
   unfinished?(): number;
   /** The sockaddr that it was given: its errors carry the address. */
@@ -35,9 +37,9 @@ export function answersAtOnce(flags: number, length = 1): boolean {
   return length === 0 || (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) !== 0;
 }
 
-function tryOnce<T>({ attempt }: Operation<T>): number {
-  let n = attempt();
-  while (n === -EINTR) n = attempt();
+function tryOnce<T>(operation: Operation<T>): number {
+  let n = operation.attempt();
+  while (n === -EINTR) n = operation.attempt();
   return n;
 }
 
@@ -45,11 +47,41 @@ function failure<T>(n: number, { syscall, name }: Operation<T>): SocketError {
   return new SocketError(-n, syscall, name === undefined ? undefined : decodeAddress(name));
 }
 
+/** An operation that waits for its event. */
+class Pending<T> extends Wait<T> {
+  readonly #operation: Operation<T>;
+  readonly #tried: boolean;
+
+  constructor(fd: number, operation: Operation<T>, tried: boolean) {
+    super(fd, operation.syscall);
+    this.#operation = operation;
+    this.#tried = tried;
+  }
+
+  attempt(): boolean {
+    const operation = this.#operation;
+    try {
+      const n = tryOnce(operation);
+      if (n === -EAGAIN) return false;
+      if (n >= 0) this.resolve(operation.finish(n));
+      else this.reject(failure(n, operation));
+    } catch (error) {
+      this.reject(error as Error); // a buffer that was detached meanwhile
+    }
+    return true;
+  }
+
+  /** What was not tried in the beginning may have been there all the time. */
+  protected override late(): boolean {
+    return !this.#tried && this.attempt();
+  }
+}
+
 /** The operation as a promise, after those of its kind that wait already. */
 export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions): Promise<T> {
-  const { kind, now = false, eventless = false, syscall } = operation;
-  const behind = reactor.isWaiting(fd, kind) || (kind === reactor.WRITE && reactor.isWaiting(fd, reactor.TIME));
-  if (options.signal?.aborted !== true && (now || !behind)) {
+  const { kind, now = false } = operation;
+  const drained = operation.drains === true && !now && reactor.isDrained(fd);
+  if (!drained && options.signal?.aborted !== true && (now || !reactor.isWaiting(fd, kind))) {
     try {
       const n = tryOnce(operation);
       if (n >= 0) return Promise.resolve(operation.finish(n));
@@ -58,18 +90,8 @@ export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions
       return Promise.reject(error); // an argument that C has no form for
     }
   }
-  const attempt = (resolve: (value: T) => void, reject: (error: Error) => void): boolean => {
-    try {
-      const n = tryOnce(operation);
-      if (n === -EAGAIN) return false;
-      if (n >= 0) resolve(operation.finish(n));
-      else reject(failure(n, operation));
-    } catch (error) {
-      reject(error as Error); // a buffer that was detached meanwhile
-    }
-    return true;
-  };
-  return waitFor<T>({ fd, kind: eventless ? reactor.TIME : kind, syscall, owned: true, attempt }, options);
+  const pending = new Pending(fd, operation, !drained);
+  return pending.begin(operation.eventless === true ? reactor.TIME : kind, true, options);
 }
 
 /** How often an operation without an event is tried again in this thread, in milliseconds. */

@@ -33,11 +33,67 @@ export const TIME = 3;
 export type Kind = typeof READ | typeof WRITE | typeof ERROR | typeof TIME;
 
 /** Somebody who waits. */
-export interface Waiter {
+export abstract class Waiter {
+  /** The queue in which it waits, and who comes after it there. */
+  queue: Queue | undefined = undefined;
+  next: Waiter | undefined = undefined;
+
   /** The event is there: true when the waiter is done, false when it waits on. Does not throw. */
-  attempt(): boolean;
+  abstract attempt(): boolean;
   /** The descriptor will be closed. */
-  reject(error: Error): void;
+  abstract reject(error: Error): void;
+}
+
+/** Those who wait, in their order. No array: most queues have one waiter or none, and there are many queues. */
+class Queue {
+  first: Waiter | undefined = undefined;
+  #last: Waiter | undefined = undefined;
+
+  push(waiter: Waiter): void {
+    waiter.queue = this;
+    if (this.first === undefined) this.first = waiter;
+    else this.#last!.next = waiter;
+    this.#last = waiter;
+  }
+
+  /** Takes the first out. */
+  shift(): void {
+    const waiter = this.first!;
+    this.first = waiter.next;
+    if (this.first === undefined) this.#last = undefined;
+    waiter.next = undefined;
+    waiter.queue = undefined;
+  }
+
+  /** Takes one out, wherever it stands. */
+  remove(waiter: Waiter): void {
+    if (this.first === waiter) {
+      this.shift();
+      return;
+    }
+    let before = this.first!;
+    while (before.next !== waiter) before = before.next!;
+    before.next = waiter.next;
+    if (this.#last === waiter) this.#last = before;
+    waiter.next = undefined;
+    waiter.queue = undefined;
+  }
+
+  /** Takes all out. */
+  drain(): Waiter[] {
+    const waiters: Waiter[] = [];
+    while (this.first !== undefined) {
+      waiters.push(this.first);
+      this.shift();
+    }
+    return waiters;
+  }
+
+  get length(): number {
+    let n = 0;
+    for (let waiter = this.first; waiter !== undefined; waiter = waiter.next) n++;
+    return n;
+  }
 }
 
 /** What is asked of epoll for each kind, and which events serve it: errors and hang-ups serve whoever waits. */
@@ -49,14 +105,26 @@ const SERVES = [
 ] as const;
 const KINDS = [READ, WRITE, ERROR] as const;
 
-interface Entry {
+class Entry {
   readonly fd: number;
   readonly generation: number;
   /** The events asked for, or -1 while the descriptor is not in the set. */
-  asked: number;
+  asked = -1;
   /** Whether only changes are told (EPOLLET): an error that no waiter takes would be told for ever. */
-  edge: boolean;
-  readonly queues: readonly [Waiter[], Waiter[], Waiter[]];
+  edge = false;
+  drained = false;
+  /** One for each kind. A queue is made when somebody waits in it. */
+  readonly queues: [Queue | undefined, Queue | undefined, Queue | undefined] = [undefined, undefined, undefined];
+
+  constructor(fd: number, generation: number) {
+    this.fd = fd;
+    this.generation = generation;
+  }
+
+  /** Whether somebody waits for this. */
+  awaits(kind: Exclude<Kind, typeof TIME>): boolean {
+    return this.queues[kind]?.first !== undefined;
+  }
 }
 
 const EVENTS = 1024;
@@ -76,7 +144,7 @@ const backend = threaded
   : { start: native.reactorStart, ref: native.reactorRef };
 
 const entries = new Map<number, Entry>();
-const timed = new Map<number, Waiter[]>();
+const timed = new Map<number, Queue>();
 const list = new Int32Array(EVENTS * FIELDS);
 let started = false;
 let ticking = false;
@@ -122,7 +190,7 @@ function forget(entry: Entry): void {
 
 function interest(entry: Entry): number {
   let events = 0;
-  for (const kind of KINDS) if (entry.queues[kind].length > 0) events |= ASK[kind];
+  for (const kind of KINDS) if (entry.awaits(kind)) events |= ASK[kind];
   return events;
 }
 
@@ -131,7 +199,7 @@ function entryOf(fd: number): Entry {
   let entry = entries.get(fd);
   if (entry === undefined) {
     generations = (generations + 1) >>> 0;
-    entry = { fd, generation: generations, asked: -1, edge: false, queues: [[], [], []] };
+    entry = new Entry(fd, generations);
     entries.set(fd, entry);
   }
   return entry;
@@ -166,15 +234,19 @@ export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): voi
       check(n, EPOLL_CTL);
     }
   }
+  entry.queues[kind] ??= new Queue();
   entry.queues[kind].push(waiter);
   count(fd, 1);
 }
 
 function waitForTime(fd: number, waiter: Waiter): void {
   start();
-  const queue = timed.get(fd);
-  if (queue === undefined) timed.set(fd, [waiter]);
-  else queue.push(waiter);
+  let queue = timed.get(fd);
+  if (queue === undefined) {
+    queue = new Queue();
+    timed.set(fd, queue);
+  }
+  queue.push(waiter);
   count(fd, 1);
   if (ticking) return;
   ticking = true;
@@ -184,17 +256,17 @@ function waitForTime(fd: number, waiter: Waiter): void {
 function tick(): void {
   for (const [fd, queue] of timed) {
     serveQueue(fd, queue);
-    if (queue.length === 0) timed.delete(fd);
+    if (queue.first === undefined) timed.delete(fd);
   }
   ticking = timed.size > 0;
   if (ticking) setTimeout(tick, RETRY).unref();
 }
 
 /** Serves those who wait, in their order, until one waits on. Gives how many were done. */
-function serveQueue(fd: number, queue: Waiter[]): number {
+function serveQueue(fd: number, queue: Queue): number {
   let done = 0;
-  for (let waiter = queue[0]; waiter?.attempt() === true; waiter = queue[0]) {
-    if (queue[0] !== waiter) continue; // cancelled meanwhile, which took it out
+  for (let waiter = queue.first; waiter?.attempt() === true; waiter = queue.first) {
+    if (queue.first !== waiter) continue; // cancelled meanwhile, which took it out
     queue.shift();
     count(fd, -1);
     done++;
@@ -202,28 +274,38 @@ function serveQueue(fd: number, queue: Waiter[]): number {
   return done;
 }
 
-function queueOf(fd: number, kind: Kind): Waiter[] | undefined {
-  return kind === TIME ? timed.get(fd) : entries.get(fd)?.queues[kind];
+/** Whether somebody waits already: those who wait for time want to write. */
+export function isWaiting(fd: number, kind: typeof READ | typeof WRITE): boolean {
+  return (
+    entries.get(fd)?.awaits(kind) === true || (kind === WRITE && timed.size > 0 && timed.get(fd)?.first !== undefined)
+  );
 }
 
-/** Whether somebody waits already. */
-export function isWaiting(fd: number, kind: Kind): boolean {
-  const queue = queueOf(fd, kind);
-  return queue !== undefined && queue.length > 0;
+/** The last read of a stream got all that was there, or not: as a hint for the next. */
+export function setDrained(fd: number, drained: boolean): void {
+  const entry = entries.get(fd);
+  if (entry !== undefined) entry.drained = drained;
+}
+
+/**
+ * Whether a read would most likely be EAGAIN, and need not be tried: epoll tells in the next turn what is there by then.
+ * Not so of one that tells changes only, or when the event loop may end before.
+ */
+export function isDrained(fd: number): boolean {
+  const entry = entries.get(fd);
+  return entry?.drained === true && !entry.edge && entry.asked > 0 && (entry.asked & EPOLLIN) !== 0 && isRefed(fd);
 }
 
 /** Waits no longer. */
-export function cancel(fd: number, kind: Kind, waiter: Waiter): void {
-  const queue = queueOf(fd, kind);
-  const at = queue?.indexOf(waiter) ?? -1;
-  if (at === -1) return;
-  queue!.splice(at, 1);
+export function cancel(fd: number, waiter: Waiter): void {
+  if (waiter.queue === undefined) return;
+  waiter.queue.remove(waiter);
   count(fd, -1);
 }
 
 /** Whether those who wait for a descriptor keep the process alive. */
 export function isRefed(fd: number): boolean {
-  return !unrefed.has(fd);
+  return unrefed.size === 0 || !unrefed.has(fd);
 }
 
 /** Sets whether those who wait for a descriptor, now and later, keep the process alive. */
@@ -231,7 +313,7 @@ export function setRefed(fd: number, refed: boolean): void {
   if (isRefed(fd) === refed) return;
   const entry = entries.get(fd);
   let waiters = timed.get(fd)?.length ?? 0;
-  if (entry !== undefined) for (const kind of KINDS) waiters += entry.queues[kind].length;
+  if (entry !== undefined) for (const kind of KINDS) waiters += entry.queues[kind]?.length ?? 0;
   unrefed.delete(fd);
   count(fd, refed ? waiters : -waiters);
   if (!refed) unrefed.add(fd);
@@ -239,11 +321,11 @@ export function setRefed(fd: number, refed: boolean): void {
 
 /** Before a descriptor is closed or given away: takes it out of the set and rejects everybody who waits for it. */
 export function evict(fd: number, error: Error): void {
-  const waiters = timed.get(fd)?.splice(0) ?? [];
+  const waiters = timed.get(fd)?.drain() ?? [];
   const entry = entries.get(fd);
   if (entry !== undefined) {
     forget(entry);
-    for (const kind of KINDS) waiters.push(...entry.queues[kind].splice(0));
+    for (const kind of KINDS) waiters.push(...(entry.queues[kind]?.drain() ?? []));
   }
   count(fd, -waiters.length);
   unrefed.delete(fd);
@@ -284,7 +366,7 @@ function serveOne(entry: Entry, events: number): void {
   for (const kind of KINDS) {
     if ((events & SERVES[kind]) === 0) continue;
     const queue = entry.queues[kind];
-    if (queue.length > 0) done += serveQueue(entry.fd, queue);
+    if (queue?.first !== undefined) done += serveQueue(entry.fd, queue);
     else if ((events & ASK[kind]) !== 0) idle = true;
   }
   const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;

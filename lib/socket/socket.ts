@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
 import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
-import { type MessageBatch, recvmmsgNothrow, sendmmsgNothrow } from '../posix/batch.ts';
+import type { MessageBatch } from '../posix/batch.ts';
 import { RECVMSG } from '../posix/calls.ts';
 import * as constants from '../posix/constants.ts';
 import {
@@ -25,14 +25,13 @@ import {
   SO_PROTOCOL,
   SO_TYPE,
   SOCK_CLOEXEC,
-  SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { CMSG_LEN, type ControlMessage, isControl } from '../posix/control.ts';
-import { invalidType, isErrno, SocketError, settle } from '../posix/errno.ts';
+import { CMSG_LEN, isControl } from '../posix/control.ts';
+import { isErrno, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
@@ -46,6 +45,8 @@ import { ClosedError } from './errors.ts';
 import { nodeDescriptor } from './node.ts';
 import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
 import { isRefed, READ, setRefed, WRITE } from './reactor.ts';
+import { CHUNK, type Datagram, Receive, ReceiveBatch, ReceiveFrom, ReceiveInto } from './receive.ts';
+import { Send, SendAll, SendBatch, SendSegments, SendTo, sendsWithoutEvent } from './send.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
 import { errorReady, milliseconds, readable, type WaitOptions, writable } from './wait.ts';
 
@@ -56,16 +57,6 @@ import { errorReady, milliseconds, readable, type WaitOptions, writable } from '
  */
 export interface AcceptedSocket {
   socket: Socket;
-  address: Address | undefined;
-}
-
-/**
- * A datagram that was received.
- *
- * @see https://man7.org/linux/man-pages/man2/recv.2.html
- */
-export interface Datagram {
-  data: Buffer;
   address: Address | undefined;
 }
 
@@ -92,31 +83,9 @@ const LOST = [
   'ENOPROTOOPT',
 ] as const;
 
-/** What a read takes when no size is given. */
-const CHUNK = 65536;
 /** The bits of a type that are flags. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-const scratch = Buffer.from(new ArrayBuffer(CHUNK));
 const from = new SockaddrStorage();
-
-/** The first n bytes of the scratch buffer, as a Buffer with memory of its own. */
-function take(n: number): Buffer {
-  return Buffer.from(scratch.buffer.slice(0, n));
-}
-
-function view(data: Bytes | string): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
-}
-
-/** Whether a batch has a message with an address. */
-function isAddressed(batch: MessageBatch): boolean {
-  for (let i = 0; i < batch.count; i++) if (batch.name(i).length > 0) return true;
-  return false;
-}
-
 const soError = new Int32Array(1);
 
 /** SO_ERROR, which reading clears: 0 or -errno. */
@@ -277,10 +246,17 @@ export class Socket {
   #run<T>(operation: Operation<T>, options: WaitOptions): Promise<T> {
     const { fd } = this;
     if (fd === -1) return Promise.reject(new ClosedError(operation.syscall));
-    return run(fd, operation, {
-      signal: options.signal,
-      timeout: options.timeout ?? (this.#timeout === 0 ? undefined : this.#timeout),
-    });
+    if (this.#timeout === undefined || this.#timeout === 0) return run(fd, operation, options);
+    return run(fd, operation, { signal: options.signal, timeout: options.timeout ?? this.#timeout });
+  }
+
+  /** As `#run`; an argument that C has no form for rejects too. */
+  #do<T>(operation: () => Operation<T>, options: WaitOptions): Promise<T> {
+    try {
+      return this.#run(operation(), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #runSync<T>(operation: Operation<T>): T {
@@ -499,20 +475,6 @@ export class Socket {
 
   // Receiving.
 
-  #recv(size: number, flags: number): Operation<Buffer> {
-    const { fd } = this;
-    const buffer = count(size, 'size') <= CHUNK ? undefined : Buffer.from(new ArrayBuffer(size));
-    const into = buffer ?? (size === CHUNK ? scratch : scratch.subarray(0, size));
-    return {
-      owner: this,
-      syscall: 'recv',
-      kind: READ,
-      now: answersAtOnce(flags, size),
-      attempt: () => nothrow.recv(fd, into, flags),
-      finish: (n) => (buffer === undefined ? take(Math.min(n, size)) : buffer.subarray(0, Math.min(n, size))),
-    };
-  }
-
   /**
    * Receives: recv(2).
    *
@@ -522,61 +484,33 @@ export class Socket {
    * @returns The bytes, yours; none at the end of a stream or of an empty datagram.
    * @throws SocketError As `recv`; AbortError, TimeoutError, ClosedError.
    */
-  async recv(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Buffer> {
-    return this.#run(this.#recv(size, flags), options);
+  recv(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Buffer> {
+    return this.#do(() => new Receive(this, size, flags), options);
   }
 
   /** As `recv`, waiting in this thread. */
   recvSync(size: number = CHUNK, flags = 0): Buffer {
-    return this.#runSync(this.#recv(size, flags));
-  }
-
-  #recvInto(buffer: Bytes, flags: number): Operation<number> {
-    const { fd } = this;
-    return {
-      owner: this,
-      syscall: 'recv',
-      kind: READ,
-      now: answersAtOnce(flags, buffer?.byteLength),
-      attempt: () => nothrow.recv(fd, buffer, flags),
-      finish: (n) => n,
-    };
+    return this.#runSync(new Receive(this, size, flags));
   }
 
   /** As `recv`, into a buffer of yours: nothing is allocated. Gives the number of bytes as the kernel told it. */
   recvInto(buffer: Bytes, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#recvInto(buffer, flags), options);
+    return this.#do(() => new ReceiveInto(this, buffer, flags), options);
   }
 
   /** As `recvInto`, waiting in this thread. */
   recvIntoSync(buffer: Bytes, flags = 0): number {
-    return this.#runSync(this.#recvInto(buffer, flags));
-  }
-
-  #recvfrom(size: number, flags: number): Operation<Datagram> {
-    const { fd } = this;
-    const into = count(size, 'size') <= CHUNK ? scratch.subarray(0, size) : Buffer.from(new ArrayBuffer(size));
-    return {
-      owner: this,
-      syscall: 'recvfrom',
-      kind: READ,
-      now: answersAtOnce(flags, size),
-      attempt: () => nothrow.recvfrom(fd, into, flags, from),
-      finish: (n) => {
-        const data = size <= CHUNK ? take(Math.min(n, size)) : into.subarray(0, n);
-        return { data, address: from.decode() };
-      },
-    };
+    return this.#runSync(new ReceiveInto(this, buffer, flags));
   }
 
   /** Receives, and tells from whom: recvfrom(2). As `recv`. */
-  async recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Datagram> {
-    return this.#run(this.#recvfrom(size, flags), options);
+  recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Datagram> {
+    return this.#do(() => new ReceiveFrom(this, size, flags), options);
   }
 
   /** As `recvfrom`, waiting in this thread. */
   recvfromSync(size: number = CHUNK, flags = 0): Datagram {
-    return this.#runSync(this.#recvfrom(size, flags));
+    return this.#runSync(new ReceiveFrom(this, size, flags));
   }
 
   /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
@@ -643,59 +577,14 @@ export class Socket {
 
   // Sending.
 
-  /** Whether a full queue is one of the peer's, of which epoll tells nothing. */
-  #sendsWithoutEvent(address: unknown): boolean {
-    return this.family === AF_UNIX && this.type === SOCK_DGRAM && address !== undefined;
-  }
-
-  #send(data: Bytes | string, flags: number): Operation<number> {
-    const { fd } = this;
-    const bytes = view(data);
-    return {
-      owner: this,
-      syscall: 'send',
-      kind: WRITE,
-      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      attempt: () => nothrow.send(fd, bytes, flags),
-      finish: (n) => n,
-    };
-  }
-
   /** Sends: send(2). Gives the number of bytes that were taken, perhaps not all; `sendAll` sends all. As `send`. */
-  async send(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#send(data, flags), options);
+  send(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#do(() => new Send(this, data, flags), options);
   }
 
   /** As `send`, waiting in this thread. */
   sendSync(data: Bytes | string, flags = 0): number {
-    return this.#runSync(this.#send(data, flags));
-  }
-
-  #sendAll(data: Bytes | string, flags: number, fds: readonly number[] = []): Operation<void> {
-    const { fd } = this;
-    const bytes = view(data);
-    const { length } = bytes;
-    const control: ControlMessage[] = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
-    let sent = 0;
-    let carrying = fds.length > 0;
-    return {
-      owner: this,
-      syscall: carrying ? 'sendmsg' : 'send',
-      kind: WRITE,
-      attempt: () => {
-        if (bytes.length !== length) throw invalidType('data', 'attached until it is sent');
-        do {
-          const rest = sent === 0 ? bytes : bytes.subarray(sent);
-          // Descriptors go with the first bytes that are taken, and only once.
-          const n = carrying ? nothrow.sendmsg(fd, { buffers: [rest], control }, flags) : nothrow.send(fd, rest, flags);
-          if (n < 0) return n;
-          carrying = false;
-          sent += n;
-        } while (sent < length);
-        return sent;
-      },
-      finish: () => {},
-    };
+    return this.#runSync(new Send(this, data, flags));
   }
 
   /**
@@ -706,39 +595,23 @@ export class Socket {
    * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
    * @throws As `send`.
    */
-  async sendAll(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
-    return this.#run(this.#sendAll(data, flags), options);
+  sendAll(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
+    return this.#do(() => new SendAll(this, data, flags), options);
   }
 
   /** As `sendAll`, waiting in this thread. */
   sendAllSync(data: Bytes | string, flags = 0): void {
-    this.#runSync(this.#sendAll(data, flags));
-  }
-
-  #sendto(data: Bytes | string, flags: number, address: AddressLike): Operation<number> {
-    const { fd } = this;
-    const bytes = view(data);
-    const name = encodeAddress(address);
-    return {
-      owner: this,
-      syscall: 'sendto',
-      kind: WRITE,
-      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: this.#sendsWithoutEvent(address),
-      name,
-      attempt: () => nothrow.sendto(fd, bytes, flags, name),
-      finish: (n) => n,
-    };
+    this.#runSync(new SendAll(this, data, flags));
   }
 
   /** Sends to an address: sendto(2). As `sendto`. */
-  async sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#sendto(data, flags, address), options);
+  sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = {}): Promise<number> {
+    return this.#do(() => new SendTo(this, data, flags, address), options);
   }
 
   /** As `sendto`, waiting in this thread. */
   sendtoSync(data: Bytes | string, flags: number, address: AddressLike): number {
-    return this.#runSync(this.#sendto(data, flags, address));
+    return this.#runSync(new SendTo(this, data, flags, address));
   }
 
   #sendmsg(message: SendMessage, flags: number): Operation<number> {
@@ -751,7 +624,7 @@ export class Socket {
       syscall: 'sendmsg',
       kind: WRITE,
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: this.#sendsWithoutEvent(name),
+      eventless: sendsWithoutEvent(this, name !== undefined),
       name,
       attempt: () => nothrow.sendmsg(fd, encoded, flags),
       finish: (n) => n,
@@ -776,28 +649,16 @@ export class Socket {
    * @param data At least one byte on a stream.
    * @throws As `sendmsg`.
    */
-  async sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
-    return this.#run(this.#sendAll(data, flags, fds), options);
+  sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
+    return this.#do(() => new SendAll(this, data, flags, fds), options);
   }
 
   /** As `sendFds`, waiting in this thread. */
   sendFdsSync(fds: readonly number[], data: Bytes | string, flags = 0): void {
-    this.#runSync(this.#sendAll(data, flags, fds));
+    this.#runSync(new SendAll(this, data, flags, fds));
   }
 
   // Batches.
-
-  #recvmmsg(batch: MessageBatch, flags: number): Operation<number> {
-    const { fd } = this;
-    return {
-      owner: this,
-      syscall: 'recvmmsg',
-      kind: READ,
-      now: answersAtOnce(flags),
-      attempt: () => recvmmsgNothrow(fd, batch, flags),
-      finish: (n) => n,
-    };
-  }
 
   /**
    * Receives as many datagrams as are there, by one system call, into storage that is used again: recvmmsg(2).
@@ -808,13 +669,13 @@ export class Socket {
    * @returns How many came, at least one.
    * @throws As `recv`.
    */
-  async recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#recvmmsg(batch, flags), options);
+  recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#do(() => new ReceiveBatch(this, batch, flags), options);
   }
 
   /** As `recvmmsg`, waiting in this thread. */
   recvmmsgSync(batch: MessageBatch, flags = 0): number {
-    return this.#runSync(this.#recvmmsg(batch, flags));
+    return this.#runSync(new ReceiveBatch(this, batch, flags));
   }
 
   /** Fills the batch again and again, until the socket is closed. Its messages are good until the next round. */
@@ -823,27 +684,6 @@ export class Socket {
       await this.recvmmsg(batch, 0, options);
       return batch;
     });
-  }
-
-  #sendmmsg(batch: MessageBatch, flags: number): Operation<number> {
-    const { fd } = this;
-    let sent = 0;
-    return {
-      owner: this,
-      syscall: 'sendmmsg',
-      kind: WRITE,
-      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: this.family === AF_UNIX && this.type === SOCK_DGRAM && isAddressed(batch),
-      attempt: () => {
-        while (sent < batch.count) {
-          const n = sendmmsgNothrow(fd, batch, flags, sent);
-          if (n < 0) return n;
-          sent += n;
-        }
-        return sent;
-      },
-      finish: (n) => n,
-    };
   }
 
   /**
@@ -855,13 +695,13 @@ export class Socket {
    * @returns How many were sent: all.
    * @throws As `sendmsg`, of the first message that failed: those before it were sent.
    */
-  async sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#sendmmsg(batch, flags), options);
+  sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
+    return this.#do(() => new SendBatch(this, batch, flags), options);
   }
 
   /** As `sendmmsg`, waiting in this thread. */
   sendmmsgSync(batch: MessageBatch, flags = 0): number {
-    return this.#runSync(this.#sendmmsg(batch, flags));
+    return this.#runSync(new SendBatch(this, batch, flags));
   }
 
   /**
@@ -873,14 +713,8 @@ export class Socket {
    * @throws As `sendmsg`: EMSGSIZE, EINVAL.
    * @see https://man7.org/linux/man-pages/man7/udp.7.html
    */
-  async sendSegments(
-    data: Bytes | string,
-    size: number,
-    address?: AddressLike,
-    options: WaitOptions = {},
-  ): Promise<number> {
-    const control = [{ level: constants.SOL_UDP, type: constants.UDP_SEGMENT, value: size } as const];
-    return this.sendmsg({ buffers: [data], control, address }, 0, options);
+  sendSegments(data: Bytes | string, size: number, address?: AddressLike, options: WaitOptions = {}): Promise<number> {
+    return this.#do(() => new SendSegments(this, data, size, address), options);
   }
 
   // Options and the end.

@@ -26,8 +26,78 @@ export function milliseconds(value: number, name: string): number {
   return value;
 }
 
-/** What is waited for. */
-export interface Wait<T> {
+/** The promise of something that is waited for, until it comes, the signal fires or the time is over. */
+export abstract class Wait<T> extends reactor.Waiter {
+  readonly fd: number;
+  readonly #syscall: string;
+  #resolve!: (value: T) => void;
+  #reject!: (error: Error) => void;
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #signal: AbortSignal | undefined = undefined;
+  #abort: (() => void) | undefined = undefined;
+
+  constructor(fd: number, syscall: string) {
+    super();
+    this.fd = fd;
+    this.#syscall = syscall;
+  }
+
+  /** Begins to wait. `owned`: whether the descriptor is that of a Socket. */
+  begin(kind: reactor.Kind, owned: boolean, { signal, timeout }: WaitOptions): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (timeout !== undefined) milliseconds(timeout, 'timeout');
+      if (signal !== undefined && typeof signal.addEventListener !== 'function') {
+        throw invalidType('signal', 'an AbortSignal');
+      }
+      if (signal?.aborted) throw new AbortError(signal);
+      this.#resolve = resolve;
+      this.#reject = reject;
+      reactor.wait(this.fd, kind, this, owned);
+      if (signal !== undefined) this.#listen(signal);
+      if (timeout !== undefined && timeout <= LONGEST) this.#limit(timeout);
+    });
+  }
+
+  #listen(signal: AbortSignal): void {
+    this.#signal = signal;
+    this.#abort = () => {
+      reactor.cancel(this.fd, this);
+      this.reject(new AbortError(signal));
+    };
+    signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  #limit(timeout: number): void {
+    this.#timer = setTimeout(() => {
+      const done = this.queue?.first === this && this.late();
+      reactor.cancel(this.fd, this);
+      if (!done) this.reject(new TimeoutError(this.#syscall, timeout));
+    }, timeout).unref(); // who waits keeps the process alive, or does not: see the reactor
+  }
+
+  /** The time is over, and it is the first that waits: whether it is done all the same. */
+  protected late(): boolean {
+    return false;
+  }
+
+  #settle(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#abort !== undefined) this.#signal!.removeEventListener('abort', this.#abort);
+  }
+
+  protected resolve(value: T): void {
+    this.#settle();
+    this.#resolve(value);
+  }
+
+  reject(error: Error): void {
+    this.#settle();
+    this.#reject(error);
+  }
+}
+
+/** What is waited for, where a function says whether it is there. */
+export interface Condition<T> {
   readonly fd: number;
   readonly kind: reactor.Kind;
   readonly syscall: string;
@@ -37,42 +107,25 @@ export interface Wait<T> {
   attempt(resolve: (value: T) => void, reject: (error: Error) => void): boolean;
 }
 
+class Conditional<T> extends Wait<T> {
+  readonly #condition: Condition<T>;
+
+  constructor(condition: Condition<T>) {
+    super(condition.fd, condition.syscall);
+    this.#condition = condition;
+  }
+
+  attempt(): boolean {
+    return this.#condition.attempt(
+      (value) => this.resolve(value),
+      (error) => this.reject(error),
+    );
+  }
+}
+
 /** Waits in the reactor until `attempt` is done, the signal fires or the time is over. */
-export function waitFor<T>({ fd, kind, syscall, owned, attempt }: Wait<T>, options: WaitOptions): Promise<T> {
-  const { signal, timeout } = options;
-  return new Promise<T>((resolve, reject) => {
-    if (timeout !== undefined) milliseconds(timeout, 'timeout');
-    if (signal !== undefined && typeof signal.addEventListener !== 'function') {
-      throw invalidType('signal', 'an AbortSignal');
-    }
-    if (signal?.aborted) throw new AbortError(signal);
-    let timer: NodeJS.Timeout | undefined;
-    const settle = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    };
-    const resolved = (value: T) => {
-      settle();
-      resolve(value);
-    };
-    const rejected = (error: Error) => {
-      settle();
-      reject(error);
-    };
-    const waiter: reactor.Waiter = { attempt: () => attempt(resolved, rejected), reject: rejected };
-    const abort = () => {
-      reactor.cancel(fd, kind, waiter);
-      rejected(new AbortError(signal!));
-    };
-    reactor.wait(fd, kind, waiter, owned);
-    signal?.addEventListener('abort', abort, { once: true });
-    if (timeout !== undefined && timeout <= LONGEST) {
-      timer = setTimeout(() => {
-        reactor.cancel(fd, kind, waiter);
-        rejected(new TimeoutError(syscall, timeout));
-      }, timeout).unref(); // who waits keeps the process alive, or does not: see the reactor
-    }
-  });
+export function waitFor<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
+  return new Conditional(condition).begin(condition.kind, condition.owned, options);
 }
 
 function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOptions): Promise<void> {
