@@ -123,4 +123,35 @@ describe('segmentation offload', () => {
     for (let n = 0; n >= 0; n = nothrow.recv(socket.fd, buffer)) bytes += n;
     expect([bytes, size, first.bytes > 1000]).toEqual([20_000, 1000, true]);
   });
+
+  test('segmentSize and segments: what a batch received as one, apart again', async () => {
+    const { socket, address } = udp();
+    socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
+    socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPNS, true); // a control message before that of the size
+    const sender = udp().socket;
+    const batch = new s.MessageBatch({ messages: 4, size: 65_535, controlSize: s.CMSG_SPACE(16) + s.CMSG_SPACE(4) });
+    await sender.sendSegments(
+      Buffer.alloc(2500).map((_, i) => Math.floor(i / 1000)),
+      1000,
+      address,
+    );
+    await sender.sendto('alone', 0, address);
+    await sender.sendto('', 0, address);
+    await socket.recvmmsg(batch);
+    expect(Array.from({ length: batch.count }, (_, i) => [batch.length(i), batch.segmentSize(i)])).toEqual([
+      [2500, 1000],
+      [5, 5],
+      [0, 0],
+    ]);
+    const lists = Array.from({ length: batch.count }, (_, i) => batch.segments(i));
+    expect(lists.map((list) => list.map((segment) => segment.length))).toEqual([[1000, 1000, 500], [5], [0]]);
+    for (const [i, segment] of lists[0]!.entries()) expect(segment.every((byte) => byte === i)).toBe(true);
+    expect(String(lists[1]![0])).toBe('alone');
+    expect(() => batch.segmentSize(4)).toThrow(RangeError);
+    const cut = new s.MessageBatch({ messages: 1, size: 700, controlSize: s.CMSG_SPACE(4) });
+    socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPNS, false);
+    await sender.sendSegments(Buffer.alloc(2500), 1000, address);
+    await socket.recvmmsg(cut);
+    expect(cut.segments(0).map((segment) => segment.length)).toEqual([700]);
+  });
 });

@@ -3,7 +3,7 @@ import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
-import { failure, isSettled, keep, nobody, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
+import { failure, isSettled, keep, nobody, output, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
 
 const room = (size: number) => ({ buffers: [Buffer.alloc(size)] });
 
@@ -224,5 +224,63 @@ describe('what goes wrong', () => {
       else expect(got).toBe(String(i));
     }
     expect(openSockets()).toBe(before);
+  });
+});
+
+describe('a read that emptied a stream spares the next one its try', () => {
+  /** Nothing else runs meanwhile. */
+  const block = (milliseconds: number) => {
+    for (const end = performance.now() + milliseconds; performance.now() < end; );
+  };
+
+  async function emptied(): Promise<[s.Socket, s.Socket]> {
+    const [a, b] = unixPair();
+    for (const word of ['one', 'two']) {
+      const received = b.recv();
+      await a.send(word);
+      expect(String(await received)).toBe(word);
+    }
+    return [a, b];
+  }
+
+  test('what comes before the time is over is given, however late the event loop is', async () => {
+    const [a, b] = await emptied();
+    for (const read of [() => b.recv(9, 0, { timeout: 5 }), () => b.recvInto(new Uint8Array(9), 0, { timeout: 5 })]) {
+      a.sendSync('three');
+      const received = read();
+      block(30);
+      expect((await received).valueOf()).toEqual(typeof (await received) === 'number' ? 5 : Buffer.from('three'));
+    }
+    expect(await failure(b.recv(9, 0, { timeout: 5 }))).toBeInstanceOf(s.TimeoutError);
+  });
+
+  test('the end, an error and what must not wait', async () => {
+    const [a, b] = await emptied();
+    expect(await failure(b.recv(9, s.MSG_DONTWAIT))).toMatchObject({ code: 'EAGAIN' });
+    a.sendSync('three');
+    expect(String(await b.recv(9, s.MSG_DONTWAIT))).toBe('three');
+    expect(await failure(b.recvInto('no buffer' as never))).toBeInstanceOf(TypeError);
+    a.close();
+    expect(await b.recv()).toHaveLength(0);
+    expect(await b.recv()).toHaveLength(0);
+    const [client, server] = await tcpPair();
+    await client.send('x');
+    await server.recv();
+    client.setsockopt(s.SOL_SOCKET, s.SO_LINGER, new Int32Array([1, 0]));
+    client.close();
+    expect(await failure(server.recv())).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test('an unref’d socket gets what is there before the process ends', async () => {
+    const script = `const [a, b] = s.Socket.pair();
+      for (const word of ['one', 'two']) {
+        const received = b.recv();
+        a.sendSync(word);
+        await received;
+      }
+      b.unref();
+      a.sendSync('three');
+      b.recv().then((data) => process.stdout.write(data));`;
+    expect(await output(script)).toBe('three');
   });
 });
