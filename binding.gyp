@@ -29,11 +29,15 @@
         "_GNU_SOURCE"
       ],
       "cflags!": ["-Wno-unused-parameter"],
-      "cflags_cc!": ["-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
         "-std=c++20",
         "-fno-exceptions",
+        "-fno-rtti",
         "-fvisibility=hidden",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-ffile-prefix-map=<(module_root_dir)=.",
         "-fstack-protector-strong",
         "-fno-plt",
         "-Wall",
@@ -41,8 +45,13 @@
         "-Wpedantic",
         "-Werror"
       ],
-      "ldflags": ["-Wl,-z,relro,-z,now", "-Wl,--exclude-libs,ALL"],
+      "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--as-needed", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"],
+      "libraries": ["-lc", "-lgcc"],
       "configurations": {
+        "Release": {
+          # No libstdc++: nothing of it is used at run time, and without it one binary fits every distribution.
+          "ldflags": ["-nodefaultlibs"]
+        },
         "Debug": {
           "cflags_cc": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize=vptr"],
           "ldflags": ["-fsanitize=address,undefined"]

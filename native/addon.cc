@@ -1,4 +1,7 @@
 // Module set-up and the state of one environment. Everything else is one file per subject beside this one.
+// clang-format off: linux/errqueue.h takes timespec from whoever includes it
+#include <time.h>
+// clang-format on
 #include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <linux/if_packet.h>
@@ -20,12 +23,26 @@ namespace {
 
 constexpr size_t kOutLength = 16;
 
-Napi::Object Layout(Napi::Env env) {
-  Napi::Object layout = Napi::Object::New(env);
-#define LAYOUT(name, value) layout.Set(#name, Napi::Number::New(env, static_cast<double>(value)));
+struct Fact {
+  const char* name;
+  double value;
+};
+
+bool Layout(napi_env env, napi_value* layout) {
+  const Fact facts[] = {
+#define LAYOUT(name, value) {#name, static_cast<double>(value)},
 #include "layout.def"
 #undef LAYOUT
-  return layout;
+  };
+  if (napi_create_object(env, layout) != napi_ok) return false;
+  for (const Fact& fact : facts) {
+    napi_value value = nullptr;
+    if (napi_create_double(env, fact.value, &value) != napi_ok ||
+        napi_set_named_property(env, *layout, fact.name, value) != napi_ok) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // With the environment, after the last call into it.
@@ -39,15 +56,16 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   void* memory = nullptr;
   napi_value buffer = nullptr;
   napi_value out = nullptr;
+  napi_value layout = nullptr;
   if (environment == nullptr ||
       napi_create_arraybuffer(env, kOutLength * sizeof(int32_t), &memory, &buffer) != napi_ok ||
       napi_create_typedarray(env, napi_int32_array, kOutLength, buffer, 0, &out) != napi_ok ||
-      napi_create_reference(env, buffer, 1, &environment->out_ref) != napi_ok) {
+      napi_create_reference(env, buffer, 1, &environment->out_ref) != napi_ok || !Layout(env, &layout) ||
+      napi_set_named_property(env, exports, "out", out) != napi_ok ||
+      napi_set_named_property(env, exports, "layout", layout) != napi_ok) {
     return exports;
   }
   environment->out = static_cast<int32_t*>(memory);
-  exports.Set("out", out);
-  exports.Set("layout", Layout(env));
 
   const napi_property_descriptor functions[] = {
 #define FUNCTION(name, function) \

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocated.h"
 #include "owned.h"
 #include "ring.h"
 
@@ -26,7 +27,7 @@ struct ReactorThread;
 
 // Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
 // an Int32Array that lib/posix/native.ts reads right after the call.
-struct Environment {
+struct Environment : Allocated {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
   Bytes pinned[2];                  // see pinned.cc

@@ -2,6 +2,10 @@
 // Values are those of the kernel's include/uapi; each line can go once every supported build image has it.
 #pragma once
 
+#ifndef NETDB_INTERNAL
+#define NETDB_INTERNAL (-1)  // musl knows only the others of h_errno
+#endif
+
 #ifndef AF_MCTP
 #define AF_MCTP 45  // Linux 5.15
 #define PF_MCTP AF_MCTP

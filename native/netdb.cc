@@ -4,13 +4,16 @@
 // once for the call as C has it, or on the thread pool for a promise.
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
 #include <new>
 
+#include "allocated.h"
 #include "args.h"
+#include "compat.h"
 #include "pack.h"
 #include "text.h"
 
@@ -199,7 +202,7 @@ napi_value Now(napi_env env, napi_callback_info info) {
 
 // A look-up on the thread pool and the promise that waits for it.
 template <typename Lookup>
-struct Work {
+struct Work : Allocated {
   Lookup lookup;
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
@@ -235,8 +238,7 @@ napi_value Later(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-// getservbyname, getprotobyname and their kin have reentrant forms in glibc; elsewhere the plain ones are tables.
-#ifdef __GLIBC__
+// For the reentrant forms of getservbyname and its kin, which want memory of a size that the caller finds out.
 template <typename Entry, typename Call>
 bool Find(Entry* entry, String* memory, Call call) {
   Entry* found = nullptr;
@@ -246,7 +248,6 @@ bool Find(Entry* entry, String* memory, Call call) {
   }
   return found != nullptr;
 }
-#endif
 
 napi_value GiveService(napi_env env, const servent* entry) {
   Pack pack;
@@ -292,7 +293,6 @@ napi_value Getserv(napi_env env, napi_callback_info info) {
   const Text protocol(env, &args, 2, true);
   if (args.refused()) return args.Refused();
   const int network = htons(static_cast<uint16_t>(port));
-#ifdef __GLIBC__
   servent entry = {};
   String memory;
   const bool found = Find(&entry, &memory, [&](servent* to, char* buffer, size_t size, servent** result) {
@@ -300,10 +300,6 @@ napi_value Getserv(napi_env env, napi_callback_info info) {
                    : ::getservbyport_r(network, protocol.c_str(), to, buffer, size, result);
   });
   return GiveService(env, found ? &entry : nullptr);
-#else
-  return GiveService(
-      env, by_name ? ::getservbyname(name.c_str(), protocol.c_str()) : ::getservbyport(network, protocol.c_str()));
-#endif
 }
 
 // (name or undefined, number): no bytes when there is none.
@@ -322,7 +318,12 @@ napi_value Getproto(napi_env env, napi_callback_info info) {
   });
   return GiveProtocol(env, found ? &entry : nullptr);
 #else
-  return GiveProtocol(env, by_name ? ::getprotobyname(name.c_str()) : ::getprotobynumber(number));
+  // The forms of musl walk its own table by one cursor for all threads.
+  static pthread_mutex_t cursor = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&cursor);
+  napi_value entry = GiveProtocol(env, by_name ? ::getprotobyname(name.c_str()) : ::getprotobynumber(number));
+  pthread_mutex_unlock(&cursor);
+  return entry;
 #endif
 }
 

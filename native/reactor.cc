@@ -10,6 +10,7 @@
 
 #include <new>
 
+#include "allocated.h"
 #include "args.h"
 
 // Not every runtime that loads the addon has these: there, reactor_thread.cc serves.
@@ -23,7 +24,7 @@
 namespace sys_socket {
 
 // The handle belongs to the loop and outlives the environment until it is closed, so that it has its own memory.
-struct Reactor {
+struct Reactor : Allocated {
   napi_env env = nullptr;
   uv_poll_t handle = {};
   int epoll = -1;

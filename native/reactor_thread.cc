@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <initializer_list>
 #include <new>
 
+#include "allocated.h"
 #include "args.h"
 
 // The versions of glibc 2.34 on are the same functions: without these lines the addon would not load on older ones.
@@ -22,7 +24,7 @@ __asm__(".symver pthread_join,pthread_join@GLIBC_2.17");
 
 namespace sys_socket {
 
-struct ReactorThread {
+struct ReactorThread : Allocated {
   napi_env env = nullptr;
   pthread_t thread = {};
   std::atomic<bool> ending = false;

@@ -1,6 +1,7 @@
-// Writes lib/posix/constants.ts and lib/posix/errno-table.ts from what the compiler says. `--check` only compares.
+// Writes lib/posix/constants.ts and lib/posix/errno-table.ts from what the compiler says. `--check` only compares; for
+// another processor with its compiler as CXX and, to run what that makes, EMULATOR.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,14 +24,18 @@ const folder = mkdtempSync(join(tmpdir(), 'sys-socket-generate-'));
 try {
   const program = join(folder, 'generate');
   const compiler = process.env.CXX ?? 'g++';
-  execFileSync(compiler, ['-std=c++20', '-w', '-D_GNU_SOURCE', join(root, 'scripts/generate.cc'), '-o', program], {
-    stdio: 'inherit',
-  });
+  // The kernel's own headers are the same for all processors; those beside a cross compiler may be older.
+  const kernel = join(folder, 'kernel');
+  mkdirSync(kernel);
+  for (const name of ['linux', 'asm-generic']) symlinkSync(`/usr/include/${name}`, join(kernel, name));
+  const options = ['-std=c++20', '-w', '-D_GNU_SOURCE', '-isystem', kernel];
+  execFileSync(compiler, [...options, join(root, 'scripts/generate.cc'), '-o', program], { stdio: 'inherit' });
+  const [command, ...words] = [...(process.env.EMULATOR?.split(' ') ?? []), program];
   for (const [what, path] of [
     ['constants', 'lib/posix/constants.ts'],
     ['errnos', 'lib/posix/errno-table.ts'],
   ]) {
-    const text = withDocstrings(execFileSync(program, [what], { encoding: 'utf8' }));
+    const text = withDocstrings(execFileSync(command, [...words, what], { encoding: 'utf8' }));
     const file = join(root, path);
     if (!check) writeFileSync(file, text);
     else if (readFileSync(file, 'utf8') !== text) {

@@ -122,8 +122,20 @@ describe('the published files', () => {
   test('without a binary for the platform, the error tells what to do', () => {
     const { status, stderr } = run(project(false), 'module', "import 'sys-socket';");
     expect(status).toBe(1);
-    expect(stderr).toContain(`sys-socket has no binary for linux-${process.arch}.`);
+    expect(stderr).toContain(`sys-socket has no binary for linux-${process.arch} with glibc: there is none of `);
+    expect(stderr).toContain(`prebuilds/linux-${process.arch}/sys-socket.glibc.node in `);
     expect(stderr).toContain('npm run build:native');
+  });
+
+  test('the binary for the processor and the C library is loaded, and no other', () => {
+    const cwd = project(false);
+    const prebuilds = join(cwd, 'node_modules/sys-socket/prebuilds', `linux-${process.arch}`);
+    mkdirSync(prebuilds, { recursive: true });
+    writeFileSync(join(prebuilds, 'sys-socket.musl.node'), 'of no use here');
+    const script = "import { AF_UNIX, socketpair, SOCK_STREAM } from 'sys-socket'; socketpair(AF_UNIX, SOCK_STREAM);";
+    expect(run(cwd, 'module', script).stderr).toContain('no binary');
+    cpSync(join(root, binary), join(prebuilds, 'sys-socket.glibc.node'));
+    expect(run(cwd, 'module', script)).toMatchObject({ status: 0, stderr: '' });
   });
 
   test('their types serve a strict project', { timeout: 60_000 }, () => {

@@ -1,5 +1,5 @@
 /** The native floor: finds the addon for this platform, and gives its functions their TypeScript types. */
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -175,28 +175,43 @@ interface Native {
   getifaddrs(): ArrayBuffer | number;
 }
 
-/** 'musl' or 'glibc', by the loader that the running program names. */
-function libc(): string {
-  const start = readFileSync(process.execPath).subarray(0, 8192).toString('latin1');
-  return start.includes('ld-musl') ? 'musl' : 'glibc';
+/** The C library of this process, by the loader that the running program names in its first pages. */
+export function libc(): 'glibc' | 'musl' {
+  const start = Buffer.alloc(8192);
+  const fd = openSync(process.execPath, 'r');
+  try {
+    readSync(fd, start);
+  } finally {
+    closeSync(fd);
+  }
+  return start.includes('/ld-musl-') ? 'musl' : 'glibc';
 }
 
-function load(): Native {
+/** The binary for this process: what was built here if anything was, else the one that the package carries. */
+function locate(): string {
   const root = new URL('../../', import.meta.url);
   const target = `${process.platform}-${process.arch}`;
-  const prebuilds = new URL(`prebuilds/${target}/`, root);
-  const candidates = existsSync(prebuilds) ? [new URL(`sys-socket.${libc()}.node`, prebuilds)] : [];
-  candidates.push(new URL('build/Release/sys_socket.node', root), new URL('build/Debug/sys_socket.node', root));
+  const kind = libc();
+  const candidates = [
+    'build/Release/sys_socket.node',
+    'build/Debug/sys_socket.node',
+    `prebuilds/${target}/sys-socket.${kind}.node`,
+  ];
   for (const candidate of candidates) {
-    if (existsSync(candidate)) return createRequire(import.meta.url)(fileURLToPath(candidate)) as Native;
+    const path = fileURLToPath(new URL(candidate, root));
+    if (existsSync(path)) return path;
   }
   throw new Error(
-    `sys-socket has no binary for ${target}. Build it with a C++20 compiler, make and Python: ` +
+    `sys-socket has no binary for ${target} with ${kind}: there is none of ${candidates.join(', ')} in ` +
+      `${fileURLToPath(root)}. To build it, with a C++20 compiler, make and Python: ` +
       `cd ${fileURLToPath(root)} && npm install --ignore-scripts && npm run build:native`,
   );
 }
 
-export const native: Native = load();
+/** The path of the loaded binary. */
+export const binary: string = locate();
+
+export const native: Native = createRequire(import.meta.url)(binary) as Native;
 
 /** Second and later results of the last native call. Read at once: the next call overwrites them. */
 export const out: Int32Array = native.out;

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds the binaries that the package carries, by prebuildify: x64 and arm64, each for glibc and for musl.
+#   scripts/build-prebuilds.sh [--out=<folder>] [x64-glibc|arm64-glibc|x64-musl|arm64-musl ...]
+# Without targets: all whose toolchain is here; the others are named with the Debian packages that they lack.
+# <folder> gets a folder prebuilds; by default the package's own, which npm packs.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+out=$root
+if [[ ${1-} = --out=* ]]; then
+  mkdir -p "${1#--out=}"
+  out=$(cd "${1#--out=}" && pwd)
+  shift
+fi
+named=$#
+[ $# -gt 0 ] || set -- x64-glibc arm64-glibc x64-musl arm64-musl
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# In a tree of its own: the build of this machine stays as it is.
+cp -r "$root/native" "$root/binding.gyp" "$root/package.json" "$work"
+ln -s "$root/node_modules" "$work/node_modules"
+cd "$work"
+unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS
+# A Node that came with its headers needs no download of them.
+prefix=$(node -p 'path.dirname(path.dirname(process.execPath))')
+[ ! -e "$prefix/include/node/node_api.h" ] || export npm_config_nodedir=$prefix
+
+# What of the toolchain of a target is missing, as Debian packages.
+lacking() { # <cpu> <libc>
+  local missing=()
+  command -v "$1-linux-gnu-g++" >/dev/null || missing+=("g++-${1/_/-}-linux-gnu")
+  if [ "$2" = musl ]; then
+    [ -e "/usr/include/$1-linux-musl/netdb.h" ] || missing+=("musl-dev:${debian[$1]}")
+    [ -e "$libcxx/new" ] || missing+=(libc++-14-dev)
+  fi
+  echo "${missing[*]}"
+}
+declare -A cpu=([x64]=x86_64 [arm64]=aarch64) debian=([x86_64]=amd64 [aarch64]=arm64)
+# Nothing of a C++ library is linked, so any headers of one do that know musl.
+libcxx=/usr/lib/llvm-14/include/c++/v1
+
+for target in "$@"; do
+  arch=${target%-*}
+  libc=${target#*-}
+  tools=${cpu[$arch]-}
+  [[ -n $tools && ($libc = glibc || $libc = musl) ]] || { echo "unknown target $target" >&2 && exit 2; }
+  missing=$(lacking "$tools" "$libc")
+  if [ -n "$missing" ]; then
+    echo "$target: needs $missing" >&2
+    [ "$named" -eq 0 ] || exit 1
+    continue
+  fi
+  # The kernel's headers alone, the same for all targets.
+  mkdir -p "kernel/$arch"
+  ln -sfn /usr/include/linux "kernel/$arch/linux"
+  ln -sfn /usr/include/asm-generic "kernel/$arch/asm-generic"
+  for asm in "/usr/$tools-linux-gnu/include/asm" "/usr/include/$tools-linux-gnu/asm"; do
+    [ ! -e "$asm" ] || ln -sfn "$asm" "kernel/$arch/asm"
+  done
+  flags=(-isystem "$work/kernel/$arch") link=()
+  if [ "$libc" = musl ]; then
+    flags=(-nostdinc -nostdinc++ -D_LIBCPP_HAS_MUSL_LIBC -isystem "$libcxx" -isystem "/usr/include/$tools-linux-musl"
+      -isystem "$("$tools-linux-gnu-g++" -print-file-name=include)" "${flags[@]}")
+    link=(-nostartfiles "-L/usr/lib/$tools-linux-musl")
+  fi
+  CC="$tools-linux-gnu-gcc ${flags[*]}" CXX="$tools-linux-gnu-g++ ${flags[*]}" AR="$tools-linux-gnu-ar" \
+    LINK="$tools-linux-gnu-g++" LDFLAGS="${link[*]}" node_modules/.bin/prebuildify --quiet --napi --strip \
+    --strip-bin "$tools-linux-gnu-strip" --arch "$arch" --libc "$libc" --tag-libc --name sys-socket --out "$out" >&2
+  echo "$target: $(stat -c %s "$out/prebuilds/linux-$arch/sys-socket.$libc.node") bytes"
+done

