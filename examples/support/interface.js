@@ -1,6 +1,7 @@
 // @ts-check
 // The network interfaces: what the programs here want to know of them.
 import { AF_INET, AF_INET6, ARPHRD_ETHER, listAddresses, listLinks } from 'sys-socket';
+import { sourceAddress } from './host.js';
 import { mac } from './text.js';
 
 /**
@@ -50,4 +51,19 @@ export function ethernetNamed(name) {
   const { mac: address } = found;
   if (address === undefined) throw new Error(`${name} is no Ethernet interface`);
   return { ...found, mac: address };
+}
+
+/**
+ * The Ethernet interface that leads to a host of a link, and the own IPv4 address there.
+ * @param {string} host an IPv4 address @param {string | undefined} name of the interface, in place of the routes' choice
+ */
+export function linkTo(host, name) {
+  if (name !== undefined) {
+    const link = ethernetNamed(name);
+    return { link, address: link.ipv4[0] };
+  }
+  const address = sourceAddress({ family: AF_INET, address: host, port: 0 });
+  const link = interfaces().find(({ ipv4 }) => ipv4.includes(address));
+  if (link === undefined) throw new Error(`no interface has ${address}, from which ${host} is reached`);
+  return { link: ethernetNamed(link.name), address };
 }

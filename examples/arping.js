@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+// @ts-check
+// Who has this IPv4 address on the link? Asks by ARP, as arping(8): RFC 826, packet(7).
+//   sudo node examples/arping.js -c 3 192.0.2.1
+import { isIPv4 } from 'node:net';
+import { answerOf, openArp, question } from './support/arp.js';
+import { command, number, UsageError } from './support/command.js';
+import { linkTo } from './support/interface.js';
+import { interruption, until } from './support/until.js';
+
+const usage = `Usage: arping.js [options] address
+Asks on a link who has an IPv4 address, and prints each answer with the hardware address.
+
+  -I, --interface name    the link (without: where the routes lead to)
+  -c, --count number      stop after so many questions (without: at Ctrl-C)
+  -i, --interval seconds  between questions, and how long the last one is waited for (1)
+  -f, --first             stop at the first answer
+  -D, --duplicate         ask as a host does before it takes the address (RFC 5227), 3 times unless told otherwise
+  -b, --broadcast         ask all hosts each time, not only the one that answered
+  -h, --help              this text
+
+Exit code: 0 somebody answered (-D: nobody has the address), 1 nobody did (-D: somebody has it) or an error,
+2 wrong usage.`;
+
+const flag = /** @type {const} */ ({ type: 'boolean', default: false });
+const options = /** @type {const} */ ({
+  interface: { type: 'string', short: 'I' },
+  count: { type: 'string', short: 'c' },
+  interval: { type: 'string', short: 'i', default: '1' },
+  first: { ...flag, short: 'f' },
+  duplicate: { ...flag, short: 'D' },
+  broadcast: { ...flag, short: 'b' },
+});
+
+await command(usage, options, async (values, [target, ...rest]) => {
+  if (target === undefined || rest.length > 0 || !isIPv4(target)) throw new UsageError('one IPv4 address is wanted');
+  const { duplicate } = values;
+  const count =
+    values.count === undefined ? (duplicate ? 3 : Number.POSITIVE_INFINITY) : number(values.count, '--count', 1);
+  const interval = 1000 * number(values.interval, '--interval', 0.01);
+  const { link, address } = linkTo(target, values.interface);
+  const from = duplicate ? '0.0.0.0' : address;
+  if (from === undefined) throw new Error(`${link.name} has no IPv4 address to ask from (-D needs none)`);
+  const socket = openArp(link);
+  const interrupted = interruption();
+  /** Who answered. @type {Set<string>} */
+  const owners = new Set();
+  let [sent, broadcasts, received] = [0, 0, 0];
+  let done = false;
+
+  console.log(`ARPING ${target} from ${from} ${link.name}`);
+  while (sent < count && !done && !interrupted.aborted) {
+    const [known] = values.broadcast ? [] : owners;
+    const { data, to } = question(link, target, from, known);
+    const start = performance.now();
+    await socket.sendto(data, 0, to);
+    sent += 1;
+    if (known === undefined) broadcasts += 1;
+    for await (const datagram of until(interval, interrupted, (wait) => socket.recvfrom(65536, 0, wait))) {
+      const answer = answerOf(datagram);
+      if (answer?.address !== target) continue;
+      const time = (performance.now() - start).toFixed(3);
+      console.log(
+        `${answer.broadcast ? 'Broadcast' : 'Unicast'} reply from ${target} [${answer.mac.toUpperCase()}]  ${time}ms`,
+      );
+      owners.add(answer.mac);
+      received += 1;
+      done = values.first || duplicate;
+      if (done) break;
+    }
+  }
+  socket.close();
+  console.log(`Sent ${sent} probes (${broadcasts} broadcast(s))\nReceived ${received} response(s)`);
+  if (owners.size > 1) console.log(`${target} is the address of ${owners.size} hosts: ${[...owners].join(', ')}`);
+  return owners.size > 0 === duplicate ? 1 : 0;
+});
