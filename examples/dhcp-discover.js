@@ -17,7 +17,7 @@ import {
 } from './support/dhcp.js';
 import { ethernetNamed } from './support/interface.js';
 import { mac } from './support/text.js';
-import { interruption, until } from './support/until.js';
+import { asking, interruption } from './support/until.js';
 
 const usage = `Usage: dhcp-discover.js [options] interface
 Asks the DHCP servers on a link for an address, and prints what they offer. No offer is taken, so that nothing changes.
@@ -101,26 +101,20 @@ await command(usage, options, async (values, [name, ...rest]) => {
     await socket.sendto(packet, 0, { family: s.AF_PACKET, ifindex, protocol: s.ETH_P_IP, address: BROADCAST });
   };
 
-  const signal = interruption();
   const buffer = Buffer.alloc(65536);
   const message = { buffers: [buffer], controlLength: 64 };
   const offers = new Set(); // a server answers each of our messages
-  const left = () => time - (performance.now() - start);
-  for (let wait = AGAIN; offers.size < count && !signal.aborted && left() > 0; wait *= 2) {
-    await discover();
-    for await (const { bytes, control, address } of until(Math.min(wait, left()), signal, (o) =>
-      socket.recvmsg(message, 0, o),
-    )) {
-      const reply = received(buffer.subarray(0, bytes), control);
-      if (reply === undefined || reply.xid !== xid || messageType(reply) !== OFFER || !hardware.equals(reply.hardware))
-        continue;
-      const hardwareOf = address !== undefined && 'ifindex' in address ? mac(address.address ?? new Uint8Array()) : '?';
-      const from = `${reply.options.get(54)?.join('.') ?? '?'} (${hardwareOf})`;
-      if (offers.has(`${reply.yourAddress} ${from}`)) continue;
-      offers.add(`${reply.yourAddress} ${from}`);
-      print(reply, from);
-      if (offers.size >= count) break;
-    }
+  const times = { milliseconds: time, pause: AGAIN, signal: interruption() };
+  for await (const { bytes, control, address } of asking(times, discover, (o) => socket.recvmsg(message, 0, o))) {
+    const reply = received(buffer.subarray(0, bytes), control);
+    if (reply === undefined || reply.xid !== xid || messageType(reply) !== OFFER || !hardware.equals(reply.hardware))
+      continue;
+    const hardwareOf = address !== undefined && 'ifindex' in address ? mac(address.address ?? new Uint8Array()) : '?';
+    const from = `${reply.options.get(54)?.join('.') ?? '?'} (${hardwareOf})`;
+    if (offers.has(`${reply.yourAddress} ${from}`)) continue;
+    offers.add(`${reply.yourAddress} ${from}`);
+    print(reply, from);
+    if (offers.size >= count) break;
   }
   socket.close();
   if (offers.size === 0) console.error(`${name}: no offer`);

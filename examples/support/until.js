@@ -29,3 +29,19 @@ export async function* until(milliseconds, signal, next) {
     }
   }
 }
+
+/**
+ * Asks, and gives what `next` gives until it is time to ask again: after `pause` milliseconds, then after twice as many
+ * again, until `milliseconds` are over or the signal is aborted.
+ * @template T
+ * @param {{ milliseconds: number, pause: number, signal: AbortSignal }} times
+ * @param {() => Promise<void>} ask
+ * @param {(options: import('sys-socket').WaitOptions) => Promise<T>} next an operation of a Socket
+ */
+export async function* asking({ milliseconds, pause, signal }, ask, next) {
+  const end = performance.now() + milliseconds;
+  for (let wait = pause; !signal.aborted && performance.now() < end; wait *= 2) {
+    await ask();
+    yield* until(Math.min(wait, end - performance.now()), signal, next);
+  }
+}

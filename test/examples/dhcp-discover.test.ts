@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { example, finished } from '../helpers/examples.ts';
@@ -18,7 +19,7 @@ function offersOf(output: string) {
 }
 
 test('the offer of dnsmasq has what dnsmasq was told to offer, and tshark has no complaint', async (context) => {
-  need(context, namespaces, packetSockets, program('dnsmasq'), program('tshark'));
+  need(context, namespaces, packetSockets, ...['dnsmasq', 'dumpcap', 'ethtool'].map(program));
   const { name, mac, peer, enter } = await link();
   const subnet = peer.address.replace(/\.\d+$/, '');
   const config = [
@@ -35,6 +36,7 @@ test('the offer of dnsmasq has what dnsmasq was told to offer, and tshark has no
     '--domain=test.example',
     '--dhcp-boot=pxe.0,boot,192.0.2.69',
   ];
+  execFileSync(enter[0]!, [...enter.slice(1), 'ethtool', '-K', peer.name, 'tx', 'off']); // the server's checksums, too
   const stop = await capture([], name, '-f', 'udp');
   const dnsmasq = start(enter[0]!, [...enter.slice(1), 'dnsmasq', ...config]);
   await printed(dnsmasq, /DHCP, IP range/);
@@ -66,7 +68,6 @@ test('the offer of dnsmasq has what dnsmasq was told to offer, and tshark has no
       },
     },
   ]);
-  // The server leaves the checksum of its answer to the link, which is none here: ours alone are judged.
   const fields = [
     'dhcp.option.dhcp',
     'dhcp.hw.mac_addr',
@@ -78,11 +79,7 @@ test('the offer of dnsmasq has what dnsmasq was told to offer, and tshark has no
   ];
   const [discover] = fieldsOf(file, fields);
   expect(discover!.flat()).toEqual(['1', mac, mac, '1', '0.0.0.0', '255.255.255.255', '68', '67']);
-  expect(
-    complaints(file)
-      .split('\n')
-      .filter((line) => line.includes('DHCP Discover')),
-  ).toEqual([]);
+  expect(complaints(file)).toBe('');
 });
 
 /** A server in the other namespace that sends the answers that `script` makes of a request; `reply` begins one. */
