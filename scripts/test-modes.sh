@@ -1,42 +1,62 @@
 #!/usr/bin/env bash
-# The suite in privilege modes, on the Nodes of scripts/fetch-nodes.sh, with the fixed list of tests that each mode may
-# skip (test/skips/<mode>.txt).
-#   scripts/test-modes.sh [--write] [mode[@node] ...]      such as user@24; without @ on the node that is on the PATH
+# The suite in privilege modes, on the runtimes of scripts/fetch-nodes.sh, with the fixed list of tests that each may skip:
+# test/skips/<mode>.txt, of Bun and Deno test/skips/<runtime>.txt.
+#   scripts/test-modes.sh [--write] [mode[@runtime] ...] [-- file ...]
+#   such as user@24 or root@bun; without @ on the node of the PATH, without files all tests
 # The modes are root, user (no privilege), userns (root of a user namespace) and nocaps (uid 0 without capabilities, as
-# under Ubuntu's restriction of user namespaces); without arguments all of them. --write makes the lists anew. Needs root,
-# to become the others.
+# under Ubuntu's restriction of user namespaces); without arguments all of them. --write writes what the files that ran
+# skipped to the lists, and leaves the lines of other files. Needs root, to become the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "${1-}" = --write ]; then
   export WRITE_SKIPS=1
   shift
 fi
-[ $# -gt 0 ] || set -- root user userns nocaps
-nodes=${SYS_SOCKET_NODES:-/var/cache/sys-socket/nodes}
+modes=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  modes+=("$1")
+  shift
+done
+[ $# = 0 ] || shift
+[ ${#modes[@]} -gt 0 ] || modes=(root user userns nocaps)
+folder=${SYS_SOCKET_NODES:-/var/cache/sys-socket/nodes}
 less=(setpriv --bounding-set=-all --inh-caps=-all)
-nobody=("${less[@]}" --reuid=65534 --regid=65534 --clear-groups)
+nobody=("${less[@]}" --reuid=65534 --regid=65534 --clear-groups env HOME=/tmp)
 
-for one in "$@"; do
+# newest <pattern>: the newest program that it matches
+newest() {
+  local found
+  found=$(compgen -G "$folder/$1" | sort -V | tail -n 1)
+  [ -x "$found" ] || { echo "no $folder/$1: scripts/fetch-nodes.sh node bun deno" >&2 && exit 2; }
+  echo "$found"
+}
+
+for one in "${modes[@]}"; do
   mode=${one%@*}
-  node=$(command -v node)
-  if [ "$mode" != "$one" ]; then
-    node=$(printf '%s\n' "$nodes/${one#*@}".*/bin/node | sort -V | tail -n 1)
-    [ -x "$node" ] || { echo "no Node ${one#*@} in $nodes: scripts/fetch-nodes.sh" >&2 && exit 2; }
-  fi
+  list=$mode
+  files=("$@")
+  case ${one#"$mode"} in
+    '') runtime=("$(command -v node)") ;;
+    @bun) runtime=("$(newest 'bun-*/bin/bun')" --bun) list=bun ;;
+    @deno) runtime=("$(newest 'deno-*/bin/deno')" run -A) list=deno ;;
+    *) runtime=("$(newest "${one#*@}.*/bin/node")") ;;
+  esac
+  # The tests of documents and of the package are about Node.
+  [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/socket test/posix)
+  # shellcheck disable=SC2016
   case $mode in
     root) as=() ;;
-    user) as=("${nobody[@]}" env HOME=/tmp) ;;
-    # shellcheck disable=SC2016
-    userns) as=("${nobody[@]}" env HOME=/tmp unshare -Urn sh -c 'ip link set lo up && exec "$@"' sh) ;;
+    user) as=("${nobody[@]}") ;;
+    userns) as=("${nobody[@]}" unshare -Urn sh -c 'ip link set lo up && exec "$@"' sh) ;;
     nocaps) as=("${less[@]}") ;;
     *) echo "unknown mode $mode" >&2 && exit 2 ;;
   esac
-  list=$PWD/test/skips/$mode.txt
-  touch "$list"
-  [ -z "${WRITE_SKIPS-}" ] || chmod 666 "$list"
-  echo "== privilege mode $mode, Node $("$node" --version)"
+  skips=$PWD/test/skips/$list.txt
+  touch "$skips"
+  [ -z "${WRITE_SKIPS-}" ] || chmod 666 "$skips"
+  echo "== $one: $("${runtime[0]}" --version | head -n 1)"
   # The config is loaded without a bundled copy beside it, which only the owner of the tree could write.
-  PATH=$(dirname "$node"):$PATH EXPECTED_SKIPS=$list \
-    "${as[@]}" "$node" node_modules/vitest/vitest.mjs run --configLoader runner
-  [ -z "${WRITE_SKIPS-}" ] || chmod 644 "$list"
+  PATH=$(dirname "${runtime[0]}"):$PATH EXPECTED_SKIPS=$skips \
+    "${as[@]}" "${runtime[@]}" node_modules/vitest/vitest.mjs run --configLoader runner "${files[@]}"
+  [ -z "${WRITE_SKIPS-}" ] || chmod 644 "$skips"
 done

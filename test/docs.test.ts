@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
-import { getSystemErrorName } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
+import { byRuntime } from './helpers/differences.ts';
 import { cleanup } from './helpers/fds.ts';
-import { type Need, namespaces, need, program } from './helpers/need.ts';
+import { namespaces, need, program } from './helpers/need.ts';
+import { nodeLine, nodeOf } from './helpers/node-versions.ts';
 import { saidBy } from './helpers/said.ts';
 import { datagram, folder } from './helpers/world.ts';
 
@@ -158,27 +159,34 @@ test('the changelog has the version of the package', () => {
   expect(text('CHANGELOG.md')).toMatch(new RegExp(`^## ${manifest.version.replaceAll('.', '\\.')} `, 'm'));
 });
 
-const node20: Need = () => (process.versions.node.startsWith('20.') ? undefined : 'Node is not version 20');
+test('Node 20 pads abstract names, refuses AF_UNIX datagram descriptors and lacks names of errnos, as README says', (context) => {
+  need(context, nodeLine(20));
+  const input = `
+    import assert from 'node:assert';
+    import { once } from 'node:events';
+    import net from 'node:net';
+    import { getSystemErrorName } from 'node:util';
+    import * as s from '${new URL('../dist/index.js', import.meta.url).href}';
 
-test('node:net of Node 20 pads abstract names, as README says', async (context) => {
-  need(context, node20);
-  const name = `\0sys-socket-docs-${process.pid}`;
-  const server = net.createServer().listen({ path: name });
-  onTestFinished(() => void server.close());
-  await new Promise((resolve) => server.once('listening', resolve));
-  const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM));
-  expect(() => s.connect(fd, { family: s.AF_UNIX, path: name })).toThrow('ECONNREFUSED');
-  s.connect(fd, { family: s.AF_UNIX, path: name.padEnd(108, '\0') });
-});
+    const path = '\\0sys-socket-docs-' + process.pid;
+    const server = net.createServer().listen({ path });
+    await once(server, 'listening');
+    const fd = s.socket(s.AF_UNIX, s.SOCK_STREAM);
+    assert.throws(() => s.connect(fd, { family: s.AF_UNIX, path }), { code: 'ECONNREFUSED' });
+    s.connect(fd, { family: s.AF_UNIX, path: path.padEnd(108, '\\0') });
+    server.close();
+    s.close(fd);
 
-test('Node 20 refuses AF_UNIX datagram descriptors, and lacks names of errnos, as README says', (context) => {
-  need(context, node20);
-  for (const type of [s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
-    const fd = cleanup(s.socket(s.AF_UNIX, type));
-    expect(() => new net.Socket({ fd })).toThrow('Unsupported fd type');
-  }
-  expect(getSystemErrorName(-s.EINPROGRESS)).toBe('Unknown system error -115');
-  expect(s.errnoName(s.EINPROGRESS)).toBe('EINPROGRESS');
+    for (const type of [s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
+      const fd = s.socket(s.AF_UNIX, type);
+      assert.throws(() => new net.Socket({ fd }), /Unsupported fd type/);
+      s.close(fd);
+    }
+    assert.equal(getSystemErrorName(-s.EINPROGRESS), 'Unknown system error -115');
+    assert.equal(s.errnoName(s.EINPROGRESS), 'EINPROGRESS');
+    console.log('as it says');`;
+  const { stdout, stderr } = spawnSync(nodeOf(20)!, ['--input-type=module', '-'], { encoding: 'utf8', input });
+  expect({ stdout, stderr }).toEqual({ stdout: 'as it says\n', stderr: '' });
 });
 
 test('net.Socket takes over a stream descriptor, as README says', async () => {
@@ -208,4 +216,13 @@ test('a bad argument is refused as README says, and never cut', () => {
   expect(s.fcntl(fd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
   s.fcntl(fd, s.F_SETFD, 0);
   expect(s.fcntl(fd, s.F_GETFD)).toBe(0);
+});
+
+test('docs/runtimes.md has every reason for which Bun and Deno skip tests, and no other', () => {
+  const rows = [...text('docs/runtimes.md').matchAll(/^\| (.*?) \| .* \|$/gm)].map((match) => match[1]!);
+  const reasons = [...Object.values(byRuntime)].flat().map(({ reason }) => reason);
+  const plain = rows.map((row) => row.replaceAll('`', ''));
+  expect(
+    plain.filter((row) => !row.startsWith('what it does') && !/^(runtime|Node|Bun|Deno)\b/.test(row)).sort(),
+  ).toEqual(reasons.sort());
 });

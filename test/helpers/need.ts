@@ -55,6 +55,9 @@ export const noRawSockets: Need = once(() =>
   rawSockets() === undefined ? 'this process may open raw sockets' : undefined,
 );
 
+/** Node itself: for what Bun and Deno have no part in. */
+export const node: Need = () => ('Bun' in globalThis || 'Deno' in globalThis ? 'this is not Node' : undefined);
+
 /** A program on the PATH. */
 export function program(name: string): Need {
   return once(() => (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0 ? undefined : `no ${name}`));

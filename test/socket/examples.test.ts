@@ -73,7 +73,7 @@ test('on SIGTERM it takes nobody any more, and serves who is there', async () =>
   const client = mine(await createConnection({ host: '127.0.0.1', port }));
   await client.sendAll('before');
   expect(String(await client.recv(100, 0, soon))).toBe('before');
-  running.child.kill('SIGTERM');
+  process.kill(running.child.pid!, 'SIGTERM');
   await printed(running, /^closed$/m);
   await expect(createConnection({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await client.sendAll('after');
@@ -116,7 +116,7 @@ test('the batch server answers the batch client', async () => {
   const { running, port } = await server('udp-batches.js', 'server');
   const outcome = await finished('udp-batches.js', 'client', '127.0.0.1', String(port), '1000');
   expect(outcome).toEqual({ code: 0, output: '1000 of 1000 answered\n' });
-  running.child.kill('SIGTERM');
+  process.kill(running.child.pid!, 'SIGTERM');
   expect(await running.ended).toBe(0);
   const [, datagrams, batches] = /^answered (\d+) datagrams in (\d+) batches$/m.exec(running.output())!;
   expect(Number(datagrams)).toBe(1000);

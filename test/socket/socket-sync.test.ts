@@ -156,7 +156,8 @@ describe('for ever', () => {
       const [a, b] = s.Socket.pair();
       new Worker(new URL('peer.mjs', import.meta.url), { workerData: { fd: a.detach(), wait: 100 } });
       const began = performance.now();
-      console.log(String(b.recvSync()), b.recvSync().length, performance.now() - began > 50);`;
+      console.log(String(b.recvSync()), b.recvSync().length, performance.now() - began > 50);
+      b.close();`;
     expect(await output(script, [], { 'peer.mjs': peer })).toBe('from the worker 0 true');
   });
 
@@ -191,7 +192,7 @@ describe('signals during a call (PEP 475)', () => {
     const [line] = (await once(child.stdout!, 'data')) as [Buffer];
     for (let i = 0; i < 5; i++) {
       await sleep(40);
-      child.kill('SIGUSR1');
+      process.kill(child.pid!, 'SIGUSR1');
     }
     await sleep(40);
     const { socket } = udp();
@@ -210,7 +211,7 @@ describe('signals during a call (PEP 475)', () => {
       try { a.recvSync(); } catch (error) { console.log(error.name, Math.round(performance.now() - began)); }
       process.exit(0);`);
     await once(child.stdout!, 'data');
-    const timer = setInterval(() => child.kill('SIGUSR1'), 50);
+    const timer = setInterval(() => process.kill(child.pid!, 'SIGUSR1'), 50);
     const [[answer]] = await Promise.all([once(child.stdout!, 'data'), once(child, 'exit')]);
     clearInterval(timer);
     const [name, taken] = String(answer).trim().split(' ');

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The whole suite as root on each Node of scripts/fetch-nodes.sh, with one binary: npm run test:nodes [-- 22 26]
+set -euo pipefail
+[ $# -gt 0 ] || set -- 20 22 24 26
+exec "$(dirname "$0")/test-modes.sh" "${@/#/root@}"
