@@ -1,17 +1,31 @@
 /** The program of a capture: the filter of the user, the direction and the length, as one classic BPF program. */
-import { PACKET_OUTGOING } from '../posix/constants.ts';
+import {
+  BPF_A,
+  BPF_ABS,
+  BPF_IMM,
+  BPF_JA,
+  BPF_JEQ,
+  BPF_JGT,
+  BPF_JMP,
+  BPF_K,
+  BPF_LD,
+  BPF_RET,
+  BPF_W,
+  PACKET_OUTGOING,
+  SKF_AD_OFF,
+  SKF_AD_PKTTYPE,
+} from '../posix/constants.ts';
 import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../posix/filter.ts';
 
-/** The codes of linux/bpf_common.h that are used here. */
-const LOAD_WORD = 0x20;
-const LOAD_NUMBER = 0x00;
-const JUMP = 0x05;
-const JUMP_EQUAL = 0x15;
-const JUMP_GREATER = 0x25;
-const RETURN = 0x06;
-const RETURN_A = 0x16;
-/** SKF_AD_OFF + SKF_AD_PKTTYPE: the kernel's word for the kind of packet, PACKET_OUTGOING for one that is sent. */
-const PKTTYPE = 0xfffff000 + 4;
+const LOAD_WORD = BPF_LD | BPF_W | BPF_ABS;
+const LOAD_NUMBER = BPF_LD | BPF_IMM;
+const JUMP = BPF_JMP | BPF_JA;
+const JUMP_EQUAL = BPF_JMP | BPF_JEQ | BPF_K;
+const JUMP_GREATER = BPF_JMP | BPF_JGT | BPF_K;
+const RETURN = BPF_RET | BPF_K;
+const RETURN_A = BPF_RET | BPF_A;
+/** The kernel's word for the kind of packet, PACKET_OUTGOING for one that is sent. */
+const PKTTYPE = (SKF_AD_OFF + SKF_AD_PKTTYPE) >>> 0;
 
 const of = (code: number, k: number, jt = 0, jf = 0): FilterInstruction => ({ code, jt, jf, k });
 
