@@ -6,6 +6,7 @@
 export * from './posix/address.ts';
 export * from './posix/address-entry.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
+export { type Capability, type CapabilityName, capabilities } from './posix/capabilities.ts';
 export * from './posix/constants.ts';
 export * from './posix/control.ts';
 export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './posix/errno.ts';

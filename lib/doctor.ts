@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** `npx sys-socket doctor`: what this machine, this Node and this process can do, for reports and for CI. */
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { relative } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const usage = `usage: sys-socket doctor [--json] [name ...]
+
+Tells what was loaded and what this process may do with sockets, by trying.
+With names, exits with 1 when one of them cannot be done: sys-socket doctor rawIPv4 packet
+exit code 0: it works; 1: the library does not load, or a name cannot be done; 2: the command line is wrong`;
+
+function line(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function wrong(text: string): 2 {
+  process.stderr.write(`${text}\n\n${usage}\n`);
+  return 2;
+}
+
+/** The runtime that this is. */
+function runtime(): string {
+  const { node, bun, deno } = process.versions;
+  if (bun !== undefined) return `Bun ${bun}`;
+  return deno === undefined ? `Node ${node}` : `Deno ${deno}`;
+}
+
+/** What this process is in the eyes of the kernel: its user and its effective capabilities, as bits. */
+function privileges(): string {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return `uid ${process.geteuid?.()}, capabilities ${/^CapEff:\s*0*(\w+)$/m.exec(status)?.[1]}`;
+}
+
+async function main(): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse();
+  } catch (error) {
+    return wrong((error as Error).message);
+  }
+  const [command, ...names] = parsed.positionals;
+  if (parsed.values.help) {
+    line(usage);
+    return 0;
+  }
+  if (command !== 'doctor') return wrong(command === undefined ? 'a command is missing' : `no command ${command}`);
+
+  const [{ capabilities }, { binary, libc }] = await Promise.all([
+    import('./posix/capabilities.ts'),
+    import('./posix/native.ts'),
+  ]).catch((error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  });
+  const answers = capabilities();
+  const unknown = names.filter((name) => !Object.hasOwn(answers, name));
+  if (unknown.length > 0) {
+    return wrong(`no capability ${unknown.join(', ')}; there are ${Object.keys(answers).join(', ')}`);
+  }
+  const facts = {
+    kernel: release(),
+    runtime: runtime(),
+    processor: process.arch,
+    libc: libc(),
+    binary: relative(new URL('..', import.meta.url).pathname, binary),
+    privileges: privileges(),
+  };
+  if (parsed.values.json) {
+    line(JSON.stringify({ ...facts, capabilities: answers }, undefined, 2));
+  } else {
+    for (const [name, fact] of Object.entries(facts)) line(`${name.padEnd(18)}${fact}`);
+    for (const [name, { able, tried, reason, grant }] of Object.entries(answers)) {
+      line(`${name.padEnd(18)}${able ? 'yes' : 'no '}  ${tried}`);
+      if (reason !== undefined) line(`${' '.repeat(23)}${reason}`);
+      if (grant !== undefined) line(`${' '.repeat(23)}try: ${grant}`);
+    }
+  }
+  return names.every((name) => answers[name as keyof typeof answers].able) ? 0 : 1;
+}
+
+function parse() {
+  const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+  return parseArgs({ options, allowPositionals: true });
+}
+
+process.exitCode = await main();

@@ -1,0 +1,241 @@
+/** What this process may do with sockets, and what the kernel has: found out by trying. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import {
+  AF_ALG,
+  AF_BLUETOOTH,
+  AF_CAN,
+  AF_INET,
+  AF_INET6,
+  AF_KCM,
+  AF_NETLINK,
+  AF_PACKET,
+  AF_SMC,
+  AF_TIPC,
+  AF_UNIX,
+  AF_VSOCK,
+  AF_XDP,
+  CAN_RAW,
+  EACCES,
+  EPERM,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_MPTCP,
+  IPPROTO_SCTP,
+  IPPROTO_UDPLITE,
+  SO_BINDTODEVICE,
+  SO_MARK,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from './constants.ts';
+import { invalidValue, isErrno, SocketError, strerror } from './errno.ts';
+import { setsockopt } from './option.ts';
+import { bind, close, socket } from './socket.ts';
+
+/** One answer of {@link capabilities}. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
+export interface Capability {
+  /** Whether it was done when it was tried. */
+  readonly able: boolean;
+  /** What was tried: `'socket(AF_PACKET, SOCK_RAW)'`. */
+  readonly tried: string;
+  /** Why not: `'EPERM: Operation not permitted'`. */
+  readonly reason?: string;
+  /** The errno of the refusal, where a call gave one. */
+  readonly errno?: number;
+  /** A shell command that would change the answer, where there is one. */
+  readonly grant?: string;
+}
+
+/** What is tried: throws a SocketError, or gives a text with the reason why not. */
+interface Probe {
+  readonly tried: string;
+  readonly run: () => string | undefined;
+  /** The command that helps. */
+  readonly grant?: (errno: number | undefined) => string | undefined;
+}
+
+/** Tries something on a new socket, which is closed again. */
+function onSocket(domain: number, type: number, protocol: number, use?: (fd: number) => void): () => undefined {
+  return () => {
+    const fd = socket(domain, type, protocol);
+    try {
+      use?.(fd);
+    } finally {
+      close(fd);
+    }
+  };
+}
+
+/** A file capability for this very program: all its scripts have it then. */
+function setcap(capability: string): (errno: number | undefined) => string | undefined {
+  return (errno) =>
+    errno === EPERM || errno === EACCES ? `sudo setcap ${capability}+ep ${process.execPath}` : undefined;
+}
+
+/** The kernel's module of a family that it lacks. */
+function modprobe(module: string): () => string {
+  return () => `sudo modprobe ${module}`;
+}
+
+/** A sysctl, as text; undefined where the kernel has none of that name. */
+function sysctl(path: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${path}`, 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A new namespace, in a child: unshare(1), as a process with threads cannot enter a user namespace. */
+function unshare(options: string): () => string | undefined {
+  return () => {
+    const { status, stderr, error } = spawnSync('unshare', [options, 'true'], { encoding: 'utf8' });
+    if (status === 0) return undefined;
+    return error !== undefined ? `no unshare(1): ${error.message}` : stderr.trim();
+  };
+}
+
+/** Which of the switches for user namespaces is off. */
+function grantUserNamespace(): string | undefined {
+  if (sysctl('user/max_user_namespaces') === '0') return 'sudo sysctl -w user.max_user_namespaces=10000';
+  if (sysctl('kernel/unprivileged_userns_clone') === '0') return 'sudo sysctl -w kernel.unprivileged_userns_clone=1';
+  if (sysctl('kernel/apparmor_restrict_unprivileged_userns') === '1') {
+    return 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0';
+  }
+  return undefined;
+}
+
+/** A socket of a family, a type and a protocol, by their names. */
+function opens(names: string, domain: number, type: number, protocol: number, grant?: Probe['grant']): Probe {
+  return { tried: `socket(${names})`, run: onSocket(domain, type, protocol), ...(grant && { grant }) };
+}
+
+const raw = setcap('cap_net_raw');
+const ping: Probe['grant'] = (errno) =>
+  errno === EACCES ? 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"' : undefined;
+
+/** What {@link capabilities} tells about. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
+export type CapabilityName =
+  | 'rawIPv4'
+  | 'rawIPv6'
+  | 'packet'
+  | 'pingIPv4'
+  | 'pingIPv6'
+  | 'bindToDevice'
+  | 'mark'
+  | 'lowPorts'
+  | 'networkNamespace'
+  | 'userNamespace'
+  | 'ipv6'
+  | 'unix'
+  | 'netlink'
+  | 'vsock'
+  | 'mptcp'
+  | 'sctp'
+  | 'udplite'
+  | 'alg'
+  | 'can'
+  | 'xdp'
+  | 'tipc'
+  | 'bluetooth'
+  | 'smc'
+  | 'kcm';
+
+const probes: Record<CapabilityName, Probe> = {
+  rawIPv4: opens('AF_INET, SOCK_RAW, IPPROTO_ICMP', AF_INET, SOCK_RAW, IPPROTO_ICMP, raw),
+  rawIPv6: opens('AF_INET6, SOCK_RAW, IPPROTO_ICMPV6', AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, raw),
+  packet: opens('AF_PACKET, SOCK_RAW', AF_PACKET, SOCK_RAW, 0, raw),
+  pingIPv4: opens('AF_INET, SOCK_DGRAM, IPPROTO_ICMP', AF_INET, SOCK_DGRAM, IPPROTO_ICMP, ping),
+  pingIPv6: opens('AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6', AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, ping),
+  bindToDevice: {
+    tried: "setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, 'lo')",
+    run: onSocket(AF_INET, SOCK_DGRAM, 0, (fd) => setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from('lo\0'))),
+    grant: raw,
+  },
+  mark: {
+    tried: 'setsockopt(fd, SOL_SOCKET, SO_MARK, 1)',
+    run: onSocket(AF_INET, SOCK_DGRAM, 0, (fd) => setsockopt(fd, SOL_SOCKET, SO_MARK, 1)),
+    grant: setcap('cap_net_admin'),
+  },
+  lowPorts: {
+    tried: 'bind to TCP port 1, without listen',
+    run: onSocket(AF_INET, SOCK_STREAM, 0, (fd) => {
+      try {
+        bind(fd, { family: AF_INET, address: '0.0.0.0', port: 1 });
+      } catch (error) {
+        if (!isErrno(error, 'EADDRINUSE')) throw error; // allowed, but somebody else has it
+      }
+    }),
+    grant: setcap('cap_net_bind_service'),
+  },
+  networkNamespace: { tried: 'unshare -n', run: unshare('-n'), grant: () => 'sudo unshare -n' },
+  userNamespace: { tried: 'unshare -Urn', run: unshare('-Urn'), grant: grantUserNamespace },
+  ipv6: opens('AF_INET6, SOCK_DGRAM', AF_INET6, SOCK_DGRAM, 0, modprobe('ipv6')),
+  unix: opens('AF_UNIX, SOCK_SEQPACKET', AF_UNIX, SOCK_SEQPACKET, 0),
+  netlink: opens('AF_NETLINK, SOCK_RAW', AF_NETLINK, SOCK_RAW, 0),
+  vsock: opens('AF_VSOCK, SOCK_STREAM', AF_VSOCK, SOCK_STREAM, 0, modprobe('vsock')),
+  mptcp: opens('AF_INET, SOCK_STREAM, IPPROTO_MPTCP', AF_INET, SOCK_STREAM, IPPROTO_MPTCP, () =>
+    sysctl('net/mptcp/enabled') === '0' ? 'sudo sysctl -w net.mptcp.enabled=1' : undefined,
+  ),
+  sctp: opens('AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP', AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP, modprobe('sctp')),
+  udplite: opens('AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE', AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE),
+  alg: opens('AF_ALG, SOCK_SEQPACKET', AF_ALG, SOCK_SEQPACKET, 0, modprobe('af_alg')),
+  can: opens('AF_CAN, SOCK_RAW, CAN_RAW', AF_CAN, SOCK_RAW, CAN_RAW, modprobe('can_raw')),
+  xdp: opens('AF_XDP, SOCK_RAW', AF_XDP, SOCK_RAW, 0, raw),
+  tipc: opens('AF_TIPC, SOCK_SEQPACKET', AF_TIPC, SOCK_SEQPACKET, 0, modprobe('tipc')),
+  bluetooth: opens('AF_BLUETOOTH, SOCK_SEQPACKET', AF_BLUETOOTH, SOCK_SEQPACKET, 0, modprobe('bluetooth')),
+  smc: opens('AF_SMC, SOCK_STREAM', AF_SMC, SOCK_STREAM, 0, modprobe('smc')),
+  kcm: opens('AF_KCM, SOCK_DGRAM', AF_KCM, SOCK_DGRAM, 0, modprobe('kcm')),
+};
+
+/** Errors that tell nothing about what is asked. */
+const shortages = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'] as const;
+
+function answer({ tried, run, grant }: Probe): Capability {
+  let reason: string | undefined;
+  let errno: number | undefined;
+  try {
+    reason = run();
+  } catch (error) {
+    if (!(error instanceof SocketError) || isErrno(error, ...shortages)) throw error;
+    errno = error.errno;
+    reason = `${error.code}: ${strerror(errno)}`;
+  }
+  if (reason === undefined) return { able: true, tried };
+  const command = grant?.(errno);
+  return {
+    able: false,
+    tried,
+    reason,
+    ...(errno === undefined ? undefined : { errno }),
+    ...(command === undefined ? undefined : { grant: command }),
+  };
+}
+
+/**
+ * What this process may do (raw, packet and ping sockets, namespaces, low ports) and which families and protocols the
+ * kernel has: capabilities(7), found out by trying. Sockets are opened and closed again, namespaces are made by a child;
+ * nothing is sent and nothing stays. The kernel may load the module of a family that is tried.
+ *
+ * @param names What to try; by default everything, which takes some milliseconds.
+ * @returns One answer for each name.
+ * @throws SocketError EMFILE, ENFILE, ENOBUFS or ENOMEM, which tell nothing about what is asked; TypeError for a
+ *   name that is none.
+ * @example
+ * const { packet } = capabilities(['packet']);
+ * console.log(packet.able || packet.grant.includes('setcap cap_net_raw+ep')); // true
+ * @see https://man7.org/linux/man-pages/man7/capabilities.7.html
+ */
+export function capabilities<Name extends CapabilityName = CapabilityName>(
+  names: readonly Name[] = Object.keys(probes) as Name[],
+): { readonly [name in Name]: Capability } {
+  const answers: Partial<Record<Name, Capability>> = {};
+  for (const name of names) {
+    if (!Object.hasOwn(probes, name)) throw invalidValue('names', `names of ${Object.keys(probes).join(', ')}`);
+    answers[name] = answer(probes[name]);
+  }
+  return answers as Record<Name, Capability>;
+}
