@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { ViteUserConfig } from 'vitest/config';
 import { SkipsReporter } from './test/helpers/skips.ts';
 
@@ -8,6 +9,8 @@ const config: ViteUserConfig = {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/helpers/setup.ts'],
     pool: 'forks',
+    // Two at least: most tests wait for other programs.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     reporters: ['default', new SkipsReporter()],
   },

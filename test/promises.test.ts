@@ -161,6 +161,9 @@ const own = ((): readonly string[] | undefined => {
 })();
 const ownNames: Need = () => (own === undefined ? 'no namespace with its own /etc/resolv.conf' : undefined);
 
+/** For names that are never answered: resolv.conf(5) knows no shorter time. */
+const impatient = { RES_OPTIONS: 'timeout:1' };
+
 /**
  * Runs a module in that world. Its DNS server lives in the same thread: a look-up that blocked the thread would never be
  * answered. `late-<ms>-<n>.test` is 10.<ms / 256>.<ms % 256>.<n>, answered after so many milliseconds; `silent.test` is
@@ -271,12 +274,15 @@ test('an abort is seen before the answer comes, and the look-up ends unseen', (c
 
 test('AbortSignal.timeout gives up a server that does not answer; without it that is EAI_AGAIN', (context) => {
   need(context, ownNames);
-  const { said, status } = run(`
+  const { said, status } = run(
+    `
     const given = await find('silent.test', { signal: AbortSignal.timeout(30) }).catch((error) => error);
     const failed = await find('silent.test').catch((error) => error);
     server.close();
     say([given.name, given.cause.name, failed.name, failed.code, failed.eai, failed.syscall]);
-  `);
+  `,
+    impatient,
+  );
   expect(status).toBe(0);
   expect(said).toEqual(['AbortError', 'TimeoutError', 'AddressInfoError', 'EAI_AGAIN', s.EAI_AGAIN, 'getaddrinfo']);
 });
@@ -344,22 +350,28 @@ test('a worker may be terminated, or exit, while its look-ups are pending', (con
 
 test('process.exit with pending look-ups ends the process with its code', (context) => {
   need(context, ownNames);
-  const { status, signal } = run(`
+  const { status, signal } = run(
+    `
     for (let i = 0; i < 6; i++) find('silent.test').catch(() => {});
     await sleep(50);
     process.exit(7);
-  `);
+  `,
+    impatient,
+  );
   expect([status, signal]).toEqual([7, null]);
 });
 
 test('an exception with pending look-ups ends the process as ever', (context) => {
   need(context, ownNames);
-  const { status, signal } = run(`
+  const { status, signal } = run(
+    `
     process.on('exit', (code) => say(code));
     process.on('uncaughtException', () => process.exit(9));
     find('silent.test').then(say, say);
     setTimeout(() => { throw new Error('out of a timer'); }, 20);
-  `);
+  `,
+    impatient,
+  );
   expect([status, signal]).toEqual([9, null]);
 });
 
