@@ -12,8 +12,8 @@ const reactors: [name: string, flags: string[]][] = [
   ['the thread', ['--import', threadReactor]],
 ];
 
-/** Whether a program that says when it waits is still there a while after, and what it said. */
-async function outcome(script: string, flags: string[]): Promise<string> {
+/** Whether a program that says when it waits is still there so many milliseconds after, and what it said. */
+async function outcome(script: string, flags: string[], milliseconds: number): Promise<string> {
   const child = start(script, flags);
   let said = '';
   const waiting = new Promise<void>((resolve) => {
@@ -24,7 +24,7 @@ async function outcome(script: string, flags: string[]): Promise<string> {
   });
   const ended = once(child, 'close').then(() => 'ended');
   await waiting;
-  return `${await Promise.race([ended, sleep(400).then(() => 'alive')])}: ${said.trim().split('\n').join(', ')}`;
+  return `${await Promise.race([ended, sleep(milliseconds).then(() => 'alive')])}: ${said.trim().split('\n').join(', ')}`;
 }
 
 test('the preloaded file changes the reactor of Node', async (context) => {
@@ -86,7 +86,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
       process.on('exit', () => console.log('nothing left'));
       console.log('waits');`;
     const outcomes = async (unref: boolean) =>
-      Promise.all(pending.map((operation) => outcome(script(operation, unref), flags)));
+      Promise.all(pending.map((operation) => outcome(script(operation, unref), flags, unref ? 15_000 : 400)));
     const [kept, free] = await Promise.all([outcomes(false), outcomes(true)]);
     expect(kept).toEqual(pending.map(() => 'alive: waits'));
     expect(free).toEqual(pending.map(() => 'ended: waits, nothing left'));
