@@ -54,6 +54,12 @@ export function sum(bytes: Uint8Array, from: number, to: number): number {
   return to - from < LONG ? sumShort(bytes, from, to) : sumLong(bytes, from, to);
 }
 
+/** The sum of what an upper layer's checksum covers: its pseudo-header, of whose addresses `pseudo` is the sum, and data. */
+export function upperLayerSum(bytes: Uint8Array, at: number, end: number, pseudo: number, protocol: number): number {
+  const length = end - at;
+  return fold(sum(bytes, at, end) + pseudo + protocol + (length >>> 16) + (length & 0xffff));
+}
+
 /**
  * The Internet checksum of several views as if they were one: RFC 1071.
  *

@@ -13,6 +13,7 @@ import {
 import { get16, get32, put16, put32, uint8, uint16, uint32 } from './bytes.ts';
 import { fold, sum } from './checksum.ts';
 import type { Codec } from './codec.ts';
+import { quotation, writeMessage } from './icmp-header.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
 /**
@@ -100,15 +101,8 @@ export const icmpCodec: Codec<IcmpInput> = {
 
   write(layer, to, at) {
     const { bytes } = to;
-    const type = uint8(layer.type, 'icmp.type');
-    bytes[at] = type;
-    bytes[at + 1] = uint8(layer.code, 'icmp.code', 0);
-    put16(bytes, at + 2, uint16(layer.checksum, 'icmp.checksum', 0));
-    put32(bytes, at + 4, uint32(layer.restOfHeader, 'icmp.restOfHeader', 0));
-    if (isEcho(type) || isTimestamp(type)) {
-      if (layer.identifier !== undefined) put16(bytes, at + 4, uint16(layer.identifier, 'icmp.identifier'));
-      if (layer.sequenceNumber !== undefined) put16(bytes, at + 6, uint16(layer.sequenceNumber, 'icmp.sequenceNumber'));
-    }
+    const { type } = layer;
+    writeMessage('icmp', layer, bytes, at, isEcho(type) || isTimestamp(type));
     if (isTimestamp(type)) {
       put32(bytes, at + 8, uint32(layer.originateTimestamp, 'icmp.originateTimestamp', 0));
       put32(bytes, at + 12, uint32(layer.receiveTimestamp, 'icmp.receiveTimestamp', 0));
@@ -158,11 +152,7 @@ export const icmpCodec: Codec<IcmpInput> = {
     from.layers.push(layer);
     from.at = at + header;
     if (!quotes(type)) return undefined;
-    if (hasLength(type)) {
-      layer.length = bytes[at + 5]!;
-      if (layer.length > 0) from.end = Math.min(from.end, from.at + 4 * layer.length);
-    }
-    from.quoted = true;
-    return from.left === 0 ? undefined : 'ipv4';
+    if (hasLength(type)) layer.length = bytes[at + 5]!;
+    return quotation(from, 4 * (layer.length ?? 0), 'ipv4');
   },
 };

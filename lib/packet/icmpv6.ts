@@ -1,8 +1,9 @@
 /** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
 import { invalidValue } from '../posix/errno.ts';
 import { get16, get32, put16, put32, uint, uint8, uint16, uint32 } from './bytes.ts';
-import { fold, sum } from './checksum.ts';
+import { upperLayerSum } from './checksum.ts';
 import type { Codec } from './codec.ts';
+import { quotation, writeMessage } from './icmp-header.ts';
 import {
   ICMPV6_DESTINATION_UNREACHABLE,
   ICMPV6_ECHO_REPLY,
@@ -16,7 +17,7 @@ import {
   ICMPV6_ROUTER_SOLICITATION,
   ICMPV6_TIME_EXCEEDED,
 } from './icmpv6-type.ts';
-import { type NdOption, ndOptionsSize, readNdOptions, writeNdOptions } from './nd-option.ts';
+import { type NdOption, ndOptions } from './nd-option.ts';
 import { ipv6Text, putIpv6 } from './text.ts';
 
 /**
@@ -118,6 +119,7 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
 }
 
 const HEADER = 8;
+const PROTOCOL = 58;
 const FIRST_ERROR_BIT = 128;
 
 const isEcho = (type: number) => type === ICMPV6_ECHO_REQUEST || type === ICMPV6_ECHO_REPLY;
@@ -169,7 +171,7 @@ function writeDiscovery(layer: Icmpv6Input, bytes: Uint8Array, at: number): void
     putIpv6(bytes, at + 8, layer.targetAddress, 'icmpv6.targetAddress');
     if (type === ICMPV6_REDIRECT) putIpv6(bytes, at + 24, layer.destinationAddress, 'icmpv6.destinationAddress');
   }
-  writeNdOptions(layer.options, bytes, at + discoverySize(type));
+  ndOptions.write(layer.options, bytes, at + discoverySize(type));
 }
 
 function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
@@ -199,24 +201,16 @@ function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
 export const icmpv6Codec: Codec<Icmpv6Input> = {
   size(layer) {
     const discovery = discoverySize(layer.type);
-    if (discovery > 0) return discovery + ndOptionsSize(layer.options);
+    if (discovery > 0) return discovery + ndOptions.size(layer.options);
     if (layer.options !== undefined) throw invalidValue('icmpv6.options', 'left out of what is no neighbour discovery');
     return HEADER;
   },
 
   write(layer, to, at) {
     const { bytes } = to;
-    const type = uint8(layer.type, 'icmpv6.type');
-    bytes[at] = type;
-    bytes[at + 1] = uint8(layer.code, 'icmpv6.code', 0);
-    put16(bytes, at + 2, uint16(layer.checksum, 'icmpv6.checksum', 0));
-    put32(bytes, at + 4, uint32(layer.restOfHeader, 'icmpv6.restOfHeader', 0));
-    if (isEcho(type)) {
-      if (layer.identifier !== undefined) put16(bytes, at + 4, uint16(layer.identifier, 'icmpv6.identifier'));
-      if (layer.sequenceNumber !== undefined) {
-        put16(bytes, at + 6, uint16(layer.sequenceNumber, 'icmpv6.sequenceNumber'));
-      }
-    } else if (type === ICMPV6_PACKET_TOO_BIG) {
+    const { type } = layer;
+    writeMessage('icmpv6', layer, bytes, at, isEcho(type));
+    if (type === ICMPV6_PACKET_TOO_BIG) {
       if (layer.mtu !== undefined) put32(bytes, at + 4, uint32(layer.mtu, 'icmpv6.mtu'));
     } else if (type === ICMPV6_PARAMETER_PROBLEM) {
       if (layer.pointer !== undefined) put32(bytes, at + 4, uint32(layer.pointer, 'icmpv6.pointer'));
@@ -229,9 +223,7 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
 
   seal(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
-    const length = to.end - at;
-    const total = sum(to.bytes, at, to.end) + pseudo + PROTOCOL + (length >>> 16) + (length & 0xffff);
-    put16(to.bytes, at + 2, ~fold(total) & 0xffff);
+    put16(to.bytes, at + 2, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },
 
   decode(from) {
@@ -240,14 +232,14 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     const type = bytes[at]!;
     const discovery = discoverySize(type);
     if (from.cut('icmpv6', discovery)) return undefined;
-    const { pseudo, left } = from;
-    const total = sum(bytes, at, from.end) + pseudo + PROTOCOL + (left >>> 16) + (left & 0xffff);
+    const { pseudo } = from;
+    const judged = !from.partial && pseudo >= 0;
     const layer: Icmpv6 = {
       layer: 'icmpv6',
       type,
       code: bytes[at + 1]!,
       checksum: get16(bytes, at + 2),
-      checksumOk: from.partial || pseudo < 0 ? undefined : fold(total) === 0xffff,
+      checksumOk: judged ? upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff : undefined,
       restOfHeader: get32(bytes, at + 4),
     };
     from.layers.push(layer);
@@ -262,20 +254,14 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
       readDiscovery(layer, bytes, at);
       const options: NdOption[] = [];
       layer.options = options;
-      const malformed = readNdOptions(bytes, at + discovery, from.end, options);
+      const malformed = ndOptions.read(bytes, at + discovery, from.end, options);
       if (malformed >= 0) from.stop('icmpv6', 'an option whose length cannot be right', malformed);
       from.at = from.end;
       return undefined;
     }
     from.at = at + HEADER;
     if (!quotes(type)) return undefined;
-    if (hasLength(type)) {
-      layer.length = bytes[at + 4]!;
-      if (layer.length > 0) from.end = Math.min(from.end, from.at + 8 * layer.length);
-    }
-    from.quoted = true;
-    return from.left === 0 ? undefined : 'ipv6';
+    if (hasLength(type)) layer.length = bytes[at + 4]!;
+    return quotation(from, 8 * (layer.length ?? 0), 'ipv6');
   },
 };
-
-const PROTOCOL = 58;

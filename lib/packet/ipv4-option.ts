@@ -1,5 +1,6 @@
 /** The options of IPv4: RFC 791 and 2113. */
 import { data, get16, get32, put16, put32, uint, uint8, uint16, uint32 } from './bytes.ts';
+import { END, NOP, type OptionList, optionList, shortOption } from './option-list.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
 /**
@@ -27,8 +28,6 @@ export type Ipv4Option =
   /** What is left where an option's length cannot be right; encodes as it is. */
   | { name: 'malformed'; data: Uint8Array };
 
-const END = 0;
-const NOP = 1;
 const TIMESTAMP = 68;
 const ROUTER_ALERT = 148;
 const ROUTES = { recordRoute: 7, looseSourceRoute: 131, strictSourceRoute: 137 } as const;
@@ -54,13 +53,6 @@ function size(option: Ipv4Option): number {
     default:
       return 3 + 4 * option.route.length;
   }
-}
-
-/** The length of options, without padding. */
-export function ipv4OptionsSize(options: readonly Ipv4Option[] | undefined): number {
-  let total = 0;
-  if (options !== undefined) for (const option of options) total += size(option);
-  return total;
 }
 
 function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
@@ -104,16 +96,6 @@ function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
   bytes[at + 1] = uint8(size(option), 'ipv4.options.length');
 }
 
-/** Writes options into zeros, which pad them. */
-export function writeIpv4Options(options: readonly Ipv4Option[] | undefined, bytes: Uint8Array, start: number): void {
-  let at = start;
-  if (options === undefined) return;
-  for (const option of options) {
-    write(option, bytes, at);
-    at += size(option);
-  }
-}
-
 function readRoute(name: RouteName, bytes: Uint8Array, at: number, length: number): Ipv4Option {
   const route: string[] = [];
   for (let i = at + 3; i < at + length; i += 4) route.push(ipv4Text(bytes, i));
@@ -144,43 +126,13 @@ function read(bytes: Uint8Array, at: number, length: number): Ipv4Option {
   return { name: 'other', type, data: bytes.subarray(at + 2, at + length) };
 }
 
-/**
- * Reads options.
- *
- * @returns Where an option begins whose length cannot be right, or -1.
- */
-export function readIpv4Options(bytes: Uint8Array, start: number, end: number, options: Ipv4Option[]): number {
-  let at = start;
-  while (at < end) {
-    const type = bytes[at]!;
-    if (type === END) {
-      options.push(endOfOptions(bytes, at + 1, end));
-      return -1;
-    }
-    if (type === NOP) {
-      options.push({ name: 'noOperation' });
-      at += 1;
-      continue;
-    }
-    const length = at + 1 < end ? bytes[at + 1]! : 0;
-    if (length < 2 || at + length > end) {
-      options.push({ name: 'malformed', data: bytes.subarray(at, end) });
-      return at;
-    }
-    options.push(read(bytes, at, length));
-    at += length;
-  }
-  return -1;
-}
-
-/** The end of an option list of IPv4 or TCP, with what follows it: its padding. */
-export function endOfOptions(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-): { name: 'endOfOptionList'; data?: Uint8Array } {
-  return from === to ? { name: 'endOfOptionList' } : { name: 'endOfOptionList', data: bytes.subarray(from, to) };
-}
+export const ipv4Options: OptionList<Ipv4Option> = optionList<Ipv4Option>({
+  size,
+  write,
+  short: shortOption,
+  length: (field) => field,
+  read,
+});
 
 /** Where the final destination stands while a source route is not at its end: RFC 1122, 3.2.1.8; or -1. */
 export function sourceRouteEnd(bytes: Uint8Array, start: number, end: number): number {

@@ -2,7 +2,7 @@
 import { get16, put16, roundUp, uint, uint8, uint16 } from './bytes.ts';
 import { fold, sum } from './checksum.ts';
 import type { Codec, Decoding, Filled } from './codec.ts';
-import { type Ipv4Option, ipv4OptionsSize, readIpv4Options, sourceRouteEnd, writeIpv4Options } from './ipv4-option.ts';
+import { type Ipv4Option, ipv4Options, sourceRouteEnd } from './ipv4-option.ts';
 import { layerOfProtocol, protocolOf } from './protocol.ts';
 import { ipv4Text, putIpv4 } from './text.ts';
 
@@ -83,7 +83,7 @@ const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS = 0x2000;
 
 function size(layer: Ipv4Input): number {
-  const options = ipv4OptionsSize(layer.options);
+  const options = ipv4Options.size(layer.options);
   return HEADER + (layer.ihl === undefined ? roundUp(options, 4) : options);
 }
 
@@ -91,7 +91,7 @@ function size(layer: Ipv4Input): number {
 function readOptions(from: Decoding, options: Ipv4Option[], ihl: number): number {
   const { bytes, at } = from;
   const headerEnd = Math.min(at + Math.max(HEADER, 4 * ihl), from.end);
-  const malformed = readIpv4Options(bytes, at + HEADER, headerEnd, options);
+  const malformed = ipv4Options.read(bytes, at + HEADER, headerEnd, options);
   if (malformed >= 0) from.stop('ipv4', 'an option whose length cannot be right', malformed);
   return headerEnd;
 }
@@ -117,7 +117,7 @@ export const ipv4Codec: Codec<Ipv4Input> = {
       layer.protocol === undefined ? protocolOf(to.next, 'ipv4.protocol') : uint8(layer.protocol, 'ipv4.protocol');
     putIpv4(bytes, at + 12, layer.sourceAddress, 'ipv4.sourceAddress');
     putIpv4(bytes, at + 16, layer.destinationAddress, 'ipv4.destinationAddress');
-    writeIpv4Options(layer.options, bytes, at + HEADER);
+    ipv4Options.write(layer.options, bytes, at + HEADER);
     put16(
       bytes,
       at + 10,

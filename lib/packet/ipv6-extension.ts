@@ -2,7 +2,7 @@
 import { get16, get32, put16, put32, roundUp, uint, uint8, uint32 } from './bytes.ts';
 import { sum } from './checksum.ts';
 import type { Codec, Decoding, Filled, Next } from './codec.ts';
-import { type Ipv6Option, ipv6OptionsSize, readIpv6Options, writeIpv6Options } from './ipv6-option.ts';
+import { type Ipv6Option, ipv6Options, writePadded } from './ipv6-option.ts';
 import { layerOfNextHeader, protocolOf } from './protocol.ts';
 import { ipv6Text, putIpv6 } from './text.ts';
 
@@ -221,7 +221,7 @@ function limitJumbo(from: Decoding, start: number, options: readonly Ipv6Option[
 }
 
 function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): Codec<HopByHopInput | DestinationOptionsInput> {
-  const size = (fields: OptionsHeaderFields) => roundUp(2 + ipv6OptionsSize(fields.options), 8);
+  const size = (fields: OptionsHeaderFields) => roundUp(2 + ipv6Options.size(fields.options), 8);
   return {
     size,
 
@@ -230,7 +230,7 @@ function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): Codec<HopByHopI
       const end = at + size(fields);
       bytes[at] = putNextHeader(fields.nextHeader, to.next, `${layer}.nextHeader`);
       bytes[at + 1] = uint8(fields.headerExtensionLength ?? (end - at) / 8 - 1, `${layer}.headerExtensionLength`);
-      writeIpv6Options(fields.options, bytes, at + 2, end);
+      writePadded(fields.options, bytes, at + 2, end);
     },
 
     decode(from): Next {
@@ -238,7 +238,7 @@ function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): Codec<HopByHopI
       const length = extensionSize(from, layer);
       if (length === 0) return undefined;
       const options: Ipv6Option[] = [];
-      const malformed = readIpv6Options(bytes, at + 2, at + length, options);
+      const malformed = ipv6Options.read(bytes, at + 2, at + length, options);
       if (malformed >= 0) from.stop(layer, 'an option whose length cannot be right', malformed);
       from.layers.push({ layer, nextHeader: bytes[at]!, headerExtensionLength: bytes[at + 1]!, options });
       from.at = at + length;

@@ -1,5 +1,6 @@
 /** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from './bytes.ts';
+import { type OptionList, optionList } from './option-list.ts';
 
 /**
  * An option of an IPv6 extension header, told apart by `name`. Its length is filled in.
@@ -17,6 +18,9 @@ export type Ipv6Option =
   /** What is left where an option's length cannot be right; encodes as it is. */
   | { name: 'malformed'; data: Uint8Array };
 
+/** The type and the length, which the length does not count. */
+const HEADER = 2;
+
 const PAD1 = 0;
 const PADN = 1;
 const ROUTER_ALERT = 5;
@@ -27,23 +31,16 @@ function size(option: Ipv6Option): number {
     case 'pad1':
       return 1;
     case 'padN':
-      return 2 + option.length;
+      return HEADER + option.length;
     case 'routerAlert':
       return 4;
     case 'jumboPayload':
       return 6;
     case 'other':
-      return 2 + option.data.length;
+      return HEADER + option.data.length;
     case 'malformed':
       return option.data.length;
   }
-}
-
-/** The length of options, without padding. */
-export function ipv6OptionsSize(options: readonly Ipv6Option[]): number {
-  let total = 0;
-  for (const option of options) total += size(option);
-  return total;
 }
 
 function write(option: Ipv6Option, bytes: Uint8Array, at: number): void {
@@ -68,51 +65,31 @@ function write(option: Ipv6Option, bytes: Uint8Array, at: number): void {
       bytes[at] = uint8(option.type, 'ipv6.options.type');
       bytes.set(data(option.data, 'ipv6.options.data'), at + 2);
   }
-  bytes[at + 1] = uint8(size(option) - 2, 'ipv6.options.length');
-}
-
-/** Writes options into zeros, and pads them up to `end`. */
-export function writeIpv6Options(options: readonly Ipv6Option[], bytes: Uint8Array, start: number, end: number): void {
-  let at = start;
-  for (const option of options) {
-    write(option, bytes, at);
-    at += size(option);
-  }
-  if (end - at > 1) write({ name: 'padN', length: end - at - 2 }, bytes, at);
+  bytes[at + 1] = uint8(size(option) - HEADER, 'ipv6.options.length');
 }
 
 function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
   const type = bytes[at]!;
-  if (type === ROUTER_ALERT && length === 2) return { name: 'routerAlert', value: get16(bytes, at + 2) };
-  if (type === JUMBO && length === 4) return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + 2) };
+  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + 2) };
+  if (type === JUMBO && length === 6) return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + 2) };
   if (type === PADN) {
     let zeros = true;
-    for (let i = 0; i < length; i++) zeros &&= bytes[at + 2 + i] === 0;
-    if (zeros) return { name: 'padN', length };
+    for (let i = at + HEADER; i < at + length; i++) zeros &&= bytes[i] === 0;
+    if (zeros) return { name: 'padN', length: length - HEADER };
   }
-  return { name: 'other', type, data: bytes.subarray(at + 2, at + 2 + length) };
+  return { name: 'other', type, data: bytes.subarray(at + HEADER, at + length) };
 }
 
-/**
- * Reads options.
- *
- * @returns Where an option begins whose length cannot be right, or -1.
- */
-export function readIpv6Options(bytes: Uint8Array, start: number, end: number, options: Ipv6Option[]): number {
-  let at = start;
-  while (at < end) {
-    if (bytes[at] === PAD1) {
-      options.push({ name: 'pad1' });
-      at += 1;
-      continue;
-    }
-    const length = at + 1 < end ? bytes[at + 1]! : 0;
-    if (at + 2 + length > end) {
-      options.push({ name: 'malformed', data: bytes.subarray(at, end) });
-      return at;
-    }
-    options.push(read(bytes, at, length));
-    at += 2 + length;
-  }
-  return -1;
+export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
+  size,
+  write,
+  short: (bytes, at) => (bytes[at] === PAD1 ? { name: 'pad1' } : undefined),
+  length: (field) => HEADER + field,
+  read,
+});
+
+/** Writes options into zeros, and pads them up to `end`. */
+export function writePadded(options: readonly Ipv6Option[], bytes: Uint8Array, start: number, end: number): void {
+  const at = ipv6Options.write(options, bytes, start);
+  if (end - at > 1) write({ name: 'padN', length: end - at - HEADER }, bytes, at);
 }

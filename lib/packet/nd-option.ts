@@ -2,6 +2,7 @@
 import { invalidValue } from '../posix/errno.ts';
 import { data, get16, get32, put16, put32, roundUp, uint, uint8, uint16, uint32 } from './bytes.ts';
 import { readNames, writeNames } from './domain-name.ts';
+import { type OptionList, optionList } from './option-list.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from './text.ts';
 
 /**
@@ -85,13 +86,6 @@ function size(option: NdOption): number {
   }
 }
 
-/** The length of options. */
-export function ndOptionsSize(options: readonly NdOption[] | undefined): number {
-  let total = 0;
-  if (options !== undefined) for (const option of options) total += size(option);
-  return total;
-}
-
 const field = (name: string) => `icmpv6.options.${name}`;
 
 function writeRoute(option: NdOption & { name: 'routeInformation' }, bytes: Uint8Array, at: number): void {
@@ -150,16 +144,6 @@ function write(option: NdOption, bytes: Uint8Array, at: number): void {
       return;
     case 'other':
       bytes.set(data(option.data, field('data')), at + 2);
-  }
-}
-
-/** Writes options into zeros. */
-export function writeNdOptions(options: readonly NdOption[] | undefined, bytes: Uint8Array, start: number): void {
-  let at = start;
-  if (options === undefined) return;
-  for (const option of options) {
-    write(option, bytes, at);
-    at += size(option);
   }
 }
 
@@ -230,22 +214,10 @@ function readKnown(bytes: Uint8Array, at: number, length: number): NdOption | un
   }
 }
 
-/**
- * Reads options.
- *
- * @returns Where an option begins whose length cannot be right, or -1.
- */
-export function readNdOptions(bytes: Uint8Array, start: number, end: number, options: NdOption[]): number {
-  let at = start;
-  while (at < end) {
-    const length = at + 1 < end ? 8 * bytes[at + 1]! : 0;
-    if (length === 0 || at + length > end) {
-      options.push({ name: 'malformed', data: bytes.subarray(at, end) });
-      return at;
-    }
-    const known = readKnown(bytes, at, length);
-    options.push(known ?? { name: 'other', type: bytes[at]!, data: bytes.subarray(at + 2, at + length) });
-    at += length;
-  }
-  return -1;
-}
+export const ndOptions: OptionList<NdOption> = optionList<NdOption>({
+  size,
+  write,
+  length: (field) => 8 * field,
+  read: (bytes, at, length) =>
+    readKnown(bytes, at, length) ?? { name: 'other', type: bytes[at]!, data: bytes.subarray(at + 2, at + length) },
+});

@@ -1,6 +1,6 @@
 /** The options of TCP: RFC 9293, 7323, 2018, 7413 and 2385. */
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from './bytes.ts';
-import { endOfOptions } from './ipv4-option.ts';
+import { END, NOP, type OptionList, optionList, shortOption } from './option-list.ts';
 
 /**
  * An option of TCP, told apart by `name`. Its length is filled in.
@@ -25,8 +25,8 @@ export type TcpOption =
   | { name: 'malformed'; data: Uint8Array };
 
 const KIND = {
-  endOfOptionList: 0,
-  noOperation: 1,
+  endOfOptionList: END,
+  noOperation: NOP,
   maximumSegmentSize: 2,
   windowScale: 3,
   sackPermitted: 4,
@@ -61,13 +61,6 @@ function size(option: TcpOption): number {
     case 'malformed':
       return option.data.length;
   }
-}
-
-/** The length of options, without padding. */
-export function tcpOptionsSize(options: readonly TcpOption[] | undefined): number {
-  let total = 0;
-  if (options !== undefined) for (const option of options) total += size(option);
-  return total;
 }
 
 const field = (name: string) => `tcp.options.${name}`;
@@ -114,16 +107,6 @@ function write(option: TcpOption, bytes: Uint8Array, at: number): void {
   }
 }
 
-/** Writes options into zeros, which pad them. */
-export function writeTcpOptions(options: readonly TcpOption[] | undefined, bytes: Uint8Array, start: number): void {
-  let at = start;
-  if (options === undefined) return;
-  for (const option of options) {
-    write(option, bytes, at);
-    at += size(option);
-  }
-}
-
 function readSack(bytes: Uint8Array, at: number, length: number): TcpOption {
   const blocks: { leftEdge: number; rightEdge: number }[] = [];
   for (let i = at + 2; i < at + length; i += 8) {
@@ -158,31 +141,10 @@ function read(bytes: Uint8Array, at: number, length: number): TcpOption {
   return { name: 'other', kind, data: bytes.subarray(at + 2, at + length) };
 }
 
-/**
- * Reads options.
- *
- * @returns Where an option begins whose length cannot be right, or -1.
- */
-export function readTcpOptions(bytes: Uint8Array, start: number, end: number, options: TcpOption[]): number {
-  let at = start;
-  while (at < end) {
-    const kind = bytes[at]!;
-    if (kind === KIND.endOfOptionList) {
-      options.push(endOfOptions(bytes, at + 1, end));
-      return -1;
-    }
-    if (kind === KIND.noOperation) {
-      options.push({ name: 'noOperation' });
-      at += 1;
-      continue;
-    }
-    const length = at + 1 < end ? bytes[at + 1]! : 0;
-    if (length < 2 || at + length > end) {
-      options.push({ name: 'malformed', data: bytes.subarray(at, end) });
-      return at;
-    }
-    options.push(read(bytes, at, length));
-    at += length;
-  }
-  return -1;
-}
+export const tcpOptions: OptionList<TcpOption> = optionList<TcpOption>({
+  size,
+  write,
+  short: shortOption,
+  length: (field) => field,
+  read,
+});

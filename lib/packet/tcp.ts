@@ -1,8 +1,8 @@
 /** TCP: RFC 9293, with the ECN flags of RFC 3168. */
 import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from './bytes.ts';
-import { fold, sum } from './checksum.ts';
+import { upperLayerSum } from './checksum.ts';
 import type { Codec, Filled } from './codec.ts';
-import { readTcpOptions, type TcpOption, tcpOptionsSize, writeTcpOptions } from './tcp-option.ts';
+import { type TcpOption, tcpOptions } from './tcp-option.ts';
 
 /**
  * A TCP header to encode.
@@ -77,14 +77,8 @@ export function tcp(fields: TcpFields): TcpInput {
 const HEADER = 20;
 const PROTOCOL = 6;
 
-/** The sum of a segment with its pseudo-header. */
-function segmentSum(bytes: Uint8Array, at: number, end: number, pseudo: number): number {
-  const length = end - at;
-  return fold(sum(bytes, at, end) + pseudo + PROTOCOL + (length >>> 16) + (length & 0xffff));
-}
-
 function size(layer: TcpInput): number {
-  const options = tcpOptionsSize(layer.options);
+  const options = tcpOptions.size(layer.options);
   return HEADER + (layer.dataOffset === undefined ? roundUp(options, 4) : options);
 }
 
@@ -111,12 +105,12 @@ export const tcpCodec: Codec<TcpInput> = {
     put16(bytes, at + 14, uint16(layer.window, 'tcp.window', 0xffff));
     put16(bytes, at + 16, uint16(layer.checksum, 'tcp.checksum', 0));
     put16(bytes, at + 18, uint16(layer.urgentPointer, 'tcp.urgentPointer', 0));
-    writeTcpOptions(layer.options, bytes, at + HEADER);
+    tcpOptions.write(layer.options, bytes, at + HEADER);
   },
 
   seal(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
-    put16(to.bytes, at + 16, ~segmentSum(to.bytes, at, to.end, pseudo) & 0xffff);
+    put16(to.bytes, at + 16, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },
 
   decode(from) {
@@ -126,7 +120,7 @@ export const tcpCodec: Codec<TcpInput> = {
     const flags = bytes[at + 13]!;
     const headerEnd = Math.min(at + Math.max(HEADER, 4 * dataOffset), end);
     const options: TcpOption[] = [];
-    const malformed = readTcpOptions(bytes, at + HEADER, headerEnd, options);
+    const malformed = tcpOptions.read(bytes, at + HEADER, headerEnd, options);
     from.layers.push({
       layer: 'tcp',
       sourcePort: get16(bytes, at),
@@ -147,7 +141,7 @@ export const tcpCodec: Codec<TcpInput> = {
       checksum: get16(bytes, at + 16),
       urgentPointer: get16(bytes, at + 18),
       options,
-      checksumOk: from.partial || pseudo < 0 ? undefined : segmentSum(bytes, at, end, pseudo) === 0xffff,
+      checksumOk: from.partial || pseudo < 0 ? undefined : upperLayerSum(bytes, at, end, pseudo, PROTOCOL) === 0xffff,
     });
     if (dataOffset < 5) from.stop('tcp', `a data offset of ${dataOffset} words, less than 5`, at + 12);
     // A header that is cut: its last option is so for that reason.

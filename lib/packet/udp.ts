@@ -1,6 +1,6 @@
 /** UDP: RFC 768. */
 import { get16, put16, uint16 } from './bytes.ts';
-import { fold, sum } from './checksum.ts';
+import { upperLayerSum } from './checksum.ts';
 import type { Codec, Filled } from './codec.ts';
 
 /**
@@ -59,12 +59,6 @@ export function udp(fields: UdpFields): UdpInput {
 const HEADER = 8;
 const PROTOCOL = 17;
 
-/** The sum of a datagram with its pseudo-header. */
-function datagramSum(bytes: Uint8Array, at: number, end: number, pseudo: number): number {
-  const length = end - at;
-  return fold(sum(bytes, at, end) + pseudo + PROTOCOL + (length >>> 16) + (length & 0xffff));
-}
-
 export const udpCodec: Codec<UdpInput> = {
   size: () => HEADER,
 
@@ -81,7 +75,7 @@ export const udpCodec: Codec<UdpInput> = {
     const length = get16(to.bytes, at + 4);
     const end = length >= HEADER ? Math.min(to.end, at + length) : to.end;
     // 0 would mean that there is none.
-    put16(to.bytes, at + 6, ~datagramSum(to.bytes, at, end, pseudo) & 0xffff || 0xffff);
+    put16(to.bytes, at + 6, ~upperLayerSum(to.bytes, at, end, pseudo, PROTOCOL) & 0xffff || 0xffff);
   },
 
   decode(from) {
@@ -98,7 +92,7 @@ export const udpCodec: Codec<UdpInput> = {
     } else if (!known) from.stop('udp', `a length of ${length}, less than the header`, at + 4);
     const judged = known && !from.partial && pseudo >= 0 && (length === 0 || length <= from.left);
     let checksumOk: boolean | undefined;
-    if (judged && checksum !== 0) checksumOk = datagramSum(bytes, at, from.end, pseudo) === 0xffff;
+    if (judged && checksum !== 0) checksumOk = upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff;
     else if (judged && before !== undefined && before.layer !== 'ipv4') checksumOk = false;
     from.layers.push({
       layer: 'udp',
