@@ -1,16 +1,10 @@
 /** What ICMP and ICMPv6 share: the first eight bytes of a message, and the packet that an error quotes. */
 import { put16, put32, uint8, uint16, uint32 } from './bytes.ts';
 import type { Decoding, Next } from './codec.ts';
+import type { IcmpFields } from './icmp.ts';
 
 /** The fields of every message, and those of the messages that have a number. */
-interface MessageFields {
-  type: number;
-  code?: number | undefined;
-  checksum?: number | undefined;
-  restOfHeader?: number | undefined;
-  identifier?: number | undefined;
-  sequenceNumber?: number | undefined;
-}
+type MessageFields = Pick<IcmpFields, 'type' | 'code' | 'checksum' | 'restOfHeader' | 'identifier' | 'sequenceNumber'>;
 
 /** Writes the first eight bytes; identifier and sequence number, if given, where the type has them. */
 export function writeMessage(
