@@ -98,7 +98,8 @@ test('it sends at the rate, asks again where nobody answered, and tshark has no 
     expect(packets.length - syns.length).toBe(1);
     expect(syns.map(([, , port]) => Number(port))).toEqual([22, 81, ...[90, 91, 92, 93, 94, 95, 96, 97], 81, 81]);
     for (const [, , , checksum] of syns) expect(checksum).toBe('1');
-    expect(complaints(file)).toBe('');
+    // The checksum of the kernel's RST is left to the network card, which there is none of here.
+    expect(complaints(file)).not.toMatch(/^(?!.*\[RST\]).+$/m);
     const times = syns.map(([time]) => Number(time));
     // The tenth is sent 9 / 40 s after the first, or later; a retry after the wait.
     expect(times[9]! - times[0]!).toBeGreaterThan(9 / 40 - 0.02);
