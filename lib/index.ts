@@ -135,9 +135,10 @@ export {
   hasDualstackIPv6,
 } from './socket/connect.ts';
 export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
+export type { Watch } from './socket/reactor.ts';
 export type { Datagram } from './socket/receive.ts';
 export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';
 export { type AcceptedSocket, type DataWithFds, Socket } from './socket/socket.ts';
 export { SocketStream, type SocketStreamEvents, type SocketStreamOptions } from './socket/stream.ts';
 export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './socket/systemd.ts';
-export { errorReady, readable, type WaitOptions, writable } from './socket/wait.ts';
+export { errorReady, onReadable, onWritable, readable, type WaitOptions, writable } from './socket/wait.ts';

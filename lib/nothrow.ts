@@ -39,8 +39,9 @@ import {
   WRITEV,
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
-import { invalidType, invalidValue, settle } from './posix/errno.ts';
+import { invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
 import { type Bytes, native, out } from './posix/native.ts';
+import { integer } from './posix/number.ts';
 import { setRaw } from './posix/option.ts';
 import * as pinned from './posix/pinned.ts';
 import { buffers, bytes, object, own } from './posix/snapshot.ts';
@@ -60,6 +61,15 @@ function room(storage: SockaddrStorage, name: string): Uint8Array {
   if (!ArrayBuffer.isView(bytes)) throw invalidType(name, 'a SockaddrStorage');
   prepare(storage, 'length', 0, name);
   return bytes;
+}
+
+/** A length within a buffer, as pinned.ts takes it. What is no buffer is judged by the call. */
+function within(length: number | undefined, buffer: Bytes): number {
+  if (length === undefined || typeof buffer?.byteLength !== 'number') return pinned.ALL;
+  if (integer(length, 'length', 0, 0x7fffffff) > buffer.byteLength) {
+    throw outOfRange('length', 'at most the length of the buffer');
+  }
+  return length;
 }
 
 /** Refuses what cannot hold ints: a Uint8Array would cut descriptors. */
@@ -296,7 +306,8 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
 }
 
 /**
- * send(2): the number of bytes or -errno. As `send`.
+ * send(2): the number of bytes or -errno. As `send`; `length` says how many of the bytes, all by default: a buffer that
+ * is used again needs no view of its part.
  *
  * @example
  * const sv = [];
@@ -304,8 +315,9 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
  * console.log(send(sv[0], 'hello', MSG_DONTWAIT)); // 5
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
-export function send(fd: number, data: Bytes | string, flags = 0): number {
-  return settle(pinned.send(fd, bytes(data), flags), SEND);
+export function send(fd: number, data: Bytes | string, flags = 0, length?: number): number {
+  const given = bytes(data);
+  return settle(pinned.send(fd, given, flags, within(length, given)), SEND);
 }
 
 /**
@@ -339,7 +351,7 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
 }
 
 /**
- * recv(2): the number of bytes or -errno. As `recv`.
+ * recv(2): the number of bytes or -errno. As `recv`; `length` says how much of the buffer, all by default.
  *
  * @example
  * const sv = [];
@@ -347,8 +359,8 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
  * console.log(recv(sv[1], new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export function recv(fd: number, buffer: Bytes, flags = 0): number {
-  return settle(pinned.recv(fd, buffer, flags), RECV);
+export function recv(fd: number, buffer: Bytes, flags = 0, length?: number): number {
+  return settle(pinned.recv(fd, buffer, flags, within(length, buffer)), RECV);
 }
 
 /**

@@ -31,7 +31,7 @@ napi_value Give(Environment* environment, ssize_t n) {
   return nullptr;
 }
 
-// How much of the pinned buffer is received into, never more than there is.
+// How much of the pinned buffer is meant, never more than there is.
 size_t Room(const Environment* environment) {
   const auto wanted = static_cast<uint32_t>(environment->out[kSize]);
   return std::min<size_t>(wanted, environment->pinned[kData].size);
@@ -53,7 +53,7 @@ napi_value Pin(napi_env env, napi_callback_info info) {
 napi_value SendPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
   const Bytes& data = e->pinned[kData];
-  return Give(e, ::send(e->out[kFd], data.data, data.size, e->out[kFlags]));
+  return Give(e, ::send(e->out[kFd], data.data, Room(e), e->out[kFlags]));
 }
 
 napi_value SendtoPinned(napi_env env, napi_callback_info info) {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import * as nothrow from '../lib/nothrow.ts';
 import { openSockets } from './helpers/fds.ts';
+import { pair } from './helpers/world.ts';
 
 const loopback = { family: s.AF_INET, address: '127.0.0.1', port: 0 } as const;
 
@@ -77,10 +78,10 @@ const throwing: Calls = {
   write: (...args) => number(() => s.write(...args)),
   readv: (...args) => number(() => s.readv(...args)),
   writev: (...args) => number(() => s.writev(...args)),
-  send: (...args) => number(() => s.send(...args)),
+  send: (fd, data, flags) => number(() => s.send(fd, data, flags)),
   sendto: (...args) => number(() => s.sendto(...args)),
   sendmsg: (...args) => number(() => s.sendmsg(...args)),
-  recv: (...args) => number(() => s.recv(...args)),
+  recv: (fd, buffer, flags) => number(() => s.recv(fd, buffer, flags)),
   recvfrom: (...args) => number(() => s.recvfrom(...args)),
   recvmsg: (fd, buffers, controlLength, flags) => number(() => s.recvmsg(fd, { buffers, controlLength }, flags)),
   sendmmsg: (...args) => number(() => s.sendmmsg(...args)),
@@ -338,4 +339,30 @@ test('an EAGAIN costs no exception: a million of them make no error objects', ()
   expect([sum, made]).toEqual([-s.EAGAIN * 100_000, 0]);
   s.close(a);
   s.close(b);
+});
+
+test('send and recv of a part of a buffer', () => {
+  const [a, b] = pair();
+  const memory = new ArrayBuffer(16);
+  const buffer = new Uint8Array(memory, 4, 8).fill(1);
+  for (const form of [buffer, new DataView(memory, 4, 8), memory]) {
+    const got = Array.from({ length: 3 }, () => [
+      // Again and again: from the second time on the buffer is pinned.
+      nothrow.send(a, form, 0, 3),
+      nothrow.recv(b, new Uint8Array(99)),
+      nothrow.send(a, 'abcdef', 0, 5),
+      nothrow.recv(b, form, 0, 2),
+      nothrow.recv(b, form, s.MSG_DONTWAIT, 8),
+      nothrow.send(a, form, 0, 0),
+    ]);
+    expect(got).toEqual(Array.from({ length: 3 }, () => [3, 3, 5, 2, 3, 0]));
+  }
+  expect(String.fromCharCode(...buffer.subarray(0, 3))).toBe('cde');
+  for (const length of [9, -1, 1.5, Number.NaN]) {
+    expect(() => nothrow.send(a, buffer, 0, length)).toThrow(RangeError);
+    expect(() => nothrow.recv(a, buffer, 0, length)).toThrow(RangeError);
+  }
+  for (const none of [7, null, { byteLength: 3 }]) {
+    expect(() => nothrow.send(a, none as never, 0, 1)).toThrow(TypeError);
+  }
 });

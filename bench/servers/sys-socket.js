@@ -1,5 +1,6 @@
 // The servers of the benchmarks with this library: sys-socket.js <role> [path or size]. Prints its port, or its path.
 import * as s from 'sys-socket';
+import * as nothrow from 'sys-socket/nothrow';
 
 const [role, argument] = process.argv.slice(2);
 const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
@@ -141,9 +142,29 @@ const roles = {
     });
   },
 
+  // Without a promise; a peer that does not take its answer is cut off.
+  async 'stream-echo-callbacks'(path) {
+    const buffer = new Uint8Array(65536);
+    await streams(path, async (socket) => {
+      const { fd } = socket;
+      socket.onReadable(() => {
+        const n = nothrow.recv(fd, buffer);
+        if (n > 0 ? nothrow.send(fd, buffer, 0, n) < n : n !== -s.EAGAIN) socket.close();
+      });
+    });
+  },
+
   async 'bulk-in'() {
     await streams(undefined, async (socket) => {
       while ((await socket.recv()).length > 0);
+      socket.close();
+    });
+  },
+
+  async 'bulk-in-into'() {
+    const buffer = Buffer.alloc(65536);
+    await streams(undefined, async (socket) => {
+      while ((await socket.recvInto(buffer)) > 0);
       socket.close();
     });
   },

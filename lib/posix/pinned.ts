@@ -5,6 +5,7 @@
  * or shrinking its memory makes the length 0 or less. The length is asked from the intrinsic getter, which user code
  * cannot replace, and no user code runs between that and the call. Everything else takes the ordinary path.
  */
+import { types } from 'node:util';
 import { type Bytes, native, out } from './native.ts';
 
 const { sendPinned, sendtoPinned, recvPinned, recvfromPinned } = native;
@@ -19,7 +20,7 @@ const COPIES = 3;
 const OWNER = 7;
 
 /** As much as the buffer holds: an int that no pinned buffer exceeds. */
-const ALL = 0x7fffffff;
+export const ALL = 0x7fffffff;
 
 const DATA = 0;
 const NAME = 1;
@@ -92,13 +93,6 @@ function named(address: unknown): boolean {
   return (address === name && byteLengthOf(name) === nameLength) || pinName(address);
 }
 
-/** native.send: n, -errno or a refusal. */
-export function send(fd: number, buffer: Bytes, flags: number): number {
-  if (!ready(fd, buffer, flags)) return native.send(fd, buffer, flags);
-  sendPinned();
-  return out[RESULT]!;
-}
-
 /** native.sendto: n, -errno or a refusal. */
 export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8Array): number {
   if (!ready(fd, buffer, flags) || !named(address)) return native.sendto(fd, buffer, flags, address);
@@ -106,9 +100,20 @@ export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8A
   return out[RESULT]!;
 }
 
-/** The first bytes of a buffer, all by default. */
+/** The first bytes of a buffer, all by default. What is no buffer is judged by the call. */
 function first(buffer: Bytes, size: number): Bytes {
-  return size === ALL || byteLengthOf(buffer) <= size ? buffer : (buffer as Uint8Array).subarray(0, size);
+  if (size === ALL || !(ArrayBuffer.isView(buffer) || types.isAnyArrayBuffer(buffer))) return buffer;
+  const length = Math.min(size, buffer.byteLength);
+  if (!ArrayBuffer.isView(buffer)) return new Uint8Array(buffer, 0, length);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, length);
+}
+
+/** native.send of at most `size` bytes of the buffer: n, -errno or a refusal. */
+export function send(fd: number, buffer: Bytes, flags: number, size: number = ALL): number {
+  if (!ready(fd, buffer, flags)) return native.send(fd, first(buffer, size), flags);
+  out[SIZE] = size;
+  sendPinned();
+  return out[RESULT]!;
 }
 
 /** native.recv into at most `size` bytes of the buffer: n, -errno or a refusal. */

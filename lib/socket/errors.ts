@@ -56,3 +56,14 @@ export class ClosedError extends Error {
     this.syscall = syscall;
   }
 }
+
+/** What a listener or a callback of the user throws reaches uncaughtException, as from any other event. */
+export function aside(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}

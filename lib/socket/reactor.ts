@@ -21,7 +21,7 @@ import {
 } from '../posix/constants.ts';
 import { call, check, SocketError } from '../posix/errno.ts';
 import { native } from '../posix/native.ts';
-import { ClosedError } from './errors.ts';
+import { aside, ClosedError } from './errors.ts';
 
 /** What can be waited for. */
 export const READ = 0;
@@ -30,6 +30,7 @@ export const WRITE = 1;
 export const ERROR = 2;
 /** Not an event: time. For what epoll tells nothing of, which is tried again and again. */
 export const TIME = 3;
+export type WatchKind = typeof READ | typeof WRITE | typeof ERROR;
 export type Kind = typeof READ | typeof WRITE | typeof ERROR | typeof TIME;
 
 /** Somebody who waits. */
@@ -105,6 +106,48 @@ const SERVES = [
 ] as const;
 const KINDS = [READ, WRITE, ERROR] as const;
 
+/**
+ * A callback that is called in each turn of the event loop in which there is an event, until it is stopped: see
+ * `onReadable`.
+ *
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export class Watch {
+  readonly #fd: number;
+  readonly #call: () => void;
+  /** What is asked of epoll for it, and which events it is called for. */
+  readonly asks: number;
+  readonly serves: number;
+
+  constructor(fd: number, kind: WatchKind, call: () => void) {
+    this.#fd = fd;
+    this.#call = call;
+    this.asks = ASK[kind];
+    this.serves = SERVES[kind];
+  }
+
+  /** Calls it. What it throws reaches uncaughtException, and nobody else. */
+  call(): void {
+    aside(this.#call);
+  }
+
+  /** It is called no more. Stopping again does nothing; to close a Socket stops those of its own. */
+  stop(): void {
+    const entry = entries.get(this.#fd);
+    if (entry?.watches.includes(this) !== true) return;
+    const others = entry.watches.filter((watch) => watch !== this);
+    entry.watches = others.length === 0 ? NOBODY : others;
+    count(this.#fd, -1);
+  }
+
+  /** As `stop`. */
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+}
+
+const NOBODY: readonly Watch[] = [];
+
 class Entry {
   readonly fd: number;
   readonly generation: number;
@@ -116,13 +159,16 @@ class Entry {
   /** One for each kind. A queue is made when somebody waits in it. */
   readonly queues: [Queue | undefined, Queue | undefined, Queue | undefined] = [undefined, undefined, undefined];
 
+  /** Replaced, never changed: who is stopped by another one is not called any more. */
+  watches = NOBODY;
+
   constructor(fd: number, generation: number) {
     this.fd = fd;
     this.generation = generation;
   }
 
   /** Whether somebody waits for this. */
-  awaits(kind: Exclude<Kind, typeof TIME>): boolean {
+  awaits(kind: WatchKind): boolean {
     return this.queues[kind]?.first !== undefined;
   }
 }
@@ -191,6 +237,7 @@ function forget(entry: Entry): void {
 function interest(entry: Entry): number {
   let events = 0;
   for (const kind of KINDS) if (entry.awaits(kind)) events |= ASK[kind];
+  for (const watch of entry.watches) events |= watch.asks;
   return events;
 }
 
@@ -217,6 +264,33 @@ export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): voi
     waitForTime(fd, waiter);
     return;
   }
+  const entry = arm(fd, kind, owned);
+  entry.queues[kind] ??= new Queue();
+  entry.queues[kind].push(waiter);
+  count(fd, 1);
+}
+
+/**
+ * Calls back in each turn of the event loop in which there is an event.
+ *
+ * @param owned As for `wait`.
+ * @throws As `wait`.
+ */
+export function watch(fd: number, kind: WatchKind, call: () => void, owned = false): Watch {
+  const entry = arm(fd, kind, owned);
+  if (entry.edge) {
+    // It is told of what is left, too.
+    entry.edge = false;
+    check(ask(entry, entry.asked), EPOLL_CTL);
+  }
+  const watch = new Watch(fd, kind, call);
+  entry.watches = [...entry.watches, watch];
+  count(fd, 1);
+  return watch;
+}
+
+/** The descriptor in the set, and asked for events of this kind. */
+function arm(fd: number, kind: WatchKind, owned: boolean): Entry {
   start();
   let entry = entryOf(fd);
   const known = entry.asked !== -1;
@@ -234,9 +308,7 @@ export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): voi
       check(n, EPOLL_CTL);
     }
   }
-  entry.queues[kind] ??= new Queue();
-  entry.queues[kind].push(waiter);
-  count(fd, 1);
+  return entry;
 }
 
 function waitForTime(fd: number, waiter: Waiter): void {
@@ -314,6 +386,7 @@ export function setRefed(fd: number, refed: boolean): void {
   const entry = entries.get(fd);
   let waiters = timed.get(fd)?.length ?? 0;
   if (entry !== undefined) for (const kind of KINDS) waiters += entry.queues[kind]?.length ?? 0;
+  waiters += entry?.watches.length ?? 0;
   unrefed.delete(fd);
   count(fd, refed ? waiters : -waiters);
   if (!refed) unrefed.add(fd);
@@ -325,6 +398,8 @@ export function evict(fd: number, error: Error): void {
   const entry = entries.get(fd);
   if (entry !== undefined) {
     forget(entry);
+    count(fd, -entry.watches.length);
+    entry.watches = NOBODY;
     for (const kind of KINDS) waiters.push(...(entry.queues[kind]?.drain() ?? []));
   }
   count(fd, -waiters.length);
@@ -363,11 +438,18 @@ function serveOne(entry: Entry, events: number): void {
   let idle = once;
   let done = 0;
   if (once) entry.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
+  let watched = 0;
+  for (const watch of entry.watches) {
+    if ((events & watch.serves) === 0 || !entry.watches.includes(watch)) continue;
+    watched |= watch.asks;
+    watch.call();
+    done++;
+  }
   for (const kind of KINDS) {
     if ((events & SERVES[kind]) === 0) continue;
     const queue = entry.queues[kind];
     if (queue?.first !== undefined) done += serveQueue(entry.fd, queue);
-    else if ((events & ASK[kind]) !== 0) idle = true;
+    else if ((events & ASK[kind] & ~watched) !== 0) idle = true;
   }
   const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;
   const wanted = interest(entry);
@@ -377,7 +459,7 @@ function serveOne(entry: Entry, events: number): void {
     if (idle || broken) forget(entry);
     return;
   }
-  if (broken && done === 0 && !entry.edge) {
+  if (broken && done === 0 && !entry.edge && entry.watches === NOBODY) {
     entry.edge = true;
     idle = true;
   }

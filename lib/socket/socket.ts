@@ -44,11 +44,11 @@ import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import { nodeDescriptor } from './node.ts';
 import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
-import { isRefed, READ, setRefed, WRITE } from './reactor.ts';
+import { isRefed, READ, setRefed, type Watch, WRITE } from './reactor.ts';
 import { CHUNK, type Datagram, Receive, ReceiveBatch, ReceiveFrom, ReceiveInto } from './receive.ts';
 import { Send, SendAll, SendBatch, SendSegments, SendTo, sendsWithoutEvent } from './send.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
-import { errorReady, milliseconds, readable, type WaitOptions, writable } from './wait.ts';
+import { errorReady, milliseconds, readable, type WaitOptions, watchOwned, writable } from './wait.ts';
 
 /**
  * A connection that was accepted.
@@ -296,6 +296,30 @@ export class Socket {
   /** Waits until the error queue has an entry, an error is pending or out-of-band data came. */
   async errorReady(options: WaitOptions = {}): Promise<void> {
     await errorReady(this.#open('errorReady'), options);
+  }
+
+  /**
+   * Calls back in each turn of the event loop in which a read would not block, until it is stopped or the Socket is
+   * closed: as the function `onReadable`, and the fastest way to serve many connections.
+   *
+   * @param call Called without arguments: read here, by the calls of `sys-socket/nothrow`.
+   * @throws TypeError, ClosedError; SocketError ENOMEM, ENOSPC.
+   * @example socket.onReadable(() => console.log(nothrow.recv(socket.fd, buffer)));
+   * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+   */
+  onReadable(call: () => void): Watch {
+    return watchOwned(this.#open('onReadable'), READ, call);
+  }
+
+  /**
+   * Calls back in each turn of the event loop in which a write would not block: as the function `onWritable`.
+   *
+   * @param call Called without arguments.
+   * @throws As `onReadable`.
+   * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+   */
+  onWritable(call: () => void): Watch {
+    return watchOwned(this.#open('onWritable'), WRITE, call);
   }
 
   // Names.

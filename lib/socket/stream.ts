@@ -3,6 +3,7 @@ import { Duplex, type DuplexOptions } from 'node:stream';
 import { close } from '../nothrow.ts';
 import { MSG_CTRUNC, SHUT_WR } from '../posix/constants.ts';
 import { isErrno } from '../posix/errno.ts';
+import { aside } from './errors.ts';
 import type { DataWithFds, Socket } from './socket.ts';
 
 /**
@@ -30,17 +31,6 @@ export interface SocketStreamEvents {
 }
 
 const READ_SIZE = 65536;
-
-/** What a listener or a callback of the user throws reaches uncaughtException, as from any other event. */
-function aside(call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
-}
 
 function closeAll(fds: readonly number[]): void {
   for (const fd of fds) close(fd);

@@ -193,3 +193,50 @@ export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
 export function errorReady(fd: number, options: WaitOptions = {}): Promise<void> {
   return ready(fd, reactor.ERROR, 'errorReady', options);
 }
+
+function callback(call: () => void): () => void {
+  if (typeof call !== 'function') throw invalidType('callback', 'a function');
+  return call;
+}
+
+/**
+ * Calls back in each turn of the event loop in which a read would not block, until it is stopped: what costs the least
+ * for many small messages, as no promise is made. See epoll(7).
+ *
+ * Nothing is read meanwhile: read in the callback, once or until EAGAIN, best by the calls of `sys-socket/nothrow`. What
+ * is left is told again in the next turn; so is the end of a stream, and an error: then `stop`, or close.
+ *
+ * Promises of the callback run when all that are ready have been called. What it throws reaches uncaughtException. It
+ * keeps the process alive.
+ *
+ * @param fd As for `readable`: stop it before you close the descriptor. Of a Socket use its `onReadable`.
+ * @param call Called without arguments.
+ * @throws SocketError EPERM (a regular file), EBADF; TypeError.
+ * @example
+ * const watch = onReadable(fd, () => {
+ *   const n = nothrow.recv(fd, buffer);
+ *   if (n === 0) watch.stop();
+ * });
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export function onReadable(fd: number, call: () => void): reactor.Watch {
+  return reactor.watch(fd, reactor.READ, callback(call));
+}
+
+/**
+ * Calls back in each turn of the event loop in which a write would not block, until it is stopped: as `onReadable`. Stop it
+ * when there is nothing to write, as there mostly is room.
+ *
+ * @param fd As for `onReadable`.
+ * @param call Called without arguments.
+ * @throws As `onReadable`.
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export function onWritable(fd: number, call: () => void): reactor.Watch {
+  return reactor.watch(fd, reactor.WRITE, callback(call));
+}
+
+/** `onReadable` and `onWritable` of a Socket, which stops them when it is closed. */
+export function watchOwned(fd: number, kind: reactor.WatchKind, call: () => void): reactor.Watch {
+  return reactor.watch(fd, kind, callback(call), true);
+}
