@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+root=$PWD
 modules=$PWD/node_modules
 # In a tree of its own: a prebuild left in this one would be loaded instead of later builds.
 mkdir "$work/tree"
@@ -51,4 +52,6 @@ tsc="$modules/.bin/tsc"
 types="$modules/@types"
 "$tsc" --noEmit --strict --skipLibCheck --target es2022 --module nodenext --typeRoots "$types" --types node use.ts
 "$tsc" --noEmit --strict --skipLibCheck --target es2022 --module esnext --moduleResolution bundler --typeRoots "$types" --types node use.ts
+# Every program of the README in the tarball, as pasted.
+(cd "$root" && SYS_SOCKET_INSTALLED=$work/project "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
 du -h "$work/$tarball" | awk '{ print "tarball: " $1 }'

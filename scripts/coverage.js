@@ -86,7 +86,6 @@ const posix = {
 
 const ENUM = 'no: an enum of Python; the constants are numbers of literal type';
 const IMPORT = 'no: a module that Python imports there';
-const EVENT_LOOP = 'no: the fd layer has the calls it is made of';
 
 /** Python's names that are not ours to the letter. */
 const python = {
@@ -105,22 +104,22 @@ const python = {
   _socket: IMPORT,
   CAPI: "no: Python's own C interface",
   GeneratorType: IMPORT,
-  SocketIO: `${EVENT_LOOP}: read, write`,
-  SocketType: EVENT_LOOP,
-  create_connection: `${EVENT_LOOP}: getaddrinfo, socket, connect`,
-  create_server: `${EVENT_LOOP}: socket, setsockopt, bind, listen`,
+  SocketIO: '`SocketStream`',
+  SocketType: '`Socket`',
+  create_connection: '`createConnection`',
+  create_server: '`createServer`',
   error: '`SocketError`',
   errorTab: 'no: Windows',
-  fromfd: '`dup`',
+  fromfd: '`Socket.fromFd` of a `dup`',
   gaierror: '`AddressInfoError`',
-  getdefaulttimeout: 'no: nothing here has a hidden default; SO_RCVTIMEO, `poll`',
-  setdefaulttimeout: 'no: nothing here has a hidden default; SO_RCVTIMEO, `poll`',
-  has_dualstack_ipv6: `${EVENT_LOOP}: setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, false)`,
+  getdefaulttimeout: 'no: no hidden default; `Socket.setTimeout`, SO_RCVTIMEO, `poll`',
+  setdefaulttimeout: 'no: no hidden default; `Socket.setTimeout`, SO_RCVTIMEO, `poll`',
+  has_dualstack_ipv6: '`hasDualstackIPv6`',
   has_ipv6: 'no: a fact of how Python was built; `socket(AF_INET6, SOCK_STREAM)` tells',
   herror: '`HostError`',
-  recv_fds: '`recvmsg` with SCM_RIGHTS',
-  send_fds: '`sendmsg` with SCM_RIGHTS',
-  timeout: 'no: an alias of TimeoutError; a call that times out is EAGAIN',
+  recv_fds: '`Socket.recvFds`, `recvmsg` with SCM_RIGHTS',
+  send_fds: '`Socket.sendFds`, `sendmsg` with SCM_RIGHTS',
+  timeout: '`TimeoutError`; a call of the fd layer that times out is EAGAIN',
 };
 
 /** The names of Python's socket module, its private ones left out: of the Python that is here, and of those before. */

@@ -1,16 +1,15 @@
-/** What the documents say is so: the programs of README and of the guides run, and README's claims about Node hold. */
+/** What the documents say is so: their links and names lead somewhere, and README's claims about Node hold. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import { byRuntime } from './helpers/differences.ts';
 import { cleanup } from './helpers/fds.ts';
-import { namespaces, need, program } from './helpers/need.ts';
+import { need } from './helpers/need.ts';
 import { nodeLine, nodeOf } from './helpers/node-versions.ts';
-import { saidBy } from './helpers/said.ts';
-import { datagram, folder } from './helpers/world.ts';
+import { datagram } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -18,96 +17,8 @@ const readme = text('README.md');
 const contributing = text('CONTRIBUTING.md');
 const manifest = JSON.parse(text('package.json'));
 
-/** The guides; what the package offers and the user's CI have tests of their own. */
+/** The guides: what stands in docs/, but for the list that a program writes. */
 const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'coverage.md');
-
-/** A block of code in a document. */
-interface Block {
-  document: string;
-  number: number;
-  /** js, sh, ... and what else stands behind the fence. */
-  language: string;
-  privileged: boolean;
-  code: string;
-}
-
-const blocks = ['README.md', ...guides.map((name) => `docs/${name}`)].flatMap((document) =>
-  [...text(document).matchAll(/^```(\w+)( privileged)?\n(.*?)^```$/gms)].map(
-    ([, language, privileged, code], i): Block => ({
-      document,
-      number: i + 1,
-      language: language!,
-      privileged: privileged !== undefined,
-      code: code!,
-    }),
-  ),
-);
-const programs = blocks.filter(({ language }) => language === 'js');
-/** Commands of the guides; README's are those of a clone, which CI runs. */
-const commands = blocks.filter(({ language, document }) => language === 'sh' && document !== 'README.md');
-/** A program that is a file: its name is its first line. */
-const fileName = (code: string) => /^\/\/ ([\w-]+\.mjs)\n/.exec(code)?.[1];
-
-/** A folder as that of a user: the package is installed, and the files of the document are there. */
-function workplace(document: string): string {
-  const path = folder();
-  mkdirSync(join(path, 'node_modules'));
-  symlinkSync(root, join(path, 'node_modules/sys-socket'));
-  for (const { code } of programs.filter((block) => block.document === document)) {
-    const name = fileName(code);
-    if (name !== undefined) writeFileSync(join(path, name), code);
-  }
-  return path;
-}
-
-/** Runs a block, and compares what it prints with its comments. */
-function expectOutput(
-  { document, code, privileged }: Block,
-  command: readonly string[],
-  comment: Parameters<typeof saidBy>[1],
-): void {
-  const own = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
-  const [file, ...args] = [...(privileged ? own : []), ...command];
-  const { status, stdout, stderr } = spawnSync(file!, args, {
-    cwd: workplace(document),
-    encoding: 'utf8',
-    input: code,
-    timeout: 25_000,
-  });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
-  expect(stdout).toBe(saidBy(code, comment));
-}
-
-test('README and every guide have programs', () => {
-  expect(guides.length).toBeGreaterThan(6);
-  for (const name of guides) expect(text(`docs/${name}`)).toMatch(/^# .+\n/);
-  const without = guides.filter((name) => !programs.some(({ document }) => document === `docs/${name}`));
-  expect(without).toEqual([]);
-  expect(programs.filter(({ document }) => document === 'README.md').length).toBeGreaterThan(4);
-  for (const { document, code } of programs.filter((block) => fileName(block.code) !== undefined)) {
-    expect(commands.some((block) => block.document === document && block.code.includes(fileName(code)!))).toBe(true);
-  }
-});
-
-test.for(
-  programs
-    .filter(({ code }) => fileName(code) === undefined)
-    .map((block) => [block.number, block.document, block] as const),
-)('the program in block %i of %s prints what it says', ([, , block], context) => {
-  if (block.privileged) need(context, namespaces);
-  expect(saidBy(block.code, '//')).not.toBe('');
-  expectOutput(block, [process.execPath, '--input-type=module', '-'], '//');
-});
-
-test.for(commands.map((block) => [block.number, block.document, block] as const))(
-  'the commands of block %i of %s print what they say',
-  ([, , block], context) => {
-    if (block.privileged) need(context, namespaces);
-    for (const name of ['systemd-socket-activate', 'curl']) if (block.code.includes(name)) need(context, program(name));
-    expectOutput(block, ['sh', '-e'], '#');
-  },
-);
 
 test('the documents keep their length, and name what exists', () => {
   expect(readme.split('\n').length).toBeLessThanOrEqual(250);

@@ -110,12 +110,12 @@ export function or(...of: FilterExpression[]): FilterExpression {
   return { word: 'or', of: expressions(of) };
 }
 
-/** It does not hold. A packet that ends before what is asked for is dropped all the same. */
+/** What `of` says does not hold. A packet that ends before what is asked for is dropped all the same. */
 export function not(of: FilterExpression): FilterExpression {
   return { word: 'not', of: expressions([of])[0]! };
 }
 
-/** The EtherType: an ETH_P_ number. */
+/** `etherType` is an ETH_P_ number. */
 export function etherProto(etherType: number): FilterExpression {
   return { word: 'ether proto', etherType: uint16(etherType, 'etherType') };
 }
@@ -249,7 +249,7 @@ export function net(
   return expression;
 }
 
-/** A hardware address of Ethernet: `'02:00:00:00:00:01'`. */
+/** A hardware address of Ethernet, `'02:00:00:00:00:01'`; `direction` as for `host`. */
 export function etherHost(address: string, direction: Direction = 'src or dst'): FilterExpression {
   putHardware(new Uint8Array(6), 0, address, 'address', 6);
   return { word: 'ether host', address, direction: directionOf(direction) };
@@ -265,12 +265,12 @@ export function multicast(): FilterExpression {
   return { word: 'multicast' };
 }
 
-/** A port of TCP, UDP or SCTP. Of a fragmented packet of IPv4 it is known in the first fragment only. */
+/** A `number` of a port of TCP, UDP or SCTP; `direction` as for `host`. Of a fragmented packet of IPv4 it is known in the first fragment only. */
 export function port(number: number, direction: Direction = 'src or dst'): FilterExpression {
   return portrange(number, number, direction);
 }
 
-/** Ports from one to another, both included; as `port`. */
+/** Ports from one to another, both included. As `port`. */
 export function portrange(from: number, to: number, direction: Direction = 'src or dst'): FilterExpression {
   const range = { from: uint16(from, 'from'), to: uint16(to, 'to') };
   if (from > to) throw outOfRange('to', `at least ${from}`);
@@ -294,7 +294,7 @@ function relationOf(value: unknown): Relation {
   return value as Relation;
 }
 
-/** The length of the packet on the wire, in bytes. */
+/** The length of the packet on the wire in bytes, which has this `relation` to the `value`. */
 export function len(relation: Relation, value: number): FilterExpression {
   return { word: 'len', relation: relationOf(relation), value: uint32(value, 'value') };
 }

@@ -161,12 +161,19 @@ export function typeTexts(): Map<string, string> {
   return new Map(texts);
 }
 
-/** The declaration of a public name. That of a whole file is what its first comment says. */
+/** The declaration of a public name. That of a whole file is what its first comment says; its functions are members. */
 export function documented(item: Export): Documented {
   const text = source(item.file);
   if (item.local === WHOLE) {
     const docstring = docstringBefore(text, text.indexOf('*/') + 2);
-    return { ...item, keyword: 'const', docstring, text: '', members: [] };
+    const members = exportsOf(item.file).map(documented);
+    return {
+      ...item,
+      keyword: 'const',
+      docstring,
+      text: '',
+      members: members.filter((one) => one.keyword === 'function'),
+    };
   }
   const head = `^export (?:declare )?(?:abstract )?(?:async )?(function|class|interface|type|const) ${item.local}\\b`;
   const match = new RegExp(head, 'm').exec(text);

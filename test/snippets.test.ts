@@ -1,0 +1,107 @@
+/** The programs and commands in README and in the guides run, and print what they say. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { namespaces, need, program } from './helpers/need.ts';
+import { saidBy } from './helpers/said.ts';
+import { folder } from './helpers/world.ts';
+
+const root = join(import.meta.dirname, '..');
+/** A project of a user that has the package installed from its tarball: then its README alone is tried, there. */
+const installed = process.env.SYS_SOCKET_INSTALLED;
+const home = installed === undefined ? root : join(installed, 'node_modules/sys-socket');
+const text = (path: string) => readFileSync(join(home, path), 'utf8');
+
+const guides = () => readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'coverage.md');
+const documents = ['README.md', ...(installed === undefined ? guides().map((name) => `docs/${name}`) : [])];
+
+/** A block of code in a document. */
+interface Block {
+  document: string;
+  number: number;
+  /** js, sh, ... and what else stands behind the fence. */
+  language: string;
+  privileged: boolean;
+  code: string;
+}
+
+const blocks = documents.flatMap((document) =>
+  [...text(document).matchAll(/^```(\w+)( privileged)?\n(.*?)^```$/gms)].map(
+    ([, language, privileged, code], i): Block => ({
+      document,
+      number: i + 1,
+      language: language!,
+      privileged: privileged !== undefined,
+      code: code!,
+    }),
+  ),
+);
+const programs = blocks.filter(({ language }) => language === 'js');
+/** Commands of the guides; README's are those of a clone, which CI runs. */
+const commands = blocks.filter(({ language, document }) => language === 'sh' && document !== 'README.md');
+/** A program that is a file: its name is its first line. */
+const fileName = (code: string) => /^\/\/ ([\w-]+\.mjs)\n/.exec(code)?.[1];
+
+/** A folder as that of a user: the package is installed, and the files of the document are there. */
+function workplace(document: string): string {
+  if (installed !== undefined) return installed;
+  const path = folder();
+  mkdirSync(join(path, 'node_modules'));
+  symlinkSync(root, join(path, 'node_modules/sys-socket'));
+  for (const { code } of programs.filter((block) => block.document === document)) {
+    const name = fileName(code);
+    if (name !== undefined) writeFileSync(join(path, name), code);
+  }
+  return path;
+}
+
+/** Runs a block, and compares what it prints with its comments. */
+function expectOutput(
+  { document, code, privileged }: Block,
+  command: readonly string[],
+  comment: Parameters<typeof saidBy>[1],
+): void {
+  const own = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+  const [file, ...args] = [...(privileged ? own : []), ...command];
+  const { status, stdout, stderr } = spawnSync(file!, args, {
+    cwd: workplace(document),
+    encoding: 'utf8',
+    input: code,
+    timeout: 25_000,
+  });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(stdout).toBe(saidBy(code, comment));
+}
+
+test('every document has programs', () => {
+  expect(documents.length).toBeGreaterThan(installed === undefined ? 8 : 0);
+  for (const document of documents) {
+    expect(text(document)).toMatch(/^# .+\n/);
+    const own = programs.filter((block) => block.document === document);
+    expect(own.length, document).toBeGreaterThanOrEqual(document === 'README.md' ? 5 : 1);
+    for (const name of own.map(({ code }) => fileName(code)).filter((name) => name !== undefined)) {
+      expect(commands.some((block) => block.document === document && block.code.includes(name))).toBe(true);
+    }
+  }
+});
+
+test.for(
+  programs
+    .filter(({ code }) => fileName(code) === undefined)
+    .map((block) => [block.number, block.document, block] as const),
+)('the program in block %i of %s prints what it says', ([, , block], context) => {
+  if (block.privileged) need(context, namespaces);
+  expect(saidBy(block.code, '//')).not.toBe('');
+  expectOutput(block, [process.execPath, '--input-type=module', '-'], '//');
+});
+
+test.for(commands.map((block) => [block.number, block.document, block] as const))(
+  'the commands of block %i of %s print what they say',
+  ([, , block], context) => {
+    if (block.privileged) need(context, namespaces);
+    for (const name of ['systemd-socket-activate', 'curl']) if (block.code.includes(name)) need(context, program(name));
+    expectOutput(block, ['sh', '-e'], '#');
+  },
+);
