@@ -3,12 +3,48 @@
  *
  * @module sys-socket
  */
-export * from './posix/address.ts';
+export {
+  type Address,
+  type AddressLike,
+  decodeAddress,
+  encodeAddress,
+  type Inet6Address,
+  type InetAddress,
+  type NetlinkAddress,
+  type OtherAddress,
+  type OtherFamily,
+  type PacketAddress,
+  SockaddrStorage,
+  type UnixAddress,
+  type VsockAddress,
+} from './posix/address.ts';
 export * from './posix/address-entry.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
 export { type Capability, type CapabilityName, capabilities } from './posix/capabilities.ts';
 export * from './posix/constants.ts';
-export * from './posix/control.ts';
+export {
+  type AuxiliaryData,
+  CMSG_LEN,
+  CMSG_SPACE,
+  type ControlMessage,
+  type Credentials,
+  decodeControl,
+  type ExtendedError,
+  encodeControl,
+  type Inet6Field,
+  type InetField,
+  isControl,
+  type OriginalDestination,
+  type OtherControl,
+  type Overflow,
+  type PacketInfo,
+  type PacketInfo6,
+  type PidFd,
+  type Rights,
+  type Segment,
+  type Timestamp,
+  type Timestamping,
+} from './posix/control.ts';
 export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './posix/errno.ts';
 export { sendfile, splice } from './posix/file.ts';
 export {
