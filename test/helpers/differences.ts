@@ -73,7 +73,7 @@ export const byRuntime: { readonly bun: readonly Difference[]; readonly deno: re
     },
     {
       reason: 'node:fs names no files that are not UTF-8',
-      tests: [/address-unix\.test\.ts > bytes that are not UTF-8 in a path/],
+      tests: [/address-unix\.test\.ts > bytes that are not UTF-8 > in a path/],
     },
     {
       reason: 'the runtime itself breaks when methods of built-in objects are replaced',
