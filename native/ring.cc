@@ -13,16 +13,17 @@
 #include <cstring>
 #include <new>
 
+#include "allocated.h"
 #include "args.h"
 
 namespace sys_socket {
 
-struct Ring {
-  uint8_t* data;
-  size_t size;
-  int32_t id;
-  Ring* next;
-  std::atomic<int> holders;
+struct Ring : Allocated {
+  uint8_t* data = nullptr;
+  size_t size = 0;
+  int32_t id = 0;
+  Ring* next = nullptr;
+  std::atomic<int> holders = 1;
 };
 
 namespace {
@@ -51,10 +52,14 @@ uint8_t* Place(Args<N>* args, size_t size) {
 }  // namespace
 
 int32_t Rings::Add(uint8_t* data, size_t size) {
-  auto* ring = new (std::nothrow) Ring{.data = data, .size = size, .id = ids_, .next = first_, .holders = 1};
+  auto* ring = new (std::nothrow) Ring;
   if (ring == nullptr) return -1;
+  ring->data = data;
+  ring->size = size;
+  ring->id = ids_++;
+  ring->next = first_;
   first_ = ring;
-  return ids_++;
+  return ring->id;
 }
 
 Ring* Rings::Find(int32_t id) const {
