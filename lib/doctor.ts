@@ -11,8 +11,12 @@ Tells what was loaded and what this process may do with sockets, by trying.
 With names, exits with 1 when one of them cannot be done: sys-socket doctor rawIPv4 packet
 exit code 0: it works; 1: the library does not load, or a name cannot be done; 2: the command line is wrong`;
 
-function line(text: string): void {
-  process.stdout.write(`${text}\n`);
+/** At once, and quietly when nobody reads on: `sys-socket doctor | head -n 1`. */
+function print(lines: readonly string[]): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function wrong(text: string): 2 {
@@ -42,7 +46,7 @@ async function main(): Promise<number> {
   }
   const [command, ...names] = parsed.positionals;
   if (parsed.values.help) {
-    line(usage);
+    print([usage]);
     return 0;
   }
   if (command !== 'doctor') return wrong(command === undefined ? 'a command is missing' : `no command ${command}`);
@@ -68,14 +72,18 @@ async function main(): Promise<number> {
     privileges: privileges(),
   };
   if (parsed.values.json) {
-    line(JSON.stringify({ ...facts, capabilities: answers }, undefined, 2));
+    print([JSON.stringify({ ...facts, capabilities: answers }, undefined, 2)]);
   } else {
-    for (const [name, fact] of Object.entries(facts)) line(`${name.padEnd(18)}${fact}`);
+    const lines = Object.entries(facts).map(([name, fact]) => `${name.padEnd(18)}${fact}`);
+    const more = (text: string | undefined) => (text === undefined ? [] : [`${' '.repeat(23)}${text}`]);
     for (const [name, { able, tried, reason, grant }] of Object.entries(answers)) {
-      line(`${name.padEnd(18)}${able ? 'yes' : 'no '}  ${tried}`);
-      if (reason !== undefined) line(`${' '.repeat(23)}${reason}`);
-      if (grant !== undefined) line(`${' '.repeat(23)}try: ${grant}`);
+      lines.push(
+        `${name.padEnd(18)}${able ? 'yes' : 'no '}  ${tried}`,
+        ...more(reason),
+        ...more(grant && `try: ${grant}`),
+      );
     }
+    print(lines);
   }
   return names.every((name) => answers[name as keyof typeof answers].able) ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 // Builds the addon; make decides what is out of date. `--debug` builds with AddressSanitizer and UBSan, and
 // `--directory=<folder>` builds the binding.gyp of another folder.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
@@ -30,5 +30,8 @@ function run(...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+// The package has none at its root: some package managers would run node-gyp at its sight.
+const binding = join(cwd, 'binding.gyp');
+if (!existsSync(binding)) writeFileSync(binding, '{ "includes": ["native/sys_socket.gypi"] }\n');
 if (!existsSync(join(cwd, 'build/Makefile'))) run('configure');
 run('build');

@@ -26,13 +26,13 @@ prefix=$(node -p 'path.dirname(path.dirname(process.execPath))')
 
 # What of the toolchain of a target is missing, as Debian packages.
 lacking() { # <cpu> <libc>
-  local missing=()
-  command -v "$1-linux-gnu-g++" >/dev/null || missing+=("g++-${1/_/-}-linux-gnu")
+  local packages=()
+  command -v "$1-linux-gnu-g++" >/dev/null || packages+=("g++-${1/_/-}-linux-gnu")
   if [ "$2" = musl ]; then
-    [ -e "/usr/include/$1-linux-musl/netdb.h" ] || missing+=("musl-dev:${debian[$1]}")
-    [ -e "$libcxx/new" ] || missing+=(libc++-14-dev)
+    [ -e "/usr/include/$1-linux-musl/netdb.h" ] || packages+=("musl-dev:${debian[$1]}")
+    [ -e "$libcxx/new" ] || packages+=(libc++-14-dev)
   fi
-  echo "${missing[*]}"
+  echo "${packages[*]}"
 }
 declare -A cpu=([x64]=x86_64 [arm64]=aarch64) debian=([x86_64]=amd64 [aarch64]=arm64)
 # Nothing of a C++ library is linked, so any headers of one do that know musl.

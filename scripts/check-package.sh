@@ -1,57 +1,133 @@
 #!/usr/bin/env bash
-# Packs the package with a prebuild for this machine, and uses the tarball as a user would: installed into an empty
-# project with scripts disabled, imported and required, with types that resolve.
+# Packs the package, and uses the tarball as a user would: installed into an empty project by each package manager, with
+# scripts and without, imported and required on each Node, with types that resolve, and built from source at last.
+#   scripts/check-package.sh [<folder>]      with the folder prebuilds in <folder>; by default it builds what it can
 set -euo pipefail
+prebuilds=${1:+$(cd "$1" && pwd)/prebuilds}
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$PWD
+export SYS_SOCKET_NODES=${SYS_SOCKET_NODES:-${XDG_CACHE_HOME:-$HOME/.cache}/sys-socket/nodes}
+scripts/fetch-nodes.sh >/dev/null
 modules=$PWD/node_modules
-# In a tree of its own: a prebuild left in this one would be loaded instead of later builds.
+
+# In a tree of its own: this one stays as it is.
 mkdir "$work/tree"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
 cd "$work/tree"
 ln -s "$modules" node_modules
 npm run --silent build:ts
-npm run --silent build:prebuilds
+if [ -n "$prebuilds" ]; then cp -r "$prebuilds" .; else scripts/build-prebuilds.sh; fi
 npx --no-install publint --strict
-tarball=$(npm pack --silent --pack-destination "$work")
-tar tzf "$work/$tarball" | sed 's#^package/##' | sort >"$work/list"
-if grep -vE '^(package\.json|README\.md|CHANGELOG\.md|LICENSE|binding\.gyp|scripts/build-native\.js|(dist|lib|native|prebuilds)/.*)$' "$work/list"; then
-  echo "the tarball contains more than it needs" >&2
+tarball=$work/$(npm pack --silent --pack-destination "$work")
+npm exec --yes --package=@arethetypeswrong/cli@0.18.5 -- attw --profile esm-only --quiet "$tarball"
+echo 'publint, attw: ok'
+tar tzf "$tarball" | sed 's#^package/##' | sort >"$work/list"
+needed='package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|scripts/build-native\.js'
+needed+='|dist/[a-z0-9/-]+\.(js|d\.ts)(\.map)?|lib/[a-z0-9/-]+\.ts|native/\w+\.(cc|h|def|gypi)|prebuilds/linux-(x64|arm64)/sys-socket\.(glibc|musl)\.node'
+if grep -vE "^($needed)$" "$work/list"; then
+  echo 'the tarball contains more than it needs' >&2
   exit 1
 fi
-mkdir "$work/project"
-cd "$work/project"
-echo '{ "private": true, "type": "module" }' >package.json
-npm install --silent --ignore-scripts --no-package-lock "$work/$tarball"
-test ! -e node_modules/sys-socket/build
-cat >use.mjs <<'JS'
+
+# The managers, each in a folder of its own. From here on no configuration of this machine is read.
+manager() { # <package@version> <bin>: its path
+  npm install --silent --no-package-lock --prefix "$work/managers/$1" "$1" >&2
+  echo "$work/managers/$1/node_modules/.bin/$2"
+}
+npm11=$(manager npm@11.21.2 npm)
+npm12=$(manager npm@12.2.0 npm)
+pnpm=$(manager pnpm@12.21.0 pnpm)
+yarn1=$(manager yarn@1.22.22 yarn)
+yarn4=$(manager @yarnpkg/cli-dist@4.18.1 yarn)
+bun=$(manager bun@1.4.5 bun)
+path=$PATH
+export HOME=$work/home npm_config_userconfig=$work/home/.npmrc YARN_ENABLE_TELEMETRY=0 PATH=$SYS_SOCKET_NODES/24.21.0/bin:$PATH
+export npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false CI=1
+unset "${!npm_config_nodedir@}"
+mkdir "$HOME"
+
+cat >"$work/use.mjs" <<'JS'
+import { createRequire } from 'node:module';
 import { AF_UNIX, close, SOCK_STREAM, socketpair } from 'sys-socket';
 import { recv } from 'sys-socket/nothrow';
-import { createRequire } from 'node:module';
+import { checksum } from 'sys-socket/packet';
+import { getaddrinfo } from 'sys-socket/promises';
 const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
 close(a);
 if (recv(b, new Uint8Array(1)) !== 0) throw new Error('no end of stream');
+if (checksum(new Uint8Array(2)) !== 0xffff) throw new Error('no checksum');
+await getaddrinfo('127.0.0.1', 80);
 if (createRequire(import.meta.url)('sys-socket').socketpair !== socketpair) throw new Error('require gives another one');
-console.log('package: ok');
 JS
-node use.mjs
-cat >use.ts <<'TS'
+cat >"$work/use.ts" <<'TS'
 import { type Address, AF_INET, getsockname, isErrno, SocketError } from 'sys-socket';
 import { recv } from 'sys-socket/nothrow';
+import { checksum } from 'sys-socket/packet';
+import { getaddrinfo } from 'sys-socket/promises';
 const family: 2 = AF_INET;
 const address: Address | undefined = getsockname(family);
-const n: number = recv(0, new Uint8Array(1));
+const n: number = recv(0, new Uint8Array(1)) + checksum(new Uint8Array(2));
+export async function look(): Promise<number | undefined> {
+  return (await getaddrinfo('127.0.0.1', 80))[0]?.family;
+}
 export function code(error: unknown): 'EAGAIN' | undefined {
   return isErrno(error, 'EAGAIN') ? error.code : undefined;
 }
 export { address, n, SocketError };
 TS
-tsc="$modules/.bin/tsc"
-types="$modules/@types"
-"$tsc" --noEmit --strict --skipLibCheck --target es2022 --module nodenext --typeRoots "$types" --types node use.ts
-"$tsc" --noEmit --strict --skipLibCheck --target es2022 --module esnext --moduleResolution bundler --typeRoots "$types" --types node use.ts
+
+install() { # <name> <command ...>: into a new project; nothing may be said about scripts, and nothing built
+  local name=$1
+  shift
+  mkdir -p "$work/$name"
+  cd "$work/$name"
+  echo '{ "name": "empty", "version": "1.0.0", "license": "MIT", "private": true, "type": "module" }' >package.json
+  if [[ $name = yarn-4* ]]; then
+    touch yarn.lock
+    [ "$name" = yarn-4-pnp ] || echo 'nodeLinker: node-modules' >.yarnrc.yml
+  fi
+  # Yarn warns of its own loader wherever a project has modules.
+  if ! "$@" >"$work/$name.log" 2>&1 ||
+    grep -vE 'YN0092|Done with warnings' "$work/$name.log" | grep -iE 'warn|script|gyp|trust|YN000[47]'; then
+    cat "$work/$name.log"
+    echo "$name: not silent" >&2
+    exit 1
+  fi
+  if find . -name build -path '*sys-socket/build' | grep .; then
+    echo "$name: built something" >&2
+    exit 1
+  fi
+  cp "$work/use.mjs" "$work/use.ts" .
+  if [ "$name" = yarn-4-pnp ]; then "$yarn4" node use.mjs; else node use.mjs; fi
+  echo "$name: ok"
+}
+install npm-11 "$npm11" install "$tarball"
+install npm-11-ignore-scripts "$npm11" install --ignore-scripts "$tarball"
+install npm-12 "$npm12" install "$tarball"
+install npm-12-strict "$npm12" install --strict-allow-scripts "$tarball"
+install pnpm-12 "$pnpm" add "$tarball"
+install yarn-1 "$yarn1" add --no-progress "file:$tarball"
+install yarn-4 "$yarn4" add "sys-socket@file:$tarball"
+install yarn-4-pnp "$yarn4" add "sys-socket@file:$tarball"
+install bun-1 "$bun" add "$tarball"
+
+cd "$work/npm-11"
+for node in "$SYS_SOCKET_NODES"/*/bin/node; do
+  "$node" use.mjs
+  "$node" node_modules/.bin/sys-socket doctor unix | grep -q '^binary *prebuilds/'
+done
+echo 'Node 20, 22, 24 and 26: ok'
+options=(--noEmit --strict --target es2022 --typeRoots "$modules/@types" --types node use.ts)
+"$modules/.bin/tsc" --module nodenext "${options[@]}"
+"$modules/.bin/tsc" --module esnext --moduleResolution bundler "${options[@]}"
+echo 'types: ok'
 # Every program of the README in the tarball, as pasted.
-(cd "$root" && SYS_SOCKET_INSTALLED=$work/project "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
-du -h "$work/$tarball" | awk '{ print "tarball: " $1 }'
+(cd "$root" && PATH=$path SYS_SOCKET_INSTALLED=$work/npm-11 "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
+rm -r node_modules/sys-socket/prebuilds
+command=$({ node use.mjs 2>&1 || true; } | grep -oE -m 1 'cd /.* npm run build:native') || { echo 'no command in the error' >&2 && exit 1; }
+bash -c "$command" >"$work/source.log" 2>&1 || { cat "$work/source.log" && exit 1; }
+node use.mjs
+echo 'from source, as the error says: ok'
+echo "tarball: $(stat -c %s "$tarball" | numfmt --to=iec), unpacked: $(tar xzOf "$tarball" | wc -c | numfmt --to=iec)"

