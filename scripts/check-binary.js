@@ -54,6 +54,7 @@ export function faults(file, { arch, libc }) {
     if (version !== null) must(!newer(version[2], floor[version[1]]), `${name} is newer than ${floor[version[1]]}`);
     // Other runtimes lack some: a weak symbol is null there, a strong one would stop the load.
     if (!here && name.startsWith('uv_')) must(bind === 'WEAK', `${name} is not weak`);
+    if (!here) must(!name.startsWith('_Z'), `${name} is of libstdc++, which only Node shares`);
   }
 
   must(!readelf('--sections', file).includes('.symtab'), 'is not stripped');
