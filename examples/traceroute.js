@@ -13,9 +13,9 @@ const usage = `Usage: traceroute.js [options] host
 Prints the address of each router on the way to a host, and after what time it answered.
 
   -4, -6                only IPv4, only IPv6
-  -U, --udp             datagrams to ports where nobody listens (this is the default; no privilege is needed)
-  -I, --icmp            echo requests (by a ping socket, or CAP_NET_RAW)
-  -T, --tcp             the SYN of connections (no privilege is needed)
+  -I, --icmp            by echo requests (a ping socket, or CAP_NET_RAW); without -I and -T: by datagrams to ports
+                        where nobody listens, which needs no privilege
+  -T, --tcp             by the SYN of connections, which needs no privilege either
   -p, --port number     UDP: of the first probe, counted up (33434); TCP: of all (80)
   -f, --first hop       to begin with (1)
   -m, --max hop         to end with (30)
@@ -29,7 +29,6 @@ const flag = /** @type {const} */ ({ type: 'boolean', default: false });
 const options = /** @type {const} */ ({
   4: { type: 'boolean', short: '4' },
   6: { type: 'boolean', short: '6' },
-  udp: { ...flag, short: 'U' },
   icmp: { ...flag, short: 'I' },
   tcp: { ...flag, short: 'T' },
   port: { type: 'string', short: 'p' },
@@ -53,12 +52,8 @@ function line(answers) {
 }
 
 await command(usage, options, async (values, positionals) => {
-  const [probe = udpProbe, other] = [
-    ...(values.udp ? [udpProbe] : []),
-    ...(values.icmp ? [icmpProbe] : []),
-    ...(values.tcp ? [tcpProbe] : []),
-  ];
-  if (other !== undefined) throw new UsageError('-U, -I and -T exclude each other');
+  if (values.icmp && values.tcp) throw new UsageError('-I and -T exclude each other');
+  const probe = values.icmp ? icmpProbe : values.tcp ? tcpProbe : udpProbe;
   const port = number(values.port ?? (values.tcp ? '80' : '33434'), '--port', 1, 65535);
   const first = number(values.first, '--first', 1, 255);
   const max = number(values.max, '--max', first, 255);

@@ -15,22 +15,26 @@ test('what it prints is as of traceroute(8): each kind of probe, IPv4 and IPv6',
   router.run('ip', 'route', 'add', 'blackhole', '10.66.3.0/24');
   const same = async (...args: string[]) => {
     const ours = await finishedIn(near.enter, 'traceroute.js', ...args);
-    const { stdout } = spawnSync(near.enter[0]!, [...near.enter.slice(1), 'traceroute', '-n', ...args], {
-      encoding: 'utf8',
-    });
+    const { stdout } = spawnSync(
+      near.enter[0]!,
+      [...near.enter.slice(1), 'traceroute', '-n', '-w', '5,1000,1000', ...args],
+      {
+        encoding: 'utf8',
+      },
+    );
     expect(timeless(ours.output), args.join(' ')).toBe(timeless(stdout));
     return { code: ours.code, lines: timeless(ours.output).split('\n').slice(1) };
   };
-  for (const kind of ['-U', '-I', '-T']) {
-    expect(await same(kind, '10.66.2.1')).toEqual({
+  for (const kind of [[], ['-I'], ['-T']]) {
+    expect(await same(...kind, '10.66.2.1')).toEqual({
       code: 0,
       lines: [' 1  10.66.1.2  T ms  T ms  T ms', ' 2  10.66.2.1  T ms  T ms  T ms'],
     });
-    expect(await same(kind, '-q', '1', 'fd66:2::1')).toEqual({
+    expect(await same(...kind, '-q', '1', 'fd66:2::1')).toEqual({
       code: 0,
       lines: [' 1  fd66:1::2  T ms', ' 2  fd66:2::1  T ms'],
     });
-    expect(await same(kind, '-q', '1', 'fd67::1')).toEqual({ code: 1, lines: [' 1  fd66:1::2  T ms !N'] });
+    expect(await same(...kind, '-q', '1', 'fd67::1')).toEqual({ code: 1, lines: [' 1  fd66:1::2  T ms !N'] });
   }
   expect(await same('-f', '2', '-q', '2', '10.66.2.1')).toEqual({ code: 0, lines: [' 2  10.66.2.1  T ms  T ms'] });
   expect(await same('-m', '1', '-q', '2', '10.66.2.1')).toEqual({ code: 1, lines: [' 1  10.66.1.2  T ms  T ms'] });
@@ -44,8 +48,8 @@ test('datagrams and connections need no privilege, echo requests only a group', 
   const { near } = await route();
   const user = [...near.enter, 'setpriv', '--reuid=1', '--regid=1', '--clear-groups', '--bounding-set=-all'];
   near.run('sh', '-c', 'echo 1 1 > /proc/sys/net/ipv4/ping_group_range');
-  for (const kind of ['-U', '-T', '-I']) {
-    const { code, output } = await finishedIn(user, 'traceroute.js', kind, '-q', '1', '10.66.2.1');
+  for (const kind of [[], ['-T'], ['-I']]) {
+    const { code, output } = await finishedIn(user, 'traceroute.js', ...kind, '-q', '1', '10.66.2.1');
     expect(timeless(output)).toMatch(/\n 1 {2}10.66.1.2 {2}T ms\n 2 {2}10.66.2.1 {2}T ms$/);
     expect(code).toBe(0);
   }
@@ -80,8 +84,8 @@ test('tshark has nothing to say against what it sends, and sees each time to liv
   for (const { run } of [near, far]) run('ethtool', '-K', 'eth0', 'tx', 'off'); // no checksum is left to a card
   const stop = await capture(near.enter, 'eth0');
   for (const to of ['10.66.2.1', 'fd66:2::1']) {
-    for (const kind of ['-U', '-I', '-T']) {
-      expect(await finishedIn(near.enter, 'traceroute.js', kind, to)).toMatchObject({ code: 0 });
+    for (const kind of [[], ['-I'], ['-T']]) {
+      expect(await finishedIn(near.enter, 'traceroute.js', ...kind, to)).toMatchObject({ code: 0 });
     }
   }
   const file = await stop();
@@ -103,7 +107,7 @@ test('the command line', async () => {
     code: 0,
     output: expect.stringMatching(/^Usage: traceroute/),
   });
-  for (const args of [[], ['-U', '-T', 'a'], ['-f', '3', '-m', '2', 'a'], ['-q', '0', 'a'], ['-p', '0', 'a'], ['-x']]) {
+  for (const args of [[], ['-I', '-T', 'a'], ['-f', '3', '-m', '2', 'a'], ['-q', '0', 'a'], ['-p', '0', 'a'], ['-x']]) {
     expect(await finished('traceroute.js', ...args)).toMatchObject({
       code: 2,
       output: expect.stringContaining('\n\nUsage: traceroute.js '),

@@ -348,6 +348,6 @@ export const mutated: fc.Arbitrary<Uint8Array> = fc.oneof(
 );
 
 /** A fixed list of different frames: the same in every run. */
-export function sampleFrames(count: number): p.LayerInput[][] {
-  return fc.sample(frameStack, { numRuns: count, seed: 42 });
+export function sampleFrames(count: number, seed = 42): p.LayerInput[][] {
+  return fc.sample(frameStack, { numRuns: count, seed });
 }
