@@ -10,6 +10,11 @@
       "sources": ["native/baseline.cc"],
       "defines": ["NAPI_VERSION=9"]
     },
+    {
+      "target_name": "checksum",
+      "sources": ["native/checksum.cc"],
+      "defines": ["NAPI_VERSION=9"]
+    },
     { "target_name": "load", "type": "executable", "sources": ["native/load.cc"] },
     { "target_name": "server", "type": "executable", "sources": ["native/server.cc"] }
   ]

@@ -3,11 +3,14 @@ import { measure } from './measure.js';
 import { subjects } from './subjects.js';
 
 const chosen = process.argv.slice(2);
-const calls = chosen.length === 0 || chosen.includes('calls');
-const names = chosen.length === 0 ? Object.keys(subjects) : chosen.filter((name) => name !== 'calls');
+/** Programs of their own. */
+const programs = ['calls', 'checksum'];
+const names = chosen.length === 0 ? Object.keys(subjects) : chosen.filter((name) => !programs.includes(name));
 for (const name of names) {
-  if (subjects[name] === undefined) throw new Error(`no ${name}: calls, ${Object.keys(subjects).join(', ')}`);
+  if (subjects[name] === undefined)
+    throw new Error(`no ${name}: ${[...programs, ...Object.keys(subjects)].join(', ')}`);
 }
-console.log('CPU time (user and system) of the server for an operation, and how many times less it is than of others.');
+if (names.length > 0)
+  console.log('CPU time (user and system) of the server, and how many times less it is than of others.');
 for (const name of names) await measure(subjects[name]);
-if (calls) await import('./calls.js');
+for (const name of programs) if (chosen.length === 0 || chosen.includes(name)) await import(`./${name}.js`);

@@ -5,6 +5,7 @@
       "sources": [
         "addon.cc",
         "batch.cc",
+        "checksum.cc",
         "file.cc",
         "filter.cc",
         "inet.cc",

@@ -106,6 +106,8 @@ interface Native {
 
   inet_pton(family: number, text: string, to: Uint8Array): number;
   inet_ntop(family: number, address: Uint8Array): string | number;
+  /** The sum of 16-bit words in network order, as of RFC 1071. */
+  checksumSum(bytes: Uint8Array, from: number, to: number): number;
   inet_aton(text: string, to: Uint8Array): number;
 
   attachFilter(fd: number, level: number, option: number, program: Uint8Array): number;

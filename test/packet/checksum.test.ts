@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as p from '../../lib/packet/index.ts';
+import { native } from '../../lib/posix/native.ts';
 import { need, program } from '../helpers/need.ts';
 import { sampleFrames } from '../helpers/packets.ts';
 import { python } from '../helpers/python.ts';
@@ -49,6 +50,42 @@ test('any parts of any length are as the whole', () => {
     }),
     { numRuns },
   );
+});
+
+test('any length, from any offset on, is as word by word', () => {
+  const data = fc.uint8Array({ minLength: 0, maxLength: 2100, size: 'max' });
+  fc.assert(
+    fc.property(data, fc.nat(9), (whole, offset) => {
+      const part = whole.subarray(Math.min(offset, whole.length));
+      expect(p.checksum(part)).toBe(plain(part));
+    }),
+    { numRuns },
+  );
+  // Around the length from which on the sum is native.
+  const random = Uint8Array.from({ length: 300 }, (_, i) => (i * 7919) >> 3);
+  for (let from = 0; from < 9; from++) {
+    for (let to = from; to <= random.length; to++) {
+      const part = random.subarray(from, to);
+      expect(p.checksum(part)).toBe(plain(part));
+    }
+  }
+});
+
+test('the native sum reads nothing outside of its bytes', () => {
+  const bytes = new Uint8Array(8).fill(1);
+  expect(native.checksumSum(bytes, 2, 6)).toBe(0x0202);
+  for (const [from, to] of [
+    [5, 4],
+    [0, 9],
+    [9, 9],
+    [-1, 4],
+    [0, 2 ** 32],
+    [0.5, 4],
+  ] as const) {
+    expect(native.checksumSum(bytes, from, to)).toBeLessThan(-4095);
+  }
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  expect(native.checksumSum(bytes, 0, 8)).toBeLessThan(-4095);
 });
 
 test('what is no bytes is refused', () => {

@@ -1,0 +1,42 @@
+// The sum behind Internet checksums: RFC 1071.
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "args.h"
+
+namespace sys_socket {
+namespace {
+
+// The ones' complement sum of 16-bit words, in this machine's byte order: RFC 1071, 2(B). A last odd byte counts as the
+// first of its word.
+uint16_t Sum(const uint8_t* data, size_t size) {
+  uint64_t sum = 0;
+  for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t), data += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, data, sizeof(word));
+    sum += word;
+    sum += static_cast<uint64_t>(sum < word);  // the carry goes round
+  }
+  uint64_t rest = 0;
+  std::memcpy(&rest, data, size);
+  sum += rest;
+  sum += static_cast<uint64_t>(sum < rest);
+  while ((sum >> 16) != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+}  // namespace
+
+// (bytes, from, to): the sum of the words in network order, 0 to 65535.
+napi_value ChecksumSum(napi_env env, napi_callback_info info) {
+  Args<3> args(env, info);
+  const uint32_t from = args.Unsigned(1);
+  const uint32_t to = args.Unsigned(2);
+  const Bytes bytes = args.GetBytes(0);
+  if (from > to || to > bytes.size) args.Refuse(0, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  return Number(env, ntohs(Sum(bytes.data + from, to - from)));
+}
+
+}  // namespace sys_socket
