@@ -7,6 +7,10 @@ import { python } from './helpers/python.ts';
 
 const root = join(import.meta.dirname, '..');
 
+test('docs/options.md is what the tables of options and control messages say', () => {
+  execFileSync(process.execPath, [join(root, 'scripts/option-list.js'), '--check']);
+});
+
 test('docs/coverage.md is what the exports and the reasons say, without an empty cell', () => {
   execFileSync(process.execPath, [join(root, 'scripts/coverage.js'), '--check']);
   const text = readFileSync(join(root, 'docs/coverage.md'), 'utf8');

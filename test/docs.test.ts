@@ -55,7 +55,11 @@ test('every link between the documents leads somewhere, and README to every guid
     }
   }
   expect(broken).toEqual([]);
-  for (const name of guides) expect(readme).toContain(`](docs/${name})`);
+  const site = text('docs/typedoc.json');
+  for (const name of guides) {
+    expect(readme).toContain(`](docs/${name})`);
+    expect(site, 'the list of what is in the site').toContain(`"./${name}"`);
+  }
 });
 
 test('every development dependency has its reason, and there is no other dependency', () => {

@@ -40,8 +40,8 @@ const blocks = documents.flatMap((document) =>
 const programs = blocks.filter(({ language }) => language === 'js');
 /** Commands of the guides; README's are those of a clone, which CI runs. */
 const commands = blocks.filter(({ language, document }) => language === 'sh' && document !== 'README.md');
-/** A program that is a file: its name is its first line. */
-const fileName = (code: string) => /^\/\/ ([\w-]+\.mjs)\n/.exec(code)?.[1];
+/** A block that is a file: its name is its first line. */
+const fileName = (code: string) => /^(?:\/\/|#) ([\w-]+\.(?:mjs|socket|service))\n/.exec(code)?.[1];
 
 /** A folder as that of a user: the package is installed, and the files of the document are there. */
 function workplace(document: string): string {
@@ -49,7 +49,7 @@ function workplace(document: string): string {
   const path = folder();
   mkdirSync(join(path, 'node_modules'));
   symlinkSync(root, join(path, 'node_modules/sys-socket'));
-  for (const { code } of programs.filter((block) => block.document === document)) {
+  for (const { code } of blocks.filter((block) => block.document === document)) {
     const name = fileName(code);
     if (name !== undefined) writeFileSync(join(path, name), code);
   }
@@ -105,3 +105,23 @@ test.for(commands.map((block) => [block.number, block.document, block] as const)
     expectOutput(block, ['sh', '-e'], '#');
   },
 );
+
+const units = blocks.filter(({ language }) => language === 'ini');
+
+test.skipIf(installed !== undefined)('systemd has nothing to say against the units', (context) => {
+  need(context, program('systemd-analyze'), program('/usr/bin/node'));
+  expect(units.length).toBeGreaterThan(1);
+  for (const { document, code } of units) {
+    const args = ['verify', '--man=no', `./${fileName(code)}`];
+    const { status, stderr } = spawnSync('systemd-analyze', args, { cwd: workplace(document), encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  }
+});
+
+test('every block of a guide is a program, commands or a unit, which a test above runs', () => {
+  const others = blocks.filter((block) => ![...programs, ...commands, ...units].includes(block));
+  expect(others.map(({ document, language }) => `${document}: ${language}`)).toEqual([
+    'README.md: sh',
+    'README.md: sh',
+  ]);
+});

@@ -1,0 +1,112 @@
+// Writes docs/options.md: every option and every control message that has a type, as the sources tell them. `--check` only
+// compares.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { optionTable } from '../dist/posix/option-table.js';
+
+const root = join(import.meta.dirname, '..');
+const source = (name) => readFileSync(join(root, 'lib/posix', name), 'utf8');
+
+/** The page of each constant, by its docstring. */
+const pages = new Map(
+  [...source('constants.ts').matchAll(/^\/\*\* \{@link (\S+) (\S+)\} \*\/\nexport const (\w+)/gm)].map(
+    ([, url, title, name]) => [name, `[${title}](${url})`],
+  ),
+);
+
+/** The value of each codec, by its type. */
+const values = new Map(
+  [...source('option-value.ts').matchAll(/^ {2}(\w+): (?:Codec|Reader)<(\w+(?:\[\])?|Required<\w+>|\{[^}]*\})/gm)].map(
+    ([, name, type]) => [name, type.replace(/^Required<(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')],
+  ),
+);
+
+const directions = { read: 'get', write: 'set', both: 'get, set' };
+
+function optionRows() {
+  return Object.entries(optionTable).map(([name, [level, codec, direction]]) => {
+    if (!pages.has(name) || !values.has(codec)) throw new Error(`no page or no type of ${name}`);
+    return `| \`${name}\` | \`${level}\` | \`${values.get(codec)}\` | ${directions[direction]} | ${pages.get(name)} |`;
+  });
+}
+
+/** The option that asks the kernel for a message; of the others see the notes. */
+const askedBy = {
+  SCM_RIGHTS: 'whoever sends them',
+  SCM_CREDENTIALS: '`SO_PASSCRED`',
+  SCM_PIDFD: '`SO_PASSPIDFD`',
+  SCM_TIMESTAMP: '`SO_TIMESTAMP`',
+  SCM_TIMESTAMPNS: '`SO_TIMESTAMPNS`',
+  SCM_TIMESTAMPING: '`SO_TIMESTAMPING`',
+  SO_RXQ_OVFL: '`SO_RXQ_OVFL`',
+  IP_PKTINFO: '`IP_PKTINFO`',
+  IP_TTL: '`IP_RECVTTL`',
+  IP_TOS: '`IP_RECVTOS`',
+  IP_RECVERR: '`IP_RECVERR`, on the error queue',
+  IP_ORIGDSTADDR: '`IP_RECVORIGDSTADDR`',
+  IPV6_PKTINFO: '`IPV6_RECVPKTINFO`',
+  IPV6_HOPLIMIT: '`IPV6_RECVHOPLIMIT`',
+  IPV6_TCLASS: '`IPV6_RECVTCLASS`',
+  IPV6_RECVERR: '`IPV6_RECVERR`, on the error queue',
+  IPV6_ORIGDSTADDR: '`IPV6_RECVORIGDSTADDR`',
+  UDP_SEGMENT: 'for sending only',
+  UDP_GRO: '`UDP_GRO`',
+  PACKET_AUXDATA: '`PACKET_AUXDATA`',
+  PACKET_TX_TIMESTAMP: '`SO_TIMESTAMPING`, on the error queue',
+};
+
+function messageRows() {
+  const rows = [];
+  const text = source('control.ts');
+  for (const [, name, body] of text.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms)) {
+    const type = /^ {2}type: ([^;]+);/m.exec(body)?.[1];
+    for (const [, constant] of type?.matchAll(/typeof (\w+)/g) ?? []) {
+      const fields = [...body.matchAll(/^ {2}(\w+)\??: /gm)].map(([, field]) => field);
+      const own = fields.filter((field) => field !== 'level' && field !== 'type').map((field) => `\`${field}\``);
+      if (askedBy[constant] === undefined) throw new Error(`nothing asks for ${constant}`);
+      rows.push(
+        `| \`${constant}\` | \`${name}\` | ${own.join(', ')} | ${askedBy[constant]} | ${pages.get(constant)} |`,
+      );
+    }
+  }
+  for (const name of Object.keys(askedBy)) if (!pages.has(name)) throw new Error(`no page of ${name}`);
+  if (rows.length !== Object.keys(askedBy).length) throw new Error('a message that is no more');
+  return rows;
+}
+
+const text = `# Options and control messages by type
+
+\`getsockopt\` and \`setsockopt\` take any option, as an int or bytes; \`sendmsg\` and \`recvmsg\` any control message, as bytes.
+These have a type besides. Written by \`npm run coverage\`, and checked by a test.
+
+\`\`\`js
+import * as s from 'sys-socket';
+
+const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
+s.setOption(fd, 'IP_RECVTOS', true);
+s.setOption(fd, 'IP_TOS', 0x10);
+s.bind(fd, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
+s.sendto(fd, 'hello', 0, s.getsockname(fd));
+const { control } = s.recvmsg(fd, { buffers: [new Uint8Array(64)], controlLength: s.CMSG_SPACE(4) });
+const tos = control.find((message) => s.isControl(message, s.IPPROTO_IP, s.IP_TOS));
+console.log(s.getOption(fd, 'IP_TOS'), tos.value); // 16 16
+\`\`\`
+
+## Options of getOption and setOption
+
+| option | level | value | | page |
+|---|---|---|---|---|
+${optionRows().join('\n')}
+
+## Control messages of recvmsg and sendmsg
+
+| type | interface | fields | asked for by | page |
+|---|---|---|---|---|
+${messageRows().join('\n')}
+`;
+const file = join(root, 'docs/options.md');
+if (!process.argv.includes('--check')) writeFileSync(file, text);
+else if (readFileSync(file, 'utf8') !== text) {
+  console.error('docs/options.md is out of date: npm run coverage');
+  process.exitCode = 1;
+}
