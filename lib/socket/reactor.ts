@@ -110,13 +110,18 @@ const KINDS = [READ, WRITE, ERROR] as const;
  * A callback that is called in each turn of the event loop in which there is an event, until it is stopped: see
  * `onReadable`.
  *
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+ * const watch = onWritable(a, () => {});
+ * watch.stop();
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export class Watch {
   readonly #fd: number;
   readonly #call: () => void;
-  /** What is asked of epoll for it, and which events it is called for. */
+  /** What is asked of epoll for it. */
   readonly asks: number;
+  /** Which events it is called for. */
   readonly serves: number;
 
   constructor(fd: number, kind: WatchKind, call: () => void) {

@@ -211,11 +211,21 @@ function callback(call: () => void): () => void {
  *
  * @param fd As for `readable`: stop it before you close the descriptor. Of a Socket use its `onReadable`.
  * @param call Called without arguments.
+ * @returns What stops it.
  * @throws SocketError EPERM (a regular file), EBADF; TypeError.
  * @example
- * const watch = onReadable(fd, () => {
- *   const n = nothrow.recv(fd, buffer);
- *   if (n === 0) watch.stop();
+ * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+ * const buffer = new Uint8Array(1500);
+ * send(a, 'hello');
+ * send(a, ' world');
+ * shutdown(a, SHUT_WR);
+ * await new Promise((resolve) => {
+ *   const watch = onReadable(b, () => {
+ *     const n = nothrow.recv(b, buffer);
+ *     if (n > 0) return console.log(n); // 11
+ *     watch.stop(); // 0: the end of the stream
+ *     resolve();
+ *   });
  * });
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
@@ -229,7 +239,17 @@ export function onReadable(fd: number, call: () => void): reactor.Watch {
  *
  * @param fd As for `onReadable`.
  * @param call Called without arguments.
+ * @returns What stops it.
  * @throws As `onReadable`.
+ * @example
+ * const [a] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
+ * await new Promise((resolve) => {
+ *   const watch = onWritable(a, () => {
+ *     watch.stop();
+ *     resolve();
+ *   });
+ * });
+ * console.log(send(a, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export function onWritable(fd: number, call: () => void): reactor.Watch {
