@@ -3,7 +3,7 @@
 // The packets of an interface or of a file, by a filter, as a person reads them: a small tcpdump(1) over a ring, packet(7).
 //   sudo node examples/sniff.js -i eth0 -c 10 tcp port 80
 import { createReadStream, openSync, writeSync } from 'node:fs';
-import { BPF_K, BPF_RET, PACKET_HOST, PACKET_OUTGOING } from 'sys-socket';
+import { attachFilter, BPF_K, BPF_RET, PACKET_HOST, PACKET_OUTGOING } from 'sys-socket';
 import {
   CaptureReader,
   compileFilter,
@@ -12,6 +12,7 @@ import {
   formatPacket,
   LINKTYPE_ETHERNET,
   layerOfLinktype,
+  match,
   offlineFilter,
   openCapture,
   PcapWriter,
@@ -55,7 +56,11 @@ const options = /** @type {const} */ ({
 
 /** The program that lets nothing through. */
 const DROP = { code: BPF_RET | BPF_K, jt: 0, jf: 0, k: 0 };
-const DIRECTIONS = /** @type {const} */ ({ in: 'in', out: 'out', inout: 'both' });
+const DIRECTIONS = new Map([
+  ['in', match.inbound()],
+  ['out', match.outbound()],
+  ['inout', match.and()],
+]);
 
 /** The local time of day, to the microsecond. @param {bigint} timestamp */
 function clock(timestamp) {
@@ -82,72 +87,72 @@ class Output {
   seen = 0;
   #hex;
   #snaplen;
-  /** @type {number | undefined} */
-  #fd;
-  /** @type {{ linktype: number, write: (packet: Seen) => void } | undefined} */
+  /** @type {((bytes: Uint8Array) => void) | undefined} */
+  #write;
+  /** @type {{ linktype: number, writer: PcapWriter<void> } | undefined} */
   #file;
 
-  /** @param {string | undefined} path @param {boolean} hex @param {number} snaplen */
-  constructor(path, hex, snaplen) {
+  /** @param {{ write?: string | undefined, hex?: boolean | undefined }} values @param {number} snaplen */
+  constructor({ write, hex = false }, snaplen) {
     this.#hex = hex;
     this.#snaplen = snaplen;
-    if (path !== undefined) this.#fd = path === '-' ? 1 : openSync(path, 'w');
+    if (write === undefined) return;
+    const fd = write === '-' ? undefined : openSync(write, 'w');
+    this.#write = (bytes) => void (fd === undefined ? process.stdout.write(bytes) : writeSync(fd, bytes));
   }
 
   /** Begins the file; one of no packets has its header, too. @param {number} linktype */
   begin(linktype) {
-    const fd = this.#fd;
-    if (fd === undefined) return;
-    if (this.#file !== undefined && this.#file.linktype !== linktype) {
-      throw new Error('a pcap file has packets of one link type alone');
-    }
-    if (this.#file !== undefined) return;
-    const writer = new PcapWriter((bytes) => void writeSync(fd, bytes), { linktype, snaplen: this.#snaplen });
-    this.#file = { linktype, write: (packet) => writer.write(packet) };
+    if (this.#write === undefined) return;
+    this.#file ??= { linktype, writer: new PcapWriter(this.#write, { linktype, snaplen: this.#snaplen }) };
+    if (this.#file.linktype !== linktype) throw new Error('a pcap file has packets of one link type alone');
   }
 
   /** @param {Seen} packet @param {number} linktype */
   take(packet, linktype) {
     this.begin(linktype);
     if (this.#file === undefined) print(packet, linktype, this.#hex);
-    else this.#file.write(packet);
+    else this.#file.writer.write(packet);
     this.seen += 1;
   }
 }
 
 /**
- * The packets of a file that the filter lets through.
- * @param {string} path @param {import('sys-socket/packet').FilterExpression} filter @param {number} snaplen
- * @param {Output} output @param {number} count
+ * @typedef {object} Wanted
+ * @property {import('sys-socket/packet').FilterExpression} expression
+ * @property {number} snaplen
+ * @property {number} count
+ * @property {AbortSignal} signal ends it
  */
-async function read(path, filter, snaplen, output, count) {
+
+/** The packets of a file. @param {string} path @param {Wanted} wanted @param {Output} output */
+async function read(path, { expression, snaplen, count, signal }, output) {
   const reader = new CaptureReader();
   /** @type {Map<number, import('sys-socket/packet').OfflineFilter>} */
   const filters = new Map();
   for await (const packet of reader.read(path === '-' ? process.stdin : createReadStream(path))) {
     const { linktype, originalLength: length, data } = packet;
-    const accepts = filters.get(linktype) ?? offlineFilter(compileFilter(filter, { linktype, snaplen }));
+    const accepts = filters.get(linktype) ?? offlineFilter(compileFilter(expression, { linktype, snaplen }));
     filters.set(linktype, accepts);
     const kept = accepts(data, { length, pkttype: isOutgoing(packet) ? PACKET_OUTGOING : PACKET_HOST });
-    if (kept === 0) continue;
-    output.take({ ...packet, data: data.subarray(0, kept) }, linktype);
-    if (output.seen >= count) return;
+    if (kept > 0) output.take({ ...packet, data: data.subarray(0, kept) }, linktype);
+    if (output.seen >= count || signal.aborted) return;
   }
   if (reader.error !== undefined) throw new Error(`${path}: ${reader.error.reason}`);
   output.begin(reader.interfaces[0]?.linktype ?? LINKTYPE_ETHERNET);
 }
 
 /**
- * The packets of an interface that the filter lets through.
- * @param {import('sys-socket/packet').CaptureOptions} options
- * @param {import('sys-socket/packet').FilterExpression} expression @param {number} snaplen
- * @param {Output} output @param {number} count
+ * The packets of an interface, until there are enough or the signal is aborted.
+ * @param {string} name @param {boolean} promiscuous @param {Wanted} wanted @param {Output} output
  */
-async function listen(options, expression, snaplen, output, count) {
-  const linktype = linktypeOf(options);
-  const filter = compileFilter(expression, { linktype, snaplen });
-  const capture = openCapture({ ...options, filter, snaplen, immediate: true });
-  console.error(`listening on ${options.interface}`);
+async function listen(name, promiscuous, { expression, snaplen, count, signal }, output) {
+  // Which program is right depends on what packets of the interface begin with: until it is there, none comes.
+  const capture = openCapture({ interface: name, promiscuous, filter: [DROP], immediate: true });
+  const { linktype } = capture;
+  if (linktype === undefined) throw new Error(`${name} is of a kind that is not known here`);
+  attachFilter(capture.fd, compileFilter(expression, { linktype, snaplen }));
+  console.error(`listening on ${name}`);
   output.begin(linktype);
   let { received, dropped } = capture.statistics();
   const end = () => {
@@ -155,8 +160,7 @@ async function listen(options, expression, snaplen, output, count) {
     ({ received, dropped } = capture.statistics());
     capture.close();
   };
-  interruption().addEventListener('abort', end);
-  process.stdout.on('error', end); // who read along, as head(1), has gone
+  signal.addEventListener('abort', end);
   try {
     for await (const packet of capture) {
       output.take(packet, linktype);
@@ -168,40 +172,33 @@ async function listen(options, expression, snaplen, output, count) {
   }
 }
 
-/** What packets of an interface begin with. @param {import('sys-socket/packet').CaptureOptions} options */
-function linktypeOf(options) {
-  const capture = openCapture({ interface: options.interface, filter: [DROP], ringSize: 0 });
-  capture.close();
-  if (capture.linktype === undefined) throw new Error(`${options.interface} is of a kind that is not known here`);
-  return capture.linktype;
-}
-
-await command(usage, options, async (values, words) => {
-  const { interface: name, read: path, write, hex = false, dump = false } = values;
-  const snaplen = number(values.snaplen, '--snaplen', 1, 262144);
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
-  const direction = Object.hasOwn(DIRECTIONS, values.direction) && DIRECTIONS[/** @type {'in'} */ (values.direction)];
-  if (!direction) throw new UsageError(`--direction: in, out or inout is wanted, not '${values.direction}'`);
-  const filter = filterOf(words.join(' '));
-  if (dump) {
-    process.stdout.write(disassembleFilter(compileFilter(filter, { snaplen })));
-    return;
-  }
-  if ((name === undefined) === (path === undefined)) throw new UsageError('one of --interface and --read is wanted');
-  if (name !== undefined) interfaceNamed(name);
-  const output = new Output(write, hex, snaplen);
-  if (path !== undefined) await read(path, filter, snaplen, output, count);
-  else {
-    const promiscuous = values['no-promiscuous'] !== true;
-    await listen({ interface: name, promiscuous, direction }, filter, snaplen, output, count);
-  }
-});
-
 /** @param {string} text */
-function filterOf(text) {
+function expressionOf(text) {
   try {
     return parseFilter(text);
   } catch (error) {
     throw new UsageError(/** @type {Error} */ (error).message);
   }
 }
+
+await command(usage, options, async (values, words) => {
+  const { interface: name, read: path, dump = false } = values;
+  const snaplen = number(values.snaplen, '--snaplen', 1, 262144);
+  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const direction = DIRECTIONS.get(values.direction);
+  if (direction === undefined)
+    throw new UsageError(`--direction: in, out or inout is wanted, not '${values.direction}'`);
+  const expression = match.and(direction, expressionOf(words.join(' ')));
+  if (dump) {
+    process.stdout.write(disassembleFilter(compileFilter(expression, { snaplen })));
+    return;
+  }
+  if ((name === undefined) === (path === undefined)) throw new UsageError('one of --interface and --read is wanted');
+  if (name !== undefined) interfaceNamed(name);
+  const gone = new AbortController();
+  process.stdout.on('error', () => gone.abort()); // who read along, as head(1), has gone
+  const wanted = { expression, snaplen, count, signal: AbortSignal.any([interruption(), gone.signal]) };
+  const output = new Output(values, snaplen);
+  if (path !== undefined) await read(path, wanted, output);
+  else if (name !== undefined) await listen(name, values['no-promiscuous'] !== true, wanted, output);
+});

@@ -16,7 +16,6 @@ import {
   SKF_AD_RXHASH,
   SKF_AD_VLAN_TAG,
   SKF_AD_VLAN_TAG_PRESENT,
-  SKF_AD_VLAN_TPID,
 } from '../posix/constants.ts';
 
 /**
@@ -112,9 +111,7 @@ export function ancillary(
       return context.payloadOffset ?? 0;
     case SKF_AD_RANDOM:
       return context.random ?? 0;
-    case SKF_AD_VLAN_TPID:
+    default: // SKF_AD_VLAN_TPID
       return context.vlanTpid ?? 0;
-    default:
-      throw new Error('unreachable: the program was verified');
   }
 }

@@ -23,7 +23,6 @@ import {
   BPF_MEMWORDS,
   BPF_MOD,
   BPF_MUL,
-  BPF_NEG,
   BPF_OR,
   BPF_RET,
   BPF_RSH,
@@ -37,7 +36,7 @@ import {
   SKF_LL_OFF,
   SKF_NET_OFF,
 } from '../posix/constants.ts';
-import { invalidValue } from '../posix/errno.ts';
+import { invalidType, invalidValue } from '../posix/errno.ts';
 import type { FilterProgram } from '../posix/filter.ts';
 import { ancillary, type FilterContext } from './bpf-ancillary.ts';
 import { instructionsOf } from './bpf-disassemble.ts';
@@ -95,10 +94,8 @@ function arithmetic(operation: number, a: number, operand: number): number {
       return (a << operand) >>> 0; // by the lower five bits, as the kernel
     case BPF_RSH:
       return a >>> operand;
-    case BPF_NEG:
+    default: // BPF_NEG
       return -a >>> 0;
-    default:
-      throw new Error('unreachable: the program was verified');
   }
 }
 
@@ -123,6 +120,7 @@ function holds(operation: number, a: number, operand: number): boolean {
  *
  * @param program The instructions, or the text of tcpdump -ddd. Copied, and verified as by `verifyFilter`.
  * @returns A function that tells how many bytes of a packet are kept (it may be more than there are); 0: it is dropped.
+ *   It throws a TypeError for a packet that is no Uint8Array.
  * @throws TypeError for a program that the kernel would refuse, and for what is no program.
  * @example
  * const accepts = offlineFilter(compileFilter(match.udp(), { linktype: LINKTYPE_RAW }));
@@ -137,6 +135,7 @@ export function offlineFilter(program: FilterProgram): OfflineFilter {
   const fault = verifyFilter(instructions);
   if (fault !== undefined) throw invalidValue('program', `valid; instruction ${fault.index}: ${fault.reason}`);
   return (packet, context = {}) => {
+    if (!(packet instanceof Uint8Array)) throw invalidType('packet', 'a Uint8Array');
     const memory = new Uint32Array(BPF_MEMWORDS);
     let a = 0;
     let x = 0;

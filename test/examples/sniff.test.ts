@@ -117,7 +117,23 @@ test('on a link: a direction, and the end by a signal with the counts', async (c
   for (const i of [0, 1, 2]) expect(sniffs[i]!.output()).toContain(`\n${wanted[i]} packets shown, ${wanted[i]} passed`);
 });
 
-test('a reader that goes away, as head(1), ends it', async (context) => {
+test('a file goes through pipes, and whoever goes away ends it', () => {
+  const file = pcapOf(FRAMES);
+  const sniff = `${process.execPath} examples/sniff.js`;
+  const sh = (script: string) =>
+    execFileSync('sh', ['-c', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const out = join(folder(), 'out.pcap');
+  sh(`cat ${file} | ${sniff} -r - -w - tcp | cat > ${out}`);
+  const accepts = p.offlineFilter(p.compileFilter(p.match.tcp()));
+  const expected = FRAMES.filter((one) => accepts(one) > 0).map(hex);
+  expect(packets(out).map((one) => one.split(' ')[2])).toEqual(expected);
+  expect(expected.length).toBeGreaterThan(10);
+  const large = pcapOf(Array.from({ length: 100 }, () => FRAMES).flat());
+  expect(sh(`{ ${sniff} -r ${large}; echo $? >&2; } 2>${out} | head -n 1`)).toMatch(/^\d\d:\d\d:00\.000000 in /);
+  expect(readFileSync(out, 'utf8')).toBe('0\n');
+});
+
+test('a reader that goes away, as head(1), ends a capture', async (context) => {
   need(context, namespaces, program('ping'));
   const { name, peer } = await link();
   const script = `${process.execPath} examples/sniff.js -i ${name} icmp 2>/dev/null | head -n 1`;

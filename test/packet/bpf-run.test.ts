@@ -212,6 +212,9 @@ test('a program that the kernel would refuse is refused, and one is copied', () 
   expect(() => p.offlineFilter(p.assembleFilter('ld M[1]\nret'))).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
   );
+  for (const packet of [undefined, [1], new ArrayBuffer(4), new DataView(new ArrayBuffer(4))]) {
+    expect(() => p.offlineFilter(p.assembleFilter('ret #5'))(packet as never)).toThrow(TypeError);
+  }
   const program = p.assembleFilter('ret #5');
   const accepts = p.offlineFilter(program);
   program[0]!.k = 6;

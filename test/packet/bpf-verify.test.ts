@@ -103,6 +103,16 @@ test('valid programs with one number changed: our verdict is that of the kernel'
   );
 });
 
+test('a program can be too large in the form that the kernel makes of it: that is not judged', () => {
+  const verdict = judge(datagram().fd);
+  const loads = p.assembleFilter(`${'ldxb 4*([0]&0xf)\n'.repeat(4095)}ret`);
+  expect(p.verifyFilter(loads)).toBeUndefined();
+  expect(String(verdict(loads))).toMatch(/^(0|ENOMEM)$/);
+  const jump = [back(s.BPF_JMP | s.BPF_JA, 4090), ...loads.slice(1)];
+  expect(p.verifyFilter(jump)).toBeUndefined();
+  expect(verdict(jump)).toBe('EINVAL');
+});
+
 test('what is no program is refused', () => {
   expect(() => p.verifyFilter([{ code: -1, jt: 0, jf: 0, k: 0 }])).toThrow(RangeError);
   expect(() => p.verifyFilter('1')).toThrow(TypeError);
