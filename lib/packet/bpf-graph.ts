@@ -94,7 +94,7 @@ function reachable(entry: Node): Node[] {
 }
 
 /** The comparisons at which A holds their value already, on every way to them. */
-function loaded(nodes: readonly Node[], entry: Node): Set<Node> {
+function loaded(nodes: readonly Node[]): Set<Node> {
   const before = new Map<Node, Set<string>>();
   for (const node of nodes) {
     if ('keep' in node) continue;
@@ -102,7 +102,7 @@ function loaded(nodes: readonly Node[], entry: Node): Set<Node> {
   }
   const isLoaded = (node: Node) => {
     const keys = before.get(node);
-    return node !== entry && !('keep' in node) && keys?.size === 1 && keys.has(node.load.key);
+    return !('keep' in node) && keys?.size === 1 && keys.has(node.load.key);
   };
   return new Set(nodes.filter(isLoaded));
 }
@@ -114,7 +114,7 @@ function loaded(nodes: readonly Node[], entry: Node): Set<Node> {
  */
 export function programOf(entry: Node): FilterInstruction[] {
   const nodes = reachable(entry);
-  const skip = loaded(nodes, entry);
+  const skip = loaded(nodes);
   const reversed: FilterInstruction[] = [];
   const starts = new Map<Node, number>(); // where the first instruction of a node stands in `reversed`
   const distance = (to: number) => reversed.length - to - 1;

@@ -47,7 +47,7 @@ export interface CaptureOptions {
   /** The name or the index of an interface. All interfaces unless given. */
   interface?: string | number | undefined;
   /**
-   * A classic BPF program, as for `attachFilter`: only packets that it accepts are captured, none from before it. The
+   * A classic BPF program, as from `compileFilter`: only packets that it accepts are captured, none from before it. The
    * kernel runs it on frames without the VLAN tag that their driver took out.
    */
   filter?: FilterProgram | undefined;
