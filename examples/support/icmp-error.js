@@ -1,6 +1,7 @@
 // @ts-check
 // What an ICMP or ICMPv6 error says: in the words of ping(8), and as the mark that traceroute(8) prints.
 import {
+  errnoName,
   ICMP_DEST_UNREACH,
   ICMP_FRAG_NEEDED,
   ICMP_PORT_UNREACH,
@@ -57,9 +58,10 @@ export function isExpired({ origin, type, code }) {
 
 /** Whether the host itself says that nobody listens on the port: it was reached. @param {Report} report */
 export function isArrival({ origin, type, code }) {
-  return origin === SO_EE_ORIGIN_ICMP
-    ? type === ICMP_DEST_UNREACH && code === ICMP_PORT_UNREACH
-    : type === ICMPV6_DESTINATION_UNREACHABLE && code === ICMPV6_PORT;
+  return (
+    (origin === SO_EE_ORIGIN_ICMP && type === ICMP_DEST_UNREACH && code === ICMP_PORT_UNREACH) ||
+    (origin === SO_EE_ORIGIN_ICMP6 && type === ICMPV6_DESTINATION_UNREACHABLE && code === ICMPV6_PORT)
+  );
 }
 
 /** What it says, for people. @param {Report} report */
@@ -81,9 +83,10 @@ export function describe({ origin, type, code, info, errno }) {
 
 /** The mark behind the time of a hop: nothing for what a traceroute expects. @param {Report} report */
 export function mark(report) {
-  const { origin, type, code } = report;
+  const { origin, type, code, errno } = report;
   if (isExpired(report)) return '';
-  const table = origin === SO_EE_ORIGIN_ICMP ? UNREACHABLE : UNREACHABLE6;
+  const table = origin === SO_EE_ORIGIN_ICMP ? UNREACHABLE : origin === SO_EE_ORIGIN_ICMP6 ? UNREACHABLE6 : undefined;
+  if (table === undefined) return `!${errnoName(errno)}`; // of this host
   const unreachable = origin === SO_EE_ORIGIN_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DESTINATION_UNREACHABLE;
   return (type === unreachable ? table[code]?.[1] : undefined) ?? `!<${type}-${code}>`;
 }
