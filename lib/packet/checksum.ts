@@ -33,7 +33,8 @@ function sumShort(bytes: Uint8Array, from: number, to: number): number {
 
 /** The ones' complement sum of 16-bit words from `from` to `to`, an odd last byte padded with zero; 0 to 65535. */
 export function sum(bytes: Uint8Array, from: number, to: number): number {
-  return to - from < NATIVE ? sumShort(bytes, from, to) : native.checksumSum(bytes, from, to);
+  const total = to - from < NATIVE ? -1 : native.checksumSum(bytes, from, to);
+  return total < 0 ? sumShort(bytes, from, to) : total; // a Proxy of bytes is none for the native sum
 }
 
 /** The sum of what an upper layer's checksum covers: its pseudo-header, of whose addresses `pseudo` is the sum, and data. */

@@ -1,10 +1,11 @@
 /** Packets for people: a line for each layer, and the payload as a hex dump. */
+import { inspect } from 'node:util';
 import type { Bytes } from '../posix/native.ts';
 import type { Icmp } from './icmp.ts';
 import type { Icmpv6 } from './icmpv6.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Routing } from './ipv6-extension.ts';
-import { type DecodedPacket, type DecodeOptions, decodePacket, type Layer, type LayerName } from './packet.ts';
+import { Decoded, type DecodedPacket, type DecodeOptions, decodePacket, type Layer, type LayerName } from './packet.ts';
 import type { Tcp } from './tcp.ts';
 
 const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`;
@@ -331,3 +332,9 @@ export function formatPacket(packet: DecodedPacket | Bytes, options?: DecodeOpti
   if (error !== undefined) lines.push(`Stopped: ${TITLES[error.layer]} at byte ${error.offset}: ${error.reason}`);
   return lines.join('\n');
 }
+
+Object.defineProperty(Decoded.prototype, inspect.custom, {
+  value(this: Decoded): string {
+    return formatPacket(this);
+  },
+});

@@ -130,7 +130,7 @@ export interface DecodeOptions {
 }
 
 /**
- * A packet as decoded.
+ * A packet as decoded. `console.log` prints it as `formatPacket` does.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
@@ -141,6 +141,19 @@ export interface DecodedPacket {
   error: DecodeError | undefined;
   /** How many bytes less are there than the lengths in the headers tell: of a packet that was captured in part. */
   missing: number;
+}
+
+/** A class, so that `inspect` prints it as `formatPacket` does: see format-packet.ts. */
+export class Decoded implements DecodedPacket {
+  layers: Layer[];
+  error: DecodeError | undefined;
+  missing: number;
+
+  constructor(layers: Layer[], error: DecodeError | undefined, missing: number) {
+    this.layers = layers;
+    this.error = error;
+    this.missing = missing;
+  }
 }
 
 /**
@@ -336,7 +349,7 @@ export function decodePacket(bytes: Bytes, options?: DecodeOptions): DecodedPack
   while (next !== undefined) next = resolve(from, codecOf(next).decode(from));
   if (from.left > 0) from.layers.push({ layer: 'payload', data: packet.subarray(from.at, from.end) });
   if (from.end < packet.length) from.layers.push({ layer: 'trailer', data: packet.subarray(from.end) });
-  return { layers: from.layers, error: from.error, missing: from.missing };
+  return new Decoded(from.layers, from.error, from.missing);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Packets whose bytes are known: from RFCs, and written by hand. */
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import * as p from '../../lib/packet/index.ts';
 
@@ -355,6 +356,7 @@ test('a packet for people', () => {
     ].join('\n'),
   );
   expect(p.formatPacket(frame)).toMatch('checksum 0x0001 WRONG');
+  expect(inspect(p.decodePacket(frame))).toBe(p.formatPacket(frame));
   expect(p.formatPacket(frame.subarray(0, 30))).toMatch(
     /^Stopped: IPv4 at byte 18: a header of 20 bytes, 12 are there$/m,
   );
