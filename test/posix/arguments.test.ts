@@ -342,7 +342,17 @@ const throwing: { [name: string]: string } = {
 const elsewhere = [
   'sethostname',
   ...['AbortError', 'ClosedError', 'TimeoutError', 'Socket', 'SocketStream', 'createConnection', 'createServer'],
-  ...['errorReady', 'readable', 'writable', 'getOption', 'setOption', 'hasDualstackIPv6'],
+  ...[
+    'errorReady',
+    'readable',
+    'writable',
+    'onReadable',
+    'onWritable',
+    'capabilities',
+    'getOption',
+    'setOption',
+    'hasDualstackIPv6',
+  ],
   ...['listenFds', 'sdNotify', 'sdNotifyBarrier'],
   'encodeNetlink',
   'decodeNetlink',

@@ -240,9 +240,9 @@ describe('happy eyeballs: one address never answers', () => {
       const tried = [];
       const options = { host: 'dead', port: 7, attemptDelay: 20, control: (fd, { family }) => tried.push(family) };
       const fail = (more) => s.createConnection({ ...options, ...more }).catch(shown);
-      const outcomes = [await fail({ timeout: 100 })];
+      const outcomes = [await fail({ timeout: 400 })];
       const before = sockets();
-      outcomes.push(await fail({ timeout: 100 }), await fail({ signal: AbortSignal.timeout(100) }));
+      outcomes.push(await fail({ timeout: 400 }), await fail({ signal: AbortSignal.timeout(400) }));
       await sleep(20);
       console.log(JSON.stringify([outcomes, tried, sockets() - before]));`,
       '192.0.2.1 dead\n2001:db8::1 dead\n192.0.2.3 dead\n',
