@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AF_INET, inet_ntoa, inet_pton, MessageBatch } from 'sys-socket';
 import { answerOf, openArp, question } from './support/arp.js';
-import { command, number, UsageError } from './support/command.js';
+import { command, integer, number, UsageError } from './support/command.js';
 import { linkTo } from './support/interface.js';
 import { interruption, until } from './support/until.js';
 
@@ -33,7 +33,7 @@ const TICK = 20;
 /** The addresses of a network in the notation of RFC 4632. @param {string} text @returns {string[]} */
 function addressesOf(text) {
   const [, address = '', length = '32'] = /^([\d.]+)(?:\/(\d+))?$/.exec(text) ?? [];
-  const bits = number(length, 'network', 12, 32); // a million addresses are enough
+  const bits = integer(length, 'network', 12, 32); // a million addresses are enough
   const bytes = inet_pton(AF_INET, address);
   if (bytes === undefined) throw new UsageError(`a network like 192.0.2.0/24 is wanted, not '${text}'`);
   const size = 2 ** (32 - bits);
@@ -50,7 +50,7 @@ await command(usage, options, async (values, [network, ...rest]) => {
   if (network === undefined || rest.length > 0) throw new UsageError('one network is wanted');
   const all = addressesOf(network);
   const rate = number(values.rate, '--rate', 1, 1_000_000);
-  const rounds = number(values.retry, '--retry', 1, 100);
+  const rounds = integer(values.retry, '--retry', 1, 100);
   const wait = number(values.wait, '--wait');
   const { link, address: from } = linkTo(/** @type {string} */ (all[0]), values.interface);
   const socket = openArp(link);
@@ -96,7 +96,7 @@ await command(usage, options, async (values, [network, ...rest]) => {
   try {
     await Promise.all([ask(), listen()]);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (/** @type {Error} */ (error).name !== 'AbortError') throw error;
   } finally {
     done.abort();
     socket.close();

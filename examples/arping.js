@@ -4,7 +4,7 @@
 //   sudo node examples/arping.js -c 3 192.0.2.1
 import { isIPv4 } from 'node:net';
 import { answerOf, openArp, question } from './support/arp.js';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import { linkTo } from './support/interface.js';
 import { interruption, until } from './support/until.js';
 
@@ -35,8 +35,7 @@ const options = /** @type {const} */ ({
 await command(usage, options, async (values, [target, ...rest]) => {
   if (target === undefined || rest.length > 0 || !isIPv4(target)) throw new UsageError('one IPv4 address is wanted');
   const { duplicate } = values;
-  const count =
-    values.count === undefined ? (duplicate ? 3 : Number.POSITIVE_INFINITY) : number(values.count, '--count', 1);
+  const count = countOf(values.count ?? (duplicate ? '3' : undefined));
   const interval = 1000 * number(values.interval, '--interval', 0.01);
   const { link, address } = linkTo(target, values.interface);
   const from = duplicate ? '0.0.0.0' : address;

@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import * as s from 'sys-socket';
 import { decodePacket, encodePacket, findLayer, ipv4, udp } from 'sys-socket/packet';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import {
   CLIENT_PORT,
   decodeDhcp,
@@ -80,7 +80,7 @@ function print({ yourAddress, nextServer, relay, serverName, bootFile, options: 
 await command(usage, options, async (values, [name, ...rest]) => {
   if (name === undefined || rest.length > 0) throw new UsageError('one interface is wanted');
   const time = number(values.timeout, '--timeout') * 1000;
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const { ifindex, mac: own } = ethernetNamed(name);
   const hardware = hardwareAddress(values.mac ?? own);
 

@@ -12,7 +12,7 @@ import {
   Socket,
   setOption,
 } from 'sys-socket';
-import { command, number } from './support/command.js';
+import { command, countOf, number } from './support/command.js';
 import { ethernetNamed, interfaces } from './support/interface.js';
 import { decodeLldp, LLDP_GROUPS } from './support/lldp.js';
 import { mac } from './support/text.js';
@@ -34,7 +34,7 @@ const options = /** @type {const} */ ({
 
 await command(usage, options, async (values, names) => {
   const time = values.timeout === undefined ? undefined : number(values.timeout, '--timeout') * 1000;
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const on = names.length > 0 ? names.map(ethernetNamed) : interfaces().filter((entry) => entry.mac !== undefined);
   if (on.length === 0) throw new Error('there is no Ethernet interface');
 

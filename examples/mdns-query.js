@@ -5,7 +5,7 @@
 //   node examples/mdns-query.js _ipp._tcp.local
 import { randomInt } from 'node:crypto';
 import * as s from 'sys-socket';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import { decodeMessage, encodeName, encodeQuery, readName, TYPES, typeName } from './support/dns.js';
 import { interfaceNamed, interfaces } from './support/interface.js';
 import { asking, interruption } from './support/until.js';
@@ -122,7 +122,7 @@ await command(usage, options, async (values, [text, ...words]) => {
   const types = typesOf(text, words);
   const oneShot = values['one-shot'] ?? false;
   const milliseconds = number(values.timeout, '--timeout') * 1000;
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const on = values.interface?.map(interfaceNamed) ?? interfaces().filter(canMulticast);
 
   const both = values.ipv4 === values.ipv6; // neither was given, or both were

@@ -28,7 +28,7 @@ import {
   ICMPV6_ROUTER_SOLICITATION,
   icmpv6,
 } from 'sys-socket/packet';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import { ethernetNamed } from './support/interface.js';
 import { advertisementLines } from './support/nd-text.js';
 import { interruption, until } from './support/until.js';
@@ -86,7 +86,7 @@ await command(usage, options, async (values, [target, ...rest]) => {
   if (rest.length > 0 || (target === undefined) !== router) throw new UsageError('one address or --router is wanted');
   const wanted = target === undefined ? undefined : bytesOf(target);
   const targetAddress = wanted && inet_ntop(AF_INET6, wanted);
-  const count = number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const wait = 1000 * number(values.wait, '--wait', 0.001);
   const { name, ifindex, mac } = ethernetNamed(values.interface);
 

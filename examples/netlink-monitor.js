@@ -3,7 +3,7 @@
 // What changes in the network of this machine, as `ip monitor` shows it: netlink(7), rtnetlink(7).
 //   node examples/netlink-monitor.js [link] [address] [route] [neigh]
 import * as s from 'sys-socket';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import { addressText, InterfaceNames, linkText, neighbourText, routeText } from './support/netlink-text.js';
 import { interruption, until } from './support/until.js';
 
@@ -69,7 +69,7 @@ function eventText({ type, data }) {
 
 await command(usage, options, async (values, subjects) => {
   const time = values.timeout === undefined ? undefined : number(values.timeout, '--timeout') * 1000;
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const wanted = subjects.length > 0 ? subjects : Object.keys(GROUPS);
   let groups = 0;
   for (const subject of wanted) {

@@ -3,8 +3,8 @@
 // Is a host there, and how far away? ICMP and ICMPv6 echoes, as ping(8): icmp(7), raw(7).
 //   node examples/ping.js -c 3 127.0.0.1
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AbortError, AF_INET, isErrno, strerror } from 'sys-socket';
-import { command, number } from './support/command.js';
+import { AF_INET, isErrno, strerror } from 'sys-socket';
+import { command, countOf, integer, number } from './support/command.js';
 import { Echo } from './support/echo.js';
 import { hostOf } from './support/host.js';
 import { describe } from './support/icmp-error.js';
@@ -68,11 +68,11 @@ class Statistics {
 }
 
 await command(usage, options, async (values, positionals) => {
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const interval = 1000 * number(values.interval, '--interval', 0.002);
   const timeout = 1000 * number(values.timeout, '--timeout');
-  const data = Buffer.from(Array.from({ length: number(values.size, '--size', 0, 65507) }, (_, i) => i & 0xff));
-  const hops = values.ttl === undefined ? undefined : number(values.ttl, '--ttl', 1, 255);
+  const data = Buffer.from(Array.from({ length: integer(values.size, '--size', 0, 65507) }, (_, i) => i & 0xff));
+  const hops = values.ttl === undefined ? undefined : integer(values.ttl, '--ttl', 1, 255);
   const { name, to } = await hostOf(positionals, values);
   const echo = new Echo(to, values.raw);
   const statistics = new Statistics();
@@ -125,9 +125,7 @@ await command(usage, options, async (values, positionals) => {
   try {
     await Promise.all([request(), receive()]);
   } catch (error) {
-    if (!signal.aborted || (!(error instanceof AbortError) && /** @type {Error} */ (error).name !== 'AbortError')) {
-      throw error;
-    }
+    if (/** @type {Error} */ (error).name !== 'AbortError') throw error;
   } finally {
     done.abort();
     echo.close();

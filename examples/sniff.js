@@ -18,7 +18,7 @@ import {
   PcapWriter,
   parseFilter,
 } from 'sys-socket/packet';
-import { command, number, UsageError } from './support/command.js';
+import { command, countOf, number, UsageError } from './support/command.js';
 import { interfaceNamed } from './support/interface.js';
 import { interruption } from './support/until.js';
 
@@ -184,7 +184,7 @@ function expressionOf(text) {
 await command(usage, options, async (values, words) => {
   const { interface: name, read: path, dump = false } = values;
   const snaplen = number(values.snaplen, '--snaplen', 1, 262144);
-  const count = values.count === undefined ? Number.POSITIVE_INFINITY : number(values.count, '--count', 1);
+  const count = countOf(values.count);
   const direction = DIRECTIONS.get(values.direction);
   if (direction === undefined)
     throw new UsageError(`--direction: in, out or inout is wanted, not '${values.direction}'`);

@@ -4,7 +4,7 @@
 // other, and what they report about that, from the error queue: ip(7), ipv6(7).
 //   node examples/traceroute.js 127.0.0.1
 import { AF_INET } from 'sys-socket';
-import { command, number, UsageError } from './support/command.js';
+import { command, integer, number, UsageError } from './support/command.js';
 import { hostOf } from './support/host.js';
 import { isArrival, isExpired, mark } from './support/icmp-error.js';
 import { icmpProbe, tcpProbe, udpProbe } from './support/probe.js';
@@ -54,10 +54,11 @@ function line(answers) {
 await command(usage, options, async (values, positionals) => {
   if (values.icmp && values.tcp) throw new UsageError('-I and -T exclude each other');
   const probe = values.icmp ? icmpProbe : values.tcp ? tcpProbe : udpProbe;
-  const port = number(values.port ?? (values.tcp ? '80' : '33434'), '--port', 1, 65535);
-  const first = number(values.first, '--first', 1, 255);
-  const max = number(values.max, '--max', first, 255);
-  const queries = number(values.queries, '--queries', 1, 10);
+  const first = integer(values.first, '--first', 1, 255);
+  const max = integer(values.max, '--max', first, 255);
+  const queries = integer(values.queries, '--queries', 1, 10);
+  const ports = probe === udpProbe ? (max - first + 1) * queries : 1;
+  const port = integer(values.port ?? (values.tcp ? '80' : '33434'), '--port', 1, 65536 - ports);
   const wait = 1000 * number(values.wait, '--wait', 0.001);
   const { name, to } = await hostOf(positionals, values);
 

@@ -19,6 +19,21 @@ export function number(text, name, least = 0, most = Number.MAX_SAFE_INTEGER) {
   return value;
 }
 
+/**
+ * A whole number of the command line.
+ * @param {string | undefined} text @param {string} name @param {number} [least] @param {number} [most] @returns {number}
+ */
+export function integer(text, name, least, most) {
+  const value = number(text, name, least, most);
+  if (!Number.isInteger(value)) throw new UsageError(`${name}: a whole number is wanted, not '${text}'`);
+  return value;
+}
+
+/** The value of --count: for ever unless it is given. @param {string | undefined} text */
+export function countOf(text) {
+  return text === undefined ? Number.POSITIVE_INFINITY : integer(text, '--count', 1);
+}
+
 /** What grants the privilege that a raw or packet socket needs. */
 const privilege = `A raw or packet socket needs CAP_NET_RAW. Run this with sudo, or give the capability to node:
   sudo setcap cap_net_raw+ep $(readlink -f $(which node))`;

@@ -203,7 +203,15 @@ test('Ctrl-C ends it with the statistics', async (context) => {
 
 test('the command line', async () => {
   expect(await finished('ping.js', '--help')).toMatchObject({ code: 0, output: expect.stringMatching(/^Usage: ping/) });
-  for (const args of [[], ['a', 'b'], ['-4', '-6', 'a'], ['-c', '0', 'a'], ['-s', '65508', 'a'], ['--fast', 'a']]) {
+  for (const args of [
+    [],
+    ['a', 'b'],
+    ['-4', '-6', 'a'],
+    ['-c', '0', 'a'],
+    ['-c', '1.5', 'a'],
+    ['-s', '65508', 'a'],
+    ['--fast', 'a'],
+  ]) {
     expect(await finished('ping.js', ...args)).toMatchObject({
       code: 2,
       output: expect.stringContaining('\n\nUsage: ping.js '),

@@ -107,7 +107,16 @@ test('the command line', async () => {
     code: 0,
     output: expect.stringMatching(/^Usage: traceroute/),
   });
-  for (const args of [[], ['-I', '-T', 'a'], ['-f', '3', '-m', '2', 'a'], ['-q', '0', 'a'], ['-p', '0', 'a'], ['-x']]) {
+  for (const args of [
+    [],
+    ['-I', '-T', 'a'],
+    ['-f', '3', '-m', '2', 'a'],
+    ['-q', '0', 'a'],
+    ['-p', '0', 'a'],
+    ['-p', '65500', 'a'],
+    ['-m', '1.5', 'a'],
+    ['-x'],
+  ]) {
     expect(await finished('traceroute.js', ...args)).toMatchObject({
       code: 2,
       output: expect.stringContaining('\n\nUsage: traceroute.js '),
