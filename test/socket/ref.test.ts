@@ -77,7 +77,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
       return from.sendto('x', 0, to.getsockname());
     };`;
 
-  test('an operation that waits keeps the process alive, and unref ends that', async () => {
+  test('an operation that waits keeps the process alive, and unref ends that', { timeout: 120_000 }, async () => {
     const script = (operation: string, unref: boolean) => `
       const unref = ${unref};
       ${helpers}
@@ -86,7 +86,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
       process.on('exit', () => console.log('nothing left'));
       console.log('waits');`;
     const outcomes = async (unref: boolean) =>
-      Promise.all(pending.map((operation) => outcome(script(operation, unref), flags, unref ? 15_000 : 400)));
+      Promise.all(pending.map((operation) => outcome(script(operation, unref), flags, unref ? 60_000 : 400)));
     const [kept, free] = await Promise.all([outcomes(false), outcomes(true)]);
     expect(kept).toEqual(pending.map(() => 'alive: waits'));
     expect(free).toEqual(pending.map(() => 'ended: waits, nothing left'));
