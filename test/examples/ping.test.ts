@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { Socket } from '../../lib/index.ts';
 import * as p from '../../lib/packet/index.ts';
+import { claim } from '../helpers/arp.ts';
 import { finished, finishedIn } from '../helpers/examples.ts';
 import {
   ipv6,
@@ -123,22 +124,13 @@ test('tshark has nothing to say against what both kinds of socket send, in fragm
 /** Answers on the link for two addresses that are of nobody, as `reply` says. */
 async function answer(world: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]): Promise<[string, string]> {
   const [nobody, nobody6] = [world.address.replace(/1$/, '77'), world.address6.replace(/1$/, '77')];
-  const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, s.htons(s.ETH_P_ALL)));
+  claim(world, nobody, world.mac);
+  const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
   socket.bind({ family: s.AF_PACKET, ifindex: world.ifindex, protocol: s.ETH_P_ALL });
   const link = p.ethernet({ destination: world.peer.mac, source: world.mac });
   const back = (data: Uint8Array): Uint8Array[] => {
     const { layers } = p.decodePacket(data);
-    const [arp, icmp, icmpv6] = [
-      p.findLayer(layers, 'arp'),
-      p.findLayer(layers, 'icmp'),
-      p.findLayer(layers, 'icmpv6'),
-    ];
-    if (arp?.operation === 1 && arp.targetProtocolAddress === nobody) {
-      const { senderHardwareAddress, senderProtocolAddress } = arp;
-      const own = { senderHardwareAddress: world.mac, senderProtocolAddress: nobody };
-      const target = { targetHardwareAddress: senderHardwareAddress, targetProtocolAddress: senderProtocolAddress };
-      return [p.encodePacket([link, p.arp({ operation: 2, ...own, ...target })])];
-    }
+    const [icmp, icmpv6] = [p.findLayer(layers, 'icmp'), p.findLayer(layers, 'icmpv6')];
     if (icmpv6?.type === p.ICMPV6_NEIGHBOR_SOLICITATION && icmpv6.targetAddress === nobody6) {
       const sourceAddress = nobody6;
       const destinationAddress = p.findLayer(layers, 'ipv6')!.sourceAddress;
