@@ -52,6 +52,8 @@ export function faults(file, { arch, libc }) {
   for (const { name, defined: here, bind } of symbols) {
     const version = /@(GLIBC|GLIBCXX|CXXABI)_([\d.]+)$/.exec(name);
     if (version !== null) must(!newer(version[2], floor[version[1]]), `${name} is newer than ${floor[version[1]]}`);
+    // Bun and Deno have none to share.
+    must(here || !name.startsWith('_Z'), `needs ${name} of a C++ library`);
     // Other runtimes lack some: a weak symbol is null there, a strong one would stop the load.
     if (!here && name.startsWith('uv_')) must(bind === 'WEAK', `${name} is not weak`);
     if (!here) must(!name.startsWith('_Z'), `${name} is of libstdc++, which only Node shares`);

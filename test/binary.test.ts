@@ -55,6 +55,7 @@ test('each fault is told', () => {
     /^the stack may be executed$/,
     /^exports .*stranger/,
     /^no stack protector$/,
+    /^needs _Z\S+ of a C\+\+ library$/,
     /^uv_run is not weak$/,
     /^is not stripped$/,
     /^holds the path of a source$/,
