@@ -14,6 +14,7 @@ node_modules/.bin/tsc -p tsconfig.build.json
 runtime=$(g++ -print-file-name=libasan.so)
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ASAN_OPTIONS=detect_leaks=0
 mkdir "$tree/bin"
+# shellcheck disable=SC2016
 printf '#!/bin/sh\nLD_PRELOAD=%s${LD_PRELOAD:+:$LD_PRELOAD} exec %s "$@"\n' "$runtime" "$(command -v node)" >"$tree/bin/node"
 chmod +x "$tree/bin/node"
 PATH=$tree/bin:$PATH SANITIZED_NODE=$tree/bin/node node node_modules/.bin/vitest run --configLoader runner "$@"

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# What must be true of a tag before it is published: package.json and CHANGELOG.md have its version, all binaries are there.
+#   scripts/check-release.sh v0.1.0
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=${1#v}
+fail() { echo "$1" >&2 && exit 1; }
+[ "v$version" = "$1" ] || fail "the tag $1 is not v<version>"
+[ "$(node -p 'require("./package.json").version')" = "$version" ] || fail "package.json has another version than $version"
+grep -qE "^## \[?${version//./\\.}\]? - [0-9]{4}-[0-9]{2}-[0-9]{2}$" CHANGELOG.md || fail "CHANGELOG.md has no date for $version"
+for target in x64/glibc x64/musl arm64/glibc arm64/musl; do
+  binary=prebuilds/linux-${target%/*}/sys-socket.${target#*/}.node
+  [ -e "$binary" ] || fail "there is no $binary"
+done
+node scripts/check-binary.js prebuilds/*/*.node
