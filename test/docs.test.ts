@@ -70,10 +70,6 @@ test('every development dependency has its reason, and there is no other depende
   }
 });
 
-test('the changelog has the version of the package', () => {
-  expect(text('CHANGELOG.md')).toMatch(new RegExp(`^## ${manifest.version.replaceAll('.', '\\.')} `, 'm'));
-});
-
 test('Node 20 pads abstract names, refuses AF_UNIX datagram descriptors and lacks names of errnos, as README says', (context) => {
   need(context, nodeLine(20));
   const input = `

@@ -120,8 +120,21 @@ if (installed === undefined) {
   });
 }
 
-test('every block of a guide is a program, commands or a unit, which a test above runs', () => {
-  const others = blocks.filter((block) => ![...programs, ...commands, ...units].includes(block));
+const workflows = blocks.filter(({ language }) => language === 'yaml');
+
+test.skipIf(installed !== undefined)('there is nothing to say against the workflows', (context) => {
+  need(context, program('shellcheck'));
+  expect(workflows.length).toBeGreaterThan(0);
+  const cwd = folder();
+  mkdirSync(join(cwd, '.github/workflows'), { recursive: true });
+  for (const [i, { code }] of workflows.entries()) writeFileSync(join(cwd, `.github/workflows/${i}.yml`), code);
+  const args = [join(root, 'scripts/lint-workflows.js'), cwd];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
+});
+
+test('every block of a guide is a program, commands, a unit or a workflow, which a test above runs', () => {
+  const others = blocks.filter((block) => ![...programs, ...commands, ...units, ...workflows].includes(block));
   expect(others.map(({ document, language }) => `${document}: ${language}`)).toEqual([
     'README.md: sh',
     'README.md: sh',
