@@ -18,7 +18,7 @@ import {
   PcapWriter,
   parseFilter,
 } from 'sys-socket/packet';
-import { command, countOf, number, UsageError } from './support/command.js';
+import { command, countOf, integer, UsageError } from './support/command.js';
 import { interfaceNamed } from './support/interface.js';
 import { interruption } from './support/until.js';
 
@@ -183,7 +183,7 @@ function expressionOf(text) {
 
 await command(usage, options, async (values, words) => {
   const { interface: name, read: path, dump = false } = values;
-  const snaplen = number(values.snaplen, '--snaplen', 1, 262144);
+  const snaplen = integer(values.snaplen, '--snaplen', 1, 262144);
   const count = countOf(values.count);
   const direction = DIRECTIONS.get(values.direction);
   if (direction === undefined)

@@ -20,7 +20,7 @@ import {
   socket,
 } from 'sys-socket';
 import { assembleFilter, decodePacket, encodePacket, findLayer, tcp } from 'sys-socket/packet';
-import { command, number, UsageError } from './support/command.js';
+import { command, integer, number, UsageError } from './support/command.js';
 import { next, now, reportErrors, send } from './support/error-queue.js';
 import { hostOf, sourceAddress } from './support/host.js';
 import { describe } from './support/icmp-error.js';
@@ -58,8 +58,7 @@ function portsOf(text) {
   const ports = text.split(',').flatMap((part) => {
     const [first, last = first, ...rest] = part.split('-');
     if (rest.length > 0) throw new UsageError(`--ports: '${part}' is no range`);
-    const [from, to] = [first, last].map((end) => number(end, '--ports', 1, 65535));
-    if (!Number.isInteger(from) || !Number.isInteger(to)) throw new UsageError(`--ports: '${part}' is no range`);
+    const [from, to] = [first, last].map((end) => integer(end, '--ports', 1, 65535));
     if (from > to) throw new UsageError(`--ports: '${part}' goes back`);
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
   });
@@ -183,7 +182,7 @@ await command(usage, options, async (values, positionals) => {
   const ports = portsOf(values.ports);
   const rate = number(values.rate, '--rate', 0.1, 1_000_000);
   const timeout = 1000 * number(values.timeout, '--timeout', 0, 3600);
-  const retries = number(values.retries, '--retries', 0, 100);
+  const retries = integer(values.retries, '--retries', 0, 100);
   const { name, to } = await hostOf(positionals, values);
 
   const scanner = new Scanner(to);

@@ -151,6 +151,7 @@ test.each([
   [['-i', 'lo', '-Q', 'up'], 2, /--direction: in, out or inout/],
   [['-i', 'lo', '-c', '0'], 2, /--count: a number from 1/],
   [['-i', 'lo', '-s', '300000'], 2, /--snaplen: a number from 1 to 262144/],
+  [['-i', 'lo', '-s', '1.5'], 2, /--snaplen: a whole number/],
   [['-i', 'nosuch', 'tcp'], 1, /no interface nosuch; there are .*lo/],
   [['-r', '/nonexistent'], 1, /ENOENT/],
   [['-r', '/dev/null'], 1, /the file is empty/],

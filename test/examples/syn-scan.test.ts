@@ -113,7 +113,7 @@ test.each([
   [['-p', '80'], /one host is wanted/],
   [['-p', '80-', '127.0.0.1'], /--ports: a number from 1 to 65535 is wanted, not ''/],
   [['-p', '0', '127.0.0.1'], /--ports: a number from 1 to 65535/],
-  [['-p', '1.5', '127.0.0.1'], /'1\.5' is no range/],
+  [['-p', '1.5', '127.0.0.1'], /--ports: a whole number is wanted, not '1\.5'/],
   [['-p', '90-80', '127.0.0.1'], /'90-80' goes back/],
   [['-p', '1-2-3', '127.0.0.1'], /'1-2-3' is no range/],
   [['-p', '80', '-r', '0', '127.0.0.1'], /--rate: a number from 0\.1/],
