@@ -156,10 +156,12 @@ const privileged = new Set([
 function examplesOf(entry: Entry): Example[] {
   const elsewhere = new Set(entry === 'index.ts' ? [] : names.get('index.ts')!.map(({ file, local }) => file + local));
   const own = names.get(entry)!.filter(({ file, local }) => !elsewhere.has(file + local));
-  return own.flatMap(({ name, docstring }) =>
-    tagged(docstring, 'example').map((code) => {
-      return { name, entry, code, output: saidBy(code, '//') };
-    }),
+  const documents = own.flatMap(({ name, docstring, members }) => [
+    { name, docstring },
+    ...members.map((member) => ({ name: `${name}.${member.name}`, docstring: member.docstring })),
+  ]);
+  return documents.flatMap(({ name, docstring }) =>
+    tagged(docstring, 'example').map((code) => ({ name, entry, code, output: saidBy(code, '//') })),
   );
 }
 

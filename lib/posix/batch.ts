@@ -201,7 +201,19 @@ export class MessageBatch {
    * The datagrams that message i was joined of (UDP_GRO): views, valid until the storage is filled again.
    *
    * @param i A message.
-   * @example for (const datagram of batch.segments(i)) console.log(datagram);
+   * @example
+   * const fd = socket(AF_INET, SOCK_DGRAM);
+   * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
+   * setsockopt(fd, SOL_UDP, UDP_GRO, true);
+   * const control = [{ level: SOL_UDP, type: UDP_SEGMENT, value: 4 }]; // sent as four datagrams, received as one message
+   * sendmsg(fd, { buffers: ['one two three'], address: getsockname(fd), control });
+   * const batch = new MessageBatch({ messages: 8, size: 65536, controlSize: CMSG_SPACE(4) });
+   * recvmmsg(fd, batch, MSG_WAITFORONE);
+   * for (const datagram of batch.segments(0)) console.log(datagram.length);
+   * // 4
+   * // 4
+   * // 4
+   * // 1
    */
   segments(i: number): Buffer[] {
     const size = this.segmentSize(i);

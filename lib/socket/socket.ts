@@ -304,7 +304,18 @@ export class Socket {
    *
    * @param call Called without arguments: read here, by the calls of `sys-socket/nothrow`.
    * @throws TypeError, ClosedError; SocketError ENOMEM, ENOSPC.
-   * @example socket.onReadable(() => console.log(nothrow.recv(socket.fd, buffer)));
+   * @returns What stops it.
+   * @example
+   * const [a, b] = Socket.pair();
+   * const buffer = Buffer.alloc(1500);
+   * await a.send('hello');
+   * await new Promise((resolve) => {
+   *   b.onReadable(() => {
+   *     console.log(buffer.toString('utf8', 0, nothrow.recv(b.fd, buffer))); // hello
+   *     b.close(); // which stops it
+   *     resolve();
+   *   });
+   * });
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
   onReadable(call: () => void): Watch {
@@ -468,7 +479,13 @@ export class Socket {
    *
    * @param options AbortSignal, and timeout in milliseconds for each.
    * @throws SocketError EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL, EOPNOTSUPP; AbortError, TimeoutError.
-   * @example for await (const { socket, address } of server.connections()) serve(socket, address);
+   * @example
+   * const server = createServer({ host: '127.0.0.1', port: 0 });
+   * const client = await createConnection({ host: '127.0.0.1', port: server.getsockname().port });
+   * for await (const { socket, address } of server.connections()) {
+   *   console.log(address.port === client.getsockname().port); // true
+   *   server.close(); // ends the loop
+   * }
    * @see https://man7.org/linux/man-pages/man2/accept.2.html
    */
   async *connections(options: WaitOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
