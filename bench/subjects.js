@@ -26,10 +26,19 @@ const datagrams = (size) => ({
     size,
     count: 40_000,
     width: 64,
-    contestants: [c, variant('batches', c, 'batches'), ours, variant('batches', ours, 'batches'), dgram, python],
+    contestants: [
+      c,
+      variant('batches', c, 'batches'),
+      ours,
+      variant('batches', ours, 'batches'),
+      variant('callbacks', ours, 'callbacks'),
+      dgram,
+      python,
+    ],
     targets: {
       'sys-socket': [than('node:dgram', 1.8)],
       'sys-socket, batches': [than('node:dgram', 2.5), than('C', 1 / 1.2)],
+      'sys-socket, callbacks': [than('node:dgram', 1.8)],
     },
   }),
   [`udp-in-${size}`]: subject({
@@ -116,7 +125,7 @@ export const subjects = {
     role: 'stream-echo',
     path: true,
     count: 20_000,
-    contestants: [c, ours, net, python],
+    contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net, python],
   }),
   'unix-datagram': subject({
     title: 'AF_UNIX datagram echo, 64 bytes, 8 under way, both on one CPU (node:dgram has none)',

@@ -169,7 +169,8 @@ Outcome DatagramsOut(const Job& job) {
   send(fd, question.data(), question.size(), 0);
   int64_t bytes = 0;
   int64_t last = Nanoseconds(CLOCK_MONOTONIC);
-  while (Nanoseconds(CLOCK_MONOTONIC) < last + 100000000) {
+  // 5 s until the first, then 0.1 s of silence.
+  while (Nanoseconds(CLOCK_MONOTONIC) < last + (bytes == 0 ? 5000000000 : 100000000)) {
     for (int i = 0; i < 100; ++i) {
       const ssize_t n = recv(fd, data.data(), data.size(), MSG_DONTWAIT);
       if (n <= 0) continue;

@@ -72,6 +72,19 @@ const roles = {
     }
   },
 
+  // Without a promise, and without an object for an address.
+  'datagram-echo-callbacks'(path) {
+    const socket = datagram(path);
+    const { fd } = socket;
+    const buffer = new Uint8Array(2048);
+    const from = new s.SockaddrStorage();
+    socket.onReadable(() => {
+      for (let n = nothrow.recvfrom(fd, buffer, 0, from); n >= 0; n = nothrow.recvfrom(fd, buffer, 0, from)) {
+        nothrow.sendto(fd, new Uint8Array(buffer.buffer, 0, n), 0, from.bytes.subarray(0, from.length));
+      }
+    });
+  },
+
   async 'datagrams-in'() {
     const socket = datagram();
     let received = 0;

@@ -1,4 +1,5 @@
 /** Many datagrams by one system call: sendmmsg(2) and recvmmsg(2) over storage that is made once and used again. */
+import { Buffer } from 'node:buffer';
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';

@@ -1,4 +1,5 @@
 /** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
+import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange } from './errno.ts';
 import type { Bytes } from './native.ts';
 

@@ -22,7 +22,7 @@ export interface Operation<T> {
   /** Whether its EAGAIN is followed by no event (AF_UNIX, when the queue of the peer is full): then it is tried again
    * after a time. */
   readonly eventless?: boolean;
-  /** Whether it reads a stream to its end, so that another may be spared its try. */
+  /** Whether it reads all that there is, so that another may be spared its try. */
   readonly drains?: boolean;
   /** What it fails with when it must not wait, in the place of EAGAIN. */
   unfinished?(): number;

@@ -119,13 +119,16 @@ const KINDS = [READ, WRITE, ERROR] as const;
 export class Watch {
   readonly #fd: number;
   readonly #call: () => void;
+  /** The Socket, which is not collected (and so closed) while this is called. */
+  readonly owner: object | undefined;
   /** What is asked of epoll for it. */
   readonly asks: number;
   /** Which events it is called for. */
   readonly serves: number;
 
-  constructor(fd: number, kind: WatchKind, call: () => void) {
+  constructor(fd: number, kind: WatchKind, call: () => void, owner: object | undefined) {
     this.#fd = fd;
+    this.owner = owner;
     this.#call = call;
     this.asks = ASK[kind];
     this.serves = SERVES[kind];
@@ -278,17 +281,17 @@ export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): voi
 /**
  * Calls back in each turn of the event loop in which there is an event.
  *
- * @param owned As for `wait`.
+ * @param owner The Socket that the descriptor is owned by.
  * @throws As `wait`.
  */
-export function watch(fd: number, kind: WatchKind, call: () => void, owned = false): Watch {
-  const entry = arm(fd, kind, owned);
+export function watch(fd: number, kind: WatchKind, call: () => void, owner?: object): Watch {
+  const entry = arm(fd, kind, owner !== undefined);
   if (entry.edge) {
     // It is told of what is left, too.
     entry.edge = false;
     check(ask(entry, entry.asked), EPOLL_CTL);
   }
-  const watch = new Watch(fd, kind, call);
+  const watch = new Watch(fd, kind, call, owner);
   entry.watches = [...entry.watches, watch];
   count(fd, 1);
   return watch;
@@ -358,7 +361,7 @@ export function isWaiting(fd: number, kind: typeof READ | typeof WRITE): boolean
   );
 }
 
-/** The last read of a stream got all that was there, or not: as a hint for the next. */
+/** The last read got all that was there, or not: as a hint for the next. */
 export function setDrained(fd: number, drained: boolean): void {
   const entry = entries.get(fd);
   if (entry !== undefined) entry.drained = drained;

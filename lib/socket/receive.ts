@@ -1,6 +1,7 @@
 /** The operations of a Socket that read into memory of the library, or of the user. */
+import { Buffer } from 'node:buffer';
 import { type Address, SockaddrStorage } from '../posix/address.ts';
-import { type MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
+import { MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
 import { RECV, RECVFROM } from '../posix/calls.ts';
 import { SOCK_STREAM } from '../posix/constants.ts';
 import { settle } from '../posix/errno.ts';
@@ -46,86 +47,85 @@ interface Owner {
   readonly type: number;
 }
 
+/** Its facts are fields, not accessors: one function looks at the operations of all classes. */
 abstract class Reading<T> implements Operation<T> {
   readonly owner: Owner;
   readonly fd: number;
+  readonly kind: typeof READ = READ;
   readonly flags: number;
+  readonly now: boolean;
+  readonly drains: boolean;
 
-  constructor(owner: Owner, flags: number) {
+  constructor(owner: Owner, flags: number, length: number, drains: boolean) {
     this.owner = owner;
     this.fd = owner.fd;
     this.flags = flags;
+    this.now = answersAtOnce(flags, length);
+    this.drains = drains && flags === 0;
   }
 
   get syscall(): string {
     return 'recv';
   }
-  get kind(): typeof READ {
-    return READ;
-  }
-  abstract get now(): boolean;
   abstract attempt(): number;
   abstract finish(n: number): T;
 }
 
-/** Reads data that the library makes room for. */
-abstract class Taking<T> extends Reading<T> {
-  readonly size: number;
-  /** Room for more than the scratch buffer has. */
-  readonly #own: Buffer | undefined;
-
-  constructor(owner: Owner, size: number, flags: number) {
-    super(owner, flags);
-    this.size = count(size, 'size');
-    this.#own = size > CHUNK ? Buffer.from(new ArrayBuffer(size)) : undefined;
-  }
-
-  get now(): boolean {
-    return answersAtOnce(this.flags, this.size);
-  }
-
-  protected get room(): Buffer {
-    return this.#own ?? scratch;
-  }
-
-  /** With MSG_TRUNC n can exceed the room. */
-  protected data(n: number): Buffer {
-    const length = Math.min(n, this.size);
-    return this.#own === undefined ? take(length) : this.#own.subarray(0, length);
-  }
+/** Room for more than the scratch buffer has. */
+function roomOf(size: number): Buffer | undefined {
+  return count(size, 'size') > CHUNK ? Buffer.from(new ArrayBuffer(size)) : undefined;
 }
 
-/** recv(2). */
-export class Receive extends Taking<Buffer> {
-  /** A read of a stream that was not filled emptied it. */
-  get drains(): boolean {
-    return this.flags === 0 && this.owner.type === SOCK_STREAM;
+/** The data that was read. With MSG_TRUNC n can exceed the room. */
+function dataOf(own: Buffer | undefined, n: number, size: number): Buffer {
+  const length = Math.min(n, size);
+  return own === undefined ? take(length) : own.subarray(0, length);
+}
+
+/** recv(2). A read of a stream that was not filled emptied it. */
+export class Receive extends Reading<Buffer> {
+  readonly size: number;
+  readonly own: Buffer | undefined;
+
+  constructor(owner: Owner, size: number, flags: number) {
+    super(owner, flags, size, owner.type === SOCK_STREAM);
+    this.size = size;
+    this.own = roomOf(size);
   }
 
   attempt(): number {
-    return settle(pinned.recv(this.fd, this.room, this.flags, this.size), RECV);
+    return settle(pinned.recv(this.fd, this.own ?? scratch, this.flags, this.size), RECV);
   }
 
   finish(n: number): Buffer {
     if (this.drains) setDrained(this.fd, n > 0 && n < this.size);
-    return this.data(n);
+    return dataOf(this.own, n, this.size);
   }
 }
 
 /** recvfrom(2). */
-export class ReceiveFrom extends Taking<Datagram> {
+export class ReceiveFrom extends Reading<Datagram> {
+  readonly size: number;
+  readonly own: Buffer | undefined;
+
+  constructor(owner: Owner, size: number, flags: number) {
+    super(owner, flags, size, false);
+    this.size = size;
+    this.own = roomOf(size);
+  }
+
   override get syscall(): string {
     return 'recvfrom';
   }
 
   attempt(): number {
-    const n = pinned.recvfrom(this.fd, this.room, this.flags, from.bytes, this.size);
+    const n = pinned.recvfrom(this.fd, this.own ?? scratch, this.flags, from.bytes, this.size);
     from.length = n < 0 ? 0 : out[0]!;
     return settle(n, RECVFROM);
   }
 
   finish(n: number): Datagram {
-    return { data: this.data(n), address: from.decode() };
+    return { data: dataOf(this.own, n, this.size), address: from.decode() };
   }
 }
 
@@ -134,16 +134,8 @@ export class ReceiveInto extends Reading<number> {
   readonly #buffer: Bytes;
 
   constructor(owner: Owner, buffer: Bytes, flags: number) {
-    super(owner, flags);
+    super(owner, flags, buffer?.byteLength, owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer));
     this.#buffer = buffer;
-  }
-
-  get now(): boolean {
-    return answersAtOnce(this.flags, this.#buffer?.byteLength);
-  }
-
-  get drains(): boolean {
-    return this.flags === 0 && this.owner.type === SOCK_STREAM && ArrayBuffer.isView(this.#buffer);
   }
 
   attempt(): number {
@@ -156,12 +148,12 @@ export class ReceiveInto extends Reading<number> {
   }
 }
 
-/** recvmmsg(2). */
+/** recvmmsg(2). Fewer than there is room for were all that there were. */
 export class ReceiveBatch extends Reading<number> {
   readonly #batch: MessageBatch;
 
   constructor(owner: Owner, batch: MessageBatch, flags: number) {
-    super(owner, flags);
+    super(owner, flags, 1, batch instanceof MessageBatch);
     this.#batch = batch;
   }
 
@@ -169,15 +161,12 @@ export class ReceiveBatch extends Reading<number> {
     return 'recvmmsg';
   }
 
-  get now(): boolean {
-    return answersAtOnce(this.flags);
-  }
-
   attempt(): number {
     return recvmmsgNothrow(this.fd, this.#batch, this.flags);
   }
 
   finish(n: number): number {
+    if (this.drains) setDrained(this.fd, n < this.#batch.capacity);
     return n;
   }
 }

@@ -1,4 +1,5 @@
 /** The operations of a Socket that send bytes. */
+import { Buffer } from 'node:buffer';
 import * as nothrow from '../nothrow.ts';
 import { type AddressLike, encodeShared } from '../posix/address.ts';
 import { type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
@@ -31,25 +32,24 @@ export function sendsWithoutEvent({ family, type }: Owner, addressed: boolean): 
   return family === AF_UNIX && type === SOCK_DGRAM && addressed;
 }
 
+/** Its facts are fields, not accessors: one function looks at the operations of all classes. */
 abstract class Sending<T> implements Operation<T> {
   readonly owner: Owner;
   readonly fd: number;
+  readonly kind: typeof WRITE = WRITE;
   readonly flags: number;
+  readonly now: boolean;
+  readonly drains: boolean = false;
 
-  constructor(owner: Owner, flags: number) {
+  constructor(owner: Owner, flags: number, now: boolean = answersAtOnce(flags & ~MSG_OOB)) {
     this.owner = owner;
     this.fd = owner.fd;
     this.flags = flags;
+    this.now = now;
   }
 
   get syscall(): string {
     return 'send';
-  }
-  get kind(): typeof WRITE {
-    return WRITE;
-  }
-  get now(): boolean {
-    return answersAtOnce(this.flags & ~MSG_OOB);
   }
   abstract attempt(): number;
   abstract finish(n: number): T;
@@ -110,7 +110,7 @@ export class SendAll extends Sending<void> {
   #control: ControlMessage[] | undefined;
 
   constructor(owner: Owner, data: Bytes | string, flags: number, fds?: readonly number[]) {
-    super(owner, flags);
+    super(owner, flags, false); // it waits with any flag: what has been sent is sent
     this.#data = view(data);
     this.#length = this.#data.length;
     this.#control =
@@ -119,11 +119,6 @@ export class SendAll extends Sending<void> {
 
   override get syscall(): string {
     return this.#control === undefined ? 'send' : 'sendmsg';
-  }
-
-  /** It waits with any flag: what has been sent is sent. */
-  override get now(): boolean {
-    return false;
   }
 
   #send(rest: Uint8Array): number {

@@ -319,7 +319,8 @@ export class Socket {
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
   onReadable(call: () => void): Watch {
-    return watchOwned(this.#open('onReadable'), READ, call);
+    this.#open('onReadable');
+    return watchOwned(this, READ, call);
   }
 
   /**
@@ -330,7 +331,8 @@ export class Socket {
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
   onWritable(call: () => void): Watch {
-    return watchOwned(this.#open('onWritable'), WRITE, call);
+    this.#open('onWritable');
+    return watchOwned(this, WRITE, call);
   }
 
   // Names.

@@ -257,6 +257,6 @@ export function onWritable(fd: number, call: () => void): reactor.Watch {
 }
 
 /** `onReadable` and `onWritable` of a Socket, which stops them when it is closed. */
-export function watchOwned(fd: number, kind: reactor.WatchKind, call: () => void): reactor.Watch {
-  return reactor.watch(fd, kind, callback(call), true);
+export function watchOwned(owner: { readonly fd: number }, kind: reactor.WatchKind, call: () => void): reactor.Watch {
+  return reactor.watch(owner.fd, kind, callback(call), owner);
 }

@@ -190,3 +190,24 @@ test('a timeout of a promise beside a watch is as ever', async () => {
   a.sendSync('x');
   expect(String(await b.recv(9, 0, { timeout: 1000 }))).toBe('x');
 });
+
+test('a Socket that is watched is not collected', async () => {
+  const script = `const calls = [];
+    const peers = [];
+    for (let i = 0; i < 50; i++) {
+      const [a, b] = s.Socket.pair();
+      const { fd } = b;
+      b.onReadable(() => calls.push(nothrow.recv(fd, new Uint8Array(9))));
+      peers.push(a);
+    }
+    for (let i = 0; i < 5; i++) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    for (const peer of peers) peer.sendSync('x');
+    setTimeout(() => {
+      console.log(calls.length, calls.every((n) => n === 1));
+      process.exit();
+    }, 100);`;
+  expect(await output(script, ['--expose-gc'])).toBe('50 true');
+});
