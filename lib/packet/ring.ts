@@ -1,5 +1,4 @@
 /** The memory of a ring: what a packet socket shares with this process, mapped by mmap(2). */
-import * as threads from 'node:worker_threads';
 import { call, check } from '../posix/errno.ts';
 import { native } from '../posix/native.ts';
 
@@ -32,7 +31,8 @@ export class Ring {
     this.buffer = shared ? native.ringBuffer(this.#id) : undefined;
     forgotten.register(this, this.#id, this);
     if (this.buffer === undefined) return;
-    threads.markAsUntransferable?.(this.buffer);
+    // Node transfers no memory but V8's own. It is not told so by markAsUntransferable, which since Node 24 sets a detach
+    // key: napi_detach_arraybuffer, which has none, would abort the process.
     keepers.set(this.buffer, this);
   }
 
