@@ -1,10 +1,10 @@
 // Rings: memory that a packet socket shares with this process, man 7 packet, PACKET_RX_RING and PACKET_TX_RING.
 //
 // JavaScript sees a ring as an ArrayBuffer on the mapping itself. Whoever holds a view of it (a user, or zlib on
-// another thread) may read it whenever he likes, so that its addresses stay mapped until nobody can. When a ring is
-// closed, the memory of the kernel gives way to pages of zeros, in one step at the same addresses; the ArrayBuffer is
-// detached; and the addresses are given back with the last holder: the environment, the ArrayBuffer and the memory
-// behind it, which an ArrayBuffer.transfer() takes along.
+// another thread, which aborts when the ArrayBuffer is detached under it) may read it whenever he likes, so that its
+// addresses stay mapped until nobody can. When a ring is closed, the memory of the kernel gives way to pages of zeros,
+// in one step at the same addresses; those are given back with the last holder: the environment, or the memory of the
+// ArrayBuffer.
 #include "ring.h"
 
 #include <sys/mman.h>
@@ -114,8 +114,6 @@ napi_value RingBuffer(napi_env env, napi_callback_info info) {
     ring->holders -= 1;
     return nullptr;
   }
-  ring->holders += 1;
-  if (napi_add_finalizer(env, buffer, ring->data, Finalize, ring, nullptr) != napi_ok) ring->holders -= 1;
   return buffer;
 }
 
@@ -157,12 +155,11 @@ napi_value RingWrite(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (id, its ArrayBuffer unless that was collected): views of it are empty from now on.
+// (id): views of it show zeros from now on.
 napi_value RingUnmap(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
+  Args<1> args(env, info);
   const int32_t id = args.Int(0);
   if (args.refused()) return args.Refused();
-  if (args.Has(1)) napi_detach_arraybuffer(env, args.value(1));
   args.environment()->rings.Remove(id);
   return Number(env, 0);
 }

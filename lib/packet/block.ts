@@ -99,7 +99,7 @@ function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void 
  * A captured packet, read where it stands: each field is read when it is asked for, and `data` is a view of the ring.
  *
  * It is valid until the next block is asked for, or the capture is closed. Later its fields throw a GivenBackError; a
- * view that was taken before shows bytes of other packets, or nothing: `copy` what you keep. It can be given to
+ * view that was taken before shows bytes of other packets, or zeros: `copy` what you keep. It can be given to
  * `PcapWriter` and `PcapngWriter` as it is.
  *
  * @example
@@ -155,22 +155,20 @@ export class Packet {
     return view;
   }
 
-  #end(start: number): number {
-    return Math.min(start + this.#view.getUint32(this.#at + AT.snaplen, LITTLE), this.#memory.end);
-  }
-
   /** The bytes from the link-layer header on, with the VLAN tag in its place: a view of the ring. */
   get data(): Uint8Array<ArrayBuffer> {
     const view = this.#view;
-    const start = this.#at + view.getUint16(this.#at + AT.mac, LITTLE);
-    const end = this.#end(start);
-    return new Uint8Array(view.buffer, start, end > start ? end - start : 0);
+    const { end } = this.#memory;
+    const start = Math.min(this.#at + view.getUint16(this.#at + AT.mac, LITTLE), end);
+    const stop = Math.min(start + view.getUint32(this.#at + AT.snaplen, LITTLE), end);
+    return new Uint8Array(view.buffer, start, stop - start);
   }
 
   /** The length of `data`. */
   get capturedLength(): number {
-    const start = this.#at + this.#view.getUint16(this.#at + AT.mac, LITTLE);
-    return Math.max(0, this.#end(start) - start);
+    const view = this.#view;
+    const start = this.#at + view.getUint16(this.#at + AT.mac, LITTLE);
+    return Math.max(0, Math.min(view.getUint32(this.#at + AT.snaplen, LITTLE), this.#memory.end - start));
   }
 
   /** The length on the wire. */

@@ -330,7 +330,7 @@ export class Capture implements AsyncIterable<Packet> {
     return { ...totals };
   }
 
-  /** Gives the memory and the descriptor back. Loops end; views of packets are empty. Idempotent. */
+  /** Gives the memory and the descriptor back. Loops end; views of packets show zeros. Idempotent. */
   close(): void {
     if (this.closed) return;
     this.#unlisten();

@@ -6,14 +6,14 @@ const MMAP = call('mmap', 'fd', 'length');
 const RING = call('ring', 'ring', 'offset', 'value');
 
 /** Its memory is the kernel's until it is unmapped: also when nobody closes it. */
-const forgotten = new FinalizationRegistry<number>((id) => void native.ringUnmap(id, undefined));
+const forgotten = new FinalizationRegistry<number>((id) => void native.ringUnmap(id));
 
 /** A view alone keeps the ring: what it shows does not go before it does. */
 const keepers = new WeakMap<ArrayBuffer, Ring>();
 
 /**
- * The mapping of the ring of a socket. Whatever is left of it after `close` is safe to use: views are empty, and no
- * address of it belongs to anybody else while a view is there.
+ * The mapping of the ring of a socket. A view that is left of it after `close` shows zeros, and its addresses belong to
+ * nobody else while it is there: zlib may still be reading it on another thread.
  */
 export class Ring {
   /** The ring itself; undefined in a runtime without ArrayBuffers on foreign memory (Electron): there it is copied. */
@@ -59,6 +59,6 @@ export class Ring {
   /** Gives the kernel's memory back, once. */
   close(): void {
     forgotten.unregister(this);
-    native.ringUnmap(this.#id, this.buffer);
+    native.ringUnmap(this.#id);
   }
 }

@@ -169,7 +169,7 @@ interface Native {
   ringStore(id: number, offset: number, status: number): number;
   ringRead(id: number, offset: number, to: Bytes): number;
   ringWrite(id: number, offset: number, from: Bytes): number;
-  ringUnmap(id: number, buffer: ArrayBuffer | undefined): number;
+  ringUnmap(id: number): number;
 
   if_nametoindex(name: string): number;
   if_indextoname(ifindex: number): string | number;
