@@ -16,6 +16,8 @@
       "defines": ["NAPI_VERSION=9"]
     },
     { "target_name": "load", "type": "executable", "sources": ["native/load.cc"] },
-    { "target_name": "server", "type": "executable", "sources": ["native/server.cc"] }
+    { "target_name": "server", "type": "executable", "sources": ["native/server.cc"] },
+    { "target_name": "flood", "type": "executable", "sources": ["native/flood.cc"] },
+    { "target_name": "reader", "type": "executable", "sources": ["native/reader.cc"] }
   ]
 }

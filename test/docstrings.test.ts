@@ -150,7 +150,7 @@ interface Example {
 /** The examples of what changes the machine or needs privileges: they run in namespaces of their own, where lo is up. */
 const privileged = new Set([
   ...['attachFanoutFilter', 'setInterfaceFlags', 'setInterfaceMtu', 'sethostname'],
-  ...['openCapture', 'Capture', 'Block', 'Packet', 'GivenBackError'],
+  ...['openCapture', 'Capture', 'Block', 'Packet', 'GivenBackError', 'openTransmitRing', 'TransmitRing'],
 ]);
 
 function examplesOf(entry: Entry): Example[] {

@@ -32,6 +32,11 @@ const PKTTYPE = AT.link + layout('sll_pkttype');
 /** What is before the bytes of a packet. */
 export const HEADER: number = AT.link + layout('sockaddr_ll');
 
+/** What each packet needs, where the compiler sees that it is constant. */
+const HOST = LITTLE;
+const ROOM = HEADER;
+const { next: NEXT, mac: MAC, snaplen: SNAPLEN, status: STATUS } = AT;
+
 const TAG = 4;
 /** The addresses of an Ethernet header: a tag stands behind them. */
 const ADDRESSES = 12;
@@ -113,11 +118,17 @@ function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void 
  */
 export class Packet {
   readonly #memory: BlockMemory;
+  readonly #view: DataView<ArrayBuffer>;
+  readonly #buffer: ArrayBuffer;
+  readonly #end: number;
   #at: number;
   #left: number;
 
   constructor(memory: BlockMemory, at = 0, left: number = memory.count) {
     this.#memory = memory;
+    this.#view = memory.view;
+    this.#buffer = memory.view.buffer;
+    this.#end = memory.end;
     this.#at = at;
     this.#left = left;
   }
@@ -128,18 +139,18 @@ export class Packet {
    * @returns False behind the last one, and when the block was given back.
    */
   next(): boolean {
-    const { view, first, end, held } = this.#memory;
-    if (this.#left === 0 || !held) return false;
+    if (this.#left === 0 || !this.#memory.held) return false;
+    const view = this.#view;
     const from = this.#at;
-    const at = from === 0 ? first : from + view.getUint32(from + AT.next, LITTLE);
+    const at = from === 0 ? this.#memory.first : from + view.getUint32(from + NEXT, HOST);
     // Not forward, or behind the end: whoever wrote that was not the kernel.
-    if (at <= from || at + HEADER > end) {
+    if (at <= from || at + ROOM > this.#end) {
       this.#left = 0;
       return false;
     }
     this.#at = at;
     this.#left--;
-    if ((view.getUint32(at + AT.status, LITTLE) & TP_STATUS_VLAN_VALID) !== 0) restoreTag(view, at, end);
+    if ((view.getUint32(at + STATUS, HOST) & TP_STATUS_VLAN_VALID) !== 0) restoreTag(view, at, this.#end);
     return true;
   }
 
@@ -148,42 +159,66 @@ export class Packet {
     return new Packet(this.#memory, this.#at, this.#left);
   }
 
-  /** The memory to read a field from. */
-  get #view(): DataView<ArrayBuffer> {
-    const { view, held } = this.#memory;
-    if (!held || this.#at === 0) throw new GivenBackError();
-    return view;
+  /** Where the packet is, if it is ours still. */
+  #here(): number {
+    if (!this.#memory.held || this.#at === 0) throw new GivenBackError();
+    return this.#at;
   }
 
   /** The bytes from the link-layer header on, with the VLAN tag in its place: a view of the ring. */
   get data(): Uint8Array<ArrayBuffer> {
-    const view = this.#view;
-    const { end } = this.#memory;
-    const start = Math.min(this.#at + view.getUint16(this.#at + AT.mac, LITTLE), end);
-    const stop = Math.min(start + view.getUint32(this.#at + AT.snaplen, LITTLE), end);
-    return new Uint8Array(view.buffer, start, stop - start);
+    const at = this.#here();
+    const start = Math.min(at + this.#view.getUint16(at + MAC, HOST), this.#end);
+    const stop = Math.min(start + this.#view.getUint32(at + SNAPLEN, HOST), this.#end);
+    return new Uint8Array(this.#buffer, start, stop - start);
+  }
+
+  /** Where a field is that `data` would have at this offset; -1 when it has not. */
+  #field(offset: number, size: number): number {
+    const at = this.#here();
+    const start = at + this.#view.getUint16(at + MAC, HOST);
+    const stop = Math.min(start + this.#view.getUint32(at + SNAPLEN, HOST), this.#end);
+    return offset >= 0 && start + offset + size <= stop ? start + offset : -1;
+  }
+
+  /** The byte at this `offset` in the packet, without a view of it; undefined behind its end. */
+  uint8(offset: number): number | undefined {
+    const at = this.#field(offset, 1);
+    return at === -1 ? undefined : this.#view.getUint8(at);
+  }
+
+  /** The 16 bits in network order at this `offset`, as `uint8`: `packet.uint16(12) === ETH_P_IP`. */
+  uint16(offset: number): number | undefined {
+    const at = this.#field(offset, 2);
+    return at === -1 ? undefined : this.#view.getUint16(at);
+  }
+
+  /** The 32 bits in network order at this `offset`, as `uint8`. */
+  uint32(offset: number): number | undefined {
+    const at = this.#field(offset, 4);
+    return at === -1 ? undefined : this.#view.getUint32(at);
   }
 
   /** The length of `data`. */
   get capturedLength(): number {
-    const view = this.#view;
-    const start = this.#at + view.getUint16(this.#at + AT.mac, LITTLE);
-    return Math.max(0, Math.min(view.getUint32(this.#at + AT.snaplen, LITTLE), this.#memory.end - start));
+    const at = this.#here();
+    const start = at + this.#view.getUint16(at + MAC, HOST);
+    return Math.max(0, Math.min(this.#view.getUint32(at + SNAPLEN, HOST), this.#end - start));
   }
 
   /** The length on the wire. */
   get originalLength(): number {
-    return this.#view.getUint32(this.#at + AT.len, LITTLE);
+    return this.#view.getUint32(this.#here() + AT.len, HOST);
   }
 
   /** When the kernel, or the network card, had it: seconds since 1970, UTC. */
   get seconds(): number {
-    return this.#view.getUint32(this.#at + AT.sec, LITTLE);
+    return this.#view.getUint32(this.#here() + AT.sec, HOST);
   }
 
   /** The rest of the time. */
   get nanoseconds(): number {
-    return this.#view.getUint32(this.#at + AT.nsec, LITTLE);
+    return this.#view.getUint32(this.#here() + AT.nsec, HOST);
   }
 
   /** Both as one: nanoseconds since 1970, UTC. */
@@ -193,27 +228,27 @@ export class Packet {
 
   /** The index of the interface. */
   get ifindex(): number {
-    return this.#view.getInt32(this.#at + IFINDEX, LITTLE);
+    return this.#view.getInt32(this.#here() + IFINDEX, HOST);
   }
 
   /** The EtherType behind the VLAN tags that were taken out: an ETH_P_ number. */
   get protocol(): number {
-    return this.#view.getUint16(this.#at + PROTOCOL);
+    return this.#view.getUint16(this.#here() + PROTOCOL);
   }
 
   /** The kind of link: an ARPHRD_ number. */
   get hatype(): number {
-    return this.#view.getUint16(this.#at + HATYPE, LITTLE);
+    return this.#view.getUint16(this.#here() + HATYPE, HOST);
   }
 
   /** PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST or PACKET_OUTGOING. */
   get pkttype(): number {
-    return this.#view.getUint8(this.#at + PKTTYPE);
+    return this.#view.getUint8(this.#here() + PKTTYPE);
   }
 
   /** TP_STATUS_ bits: TP_STATUS_CSUMNOTREADY (the card will fill the checksum in), TP_STATUS_TS_RAW_HARDWARE, ... */
   get status(): number {
-    return this.#view.getUint32(this.#at + AT.status, LITTLE);
+    return this.#view.getUint32(this.#here() + AT.status, HOST);
   }
 
   /** Direction and reception type, as `epb_flags` of pcapng has them. */
@@ -233,12 +268,16 @@ export class Packet {
   }
 }
 
+type Reader = 'uint8' | 'uint16' | 'uint32';
+
 /**
  * A packet that was copied: what a Packet says, as a plain object.
  *
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
-export type PacketCopy = { readonly [Field in Exclude<keyof Packet, 'next' | 'clone' | 'copy'>]: Packet[Field] };
+export type PacketCopy = {
+  readonly [Field in Exclude<keyof Packet, 'next' | 'clone' | 'copy' | Reader>]: Packet[Field];
+};
 
 function describe(this: Packet): unknown {
   try {

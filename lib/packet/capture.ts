@@ -20,7 +20,7 @@ import {
 } from '../posix/constants.ts';
 import { invalidType, invalidValue, outOfRange, SocketError } from '../posix/errno.ts';
 import { attachFilter, detachFilter, type FilterProgram } from '../posix/filter.ts';
-import { if_indextoname, if_nametoindex } from '../posix/interface.ts';
+import { if_indextoname } from '../posix/interface.ts';
 import { layout } from '../posix/native.ts';
 import { LITTLE } from '../posix/number.ts';
 import { getsockopt, ifreq, ioctl } from '../posix/option.ts';
@@ -36,6 +36,7 @@ import { Block, type BlockMemory, type Packet } from './block.ts';
 import { uint } from './bytes.ts';
 import { captureProgram, DROP } from './capture-filter.ts';
 import { BatchSource, type CaptureSource, RingSource } from './capture-source.ts';
+import { interfaceIndex } from './interface-index.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './linktype.ts';
 
 /**
@@ -55,7 +56,7 @@ export interface CaptureOptions {
   snaplen?: number | undefined;
   /** Whether the interface shall take frames for other stations too, as long as the capture is open. */
   promiscuous?: boolean | undefined;
-  /** Hands a packet over within 4 ms, not within 50 ms, for answers that are waited for; but in more, smaller blocks. */
+  /** Hands a packet over within 4 ms, not within 100 ms, for answers that are waited for; but in more, smaller blocks. */
   immediate?: boolean | undefined;
   /**
    * The size of the ring in bytes, a multiple of 65536, which the kernel keeps in memory; 0 for none. 33554432 unless
@@ -90,11 +91,12 @@ const UNIT = 65536;
 const RING_SIZE = 32 << 20;
 const LARGEST_SNAPLEN = 262144;
 /**
- * The largest block, and the milliseconds after which one is handed over that is not full. Of few packets each takes a
- * block of its own: both together say for how long the loop may be busy elsewhere, a second at least by default.
+ * How many blocks a ring has, at least, and the milliseconds after which one is handed over that is not full. Of few
+ * packets each takes a block of its own: both together say for how long the loop may be busy elsewhere, a second by
+ * default. Large blocks wake the loop less often.
  */
-const TIMELY = { blockSize: 1 << 20, retire: 50 };
-const IMMEDIATE = { blockSize: 1 << 17, retire: 4 };
+const TIMELY = { blocks: 16, largest: RING_SIZE, retire: 100 };
+const IMMEDIATE = { blocks: 16, largest: 2 * UNIT, retire: 4 };
 /** Milliseconds after which what came before an error was handed over. */
 const GRACE = TIMELY.retire + 20;
 
@@ -104,11 +106,7 @@ interface Given extends CaptureOptions {
 
 function check(options: CaptureOptions): Given {
   object(options, 'options');
-  const name = own(options, 'interface');
-  if (name !== undefined && typeof name !== 'string' && typeof name !== 'number') {
-    throw invalidType('options.interface', 'a string or a number');
-  }
-  if (typeof name === 'number' && (name | 0) !== name) throw outOfRange('options.interface', 'an int');
+  const ifindex = interfaceIndex(ownOr(options, 'interface', 0));
   const snaplen = own(options, 'snaplen');
   if (snaplen !== undefined && uint(snaplen, LARGEST_SNAPLEN, 'options.snaplen') === 0) {
     throw outOfRange('options.snaplen', `an integer from 1 to ${LARGEST_SNAPLEN}`);
@@ -124,7 +122,7 @@ function check(options: CaptureOptions): Given {
     throw invalidType('options.signal', 'an AbortSignal');
   }
   return {
-    ifindex: typeof name === 'string' ? if_nametoindex(name) : (name ?? 0),
+    ifindex,
     filter: own(options, 'filter'),
     snaplen,
     promiscuous: own(options, 'promiscuous') === true,
@@ -137,11 +135,12 @@ function check(options: CaptureOptions): Given {
   };
 }
 
-/** Blocks as large as they may be, eight at least, that fill the ring. */
-function openRing(fd: number, size: number, { blockSize, retire }: typeof TIMELY): RingSource {
-  let fitting = blockSize;
-  while (fitting > UNIT && (size % fitting !== 0 || size < 8 * fitting)) fitting /= 2;
-  return new RingSource(fd, { blockSize: fitting, blocks: size / fitting, retire });
+/** Blocks of one size that fill the ring. */
+function openRing(fd: number, size: number, { blocks: least, largest, retire }: typeof TIMELY): RingSource {
+  const most = size / UNIT;
+  let blocks = Math.min(Math.max(least, Math.ceil(size / largest)), most);
+  while (most % blocks !== 0) blocks++;
+  return new RingSource(fd, { blockSize: size / blocks, blocks, retire });
 }
 
 function openSource(fd: number, { ringSize, immediate, snaplen = LARGEST_SNAPLEN }: Given): CaptureSource {

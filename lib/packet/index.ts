@@ -83,4 +83,5 @@ export { type PcapOptions, PcapWriter } from './pcap.ts';
 export { PcapngWriter, type SectionOptions } from './pcapng.ts';
 export { type Tcp, type TcpFields, type TcpInput, tcp } from './tcp.ts';
 export type { TcpOption } from './tcp-option.ts';
+export { openTransmitRing, TransmitRing, type TransmitRingOptions } from './transmit-ring.ts';
 export { type Udp, type UdpFields, type UdpInput, udp } from './udp.ts';

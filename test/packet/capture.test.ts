@@ -7,6 +7,7 @@ import * as p from '../../lib/packet/index.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { frame, mac, number, numbered, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { patient } from '../helpers/programs.ts';
 import { failure, isSettled, sleep } from '../helpers/sockets.ts';
 import { tshark } from '../helpers/tshark.ts';
 import { folder, link } from '../helpers/world.ts';
@@ -294,11 +295,31 @@ describe.each([
     ip('set', world.name, 'up');
     reading = failure(read());
     sendFromPeer(world, numbered(world, 5));
-    await expect.poll(() => numbers.length).toBe(15);
+    await expect.poll(() => numbers.length, patient).toBe(15);
     ip('del', world.name);
     expect(await reading).toMatchObject({ code: 'ENETDOWN' });
     expect(await failure(read()), 'it stays away').toMatchObject({ code: 'ENETDOWN' });
     expect(capture.statistics().dropped).toBe(0);
+  });
+
+  test('fields of a packet are read without a view of it, up to its end', async (context) => {
+    need(context, namespaces, packetSockets);
+    const world = await link();
+    const capture = open({ interface: world.name, snaplen: 18, ...way });
+    sendFromPeer(world, [frame(world, Buffer.from('89abcdef', 'hex'))]);
+    const { value: block } = await capture.blocks().next();
+    const packet = block!.cursor();
+    expect(() => packet.uint8(0)).toThrow(p.GivenBackError);
+    expect(packet.next()).toBe(true);
+    expect([packet.uint16(12), packet.uint32(14), packet.uint8(17)]).toEqual([PROTOCOL, 0x89abcdef, 0xef]);
+    expect([
+      packet.uint16(17),
+      packet.uint32(15),
+      packet.uint8(18),
+      packet.uint8(-1),
+      packet.uint8(Number.NaN),
+    ]).toEqual(new Array(5).fill(undefined));
+    expect([packet.next(), packet.next()]).toEqual([false, false]);
   });
 
   test('statistics count on, though the kernel begins anew', async (context) => {
@@ -363,10 +384,10 @@ test('a full ring drops and counts; what it holds is in order, and it goes on', 
   const read = (async () => {
     for await (const { data } of capture) numbers.push(number(data));
   })();
-  await expect.poll(() => numbers.length).toBe(held);
+  await expect.poll(() => numbers.length, patient).toBe(held);
   expect(numbers).toEqual(range(held));
   sendFromPeer(world, [frame(world, Buffer.of(99, 99))]);
-  await expect.poll(() => numbers.at(-1)).toBe(99 * 256 + 99);
+  await expect.poll(() => numbers.at(-1), patient).toBe(99 * 256 + 99);
   capture.close();
   await read;
 });

@@ -11,6 +11,7 @@ import { cleanup } from '../helpers/fds.ts';
 import { number, numbered, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { type Need, namespaces, need, packetSockets, strace } from '../helpers/need.ts';
 import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
+import { patient } from '../helpers/programs.ts';
 import { output } from '../helpers/sockets.ts';
 import { link } from '../helpers/world.ts';
 
@@ -263,7 +264,7 @@ test('where the runtime cannot see the ring, blocks are copied out of it', async
           source.give();
         }
         return numbers.length;
-      })
+      }, patient)
       .toBe(600 * (round + 1));
   }
   expect(numbers).toEqual(Array.from({ length: 1800 }, (_, i) => i % 600));
