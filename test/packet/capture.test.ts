@@ -235,6 +235,9 @@ describe.each([
       return 'ended';
     })();
     expect(await isSettled(ended)).toBe(false);
+    expect(await failure(waits.blocks().next()), 'a second loop').toMatchObject({
+      message: 'A loop over this capture waits already',
+    });
     waits.close();
     expect(await ended).toBe('ended');
     expect([waits.fd, waits.closed]).toEqual([-1, true]);
