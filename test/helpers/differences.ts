@@ -42,6 +42,10 @@ export const byRuntime: { readonly bun: readonly Difference[]; readonly deno: re
       tests: [/gc\.test\.ts > a Socket that is dropped unclosed/, /SCM_PIDFD > without room for it leaves none behind/],
     },
     {
+      reason: 'sockets that a program drops are collected, and told of, before it ends',
+      tests: [/watch\.test\.ts > .* > (keeps the process alive until it is stopped|what it throws is an uncaught)/],
+    },
+    {
       reason: 'a rejection that nobody handles does not reach uncaughtException',
       tests: [/reactor\.test\.ts > exceptions of the user > after an await/],
     },

@@ -94,8 +94,7 @@ test('workers have states of their own: results and pinned buffers do not mix', 
   const main = `
     const wrong = await Promise.all([1, 2, 3, 4].map(async () => {
       const worker = start();
-      const [message] = await once(worker, 'message');
-      await once(worker, 'exit');
+      const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
       return message;
     }));
     console.log(wrong.join());`;
