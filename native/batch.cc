@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "args.h"
+#include "kernel.h"
 #include "rights.h"
 
 namespace sys_socket {
@@ -61,11 +62,11 @@ Batch GetBatch(Args<N>* args) {
 void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
   messages->vectors[at].iov_base = batch.data + (i * batch.data_size);
   msghdr& header = messages->entries[at].msg_hdr;
+  header = {};
   header.msg_name = batch.names + (i * kNameSize);
   header.msg_iov = &messages->vectors[at];
   header.msg_iovlen = 1;
   header.msg_control = batch.control_size == 0 ? nullptr : batch.control + (i * batch.control_size);
-  header.msg_flags = 0;
 }
 
 bool Fits(int32_t length, size_t size) { return length >= 0 && static_cast<size_t>(length) <= size; }
@@ -99,7 +100,7 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
     header.msg_namelen = static_cast<socklen_t>(from.name_length);
     header.msg_controllen = static_cast<size_t>(from.control_length);
   }
-  return Result(env, ::sendmmsg(fd, messages.entries, count, flags));
+  return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }
 
 // (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?)
@@ -129,7 +130,8 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
     messages.entries[i].msg_hdr.msg_controllen = batch.control_size;
   }
   const int received = ReceiveCloexec(fd, flags, batch.control_size > 0, [&](int given) {
-    return ::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), given, timed ? &timeout : nullptr);
+    return kernel::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), given,
+                            timed ? &timeout : nullptr);
   });
   for (int i = 0; i < received; ++i) {
     const mmsghdr& from = messages.entries[i];

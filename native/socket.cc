@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "kernel.h"
 
 namespace sys_socket {
 namespace {
@@ -68,8 +69,8 @@ napi_value Accept4(napi_env env, napi_callback_info info) {
   const Bytes name = args.OptionalSized(1);
   if (args.refused()) return args.Refused();
   auto length = static_cast<socklen_t>(name.size);
-  const int result = ::accept4(fd, reinterpret_cast<sockaddr*>(name.data), name.data == nullptr ? nullptr : &length,
-                               flags | SOCK_CLOEXEC);
+  const int result = kernel::accept4(fd, reinterpret_cast<sockaddr*>(name.data),
+                                     name.data == nullptr ? nullptr : &length, flags | SOCK_CLOEXEC);
   args.out()[0] = static_cast<int32_t>(length);
   return Result(env, result);
 }

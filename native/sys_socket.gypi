@@ -48,6 +48,8 @@
       ],
       "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--as-needed", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"],
       "libraries": ["-lc", "-lgcc"],
+      # Their helpers in libgcc ask the C library that the compiler was built for; musl has no such function.
+      "conditions": [["target_arch=='arm64'", { "cflags_cc": ["-mno-outline-atomics"] }]],
       "configurations": {
         "Release": {
           # No libstdc++: nothing of it is used at run time, and without it one binary fits every distribution.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "kernel.h"
 #include "rights.h"
 
 namespace sys_socket {
@@ -84,7 +85,7 @@ napi_value Sendmsg(napi_env env, napi_callback_info info) {
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
   const msghdr message = Message(vector, name, control);
-  return Result(env, ::sendmsg(fd, &message, flags));
+  return Result(env, kernel::sendmsg(fd, &message, flags));
 }
 
 napi_value Recv(napi_env env, napi_callback_info info) {
@@ -123,7 +124,7 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   msghdr message = Message(vector, name, control);
   const ssize_t result =
-      ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return ::recvmsg(fd, &message, given); });
+      ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);

@@ -1,0 +1,36 @@
+// The system calls themselves, where musl has something else under their names: its sendmsg takes no more than 1024
+// bytes of control data, its sendmmsg is a loop of sendmsg, its accept4 tries accept. The messages have to be zeroed
+// before they are filled: the members of musl's msghdr are narrower than the kernel's, with padding behind them.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace sys_socket::kernel {
+
+#ifdef __GLIBC__
+using ::accept4;
+using ::recvmmsg;
+using ::recvmsg;
+using ::sendmmsg;
+using ::sendmsg;
+#else
+inline int accept4(int fd, sockaddr* name, socklen_t* length, int flags) {
+  return static_cast<int>(syscall(SYS_accept4, fd, name, length, flags));
+}
+
+inline int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  return static_cast<int>(syscall(SYS_recvmmsg, fd, messages, count, flags, timeout));
+}
+
+inline ssize_t recvmsg(int fd, msghdr* message, int flags) { return syscall(SYS_recvmsg, fd, message, flags); }
+
+inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  return static_cast<int>(syscall(SYS_sendmmsg, fd, messages, count, flags));
+}
+
+inline ssize_t sendmsg(int fd, const msghdr* message, int flags) { return syscall(SYS_sendmsg, fd, message, flags); }
+#endif
+
+}  // namespace sys_socket::kernel
