@@ -1,11 +1,10 @@
 /** onReadable and onWritable: callbacks in place of promises. */
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { cleanup } from '../helpers/fds.ts';
 import { failure, nobody, output, run, sleep, udp, unixPair } from '../helpers/sockets.ts';
 import { pair } from '../helpers/world.ts';
 
@@ -119,7 +118,7 @@ describe('onReadable', () => {
 
   test('what cannot be watched', () => {
     const file = openSync('/dev/null', 'r');
-    cleanup(file);
+    onTestFinished(() => closeSync(file));
     expect(() => s.onReadable(file, () => {})).toThrow(expect.objectContaining({ code: 'EPERM' }));
     expect(() => s.onReadable(-1, () => {})).toThrow(expect.objectContaining({ code: 'EBADF' }));
     expect(() => s.onReadable(1.5, () => {})).toThrow(RangeError);
