@@ -20,6 +20,7 @@ test('each fault of a workflow is told', (context) => {
     ['    runs-on: ubuntu-latest', 'changes by itself'],
     ['      - uses: actions/checkout@v7', 'not pinned'],
     ['      - run: |', 'more than a line'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the template is GitHub's
     ['      - run: echo "${{ github.ref }}"', 'an expression'],
     ['      - run: scripts/nothing.sh', 'there is no scripts/nothing.sh'],
     ['      - run: if true', 'bash: '],
