@@ -98,6 +98,14 @@ export const subjects = {
     contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net, python],
     targets: { 'sys-socket': [than('node:net', 1.8)], 'sys-socket, callbacks': [than('node:net', 1.8)] },
   }),
+  // Python, unlike Node, does not raise the limit of its descriptors by itself.
+  'tcp-10000': subject({
+    title: 'TCP echo, 10,000 connections that ask all at once, 64 bytes',
+    role: 'stream-echo',
+    count: 60_000,
+    width: 10_000,
+    contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net],
+  }),
   'tcp-bulk-in': subject({
     title: 'TCP received in bulk, for 64 KiB',
     role: 'bulk-in',

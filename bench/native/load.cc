@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -182,6 +183,13 @@ Outcome DatagramsOut(const Job& job) {
   return {.operations = job.count, .cpu = meter.Elapsed()};
 }
 
+// Closes a connection without TIME_WAIT.
+void Reset(int fd) {
+  const linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  close(fd);
+}
+
 // `width` connections, each with one question under way.
 Outcome StreamEcho(const Job& job) {
   const int epoll = static_cast<int>(Must(epoll_create1(0), "epoll_create1"));
@@ -212,7 +220,9 @@ Outcome StreamEcho(const Job& job) {
       if (asked++ < job.count) SendAll(fds[at], data.data(), job.size);
     }
   }
-  return {.operations = echoed, .cpu = meter.Elapsed()};
+  const int64_t cpu = meter.Elapsed();
+  for (const int fd : fds) Reset(fd);
+  return {.operations = echoed, .cpu = cpu};
 }
 
 // `count` pieces of 64 KiB; the server closes the connection when it has them all.
@@ -242,7 +252,6 @@ Outcome BulkOut(const Job& job) {
 // Connections that the server closes at once, `width` at a time; the reset leaves no TIME_WAIT behind.
 Outcome Accept(const Job& job) {
   const Meter meter(job.pid);
-  const linger reset = {.l_onoff = 1, .l_linger = 0};
   int64_t done = 0;
   std::vector<int> fds(job.width);
   while (done < job.count) {
@@ -250,8 +259,7 @@ Outcome Accept(const Job& job) {
     for (const int fd : fds) {
       char byte = 0;
       (void)!recv(fd, &byte, 1, 0);
-      setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-      close(fd);
+      Reset(fd);
       ++done;
     }
   }
@@ -275,6 +283,10 @@ constexpr Role kRoles[] = {{"datagram-echo", DatagramEcho},
 
 int main(int argc, char** argv) {
   if (argc < 6) return 2;
+  rlimit files = {};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
   const Job job = {.pid = std::atoi(argv[2]),
                    .address = argv[3],
                    .size = static_cast<size_t>(std::atoll(argv[4])),

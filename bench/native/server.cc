@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -309,6 +310,10 @@ constexpr Role kRoles[] = {{"datagram-echo", DatagramEcho},
 
 int main(int argc, char** argv) {
   if (argc < 2) return 2;
+  rlimit files = {};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
   for (const Role& role : kRoles) {
     if (std::strcmp(role.name, argv[1]) == 0) role.run(argc > 2 ? argv[2] : nullptr);
   }
