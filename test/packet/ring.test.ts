@@ -95,7 +95,7 @@ describe('a view of the ring', () => {
   test.for(MAJORS)('that was moved away is safe to use: Node %i', async (major, context) => {
     need(context, ...needs, nodeLine(major));
     const instead = ['sh', '-c', `shift; exec ${nodeOf(major)} "$@"`, 'sh'];
-    expect(await program(moved, flags(major), {}, instead)).toBe(`${32 << 20} ${major < 24 ? 0 : 32 << 20} 0`);
+    expect(await program(moved, flags(major), {}, instead)).toBe(`${32 << 20} 0 0`);
   });
 
   test('that zlib reads on another thread while the ring is closed does no harm', async (context) => {
@@ -281,7 +281,8 @@ test.for([
     const plain = open();
     send();
     const packet = await first(plain);
-    console.log(plain.isRing, packet.data.length);`;
+    console.log(plain.isRing, packet.data.length);
+    plain.close();`;
     const inject = ['strace', '-f', '-o', '/dev/null', '-e', `inject=setsockopt:error=${errno}:when=${call}`];
     expect(await program(script, [], {}, inject)).toBe('false 52');
     const asked = `
