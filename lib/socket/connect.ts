@@ -5,7 +5,7 @@ import type { AddressInfo } from '../posix/netdb.ts';
 import { getaddrinfo } from '../promises.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import { Socket } from './socket.ts';
-import type { WaitOptions } from './wait.ts';
+import { LONGEST, milliseconds, type WaitOptions } from './wait.ts';
 
 /**
  * Called with the descriptor before it is bound, connected or listens, to set options.
@@ -31,7 +31,8 @@ export interface ConnectionOptions extends WaitOptions {
   /** The own address, of the family of the peer's. */
   localAddress?: AddressLike | undefined;
   control?: Control | undefined;
-  /** Milliseconds from one attempt to the next: RFC 8305's connection attempt delay, 250 by default. */
+  /** Milliseconds from one attempt to the next: RFC 8305's connection attempt delay, 250 by default. More
+   * than 2147483647: only when one has failed. */
   attemptDelay?: number | undefined;
 }
 
@@ -78,8 +79,11 @@ async function attempt(
  */
 export async function createConnection(options: ConnectionOptions): Promise<Socket> {
   const { host, port, family = AF_UNSPEC, signal, timeout, attemptDelay = 250 } = options;
+  if (timeout !== undefined) milliseconds(timeout, 'timeout');
+  milliseconds(attemptDelay, 'attemptDelay');
   const giveUp = new AbortController();
-  const timer = timeout === undefined ? undefined : setTimeout(() => giveUp.abort('timeout'), timeout);
+  const limited = timeout !== undefined && timeout <= LONGEST;
+  const timer = limited ? setTimeout(() => giveUp.abort('timeout'), timeout) : undefined;
   const abort = () => giveUp.abort('signal');
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
@@ -114,7 +118,7 @@ function race(
       const info = list[next];
       if (done || info === undefined) return;
       const index = next++;
-      if (next < list.length) timer = setTimeout(start, delay);
+      if (next < list.length && delay <= LONGEST) timer = setTimeout(start, delay);
       attempt(info, options, signal).then(
         (socket) => {
           if (done) return socket.close();

@@ -3,6 +3,7 @@
  * not wait (MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, an empty buffer) answers as the kernel does.
  */
 
+import { setImmediate } from 'node:timers';
 import { decodeAddress } from '../posix/address.ts';
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLIN, POLLOUT } from '../posix/constants.ts';
 import { SocketError } from '../posix/errno.ts';
@@ -47,6 +48,13 @@ function failure<T>(n: number, { syscall, name }: Operation<T>): SocketError {
   return new SocketError(-n, syscall, name === undefined ? undefined : decodeAddress(name));
 }
 
+/**
+ * How many operations are done at once, one after the other, before the next waits for a turn of the event loop: a loop
+ * whose every operation is done at once would leave timers, signals and all other sockets none.
+ */
+const MOST_AT_ONCE = 256;
+let atOnce = 0;
+
 /** An operation that waits for its event. */
 class Pending<T> extends Wait<T> {
   readonly #operation: Operation<T>;
@@ -59,6 +67,7 @@ class Pending<T> extends Wait<T> {
   }
 
   attempt(): boolean {
+    atOnce = 0;
     const operation = this.#operation;
     try {
       const n = tryOnce(operation);
@@ -80,9 +89,12 @@ class Pending<T> extends Wait<T> {
 /** The operation as a promise, after those of its kind that wait already. */
 export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions): Promise<T> {
   const { kind, now = false } = operation;
-  const drained = operation.drains === true && !now && reactor.isDrained(fd);
-  if (!drained && options.signal?.aborted !== true && (now || !reactor.isWaiting(fd, kind))) {
+  const timed = operation.eventless === true || (kind === reactor.WRITE && reactor.isTimed(fd));
+  const spent = atOnce >= MOST_AT_ONCE && !now && !timed;
+  const untried = spent || (operation.drains === true && !now && reactor.isDrained(fd));
+  if (!untried && options.signal?.aborted !== true && (now || !reactor.isWaiting(fd, kind))) {
     try {
+      atOnce++;
       const n = tryOnce(operation);
       if (n >= 0) return Promise.resolve(operation.finish(n));
       if (n !== -EAGAIN || now) return Promise.reject(failure(n, operation));
@@ -90,8 +102,8 @@ export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions
       return Promise.reject(error); // an argument that C has no form for
     }
   }
-  const pending = new Pending(fd, operation, !drained);
-  return pending.begin(operation.eventless === true ? reactor.TIME : kind, true, options);
+  if (spent) setImmediate(reactor.retry, fd, kind);
+  return new Pending(fd, operation, !untried).begin(timed ? reactor.TIME : kind, true, options);
 }
 
 /** How often an operation without an event is tried again in this thread, in milliseconds. */

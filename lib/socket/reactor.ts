@@ -35,8 +35,9 @@ export type Kind = typeof READ | typeof WRITE | typeof ERROR | typeof TIME;
 
 /** Somebody who waits. */
 export abstract class Waiter {
-  /** The queue in which it waits, and who comes after it there. */
+  /** The queue in which it waits, and who comes before and after it there. */
   queue: Queue | undefined = undefined;
+  previous: Waiter | undefined = undefined;
   next: Waiter | undefined = undefined;
 
   /** The event is there: true when the waiter is done, false when it waits on. Does not throw. */
@@ -54,28 +55,18 @@ class Queue {
     waiter.queue = this;
     if (this.first === undefined) this.first = waiter;
     else this.#last!.next = waiter;
+    waiter.previous = this.#last;
     this.#last = waiter;
-  }
-
-  /** Takes the first out. */
-  shift(): void {
-    const waiter = this.first!;
-    this.first = waiter.next;
-    if (this.first === undefined) this.#last = undefined;
-    waiter.next = undefined;
-    waiter.queue = undefined;
   }
 
   /** Takes one out, wherever it stands. */
   remove(waiter: Waiter): void {
-    if (this.first === waiter) {
-      this.shift();
-      return;
-    }
-    let before = this.first!;
-    while (before.next !== waiter) before = before.next!;
-    before.next = waiter.next;
-    if (this.#last === waiter) this.#last = before;
+    const { previous, next } = waiter;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    waiter.previous = undefined;
     waiter.next = undefined;
     waiter.queue = undefined;
   }
@@ -85,7 +76,7 @@ class Queue {
     const waiters: Waiter[] = [];
     while (this.first !== undefined) {
       waiters.push(this.first);
-      this.shift();
+      this.remove(this.first);
     }
     return waiters;
   }
@@ -347,18 +338,27 @@ function serveQueue(fd: number, queue: Queue): number {
   let done = 0;
   for (let waiter = queue.first; waiter?.attempt() === true; waiter = queue.first) {
     if (queue.first !== waiter) continue; // cancelled meanwhile, which took it out
-    queue.shift();
+    queue.remove(waiter);
     count(fd, -1);
     done++;
   }
   return done;
 }
 
+/** Serves those who wait, without an event. */
+export function retry(fd: number, kind: typeof READ | typeof WRITE): void {
+  const queue = entries.get(fd)?.queues[kind];
+  if (queue !== undefined) serveQueue(fd, queue);
+}
+
+/** Whether somebody waits for time: then those who want to write, too, wait after them. */
+export function isTimed(fd: number): boolean {
+  return timed.size > 0 && timed.get(fd)?.first !== undefined;
+}
+
 /** Whether somebody waits already: those who wait for time want to write. */
 export function isWaiting(fd: number, kind: typeof READ | typeof WRITE): boolean {
-  return (
-    entries.get(fd)?.awaits(kind) === true || (kind === WRITE && timed.size > 0 && timed.get(fd)?.first !== undefined)
-  );
+  return entries.get(fd)?.awaits(kind) === true || (kind === WRITE && isTimed(fd));
 }
 
 /** The last read got all that was there, or not: as a hint for the next. */

@@ -4,7 +4,7 @@ import { type Address, SockaddrStorage } from '../posix/address.ts';
 import { MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
 import { RECV, RECVFROM } from '../posix/calls.ts';
 import { SOCK_STREAM } from '../posix/constants.ts';
-import { settle } from '../posix/errno.ts';
+import { invalidType, settle } from '../posix/errno.ts';
 import { type Bytes, out } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import * as pinned from '../posix/pinned.ts';
@@ -132,13 +132,17 @@ export class ReceiveFrom extends Reading<Datagram> {
 /** recv(2) into a buffer of the user. */
 export class ReceiveInto extends Reading<number> {
   readonly #buffer: Bytes;
+  readonly #empty: boolean;
 
   constructor(owner: Owner, buffer: Bytes, flags: number) {
     super(owner, flags, buffer?.byteLength, owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer));
     this.#buffer = buffer;
+    this.#empty = buffer?.byteLength === 0;
   }
 
   attempt(): number {
+    // A buffer that was transferred while this waited has no room: the 0 bytes read would be no end of the stream.
+    if (!this.#empty && this.#buffer?.byteLength === 0) throw invalidType('buffer', 'attached until it is filled');
     return settle(pinned.recv(this.fd, this.#buffer, this.flags), RECV);
   }
 

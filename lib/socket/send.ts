@@ -55,17 +55,28 @@ abstract class Sending<T> implements Operation<T> {
   abstract finish(n: number): T;
 }
 
-/** send(2). */
-export class Send extends Sending<number> {
-  readonly #data: Uint8Array;
+/** What sends bytes of one buffer. */
+abstract class SendingData<T> extends Sending<T> {
+  readonly data: Uint8Array;
+  readonly length: number;
 
-  constructor(owner: Owner, data: Bytes | string, flags: number) {
-    super(owner, flags);
-    this.#data = view(data);
+  constructor(owner: Owner, data: Bytes | string, flags: number, now?: boolean) {
+    super(owner, flags, now);
+    this.data = view(data);
+    this.length = this.data.length;
   }
 
+  /** The data. When its memory was transferred or shrunk while this waited, less would be sent, or nothing. */
+  whole(): Uint8Array {
+    if (this.data.length !== this.length) throw invalidType('data', 'attached until it is sent');
+    return this.data;
+  }
+}
+
+/** send(2). */
+export class Send extends SendingData<number> {
   attempt(): number {
-    return settle(pinned.send(this.fd, this.#data, this.flags), SEND);
+    return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
   }
 
   finish(n: number): number {
@@ -74,13 +85,11 @@ export class Send extends Sending<number> {
 }
 
 /** sendto(2). */
-export class SendTo extends Sending<number> {
-  readonly #data: Uint8Array;
+export class SendTo extends SendingData<number> {
   readonly name: Uint8Array;
 
   constructor(owner: Owner, data: Bytes | string, flags: number, address: AddressLike) {
-    super(owner, flags);
-    this.#data = view(data);
+    super(owner, data, flags);
     this.name = encodeShared(address);
   }
 
@@ -93,7 +102,7 @@ export class SendTo extends Sending<number> {
   }
 
   attempt(): number {
-    return settle(pinned.sendto(this.fd, this.#data, this.flags, this.name), SENDTO);
+    return settle(pinned.sendto(this.fd, this.whole(), this.flags, this.name), SENDTO);
   }
 
   finish(n: number): number {
@@ -102,17 +111,13 @@ export class SendTo extends Sending<number> {
 }
 
 /** send(2), or sendmsg(2) with descriptors, until all of the data is taken. */
-export class SendAll extends Sending<void> {
-  readonly #data: Uint8Array;
-  readonly #length: number;
+export class SendAll extends SendingData<void> {
   #sent = 0;
   /** Descriptors go with the first bytes that are taken, and only once. */
   #control: ControlMessage[] | undefined;
 
   constructor(owner: Owner, data: Bytes | string, flags: number, fds?: readonly number[]) {
-    super(owner, flags, false); // it waits with any flag: what has been sent is sent
-    this.#data = view(data);
-    this.#length = this.#data.length;
+    super(owner, data, flags, false); // it waits with any flag: what has been sent is sent
     this.#control =
       fds === undefined || fds.length === 0 ? undefined : [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
   }
@@ -128,16 +133,15 @@ export class SendAll extends Sending<void> {
   }
 
   attempt(): number {
-    const data = this.#data;
-    if (data.length !== this.#length) throw invalidType('data', 'attached until it is sent');
+    const data = this.whole();
     do {
       const rest =
-        this.#sent === 0 ? data : new Uint8Array(data.buffer, data.byteOffset + this.#sent, this.#length - this.#sent);
+        this.#sent === 0 ? data : new Uint8Array(data.buffer, data.byteOffset + this.#sent, this.length - this.#sent);
       const n = this.#send(rest);
       if (n < 0) return n;
       this.#control = undefined;
       this.#sent += n;
-    } while (this.#sent < this.#length);
+    } while (this.#sent < this.length);
     return this.#sent;
   }
 
@@ -155,14 +159,12 @@ function segmentControl(size: number): Uint8Array {
 }
 
 /** sendmsg(2) with UDP_SEGMENT. */
-export class SendSegments extends Sending<number> {
-  readonly #data: [Uint8Array];
+export class SendSegments extends SendingData<number> {
   readonly #control: Uint8Array;
   readonly name: Uint8Array | undefined;
 
   constructor(owner: Owner, data: Bytes | string, size: number, address: AddressLike | undefined) {
-    super(owner, 0);
-    this.#data = [view(data)];
+    super(owner, data, 0);
     this.#control = segmentControl(size);
     this.name = address === undefined ? undefined : encodeShared(address);
   }
@@ -172,7 +174,7 @@ export class SendSegments extends Sending<number> {
   }
 
   attempt(): number {
-    return settle(native.sendmsg(this.fd, this.#data, this.name, this.#control, this.flags), SENDMSG);
+    return settle(native.sendmsg(this.fd, [this.whole()], this.name, this.#control, this.flags), SENDMSG);
   }
 
   finish(n: number): number {

@@ -17,7 +17,7 @@ export interface WaitOptions {
 }
 
 /** The longest time of a timer of Node, 24 days; it takes a longer one for 1 ms. */
-const LONGEST = 0x7fffffff;
+export const LONGEST = 0x7fffffff;
 
 /** Refuses what is no number of milliseconds. */
 export function milliseconds(value: number, name: string): number {

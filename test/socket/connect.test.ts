@@ -176,6 +176,18 @@ describe('what goes wrong', () => {
     expect(openSockets(), 'those of earlier children may be closed by now').toBeLessThanOrEqual(before);
   });
 
+  test('a time longer than any timer is for ever; what is no time is refused', async () => {
+    const { address } = tcpServer();
+    const to = { host: '127.0.0.1', port: address.port };
+    for (const forever of [Number.POSITIVE_INFINITY, 2 ** 31]) {
+      expect((await connect({ ...to, timeout: forever, attemptDelay: forever })).closed).toBe(false);
+    }
+    for (const wrong of [-1, Number.NaN]) {
+      expect(await failure(s.createConnection({ ...to, timeout: wrong }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+      expect(await failure(s.createConnection({ ...to, attemptDelay: wrong }))).toBeInstanceOf(RangeError);
+    }
+  });
+
   test('hasDualstackIPv6 leaves nothing open', () => {
     const before = openSockets();
     expect(s.hasDualstackIPv6()).toBeTypeOf('boolean');

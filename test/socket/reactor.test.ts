@@ -141,7 +141,70 @@ describe('a buffer that is detached while its operation waits', () => {
     expect(await receiving).toBeInstanceOf(TypeError);
     expect(String(await other)).toBe('1');
   });
+
+  test('recvInto does not take it for the end of the stream, nor send for nothing to send', async () => {
+    for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM]) {
+      const [a, b] = unixPair(type);
+      const room = new Uint8Array(8);
+      const receiving = failure(b.recvInto(room));
+      structuredClone(room, { transfer: [room.buffer] });
+      await a.send('kept');
+      expect(await receiving).toBeInstanceOf(TypeError);
+      expect(String(await b.recv()), 'nothing is lost').toBe('kept');
+      const chunk = new Uint8Array(4096);
+      while (nothrow.send(a.fd, chunk) > 0);
+      const data = new Uint8Array(8);
+      const sending = failure(a.send(data));
+      structuredClone(data, { transfer: [data.buffer] });
+      while (nothrow.recv(b.fd, chunk) > 0);
+      expect(await sending).toBeInstanceOf(TypeError);
+    }
+  });
 });
+
+describe('a loop whose every operation is done at once', () => {
+  test('leaves timers their turn, and all arrives in order', async () => {
+    const script = `
+      const itself = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+      itself.bind(loopback);
+      await itself.connect(itself.getsockname());
+      let ended = false;
+      setTimeout(() => { ended = true; }, 20);
+      const late = Date.now() + 3000;
+      let ordered = true;
+      for (let i = 0; !ended && Date.now() < late; i++) {
+        await itself.send(String(i));
+        ordered &&= String(await itself.recv()) === String(i);
+      }
+      console.log(ended, ordered);`;
+    expect(await output(script)).toBe('true true');
+  });
+
+  test('those that are called without waiting for each other get theirs in order', async () => {
+    const [a, b] = unixPair(s.SOCK_STREAM);
+    const text = Array.from({ length: 3000 }, (_, i) => String.fromCharCode(i)).join('');
+    await a.sendAll(Buffer.from(text, 'utf16le'));
+    const order: string[] = [];
+    const reads = Array.from({ length: 3000 }, async () => order.push((await b.recv(2)).toString('utf16le')));
+    await Promise.all(reads);
+    expect(order.join('')).toBe(text);
+  });
+});
+
+test('many that wait for one socket are given up in any order at the same cost', async () => {
+  const [, b] = unixPair();
+  const cost = async (order: (all: AbortController[]) => AbortController[]) => {
+    const controllers = Array.from({ length: 20_000 }, () => new AbortController());
+    const waiting = controllers.map(({ signal }) => failure(b.recv(1, 0, { signal })));
+    const { user } = process.cpuUsage();
+    for (const controller of order(controllers)) controller.abort();
+    const spent = process.cpuUsage().user - user;
+    await Promise.all(waiting);
+    return spent;
+  };
+  const forwards = await cost((all) => all);
+  expect(await cost((all) => all.reverse())).toBeLessThan(4 * forwards);
+}, 20_000);
 
 describe('close and immediate reuse of the number', () => {
   test('2,000 cycles with racing waits: no event reaches the wrong socket, an unrelated net.Socket lives on', async () => {

@@ -155,6 +155,19 @@ describe('connect', () => {
     expect(client.getpeername()).toEqual(address);
   });
 
+  test('AF_UNIX: what is sent while a full backlog is waited for comes after it', async () => {
+    const { address, server } = fullUnix();
+    const client = unix();
+    const connecting = client.connect(address);
+    const sending = client.sendAll('after it');
+    await sleep(20);
+    (await server.accept()).socket.close();
+    await Promise.all([connecting, sending]);
+    const { socket } = await server.accept();
+    keep(socket);
+    expect(String(await socket.recv())).toBe('after it');
+  });
+
   test('AF_UNIX: a full backlog, given up, closed, and gone', async () => {
     const { address, server } = fullUnix();
     expect(await failure(unix().connect(address, { timeout: 40 }))).toBeInstanceOf(s.TimeoutError);
