@@ -5,9 +5,9 @@
 
 import { setImmediate } from 'node:timers';
 import { decodeAddress } from '../posix/address.ts';
-import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLIN, POLLOUT } from '../posix/constants.ts';
+import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLERR, POLLIN, POLLOUT } from '../posix/constants.ts';
 import { SocketError } from '../posix/errno.ts';
-import { pollNothrow } from '../posix/poll.ts';
+import { type PollFdResult, pollNothrow } from '../posix/poll.ts';
 import { TimeoutError } from './errors.ts';
 import * as reactor from './reactor.ts';
 import { Wait, type WaitOptions } from './wait.ts';
@@ -106,7 +106,7 @@ export function run<T>(fd: number, operation: Operation<T>, options: WaitOptions
   return new Pending(fd, operation, !untried).begin(timed ? reactor.TIME : kind, true, options);
 }
 
-/** How often an operation without an event is tried again in this thread, in milliseconds. */
+/** How often an operation that no event tells of is tried again in this thread, in milliseconds. */
 const RETRY = 5;
 
 /**
@@ -115,26 +115,29 @@ const RETRY = 5;
  */
 export function runSync<T>(fd: number, operation: Operation<T>, timeout: number | undefined): T {
   const end = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
+  let byTime = operation.eventless === true;
   for (;;) {
     const n = tryOnce(operation);
     if (n >= 0) return operation.finish(n);
     if (n !== -EAGAIN) throw failure(n, operation);
     if (operation.now === true || timeout === 0) throw failure(operation.unfinished?.() ?? n, operation);
-    waitSync(fd, operation, timeout, end);
+    // An error alone (a full error queue) is told for ever: should it not be that of the operation, time is waited for.
+    const fds: PollFdResult[] = byTime ? [] : [{ fd, events: operation.kind === reactor.READ ? POLLIN : POLLOUT }];
+    waitSync(fds, operation.syscall, timeout, end);
+    byTime = operation.eventless === true || fds[0]?.revents === POLLERR;
   }
 }
 
-/** Waits by poll(2) until the descriptor is ready or the end has come. */
-function waitSync<T>(fd: number, operation: Operation<T>, timeout: number | undefined, end: number): void {
-  const { kind, eventless = false, syscall } = operation;
-  const fds = eventless ? [] : [{ fd, events: kind === reactor.READ ? POLLIN : POLLOUT }];
-  const longest = eventless ? RETRY : 0x7fffffff;
+/** Waits by poll(2) until the descriptor is ready or the end has come; without one, for a short time. */
+function waitSync(fds: readonly PollFdResult[], syscall: string, timeout: number | undefined, end: number): void {
+  const byTime = fds.length === 0;
+  const longest = byTime ? RETRY : 0x7fffffff;
   for (;;) {
     const left = Math.ceil(end - performance.now());
     if (left <= 0) throw new TimeoutError(syscall, timeout!);
     // -1 is for ever, which no time that is left may be.
-    const n = pollNothrow(fds, left === Number.POSITIVE_INFINITY && !eventless ? -1 : Math.min(left, longest));
-    if (n > 0 || (n === 0 && eventless)) return;
+    const n = pollNothrow(fds, left === Number.POSITIVE_INFINITY && !byTime ? -1 : Math.min(left, longest));
+    if (n > 0 || (n === 0 && byTime)) return;
     if (n < 0 && n !== -EINTR) throw new SocketError(-n, 'poll');
   }
 }

@@ -33,13 +33,19 @@ async function unrelated(): Promise<{ ask(word: string): Promise<string>; end():
   };
 }
 
+/** A UDP socket whose error queue has an entry. */
+async function fullErrorQueue(): Promise<ReturnType<typeof udp>> {
+  const { socket, address } = udp();
+  socket.setsockopt(s.IPPROTO_IP, s.IP_RECVERR, true);
+  await socket.sendto('x', 0, nobody);
+  await socket.errorReady();
+  expect(await failure(socket.recv())).toMatchObject({ code: 'ECONNREFUSED' });
+  return { socket, address };
+}
+
 describe('an event that no waiter takes does not burn the CPU', () => {
   test('a full error queue while a recv is pending; the data still comes', async () => {
-    const { socket, address } = udp();
-    socket.setsockopt(s.IPPROTO_IP, s.IP_RECVERR, true);
-    await socket.sendto('x', 0, nobody);
-    await socket.errorReady();
-    expect(await failure(socket.recv())).toMatchObject({ code: 'ECONNREFUSED' });
+    const { socket, address } = await fullErrorQueue();
     const received = socket.recv();
     expect(await cpuWhile(400), 'CPU milliseconds of 400').toBeLessThan(200);
     expect(await isSettled(received, 10)).toBe(false);
@@ -53,6 +59,17 @@ describe('an event that no waiter takes does not burn the CPU', () => {
     const message = await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: 512 }, s.MSG_ERRQUEUE);
     expect(message.flags & s.MSG_ERRQUEUE).toBe(s.MSG_ERRQUEUE);
     expect(await failure(socket.errorReady({ timeout: 30 })), 'it is empty now').toBeInstanceOf(s.TimeoutError);
+  });
+
+  test('a full error queue while a recvSync waits; the data still comes', async () => {
+    const { socket, address } = await fullErrorQueue();
+    socket.setTimeout(400);
+    const before = process.cpuUsage();
+    expect(() => socket.recvSync()).toThrow(s.TimeoutError);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000, 'CPU milliseconds of 400').toBeLessThan(200);
+    await udp().socket.sendto('one', 0, address);
+    expect(String(socket.recvSync())).toBe('one');
   });
 
   test('timestamps that nobody reads, while batches are pending', async () => {
