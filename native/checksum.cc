@@ -31,12 +31,12 @@ uint16_t Sum(const uint8_t* data, size_t size) {
 // (bytes, from, to): the sum of the words in network order, 0 to 65535.
 napi_value ChecksumSum(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
-  const uint32_t from = args.Unsigned(1);
-  const uint32_t to = args.Unsigned(2);
+  const int64_t from = args.Long(1);
+  const int64_t to = args.Long(2);
   const Bytes bytes = args.GetBytes(0);
-  if (from > to || to > bytes.size) args.Refuse(0, Refusal::kStorage);
+  if (from < 0 || from > to || static_cast<uint64_t>(to) > bytes.size) args.Refuse(0, Refusal::kStorage);
   if (args.refused()) return args.Refused();
-  return Number(env, ntohs(Sum(bytes.data + from, to - from)));
+  return Number(env, ntohs(Sum(bytes.data + from, static_cast<size_t>(to - from))));
 }
 
 }  // namespace sys_socket

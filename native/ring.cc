@@ -4,7 +4,8 @@
 // another thread, which aborts when the ArrayBuffer is detached under it) may read it whenever he likes, so that its
 // addresses stay mapped until nobody can. When a ring is closed, the memory of the kernel gives way to pages of zeros,
 // in one step at the same addresses; those are given back with the last holder: the environment, or the memory of the
-// ArrayBuffer.
+// ArrayBuffer. When an environment ends, Node says that this memory is free, whoever has it: the addresses of what was
+// moved away, to another thread even, then stay mapped for ever.
 #include "ring.h"
 
 #include <sys/mman.h>
@@ -24,17 +25,43 @@ struct Ring : Allocated {
   int32_t id = 0;
   Ring* next = nullptr;
   std::atomic<int> holders = 1;
+  napi_ref buffer = nullptr;  // weak
+  bool stays = false;         // the addresses are not given back
 };
 
 namespace {
 
 void Release(Ring* ring) {
   if (ring->holders.fetch_sub(1) != 1) return;
-  if (ring->size > 0) ::munmap(ring->data, ring->size);
+  if (ring->size > 0 && !ring->stays) ::munmap(ring->data, ring->size);
   delete ring;
 }
 
-void Finalize(napi_env, void*, void* ring) { Release(static_cast<Ring*>(ring)); }
+// Node calls finalizers also when an environment ends, where nothing runs any more.
+bool IsEnding(napi_env env) {
+  napi_value object = nullptr;
+  return napi_create_object(env, &object) != napi_ok || napi_set_property(env, object, object, object) != napi_ok;
+}
+
+// What was collected may have been moved away before.
+bool IsMoved(napi_env env, napi_ref reference) {
+  napi_value buffer = nullptr;
+  bool detached = true;
+  napi_get_reference_value(env, reference, &buffer);
+  if (buffer != nullptr) napi_is_detached_arraybuffer(env, buffer, &detached);
+  return detached;
+}
+
+void Finalize(napi_env env, void*, void* data) {
+  auto* ring = static_cast<Ring*>(data);
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) == napi_ok) {
+    ring->stays = IsEnding(env) && IsMoved(env, ring->buffer);
+    napi_delete_reference(env, ring->buffer);
+    napi_close_handle_scope(env, scope);
+  }
+  Release(ring);
+}
 
 // The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size`
 // bytes.
@@ -75,7 +102,7 @@ void Rings::Remove(int32_t id) {
   if (ring == nullptr) return;
   *link = ring->next;
   constexpr int kZeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-  const bool seen = ring->holders > 1;
+  const bool seen = ring->holders > 1 || ring->stays;
   if (seen && ::mmap(ring->data, ring->size, PROT_READ | PROT_WRITE, kZeros, -1, 0) == MAP_FAILED) {
     ring->size = 0;  // whose the addresses are is not known: they are left alone
   }
@@ -114,6 +141,7 @@ napi_value RingBuffer(napi_env env, napi_callback_info info) {
     ring->holders -= 1;
     return nullptr;
   }
+  napi_create_reference(env, buffer, 0, &ring->buffer);
   return buffer;
 }
 

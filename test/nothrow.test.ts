@@ -362,7 +362,8 @@ test('send and recv of a part of a buffer', () => {
     expect(() => nothrow.send(a, buffer, 0, length)).toThrow(RangeError);
     expect(() => nothrow.recv(a, buffer, 0, length)).toThrow(RangeError);
   }
-  for (const none of [7, null, { byteLength: 3 }]) {
+  for (const none of [7, null, { byteLength: 3 }, new SharedArrayBuffer(3)]) {
     expect(() => nothrow.send(a, none as never, 0, 1)).toThrow(TypeError);
+    expect(() => nothrow.recv(b, none as never, s.MSG_DONTWAIT, 1)).toThrow(TypeError);
   }
 });

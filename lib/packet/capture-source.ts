@@ -76,7 +76,13 @@ export class RingSource implements CaptureSource {
     setOption(fd, 'PACKET_VERSION', TPACKET_V3);
     setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request(given));
     this.#request = given;
-    this.#ring = new Ring(fd, given.blockSize * given.blocks, shared);
+    try {
+      this.#ring = new Ring(fd, given.blockSize * given.blocks, shared);
+    } catch (error) {
+      // Without a ring recvmmsg(2) finds the packets, which else would go where nobody sees them.
+      setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request({ blockSize: 0, blocks: 0, retire: 0 }));
+      throw error;
+    }
     if (this.#ring.buffer === undefined) this.#copy = new Uint8Array(given.blockSize);
     this.#view = new DataView(this.#ring.buffer ?? this.#copy!.buffer);
   }

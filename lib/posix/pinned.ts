@@ -102,7 +102,7 @@ export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8A
 
 /** The first bytes of a buffer, all by default. What is no buffer is judged by the call. */
 function first(buffer: Bytes, size: number): Bytes {
-  if (size === ALL || !(ArrayBuffer.isView(buffer) || types.isAnyArrayBuffer(buffer))) return buffer;
+  if (size === ALL || !(ArrayBuffer.isView(buffer) || types.isArrayBuffer(buffer))) return buffer;
   const length = Math.min(size, buffer.byteLength);
   if (!ArrayBuffer.isView(buffer)) return new Uint8Array(buffer, 0, length);
   return new Uint8Array(buffer.buffer, buffer.byteOffset, length);

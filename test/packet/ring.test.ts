@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -300,4 +300,13 @@ test('a child process has no part in the ring', async (context) => {
   const ring = text.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).filter((entry) => entry.includes('socket:'));
   expect(ring.map((entry) => /VmFlags:.*\bdc\b/.test(entry))).toEqual([true]);
   execFileSync('true');
+});
+
+test.for(MAJORS)('the memory outlives the worker for another thread that has it: Node %i', (major, context) => {
+  need(context, packetSockets, nodeLine(major));
+  const script = new URL('../helpers/ring-memory.js', import.meta.url).pathname;
+  const { status, signal, stdout, stderr } = spawnSync(nodeOf(major)!, [script], { encoding: 'utf8', timeout: 20_000 });
+  expect([status, signal], stderr).toEqual([0, null]);
+  const moved = [1 << 20, true];
+  expect(JSON.parse(stdout)).toEqual({ open: true, stream: moved, transfer: moved, crowded: [false, 47] });
 });
