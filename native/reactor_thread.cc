@@ -139,7 +139,12 @@ napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
     return Number(env, -EMFILE);
   }
   napi_unref_threadsafe_function(env, reactor->function);
-  pthread_create(&reactor->thread, nullptr, Run, reactor);
+  const int refused = pthread_create(&reactor->thread, nullptr, Run, reactor);
+  if (refused != 0) {
+    for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) ::close(fd);
+    napi_release_threadsafe_function(reactor->function, napi_tsfn_release);  // Finalize deletes the reactor
+    return Number(env, -refused);
+  }
   napi_add_env_cleanup_hook(env, Cleanup, reactor);
   environment->epoll = reactor->epoll;
   environment->thread = reactor;

@@ -75,12 +75,18 @@ function expectOutput(
   expect(stdout).toBe(saidBy(code, comment));
 }
 
+/** How many programs a document has at least, where it is not one: what was measured is tables. */
+const least = new Map([
+  ['README.md', 5],
+  ['docs/performance.md', 0],
+]);
+
 test('every document has programs', () => {
   expect(documents.length).toBeGreaterThan(installed === undefined ? 8 : 0);
   for (const document of documents) {
     expect(text(document)).toMatch(/^# .+\n/);
     const own = programs.filter((block) => block.document === document);
-    expect(own.length, document).toBeGreaterThanOrEqual(document === 'README.md' ? 5 : 1);
+    expect(own.length, document).toBeGreaterThanOrEqual(least.get(document) ?? 1);
     for (const name of own.map(({ code }) => fileName(code)).filter((name) => name !== undefined)) {
       expect(commands.some((block) => block.document === document && block.code.includes(name))).toBe(true);
     }

@@ -23,7 +23,7 @@ import {
   SKF_AD_OFF,
   SKF_AD_VLAN_TAG,
 } from '../posix/constants.ts';
-import { invalidType, invalidValue } from '../posix/errno.ts';
+import { invalidType, invalidValue, outOfRange } from '../posix/errno.ts';
 import type { FilterInstruction } from '../posix/filter.ts';
 import { Graph, type Node, programOf } from './bpf-graph.ts';
 import { LINKS, type Link } from './bpf-link.ts';
@@ -46,6 +46,8 @@ export interface CompileOptions {
 }
 
 const SNAPLEN = 262144;
+/** More words than a program can hold. Parts that are used again count each time. */
+const MOST_WORDS = 10_000;
 const TAG = 4;
 const TRANSPORTS = [IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP];
 
@@ -74,6 +76,7 @@ class Compiler {
   readonly #isEthernet: boolean;
   /** The VLAN tags asked for so far in the expression. */
   #tags = 0;
+  #words = 0;
 
   constructor(linktype: number) {
     const link = LINKS.get(linktype);
@@ -258,6 +261,7 @@ class Compiler {
 
   /** The part of an expression. The order of calls is that of the text: a tag counts for what comes after it. */
   part(expression: FilterExpression): Part {
+    if (++this.#words > MOST_WORDS) throw outOfRange('expression', `one of at most ${MOST_WORDS} words`);
     switch (expression.word) {
       case 'and':
         return this.#all(...expression.of.map((one) => this.part(one)));

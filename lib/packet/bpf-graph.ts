@@ -20,8 +20,9 @@ interface Test extends Comparison {
 export type Node = { id: number; keep: number } | ({ id: number } & Test);
 
 const FAR = 0xff;
-/** With so many nodes it is no longer worth while to make others for what is known on the way to them. */
+/** With so many nodes, or so many answers, it is no longer worth while to make others for what is known on the way to them. */
 const MANY = 50_000;
+const MANY_KNOWN = 400_000;
 
 /** What a comparison gives when another of the same value gave `outcome`; undefined if that does not tell. */
 function implied(known: Comparison, outcome: boolean, asked: Comparison): boolean | undefined {
@@ -65,7 +66,7 @@ export class Graph {
 
   /** A node as it is behind a comparison whose outcome is known. */
   #given(node: Node, load: Load, known: Comparison, outcome: boolean): Node {
-    if ('keep' in node || this.#nodes.size > MANY) return node;
+    if ('keep' in node || this.#nodes.size > MANY || this.#known.size > MANY_KNOWN) return node;
     const key = `${node.id} ${load.key} ${known.operation} ${known.k} ${outcome}`;
     let result = this.#known.get(key);
     if (result === undefined) {

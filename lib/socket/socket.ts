@@ -19,6 +19,7 @@ import {
   F_SETFL,
   IPPROTO_TCP,
   O_NONBLOCK,
+  SCM_PIDFD,
   SCM_RIGHTS,
   SO_DOMAIN,
   SO_ERROR,
@@ -31,7 +32,7 @@ import {
   SOMAXCONN,
 } from '../posix/constants.ts';
 import { CMSG_LEN, isControl } from '../posix/control.ts';
-import { isErrno, SocketError, settle } from '../posix/errno.ts';
+import { invalidType, isErrno, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
@@ -95,8 +96,9 @@ function takeError(fd: number): number {
 }
 
 /** The bytes that a message has room for; what is no list of buffers is judged by the call. */
-function room({ buffers }: ReceiveMessage): number {
-  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + (buffer?.byteLength ?? 1), 0) : 1;
+function room({ buffers }: { readonly buffers: readonly (Bytes | string)[] }): number {
+  const length = (buffer: Bytes | string) => (typeof buffer === 'object' ? (buffer?.byteLength ?? 1) : 1);
+  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + length(buffer), 0) : 1;
 }
 
 /**
@@ -563,13 +565,16 @@ export class Socket {
 
   #recvmsg(message: ReceiveMessage, flags: number): Operation<ReceivedMessage> {
     const { fd } = this;
+    const size = room(message);
     let received: ReceivedMessage;
     return {
       owner: this,
       syscall: 'recvmsg',
       kind: READ,
-      now: answersAtOnce(flags, room(message)),
+      now: answersAtOnce(flags, size),
       attempt: () => {
+        // Of a buffer that was transferred while this waited, data would be lost.
+        if (room(message) < size) throw invalidType('buffers', 'attached until they are filled');
         const result = receive(fd, message, flags);
         if (typeof result === 'number') return settle(result, RECVMSG);
         received = result;
@@ -597,6 +602,8 @@ export class Socket {
       finish: (n) => {
         const { control, flags: returned, bytes } = operation.finish(n);
         const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+        // What SO_PASSPIDFD adds is not asked for here, and nobody else closes it.
+        for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) nothrow.close(m.pidfd);
         return { data: buffer.subarray(0, Math.min(bytes, size)), fds, flags: returned };
       },
     };
@@ -662,6 +669,7 @@ export class Socket {
     const { address, buffers, control } = { ...object(message, 'message') };
     const name = address === undefined ? undefined : encodeAddress(address);
     const encoded = { buffers, address: name, control };
+    const size = room(encoded);
     return {
       owner: this,
       syscall: 'sendmsg',
@@ -669,7 +677,10 @@ export class Socket {
       now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
       eventless: sendsWithoutEvent(this, name !== undefined),
       name,
-      attempt: () => nothrow.sendmsg(fd, encoded, flags),
+      attempt: () => {
+        if (room(encoded) < size) throw invalidType('buffers', 'attached until they are sent');
+        return nothrow.sendmsg(fd, encoded, flags);
+      },
       finish: (n) => n,
     };
   }

@@ -62,7 +62,7 @@ test('what a router reports is filtered, as nmap has it', async (context) => {
     ['fd66:3::1', `Destination unreachable: Administratively prohibited, by ${router.address6}`, '-6'],
   ] as const;
   for (const [address, reason, ...options] of cases) {
-    const { code, output } = await finishedIn(near.enter, 'syn-scan.js', '-p', '80,443', address);
+    const { code, output } = await finishedIn(near.enter, 'syn-scan.js', '-W', '5', '-p', '80,443', address);
     const lines = output.split('\n').map((line) => line.replace(/, \d+\.\d{3} ms$/, ''));
     expect(lines.slice(0, 2)).toEqual([`80/tcp    filtered ${reason}`, `443/tcp   filtered ${reason}`]);
     expect(lines[2]).toBe(`${address}: 0 open, 0 closed, 2 filtered; 2 packets sent`);

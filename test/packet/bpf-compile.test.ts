@@ -69,7 +69,8 @@ const composed: fc.Arbitrary<string> = fc.letrec<{ one: string; many: string }>(
 test('composed expressions: the same frames as with the program of tcpdump', (context) => {
   need(context, tcpdumpCompiles);
   fc.assert(
-    fc.property(composed, (text) => void same(text, FRAMES, ours(text), theirs(text))),
+    // Its optimizer errs now and then: it lets frames through for "dst net fd00::/127 and not (dst net fd00::/127)".
+    fc.property(composed, (text) => void same(text, FRAMES, ours(text), theirs(text, '-y', 'EN10MB', '-O'))),
     { numRuns, interruptAfterTimeLimit: 20_000 },
   );
 });
@@ -238,6 +239,17 @@ test('what has no meaning is refused', () => {
     [() => p.compileFilter(match.ip(), { snaplen: -1 }), range],
   ];
   for (const [call, error] of calls) expect(call).toThrow(error);
+});
+
+test('an expression that is too long is refused soon, in text and as an object that is used again and again', () => {
+  const terms = Array.from(
+    { length: 300 },
+    (_, i) => `(src host 10.0.0.${i % 255} or vlan ${i}) and (dst port ${i} or ip6)`,
+  );
+  expect(() => p.compileFilter(p.parseFilter(terms.join(' or ')))).toThrow(RangeError);
+  let twice = match.port(80);
+  for (let i = 0; i < 40; i++) twice = match.or(twice, match.not(twice));
+  expect(() => p.compileFilter(twice)).toThrow(RangeError);
 });
 
 test('in the kernel: the loopback interface takes the tag out of what it receives', (context) => {

@@ -159,11 +159,25 @@ describe('a buffer that is detached while its operation waits', () => {
     expect(String(await other)).toBe('1');
   });
 
-  test('recvInto does not take it for the end of the stream, nor send for nothing to send', async () => {
-    for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM]) {
+  const into = {
+    recvInto: (socket: s.Socket, room: Uint8Array) => socket.recvInto(room),
+    recvmsg: (socket: s.Socket, room: Uint8Array) => socket.recvmsg({ buffers: [room] }),
+  };
+  const out = {
+    send: (socket: s.Socket, data: Uint8Array) => socket.send(data),
+    sendmsg: (socket: s.Socket, data: Uint8Array) => socket.sendmsg({ buffers: ['text', data] }),
+  };
+  test.each([
+    [s.SOCK_STREAM, into.recvInto, out.send],
+    [s.SOCK_DGRAM, into.recvInto, out.send],
+    [s.SOCK_STREAM, into.recvmsg, out.sendmsg],
+    [s.SOCK_DGRAM, into.recvmsg, out.sendmsg],
+  ])(
+    'receiving does not take it for the end of the stream, nor sending for nothing to send: %s, %o, %o',
+    async (type, receive, send) => {
       const [a, b] = unixPair(type);
       const room = new Uint8Array(8);
-      const receiving = failure(b.recvInto(room));
+      const receiving = failure(receive(b, room));
       structuredClone(room, { transfer: [room.buffer] });
       await a.send('kept');
       expect(await receiving).toBeInstanceOf(TypeError);
@@ -171,12 +185,12 @@ describe('a buffer that is detached while its operation waits', () => {
       const chunk = new Uint8Array(4096);
       while (nothrow.send(a.fd, chunk) > 0);
       const data = new Uint8Array(8);
-      const sending = failure(a.send(data));
+      const sending = failure(send(a, data));
       structuredClone(data, { transfer: [data.buffer] });
       while (nothrow.recv(b.fd, chunk) > 0);
       expect(await sending).toBeInstanceOf(TypeError);
-    }
-  });
+    },
+  );
 });
 
 describe('a loop whose every operation is done at once', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { openSockets } from '../helpers/fds.ts';
-import { need, program } from '../helpers/need.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { openFds, openSockets } from '../helpers/fds.ts';
+import { type Need, need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
 import { failure, isSettled, keep, unixPair } from '../helpers/sockets.ts';
 import { folder } from '../helpers/world.ts';
@@ -22,7 +23,27 @@ function numberOf(fd: number): number {
   return Number(buffer.toString('latin1', 0, n));
 }
 
+/** Whether sockets here give descriptors of their peers' processes with messages. */
+const passPidfd: Need = () => {
+  const fd = s.socket(s.AF_UNIX, s.SOCK_STREAM);
+  const n = nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_PASSPIDFD, 1);
+  s.close(fd);
+  return n < 0 ? `SO_PASSPIDFD: ${s.errnoName(-n)}` : undefined;
+};
+
 describe('sendFds and recvFds', () => {
+  test('a descriptor of the sender that SO_PASSPIDFD adds is not left behind', async (context) => {
+    need(context, passPidfd);
+    const [a, b] = unixPair(s.SOCK_STREAM);
+    b.setsockopt(s.SOL_SOCKET, s.SO_PASSPIDFD, 1);
+    const before = openFds().size;
+    for (let i = 0; i < 4; i++) {
+      await a.send('no descriptors');
+      expect((await b.recvFds(64, 8)).fds).toEqual([]);
+    }
+    expect(openFds().size).toBe(before);
+  });
+
   test('descriptors arrive open, close-on-exec, as many as were sent', async () => {
     for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
       const [a, b] = unixPair(type);
