@@ -7,6 +7,8 @@ import { folder } from './world.ts';
 /** What V8 and libuv do between any two lines: memory, and waking the own event loop by its eventfd. */
 const ENGINE = /^(mmap\(|write\(\d+, "\\1\\0\\0\\0\\0\\0\\0\\0", 8\) )/;
 
+const UNFINISHED = ' <unfinished ...>';
+
 /** What no two runs share: numbers of new descriptors, addresses in memory. */
 function comparable(line: string): string {
   return line.replaceAll(/0x[0-9a-f]{6,}/g, 'POINTER').replaceAll(/inode=\d+/g, 'inode=N');
@@ -27,12 +29,19 @@ export function traced(command: string, ...args: string[]): Map<string, string[]
   const calls = new Map<string, string[]>();
   let main: string | undefined;
   let lines: string[] | undefined;
+  let begun = '';
   for (const row of readFileSync(file, 'utf8').split('\n')) {
     const match = /^(\d+) +(.*)$/.exec(row);
     if (match === null) continue;
-    const [, thread, text] = match as unknown as [string, string, string];
+    const [, thread, part] = match as unknown as [string, string, string];
     main ??= thread;
     if (thread !== main) continue;
+    // A call during which another thread made one stands in two lines.
+    if (part.endsWith(UNFINISHED)) {
+      begun = part.slice(0, -UNFINISHED.length);
+      continue;
+    }
+    const text = part.replace(/^<\.\.\. \w+ resumed>/, () => begun);
     const mark = /^write\(1, "<(.*)>\\n", \d+\) += \d+$/.exec(text);
     if (mark === null) {
       if (ENGINE.test(text)) continue;
