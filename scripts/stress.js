@@ -1,6 +1,6 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
-//   npm run test:stress [part ...]        parts: workers reuse connections; STRESS_SCALE=0.1 makes a tenth of each
+//   npm run test:stress [part ...]        parts: workers reuse connections captures; STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -267,7 +267,20 @@ async function connections() {
   for (const kind of ['sys-socket', 'net']) await connectionsOf(kind, count);
 }
 
-const parts = { workers, reuse, connections };
+/** Its test, with more of them: test/packet/ring.test.ts. */
+async function captures() {
+  const count = 4 * times(125);
+  const test = ['test/packet/ring.test.ts', '-t', 'workers that are terminated with a capture'];
+  const vitest = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
+  const options = { env: { ...process.env, CAPTURE_WORKERS: String(count), NO_COLOR: '1' }, encoding: 'utf8' };
+  const { status, stdout } = spawnSync(process.execPath, [...vitest, '--configLoader', 'runner', ...test], options);
+  const ran = / 1 passed/.test(stdout);
+  report('captures', `${count} workers with one terminated: ${ran ? 'all is given back' : 'skipped, or failed'}`, [
+    ...(status === 0 ? [] : ['the test failed']),
+  ]);
+}
+
+const parts = { workers, reuse, connections, captures };
 const [first, ...rest] = process.argv.slice(2);
 if (!isMainThread) await waitInWorker();
 else if (first === 'serve') await serve(rest[0]);
