@@ -1,13 +1,8 @@
-// Options and descriptor control: man 2 getsockopt, setsockopt, fcntl, ioctl.
+// Options and descriptor control: man 2 getsockopt, setsockopt, fcntl.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
-#include <linux/vm_sockets.h>
-#include <net/if.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -58,66 +53,6 @@ bool HoldsPointer(int level, int name, size_t size) {
 }
 
 constexpr size_t kSmallOption = 1024;
-
-enum class Argument : uint8_t { kNone, kInt, kIfreq, kArpreq, kUnknown };
-
-// The requests whose argument this library knows the size of.
-Argument ArgumentOf(uint32_t request) {
-  switch (request) {
-    case FIOCLEX:
-    case FIONCLEX:
-    case SIOCGSKNS:  // gives a new descriptor, close-on-exec
-      return Argument::kNone;
-    case FIONREAD:
-    case SIOCOUTQ:
-    case SIOCOUTQNSD:
-    case SIOCATMARK:
-    case FIONBIO:
-    case FIOASYNC:
-    case FIOGETOWN:
-    case FIOSETOWN:
-    case SIOCGPGRP:
-    case SIOCSPGRP:
-    case IOCTL_VM_SOCKETS_GET_LOCAL_CID:
-      return Argument::kInt;
-    case SIOCGARP:
-    case SIOCSARP:
-    case SIOCDARP:
-      return Argument::kArpreq;
-    case SIOCGIFNAME:
-    case SIOCSIFNAME:
-    case SIOCGIFINDEX:
-    case SIOCGIFFLAGS:
-    case SIOCSIFFLAGS:
-    case SIOCGIFPFLAGS:
-    case SIOCSIFPFLAGS:
-    case SIOCGIFADDR:
-    case SIOCSIFADDR:
-    case SIOCDIFADDR:
-    case SIOCGIFDSTADDR:
-    case SIOCSIFDSTADDR:
-    case SIOCGIFBRDADDR:
-    case SIOCSIFBRDADDR:
-    case SIOCGIFNETMASK:
-    case SIOCSIFNETMASK:
-    case SIOCGIFMETRIC:
-    case SIOCSIFMETRIC:
-    case SIOCGIFMTU:
-    case SIOCSIFMTU:
-    case SIOCGIFHWADDR:
-    case SIOCSIFHWADDR:
-    case SIOCSIFHWBROADCAST:
-    case SIOCGIFMAP:
-    case SIOCSIFMAP:
-    case SIOCGIFTXQLEN:
-    case SIOCSIFTXQLEN:
-    case SIOCADDMULTI:
-    case SIOCDELMULTI:
-      return Argument::kIfreq;
-    default:
-      return Argument::kUnknown;
-  }
-}
 
 // The commands whose argument is an int. Those of F_SETLK and F_SETOWN_EX are pointers, and F_DUPFD would give a
 // descriptor that is not close-on-exec.
@@ -216,30 +151,6 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   errno = 0;  // what a negative process group leaves there: no failure
   const int result = ::fcntl(fd, command, argument);
-  args.out()[0] = result;
-  return Result(env, result);
-}
-
-// (fd, request, argument): an int, whose new value is out[0], or the bytes of a struct, changed in place.
-napi_value Ioctl(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
-  const int fd = args.Int(0);
-  const uint32_t request = args.Unsigned(1);
-  const Argument kind = ArgumentOf(request);
-  if (!args.refused() && kind == Argument::kUnknown) args.Refuse(1, Refusal::kPointer);
-  if (args.refused()) return args.Refused();
-
-  if (kind == Argument::kNone || kind == Argument::kInt) {
-    int value = args.Has(2) ? args.Int(2) : 0;
-    if (args.refused()) return args.Refused();
-    const int result = ::ioctl(fd, request, &value);
-    args.out()[0] = kind == Argument::kNone ? result : value;
-    return Result(env, result);
-  }
-  const Bytes bytes = args.GetBytes(2);
-  if (bytes.size != (kind == Argument::kIfreq ? sizeof(ifreq) : sizeof(arpreq))) args.Refuse(2, Refusal::kStorage);
-  if (args.refused()) return args.Refused();
-  const int result = ::ioctl(fd, request, bytes.data);
   args.out()[0] = result;
   return Result(env, result);
 }

@@ -10,6 +10,7 @@
         "filter.cc",
         "inet.cc",
         "interface.cc",
+        "ioctl.cc",
         "netdb.cc",
         "option.cc",
         "owned.cc",
