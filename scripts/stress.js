@@ -267,10 +267,10 @@ async function connections() {
   for (const kind of ['sys-socket', 'net']) await connectionsOf(kind, count);
 }
 
-/** Its test, with more of them: test/packet/ring.test.ts. */
+/** Its test, with more of them: test/packet/capture/ring.test.ts. */
 async function captures() {
   const count = 4 * times(125);
-  const test = ['test/packet/ring.test.ts', '-t', 'workers that are terminated with a capture'];
+  const test = ['test/packet/capture/ring.test.ts', '-t', 'workers that are terminated with a capture'];
   const vitest = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
   const options = { env: { ...process.env, CAPTURE_WORKERS: String(count), NO_COLOR: '1' }, encoding: 'utf8' };
   const { status, stdout } = spawnSync(process.execPath, [...vitest, '--configLoader', 'runner', ...test], options);

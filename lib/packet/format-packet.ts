@@ -1,12 +1,19 @@
 /** Packets for people: a line for each layer, and the payload as a hex dump. */
 import { inspect } from 'node:util';
 import type { Bytes } from '../posix/native.ts';
-import type { Icmp } from './icmp.ts';
-import type { Icmpv6 } from './icmpv6.ts';
-import type { Ipv4 } from './ipv4.ts';
-import type { Routing } from './ipv6-extension.ts';
-import { Decoded, type DecodedPacket, type DecodeOptions, decodePacket, type Layer, type LayerName } from './packet.ts';
-import type { Tcp } from './tcp.ts';
+import type { Icmp } from './layers/icmp.ts';
+import type { Icmpv6 } from './layers/icmpv6.ts';
+import type { Ipv4 } from './layers/ipv4.ts';
+import type { Routing } from './layers/ipv6-extension.ts';
+import {
+  Decoded,
+  type DecodedPacket,
+  type DecodeOptions,
+  decodePacket,
+  type Layer,
+  type LayerName,
+} from './layers/packet.ts';
+import type { Tcp } from './layers/tcp.ts';
 
 const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`;
 

@@ -1,5 +1,5 @@
 /** Link types: what a captured packet begins with, by the numbers of pcap files. */
-import type { LayerName } from './packet.ts';
+import type { LayerName } from './layers/packet.ts';
 
 /** BSD loopback: the address family in 4 bytes of the capturing host's order. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_NULL: 0 = 0;

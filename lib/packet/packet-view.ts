@@ -1,7 +1,7 @@
 /** Single fields of a packet, read where they stand: the fast path for loops over captured packets. */
 import { ETH_P_IP, ETH_P_IPV6, IPPROTO_TCP, IPPROTO_UDP } from '../posix/constants.ts';
 import { get16 } from './bytes.ts';
-import { isTag } from './ethernet.ts';
+import { isTag } from './layers/ethernet.ts';
 import { ipv4Text, ipv6Text } from './text.ts';
 
 /** The IPv6 headers that a view passes over to find the upper layer. */

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import type { FilterInstruction } from '../../lib/index.ts';
-import { OPCODES } from '../../lib/packet/bpf-text.ts';
+import { OPCODES } from '../../lib/packet/filter/instruction-text.ts';
 import * as p from '../../lib/packet/index.ts';
 import type { Need } from './need.ts';
 

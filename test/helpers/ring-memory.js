@@ -1,4 +1,4 @@
-/** What becomes of the memory of a ring: run by test/packet/ring.test.ts on each line of Node, for whoever takes it along. */
+/** What becomes of the memory of a ring: run by test/packet/capture/ring.test.ts on each line of Node, for whoever takes it along. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { ReadableStream } from 'node:stream/web';

@@ -1,0 +1,177 @@
+/** Where the blocks of a capture come from: a ring, or recvmmsg(2) where there is none. Both have the same form. */
+import { MessageBatch, recvmmsgNothrow } from '../../posix/batch.ts';
+import {
+  EAGAIN,
+  EINTR,
+  MSG_DONTWAIT,
+  PACKET_AUXDATA,
+  PACKET_RX_RING,
+  SCM_TIMESTAMPNS,
+  SOL_PACKET,
+  SOL_SOCKET,
+  TP_STATUS_KERNEL,
+  TP_STATUS_USER,
+  TPACKET_V3,
+} from '../../posix/constants.ts';
+import { CMSG_SPACE, isControl } from '../../posix/control.ts';
+import { layout } from '../../posix/native.ts';
+import { LITTLE } from '../../posix/number.ts';
+import { setsockopt } from '../../posix/option.ts';
+import { setOption } from '../../posix/option-table.ts';
+import { roundUp } from '../bytes.ts';
+import { AT, type BlockMemory, HEADER } from './block.ts';
+import { Ring } from './ring.ts';
+
+/** Gives blocks, one at a time. */
+export interface CaptureSource {
+  /** The next block; undefined when there is none yet; -errno. The one before must have been given back. */
+  take(): BlockMemory | number | undefined;
+  /** The block that was taken is the kernel's again. */
+  give(): void;
+  close(): void;
+}
+
+/** struct tpacket_req3. */
+export interface RingRequest {
+  blockSize: number;
+  blocks: number;
+  /** Milliseconds after which a block that is not full is handed over. */
+  retire: number;
+}
+
+const BLOCK = {
+  status: layout('bh1_block_status'),
+  count: layout('bh1_num_pkts'),
+  first: layout('bh1_offset_to_first_pkt'),
+} as const;
+/** Frames have no size of their own in a ring of blocks: the kernel only wants one that divides the block. */
+const FRAME = 2048;
+
+function request({ blockSize, blocks, retire }: RingRequest): Uint8Array {
+  const words = new Uint32Array(layout('tpacket_req3') / 4);
+  words[0] = blockSize;
+  words[layout('tp_block_nr') / 4] = blocks;
+  words[layout('tp_frame_size') / 4] = FRAME;
+  words[layout('tp_frame_nr') / 4] = (blockSize / FRAME) * blocks;
+  words[layout('tp_retire_blk_tov') / 4] = retire;
+  return new Uint8Array(words.buffer);
+}
+
+/** Blocks of a TPACKET_V3 ring, where they are. */
+export class RingSource implements CaptureSource {
+  readonly #ring: Ring;
+  readonly #request: RingRequest;
+  readonly #view: DataView<ArrayBuffer>;
+  /** Where a block goes in a runtime that cannot see the ring. */
+  readonly #copy: Uint8Array<ArrayBuffer> | undefined;
+  #current = 0;
+
+  /**
+   * @param fd A packet socket that is not bound.
+   * @param given The size of the ring.
+   * @param shared False to copy each block.
+   * @throws SocketError ENOPROTOOPT, EINVAL, ENOMEM.
+   */
+  constructor(fd: number, given: RingRequest, shared = true) {
+    setOption(fd, 'PACKET_VERSION', TPACKET_V3);
+    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request(given));
+    this.#request = given;
+    try {
+      this.#ring = new Ring(fd, given.blockSize * given.blocks, shared);
+    } catch (error) {
+      // Without a ring recvmmsg(2) finds the packets, which else would go where nobody sees them.
+      setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request({ blockSize: 0, blocks: 0, retire: 0 }));
+      throw error;
+    }
+    if (this.#ring.buffer === undefined) this.#copy = new Uint8Array(given.blockSize);
+    this.#view = new DataView(this.#ring.buffer ?? this.#copy!.buffer);
+  }
+
+  take(): BlockMemory | undefined {
+    const { blockSize } = this.#request;
+    const place = this.#current * blockSize;
+    if ((this.#ring.load(place + BLOCK.status) & TP_STATUS_USER) === 0) return undefined;
+    if (this.#copy !== undefined) this.#ring.read(place, this.#copy);
+    const view = this.#view;
+    const start = this.#copy === undefined ? place : 0;
+    const count = view.getUint32(start + BLOCK.count, LITTLE);
+    const first = start + view.getUint32(start + BLOCK.first, LITTLE);
+    return { view, first, end: start + blockSize, count, held: true };
+  }
+
+  give(): void {
+    const { blockSize, blocks } = this.#request;
+    this.#ring.store(this.#current * blockSize + BLOCK.status, TP_STATUS_KERNEL);
+    this.#current = (this.#current + 1) % blocks;
+  }
+
+  close(): void {
+    this.#ring.close();
+  }
+}
+
+/** Packets that are taken by one call. */
+const MESSAGES = 32;
+const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + CMSG_SPACE(layout('timespec'));
+/** Where the packet begins, with room for a VLAN tag before it. */
+const MAC = roundUp(HEADER + 4, 16);
+const SECOND = 1_000_000_000n;
+
+/** Packets of recvmmsg(2), written as the kernel writes a block. */
+export class BatchSource implements CaptureSource {
+  readonly #fd: number;
+  readonly #batch: MessageBatch;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView<ArrayBuffer>;
+
+  /**
+   * @param fd A packet socket that is not bound.
+   * @param snaplen The most bytes of a packet.
+   */
+  constructor(fd: number, snaplen: number) {
+    setOption(fd, 'PACKET_AUXDATA', true);
+    setOption(fd, 'SO_TIMESTAMPNS', true);
+    this.#fd = fd;
+    this.#batch = new MessageBatch({ messages: MESSAGES, size: snaplen, controlSize: CONTROL });
+    this.#bytes = new Uint8Array(roundUp(MAC + snaplen, 16) * (MESSAGES + 1)); // none begins at 0
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  take(): BlockMemory | number | undefined {
+    const n = recvmmsgNothrow(this.#fd, this.#batch, MSG_DONTWAIT);
+    if (n === -EAGAIN || n === -EINTR) return undefined;
+    if (n < 0) return n;
+    const first = MAC;
+    let at = first;
+    for (let i = 0; i < n; i++) at += this.#put(i, at);
+    return { view: this.#view, first, end: at, count: n, held: true };
+  }
+
+  /** Writes message i; gives what it took. */
+  #put(i: number, at: number): number {
+    const batch = this.#batch;
+    const view = this.#view;
+    const data = batch.bytes(i);
+    const control = batch.control(i);
+    const auxiliary = control.find((message) => isControl(message, SOL_PACKET, PACKET_AUXDATA));
+    const time = control.find((message) => isControl(message, SOL_SOCKET, SCM_TIMESTAMPNS))?.nanoseconds ?? 0n;
+    const size = roundUp(MAC + data.length, 16);
+    view.setUint32(at + AT.next, size, LITTLE);
+    view.setUint32(at + AT.sec, Number(time / SECOND), LITTLE);
+    view.setUint32(at + AT.nsec, Number(time % SECOND), LITTLE);
+    view.setUint32(at + AT.snaplen, data.length, LITTLE);
+    view.setUint32(at + AT.len, auxiliary?.len ?? data.length, LITTLE);
+    view.setUint32(at + AT.status, auxiliary?.status ?? 0, LITTLE);
+    view.setUint16(at + AT.mac, MAC, LITTLE);
+    view.setUint32(at + AT.vlanTci, auxiliary?.vlanTci ?? 0, LITTLE);
+    view.setUint16(at + AT.vlanTpid, auxiliary?.vlanTpid ?? 0, LITTLE);
+    this.#bytes.fill(0, at + AT.link, at + HEADER);
+    this.#bytes.set(batch.name(i).subarray(0, HEADER - AT.link), at + AT.link);
+    this.#bytes.set(data, at + MAC);
+    return size;
+  }
+
+  give(): void {}
+
+  close(): void {}
+}

@@ -1,0 +1,235 @@
+/** The writer of pcapng files: draft-ietf-opsawg-pcapng. */
+import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { roundUp, uint16, uint32 } from '../bytes.ts';
+import {
+  type CaptureInterface,
+  type CaptureSink,
+  type InterfaceStatistics,
+  type PacketRecord,
+  timestampOf,
+} from './capture-file.ts';
+
+/**
+ * What a section says of itself.
+ *
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
+export interface SectionOptions {
+  hardware?: string | undefined;
+  os?: string | undefined;
+  /** The program that writes. */
+  application?: string | undefined;
+  comment?: string | undefined;
+}
+
+/** An option of a block: its code and its value, a number as 32 or a bigint as 64 bits. */
+type Option = readonly [code: number, value: string | Uint8Array | number | bigint | undefined];
+
+const SECTION = 0x0a0d0d0a;
+const INTERFACE = 1;
+const STATISTICS = 5;
+const PACKET = 6;
+const BYTE_ORDER = 0x1a2b3c4d;
+const NANOSECONDS = new Uint8Array([9]);
+const LONGEST = 0xffff;
+
+type Value = Uint8Array | number | bigint;
+
+function checked([code, value]: Option): Value | undefined {
+  const given: Value | undefined = typeof value === 'string' ? Buffer.from(value) : value;
+  if (given instanceof Uint8Array && given.length > LONGEST) {
+    throw outOfRange(`option ${code}`, `at most ${LONGEST} bytes long`);
+  }
+  return given;
+}
+
+const valueSize = (value: Value) =>
+  typeof value === 'number' ? 4 : typeof value === 'bigint' ? 8 : roundUp(value.length, 4);
+
+/** A block: the type, `fixed` bytes that `fill` writes, and options. */
+function block(
+  type: number,
+  fixed: number,
+  options: readonly Option[],
+  fill: (view: DataView, bytes: Uint8Array) => void,
+) {
+  const list: (readonly [code: number, value: Value])[] = [];
+  for (const option of options) {
+    const value = checked(option);
+    if (value !== undefined) list.push([option[0], value]);
+  }
+  let size = 12 + fixed + (list.length > 0 ? 4 : 0);
+  for (const [, value] of list) size += 4 + valueSize(value);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, type, true);
+  view.setUint32(4, size, true);
+  fill(view, bytes);
+  let at = 8 + fixed;
+  for (const [code, value] of list) {
+    view.setUint16(at, code, true);
+    if (typeof value === 'number') {
+      view.setUint16(at + 2, 4, true);
+      view.setUint32(at + 4, value, true);
+    } else if (typeof value === 'bigint') {
+      view.setUint16(at + 2, 8, true);
+      view.setBigUint64(at + 4, value, true);
+    } else {
+      view.setUint16(at + 2, value.length, true);
+      bytes.set(value, at + 4);
+    }
+    at += 4 + valueSize(value);
+  }
+  view.setUint32(size - 4, size, true);
+  return bytes;
+}
+
+function putTime(view: DataView, at: number, nanoseconds: bigint): void {
+  view.setUint32(at, Number(nanoseconds >> 32n), true);
+  view.setUint32(at + 4, Number(nanoseconds & 0xffffffffn), true);
+}
+
+/** An option that holds a time: its halves, the upper one first. */
+function timeOption(nanoseconds: bigint | undefined, name: string): Uint8Array | undefined {
+  if (nanoseconds === undefined) return undefined;
+  const bytes = new Uint8Array(8);
+  putTime(new DataView(bytes.buffer), 0, timestampOf(nanoseconds, name));
+  return bytes;
+}
+
+function count(value: bigint | undefined, name: string): bigint | undefined {
+  return value === undefined ? undefined : timestampOf(value, name);
+}
+
+/**
+ * Writes a pcapng file: the section header at once, then interfaces, packets and statistics. Timestamps are in
+ * nanoseconds.
+ *
+ * @example
+ * const chunks = [];
+ * const writer = new PcapngWriter((bytes) => chunks.push(bytes));
+ * const eth0 = writer.addInterface({ linktype: LINKTYPE_ETHERNET, snaplen: 0, name: 'eth0' });
+ * const timestamp = BigInt(Date.now()) * 1_000_000n;
+ * writer.write({ interfaceId: eth0, timestamp, data: new Uint8Array(60) });
+ * writer.statistics({ interfaceId: eth0, timestamp, received: 100n, dropped: 0n });
+ * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
+ */
+export class PcapngWriter<Result> {
+  readonly #sink: CaptureSink<Result>;
+  #interfaces = 0;
+
+  /**
+   * @param sink Takes the bytes of the file, each time in a new array.
+   * @param options What the section says of itself.
+   * @throws TypeError or RangeError for options that a block cannot hold.
+   */
+  constructor(sink: CaptureSink<Result>, options: SectionOptions = {}) {
+    if (typeof sink !== 'function') throw invalidType('sink', 'a function');
+    this.#sink = sink;
+    const texts: Option[] = [
+      [1, options.comment],
+      [2, options.hardware],
+      [3, options.os],
+      [4, options.application],
+    ];
+    sink(
+      block(SECTION, 16, texts, (view) => {
+        view.setUint32(8, BYTE_ORDER, true);
+        view.setUint16(12, 1, true);
+        view.setBigInt64(16, -1n, true); // the length of the section is not known
+      }),
+    );
+  }
+
+  /**
+   * Adds an interface.
+   *
+   * @param given Its link type, and what is known of it.
+   * @returns Its number: the `interfaceId` of its packets.
+   * @throws TypeError or RangeError for what a block cannot hold.
+   * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-description-block
+   */
+  addInterface(given: CaptureInterface): number {
+    const filter = given.filter === undefined ? undefined : Buffer.from(`\0${given.filter}`); // 0: a filter as text
+    const options: Option[] = [
+      [2, given.name],
+      [3, given.description],
+      [8, count(given.speed, 'interface.speed')],
+      [9, NANOSECONDS],
+      [11, filter],
+      [12, given.os],
+      [15, given.hardware],
+    ];
+    const linktype = uint16(given.linktype, 'interface.linktype');
+    const snaplen = uint32(given.snaplen, 'interface.snaplen', 0);
+    this.#sink(
+      block(INTERFACE, 8, options, (view) => {
+        view.setUint16(8, linktype, true);
+        view.setUint32(12, snaplen, true);
+      }),
+    );
+    return this.#interfaces++;
+  }
+
+  #known(interfaceId: unknown, name: string): number {
+    const id = uint32(interfaceId, name, 0);
+    if (id >= this.#interfaces) throw outOfRange(name, 'that of an interface that was added');
+    return id;
+  }
+
+  /**
+   * Writes one packet.
+   *
+   * @param packet Its timestamp and data, and what is known of it.
+   * @returns What the sink returned: of a stream, whether it can take more now.
+   * @throws TypeError or RangeError for what a block cannot hold, or an interface that was not added.
+   * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-enhanced-packet-block
+   */
+  write(packet: PacketRecord): Result {
+    const { data } = packet;
+    if (!(data instanceof Uint8Array)) throw invalidType('packet.data', 'a Uint8Array');
+    const id = this.#known(packet.interfaceId, 'packet.interfaceId');
+    const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');
+    const originalLength = uint32(packet.originalLength, 'packet.originalLength', data.length);
+    const options: Option[] = [
+      [1, packet.comment],
+      [2, packet.flags === undefined ? undefined : uint32(packet.flags, 'packet.flags')],
+      [4, count(packet.dropCount, 'packet.dropCount')],
+    ];
+    const written = block(PACKET, 20 + roundUp(data.length, 4), options, (view, bytes) => {
+      view.setUint32(8, id, true);
+      putTime(view, 12, timestamp);
+      view.setUint32(20, data.length, true);
+      view.setUint32(24, originalLength, true);
+      bytes.set(data, 28);
+    });
+    return this.#sink(written);
+  }
+
+  /**
+   * Writes what an interface counted, its drops above all.
+   *
+   * @param given The counts that are known.
+   * @returns What the sink returned.
+   * @throws TypeError or RangeError for what a block cannot hold, or an interface that was not added.
+   * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-statistics-block
+   */
+  statistics(given: InterfaceStatistics): Result {
+    const id = this.#known(given.interfaceId, 'statistics.interfaceId');
+    const timestamp = timestampOf(given.timestamp, 'statistics.timestamp');
+    const options: Option[] = [
+      [2, timeOption(given.startTime, 'statistics.startTime')],
+      [3, timeOption(given.endTime, 'statistics.endTime')],
+      [4, count(given.received, 'statistics.received')],
+      [5, count(given.dropped, 'statistics.dropped')],
+      [6, count(given.filterAccepted, 'statistics.filterAccepted')],
+      [7, count(given.osDropped, 'statistics.osDropped')],
+      [8, count(given.delivered, 'statistics.delivered')],
+    ];
+    const written = block(STATISTICS, 12, options, (view) => {
+      view.setUint32(8, id, true);
+      putTime(view, 12, timestamp);
+    });
+    return this.#sink(written);
+  }
+}

@@ -1,0 +1,48 @@
+/** Lists of domain names in DNS wire format, for the search list of router advertisements. */
+import { invalidValue } from '../../posix/errno.ts';
+
+const LONGEST_LABEL = 63;
+const LABEL = /^[!-\-/-~]{1,63}$/; // printable ASCII without the dot
+
+/** Writes names one after the other, each ended by an empty label, into zeros; or only tells their length. */
+export function writeNames(names: readonly string[], to?: Uint8Array, start = 0): number {
+  let at = start;
+  for (const name of names) {
+    for (const label of name.split('.')) {
+      if (!LABEL.test(label)) throw invalidValue('icmpv6.options.domainNames', 'domain names of printable ASCII');
+      if (to !== undefined) {
+        to[at] = label.length;
+        for (let i = 0; i < label.length; i++) to[at + 1 + i] = label.charCodeAt(i);
+      }
+      at += 1 + label.length;
+    }
+    at += 1;
+  }
+  return at - start;
+}
+
+/** Reads names up to the padding of less than 8 zeros; undefined for what `writeNames` would not write so. */
+export function readNames(bytes: Uint8Array, start: number, end: number): string[] | undefined {
+  const names: string[] = [];
+  let labels: string[] = [];
+  let at = start;
+  while (at < end) {
+    const length = bytes[at]!;
+    if (length === 0 && labels.length === 0) break;
+    at += 1;
+    if (length === 0) {
+      names.push(labels.join('.'));
+      labels = [];
+      continue;
+    }
+    if (length > LONGEST_LABEL || at + length > end) return undefined;
+    let label = '';
+    for (let i = 0; i < length; i++) label += String.fromCharCode(bytes[at + i]!);
+    if (!LABEL.test(label)) return undefined;
+    labels.push(label);
+    at += length;
+  }
+  if (labels.length > 0 || end - at > 7) return undefined;
+  for (; at < end; at++) if (bytes[at] !== 0) return undefined;
+  return names;
+}

@@ -1,0 +1,267 @@
+/** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
+import { invalidValue } from '../../posix/errno.ts';
+import { get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
+import { upperLayerSum } from '../checksum.ts';
+import { ipv6Text, putIpv6 } from '../text.ts';
+import type { Codec } from './codec.ts';
+import { quotation, writeMessage } from './icmp-header.ts';
+import {
+  ICMPV6_DESTINATION_UNREACHABLE,
+  ICMPV6_ECHO_REPLY,
+  ICMPV6_ECHO_REQUEST,
+  ICMPV6_NEIGHBOR_ADVERTISEMENT,
+  ICMPV6_NEIGHBOR_SOLICITATION,
+  ICMPV6_PACKET_TOO_BIG,
+  ICMPV6_PARAMETER_PROBLEM,
+  ICMPV6_REDIRECT,
+  ICMPV6_ROUTER_ADVERTISEMENT,
+  ICMPV6_ROUTER_SOLICITATION,
+  ICMPV6_TIME_EXCEEDED,
+} from './icmpv6-type.ts';
+import { type NdOption, ndOptions } from './nd-option.ts';
+
+/**
+ * An ICMPv6 message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
+export interface Icmpv6Fields {
+  /** An ICMPV6_ number. */
+  type: number;
+  /** 0 unless given. */
+  code?: number | undefined;
+  /** Filled in unless given. */
+  checksum?: number | undefined;
+  /** The second word of the header, under the fields below: their reserved bits. */
+  restOfHeader?: number | undefined;
+  /** Echo. */
+  identifier?: number | undefined;
+  /** Echo. */
+  sequenceNumber?: number | undefined;
+  /** Packet too big. */
+  mtu?: number | undefined;
+  /** Parameter problem. */
+  pointer?: number | undefined;
+  /** Destination unreachable and time exceeded: units of 8 bytes quoted before extensions (RFC 4884); 0 without. */
+  length?: number | undefined;
+  /** Router advertisement. */
+  curHopLimit?: number | undefined;
+  /** Router advertisement: M, other addresses are given by DHCPv6. */
+  managedAddressConfiguration?: boolean | undefined;
+  /** Router advertisement: O. */
+  otherConfiguration?: boolean | undefined;
+  /** Router advertisement: H (RFC 6275). */
+  homeAgent?: boolean | undefined;
+  /** Router advertisement: 0 medium, 1 high, 3 low (RFC 4191). */
+  defaultRouterPreference?: number | undefined;
+  /** Router advertisement, in seconds. */
+  routerLifetime?: number | undefined;
+  /** Router advertisement, in milliseconds. */
+  reachableTime?: number | undefined;
+  /** Router advertisement, in milliseconds. */
+  retransTimer?: number | undefined;
+  /** Neighbor advertisement: R. */
+  router?: boolean | undefined;
+  /** Neighbor advertisement: S. */
+  solicited?: boolean | undefined;
+  /** Neighbor advertisement: O. */
+  override?: boolean | undefined;
+  /** Neighbor solicitation and advertisement, redirect. */
+  targetAddress?: string | undefined;
+  /** Redirect. */
+  destinationAddress?: string | undefined;
+  /** Of the five messages of neighbour discovery. */
+  options?: readonly NdOption[] | undefined;
+}
+
+/**
+ * An ICMPv6 message for `encodePacket`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
+export interface Icmpv6Input extends Icmpv6Fields {
+  readonly layer: 'icmpv6';
+}
+
+/**
+ * An ICMPv6 message as decoded. Of the fields that depend on the type, those of its type are there.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
+export interface Icmpv6 extends Icmpv6Fields {
+  readonly layer: 'icmpv6';
+  code: number;
+  checksum: number;
+  /** Whether the checksum is right; undefined when the message is cut, a fragment, or its addresses are not known. */
+  checksumOk: boolean | undefined;
+  restOfHeader: number;
+}
+
+/**
+ * An ICMPv6 message as a layer of `encodePacket`; the data of an echo, or the packet that an error quotes, are the next
+ * layers.
+ *
+ * @param fields The checksum is filled in unless given.
+ * @returns The layer.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @example
+ * const question = icmpv6({
+ *   type: ICMPV6_NEIGHBOR_SOLICITATION,
+ *   targetAddress: 'fe80::2',
+ *   options: [{ name: 'sourceLinkLayerAddress', linkLayerAddress: '02:00:00:00:00:01' }],
+ * });
+ * const header = ipv6({ sourceAddress: 'fe80::1', destinationAddress: 'ff02::1:ff00:2', hopLimit: 255 });
+ * console.log(encodePacket([header, question]).length); // 72
+ * @see https://www.rfc-editor.org/rfc/rfc4443
+ */
+export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
+  return { ...fields, layer: 'icmpv6' };
+}
+
+const HEADER = 8;
+const PROTOCOL = 58;
+const FIRST_ERROR_BIT = 128;
+
+const isEcho = (type: number) => type === ICMPV6_ECHO_REQUEST || type === ICMPV6_ECHO_REPLY;
+const hasLength = (type: number) => type === ICMPV6_DESTINATION_UNREACHABLE || type === ICMPV6_TIME_EXCEEDED;
+const quotes = (type: number) => type > 0 && type <= ICMPV6_PARAMETER_PROBLEM && type < FIRST_ERROR_BIT;
+
+/** The length of a message of neighbour discovery before its options; 0 for other types. */
+function discoverySize(type: number): number {
+  switch (type) {
+    case ICMPV6_ROUTER_SOLICITATION:
+      return 8;
+    case ICMPV6_ROUTER_ADVERTISEMENT:
+      return 16;
+    case ICMPV6_NEIGHBOR_SOLICITATION:
+    case ICMPV6_NEIGHBOR_ADVERTISEMENT:
+      return 24;
+    case ICMPV6_REDIRECT:
+      return 40;
+    default:
+      return 0;
+  }
+}
+
+/** Sets or clears a bit of a byte, if its field is given. */
+function putFlag(bytes: Uint8Array, at: number, bit: number, value: boolean | undefined): void {
+  if (value !== undefined) bytes[at] = value ? bytes[at]! | bit : bytes[at]! & ~bit;
+}
+
+function writeDiscovery(layer: Icmpv6Input, bytes: Uint8Array, at: number): void {
+  const { type } = layer;
+  if (type === ICMPV6_ROUTER_ADVERTISEMENT) {
+    if (layer.curHopLimit !== undefined) bytes[at + 4] = uint8(layer.curHopLimit, 'icmpv6.curHopLimit');
+    putFlag(bytes, at + 5, 0x80, layer.managedAddressConfiguration);
+    putFlag(bytes, at + 5, 0x40, layer.otherConfiguration);
+    putFlag(bytes, at + 5, 0x20, layer.homeAgent);
+    if (layer.defaultRouterPreference !== undefined) {
+      const preference = uint(layer.defaultRouterPreference, 3, 'icmpv6.defaultRouterPreference');
+      bytes[at + 5] = (bytes[at + 5]! & 0xe7) | (preference << 3);
+    }
+    if (layer.routerLifetime !== undefined) put16(bytes, at + 6, uint16(layer.routerLifetime, 'icmpv6.routerLifetime'));
+    put32(bytes, at + 8, uint32(layer.reachableTime, 'icmpv6.reachableTime', 0));
+    put32(bytes, at + 12, uint32(layer.retransTimer, 'icmpv6.retransTimer', 0));
+  } else if (type !== ICMPV6_ROUTER_SOLICITATION) {
+    if (type === ICMPV6_NEIGHBOR_ADVERTISEMENT) {
+      putFlag(bytes, at + 4, 0x80, layer.router);
+      putFlag(bytes, at + 4, 0x40, layer.solicited);
+      putFlag(bytes, at + 4, 0x20, layer.override);
+    }
+    putIpv6(bytes, at + 8, layer.targetAddress, 'icmpv6.targetAddress');
+    if (type === ICMPV6_REDIRECT) putIpv6(bytes, at + 24, layer.destinationAddress, 'icmpv6.destinationAddress');
+  }
+  ndOptions.write(layer.options, bytes, at + discoverySize(type));
+}
+
+function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
+  const { type } = layer;
+  if (type === ICMPV6_ROUTER_ADVERTISEMENT) {
+    const flags = bytes[at + 5]!;
+    layer.curHopLimit = bytes[at + 4]!;
+    layer.managedAddressConfiguration = (flags & 0x80) !== 0;
+    layer.otherConfiguration = (flags & 0x40) !== 0;
+    layer.homeAgent = (flags & 0x20) !== 0;
+    layer.defaultRouterPreference = (flags >>> 3) & 3;
+    layer.routerLifetime = get16(bytes, at + 6);
+    layer.reachableTime = get32(bytes, at + 8);
+    layer.retransTimer = get32(bytes, at + 12);
+  } else if (type !== ICMPV6_ROUTER_SOLICITATION) {
+    if (type === ICMPV6_NEIGHBOR_ADVERTISEMENT) {
+      const flags = bytes[at + 4]!;
+      layer.router = (flags & 0x80) !== 0;
+      layer.solicited = (flags & 0x40) !== 0;
+      layer.override = (flags & 0x20) !== 0;
+    }
+    layer.targetAddress = ipv6Text(bytes, at + 8);
+    if (type === ICMPV6_REDIRECT) layer.destinationAddress = ipv6Text(bytes, at + 24);
+  }
+}
+
+export const icmpv6Codec: Codec<Icmpv6Input> = {
+  size(layer) {
+    const discovery = discoverySize(layer.type);
+    if (discovery > 0) return discovery + ndOptions.size(layer.options);
+    if (layer.options !== undefined) throw invalidValue('icmpv6.options', 'left out of what is no neighbour discovery');
+    return HEADER;
+  },
+
+  write(layer, to, at) {
+    const { bytes } = to;
+    const { type } = layer;
+    writeMessage('icmpv6', layer, bytes, at, isEcho(type));
+    if (type === ICMPV6_PACKET_TOO_BIG) {
+      if (layer.mtu !== undefined) put32(bytes, at + 4, uint32(layer.mtu, 'icmpv6.mtu'));
+    } else if (type === ICMPV6_PARAMETER_PROBLEM) {
+      if (layer.pointer !== undefined) put32(bytes, at + 4, uint32(layer.pointer, 'icmpv6.pointer'));
+    } else if (hasLength(type)) {
+      if (layer.length !== undefined) bytes[at + 4] = uint8(layer.length, 'icmpv6.length');
+    } else if (discoverySize(type) > 0) {
+      writeDiscovery(layer, bytes, at);
+    }
+  },
+
+  seal(layer, to, at, pseudo) {
+    if (layer.checksum !== undefined || pseudo < 0) return;
+    put16(to.bytes, at + 2, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
+  },
+
+  decode(from) {
+    const { bytes, at } = from;
+    if (from.cut('icmpv6', HEADER)) return undefined;
+    const type = bytes[at]!;
+    const discovery = discoverySize(type);
+    if (from.cut('icmpv6', discovery)) return undefined;
+    const { pseudo } = from;
+    const judged = !from.partial && pseudo >= 0;
+    const layer: Icmpv6 = {
+      layer: 'icmpv6',
+      type,
+      code: bytes[at + 1]!,
+      checksum: get16(bytes, at + 2),
+      checksumOk: judged ? upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff : undefined,
+      restOfHeader: get32(bytes, at + 4),
+    };
+    from.layers.push(layer);
+    if (isEcho(type)) {
+      layer.identifier = get16(bytes, at + 4);
+      layer.sequenceNumber = get16(bytes, at + 6);
+    } else if (type === ICMPV6_PACKET_TOO_BIG) {
+      layer.mtu = get32(bytes, at + 4);
+    } else if (type === ICMPV6_PARAMETER_PROBLEM) {
+      layer.pointer = get32(bytes, at + 4);
+    } else if (discovery > 0) {
+      readDiscovery(layer, bytes, at);
+      const options: NdOption[] = [];
+      layer.options = options;
+      const malformed = ndOptions.read(bytes, at + discovery, from.end, options);
+      if (malformed >= 0) from.stop('icmpv6', 'an option whose length cannot be right', malformed);
+      from.at = from.end;
+      return undefined;
+    }
+    from.at = at + HEADER;
+    if (!quotes(type)) return undefined;
+    if (hasLength(type)) layer.length = bytes[at + 4]!;
+    return quotation(from, 8 * (layer.length ?? 0), 'ipv6');
+  },
+};

@@ -1,0 +1,152 @@
+/** The options of IPv4: RFC 791 and 2113. */
+import { data, get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
+import { ipv4Text, putIpv4 } from '../text.ts';
+import { END, NOP, type OptionList, optionList, shortOption } from './option-list.ts';
+
+/**
+ * An option of IPv4, told apart by `name`. Its length is filled in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc791
+ */
+export type Ipv4Option =
+  /** `data` is the padding that follows. Encoding pads by itself: it is needed only for odd padding. */
+  | { name: 'endOfOptionList'; data?: Uint8Array }
+  | { name: 'noOperation' }
+  /** `pointer` is 4 in an empty route; `route` holds the addresses, 0.0.0.0 where none is recorded yet. */
+  | { name: 'recordRoute' | 'looseSourceRoute' | 'strictSourceRoute'; pointer: number; route: readonly string[] }
+  /** `flag` is 0: time stamps only, 1: with addresses, 3: with prespecified addresses. */
+  | {
+      name: 'timestamp';
+      pointer: number;
+      overflow: number;
+      flag: number;
+      entries: readonly { address?: string; timestamp: number }[];
+    }
+  | { name: 'routerAlert'; value: number }
+  /** Any other type, or a known one of unexpected length. */
+  | { name: 'other'; type: number; data: Uint8Array }
+  /** What is left where an option's length cannot be right; encodes as it is. */
+  | { name: 'malformed'; data: Uint8Array };
+
+const TIMESTAMP = 68;
+const ROUTER_ALERT = 148;
+const ROUTES = { recordRoute: 7, looseSourceRoute: 131, strictSourceRoute: 137 } as const;
+
+type RouteName = keyof typeof ROUTES;
+
+const entrySize = (flag: number) => (flag === 0 ? 4 : 8);
+
+function size(option: Ipv4Option): number {
+  switch (option.name) {
+    case 'endOfOptionList':
+      return 1 + (option.data?.length ?? 0);
+    case 'noOperation':
+      return 1;
+    case 'timestamp':
+      return 4 + entrySize(option.flag) * option.entries.length;
+    case 'routerAlert':
+      return 4;
+    case 'other':
+      return 2 + option.data.length;
+    case 'malformed':
+      return option.data.length;
+    default:
+      return 3 + 4 * option.route.length;
+  }
+}
+
+function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
+  switch (option.name) {
+    case 'endOfOptionList':
+      bytes.set(data(option.data, 'ipv4.options.data'), at + 1);
+      return;
+    case 'noOperation':
+      bytes[at] = NOP;
+      return;
+    case 'malformed':
+      bytes.set(data(option.data, 'ipv4.options.data'), at);
+      return;
+    case 'other':
+      bytes[at] = uint8(option.type, 'ipv4.options.type');
+      bytes.set(data(option.data, 'ipv4.options.data'), at + 2);
+      break;
+    case 'routerAlert':
+      bytes[at] = ROUTER_ALERT;
+      put16(bytes, at + 2, uint16(option.value, 'ipv4.options.value'));
+      break;
+    case 'timestamp':
+      bytes[at] = TIMESTAMP;
+      bytes[at + 2] = uint8(option.pointer, 'ipv4.options.pointer');
+      bytes[at + 3] =
+        (uint(option.overflow, 15, 'ipv4.options.overflow') << 4) | uint(option.flag, 15, 'ipv4.options.flag');
+      option.entries.forEach((entry, i) => {
+        let to = at + 4 + i * entrySize(option.flag);
+        if (option.flag !== 0) {
+          putIpv4(bytes, to, entry.address, 'ipv4.options.entries.address');
+          to += 4;
+        }
+        put32(bytes, to, uint32(entry.timestamp, 'ipv4.options.entries.timestamp'));
+      });
+      break;
+    default:
+      bytes[at] = ROUTES[option.name];
+      bytes[at + 2] = uint8(option.pointer, 'ipv4.options.pointer');
+      option.route.forEach((address, i) => void putIpv4(bytes, at + 3 + 4 * i, address, 'ipv4.options.route'));
+  }
+  bytes[at + 1] = uint8(size(option), 'ipv4.options.length');
+}
+
+function readRoute(name: RouteName, bytes: Uint8Array, at: number, length: number): Ipv4Option {
+  const route: string[] = [];
+  for (let i = at + 3; i < at + length; i += 4) route.push(ipv4Text(bytes, i));
+  return { name, pointer: bytes[at + 2]!, route };
+}
+
+function readTimestamp(bytes: Uint8Array, at: number, length: number): Ipv4Option {
+  const flag = bytes[at + 3]! & 15;
+  const entries: { address?: string; timestamp: number }[] = [];
+  for (let i = at + 4; i < at + length; i += entrySize(flag)) {
+    if (flag === 0) entries.push({ timestamp: get32(bytes, i) });
+    else entries.push({ address: ipv4Text(bytes, i), timestamp: get32(bytes, i + 4) });
+  }
+  return { name: 'timestamp', pointer: bytes[at + 2]!, overflow: bytes[at + 3]! >>> 4, flag, entries };
+}
+
+function read(bytes: Uint8Array, at: number, length: number): Ipv4Option {
+  const type = bytes[at]!;
+  if (length >= 3 && length % 4 === 3) {
+    if (type === ROUTES.recordRoute) return readRoute('recordRoute', bytes, at, length);
+    if (type === ROUTES.looseSourceRoute) return readRoute('looseSourceRoute', bytes, at, length);
+    if (type === ROUTES.strictSourceRoute) return readRoute('strictSourceRoute', bytes, at, length);
+  }
+  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + 2) };
+  if (type === TIMESTAMP && length >= 4 && (length - 4) % entrySize(bytes[at + 3]! & 15) === 0) {
+    return readTimestamp(bytes, at, length);
+  }
+  return { name: 'other', type, data: bytes.subarray(at + 2, at + length) };
+}
+
+export const ipv4Options: OptionList<Ipv4Option> = optionList<Ipv4Option>({
+  size,
+  write,
+  short: shortOption,
+  length: (field) => field,
+  read,
+});
+
+/** Where the final destination stands while a source route is not at its end: RFC 1122, 3.2.1.8; or -1. */
+export function sourceRouteEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    const type = bytes[at]!;
+    if (type === END) return -1;
+    const length = type === NOP ? 1 : at + 1 < end ? bytes[at + 1]! : 0;
+    if (length === 0 || at + length > end) return -1;
+    if (type === ROUTES.looseSourceRoute || type === ROUTES.strictSourceRoute) {
+      const whole = length >= 7 && length % 4 === 3;
+      return whole && bytes[at + 2]! >= 4 && bytes[at + 2]! <= length ? at + length - 4 : -1;
+    }
+    at += length;
+  }
+  return -1;
+}

@@ -1,0 +1,95 @@
+/** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
+import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
+import { type OptionList, optionList } from './option-list.ts';
+
+/**
+ * An option of an IPv6 extension header, told apart by `name`. Its length is filled in.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.2
+ */
+export type Ipv6Option =
+  | { name: 'pad1' }
+  /** `length` bytes of zeros after type and length. */
+  | { name: 'padN'; length: number }
+  | { name: 'routerAlert'; value: number }
+  | { name: 'jumboPayload'; jumboPayloadLength: number }
+  /** Any other type, or a known one of unexpected length. */
+  | { name: 'other'; type: number; data: Uint8Array }
+  /** What is left where an option's length cannot be right; encodes as it is. */
+  | { name: 'malformed'; data: Uint8Array };
+
+/** The type and the length, which the length does not count. */
+const HEADER = 2;
+
+const PAD1 = 0;
+const PADN = 1;
+const ROUTER_ALERT = 5;
+const JUMBO = 0xc2;
+
+function size(option: Ipv6Option): number {
+  switch (option.name) {
+    case 'pad1':
+      return 1;
+    case 'padN':
+      return HEADER + option.length;
+    case 'routerAlert':
+      return 4;
+    case 'jumboPayload':
+      return 6;
+    case 'other':
+      return HEADER + option.data.length;
+    case 'malformed':
+      return option.data.length;
+  }
+}
+
+function write(option: Ipv6Option, bytes: Uint8Array, at: number): void {
+  switch (option.name) {
+    case 'pad1':
+      return;
+    case 'malformed':
+      bytes.set(data(option.data, 'ipv6.options.data'), at);
+      return;
+    case 'padN':
+      bytes[at] = PADN;
+      break;
+    case 'routerAlert':
+      bytes[at] = ROUTER_ALERT;
+      put16(bytes, at + 2, uint16(option.value, 'ipv6.options.value'));
+      break;
+    case 'jumboPayload':
+      bytes[at] = JUMBO;
+      put32(bytes, at + 2, uint32(option.jumboPayloadLength, 'ipv6.options.jumboPayloadLength'));
+      break;
+    case 'other':
+      bytes[at] = uint8(option.type, 'ipv6.options.type');
+      bytes.set(data(option.data, 'ipv6.options.data'), at + 2);
+  }
+  bytes[at + 1] = uint8(size(option) - HEADER, 'ipv6.options.length');
+}
+
+function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
+  const type = bytes[at]!;
+  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + 2) };
+  if (type === JUMBO && length === 6) return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + 2) };
+  if (type === PADN) {
+    let zeros = true;
+    for (let i = at + HEADER; i < at + length; i++) zeros &&= bytes[i] === 0;
+    if (zeros) return { name: 'padN', length: length - HEADER };
+  }
+  return { name: 'other', type, data: bytes.subarray(at + HEADER, at + length) };
+}
+
+export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
+  size,
+  write,
+  short: (bytes, at) => (bytes[at] === PAD1 ? { name: 'pad1' } : undefined),
+  length: (field) => HEADER + field,
+  read,
+});
+
+/** Writes options into zeros, and pads them up to `end`. */
+export function writePadded(options: readonly Ipv6Option[], bytes: Uint8Array, start: number, end: number): void {
+  const at = ipv6Options.write(options, bytes, start);
+  if (end - at > 1) write({ name: 'padN', length: end - at - HEADER }, bytes, at);
+}

@@ -1,0 +1,193 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../../lib/index.ts';
+import * as p from '../../../lib/packet/index.ts';
+import { openSockets } from '../../helpers/fds.ts';
+import { mac, PROTOCOL } from '../../helpers/frames.ts';
+import { namespaces, need, packetSockets } from '../../helpers/need.ts';
+import { patient } from '../../helpers/programs.ts';
+import { failure } from '../../helpers/sockets.ts';
+import { type Link, link } from '../../helpers/world.ts';
+
+/** A ring that is closed when the test ends. */
+function open(options: p.TransmitRingOptions): p.TransmitRing {
+  const ring = p.openTransmitRing(options);
+  onTestFinished(() => ring.close());
+  return ring;
+}
+
+/** A frame of ours to the other side, with its number. */
+function frame(world: Link, i: number, size = 60): Buffer {
+  const bytes = Buffer.concat([mac(world.peer.mac), mac(world.mac), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255)]);
+  const whole = Buffer.concat([bytes, Buffer.alloc(size - bytes.length, i)]);
+  whole.writeUInt32BE(i, 14);
+  return whole;
+}
+
+/** Python on the other side that receives until nothing came for a while; gives the frames in hex. */
+async function listen(world: Link, quiet = 1.5): Promise<() => Promise<string[]>> {
+  const script = `
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.bind((sys.argv[1], ${PROTOCOL}))
+s.settimeout(10)
+print('ready', flush=True)
+got = []
+try:
+  while True:
+    got.append(s.recv(65536).hex())
+    s.settimeout(${quiet})
+except TimeoutError: print('\\n'.join(got))`;
+  const child = spawn(world.enter[0]!, [...world.enter.slice(1), 'python3', '-c', script, world.peer.name]);
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const closed = once(child, 'close');
+  await expect.poll(() => text, patient).toContain('ready');
+  return async () => {
+    await closed;
+    return text.trim().split('\n').slice(1);
+  };
+}
+
+const hex = (frames: Buffer[]) => frames.map((bytes) => bytes.toString('hex'));
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+test('frames go out whole and in their order, more of them than the ring holds', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const received = await listen(world);
+  const ring = open({ interface: world.name, ringSize: 65536 });
+  expect([ring.frames, ring.frameRoom]).toEqual([32, 2016]);
+  const sent = range(150).map((i) => frame(world, i, 60 + ((i * 37) % 1400)));
+  let refused = 0;
+  for (const bytes of sent) {
+    while (!ring.push(bytes)) {
+      refused++;
+      await ring.drain();
+    }
+  }
+  expect(refused).toBeGreaterThan(0);
+  await ring.drain();
+  expect([ring.sent, ring.queued]).toEqual([150, 0]);
+  expect(await received()).toEqual(hex(sent));
+});
+
+test('many go by one call, and frames are written in place', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const received = await listen(world);
+  const ring = open({ interface: world.ifindex, frameSize: 128 });
+  expect(ring.frames).toBe(8192);
+  const sent = range(100).map((i) => frame(world, i));
+  for (const bytes of sent) {
+    const place = ring.frame()!;
+    expect(place.length).toBe(96);
+    place.set(bytes);
+    ring.commit(bytes.length);
+  }
+  expect([ring.queued, ring.sent]).toEqual([100, 0]);
+  expect(ring.send()).toBe(100);
+  expect([ring.queued, ring.sent]).toEqual([0, 100]);
+  expect(ring.send(), 'nothing is left').toBe(0);
+  expect(await received()).toEqual(hex(sent));
+});
+
+test.for([
+  ['shorter than its header', 10, 'EINVAL'],
+  ['longer than the MTU', 1519, 'EMSGSIZE'],
+] as const)(
+  'a packet %s: those before it are sent, it and those behind it are not',
+  async ([, size, code], context) => {
+    need(context, namespaces, packetSockets);
+    const world = await link();
+    const received = await listen(world);
+    const ring = open({ interface: world.name });
+    const good = range(6).map((i) => frame(world, i));
+    for (const bytes of good.slice(0, 3)) ring.push(bytes);
+    ring.push(Buffer.concat([frame(world, 99, 60), Buffer.alloc(2000)]).subarray(0, size));
+    ring.push(frame(world, 98));
+    expect(() => ring.send()).toThrow(expect.objectContaining({ name: 'SocketError', code, syscall: 'send' }));
+    expect([ring.sent, ring.queued]).toEqual([3, 0]);
+    for (const bytes of good.slice(3)) ring.push(bytes);
+    await ring.drain();
+    expect(ring.sent).toBe(6);
+    expect(await received()).toEqual(hex(good));
+  },
+);
+
+test('a full ring takes nothing, and does not lose what it holds', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const ring = open({ interface: world.name, ringSize: 65536 });
+  let held = 0;
+  while (ring.push(frame(world, held))) held++;
+  expect([held, ring.queued]).toEqual([32, 32]);
+  expect(ring.frame()).toBeUndefined();
+  expect(() => ring.commit(60)).toThrow(RangeError);
+  expect(ring.send()).toBe(32);
+  await ring.drain();
+  expect(ring.push(frame(world, 1))).toBe(true);
+});
+
+test('the interface goes down and away: the errors of the kernel, and what is queued stays', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const ring = open({ interface: world.name });
+  ring.push(frame(world, 1));
+  execFileSync('ip', ['link', 'set', world.name, 'down']);
+  expect(await failure(ring.drain())).toMatchObject({ name: 'SocketError', code: 'ENETDOWN', syscall: 'send' });
+  expect(ring.queued).toBe(1);
+  execFileSync('ip', ['link', 'set', world.name, 'up']);
+  await ring.drain();
+  expect([ring.queued, ring.sent]).toEqual([0, 1]);
+  execFileSync('ip', ['link', 'del', world.name]);
+  ring.push(frame(world, 2));
+  expect(await failure(ring.drain())).toMatchObject({ code: 'ENXIO' });
+});
+
+test('closing: views show zeros, calls are refused, and nothing is left', async (context) => {
+  need(context, namespaces, packetSockets);
+  const world = await link();
+  const sockets = openSockets();
+  const ring = open({ interface: world.name });
+  const place = ring.frame()!;
+  place.fill(7);
+  ring.close();
+  ring.close();
+  expect([ring.fd, openSockets() - sockets]).toEqual([-1, 0]);
+  expect(place.some((byte) => byte !== 0)).toBe(false);
+  place.fill(9);
+  for (const call of [
+    () => ring.frame(),
+    () => ring.push(new Uint8Array(60)),
+    () => ring.send(),
+    () => ring.commit(1),
+  ]) {
+    expect(call).toThrow(s.ClosedError);
+  }
+  expect(await failure(ring.drain())).toBeInstanceOf(s.ClosedError);
+});
+
+test('what C cannot express', (context) => {
+  need(context, packetSockets);
+  const bad = (options: unknown, code: string) =>
+    expect(() => p.openTransmitRing(options as p.TransmitRingOptions)).toThrow(expect.objectContaining({ code }));
+  bad(undefined, 'ERR_INVALID_ARG_TYPE');
+  bad({}, 'ERR_INVALID_ARG_TYPE');
+  bad({ interface: 'lo', ringSize: 1 }, 'ERR_OUT_OF_RANGE');
+  bad({ interface: 'lo', ringSize: 65537 }, 'ERR_OUT_OF_RANGE');
+  bad({ interface: 'lo', frameSize: 1000 }, 'ERR_OUT_OF_RANGE');
+  bad({ interface: 'nosuchif0' }, 'ENODEV');
+  const ring = open({ interface: 'lo' });
+  expect(() => ring.push(new Uint8Array(2017))).toThrow(RangeError);
+  expect(() => ring.push('x' as never)).toThrow(TypeError);
+  expect(() => ring.commit(2017)).toThrow(RangeError);
+  expect(() => ring.commit(1.5)).toThrow(RangeError);
+});
