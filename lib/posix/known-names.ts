@@ -1,0 +1,70 @@
+/** Refuses names that an options object, a message or a header does not have, as a compiler of C does. */
+import { invalidValue } from './errno.ts';
+
+type NamesOf<T> = T extends unknown ? keyof T & string : never;
+
+/** The names that an object can have. It has no prototype, so that `constructor` is not among them. */
+export type Names = { readonly [name: string]: true };
+
+/** Declares the names of an interface: the compiler asks for each of them, and for no other. */
+export function namesOf<T>(all: { readonly [Name in NamesOf<T>]: true }): Names {
+  const names = Object.create(null);
+  for (const name in all) names[name] = true;
+  return names;
+}
+
+/**
+ * Refuses an object that has a name of its own which is not known. One whose value is `undefined` counts as left out, and
+ * what a prototype supplies is not looked at.
+ */
+export function onlyKnown<T extends object>(value: T, known: Names, argument: string): T {
+  for (const name in value) {
+    if (known[name] !== true && Object.hasOwn(value, name) && value[name] !== undefined) {
+      throw unknownName(name, known, argument);
+    }
+  }
+  return value;
+}
+
+function unknownName(name: string, known: Names, argument: string): TypeError {
+  const names = Object.keys(known);
+  const near = nearest(name, names);
+  const expected =
+    near === undefined ? `an object that has no other names than ${names.join(', ')}` : `written "${argument}.${near}"`;
+  return invalidValue(`${argument}.${name}`, expected);
+}
+
+/** The name that was probably meant: the one that differs in the fewest letters, if these are less than half of them. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.ceil(name.length / 2);
+  for (const candidate of names) {
+    const distance = difference(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best;
+}
+
+/** How many letters are to be added, left out, changed or swapped with the next: the distance of Damerau and Levenshtein. */
+function difference(from: string, to: string): number {
+  const rows: number[][] = [];
+  for (let i = 0; i <= from.length; i++) {
+    const row: number[] = [];
+    for (let j = 0; j <= to.length; j++) {
+      if (i === 0 || j === 0) {
+        row.push(i + j);
+        continue;
+      }
+      const same = from[i - 1] === to[j - 1];
+      let least = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + (same ? 0 : 1));
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      if (swapped) least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows[from.length]![to.length]!;
+}
