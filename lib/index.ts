@@ -171,6 +171,7 @@ export {
   hasDualstackIPv6,
 } from './socket/connect.ts';
 export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
+export type { ConnectionsOptions } from './socket/iterate.ts';
 export type { Watch } from './socket/reactor.ts';
 export type { Datagram } from './socket/receive.ts';
 export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';

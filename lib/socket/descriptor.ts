@@ -10,6 +10,18 @@ import * as reactor from './reactor.ts';
 
 let warned = false;
 
+const listeners = new Set<() => void>();
+
+/** Calls back when a Socket of this thread has closed its descriptor or given it away. Gives what stops it. */
+export function onRelease(call: () => void): () => void {
+  listeners.add(call);
+  return () => void listeners.delete(call);
+}
+
+function released(): void {
+  if (listeners.size > 0) for (const call of [...listeners]) call();
+}
+
 /** A Descriptor was collected while open: it is closed, and the program is told once, as Node does for its FileHandle. */
 const forgotten = new FinalizationRegistry<number>((fd) => {
   if (!warned) {
@@ -22,6 +34,7 @@ const forgotten = new FinalizationRegistry<number>((fd) => {
   reactor.evict(fd, new ClosedError('close'));
   native.own(fd, 0);
   native.close(fd);
+  released();
 });
 
 // A worker can be terminated wherever a function of JavaScript begins. A descriptor that is made here is owned before
@@ -88,7 +101,9 @@ export class Descriptor {
   /** Gives the descriptor away. */
   release(syscall: string): number {
     const fd = this.#leave(syscall);
-    if (fd !== -1) native.own(fd, 0);
+    if (fd === -1) return -1;
+    native.own(fd, 0);
+    released();
     return fd;
   }
 
@@ -98,6 +113,7 @@ export class Descriptor {
     if (fd === -1) return 0;
     native.own(fd, 0);
     const n = native.close(fd);
+    released();
     return settle(n, CLOSE);
   }
 }

@@ -1,5 +1,4 @@
 /** class Socket: one socket of any kind, for the event loop. */
-import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
 import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
@@ -32,7 +31,7 @@ import {
   SOMAXCONN,
 } from '../posix/constants.ts';
 import { CMSG_LEN, isControl } from '../posix/control.ts';
-import { invalidType, isErrno, SocketError, settle } from '../posix/errno.ts';
+import { invalidType, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
@@ -43,6 +42,7 @@ import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } 
 import { acceptSocket, Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
+import { type ConnectionsOptions, each, eachConnection } from './iterate.ts';
 import { nodeDescriptor } from './node.ts';
 import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
 import { isRefed, READ, setRefed, type Watch, WRITE } from './reactor.ts';
@@ -71,18 +71,6 @@ export interface DataWithFds {
   fds: number[];
   flags: number;
 }
-
-/** What accept(2) says of a connection that broke before it was taken. */
-const LOST = [
-  'ECONNABORTED',
-  'EPROTO',
-  'ENETDOWN',
-  'ENETUNREACH',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENONET',
-  'ENOPROTOOPT',
-] as const;
 
 /** The bits of a type that are flags. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -474,15 +462,19 @@ export class Socket {
   /**
    * Connections, one after the other, until the socket is closed: accept4(2) again and again.
    *
-   * A connection that failed before it was taken is passed over: ECONNABORTED, EPROTO, ENETDOWN, ENETUNREACH,
-   * EHOSTDOWN, EHOSTUNREACH, ENONET and ENOPROTOOPT are errors of it, not of this socket (accept(2) tells servers to go
-   * on; `accept` reports them). EOPNOTSUPP, which is also that of a socket that cannot accept, is not passed over.
+   * An error of a connection that broke before it was accepted does not end the iteration: ECONNABORTED, EPROTO, ENETDOWN,
+   * ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET and ENOPROTOOPT (accept(2) tells servers to go on). EOPNOTSUPP, which a
+   * socket that cannot accept has too, ends it.
    *
-   * Any other error is thrown, and the socket still listens: after EMFILE, ENFILE, ENOBUFS or ENOMEM the connection waits
-   * in the backlog. Close descriptors, or wait, and call `connections` again.
+   * EMFILE, ENFILE, ENOBUFS and ENOMEM do not end it either: the connection stays in the backlog, and is accepted as soon
+   * as another Socket is closed, or tried again after a second. Without `onError`, the first of these errors is told by
+   * `process.emitWarning`.
    *
-   * @param options AbortSignal, and timeout in milliseconds for each.
-   * @throws SocketError EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL, EOPNOTSUPP; AbortError, TimeoutError.
+   * `return()` ends the iteration at once, also while it waits for a connection. A connection that nobody gets is closed.
+   *
+   * @param options AbortSignal; timeout in milliseconds for each connection; `onError`, which is called with each error
+   *   after which the iteration goes on.
+   * @throws SocketError EINVAL, EOPNOTSUPP; AbortError, TimeoutError.
    * @example
    * const server = createServer({ host: '127.0.0.1', port: 0 });
    * const client = await createConnection({ host: '127.0.0.1', port: server.getsockname().port });
@@ -492,30 +484,8 @@ export class Socket {
    * }
    * @see https://man7.org/linux/man-pages/man2/accept.2.html
    */
-  async *connections(options: WaitOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
-    yield* this.#each(() => this.#acceptNext(options));
-  }
-
-  async #acceptNext(options: WaitOptions): Promise<AcceptedSocket> {
-    for (;;) {
-      try {
-        return await this.accept(options);
-      } catch (error) {
-        if (!isErrno(error, ...LOST)) throw error;
-      }
-      await setImmediate(); // a flood of them leaves the rest of the program its turn
-    }
-  }
-
-  async *#each<T>(next: () => Promise<T>): AsyncGenerator<T, void, void> {
-    while (!this.closed) {
-      try {
-        yield await next();
-      } catch (error) {
-        if (error instanceof ClosedError) return;
-        throw error;
-      }
-    }
+  connections(options: ConnectionsOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
+    return eachConnection(this, options);
   }
 
   // Receiving.
@@ -559,8 +529,8 @@ export class Socket {
   }
 
   /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
-  async *datagrams(size: number = CHUNK, options: WaitOptions = {}): AsyncGenerator<Datagram, void, void> {
-    yield* this.#each(() => this.recvfrom(size, 0, options));
+  datagrams(size: number = CHUNK, options: WaitOptions = {}): AsyncGenerator<Datagram, void, void> {
+    return each(this, (waiting) => this.recvfrom(size, 0, waiting), options);
   }
 
   #recvmsg(message: ReceiveMessage, flags: number): Operation<ReceivedMessage> {
@@ -733,11 +703,8 @@ export class Socket {
   }
 
   /** Fills the batch again and again, until the socket is closed. Its messages are good until the next round. */
-  async *batches(batch: MessageBatch, options: WaitOptions = {}): AsyncGenerator<MessageBatch, void, void> {
-    yield* this.#each(async () => {
-      await this.recvmmsg(batch, 0, options);
-      return batch;
-    });
+  batches(batch: MessageBatch, options: WaitOptions = {}): AsyncGenerator<MessageBatch, void, void> {
+    return each(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
   }
 
   /**

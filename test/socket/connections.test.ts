@@ -1,8 +1,10 @@
 /** `for await (... of server.connections())` when accept(2) fails: what goes on, and what does not. */
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { need, program, strace } from '../helpers/need.ts';
-import { failure, keep, output, tcpServer, udp } from '../helpers/sockets.ts';
+import { type Need, need, program, strace } from '../helpers/need.ts';
+import { failure, keep, output, start, tcpServer, udp } from '../helpers/sockets.ts';
+import { loopback } from '../helpers/world.ts';
 
 /** A program whose calls of accept4 fail with this errno, as strace counts them. */
 const failing = (errno: string, when: string) =>
@@ -49,22 +51,131 @@ test('errors without end leave the event loop its turn, and end with the signal'
   expect(await output(script, [], {}, failing('ECONNABORTED', '1+'))).toBe('AbortError');
 });
 
-test('no descriptor left: EMFILE is thrown, the server still listens, and the connection waits', async (context) => {
-  need(context, program('prlimit'));
-  const script = `${prologue}
-    await server.readable(); // the reactor is there
-    const fillers = [];
-    for (;;) {
-      try { fillers.push(s.dup(0)); } catch ({ code }) { console.log(code); break; }
+/** A program at the limit of descriptors, with one client that waits in the backlog. Timers are those of `mock`. */
+const exhausted = `
+  import { syncBuiltinESMExports } from 'node:module';
+  import { mock } from 'node:test';
+  ${prologue}
+  const address = client.getsockname();
+  await server.readable(); // the reactor is there
+  const spare = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  const fillers = [];
+  for (;;) {
+    try { fillers.push(s.dup(0)); } catch { break; }
+  }
+  const turns = async () => { for (let i = 0; i < 20; i++) await new Promise(setImmediate); };
+  mock.timers.enable({ apis: ['setTimeout'] });
+  syncBuiltinESMExports();`;
+const limited = ['prlimit', '--nofile=64:64'];
+const mocks: Need = () =>
+  'Bun' in globalThis || 'Deno' in globalThis ? 'this runtime has no mock timers of node:test' : program('prlimit')();
+
+test('no descriptor left: the connection is accepted when a Socket is closed', async (context) => {
+  need(context, mocks);
+  const script = `${exhausted}
+    const errors = [];
+    const next = server.connections({ onError: ({ code, syscall }) => errors.push(code, syscall) }).next();
+    await turns();
+    spare.close();
+    const { value } = await next;
+    console.log(value.address.port === address.port, errors.join());
+    process.exit();`;
+  expect(await output(script, ['--no-warnings'], {}, limited)).toBe('true EMFILE,accept');
+});
+
+test('no descriptor left: it is tried again each second, and a plain close suffices', async (context) => {
+  need(context, mocks);
+  const script = `${exhausted}
+    const errors = [];
+    const next = server.connections({ onError: ({ code }) => errors.push(code) }).next();
+    for (let i = 0; i < 2; i++) {
+      await turns();
+      mock.timers.tick(1000);
     }
-    const next = () => server.connections().next().then(({ value }) => value, ({ code }) => code);
-    console.log(await next(), await next(), server.closed);
+    await turns();
     s.close(fillers.pop());
-    const { socket, address } = await next();
-    console.log(address.port === client.getsockname().port);
-    for (const one of [socket, client, server]) one.close();`;
-  const said = await output(script, [], {}, ['prlimit', '--nofile=64:64']);
-  expect(said.split('\n')).toEqual(['EMFILE', 'EMFILE EMFILE false', 'true']);
+    await turns();
+    console.log(errors.length);
+    mock.timers.tick(1000);
+    const { value } = await next;
+    console.log(value.address.port === address.port, errors.length);
+    process.exit();`;
+  expect(await output(script, ['--no-warnings'], {}, limited)).toBe('3\ntrue 3');
+});
+
+test('no descriptor left: return(), close, the signal and the timeout end the pause', async (context) => {
+  need(context, mocks);
+  const script = `${exhausted}
+    const shown = (next) => next.then(({ done }) => done, ({ name }) => name);
+    const listen = async (options) => {
+      const connections = server.connections({ onError() {}, ...options });
+      const next = shown(connections.next());
+      await turns();
+      return [connections, next];
+    };
+    const [returned, first] = await listen();
+    await returned.return();
+    const stop = new AbortController();
+    const [, second] = await listen({ signal: stop.signal });
+    stop.abort();
+    mock.timers.reset();
+    syncBuiltinESMExports();
+    const [, third] = await listen({ timeout: 20 });
+    await third;
+    const [, fourth] = await listen({ onError(error) { throw error; } });
+    const [, fifth] = await listen();
+    server.close();
+    console.log(...(await Promise.all([first, second, third, fourth, fifth])));
+    process.exit();`;
+  expect(await output(script, ['--no-warnings'], {}, limited)).toBe('true AbortError TimeoutError SocketError true');
+});
+
+test('no descriptor left and no connection: nobody is told, and nothing is tried again', async (context) => {
+  need(context, mocks);
+  const script = `${exhausted}
+    spare.close();
+    (await server.accept()).socket.close();
+    fillers.push(s.dup(0));
+    const errors = [];
+    const next = server.connections({ onError: ({ code }) => errors.push(code) }).next();
+    await turns();
+    mock.timers.tick(10_000);
+    console.log(errors.length);
+    s.close(fillers.pop());
+    s.close(fillers.pop());
+    new s.Socket(s.AF_INET, s.SOCK_STREAM).connect(server.getsockname());
+    const { done } = await next;
+    console.log(done, errors.length);
+    process.exit();`;
+  expect(await output(script, ['--no-warnings'], {}, limited)).toBe('0\nfalse 0');
+});
+
+test('a server in the form of the README outlives its limit of descriptors', async (context) => {
+  need(context, program('prlimit'));
+  const server = `
+    process.on('warning', ({ code }) => console.error(code));
+    const server = s.createServer({ host: '127.0.0.1', port: 0 });
+    console.log(server.getsockname().port);
+    async function serve() {
+      for await (const { socket } of server.connections()) {
+        socket.recv().then((data) => socket.sendAll(data)).finally(() => socket.close()).catch(() => {});
+      }
+    }
+    await serve();`;
+  const child = start(server, ['--no-warnings'], {}, limited);
+  const [line] = await once(child.stdout!, 'data');
+  let warnings = '';
+  child.stderr!.on('data', (data) => {
+    warnings += data;
+  });
+  const clients = Array.from({ length: 80 }, () => keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)));
+  await Promise.all(clients.map((client) => client.connect({ ...loopback, port: Number(line) })));
+  const last = clients.at(-1)!;
+  await last.send('hello');
+  await once(child.stderr!, 'data');
+  for (const client of clients.slice(0, 70)) client.close();
+  expect(String(await last.recv())).toBe('hello');
+  expect([warnings.trim(), child.exitCode]).toEqual(['SYS_SOCKET_EXHAUSTED', null]);
 });
 
 test('a socket that cannot accept says so at once', async () => {

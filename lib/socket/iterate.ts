@@ -1,0 +1,254 @@
+/**
+ * Async iteration over what a Socket accepts or receives. The iterators are written by hand, because an async generator
+ * queues `return()` behind a `next()` that waits, perhaps for ever.
+ */
+import { clearTimeout, setTimeout } from 'node:timers';
+import { setImmediate } from 'node:timers/promises';
+import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';
+import { onRelease } from './descriptor.ts';
+import { AbortError, ClosedError, TimeoutError } from './errors.ts';
+import type { AcceptedSocket, Socket } from './socket.ts';
+import type { WaitOptions } from './wait.ts';
+
+/** The signal of the operation that an iterator waits for: it fires when the iterator ends, and when the user's does. */
+class Stop {
+  readonly #given: AbortSignal | undefined;
+  #ended = false;
+  #listener: (() => void) | undefined;
+
+  constructor(given: AbortSignal | undefined) {
+    this.#given = given;
+  }
+
+  get aborted(): boolean {
+    return this.#ended || this.#given?.aborted === true;
+  }
+
+  get reason(): unknown {
+    return this.#given?.reason;
+  }
+
+  /** Takes one listener at a time. It does so without an EventTarget, which costs more than many a receive. */
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listener = listener;
+    this.#given?.addEventListener('abort', listener, { once: true });
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listener = undefined;
+    this.#given?.removeEventListener('abort', listener);
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#listener?.();
+  }
+}
+
+/** Takes the next value of an iterator, and gives up when the signal of the options fires. */
+type Take<T> = (options: WaitOptions) => Promise<T>;
+
+interface Caller<T> {
+  resolve(result: IteratorResult<T, void>): void;
+  reject(error: unknown): void;
+}
+
+const DONE: IteratorReturnResult<void> = { done: true, value: undefined };
+
+/** The iterator: one operation at a time, for the calls of `next()` in their order. */
+class Each<T> implements AsyncGenerator<T, void, void> {
+  readonly #socket: Socket;
+  readonly #take: Take<T>;
+  readonly #discard: ((value: T) => void) | undefined;
+  readonly #options: WaitOptions;
+  readonly #stop: Stop;
+  readonly #callers: Caller<T>[] = [];
+  #running = false;
+  #ended = false;
+
+  constructor(socket: Socket, take: Take<T>, { signal, timeout }: WaitOptions, discard?: (value: T) => void) {
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+      throw invalidType('signal', 'an AbortSignal');
+    }
+    this.#socket = socket;
+    this.#take = take;
+    this.#discard = discard;
+    this.#stop = new Stop(signal);
+    this.#options = { signal: this.#stop as unknown as AbortSignal, timeout };
+  }
+
+  next(): Promise<IteratorResult<T, void>> {
+    return new Promise((resolve, reject) => {
+      this.#callers.push({ resolve, reject });
+      if (!this.#running) this.#serve();
+    });
+  }
+
+  return(): Promise<IteratorResult<T, void>> {
+    this.#ended = true;
+    this.#stop.end();
+    return this.next(); // it is told the end after those who wait
+  }
+
+  async throw(error: unknown): Promise<never> {
+    await this.return();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Begins the operation for the first caller, or tells all callers that there is nothing any more. */
+  #serve(): void {
+    this.#running = false;
+    if (this.#ended || this.#socket.closed) {
+      this.#ended = true;
+      for (const { resolve } of this.#callers.splice(0)) resolve(DONE);
+    } else if (this.#callers.length > 0) {
+      this.#running = true;
+      this.#take(this.#options).then(
+        (value) => this.#give(value),
+        (error) => this.#fail(error),
+      );
+    }
+  }
+
+  #give(value: T): void {
+    // Whoever ended the iterator looks at no value any more.
+    if (this.#ended && this.#discard !== undefined) this.#discard(value);
+    else this.#callers.shift()!.resolve({ done: false, value });
+    this.#serve();
+  }
+
+  #fail(error: unknown): void {
+    // An iterator that was ended aborted its own operation.
+    if (!this.#ended && !(error instanceof ClosedError)) this.#callers.shift()!.reject(error);
+    this.#ended = true;
+    this.#serve();
+  }
+}
+
+/** Values that `take` gives, one after the other, until the Socket is closed. */
+export function each<T>(socket: Socket, take: Take<T>, options: WaitOptions): AsyncGenerator<T, void, void> {
+  return new Each(socket, take, options);
+}
+
+/**
+ * How `connections` waits, and whom it tells of errors.
+ *
+ * @see https://man7.org/linux/man-pages/man2/accept.2.html
+ */
+export interface ConnectionsOptions extends WaitOptions {
+  /** Is called with each error after which the iteration goes on. What it throws ends the iteration with that error. */
+  onError?: ((error: SocketError) => void) | undefined;
+}
+
+/** The errors of accept(2) that belong to a connection which broke before it was accepted. */
+const BROKEN = [
+  'ECONNABORTED',
+  'EPROTO',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENONET',
+  'ENOPROTOOPT',
+] as const;
+
+/** The errors that go away when somebody closes descriptors or frees memory. */
+const EXHAUSTED = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'] as const;
+
+/** The longest pause after an error of exhaustion, in milliseconds. */
+const PAUSE = 1000;
+
+let warned = false;
+
+/** Tells the program once that connections wait, when it has no `onError`. */
+function warn(error: SocketError): void {
+  if (warned || !isErrno(error, ...EXHAUSTED)) return;
+  warned = true;
+  process.emitWarning(
+    `A server accepts no connection for up to ${PAUSE} ms at a time, because accept failed with ${error.code}. ` +
+      'The option onError of connections() is called each time.',
+    { type: 'Warning', code: 'SYS_SOCKET_EXHAUSTED' },
+  );
+}
+
+/** Waits for a second, or until a Socket is closed, which frees a descriptor (and may be this one). */
+function pause(socket: Socket, longest: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      forget();
+      signal.removeEventListener('abort', abort);
+      resolve();
+    };
+    const abort = () => {
+      end();
+      reject(new AbortError(signal));
+    };
+    const timer = setTimeout(end, longest);
+    const forget = onRelease(end);
+    signal.addEventListener('abort', abort);
+    if (!socket.hasRef()) timer.unref();
+    if (signal.aborted) abort();
+  });
+}
+
+/** Waits until a connection waits. Where that needs a descriptor too, it waits for nothing. */
+async function waitForConnection(socket: Socket, options: WaitOptions): Promise<void> {
+  try {
+    await socket.readable(options);
+  } catch (error) {
+    if (!isErrno(error, ...EXHAUSTED)) throw error;
+  }
+}
+
+async function acceptNext(
+  socket: Socket,
+  options: WaitOptions,
+  tell: (error: SocketError) => void,
+): Promise<AcceptedSocket> {
+  const { signal, timeout = socket.getTimeout() || Number.POSITIVE_INFINITY } = options;
+  const end = performance.now() + timeout;
+  let left = options;
+  let exhausted = false;
+  for (;;) {
+    try {
+      return await socket.accept(left);
+    } catch (error) {
+      if (isErrno(error, ...BROKEN)) {
+        tell(error);
+        await setImmediate(); // a flood of them leaves the rest of the program its turn
+      } else if (!isErrno(error, ...EXHAUSTED)) {
+        throw error;
+      } else if (exhausted) {
+        tell(error);
+        await pause(socket, Math.max(0, Math.min(PAUSE, end - performance.now())), signal!);
+        exhausted = false;
+      } else {
+        // accept4(2) takes a descriptor before it looks for a connection: perhaps none waits, and there is no harm.
+        await waitForConnection(socket, left);
+        exhausted = true;
+      }
+    }
+    left = { signal, timeout: end - performance.now() };
+    if (left.timeout! <= 0) throw new TimeoutError('accept', timeout);
+  }
+}
+
+/** Connections, one after the other: see `connections` of Socket. */
+export function eachConnection(
+  socket: Socket,
+  options: ConnectionsOptions,
+): AsyncGenerator<AcceptedSocket, void, void> {
+  const { onError = warn } = options;
+  if (typeof onError !== 'function') throw invalidType('onError', 'a function');
+  const take = (waiting: WaitOptions) => acceptNext(socket, waiting, onError);
+  return new Each(socket, take, options, (accepted) => accepted.socket.close());
+}
