@@ -8,6 +8,7 @@
  *
  * @module sys-socket/nothrow
  */
+
 import { type AddressLike, encodeAddress, type SockaddrStorage } from './posix/address.ts';
 import {
   ACCEPT,
@@ -40,6 +41,7 @@ import {
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
 import { invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
+import { isInt32Array, isUint8Array } from './posix/kind.ts';
 import { type Bytes, native, out } from './posix/native.ts';
 import { integer } from './posix/number.ts';
 import { setRaw } from './posix/option.ts';
@@ -74,8 +76,8 @@ function within(length: number | undefined, buffer: Bytes): number {
 
 /** Refuses what cannot hold ints: a Uint8Array would cut descriptors. */
 function ints(value: number[] | Int32Array, count: number, name: string): void {
-  if (!Array.isArray(value) && !(value instanceof Int32Array)) throw invalidType(name, 'an array or an Int32Array');
-  if (value instanceof Int32Array ? value.length < count : Object.isFrozen(value)) {
+  if (!Array.isArray(value) && !isInt32Array(value)) throw invalidType(name, 'an array or an Int32Array');
+  if (isInt32Array(value) ? value.length < count : Object.isFrozen(value)) {
     throw invalidValue(name, `one that can hold ${count} results`);
   }
 }
@@ -102,10 +104,11 @@ export function socket(domain: number, type: number, protocol = 0): number {
 export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {
   ints(sv, 2, 'sv');
   const n = settle(native.socketpair(domain, type, protocol), SOCKETPAIR);
-  const [one, two] = out;
-  if (n === 0 && !(Reflect.set(sv, 0, one!) && Reflect.set(sv, 1, two!))) {
-    native.close(one!);
-    native.close(two!);
+  const one = out[0]!; // by index: no iterator, which a program can replace, is handed `out`
+  const two = out[1]!;
+  if (n === 0 && !(Reflect.set(sv, 0, one) && Reflect.set(sv, 1, two))) {
+    native.close(one);
+    native.close(two);
     throw invalidValue('sv', 'one that can hold 2 results');
   }
   return n;
@@ -330,7 +333,7 @@ export function send(fd: number, data: Bytes | string, flags = 0, length?: numbe
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
-  const name = address instanceof Uint8Array ? address : encodeAddress(address);
+  const name = isUint8Array(address) ? address : encodeAddress(address);
   return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
 }
 
@@ -421,10 +424,12 @@ export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
   prepare(message, 'controlLength', 0, 'message');
   prepare(message, 'flags', 0, 'message');
   const n = settle(native.recvmsg(fd, list, nameBytes, control, flags), RECVMSG);
-  const [nameLength, controlLength, returned] = n < 0 ? [0, 0, 0] : out;
-  if (name !== undefined) name.length = nameLength!;
-  message.controlLength = controlLength!;
-  message.flags = returned!;
+  const nameLength = n < 0 ? 0 : out[0]!; // read before anything is assigned, which can run code of the user
+  const controlLength = n < 0 ? 0 : out[1]!;
+  const returned = n < 0 ? 0 : out[2]!;
+  if (name !== undefined) name.length = nameLength;
+  message.controlLength = controlLength;
+  message.flags = returned;
   return n;
 }
 

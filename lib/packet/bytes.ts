@@ -1,5 +1,7 @@
 /** Numbers in network byte order, and the refusal of values that a field cannot hold. */
+
 import { invalidType } from '../posix/errno.ts';
+import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
 import { integer } from '../posix/number.ts';
 
@@ -37,7 +39,7 @@ export function uint(value: unknown, max: number, name: string, absent?: number)
 /** A field that is bytes; none when it was not given. */
 export function data(value: unknown, name: string): Uint8Array {
   if (value === undefined) return NONE;
-  if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');
+  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
   return value;
 }
 
@@ -45,9 +47,10 @@ const NONE = new Uint8Array(0);
 
 /** Any bytes as a Uint8Array on the same memory. */
 export function asBytes(value: Bytes, name: string): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  // A proxy of one is taken too: this memory is read in JavaScript alone.
+  if (isUint8Array(value) || value instanceof Uint8Array) return value;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (isArrayBuffer(value)) return new Uint8Array(value);
   throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
 }
 

@@ -1,5 +1,8 @@
 /** Packets for people: a line for each layer, and the payload as a hex dump. */
+
+import { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
+import { isUint8Array } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
 import type { Icmp } from './layers/icmp.ts';
 import type { Icmpv6 } from './layers/icmpv6.ts';
@@ -109,7 +112,7 @@ function bytesText(bytes: Uint8Array): string {
 
 /** The value of an option's field. */
 function valueText(value: unknown): string {
-  if (value instanceof Uint8Array) return bytesText(value);
+  if (isUint8Array(value)) return bytesText(value);
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
   if (typeof value === 'object' && value !== null) return Object.values(value).map(valueText).join('-');
   return String(value);

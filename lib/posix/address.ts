@@ -1,9 +1,13 @@
 /** Socket addresses: objects with the fields of their struct, and the sockaddr bytes that the kernel takes and gives. */
+
+import { Buffer } from 'node:buffer';
 import { SocketAddress } from 'node:net';
+import { TextDecoder } from 'node:util';
 import type * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop } from './inet.ts';
+import { isUint8Array } from './kind.ts';
 import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
@@ -212,7 +216,7 @@ function encodeInet6(address: Inet6Address): Uint8Array {
 /** Never padded and never terminated: of an AF_UNIX address only the length tells what it is. */
 function encodeUnix(address: UnixAddress): Uint8Array {
   const path = own(address, 'path');
-  if (typeof path !== 'string' && !(path instanceof Uint8Array)) {
+  if (typeof path !== 'string' && !isUint8Array(path)) {
     throw invalidType('address.path', 'a string or a Uint8Array');
   }
   const name = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path.buffer, path.byteOffset, path.length);
@@ -232,7 +236,7 @@ function encodeUnix(address: UnixAddress): Uint8Array {
 
 function encodePacket(address: PacketAddress): Uint8Array {
   const hardware = own(address, 'address');
-  if (hardware !== undefined && !(hardware instanceof Uint8Array)) throw invalidType('address.address', 'a Uint8Array');
+  if (hardware !== undefined && !isUint8Array(hardware)) throw invalidType('address.address', 'a Uint8Array');
   const length = uint8(hardware?.length ?? 0, 'address.address.length');
   const { bytes, view } = sockaddr(AF_PACKET, Math.max(SIZE.packet, AT.sll_addr + length));
   view.setUint16(AT.sll_protocol, uint16(own(address, 'protocol'), 'address.protocol'));
@@ -261,7 +265,7 @@ function encodeVsock(address: VsockAddress): Uint8Array {
 
 function encodeOther(family: number, address: OtherAddress): Uint8Array {
   const data = own(address, 'data');
-  if (!(data instanceof Uint8Array)) throw invalidType('address.data', 'a Uint8Array');
+  if (!isUint8Array(data)) throw invalidType('address.data', 'a Uint8Array');
   const { bytes } = sockaddr(family, SIZE.family + data.length);
   bytes.set(data, SIZE.family);
   return bytes;
@@ -283,7 +287,7 @@ function encodeOther(family: number, address: OtherAddress): Uint8Array {
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function encodeAddress(address: AddressLike): Uint8Array {
-  if (address instanceof Uint8Array && ArrayBuffer.isView(address)) return address;
+  if (isUint8Array(address)) return address;
   if (address instanceof SocketAddress) {
     const { address: text, port, flowlabel } = address;
     return address.family === 'ipv4'
@@ -415,7 +419,7 @@ let shared: { text: string; port: number; bytes: Uint8Array } = { text: '', port
 
 /** As `encodeAddress`, for one call: the bytes are not the caller's to change or to give away. */
 export function encodeShared(address: AddressLike): Uint8Array {
-  if (address instanceof Uint8Array || address instanceof SocketAddress) return encodeAddress(address);
+  if (isUint8Array(address) || address instanceof SocketAddress) return encodeAddress(address);
   const family = own(object(address, 'address'), 'family');
   if (family !== AF_INET || Object.hasOwn(address, 'data')) return encodeAddress(address);
   const text = own(address as InetAddress, 'address') as string;

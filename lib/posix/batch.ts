@@ -1,9 +1,11 @@
 /** Many datagrams by one system call: sendmmsg(2) and recvmmsg(2) over storage that is made once and used again. */
+
 import { Buffer } from 'node:buffer';
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
+import { isUint8Array } from './kind.ts';
 import { layout, native } from './native.ts';
 import { integer } from './number.ts';
 import { bytes, object, own, ownOr } from './snapshot.ts';
@@ -138,7 +140,7 @@ export class MessageBatch {
    */
   push(data: Uint8Array | string, address?: AddressLike, control?: SendMessage['control']): number {
     const message = bytes(data) as Uint8Array;
-    if (!(message instanceof Uint8Array)) throw invalidType('data', 'a Uint8Array or a string');
+    if (!isUint8Array(message)) throw invalidType('data', 'a Uint8Array or a string');
     const name = address === undefined ? undefined : encodeAddress(address);
     const extra = controlBytes(control);
     const i = this.count;

@@ -1,6 +1,9 @@
 /** What this process may do with sockets, and what the kernel has: found out by trying. */
+
+import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 import {
   AF_ALG,
   AF_BLUETOOTH,

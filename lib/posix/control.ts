@@ -1,4 +1,6 @@
 /** Control messages (cmsg(3)): what sendmsg(2) and recvmsg(2) carry beside the data. */
+
+import { Buffer } from 'node:buffer';
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import {
   AF_INET,
@@ -32,6 +34,7 @@ import {
 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
+import { isUint8Array } from './kind.ts';
 import { layout } from './native.ts';
 import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { elements, object, own, ownOr } from './snapshot.ts';
@@ -608,7 +611,7 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
     const type = int32(own(message, 'type'), 'control.type');
     const raw = Object.hasOwn(message, 'data');
     const data = raw ? (message as OtherControl).data : codecs.get(key(level, type))?.encode(message as never);
-    if (!(data instanceof Uint8Array)) throw invalidType('control.data', 'a Uint8Array');
+    if (!isUint8Array(data)) throw invalidType('control.data', 'a Uint8Array');
     return { level, type, data };
   });
   const bytes = Buffer.alloc(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));

@@ -1,5 +1,6 @@
 /** Byte order and addresses as text: byteorder(3), inet_pton(3), inet_aton(3). */
 
+import { Buffer } from 'node:buffer';
 import { ATON, NTOP, PTON } from './calls.ts';
 import { AF_INET } from './constants.ts';
 import { check } from './errno.ts';

@@ -1,7 +1,10 @@
 /** The native floor: finds the addon for this platform, and gives its functions their TypeScript types. */
+
+import { Buffer } from 'node:buffer';
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import process from 'node:process';
+import { fileURLToPath, URL } from 'node:url';
 
 /**
  * Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer.

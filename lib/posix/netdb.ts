@@ -1,4 +1,5 @@
 /** Names of hosts, services and protocols, as in netdb.h. These calls wait; sys-socket/promises has those that do not. */
+
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import {
   GAI_STRERROR,
@@ -14,6 +15,7 @@ import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
 import { type Call, check, type ErrnoName, errnoName, invalidType, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
+import { isArrayBuffer } from './kind.ts';
 import { native } from './native.ts';
 import { object, ownOr } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
@@ -173,7 +175,7 @@ function outcome(
   Failure: new (code: number, errno: number, syscall: string) => Error,
 ): Unpack {
   if (typeof result === 'number') throw check(result, call);
-  if (!(result instanceof ArrayBuffer)) throw new Failure(result[0], result[1], call.name);
+  if (!isArrayBuffer(result)) throw new Failure(result[0], result[1], call.name);
   return new Unpack(result);
 }
 

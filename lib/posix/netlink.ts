@@ -1,4 +1,6 @@
 /** Netlink messages and their attributes as bytes, and requests to the kernel: netlink(7). */
+
+import { Buffer } from 'node:buffer';
 import { NETLINK } from './calls.ts';
 import {
   AF_NETLINK,
@@ -14,6 +16,7 @@ import {
   SOCK_RAW,
 } from './constants.ts';
 import { check, invalidType } from './errno.ts';
+import { isUint8Array } from './kind.ts';
 import { integer, LITTLE, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 import { close, connect, socket } from './socket.ts';
@@ -63,7 +66,7 @@ export function view(bytes: Uint8Array): DataView {
 }
 
 function data(value: unknown, name: string): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');
+  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
   return value;
 }
 

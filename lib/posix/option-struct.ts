@@ -1,4 +1,5 @@
 /** The fields that structs of socket options are made of, and how a value is read from their bytes and written to them. */
+import { Buffer } from 'node:buffer';
 import { type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';

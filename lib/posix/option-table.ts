@@ -1,4 +1,5 @@
 /** Options by name: the table of all whose value is plain data, and getOption and setOption, typed by it. */
+import { Buffer } from 'node:buffer';
 import { GETSOCKOPT, SETSOCKOPT } from './calls.ts';
 import * as constants from './constants.ts';
 import { check, invalidValue, settle } from './errno.ts';

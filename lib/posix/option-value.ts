@@ -1,7 +1,10 @@
 /** The types of the values of socket options: how each looks, and where its fields are in the bytes. */
+
+import { Buffer } from 'node:buffer';
 import type { AddressLike } from './address.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { isUint8Array } from './kind.ts';
 import { layout } from './native.ts';
 import { integer, LITTLE, uint8, uint16 } from './number.ts';
 import {
@@ -284,7 +287,7 @@ const bytes: Codec<Buffer, Uint8Array> = {
   size: 2040,
   decode: (bytes) => bytes,
   encode: (value, name) => {
-    if (!(value instanceof Uint8Array)) throw invalidType(name, 'a Uint8Array');
+    if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
     return value;
   },
 };
@@ -395,7 +398,7 @@ const packetMreq: Codec<PacketMreq> = {
   encode: (value, name) => {
     const fixed = request.encode(value, name);
     const address = own(value, 'address') ?? new Uint8Array(0);
-    if (!(address instanceof Uint8Array)) throw invalidType(`${name}.address`, 'a Uint8Array');
+    if (!isUint8Array(address)) throw invalidType(`${name}.address`, 'a Uint8Array');
     const { bytes, view } = room(Math.max(fixed.length, MR_ADDRESS + address.length));
     bytes.set(fixed);
     u16(layout('mr_alen')).write(view, address.length, `${name}.address.length`);

@@ -1,5 +1,6 @@
 /** Options of a socket and flags of a descriptor: getsockopt(2), setsockopt(2), fcntl(2), ioctl(2). */
 
+import { Buffer } from 'node:buffer';
 import { FCNTL, GETSOCKOPT, IOCTL, SETSOCKOPT } from './calls.ts';
 import { check, invalidType, outOfRange } from './errno.ts';
 import { type Bytes, layout, native, out } from './native.ts';

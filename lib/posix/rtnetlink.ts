@@ -1,4 +1,5 @@
 /** What the lists of the kernel share: dumps, and the attributes of an entry by their types. */
+import { Buffer } from 'node:buffer';
 import { AF_INET, AF_INET6, AF_UNSPEC, NLA_TYPE_MASK, NLM_F_DUMP } from './constants.ts';
 import { inet_ntop } from './inet.ts';
 import { decodeAttributes, type NetlinkAttribute, type NetlinkReply, requestNetlink, view } from './netlink.ts';

@@ -1,4 +1,5 @@
 /** TCP_INFO: what the kernel knows about a TCP connection, from the bytes of its struct tcp_info. */
+import { Buffer } from 'node:buffer';
 import { LITTLE } from './number.ts';
 
 /**

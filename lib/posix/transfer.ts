@@ -1,8 +1,10 @@
 /** Data in and out, call by call. Batches of datagrams are in batch.ts. */
+
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
 import { check, isErrnoResult } from './errno.ts';
+import { isUint8Array } from './kind.ts';
 import { type Bytes, layout, native, out } from './native.ts';
 import { count } from './number.ts';
 import * as pinned from './pinned.ts';
@@ -115,7 +117,7 @@ export function send(fd: number, data: Bytes | string, flags = 0): number {
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
-  const name = address instanceof Uint8Array ? address : encodeAddress(address);
+  const name = isUint8Array(address) ? address : encodeAddress(address);
   const n = pinned.sendto(fd, bytes(data), flags, name);
   return n >= 0 ? n : check(n, SENDTO, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name));
 }
@@ -165,7 +167,7 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
 /** Control messages as bytes. No messages are no control data: the kernel is given a null pointer. */
 export function controlBytes(control: SendMessage['control']): Uint8Array | undefined {
   if (control === undefined) return undefined;
-  const bytes = control instanceof Uint8Array ? control : encodeControl(control);
+  const bytes = isUint8Array(control) ? control : encodeControl(control);
   return bytes.length === 0 ? undefined : bytes;
 }
 
@@ -290,12 +292,16 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
   try {
     received = native.recvmsg(fd, list, scratch, control, flags);
     if (received < 0) return received;
-    const [nameLength, controlLength, returned] = out;
+    // By index: what is taken apart as a list goes through an iterator that a program can replace, and that would be
+    // handed the memory that the native code writes into.
+    const nameLength = out[0]!;
+    const controlLength = out[1]!;
+    const returned = out[2]!;
     return {
       bytes: received,
       address: decodeAddress(scratch, nameLength),
       control: control === undefined ? [] : decodeControl(control, controlLength),
-      flags: returned!,
+      flags: returned,
     };
   } catch (error) {
     // From the instant recvmsg returned its descriptors are owned: here, until the caller has them.

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** Reads what native/pack.h wrote: 32-bit numbers, bytes and strings, one after the other. */
 export class Unpack {
   readonly #view: DataView;

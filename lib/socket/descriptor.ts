@@ -1,5 +1,6 @@
 /** The one owner of a descriptor: closes it once, also when it is forgotten or its environment ends. */
 
+import process from 'node:process';
 import type { SockaddrStorage } from '../posix/address.ts';
 import { ACCEPT, CLOSE, DUP, SOCKET, SOCKETPAIR } from '../posix/calls.ts';
 import { F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';

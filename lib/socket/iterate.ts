@@ -2,6 +2,7 @@
  * Async iteration over what a Socket accepts or receives. The iterators are written by hand, because an async generator
  * queues `return()` behind a `next()` that waits, perhaps for ever.
  */
+import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';

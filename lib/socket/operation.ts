@@ -3,6 +3,7 @@
  * not wait (MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, an empty buffer) answers as the kernel does.
  */
 
+import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
 import { decodeAddress } from '../posix/address.ts';
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLERR, POLLIN, POLLOUT } from '../posix/constants.ts';

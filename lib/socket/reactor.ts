@@ -5,6 +5,7 @@
  * Interest stays armed after its waiters are served, and is dropped when an event finds no waiter: a Socket that is
  * read again and again costs no epoll_ctl. Waiters of one descriptor and kind are served in their order.
  */
+import process from 'node:process';
 import { setTimeout } from 'node:timers';
 import {
   EPOLL_CTL_ADD,

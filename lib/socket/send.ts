@@ -1,4 +1,5 @@
 /** The operations of a Socket that send bytes. */
+
 import { Buffer } from 'node:buffer';
 import * as nothrow from '../nothrow.ts';
 import { type AddressLike, encodeShared } from '../posix/address.ts';
@@ -7,6 +8,7 @@ import { SEND, SENDMSG, SENDTO } from '../posix/calls.ts';
 import { AF_UNIX, MSG_OOB, SCM_RIGHTS, SOCK_DGRAM, SOL_SOCKET, SOL_UDP, UDP_SEGMENT } from '../posix/constants.ts';
 import { type ControlMessage, encodeControl } from '../posix/control.ts';
 import { invalidType, settle } from '../posix/errno.ts';
+import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 import { answersAtOnce, type Operation } from './operation.ts';
@@ -21,9 +23,9 @@ export interface Owner {
 
 function view(data: Bytes | string): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
-  if (data instanceof Uint8Array) return data;
+  if (isUint8Array(data)) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (isArrayBuffer(data)) return new Uint8Array(data);
   throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
 }
 

@@ -1,4 +1,5 @@
 /** class Socket: one socket of any kind, for the event loop. */
+import { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
 import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';

@@ -1,4 +1,5 @@
 /** A Socket as a Duplex stream of Node: back-pressure, half-close, errors, and descriptors with the bytes. */
+import { Buffer } from 'node:buffer';
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { close } from '../nothrow.ts';
 import { MSG_CTRUNC, SHUT_WR } from '../posix/constants.ts';

@@ -1,4 +1,5 @@
 /** Socket activation and notification: sd_listen_fds(3) and sd_notify(3), by their protocols, without libsystemd. */
+import process from 'node:process';
 import { AF_UNIX, F_GETFD, F_SETFD, FD_CLOEXEC, SCM_RIGHTS, SOCK_DGRAM, SOL_SOCKET } from '../posix/constants.ts';
 import type { Rights } from '../posix/control.ts';
 import { fcntl } from '../posix/option.ts';

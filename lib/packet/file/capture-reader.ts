@@ -1,6 +1,8 @@
 /** The reader of pcap and pcapng files, from chunks of any size. */
 
+import { Buffer } from 'node:buffer';
 import { invalidType } from '../../posix/errno.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 
 /**
@@ -77,7 +79,7 @@ export class CaptureReader {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
   push(chunk: Uint8Array): CapturedPacket[] {
-    if (!(chunk instanceof Uint8Array)) throw invalidType('chunk', 'a Uint8Array');
+    if (!isUint8Array(chunk)) throw invalidType('chunk', 'a Uint8Array');
     const packets: CapturedPacket[] = [];
     if (this.error !== undefined || this.#ended) return packets;
     this.#chunks.push(chunk);

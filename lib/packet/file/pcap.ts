@@ -1,5 +1,7 @@
 /** The writer of pcap files, the format of tcpdump -w: draft-ietf-opsawg-pcap. */
+
 import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 import { uint16, uint32 } from '../bytes.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
 import { type CaptureSink, type PacketRecord, splitTimestamp, timestampOf } from './capture-file.ts';
@@ -64,7 +66,7 @@ export class PcapWriter<Result> {
    */
   write(packet: PacketRecord): Result {
     const { data } = packet;
-    if (!(data instanceof Uint8Array)) throw invalidType('packet.data', 'a Uint8Array');
+    if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));
     if (seconds > LAST_SECOND) throw outOfRange('packet.timestamp', 'before the year 2107');
     const bytes = new Uint8Array(16 + data.length);

@@ -1,5 +1,8 @@
 /** The writer of pcapng files: draft-ietf-opsawg-pcapng. */
+
+import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 import { roundUp, uint16, uint32 } from '../bytes.ts';
 import {
   type CaptureInterface,
@@ -37,7 +40,7 @@ type Value = Uint8Array | number | bigint;
 
 function checked([code, value]: Option): Value | undefined {
   const given: Value | undefined = typeof value === 'string' ? Buffer.from(value) : value;
-  if (given instanceof Uint8Array && given.length > LONGEST) {
+  if (isUint8Array(given) && given.length > LONGEST) {
     throw outOfRange(`option ${code}`, `at most ${LONGEST} bytes long`);
   }
   return given;
@@ -187,7 +190,7 @@ export class PcapngWriter<Result> {
    */
   write(packet: PacketRecord): Result {
     const { data } = packet;
-    if (!(data instanceof Uint8Array)) throw invalidType('packet.data', 'a Uint8Array');
+    if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
     const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');
     const originalLength = uint32(packet.originalLength, 'packet.originalLength', data.length);

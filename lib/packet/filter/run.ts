@@ -1,4 +1,5 @@
 /** BPF programs run here, on packets from anywhere: what the kernel does in net/core/filter.c. */
+
 import {
   BPF_A,
   BPF_ABS,
@@ -38,6 +39,7 @@ import {
 } from '../../posix/constants.ts';
 import { invalidType, invalidValue } from '../../posix/errno.ts';
 import type { FilterProgram } from '../../posix/filter.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 import { get16, get32 } from '../bytes.ts';
 import { ancillary, type FilterContext } from './ancillary.ts';
 import { instructionsOf } from './disassemble.ts';
@@ -135,7 +137,7 @@ export function offlineFilter(program: FilterProgram): OfflineFilter {
   const fault = verifyFilter(instructions);
   if (fault !== undefined) throw invalidValue('program', `valid; instruction ${fault.index}: ${fault.reason}`);
   return (packet, context = {}) => {
-    if (!(packet instanceof Uint8Array)) throw invalidType('packet', 'a Uint8Array');
+    if (!isUint8Array(packet)) throw invalidType('packet', 'a Uint8Array');
     const memory = new Uint32Array(BPF_MEMWORDS);
     let a = 0;
     let x = 0;

@@ -1,5 +1,8 @@
 /** Whole packets: layers composed into bytes, and bytes taken apart into layers. */
+
+import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 import type { Bytes } from '../../posix/native.ts';
 import { asBytes } from '../bytes.ts';
 import { sum } from '../checksum.ts';
@@ -305,7 +308,7 @@ export function encodePacketInto(
   layers: readonly (LayerInput | Bytes | string)[],
   options?: EncodeOptions,
 ): number {
-  if (!(into instanceof Uint8Array)) throw invalidType('into', 'a Uint8Array');
+  if (!isUint8Array(into)) throw invalidType('into', 'a Uint8Array');
   const all = asLayers(layers);
   const size = totalSize(all);
   if (size > into.length) throw outOfRange('into', `at least ${size} bytes long`);
