@@ -53,7 +53,8 @@ enum class Refusal : uint8_t {
   kNanoseconds = 11,  // not a bigint that fits a timespec
   kDescriptor = 12,   // a descriptor that a fd_set has no place for
   kLong = 13,         // not a safe integer
-  kProgram = 14       // not a BPF program of 1 to 65535 instructions
+  kProgram = 14,      // not a BPF program of 1 to 65535 instructions
+  kInherited = 15     // an option that makes a descriptor without close-on-exec
 };
 
 // A refusal travels as a number below every -errno: the kernel's errnos end at MAX_ERRNO, 4095.

@@ -141,6 +141,7 @@ const refusals: readonly ((name: string) => Error)[] = [
   (name) => outOfRange(name, 'of descriptors from 0 to 1023 (FD_SETSIZE)'),
   (name) => outOfRange(name, 'a safe integer'),
   (name) => outOfRange(name, 'of at most 65535 whole instructions'),
+  (name) => outOfRange(name, 'one whose new descriptor is close-on-exec'),
 ];
 
 const MAX_ERRNO = 4095;

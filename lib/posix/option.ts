@@ -9,8 +9,10 @@ import { count } from './number.ts';
 /**
  * Reads an option: getsockopt(2).
  *
- * Options whose bytes hold a pointer (SO_ATTACH_FILTER, TCP_ZEROCOPY_RECEIVE, XDP_UMEM_REG, ...) are a RangeError:
- * JavaScript has no pointers.
+ * Options whose bytes hold a pointer (SO_ATTACH_FILTER, TCP_ZEROCOPY_RECEIVE, XDP_UMEM_REG, ...) throw a RangeError:
+ * JavaScript has no pointers. So do options that would make a descriptor which a child process inherits
+ * (SCTP_SOCKOPT_PEELOFF, and SCTP_SOCKOPT_PEELOFF_FLAGS without SOCK_CLOEXEC). The options that write as many elements as
+ * a count in the buffer says (MCAST_MSFILTER, IP_MSFILTER, TCP_AO_GET_KEYS) write no more than the buffer holds.
  *
  * @param fd A socket.
  * @param level SOL_SOCKET or a protocol.
