@@ -2,7 +2,8 @@
 /** `npx sys-socket doctor`: what this machine, this Node and this process can do, for reports and for CI. */
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const usage = `usage: sys-socket doctor [--json] [name ...]
@@ -51,9 +52,10 @@ async function main(): Promise<number> {
   }
   if (command !== 'doctor') return wrong(command === undefined ? 'a command is missing' : `no command ${command}`);
 
-  const [{ capabilities }, { binary, libc }] = await Promise.all([
+  const [{ capabilities }, { binary }, { libc }] = await Promise.all([
     import('./posix/capabilities.ts'),
     import('./posix/native.ts'),
+    import('./posix/libc.ts'),
   ]).catch((error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
@@ -63,12 +65,14 @@ async function main(): Promise<number> {
   if (unknown.length > 0) {
     return wrong(`no capability ${unknown.join(', ')}; there are ${Object.keys(answers).join(', ')}`);
   }
+  const root = fileURLToPath(new URL('..', import.meta.url));
   const facts = {
+    version: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
     kernel: release(),
     runtime: runtime(),
     processor: process.arch,
-    libc: libc(),
-    binary: relative(new URL('..', import.meta.url).pathname, binary),
+    libc: libc() ?? 'unknown',
+    binary: relative(root, binary as string),
     privileges: privileges(),
   };
   if (parsed.values.json) {

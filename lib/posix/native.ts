@@ -1,10 +1,5 @@
-/** The native floor: finds the addon for this platform, and gives its functions their TypeScript types. */
-
-import { Buffer } from 'node:buffer';
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import process from 'node:process';
-import { fileURLToPath, URL } from 'node:url';
+/** The native floor: gives the functions of the addon their TypeScript types. */
+import { loadBinary } from './binary.ts';
 
 /**
  * Any bytes that a call can read or write: a typed array of any kind, a DataView, or a whole ArrayBuffer.
@@ -180,43 +175,12 @@ interface Native {
   getifaddrs(): ArrayBuffer | number;
 }
 
-/** The C library of this process, by the loader that the running program names in its first pages. */
-export function libc(): 'glibc' | 'musl' {
-  const start = Buffer.alloc(8192);
-  const fd = openSync(process.execPath, 'r');
-  try {
-    readSync(fd, start);
-  } finally {
-    closeSync(fd);
-  }
-  return start.includes('/ld-musl-') ? 'musl' : 'glibc';
-}
+const { path, addon } = loadBinary();
 
-/** The binary for this process: what was built here if anything was, else the one that the package carries. */
-function locate(): string {
-  const root = new URL('../../', import.meta.url);
-  const target = `${process.platform}-${process.arch}`;
-  const kind = libc();
-  const candidates = [
-    'build/Release/sys_socket.node',
-    'build/Debug/sys_socket.node',
-    `prebuilds/${target}/sys-socket.${kind}.node`,
-  ];
-  for (const candidate of candidates) {
-    const path = fileURLToPath(new URL(candidate, root));
-    if (existsSync(path)) return path;
-  }
-  throw new Error(
-    `sys-socket has no binary for ${target} with ${kind}: there is none of ${candidates.join(', ')} in ` +
-      `${fileURLToPath(root)}. To build it, with a C++20 compiler, make and Python: ` +
-      `cd ${fileURLToPath(root)} && npm install --ignore-scripts && npm run build:native`,
-  );
-}
+/** The path of the loaded binary, or undefined if the program gave the loaded addon. */
+export const binary: string | undefined = path;
 
-/** The path of the loaded binary. */
-export const binary: string = locate();
-
-export const native: Native = createRequire(import.meta.url)(binary) as Native;
+export const native: Native = addon as Native;
 
 /** Second and later results of the last native call. Read at once: the next call overwrites them. */
 export const out: Int32Array = native.out;

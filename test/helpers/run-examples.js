@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'node:util';
+import * as binary from '../../dist/binary.js';
 import * as index from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
 import * as packet from '../../dist/packet/index.js';
@@ -11,6 +12,7 @@ import * as promises from '../../dist/promises.js';
 
 const entries = {
   'index.ts': { ...index, nothrow, promises },
+  'binary.ts': { ...index, ...binary },
   'nothrow.ts': { ...index, ...nothrow },
   'promises.ts': { ...index, ...promises },
   'packet/index.ts': { ...index, ...packet },

@@ -1,0 +1,154 @@
+/** Finds the native binary for this process and loads it. Nothing here needs the binary. */
+import { accessSync, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { type Failure, loadError } from './binary-error.ts';
+import { type Libc, libc } from './libc.ts';
+
+/**
+ * The binaries that the package carries. Each URL is written out as a whole and made by the global class, because bundlers
+ * and file tracers follow only that. In a CommonJS bundle `import.meta.url` may be undefined, and the URL is then invalid.
+ */
+const carried: { readonly [target: string]: () => URL } = {
+  'linux-x64-glibc': () => new URL('../../prebuilds/linux-x64/sys-socket.glibc.node', import.meta.url),
+  'linux-x64-musl': () => new URL('../../prebuilds/linux-x64/sys-socket.musl.node', import.meta.url),
+  'linux-arm64-glibc': () => new URL('../../prebuilds/linux-arm64/sys-socket.glibc.node', import.meta.url),
+  'linux-arm64-musl': () => new URL('../../prebuilds/linux-arm64/sys-socket.musl.node', import.meta.url),
+};
+
+function attempt<Value>(action: () => Value): Value | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}
+
+/** This file, or the bundle or the executable that it became part of. */
+function runningFile(): string | undefined {
+  return attempt(() => fileURLToPath(import.meta.url)) ?? (typeof __filename === 'string' ? __filename : undefined);
+}
+
+/** The folder of the package, if this file is still in it. */
+function packageFolder(): string | undefined {
+  const file = runningFile();
+  const folder = file && resolve(dirname(file), '../..');
+  return folder && existsSync(join(folder, 'native/sys_socket.gypi')) ? folder : undefined;
+}
+
+/** Every place where a binary for this process may be, in the order in which they are tried. */
+function candidates(root: string | undefined, kinds: readonly Libc[]): string[] {
+  const found: (string | undefined)[] = [];
+  // What was built here comes first.
+  if (root) found.push(join(root, 'build/Release/sys_socket.node'), join(root, 'build/Debug/sys_socket.node'));
+  for (const kind of kinds) {
+    const url = carried[`${process.platform}-${process.arch}-${kind}`];
+    if (!url) continue; // There is no binary for this processor.
+    const name = `prebuilds/${process.platform}-${process.arch}/sys-socket.${kind}.node`;
+    found.push(attempt(() => fileURLToPath(url())));
+    if (root) {
+      found.push(join(root, name));
+      continue;
+    }
+    // A bundle that did not take the binary along: it is beside it, or in a package that is installed where it runs.
+    const files = [runningFile(), process.argv[1], process.execPath].filter((file) => file !== undefined);
+    for (const file of files) found.push(join(dirname(file), name));
+    for (const file of files) found.push(attempt(() => createRequire(file).resolve(`sys-socket/${name}`)));
+  }
+  return [...new Set(found.filter((path) => path !== undefined))];
+}
+
+function open(path: string): object {
+  const module = { exports: {} };
+  process.dlopen(module, path);
+  return module.exports;
+}
+
+/** Loads the first of the paths that can be loaded. Returns it, or why each of them cannot be. */
+function first(paths: readonly string[]): Loaded | Failure[] {
+  const failures: Failure[] = [];
+  for (const path of paths) {
+    try {
+      accessSync(path);
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code as string)) {
+        failures.push({ path, error: undefined });
+        continue;
+      }
+      // The permission model restricts the reading of files, not the loading of addons.
+    }
+    try {
+      return { path, addon: open(path) };
+    } catch (error) {
+      failures.push({ path, error: error as NodeJS.ErrnoException });
+    }
+  }
+  return failures;
+}
+
+interface Loaded {
+  /** The path of the binary, or undefined if the program gave the loaded addon. */
+  readonly path: string | undefined;
+  readonly addon: object;
+}
+
+let chosen: string | object | undefined;
+let loaded = false;
+
+/**
+ * Chooses the native binary that the package will load, instead of looking for it. Call it before the first import of
+ * `sys-socket` is evaluated: in a module of its own that is imported first. It is meant for programs that are bundled, or made
+ * into a single executable. The environment variable `SYS_SOCKET_BINARY` (a path) is stronger than it.
+ *
+ * There is no such function in C.
+ *
+ * @param binary a path (relative to the working directory), a `file:` URL, or the exports of the loaded addon, as
+ *   `require('sys-socket/prebuilds/linux-x64/sys-socket.glibc.node')` returns them
+ * @throws TypeError if it is none of these; Error if the package has loaded its binary already
+ * @example
+ * try {
+ *   useBinary('/opt/app/sys-socket.glibc.node');
+ * } catch (error) {
+ *   console.log(error.code); // ERR_SYS_SOCKET_BINARY_LOADED
+ * }
+ * @see https://man7.org/linux/man-pages/man3/dlopen.3.html
+ */
+export function useBinary(binary: string | URL | object): void {
+  let choice: string | object | undefined;
+  if (typeof binary === 'string' ? binary !== '' : isAddon(binary)) choice = binary;
+  else if (typeof binary === 'object' && binary !== null && 'href' in binary) choice = fileURLToPath(binary.href);
+  if (choice === undefined) {
+    throw Object.assign(
+      new TypeError('The "binary" argument must be a path, a file: URL or the exports of a binary of sys-socket'),
+      { code: 'ERR_INVALID_ARG_TYPE' },
+    );
+  }
+  if (loaded) {
+    throw Object.assign(new Error('sys-socket has loaded its binary already: call useBinary before it is imported'), {
+      code: 'ERR_SYS_SOCKET_BINARY_LOADED',
+    });
+  }
+  chosen = choice;
+}
+
+function isAddon(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && 'layout' in value && 'reactorStart' in value;
+}
+
+/** Loads the binary: the one that was chosen, else the first that is found. */
+export function loadBinary(): Loaded {
+  loaded = true;
+  const { SYS_SOCKET_BINARY: variable } = process.env;
+  if (!variable && typeof chosen === 'object') return { path: undefined, addon: chosen };
+  const choice = variable || (chosen as string | undefined);
+  const root = packageFolder();
+  const kind = libc();
+  // The other C library's binary is tried only when nothing tells which one this is: to load it may load a second one.
+  const paths = choice === undefined ? candidates(root, kind ? [kind] : ['glibc', 'musl']) : [resolve(choice)];
+  const result = first(paths);
+  if (!Array.isArray(result)) return result;
+  const by = variable ? 'SYS_SOCKET_BINARY' : choice && 'useBinary';
+  throw loadError(result, { root, kind, by });
+}

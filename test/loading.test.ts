@@ -1,0 +1,285 @@
+/** How the package finds and loads its native binary: where it looks, what chooses another one, and what each error says. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { need, program } from './helpers/need.ts';
+import { folder } from './helpers/world.ts';
+
+const root = join(import.meta.dirname, '..');
+const built = join(root, 'build/Release/sys_socket.node');
+const target = `linux-${process.arch}`;
+const binary = `prebuilds/${target}/sys-socket.glibc.node`;
+const superuser = process.getuid?.() === 0;
+const use = "import { AF_UNIX, SOCK_STREAM, socketpair } from 'sys-socket'; socketpair(AF_UNIX, SOCK_STREAM);";
+const works = { status: 0, stdout: '', stderr: '' };
+
+let installed: string;
+beforeAll(() => {
+  installed = mkdtempSync(join(tmpdir(), 'sys-socket-loading-'));
+  chmodSync(installed, 0o755);
+  install(installed);
+});
+afterAll(() => rmSync(installed, { recursive: true }));
+
+/** The compiled package, without maps and types. */
+function copyCode(to: string): void {
+  cpSync(join(root, 'dist'), to, { recursive: true, filter: (path) => !/\.(ts|map)$|\/packet$/.test(path) });
+}
+
+/** A project with the package as npm installs it, with one binary. */
+function install(project: string): string {
+  const home = join(project, 'node_modules/sys-socket');
+  copyCode(join(home, 'dist'));
+  for (const path of ['native/sys_socket.gypi', 'package.json']) cpSync(join(root, path), join(home, path));
+  mkdirSync(join(home, `prebuilds/${target}`), { recursive: true });
+  copyFileSync(built, join(home, binary));
+  writeFileSync(join(project, 'use.mjs'), use);
+  return home;
+}
+
+interface Options {
+  cwd?: string;
+  env?: Record<string, string>;
+  node?: string;
+  as?: string[];
+}
+
+function run(args: string[], { cwd = installed, env = {}, node = process.execPath, as = [] }: Options = {}) {
+  const [command, ...rest] = [...as, node, ...args] as [string, ...string[]];
+  // Nothing of this process's own environment chooses another binary.
+  const { SYS_SOCKET_BINARY: _, NODE_OPTIONS: __, ...rest_ } = process.env;
+  const { status, stdout, stderr } = spawnSync(command, rest, { cwd, env: { ...rest_, ...env }, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const evaluate = (script: string, options?: Options) => run(['--input-type=module', '-e', script], options);
+
+/** What is thrown, without the stack. */
+const said = ({ stderr }: { stderr: string }) => stderr.split(/\n\s+at /)[0]!;
+
+describe('the C library is found without the program file', () => {
+  test('when the program was replaced while it runs, as in an upgrade', () => {
+    const node = join(folder(), 'node');
+    copyFileSync(process.execPath, node);
+    const script = `import { rmSync } from 'node:fs'; rmSync(process.execPath); await import('sys-socket');`;
+    expect(evaluate(script, { node })).toEqual(works);
+  });
+
+  test('when the program may be run and not read', (context) => {
+    if (superuser) need(context, program('setpriv'));
+    const path = folder();
+    chmodSync(path, 0o755);
+    const node = join(path, 'node');
+    copyFileSync(process.execPath, node);
+    chmodSync(node, 0o111);
+    const as = superuser ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'] : [];
+    expect(run(['use.mjs'], { node, as })).toEqual(works);
+  });
+
+  test('when process.execPath names nothing', () => {
+    expect(evaluate("process.execPath = '/nowhere'; await import('sys-socket');")).toEqual(works);
+  });
+
+  test('when /proc tells nothing, from the report of Node', () => {
+    const script = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { readFileSync } = fs;
+      fs.readFileSync = (path, ...rest) => {
+        if (String(path).startsWith('/proc/')) throw new Error('no /proc');
+        return readFileSync(path, ...rest);
+      };
+      syncBuiltinESMExports();
+      const { libc } = await import(${JSON.stringify(join(root, 'dist/posix/libc.js'))});
+      console.log(libc());`;
+    expect(evaluate(script)).toEqual({ ...works, stdout: 'glibc\n' });
+  });
+});
+
+describe('the permission model', () => {
+  // Node 20 has it under its old name, and warns that it is experimental.
+  const [major] = process.versions.node.split('.').map(Number) as [number];
+  const permission = [major < 22 ? '--experimental-permission' : '--permission', '--no-warnings'];
+  const read = () => `--allow-fs-read=${realpathSync(installed)}/*`;
+
+  test('--allow-addons and reading the package are enough', () => {
+    expect(run([...permission, '--allow-addons', read(), 'use.mjs'])).toEqual(works);
+  });
+
+  test('without --allow-addons the error says so', () => {
+    const result = run([...permission, read(), 'use.mjs']);
+    expect(result.status).toBe(1);
+    expect(said(result)).toContain('run node with --allow-addons as well');
+    expect(result.stderr).toContain("code: 'ERR_SYS_SOCKET_BINARY'");
+  });
+});
+
+test('with --no-addons the error says so', () => {
+  const result = run(['--no-addons', 'use.mjs']);
+  expect(result.status).toBe(1);
+  expect(said(result)).toContain('Run node without --no-addons');
+});
+
+describe('the error tells what was tried, and what helps against this failure:', () => {
+  test('a binary that is missing from the package', () => {
+    const cwd = folder();
+    const home = install(cwd);
+    rmSync(join(home, 'prebuilds'), { recursive: true });
+    const result = run(['use.mjs'], { cwd });
+    expect(result.status).toBe(1);
+    expect(said(result)).toContain(`cannot load its binary for ${target} with glibc:`);
+    expect(said(result)).toContain(`${realpathSync(home)}/${binary}: there is no such file`);
+    expect(said(result)).toContain('The installed package is incomplete');
+    expect(said(result)).toContain(`cd ${realpathSync(home)} && npm install --ignore-scripts && npm run build:native`);
+  });
+
+  test('a bundle without the binary: no command in a folder of someone else', () => {
+    const cwd = folder();
+    copyCode(join(cwd, 'app/out')); // as a bundler would: no package around it
+    writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }');
+    const result = run(['app/out/index.js'], { cwd });
+    expect(result.status).toBe(1);
+    expect(said(result)).toContain(`${realpathSync(cwd)}/app/out/posix/${binary}: there is no such file`);
+    expect(said(result)).toContain('The package was bundled without its binary');
+    expect(said(result)).not.toContain('npm install');
+    // And what it advises is found.
+    mkdirSync(join(cwd, 'app/out', `prebuilds/${target}`), { recursive: true });
+    copyFileSync(built, join(cwd, 'app/out', binary));
+    expect(run(['app/out/index.js'], { cwd })).toEqual(works);
+  });
+
+  /** A binary that is there and cannot be loaded, in the place of ours. */
+  function broken(change: (bytes: Buffer) => Buffer) {
+    const file = join(folder(), 'sys-socket.node');
+    writeFileSync(file, change(readFileSync(built)));
+    return run(['use.mjs'], { env: { SYS_SOCKET_BINARY: file } });
+  }
+
+  test('another processor', () => {
+    const result = broken((bytes) => {
+      bytes.writeUInt16LE(243, 18); // e_machine: RISC-V
+      return bytes;
+    });
+    expect(said(result)).toContain('it is built for riscv64');
+    expect(said(result)).toContain(`This Node is built for ${process.arch}: use the binary of prebuilds/${target}`);
+  });
+
+  test('another C library', () => {
+    const result = broken((bytes) => {
+      bytes.write('libc.mu.6\0', bytes.indexOf('libc.so.6\0'), 'latin1'); // The name of a library that is nowhere.
+      return bytes;
+    });
+    expect(said(result)).toContain('it is built for musl');
+    expect(said(result)).toContain('use sys-socket.glibc.node, and install on the system where it runs');
+  });
+
+  test('no binary at all', () => {
+    expect(said(broken(() => Buffer.from('version https://git-lfs.github.com/spec/v1\n')))).toContain(
+      'it is no ELF file',
+    );
+  });
+
+  test('a file that may not be read', (context) => {
+    if (superuser) need(context, program('setpriv'));
+    const cwd = folder();
+    chmodSync(cwd, 0o755);
+    const home = install(cwd);
+    chmodSync(join(home, binary), 0o000);
+    const as = superuser ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'] : [];
+    const result = run(['use.mjs'], { cwd, as });
+    expect(said(result)).toMatch(/permission denied/i);
+    expect(said(result)).toContain('Make the file and its folders readable');
+  });
+
+  test('a file system without execution', (context) => {
+    const path = folder();
+    const mount = [
+      'unshare',
+      '-rm',
+      'sh',
+      '-c',
+      'mount -t tmpfs -o noexec tmpfs "$0" && cp "$1" "$0"/x.node && shift && "$@"',
+    ];
+    const probe = spawnSync(mount[0]!, [...mount.slice(1), path, built, 'true'], { encoding: 'utf8' });
+    if (probe.status !== 0) context.skip('no mounts in a user namespace');
+    const as = [...mount, path, built];
+    const result = run(['use.mjs'], { as, env: { SYS_SOCKET_BINARY: join(path, 'x.node') } });
+    expect(said(result)).toContain('may be mounted noexec');
+  });
+});
+
+describe('another binary is chosen', () => {
+  const elsewhere = () => {
+    const path = join(folder(), 'of-my-own.node');
+    copyFileSync(built, path);
+    return path;
+  };
+  /** A program that loads what `choose` chose, in an installation without binaries. */
+  const choose = (choice: string, options: Options = {}) => {
+    const cwd = folder();
+    rmSync(join(install(cwd), 'prebuilds'), { recursive: true });
+    const setUp = `
+      import { createRequire } from 'node:module';
+      import { pathToFileURL } from 'node:url';
+      import { useBinary } from 'sys-socket/binary';
+      ${choice}`;
+    writeFileSync(join(cwd, 'binary.mjs'), setUp);
+    writeFileSync(join(cwd, 'use.mjs'), `import './binary.mjs'; ${use}`);
+    return run(['use.mjs'], { cwd, ...options });
+  };
+
+  test('by SYS_SOCKET_BINARY', () => {
+    expect(run(['use.mjs'], { env: { SYS_SOCKET_BINARY: elsewhere() } })).toEqual(works);
+    const result = run(['use.mjs'], { env: { SYS_SOCKET_BINARY: 'not/there.node' } });
+    expect(said(result)).toContain(`${realpathSync(installed)}/not/there.node: there is no such file`);
+    expect(said(result)).toContain('SYS_SOCKET_BINARY names a file that does not exist.');
+  });
+
+  test.each([
+    ['a path', (path: string) => JSON.stringify(path)],
+    ['a URL', (path: string) => `pathToFileURL(${JSON.stringify(path)})`],
+    ['the loaded addon', (path: string) => `createRequire(import.meta.url)(${JSON.stringify(path)})`],
+  ])('by useBinary with %s', (_, form) => {
+    expect(choose(`useBinary(${form(elsewhere())})`)).toEqual(works);
+  });
+
+  test('the variable is stronger than the function', () => {
+    expect(choose("useBinary('/nowhere')", { env: { SYS_SOCKET_BINARY: elsewhere() } })).toEqual(works);
+    expect(said(choose("useBinary('/nowhere')"))).toContain('useBinary names a file that does not exist.');
+  });
+
+  test.each(['undefined', 'null', "''", '5', '{}', '[]', "new URL('https://example.org/')", '() => {}'])(
+    '%s is refused',
+    (value) => {
+      const script = `import { useBinary } from 'sys-socket/binary'; try { useBinary(${value}); } catch (error) {
+        console.log(error instanceof TypeError, error.code); }`;
+      expect(evaluate(script).stdout).toMatch(/^true ERR_INVALID_(ARG_TYPE|URL_SCHEME)\n$/);
+    },
+  );
+
+  test('after the import it is too late', () => {
+    const script = `import 'sys-socket'; import { useBinary } from 'sys-socket/binary'; useBinary('/x');`;
+    expect(evaluate(script).stderr).toContain("code: 'ERR_SYS_SOCKET_BINARY_LOADED'");
+  });
+});
+
+test('every binary that is looked for is an entry of the package, and the other way round', () => {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const entries = Object.keys(exports).filter((name) => name.endsWith('.node'));
+  for (const name of entries) expect(exports[name]).toBe(name);
+  const source = readFileSync(join(root, 'lib/posix/binary.ts'), 'utf8');
+  const literals = [...source.matchAll(/new URL\('\.\.\/\.\.\/(prebuilds\/[^']+)', import\.meta\.url\)/g)];
+  expect(literals.map(([, path]) => `./${path}`).sort()).toEqual([...entries].sort());
+});
