@@ -1,6 +1,10 @@
 /**
  * `sys-socket/promises`: the look-ups that may wait on the network, on the thread pool of libuv instead of this thread.
- * Each takes an AbortSignal: its promise is rejected at once, while the look-up, which nothing can interrupt, ends unseen.
+ * Each takes an AbortSignal, which rejects its promise at once. A look-up that has not begun by then never does; nothing
+ * can interrupt one that runs, and its result is dropped.
+ *
+ * Each thread of JavaScript runs at most as many look-ups at once as half of the thread pool has threads (UV_THREADPOOL_SIZE,
+ * 4 by default), so that files and cryptography go on while a name server does not answer. Further ones wait their turn.
  *
  * @module sys-socket/promises
  */
@@ -27,6 +31,7 @@ import {
   readNameInfo,
 } from './posix/netdb.ts';
 import { object, own } from './posix/snapshot.ts';
+import { AbortError } from './socket/errors.ts';
 
 /**
  * How a look-up can be given up.
@@ -38,32 +43,41 @@ export interface LookupOptions {
   signal?: AbortSignal | undefined;
 }
 
-function abortError(signal: AbortSignal): Error {
-  return Object.assign(new Error('The operation was aborted', { cause: signal.reason }), {
-    name: 'AbortError',
-    code: 'ABORT_ERR',
-  });
+let most = 0;
+
+/**
+ * How many look-ups run at once in this thread: as many as half of the thread pool, so that files and cryptography have
+ * the other half while a name server does not answer. The size is what libuv takes it for.
+ */
+function mostAtOnce(): number {
+  if (most === 0) {
+    const size = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? '4', 10) || 1;
+    most = size < 0 ? 512 : Math.max(1, Math.min(512, size >> 1));
+  }
+  return most;
 }
 
+type Start = (most: number, done: (outcome: Outcome) => void) => number;
+
 /** Starts a look-up and waits for it, or for the signal. */
-async function later(start: () => Promise<Outcome> | number, options: LookupOptions): Promise<Outcome> {
+async function later(syscall: string, start: Start, options: LookupOptions): Promise<Outcome> {
   const signal = own(object(options, 'options'), 'signal');
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw invalidType('signal', 'an AbortSignal');
   }
-  if (signal?.aborted) throw abortError(signal);
-  const work = start();
-  if (typeof work === 'number' || signal === undefined) return work;
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(abortError(signal));
-    signal.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) throw new AbortError(signal, syscall);
+  return new Promise((resolve, reject) => {
+    const id = start(mostAtOnce(), (outcome) => {
+      signal?.removeEventListener('abort', abort);
+      resolve(outcome);
+    });
+    const abort = () => {
+      reject(new AbortError(signal!, syscall));
+      native.lookupCancel(id);
+    };
+    if (id < 0) resolve(id);
+    else signal?.addEventListener('abort', abort, { once: true });
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 /**
@@ -85,7 +99,8 @@ export async function getaddrinfo(
   hints: AddressInfoHints & LookupOptions = {},
 ): Promise<AddressInfo[]> {
   const call = addressInfoArguments(node, service, hints);
-  return readAddressInfo(await later(() => native.getaddrinfoLater(...call), hints));
+  const outcome = await later('getaddrinfo', (...rest) => native.getaddrinfoLater(...call, ...rest), hints);
+  return readAddressInfo(outcome, node, service);
 }
 
 /**
@@ -103,7 +118,9 @@ export async function getaddrinfo(
  */
 export async function getnameinfo(address: AddressLike, flags = 0, options: LookupOptions = {}): Promise<NameInfo> {
   const name = encodeAddress(address);
-  return readNameInfo(await later(() => native.getnameinfoLater(name, flags), options));
+  const asked = name.slice(); // as it is now
+  const outcome = await later('getnameinfo', (...rest) => native.getnameinfoLater(name, flags, ...rest), options);
+  return readNameInfo(outcome, asked);
 }
 
 /**
@@ -138,7 +155,8 @@ export async function gethostbyname_ex(
   family: number = AF_INET,
   options: LookupOptions = {},
 ): Promise<HostEntry> {
-  return readHost(await later(() => native.gethostLater(family, name ?? null, undefined), options));
+  const start: Start = (...rest) => native.gethostLater(family, name ?? null, undefined, ...rest);
+  return readHost(await later('gethostbyname', start, options), name);
 }
 
 /**
@@ -155,7 +173,8 @@ export async function gethostbyname_ex(
  */
 export async function gethostbyaddr(address: string, options: LookupOptions = {}): Promise<HostEntry> {
   const call = hostAddress(address);
-  return readHost(await later(() => native.gethostLater(...call), options), { ...GETHOST, name: 'gethostbyaddr' });
+  const outcome = await later('gethostbyaddr', (...rest) => native.gethostLater(...call, ...rest), options);
+  return readHost(outcome, address, { ...GETHOST, name: 'gethostbyaddr' });
 }
 
 /**

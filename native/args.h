@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "allocated.h"
+#include "lookup.h"
 #include "owned.h"
 #include "ring.h"
 
@@ -36,6 +37,7 @@ struct Environment : Allocated {
   ReactorThread* thread = nullptr;  // see reactor_thread.cc
   Owned owned;                      // see owned.cc
   Rings rings;                      // see ring.cc
+  Lookups lookups;                  // see lookup.cc
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.

@@ -1,7 +1,7 @@
 // Names: man 3 getaddrinfo, getnameinfo, gethostbyname, gethostbyaddr, getservbyname, getprotobyname, gethostname.
 //
-// Every look-up is one class with its arguments, Run (which may wait and touches no JavaScript) and Give. It is run at
-// once for the call as C has it, or on the thread pool for a promise.
+// Every question is one class with its arguments, Run (which may wait and touches no JavaScript) and its result. It is
+// run at once for the call as C has it, or on the thread pool for a promise.
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -14,6 +14,7 @@
 #include "allocated.h"
 #include "args.h"
 #include "compat.h"
+#include "lookup.h"
 #include "pack.h"
 #include "text.h"
 
@@ -180,62 +181,49 @@ class Host {
   Pack pack_;
 };
 
-// The result of a look-up: an ArrayBuffer, or an array of [code, errno].
-template <typename Lookup>
-napi_value Outcome(napi_env env, const Lookup& lookup) {
-  if (lookup.failure().code == 0) return lookup.pack().Give(env);
+// The result of a look-up: an ArrayBuffer, an array of [code, errno], or -ENOMEM; null when there is no memory for any.
+template <typename Question>
+napi_value Outcome(napi_env env, const Question& question) {
+  if (question.failure().code == 0) return question.pack().Give(env);
   napi_value result = nullptr;
-  if (napi_create_array_with_length(env, 2, &result) != napi_ok) return nullptr;
-  napi_set_element(env, result, 0, Number(env, lookup.failure().code));
-  napi_set_element(env, result, 1, Number(env, lookup.failure().error));
+  if (napi_create_array_with_length(env, 2, &result) != napi_ok ||
+      napi_set_element(env, result, 0, Number(env, question.failure().code)) != napi_ok ||
+      napi_set_element(env, result, 1, Number(env, question.failure().error)) != napi_ok) {
+    return Number(env, -ENOMEM);
+  }
   return result;
 }
 
-template <typename Lookup, size_t N>
+template <typename Question, size_t N>
 napi_value Now(napi_env env, napi_callback_info info) {
   Args<N> args(env, info);
-  Lookup lookup;
-  if (!lookup.Read(env, &args)) return args.Refused();
-  lookup.Run();
-  return Outcome(env, lookup);
+  Question question;
+  if (!question.Read(env, &args)) return args.Refused();
+  question.Run();
+  return Outcome(env, question);
 }
 
-// A look-up on the thread pool and the promise that waits for it.
-template <typename Lookup>
-struct Work : Allocated {
-  Lookup lookup;
-  napi_async_work work = nullptr;
-  napi_deferred deferred = nullptr;
+template <typename Question>
+struct LookupOf : Lookup {
+  Question question;
 };
 
-template <typename Lookup>
-void Complete(napi_env env, napi_status, void* data) {
-  const std::unique_ptr<Work<Lookup>> work(static_cast<Work<Lookup>*>(data));
-  napi_delete_async_work(env, work->work);
-  napi_value outcome = Outcome(env, work->lookup);
-  if (outcome != nullptr) napi_resolve_deferred(env, work->deferred, outcome);
-}
-
-template <typename Lookup, size_t N>
+// The same arguments, then how many look-ups run at once, and the function that is called with the result: the number
+// of the look-up, or -errno.
+template <typename Question, size_t N>
 napi_value Later(napi_env env, napi_callback_info info) {
-  Args<N> args(env, info);
-  auto work = std::unique_ptr<Work<Lookup>>(new (std::nothrow) Work<Lookup>);
-  if (work == nullptr) return Number(env, -ENOMEM);
-  if (!work->lookup.Read(env, &args)) return args.Refused();
-  napi_value name = nullptr;
-  napi_value promise = nullptr;
-  const auto execute = [](napi_env, void* data) { static_cast<Work<Lookup>*>(data)->lookup.Run(); };
-  if (napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_async_work(env, nullptr, name, execute, Complete<Lookup>, work.get(), &work->work) != napi_ok) {
-    return Number(env, -ENOMEM);
-  }
-  if (napi_create_promise(env, &work->deferred, &promise) != napi_ok ||
-      napi_queue_async_work(env, work->work) != napi_ok) {
-    napi_delete_async_work(env, work->work);
-    return Number(env, -ENOMEM);
-  }
-  (void)work.release();  // Complete owns it
-  return promise;
+  Args<N + 2> args(env, info);
+  auto lookup = std::unique_ptr<LookupOf<Question>>(new (std::nothrow) LookupOf<Question>);
+  if (lookup == nullptr) return Number(env, -ENOMEM);
+  if (!lookup->question.Read(env, &args)) return args.Refused();
+  const int most = args.Int(N);
+  if (args.refused()) return args.Refused();
+  lookup->run = [](Lookup* base) { static_cast<LookupOf<Question>*>(base)->question.Run(); };
+  lookup->outcome = [](napi_env to, const Lookup* base) {
+    return Outcome(to, static_cast<const LookupOf<Question>*>(base)->question);
+  };
+  lookup->destroy = [](Lookup* base) { delete static_cast<LookupOf<Question>*>(base); };
+  return Number(env, args.environment()->lookups.Add(env, lookup.release(), args.value(N + 1), most));
 }
 
 // For the reentrant forms of getservbyname and its kin, which want memory of a size that the caller finds out.
@@ -283,6 +271,14 @@ napi_value GetnameinfoLater(napi_env env, napi_callback_info info) { return Late
 // (family, name?, bytes?)
 napi_value Gethost(napi_env env, napi_callback_info info) { return Now<Host, 3>(env, info); }
 napi_value GethostLater(napi_env env, napi_callback_info info) { return Later<Host, 3>(env, info); }
+
+// (the number of a look-up)
+napi_value LookupCancel(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const int id = args.Int(0);
+  if (!args.refused()) args.environment()->lookups.Cancel(env, id);
+  return args.Refused();
+}
 
 // (name or undefined, port, protocol?): no bytes when there is none.
 napi_value Getserv(napi_env env, napi_callback_info info) {

@@ -11,6 +11,7 @@
         "inet.cc",
         "interface.cc",
         "ioctl.cc",
+        "lookup.cc",
         "netdb.cc",
         "option.cc",
         "owned.cc",

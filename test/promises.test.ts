@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import * as promises from '../lib/promises.ts';
 import { openFds } from './helpers/fds.ts';
-import { type Need, need } from './helpers/need.ts';
+import { type Need, need, node } from './helpers/need.ts';
 import { folder } from './helpers/world.ts';
 
 const numeric = { flags: s.AI_NUMERICHOST };
@@ -106,6 +106,28 @@ test.each(abortable)('%s: a signal that is aborted after', async (_name, later) 
   expect(await pending).toBe(result);
 });
 
+test('an AbortError is one class, and says which look-up was aborted', async () => {
+  const signal = AbortSignal.abort();
+  const error = await promises.getaddrinfo('1.2.3.4', null, { signal }).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(s.AbortError);
+  expect(error).toMatchObject({ message: 'getaddrinfo: the operation was aborted', syscall: 'getaddrinfo' });
+});
+
+test('the errors of look-ups say what was asked for', async () => {
+  const failed = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
+  const none = await failed(promises.getaddrinfo('name\u001b.invalid', 'http', numeric));
+  expect(none).toMatchObject({ code: 'EAI_NONAME', host: 'name\u001b.invalid', service: 'http' });
+  expect((none as Error).message).toMatch(/, getaddrinfo \(host "name\\u001b.invalid", service "http"\)$/);
+  const service = await failed(promises.getaddrinfo('1.2.3.4', 'no-such-service'));
+  expect(service).toMatchObject({ code: 'EAI_SERVICE', host: '1.2.3.4', service: 'no-such-service' });
+  const nothing = (await failed(promises.getaddrinfo(null))) as s.AddressInfoError;
+  expect([Object.hasOwn(nothing, 'host'), nothing.message.endsWith(', getaddrinfo')]).toEqual([false, true]);
+  const named = await failed(promises.getnameinfo(address, 1 << 20));
+  expect(named).toMatchObject({ address, message: expect.stringMatching(/, getnameinfo 127\.0\.0\.1:80$/) });
+  const host = await failed(promises.gethostbyname_ex('::1', 99));
+  expect(host).toMatchObject({ host: '::1', message: expect.stringMatching(/, gethostbyname \(host "::1"\)$/) });
+});
+
 test('getfqdn: an aborted look-up is no host without a name', async () => {
   await expect(promises.getfqdn('127.0.0.1', { signal: AbortSignal.abort() })).rejects.toMatchObject({
     name: 'AbortError',
@@ -187,12 +209,13 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
     const [dist, library] = process.argv.slice(1);
     const s = await import(dist);
     const promises = await import(library);
-    const answered = [];
+    const [asked, answered] = [[], []];
     const server = createSocket('udp4', (query, { port }) => {
       let at = 12;
       const labels = [];
       for (; query[at] !== 0; at += 1 + query[at]) labels.push(query.toString('latin1', at + 1, at + 1 + query[at]));
       const name = labels.join('.');
+      asked.push(name);
       if (name === 'silent.test') return;
       const late = /^late-(\\d+)-(\\d+)[.]test$/.exec(name);
       const reply = Buffer.concat([query.subarray(0, at + 5), Buffer.alloc(late ? 16 : 0)]);
@@ -346,6 +369,98 @@ test('a worker may be terminated, or exit, while its look-ups are pending', (con
   `);
   expect([status, signal]).toEqual([0, null]);
   expect(said).toEqual([Array.from({ length: 3 }, () => [1, '10.0.1.1', 3, '10.0.1.1']).flat(), 0]);
+});
+
+test('look-ups take half of the thread pool at most: files go on while a name server does not answer', (context) => {
+  need(context, ownNames, node);
+  const script = `
+    import { readFile } from 'node:fs/promises';
+    const controller = new AbortController();
+    let answers = 0;
+    for (let i = 0; i < 8; i++) {
+      find(\`late-300-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
+    }
+    while (asked.length === 0) await sleep(1);
+    await sleep(20); // all that would begin at once has begun
+    const [began, before] = [asked.length, answers];
+    await readFile('/etc/hosts');
+    say([began, before, answers]);
+    controller.abort();
+    server.unref();
+  `;
+  expect(run(script).said).toEqual([2, 0, 0]);
+  expect(run(script, { UV_THREADPOOL_SIZE: '8' }).said).toEqual([4, 0, 0]);
+});
+
+test('all look-ups that wait for their turn are answered in the end, in their order', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(
+    `
+    const names = Array.from({ length: 9 }, (_, i) => \`late-5-\${i}.test\`);
+    const found = await Promise.all(names.map((name) => find(name)));
+    server.close();
+    say([found, asked.join() === names.join()]);
+  `,
+    { UV_THREADPOOL_SIZE: '1' },
+  );
+  expect([said, status]).toEqual([[Array.from({ length: 9 }, (_, i) => `10.0.5.${i}`), true], 0]);
+});
+
+test('a look-up that is aborted before it begins takes no thread', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(`
+    const controller = new AbortController();
+    const { signal } = controller;
+    const pending = Array.from({ length: 9 }, (_, i) => find(\`late-100-\${i}.test\`, { signal }).catch(({ name }) => name));
+    while (asked.length < 2) await sleep(1);
+    controller.abort();
+    const names = await Promise.all(pending);
+    const after = await find('late-1-1.test');
+    server.close();
+    say([[...new Set(names)], after, asked.length]);
+  `);
+  expect([said, status]).toEqual([[['AbortError'], '10.0.1.1', 3], 0]);
+});
+
+test('a look-up that waits for a thread of a busy pool is cancelled, too', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(
+    `
+    import { pbkdf2 } from 'node:crypto';
+    const busy = new Promise((resolve) => pbkdf2('', '', 200_000, 64, 'sha512', resolve));
+    const controller = new AbortController();
+    const failed = find('late-1-1.test', { signal: controller.signal }).catch(({ message }) => message);
+    controller.abort();
+    const said = [await failed];
+    await busy;
+    await sleep(20);
+    server.close();
+    say([...said, asked.length]);
+  `,
+    { UV_THREADPOOL_SIZE: '1' },
+  );
+  expect([said, status]).toEqual([['getaddrinfo: the operation was aborted', 0], 0]);
+});
+
+test('worker.terminate() waits for the look-ups that run, and for no other', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(`
+    const text = \`
+      import { parentPort } from 'node:worker_threads';
+      const promises = await import(\${JSON.stringify(library)});
+      for (let i = 0; i < 12; i++) promises.gethostbyname(\\\`late-100-\\\${i}.test\\\`).catch(() => {});
+      parentPort.postMessage('started');
+      setInterval(() => {}, 1000);
+    \`;
+    const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
+    await once(worker, 'message');
+    while (asked.length < 2) await sleep(1);
+    await worker.terminate();
+    await sleep(20);
+    server.close();
+    say(asked.length);
+  `);
+  expect([said, status]).toEqual([2, 0]);
 });
 
 test('process.exit with pending look-ups ends the process with its code', (context) => {

@@ -20,6 +20,9 @@ type AddressInfoCall = [
 /** What a look-up gives: its bytes (unpack.ts), or the code and the errno of its failure. */
 type Lookup = ArrayBuffer | readonly [number, number];
 
+/** How many look-ups run at once, and what is called with the result: then the call returns a positive number for lookupCancel. */
+type Later = [most: number, done: (result: Lookup | number) => void];
+
 /** Every native function returns n, -errno, or a refusal below -4095 (see errno.ts). It never throws. */
 interface Native {
   /** Second and later results of the last call. */
@@ -140,11 +143,12 @@ interface Native {
   ): number;
 
   getaddrinfo(...call: AddressInfoCall): Lookup | number;
-  getaddrinfoLater(...call: AddressInfoCall): Promise<Lookup> | number;
+  getaddrinfoLater(...call: [...AddressInfoCall, ...Later]): number;
   getnameinfo(name: Uint8Array, flags: number): Lookup | number;
-  getnameinfoLater(name: Uint8Array, flags: number): Promise<Lookup> | number;
+  getnameinfoLater(name: Uint8Array, flags: number, ...later: Later): number;
   gethost(family: number, name: string | undefined, address: Uint8Array | undefined): Lookup | number;
-  gethostLater(family: number, name: string | undefined, address: Uint8Array | undefined): Promise<Lookup> | number;
+  gethostLater(family: number, name: string | undefined, address: Uint8Array | undefined, ...later: Later): number;
+  lookupCancel(id: number): number;
   getserv(name: string | undefined, port: number, protocol: string | undefined): ArrayBuffer | number;
   getproto(name: string | undefined, number: number): ArrayBuffer | number;
   gai_strerror(code: number): string | number;

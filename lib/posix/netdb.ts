@@ -1,5 +1,4 @@
 /** Names of hosts, services and protocols, as in netdb.h. These calls wait; sys-socket/promises has those that do not. */
-
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import {
   GAI_STRERROR,
@@ -14,6 +13,7 @@ import {
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
 import { type Call, check, type ErrnoName, errnoName, invalidType, outOfRange } from './errno.ts';
+import { formatAddress } from './format.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { isArrayBuffer } from './kind.ts';
 import { native } from './native.ts';
@@ -49,6 +49,22 @@ const hostCodes: Readonly<Record<number, readonly [HostCode, string]>> = {
   [constants.NO_DATA]: ['NO_DATA', 'No address associated with name'],
 };
 
+/** What a look-up was asked for. */
+export interface Asked {
+  host?: string | undefined;
+  service?: string | number | undefined;
+  address?: Address | undefined;
+}
+
+/** For messages: the question as a person writes it. Control characters of a name do not reach the terminal. */
+function describe({ host, service, address }: Asked): string {
+  if (address !== undefined) return ` ${formatAddress(address)}`;
+  const parts: string[] = [];
+  if (host !== undefined) parts.push(`host ${JSON.stringify(host)}`);
+  if (service !== undefined) parts.push(`service ${JSON.stringify(service)}`);
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
 /**
  * A look-up by getaddrinfo(3) or getnameinfo(3) that failed.
  *
@@ -67,18 +83,27 @@ export class AddressInfoError extends Error {
   /** Its number, negative as in netdb.h. */
   readonly eai: number;
   readonly syscall: string;
+  /** The host that getaddrinfo was asked for; absent when that was null. */
+  declare readonly host?: string;
+  /** The service that getaddrinfo was asked for; absent when that was null. */
+  declare readonly service?: string | number;
+  /** The address that getnameinfo was asked for. */
+  declare readonly address?: Address;
   /** For EAI_SYSTEM the positive errno. */
   declare readonly errno?: number;
   /** The name of that errno. */
   declare readonly errnoCode?: ErrnoName;
 
-  constructor(eai: number, errno: number, syscall: string) {
+  constructor(eai: number, errno: number, syscall: string, asked: Asked = {}) {
     const code = addressInfoCodes.get(eai) ?? (`EAI_${-eai}` as AddressInfoCode);
     const cause = eai === constants.EAI_SYSTEM ? ` (${errnoName(errno) ?? errno})` : '';
-    super(`${code}: ${gai_strerror(eai)}${cause}, ${syscall}`);
+    super(`${code}: ${gai_strerror(eai)}${cause}, ${syscall}${describe(asked)}`);
     this.code = code;
     this.eai = eai;
     this.syscall = syscall;
+    if (asked.host !== undefined) this.host = asked.host;
+    if (asked.service !== undefined) this.service = asked.service;
+    if (asked.address !== undefined) this.address = asked.address;
     if (eai === constants.EAI_SYSTEM) {
       this.errno = errno;
       const name = errnoName(errno);
@@ -105,10 +130,13 @@ export class HostError extends Error {
   /** Its number: C's h_errno. */
   readonly herrno: number;
   readonly syscall: string;
+  /** The name or the address that was asked for. */
+  declare readonly host?: string;
 
-  constructor(herrno: number, errno: number, syscall: string) {
+  constructor(herrno: number, errno: number, syscall: string, asked: Asked = {}) {
     const [code, text] = hostCodes[herrno] ?? ['NETDB_INTERNAL', `Resolver error (${errnoName(errno) ?? errno})`];
-    super(`${code}: ${text}, ${syscall}`);
+    super(`${code}: ${text}, ${syscall}${describe(asked)}`);
+    if (asked.host !== undefined) this.host = asked.host;
     this.code = code;
     this.herrno = herrno;
     this.syscall = syscall;
@@ -172,15 +200,21 @@ export type Outcome = ArrayBuffer | readonly [number, number] | number;
 function outcome(
   result: Outcome,
   call: Call,
-  Failure: new (code: number, errno: number, syscall: string) => Error,
+  Failure: new (code: number, errno: number, syscall: string, asked: Asked) => Error,
+  asked: Asked,
 ): Unpack {
   if (typeof result === 'number') throw check(result, call);
-  if (!isArrayBuffer(result)) throw new Failure(result[0], result[1], call.name);
+  if (!isArrayBuffer(result)) throw new Failure(result[0], result[1], call.name, asked);
   return new Unpack(result);
 }
 
-export function readAddressInfo(result: Outcome): AddressInfo[] {
-  const unpack = outcome(result, GETADDRINFO, AddressInfoError);
+export function readAddressInfo(
+  result: Outcome,
+  node: string | null,
+  service: string | number | null = null,
+): AddressInfo[] {
+  const asked = { host: node ?? undefined, service: service ?? undefined };
+  const unpack = outcome(result, GETADDRINFO, AddressInfoError, asked);
   const list: AddressInfo[] = [];
   while (!unpack.done) {
     list.push({
@@ -214,7 +248,7 @@ export function getaddrinfo(
   service: string | number | null = null,
   hints: AddressInfoHints = {},
 ): AddressInfo[] {
-  return readAddressInfo(native.getaddrinfo(...addressInfoArguments(node, service, hints)));
+  return readAddressInfo(native.getaddrinfo(...addressInfoArguments(node, service, hints)), node, service);
 }
 
 /**
@@ -227,8 +261,8 @@ export interface NameInfo {
   service: string;
 }
 
-export function readNameInfo(result: Outcome): NameInfo {
-  const unpack = outcome(result, GETNAMEINFO, AddressInfoError);
+export function readNameInfo(result: Outcome, name: Uint8Array): NameInfo {
+  const unpack = outcome(result, GETNAMEINFO, AddressInfoError, { address: decodeAddress(name) });
   return { host: unpack.string()!, service: unpack.string()! };
 }
 
@@ -245,7 +279,8 @@ export function readNameInfo(result: Outcome): NameInfo {
  * @see https://man7.org/linux/man-pages/man3/getnameinfo.3.html
  */
 export function getnameinfo(address: AddressLike, flags = 0): NameInfo {
-  return readNameInfo(native.getnameinfo(encodeAddress(address), flags));
+  const name = encodeAddress(address);
+  return readNameInfo(native.getnameinfo(name, flags), name);
 }
 
 /**
@@ -261,8 +296,8 @@ export interface HostEntry {
   addresses: string[];
 }
 
-export function readHost(result: Outcome, call: Call = GETHOST): HostEntry {
-  const unpack = outcome(result, call, HostError);
+export function readHost(result: Outcome, host: string, call: Call = GETHOST): HostEntry {
+  const unpack = outcome(result, call, HostError, { host });
   const addrtype = unpack.int();
   const entry: HostEntry = { name: unpack.string()!, aliases: unpack.strings(), addrtype, addresses: [] };
   while (!unpack.done) entry.addresses.push(inet_ntop(addrtype, unpack.bytes()!));
@@ -303,7 +338,7 @@ export function gethostbyname(name: string): string {
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function gethostbyname_ex(name: string, family: number = AF_INET): HostEntry {
-  return readHost(native.gethost(family, name ?? null, undefined));
+  return readHost(native.gethost(family, name ?? null, undefined), name);
 }
 
 /**
@@ -321,7 +356,7 @@ export function gethostbyname_ex(name: string, family: number = AF_INET): HostEn
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function gethostbyaddr(address: string): HostEntry {
-  return readHost(native.gethost(...hostAddress(address)), { ...GETHOST, name: 'gethostbyaddr' });
+  return readHost(native.gethost(...hostAddress(address)), address, { ...GETHOST, name: 'gethostbyaddr' });
 }
 
 /** The first of the names with a dot, as Python's getfqdn chooses it. */

@@ -12,9 +12,14 @@
 export class AbortError extends Error {
   override readonly name = 'AbortError' as const;
   readonly code = 'ABORT_ERR' as const;
+  /** The operation that was aborted. */
+  declare readonly syscall?: string;
 
-  constructor(signal: AbortSignal) {
-    super('The operation was aborted', { cause: signal.reason });
+  constructor(signal: AbortSignal, syscall?: string) {
+    super(syscall === undefined ? 'The operation was aborted' : `${syscall}: the operation was aborted`, {
+      cause: signal.reason,
+    });
+    if (syscall !== undefined) this.syscall = syscall;
   }
 }
 
@@ -30,10 +35,13 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError' as const;
   readonly code = 'ERR_SOCKET_TIMEOUT' as const;
   readonly syscall: string;
+  /** How long the operation was allowed to take, in milliseconds. */
+  readonly timeout: number;
 
   constructor(syscall: string, milliseconds: number) {
-    super(`${syscall}: nothing within ${milliseconds} ms`);
+    super(`${syscall}: not done within ${milliseconds} ms`);
     this.syscall = syscall;
+    this.timeout = milliseconds;
   }
 }
 

@@ -514,24 +514,22 @@ test('an AddressInfoError says the same thing in all of its fields', () => {
     throw new Error('nothing was thrown');
   };
   const cases = [
-    ['EAI_NONAME', s.EAI_NONAME, () => s.getaddrinfo('none', null, { flags: AI_NUMERICHOST })],
-    ['EAI_SERVICE', s.EAI_SERVICE, () => s.getaddrinfo('1.2.3.4', 'no-such-service', { socktype: s.SOCK_STREAM })],
-    ['EAI_FAMILY', s.EAI_FAMILY, () => s.getaddrinfo('1.2.3.4', null, { family: 9999 })],
-    ['EAI_SOCKTYPE', s.EAI_SOCKTYPE, () => s.getaddrinfo('1.2.3.4', null, { socktype: 99 })],
-    ['EAI_BADFLAGS', s.EAI_BADFLAGS, () => s.getaddrinfo('1.2.3.4', null, { flags: 1 << 30 })],
-    [
-      'EAI_ADDRFAMILY',
-      s.EAI_ADDRFAMILY,
-      () => s.getaddrinfo('::1', null, { family: s.AF_INET, flags: AI_NUMERICHOST }),
-    ],
+    ['EAI_NONAME', s.EAI_NONAME, 'none', null, { flags: AI_NUMERICHOST }],
+    ['EAI_SERVICE', s.EAI_SERVICE, '1.2.3.4', 'no-such-service', { socktype: s.SOCK_STREAM }],
+    ['EAI_FAMILY', s.EAI_FAMILY, '1.2.3.4', null, { family: 9999 }],
+    ['EAI_SOCKTYPE', s.EAI_SOCKTYPE, '1.2.3.4', null, { socktype: 99 }],
+    ['EAI_BADFLAGS', s.EAI_BADFLAGS, '1.2.3.4', null, { flags: 1 << 30 }],
+    ['EAI_ADDRFAMILY', s.EAI_ADDRFAMILY, '::1', null, { family: s.AF_INET, flags: AI_NUMERICHOST }],
   ] as const;
-  for (const [code, eai, call] of cases) {
-    const error = thrown(call);
+  for (const [code, eai, host, service, hints] of cases) {
+    const error = thrown(() => s.getaddrinfo(host, service, hints));
     expect(error).toBeInstanceOf(AddressInfoError);
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(s.SocketError);
-    expect({ ...error }).toEqual({ name: 'AddressInfoError', code, eai, syscall: 'getaddrinfo' });
-    expect(error.message).toBe(`${code}: ${s.gai_strerror(eai)}, getaddrinfo`);
+    const asked = service === null ? { host } : { host, service };
+    expect({ ...error }).toEqual({ name: 'AddressInfoError', code, eai, syscall: 'getaddrinfo', ...asked });
+    const words = service === null ? `host "${host}"` : `host "${host}", service "${service}"`;
+    expect(error.message).toBe(`${code}: ${s.gai_strerror(eai)}, getaddrinfo (${words})`);
     expect('errno' in error).toBe(false);
   }
   expect(thrown(() => s.getnameinfo({ family: s.AF_NETLINK, pid: 0, groups: 0 }))).toMatchObject({

@@ -1,0 +1,58 @@
+// See lookup.cc.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "allocated.h"
+
+namespace sys_socket {
+
+class Lookups;
+
+// One look-up on the thread pool. A struct that is derived from it has the arguments and the result.
+struct Lookup : Allocated {
+  void (*run)(Lookup* lookup) = nullptr;                                // on a thread of the pool
+  napi_value (*outcome)(napi_env env, const Lookup* lookup) = nullptr;  // null when there is no memory for it
+  void (*destroy)(Lookup* lookup) = nullptr;
+
+  Lookups* owner = nullptr;  // null when the environment is gone
+  Lookup* next = nullptr;
+  int32_t id = 0;
+  bool started = false;
+  napi_async_work work = nullptr;
+  napi_ref callback = nullptr;
+};
+
+// The look-ups of one environment that have not ended, in their order.
+class Lookups {
+ public:
+  Lookups() = default;
+  ~Lookups();
+  Lookups(const Lookups&) = delete;
+  Lookups& operator=(const Lookups&) = delete;
+
+  // Takes the look-up over, and calls back with its outcome when at most `most` run at once. Returns its positive
+  // number, or -errno.
+  int32_t Add(napi_env env, Lookup* lookup, napi_value callback, int32_t most);
+
+  // A look-up that has not begun never does, and its outcome is -ECANCELED. One that runs goes on.
+  void Cancel(napi_env env, int32_t id);
+
+ private:
+  static void Complete(napi_env env, napi_status status, void* data);
+  void Append(Lookup* lookup);
+  void Remove(const Lookup* lookup);
+  void StartNext(napi_env env);
+  void Drop(napi_env env);
+
+  Lookup* first_ = nullptr;
+  Lookup* last_ = nullptr;
+  int32_t running_ = 0;
+  int32_t most_ = 1;
+  int32_t last_id_ = 0;
+};
+
+}  // namespace sys_socket
