@@ -60,6 +60,7 @@ export {
 } from './posix/filter.ts';
 export * from './posix/inet.ts';
 export * from './posix/interface.ts';
+export { ifreq, ioctl, ioctlData } from './posix/ioctl.ts';
 export * from './posix/link-entry.ts';
 export type { Bytes } from './posix/native.ts';
 export * from './posix/neighbour-entry.ts';
@@ -98,7 +99,7 @@ export {
   type NetlinkReply,
   requestNetlink,
 } from './posix/netlink.ts';
-export { fcntl, getsockopt, ifreq, ioctl, setsockopt } from './posix/option.ts';
+export { fcntl, getsockopt, setsockopt } from './posix/option.ts';
 export {
   getOption,
   type OptionInput,

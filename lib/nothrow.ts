@@ -22,6 +22,7 @@ import {
   GETSOCKNAME,
   GETSOCKOPT_INTO,
   IOCTL,
+  IOCTL_DATA,
   LISTEN,
   READ,
   READV,
@@ -487,4 +488,16 @@ export function ioctl(fd: number, request: number, argument?: number | Bytes, va
   const n = settle(native.ioctl(fd, request, argument), IOCTL);
   if (n >= 0 && value !== undefined) value[0] = out[0]!;
   return n;
+}
+
+/**
+ * Makes a request whose struct ifreq points to further data: ioctl(2), netdevice(7). 0 or -errno. As `ioctlData`.
+ *
+ * @example
+ * const value = new Uint32Array([ETHTOOL_GLINK, 0]);
+ * console.log(ioctlData(socket(AF_INET, SOCK_DGRAM), SIOCETHTOOL, ifreq('nosuch0'), value) === -ENODEV); // true
+ * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
+ */
+export function ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number {
+  return settle(native.ioctlData(fd, request, argument, data), IOCTL_DATA);
 }

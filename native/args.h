@@ -56,12 +56,13 @@ enum class Refusal : uint8_t {
   kDescriptor = 12,   // a descriptor that a fd_set has no place for
   kLong = 13,         // not a safe integer
   kProgram = 14,      // not a BPF program of 1 to 65535 instructions
-  kInherited = 15     // an option that makes a descriptor without close-on-exec
+  kInherited = 15,    // an option that makes a descriptor without close-on-exec
+  kRequest = 16       // a request whose struct ifreq does not point to data
 };
 
 // A refusal travels as a number below every -errno: the kernel's errnos end at MAX_ERRNO, 4095.
 inline constexpr int32_t kRefusalBase = -4096;
-inline constexpr int32_t kRefusalKinds = 16;
+inline constexpr int32_t kRefusalKinds = 32;
 
 inline napi_value Number(napi_env env, int64_t value) {
   napi_value result = nullptr;

@@ -193,3 +193,159 @@
 #define IF_OPER_DORMANT 5
 #define IF_OPER_UP 6
 #endif
+
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000  // Linux 6.2
+#endif
+#ifndef TP_STATUS_GSO_TCP
+#define TP_STATUS_GSO_TCP (1 << 8)  // Linux 6.3
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5  // Linux 6.2
+#endif
+#ifndef IP6T_SO_ORIGINAL_DST
+#define IP6T_SO_ORIGINAL_DST 80  // linux/netfilter_ipv6/ip6_tables.h; its level is SOL_IPV6
+#endif
+#ifndef IPPROTO_AGGFRAG
+#define IPPROTO_AGGFRAG 144  // Linux 6.14
+#endif
+#ifndef UDP_ENCAP_OVPNINUDP
+#define UDP_ENCAP_OVPNINUDP 8  // Linux 6.16
+#endif
+#ifndef TCPI_OPT_USEC_TS
+#define TCPI_OPT_USEC_TS 64  // Linux 6.7
+#endif
+#ifndef TCPI_OPT_TFO_CHILD
+#define TCPI_OPT_TFO_CHILD 128  // Linux 6.13
+#endif
+#ifndef ALG_SET_KEY_BY_KEY_SERIAL
+#define ALG_SET_KEY_BY_KEY_SERIAL 7  // Linux 6.2
+#endif
+#ifndef MPTCP_FULL_INFO
+#define MPTCP_FULL_INFO 4  // Linux 6.5
+#endif
+
+#ifndef XDP_USE_SG
+#define XDP_USE_SG (1 << 4)  // Linux 6.6
+#define XDP_PKT_CONTD (1 << 0)
+#endif
+#ifndef XDP_TX_METADATA
+#define XDP_TX_METADATA (1 << 1)  // Linux 6.8
+#define XDP_TXMD_FLAGS_TIMESTAMP (1 << 0)
+#define XDP_TXMD_FLAGS_CHECKSUM (1 << 1)
+#define XDP_UMEM_TX_SW_CSUM (1 << 1)
+#endif
+#ifndef XDP_UMEM_TX_METADATA_LEN
+#define XDP_UMEM_TX_METADATA_LEN (1 << 2)  // Linux 6.11
+#endif
+#ifndef XDP_TXMD_FLAGS_LAUNCH_TIME
+#define XDP_TXMD_FLAGS_LAUNCH_TIME (1 << 2)  // Linux 6.15
+#endif
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9  // Linux 6.18
+#endif
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20  // Linux 6.2
+#define TUN_F_USO6 0x40
+#endif
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x080  // Linux 6.17
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#endif
+
+// Enumerators of newer kernels than the headers of the build image, which no #ifndef can tell: each one goes when that
+// image knows it.
+#define CAN_RAW_XL_VCID_OPTS 8  // Linux 6.9
+#define NL_ATTR_TYPE_SINT 16    // Linux 6.7
+#define NL_ATTR_TYPE_UINT 17
+#define RTNLGRP_IPV4_MCADDR 37  // Linux 6.14
+#define RTNLGRP_IPV6_MCADDR 38
+#define RTNLGRP_IPV6_ACADDR 39
+#define RTM_NEWMULTICAST 56
+#define RTM_DELMULTICAST 57
+#define RTM_NEWANYCAST 60
+#define RTM_DELANYCAST 61
+#define SCTP_SS_FC 3  // Linux 6.4
+#define SCTP_SS_WFQ 4
+
+#ifndef SIOCGSTAMP_OLD
+#define SIOCGSTAMP_OLD 0x8906  // Linux 5.1
+#define SIOCGSTAMPNS_OLD 0x8907
+#define SIOCGSTAMP_NEW 0x80108906
+#define SIOCGSTAMPNS_NEW 0x80108907
+#endif
+#define ETH_SS_STATS_PHY 21  // Linux 6.14
+#define ETH_SS_TS_FLAGS 22
+#define HWTSTAMP_PROVIDER_QUALIFIER_PRECISE 0  // Linux 6.14
+#define HWTSTAMP_PROVIDER_QUALIFIER_APPROX 1
+#define NTF_EXT_LOCKED (1 << 1)  // Linux 6.2
+#define NTF_EXT_EXT_VALIDATED (1 << 2)
+#define RTA_FLOWLABEL 31             // Linux 6.14
+#define RTAX_FEATURE_TCP_USEC_TS 16  // Linux 6.7
+#define RTEXT_FILTER_NAME_ONLY 256
+#define RTPROT_OVN 84
+#define TCP_NLA_REHASH 27              // Linux 6.3
+#define TLS_INFO_TX_MAX_PAYLOAD_LEN 7  // Linux 6.19
+#define CAN_RAW_XL_VCID_TX_SET 1
+#define CAN_RAW_XL_VCID_TX_PASS 2
+#define CAN_RAW_XL_VCID_RX_FILTER 4
+#ifndef CANXL_RRS
+#define CANXL_RRS 2
+#endif
+#ifndef CANXL_VCID_OFFSET
+#define CANXL_VCID_OFFSET 16  // Linux 6.9
+#define CANXL_VCID_VAL_MASK 0xff
+#define CANXL_VCID_MASK 0xff0000
+#endif
+#ifndef CAN_ISOTP_DYN_FC_PARMS
+#define CAN_ISOTP_DYN_FC_PARMS 0x2000
+#endif
+#ifndef ETH_P_8021AC
+#define ETH_P_8021AC 0x8870
+#endif
+#ifndef ETH_P_MXLGSW
+#define ETH_P_MXLGSW 0x88C3
+#endif
+#ifndef ETH_P_YT921X
+#define ETH_P_YT921X 0x9988
+#endif
+#ifndef ETH_P_NXP_NETC
+#define ETH_P_NXP_NETC 0xFD3A
+#endif
+#ifndef ETH_P_GRE_OSI
+#define ETH_P_GRE_OSI 0x00FE
+#endif
+#ifndef IDIAG_TIMER_OFF
+#define IDIAG_TIMER_OFF 0
+#define IDIAG_TIMER_ON 1
+#define IDIAG_TIMER_KEEPALIVE 2
+#define IDIAG_TIMER_TIMEWAIT 3
+#define IDIAG_TIMER_PROBE0 4
+#define IDIAG_TIMER_DELACK 5
+#endif
+#ifndef SIOCMCTPALLOCTAG2
+#define SIOCMCTPALLOCTAG2 0x89e2  // Linux 6.9
+#define SIOCMCTPDROPTAG2 0x89e3
+#endif
+#ifndef TCP_AO_KEYF_IFINDEX
+#define TCP_AO_KEYF_IFINDEX 1  // Linux 6.7
+#define TCP_AO_KEYF_EXCLUDE_OPT 2
+#endif
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN 5  // Linux 6.19
+#endif
+#ifndef TCPI_ECN_MODE_DISABLED
+#define TCPI_ECN_MODE_DISABLED 0
+#define TCPI_ECN_MODE_RFC3168 1
+#define TCPI_ECN_MODE_ACCECN 2
+#define TCPI_ECN_MODE_PENDING 3
+#define TCP_ACCECN_OPT_NOT_SEEN 0
+#define TCP_ACCECN_OPT_EMPTY_SEEN 1
+#define TCP_ACCECN_OPT_COUNTER_SEEN 2
+#define TCP_ACCECN_OPT_FAIL_SEEN 3
+#define TCP_ACCECN_ACE_FAIL_SEND 1
+#define TCP_ACCECN_ACE_FAIL_RECV 2
+#define TCP_ACCECN_OPT_FAIL_SEND 4
+#define TCP_ACCECN_OPT_FAIL_RECV 8
+#endif

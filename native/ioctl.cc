@@ -1,25 +1,50 @@
 // Requests to devices and sockets: man 2 ioctl.
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <linux/if_vlan.h>
 #include <linux/sockios.h>
 #include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "args.h"
 #include "compat.h"
+#include "guarded.h"
 
 namespace sys_socket {
 namespace {
 
-enum class Argument : uint8_t { kNone, kInt, kIfreq, kArpreq, kUnknown };
+// What a request takes. Only requests are listed whose argument is plain data: any other may hold a pointer, and
+// JavaScript has none to give. The size is not read from the number of the request (_IOC_SIZE), which is a lie for
+// some: TUNSETIFF says int and takes a struct ifreq, TUNSETOWNER says int and takes the number itself.
+enum class Kind : uint8_t {
+  kNone,     // nothing
+  kInt,      // the address of an int
+  kValue,    // a number in place of an address
+  kStruct,   // the address of a struct of `size` bytes
+  kFilter,   // the address of a struct tun_filter, whose `count` says how long it is
+  kUnknown,  // possibly a pointer
+};
 
-// The requests whose argument this library knows the size of.
+struct Argument {
+  Kind kind;
+  size_t size = 0;
+};
+
+constexpr size_t kTunFilter = sizeof(tun_filter);
+
 Argument ArgumentOf(uint32_t request) {
   switch (request) {
     case FIOCLEX:
     case FIONCLEX:
-    case SIOCGSKNS:  // gives a new descriptor, close-on-exec
-      return Argument::kNone;
+    case SIOCGSKNS:  // this and TUNGETDEVNETNS give a new descriptor, close-on-exec
+    case TUNGETDEVNETNS:
+    case TUNDETACHFILTER:
+      return {.kind = Kind::kNone};
     case FIONREAD:
     case SIOCOUTQ:
     case SIOCOUTQNSD:
@@ -31,11 +56,45 @@ Argument ArgumentOf(uint32_t request) {
     case SIOCGPGRP:
     case SIOCSPGRP:
     case IOCTL_VM_SOCKETS_GET_LOCAL_CID:
-      return Argument::kInt;
+    case TUNGETFEATURES:
+    case TUNGETSNDBUF:
+    case TUNSETSNDBUF:
+    case TUNGETVNETHDRSZ:
+    case TUNSETVNETHDRSZ:
+    case TUNGETVNETLE:
+    case TUNSETVNETLE:
+    case TUNGETVNETBE:
+    case TUNSETVNETBE:
+    case TUNSETIFINDEX:
+    case TUNSETCARRIER:
+    case TUNSETSTEERINGEBPF:
+    case TUNSETFILTEREBPF:
+      return {.kind = Kind::kInt};
+    case TUNSETNOCSUM:
+    case TUNSETDEBUG:
+    case TUNSETPERSIST:
+    case TUNSETOWNER:
+    case TUNSETGROUP:
+    case TUNSETLINK:
+    case TUNSETOFFLOAD:
+      return {.kind = Kind::kValue};
+    case TUNSETTXFILTER:
+      return {.kind = Kind::kFilter};
     case SIOCGARP:
     case SIOCSARP:
     case SIOCDARP:
-      return Argument::kArpreq;
+      return {.kind = Kind::kStruct, .size = sizeof(arpreq)};
+    case SIOCGSTAMP_OLD:
+    case SIOCGSTAMPNS_OLD:
+    case SIOCGSTAMP_NEW:
+    case SIOCGSTAMPNS_NEW:
+      return {.kind = Kind::kStruct, .size = 2 * sizeof(int64_t)};
+    case SIOCGIFVLAN:
+    case SIOCSIFVLAN:
+      return {.kind = Kind::kStruct, .size = sizeof(vlan_ioctl_args)};
+    case SIOCBRADDBR:
+    case SIOCBRDELBR:
+      return {.kind = Kind::kStruct, .size = IFNAMSIZ};
     case SIOCGIFNAME:
     case SIOCSIFNAME:
     case SIOCGIFINDEX:
@@ -65,10 +124,54 @@ Argument ArgumentOf(uint32_t request) {
     case SIOCSIFTXQLEN:
     case SIOCADDMULTI:
     case SIOCDELMULTI:
-      return Argument::kIfreq;
+    case SIOCGMIIPHY:
+    case SIOCGMIIREG:
+    case SIOCSMIIREG:
+    case SIOCBRADDIF:
+    case SIOCBRDELIF:
+    case SIOCBONDENSLAVE:
+    case SIOCBONDRELEASE:
+    case SIOCBONDSETHWADDR:
+    case SIOCBONDCHANGEACTIVE:
+    case TUNSETIFF:
+    case TUNGETIFF:
+    case TUNSETQUEUE:
+      return {.kind = Kind::kStruct, .size = sizeof(ifreq)};
     default:
-      return Argument::kUnknown;
+      return {.kind = Kind::kUnknown};
   }
+}
+
+// The requests whose struct ifreq points to data (ifr_data) that hold no pointer.
+bool PointsToData(uint32_t request) {
+  switch (request) {
+    case SIOCETHTOOL:
+    case SIOCGHWTSTAMP:
+    case SIOCSHWTSTAMP:
+    case SIOCBONDINFOQUERY:
+    case SIOCBONDSLAVEINFOQUERY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The bytes are copied first: another thread may change those of JavaScript after their count has been read.
+napi_value SetFilter(napi_env env, int fd, uint32_t request, const Bytes& bytes, Args<3>* args) {
+  const size_t size = std::min(bytes.size, kTunFilter + (size_t{ETH_ALEN} * UINT16_MAX));
+  const Guarded copy(size);
+  if (copy.data() == nullptr) return Result(env, -1);
+  std::memcpy(copy.data(), bytes.data, size);
+  // The kernel reads no further than the guard, but then it says EFAULT, where the argument is what is wrong.
+  tun_filter filter{};
+  if (size >= kTunFilter) std::memcpy(&filter, copy.data(), kTunFilter);
+  if (size < kTunFilter + (size_t{ETH_ALEN} * filter.count)) {
+    args->Refuse(2, Refusal::kStorage);
+    return args->Refused();
+  }
+  const int result = ::ioctl(fd, request, copy.data());
+  args->out()[0] = result;
+  return Result(env, result);
 }
 
 }  // namespace
@@ -78,23 +181,57 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int fd = args.Int(0);
   const uint32_t request = args.Unsigned(1);
-  const Argument kind = ArgumentOf(request);
-  if (!args.refused() && kind == Argument::kUnknown) args.Refuse(1, Refusal::kPointer);
+  const Argument argument = ArgumentOf(request);
+  if (!args.refused() && argument.kind == Kind::kUnknown) args.Refuse(1, Refusal::kPointer);
   if (args.refused()) return args.Refused();
 
-  if (kind == Argument::kNone || kind == Argument::kInt) {
+  if (argument.kind == Kind::kNone || argument.kind == Kind::kInt) {
     int value = args.Has(2) ? args.Int(2) : 0;
     if (args.refused()) return args.Refused();
     const int result = ::ioctl(fd, request, &value);
-    args.out()[0] = kind == Argument::kNone ? result : value;
+    args.out()[0] = argument.kind == Kind::kNone ? result : value;
+    return Result(env, result);
+  }
+  if (argument.kind == Kind::kValue) {
+    const uint32_t value = args.Unsigned(2);
+    if (args.refused()) return args.Refused();
+    const int result = ::ioctl(fd, request, static_cast<unsigned long>(value));
+    args.out()[0] = result;
     return Result(env, result);
   }
   const Bytes bytes = args.GetBytes(2);
-  if (bytes.size != (kind == Argument::kIfreq ? sizeof(ifreq) : sizeof(arpreq))) args.Refuse(2, Refusal::kStorage);
+  if (argument.kind == Kind::kStruct && bytes.size != argument.size) args.Refuse(2, Refusal::kStorage);
   if (args.refused()) return args.Refused();
+  if (argument.kind == Kind::kFilter) return SetFilter(env, fd, request, bytes, &args);
   const int result = ::ioctl(fd, request, bytes.data);
   args.out()[0] = result;
   return Result(env, result);
+}
+
+// (fd, request, ifreq, data): the struct ifreq points to a copy of the data, which is copied back.
+napi_value IoctlData(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  const int fd = args.Int(0);
+  const uint32_t request = args.Unsigned(1);
+  const Bytes name = args.GetBytes(2);
+  const Bytes data = args.GetBytes(3);
+  if (!args.refused() && !PointsToData(request)) args.Refuse(1, Refusal::kRequest);
+  if (!args.refused() && name.size != sizeof(ifreq)) args.Refuse(2, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+
+  // The kernel does not ask how long the data are: of some commands (ETHTOOL_GSTRINGS) it writes as much as the device
+  // has.
+  const Guarded copy(data.size);
+  if (copy.data() == nullptr) return Result(env, -1);
+  std::memcpy(copy.data(), data.data, data.size);
+  ifreq argument{};
+  std::memcpy(&argument, name.data, IFNAMSIZ);
+  argument.ifr_data = reinterpret_cast<char*>(copy.data());
+  const int result = ::ioctl(fd, request, &argument);
+  args.out()[0] = result;
+  const napi_value answer = Result(env, result);
+  std::memcpy(data.data, copy.data(), data.size);
+  return answer;
 }
 
 }  // namespace sys_socket

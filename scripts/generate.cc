@@ -1,4 +1,8 @@
 // Prints the constants and the errno table as TypeScript. Built and run by scripts/generate.js.
+// clang-format off: the headers of the kernel leave out what these two of the C library have
+#include <net/if.h>
+#include <netinet/in.h>
+// clang-format on
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -8,27 +12,39 @@
 #include <linux/can/j1939.h>
 #include <linux/can/raw.h>
 #include <linux/errqueue.h>
+#include <linux/ethtool.h>
 #include <linux/filter.h>
+#include <linux/genetlink.h>
 #include <linux/if_alg.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/if_pppox.h>
+#include <linux/if_tun.h>
+#include <linux/if_vlan.h>
 #include <linux/if_xdp.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/inet_diag.h>
+#include <linux/mctp.h>
+#include <linux/mptcp.h>
+#include <linux/mroute.h>
+#include <linux/mroute6.h>
 #include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sctp.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <linux/tipc.h>
+#include <linux/tls.h>
 #include <linux/udp.h>
+#include <linux/unix_diag.h>
 #include <linux/vm_sockets.h>
 #include <net/ethernet.h>
-#include <net/if.h>
 #include <net/if_arp.h>
 #include <netdb.h>
 #include <netinet/icmp6.h>
-#include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -38,8 +54,13 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <string>
+
+#define class class_  // the name of a member
+#include <linux/virtio_net.h>
+#undef class
 
 #include "../native/compat.h"
 

@@ -31,6 +31,7 @@ export const GETSOCKOPT_INTO: Call = call('getsockopt', 'fd', 'level', 'name', '
 export const SETSOCKOPT: Call = call('setsockopt', 'fd', 'level', 'name', 'value');
 export const FCNTL: Call = call('fcntl', 'fd', 'command', 'argument');
 export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
+export const IOCTL_DATA: Call = call('ioctl', 'fd', 'request', 'argument', 'data');
 
 export const SENDMMSG: Call = call(
   'sendmmsg',

@@ -286,6 +286,8 @@ export const MSG_FASTOPEN: 536870912 = 536870912;
 export const MSG_CMSG_CLOEXEC: 1073741824 = 1073741824;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const SOMAXCONN: 4096 = 4096;
+/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+export const UIO_MAXIOV: 1024 = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_IP: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
@@ -760,6 +762,8 @@ export const INADDR_MAX_LOCAL_GROUP: 3758096639 = 3758096639;
 export const INADDR_BROADCAST: 4294967295 = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_NONE: 4294967295 = 4294967295;
+/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+export const IPPROTO_AGGFRAG: 144 = 144;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PMTUDISC_DONT: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
@@ -894,6 +898,58 @@ export const MCAST_JOIN_SOURCE_GROUP: 46 = 46;
 export const MCAST_LEAVE_SOURCE_GROUP: 47 = 47;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_MSFILTER: 48 = 48;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_INIT: 200 = 200;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_DONE: 201 = 201;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_ADD_VIF: 202 = 202;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_DEL_VIF: 203 = 203;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_ADD_MFC: 204 = 204;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_DEL_MFC: 205 = 205;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_VERSION: 206 = 206;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_ASSERT: 207 = 207;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_PIM: 208 = 208;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_TABLE: 209 = 209;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_ADD_MFC_PROXY: 210 = 210;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_DEL_MFC_PROXY: 211 = 211;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_FLUSH: 212 = 212;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_FLUSH_MFC: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_FLUSH_MFC_STATIC: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_FLUSH_VIFS: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const MRT_FLUSH_VIFS_STATIC: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const ALL_VIFS: 65535 = 65535;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const VIFF_TUNNEL: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const VIFF_SRCRT: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const VIFF_REGISTER: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const VIFF_USE_IFINDEX: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const IGMPMSG_NOCACHE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const IGMPMSG_WRONGVIF: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const IGMPMSG_WHOLEPKT: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+export const IGMPMSG_WRVIFWHOLE: 4 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_A_GET: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
@@ -1122,6 +1178,54 @@ export const IPV6_PRIORITY_15: 3840 = 3840;
 export const IPV6_FLOWINFO_FLOWLABEL: 1048575 = 1048575;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWINFO_PRIORITY: 267386880 = 267386880;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_INIT: 200 = 200;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_DONE: 201 = 201;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_ADD_MIF: 202 = 202;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_DEL_MIF: 203 = 203;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_ADD_MFC: 204 = 204;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_DEL_MFC: 205 = 205;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_VERSION: 206 = 206;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_ASSERT: 207 = 207;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_PIM: 208 = 208;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_TABLE: 209 = 209;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_ADD_MFC_PROXY: 210 = 210;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_DEL_MFC_PROXY: 211 = 211;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_FLUSH: 212 = 212;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_FLUSH_MFC: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_FLUSH_MFC_STATIC: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_FLUSH_MIFS: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6_FLUSH_MIFS_STATIC: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const ALL_MIFS: 65535 = 65535;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MIFF_REGISTER: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6MSG_NOCACHE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6MSG_WRONGMIF: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6MSG_WHOLEPKT: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const MRT6MSG_WRMIFWHOLE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+export const IP6T_SO_ORIGINAL_DST: 80 = 80;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_OFF: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
@@ -1256,6 +1360,130 @@ export const TCP_SYN_RECV: 3 = 3;
 export const TCP_SYN_SENT: 2 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_TIME_WAIT: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_TIMESTAMPS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_SACK: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_WSCALE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_ECN: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_ECN_SEEN: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_SYN_DATA: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NO_QUEUE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_RECV_QUEUE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_SEND_QUEUE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TFO_STATUS_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TFO_COOKIE_UNAVAILABLE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TFO_DATA_NOT_ACKED: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TFO_SYN_RETRANSMITTED: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_CA_Open: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_CA_Disorder: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_CA_CWR: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_CA_Recovery: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_CA_Loss: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_PAD: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_BUSY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_RWND_LIMITED: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_SNDBUF_LIMITED: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DATA_SEGS_OUT: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_TOTAL_RETRANS: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_PACING_RATE: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DELIVERY_RATE: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_SND_CWND: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_REORDERING: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_MIN_RTT: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_RECUR_RETRANS: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DELIVERY_RATE_APP_LMT: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_SNDQ_SIZE: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_CA_STATE: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_SND_SSTHRESH: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DELIVERED: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DELIVERED_CE: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_BYTES_SENT: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_BYTES_RETRANS: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_DSACK_DUPS: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_REORD_SEEN: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_SRTT: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_TIMEOUT_REHASH: 23 = 23;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_BYTES_NOTSENT: 24 = 24;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_EDT: 25 = 25;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_TTL: 26 = 26;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_USEC_TS: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_OPT_TFO_CHILD: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_AO_KEYF_IFINDEX: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_AO_KEYF_EXCLUDE_OPT: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_NLA_REHASH: 27 = 27;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_ECN_MODE_DISABLED: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_ECN_MODE_RFC3168: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_ECN_MODE_ACCECN: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCPI_ECN_MODE_PENDING: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_NOT_SEEN: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_EMPTY_SEEN: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_COUNTER_SEEN: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_FAIL_SEEN: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_ACE_FAIL_SEND: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_ACE_FAIL_RECV: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_FAIL_SEND: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+export const TCP_ACCECN_OPT_FAIL_RECV: 8 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_CORK: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
@@ -1284,6 +1512,8 @@ export const UDP_GRO: 104 = 104;
 export const UDPLITE_SEND_CSCOV: 10 = 10;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDPLITE_RECV_CSCOV: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+export const UDP_ENCAP_OVPNINUDP: 8 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ECHOREPLY: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
@@ -1530,6 +1760,64 @@ export const ICMP6_ROUTER_RENUMBERING: 138 = 138;
 export const ICMP6_RR_RESULT_FLAGS_FORBIDDEN: 256 = 256;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_RESULT_FLAGS_OOB: 512 = 512;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const MLD_LISTENER_QUERY: 130 = 130;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const MLD_LISTENER_REPORT: 131 = 131;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const MLD_LISTENER_REDUCTION: 132 = 132;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ICMPV6_EXT_ECHO_REQUEST: 160 = 160;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ICMPV6_EXT_ECHO_REPLY: 161 = 161;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_ROUTER_SOLICIT: 133 = 133;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_ROUTER_ADVERT: 134 = 134;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_NEIGHBOR_SOLICIT: 135 = 135;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_NEIGHBOR_ADVERT: 136 = 136;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_REDIRECT: 137 = 137;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_RA_FLAG_MANAGED: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_RA_FLAG_OTHER: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_RA_FLAG_HOME_AGENT: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_NA_FLAG_ROUTER: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_NA_FLAG_SOLICITED: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_NA_FLAG_OVERRIDE: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_SOURCE_LINKADDR: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_TARGET_LINKADDR: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_PREFIX_INFORMATION: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_REDIRECTED_HEADER: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_MTU: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_RTR_ADV_INTERVAL: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_HOME_AGENT_INFO: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_PI_FLAG_ONLINK: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_PI_FLAG_AUTO: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const ND_OPT_PI_FLAG_RADDR: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const RPM_PCO_ADD: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const RPM_PCO_CHANGE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+export const RPM_PCO_SETGLOBAL: 3 = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_HASH: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
@@ -1878,6 +2166,58 @@ export const ETH_P_DSA_A5PSW: 57345 = 57345;
 export const ETH_P_IFE: 60734 = 60734;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AF_IUCV: 64507 = 64507;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_ALEN: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_TLEN: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_ZLEN: 60 = 60;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_DATA_LEN: 1500 = 1500;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_FRAME_LEN: 1514 = 1514;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_FCS_LEN: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_MIN_MTU: 68 = 68;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_MAX_MTU: 65535 = 65535;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const TP_STATUS_TS_SYS_HARDWARE: 1073741824 = 1073741824;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const TP_FT_REQ_FILL_RXHASH: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const PACKET_FANOUT_FLAG_IGNORE_OUTGOING: 16384 = 16384;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const TP_STATUS_GSO_TCP: 256 = 256;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_F_NEEDS_CSUM: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_F_DATA_VALID: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_F_RSC_INFO: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_TCPV4: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_UDP: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_TCPV6: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_UDP_L4: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const VIRTIO_NET_HDR_GSO_ECN: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_P_8021AC: 34928 = 34928;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_P_MXLGSW: 35011 = 35011;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_P_YT921X: 39304 = 39304;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_P_NXP_NETC: 64826 = 64826;
+/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+export const ETH_P_GRE_OSI: 254 = 254;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LD: 0 = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
@@ -1998,6 +2338,10 @@ export const SKF_AD_MAX: 64 = 64;
 export const SKF_NET_OFF: -1048576 = -1048576;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_LL_OFF: -2097152 = -2097152;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_NET_OFF: -1048576 = -1048576;
+/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+export const BPF_LL_OFF: -2097152 = -2097152;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ROUTE: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
@@ -2068,6 +2412,156 @@ export const NETLINK_RDMA: 20 = 20;
 export const NETLINK_CRYPTO: 21 = 21;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_SMC: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NETLINK_UNCONNECTED: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NETLINK_CONNECTED: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_INVALID: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_FLAG: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_U8: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_U16: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_U32: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_U64: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_S8: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_S16: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_S32: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_S64: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_BINARY: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_STRING: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_NUL_STRING: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_NESTED: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_NESTED_ARRAY: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_BITFIELD32: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_TYPE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_S: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_S: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_U: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_U: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MIN_LENGTH: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MAX_LENGTH: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_POLICY_IDX: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_PAD: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_POLICY_TYPE_ATTR_MASK: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_SINT: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NL_ATTR_TYPE_UINT: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_MIN_ID: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_MAX_ID: 1023 = 1023;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_ADMIN_PERM: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_CMD_CAP_DO: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_CMD_CAP_DUMP: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_CMD_CAP_HASPOL: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_UNS_ADMIN_PERM: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_ID_CTRL: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_ID_VFS_DQUOT: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_ID_PMCRAID: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const GENL_START_ALLOC: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_NEWFAMILY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_DELFAMILY: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_GETFAMILY: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_NEWOPS: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_DELOPS: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_GETOPS: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_NEWMCAST_GRP: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_DELMCAST_GRP: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_GETMCAST_GRP: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_CMD_GETPOLICY: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_FAMILY_ID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_FAMILY_NAME: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_VERSION: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_HDRSIZE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_MAXATTR: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OPS: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_MCAST_GROUPS: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_POLICY: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OP_POLICY: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OP: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OP_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OP_ID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_OP_FLAGS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_MCAST_GRP_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_MCAST_GRP_NAME: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_MCAST_GRP_ID: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_POLICY_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_POLICY_DO: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const CTRL_ATTR_POLICY_DUMP: 2 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_NOOP: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
@@ -2886,6 +3380,116 @@ export const IF_OPER_TESTING: 4 = 4;
 export const IF_OPER_DORMANT: 5 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_UP: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTAX_FEATURE_ECN: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTAX_FEATURE_SACK: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTAX_FEATURE_TIMESTAMP: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTAX_FEATURE_ALLFRAG: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCM_IFINDEX_MAGIC_BLOCK: 4294967295 = 4294967295;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_DUMP_FLAGS_TERSE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ACT_TAB: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_FLAG_LARGE_DUMP_ON: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ACT_FLAG_LARGE_DUMP_ON: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ACT_FLAG_TERSE_DUMP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const PREFIX_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const PREFIX_ADDRESS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const PREFIX_CACHEINFO: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_KIND: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_OPTIONS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_STATS: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_XSTATS: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_RATE: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_FCNT: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_STATS2: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_STAB: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_PAD: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_DUMP_INVISIBLE: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_CHAIN: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_HW_OFFLOAD: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_INGRESS_BLOCK: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_EGRESS_BLOCK: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_DUMP_FLAGS: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_EXT_WARN_MSG: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const NDUSEROPT_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const NDUSEROPT_SRCADDR: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_TAB: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_FLAGS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_COUNT: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_TIME_DELTA: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const TCA_ROOT_EXT_WARN_MSG: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFAPROT_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFAPROT_KERNEL_LO: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFAPROT_KERNEL_RA: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFAPROT_KERNEL_LL: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTNLGRP_IPV4_MCADDR: 37 = 37;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTNLGRP_IPV6_MCADDR: 38 = 38;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTNLGRP_IPV6_ACADDR: 39 = 39;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTM_NEWMULTICAST: 56 = 56;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTM_DELMULTICAST: 57 = 57;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTM_NEWANYCAST: 60 = 60;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTM_DELANYCAST: 61 = 61;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const NTF_EXT_LOCKED: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const NTF_EXT_EXT_VALIDATED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTPROT_OVN: 84 = 84;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTAX_FEATURE_TCP_USEC_TS: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTEXT_FILTER_NAME_ONLY: 256 = 256;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const RTA_FLOWLABEL: 31 = 31;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_CID_HYPERVISOR: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
@@ -2920,6 +3524,8 @@ export const SO_VM_SOCKETS_NONBLOCK_TXRX: 7 = 7;
 export const SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW: 8 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const IOCTL_VM_SOCKETS_GET_LOCAL_CID: 1977 = 1977;
+/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+export const VSOCK_RECVERR: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_PASSIVE: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
@@ -3518,6 +4124,48 @@ export const ARPHRD_IEEE802154_PHY: 805 = 805;
 export const ARPHRD_NONE: 65534 = 65534;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_VOID: 65535 = 65535;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const IFF_VOLATILE: 461914 = 461914;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const IF_LINK_MODE_DEFAULT: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const IF_LINK_MODE_DORMANT: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const IF_LINK_MODE_TESTING: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_REQUEST: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_REPLY: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_RREQUEST: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_RREPLY: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_InREQUEST: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_InREPLY: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPOP_NAK: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_COM: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_PERM: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_PUBL: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_USETRAILERS: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_NETMASK: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_DONTPUB: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ATF_MAGIC: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPD_UPDATE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPD_LOOKUP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPD_FLUSH: 3 = 3;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_PGOFF_RX_RING: 0 = 0;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
@@ -3556,6 +4204,24 @@ export const XDP_PGOFF_TX_RING: 2147483648 = 2147483648;
 export const XDP_UMEM_PGOFF_FILL_RING: 4294967296 = 4294967296;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_PGOFF_COMPLETION_RING: 6442450944 = 6442450944;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_USE_SG: 16 = 16;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_UMEM_TX_SW_CSUM: 2 = 2;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_UMEM_TX_METADATA_LEN: 4 = 4;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_MAX_TX_SKB_BUDGET: 9 = 9;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_PKT_CONTD: 1 = 1;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_TX_METADATA: 2 = 2;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_TXMD_FLAGS_TIMESTAMP: 1 = 1;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_TXMD_FLAGS_CHECKSUM: 2 = 2;
+/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+export const XDP_TXMD_FLAGS_LAUNCH_TIME: 4 = 4;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_OP_DECRYPT: 0 = 0;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
@@ -3578,6 +4244,8 @@ export const ALG_SET_AEAD_AUTHSIZE: 5 = 5;
 export const ALG_SET_DRBG_ENTROPY: 6 = 6;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_PUBKEY: 6 = 6;
+/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+export const ALG_SET_KEY_BY_KEY_SERIAL: 7 = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_EXT_ADDRESS: 0 = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
@@ -3770,6 +4438,80 @@ export const J1939_PGN_PDU1_MAX: 261888 = 261888;
 export const J1939_PGN_MAX: 262143 = 262143;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NO_PGN: 262144 = 262144;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_PRIO_MASK: 2047 = 2047;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_PRIO_BITS: 11 = 11;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_MAX_DLC: 15 = 15;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_MAX_DLEN: 64 = 64;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MIN_DLC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MAX_DLC: 2047 = 2047;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MAX_DLC_MASK: 2047 = 2047;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MIN_DLEN: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MAX_DLEN: 2048 = 2048;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_BRS: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_ESI: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_FDF: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_XLF: 128 = 128;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_SEC: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANFD_MTU: 72 = 72;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_MTU: 2060 = 2060;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_TOTAL_SIZE: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_PGN: 3 = 3;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_SRC_NAME: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_DEST_NAME: 5 = 5;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_SRC_ADDR: 6 = 6;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_NLA_DEST_ADDR: 7 = 7;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_EE_INFO_RX_RTS: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_EE_INFO_RX_DPO: 3 = 3;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const J1939_EE_INFO_RX_ABORT: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const SCM_CAN_RAW_ERRQUEUE: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_ERR_FILTER: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_XL_FRAMES: 7 = 7;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_XL_VCID_OPTS: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_RRS: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_VCID_OFFSET: 16 = 16;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_VCID_VAL_MASK: 255 = 255;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CANXL_VCID_MASK: 16711680 = 16711680;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ISOTP_DYN_FC_PARMS: 8192 = 8192;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_XL_VCID_TX_SET: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_XL_VCID_TX_PASS: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_RAW_XL_VCID_RX_FILTER: 4 = 4;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CFG_SRV: 0 = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
@@ -3916,6 +4658,1220 @@ export const TIPC_ZONE_MASK: 4278190080 = 4278190080;
 export const TIPC_ZONE_CLUSTER_MASK: 4294963200 = 4294963200;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_REKEYING_NOW: 4294967295 = 4294967295;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_READQ_SIZE: 500 = 500;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_TUN_DEV: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_TAP_DEV: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_TYPE_MASK: 15 = 15;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETNOCSUM: 1074025672 = 1074025672;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETDEBUG: 1074025673 = 1074025673;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETIFF: 1074025674 = 1074025674;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETPERSIST: 1074025675 = 1074025675;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETOWNER: 1074025676 = 1074025676;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETLINK: 1074025677 = 1074025677;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETGROUP: 1074025678 = 1074025678;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETFEATURES: 2147767503 = 2147767503;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETOFFLOAD: 1074025680 = 1074025680;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETTXFILTER: 1074025681 = 1074025681;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETIFF: 2147767506 = 2147767506;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETSNDBUF: 2147767507 = 2147767507;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETSNDBUF: 1074025684 = 1074025684;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNATTACHFILTER: 1074812117 = 1074812117;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNDETACHFILTER: 1074812118 = 1074812118;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETVNETHDRSZ: 2147767511 = 2147767511;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETVNETHDRSZ: 1074025688 = 1074025688;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETQUEUE: 1074025689 = 1074025689;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETIFINDEX: 1074025690 = 1074025690;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETFILTER: 2148553947 = 2148553947;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETVNETLE: 1074025692 = 1074025692;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETVNETLE: 2147767517 = 2147767517;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETVNETBE: 1074025694 = 1074025694;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETVNETBE: 2147767519 = 2147767519;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETSTEERINGEBPF: 2147767520 = 2147767520;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETFILTEREBPF: 2147767521 = 2147767521;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNSETCARRIER: 1074025698 = 1074025698;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUNGETDEVNETNS: 21731 = 21731;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_TUN: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_TAP: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_NAPI: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_NAPI_FRAGS: 32 = 32;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_NO_CARRIER: 64 = 64;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_NO_PI: 4096 = 4096;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_ONE_QUEUE: 8192 = 8192;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_VNET_HDR: 16384 = 16384;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_TUN_EXCL: 32768 = 32768;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_MULTI_QUEUE: 256 = 256;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_ATTACH_QUEUE: 512 = 512;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_DETACH_QUEUE: 1024 = 1024;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_PERSIST: 2048 = 2048;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const IFF_NOFILTER: 4096 = 4096;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_TX_TIMESTAMP: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_CSUM: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_TSO4: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_TSO6: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_TSO_ECN: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_UFO: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_PKT_STRIP: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_FLT_ALLMULTI: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_USO4: 32 = 32;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_USO6: 64 = 64;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_UDP_TUNNEL_GSO: 128 = 128;
+/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+export const TUN_F_UDP_TUNNEL_GSO_CSUM: 256 = 256;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_GSTRING_LEN: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_F_UNSUPPORTED: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_F_WISH: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_F_COMPAT: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GSET: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SSET: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GDRVINFO: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GREGS: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GWOL: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SWOL: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GMSGLVL: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SMSGLVL: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_NWAY_RST: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GLINK: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GEEPROM: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SEEPROM: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GCOALESCE: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SCOALESCE: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRINGPARAM: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRINGPARAM: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GPAUSEPARAM: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SPAUSEPARAM: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXCSUM: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXCSUM: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GTXCSUM: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_STXCSUM: 23 = 23;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GSG: 24 = 24;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SSG: 25 = 25;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_TEST: 26 = 26;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GSTRINGS: 27 = 27;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_PHYS_ID: 28 = 28;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GSTATS: 29 = 29;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GTSO: 30 = 30;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_STSO: 31 = 31;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GPERMADDR: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GUFO: 33 = 33;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SUFO: 34 = 34;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GGSO: 35 = 35;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SGSO: 36 = 36;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GFLAGS: 37 = 37;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SFLAGS: 38 = 38;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GPFLAGS: 39 = 39;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SPFLAGS: 40 = 40;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXFH: 41 = 41;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXFH: 42 = 42;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GGRO: 43 = 43;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SGRO: 44 = 44;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXRINGS: 45 = 45;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXCLSRLCNT: 46 = 46;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXCLSRULE: 47 = 47;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXCLSRLALL: 48 = 48;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXCLSRLDEL: 49 = 49;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXCLSRLINS: 50 = 50;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_FLASHDEV: 51 = 51;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_RESET: 52 = 52;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXNTUPLE: 53 = 53;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXNTUPLE: 54 = 54;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GSSET_INFO: 55 = 55;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRXFHINDIR: 56 = 56;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRXFHINDIR: 57 = 57;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GFEATURES: 58 = 58;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SFEATURES: 59 = 59;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GCHANNELS: 60 = 60;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SCHANNELS: 61 = 61;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SET_DUMP: 62 = 62;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GET_DUMP_FLAG: 63 = 63;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GET_DUMP_DATA: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GET_TS_INFO: 65 = 65;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GMODULEINFO: 66 = 66;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GMODULEEEPROM: 67 = 67;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GEEE: 68 = 68;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SEEE: 69 = 69;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GRSSH: 70 = 70;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SRSSH: 71 = 71;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GTUNABLE: 72 = 72;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_STUNABLE: 73 = 73;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GPHYSTATS: 74 = 74;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_PERQUEUE: 75 = 75;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GLINKSETTINGS: 76 = 76;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SLINKSETTINGS: 77 = 77;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_PHY_GTUNABLE: 78 = 78;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_PHY_STUNABLE: 79 = 79;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_GFECPARAM: 80 = 80;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETHTOOL_SFECPARAM: 81 = 81;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_PHY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_UCAST: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_MCAST: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_BCAST: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_ARP: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_MAGIC: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_MAGICSECURE: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const WAKE_FILTER: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_TEST: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_PRIV_FLAGS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_NTUPLE_FILTERS: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_FEATURES: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_RSS_HASH_FUNCS: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_TUNABLES: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_PHY_STATS: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_PHY_TUNABLES: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_LINK_MODES: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_MSG_CLASSES: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_WOL_MODES: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_SOF_TIMESTAMPING: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_TS_TX_TYPES: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_TS_RX_FILTERS: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_UDP_TUNNEL_TYPES: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_STD: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_ETH_PHY: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_ETH_MAC: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_ETH_CTRL: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_RMON: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_TEST_FL_OFFLINE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_TEST_FL_FAILED: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_TEST_FL_EXTERNAL_LB: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_TEST_FL_EXTERNAL_LB_DONE: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_FLAG_TXVLAN: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_FLAG_RXVLAN: 256 = 256;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_FLAG_LRO: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_FLAG_NTUPLE: 134217728 = 134217728;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_FLAG_RXHASH: 268435456 = 268435456;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_STATS_PHY: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+export const ETH_SS_TS_FLAGS: 22 = 22;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FLAG_BONDED_PHC_INDEX: 1 = 1;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_TX_OFF: 0 = 0;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_TX_ON: 1 = 1;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_TX_ONESTEP_SYNC: 2 = 2;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_TX_ONESTEP_P2P: 3 = 3;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_NONE: 0 = 0;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_ALL: 1 = 1;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_SOME: 2 = 2;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V1_L4_EVENT: 3 = 3;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V1_L4_SYNC: 4 = 4;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V1_L4_DELAY_REQ: 5 = 5;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L4_EVENT: 6 = 6;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L4_SYNC: 7 = 7;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L4_DELAY_REQ: 8 = 8;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L2_EVENT: 9 = 9;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L2_SYNC: 10 = 10;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_L2_DELAY_REQ: 11 = 11;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_EVENT: 12 = 12;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_SYNC: 13 = 13;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_PTP_V2_DELAY_REQ: 14 = 14;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_FILTER_NTP_ALL: 15 = 15;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_PROVIDER_QUALIFIER_PRECISE: 0 = 0;
+/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+export const HWTSTAMP_PROVIDER_QUALIFIER_APPROX: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const ADD_VLAN_CMD: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const DEL_VLAN_CMD: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const SET_VLAN_INGRESS_PRIORITY_CMD: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const SET_VLAN_EGRESS_PRIORITY_CMD: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const GET_VLAN_INGRESS_PRIORITY_CMD: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const GET_VLAN_EGRESS_PRIORITY_CMD: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const SET_VLAN_NAME_TYPE_CMD: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const SET_VLAN_FLAG_CMD: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const GET_VLAN_REALDEV_NAME_CMD: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const GET_VLAN_VID_CMD: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_FLAG_REORDER_HDR: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_FLAG_GVRP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_FLAG_LOOSE_BINDING: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_FLAG_MVRP: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_FLAG_BRIDGE_BINDING: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_NAME_TYPE_PLUS_VID: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_NAME_TYPE_RAW_PLUS_VID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_NAME_TYPE_PLUS_VID_NO_PAD: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+export const VLAN_NAME_TYPE_HIGHEST: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_TX: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_RX: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_TX_ZEROCOPY_RO: 3 = 3;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_RX_EXPECT_NO_PAD: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_1_2_VERSION: 771 = 771;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_1_3_VERSION: 772 = 772;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128: 51 = 51;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128_KEY_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_128_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256: 52 = 52;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256_KEY_SIZE: 32 = 32;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_GCM_256_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128: 53 = 53;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128_KEY_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_AES_CCM_128_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305: 54 = 54;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305_IV_SIZE: 12 = 12;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE: 32 = 32;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305_SALT_SIZE: 0 = 0;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_CHACHA20_POLY1305_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM: 55 = 55;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM_KEY_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_GCM_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM: 56 = 56;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM_KEY_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_SM4_CCM_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128: 57 = 57;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128_KEY_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_128_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256: 58 = 58;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256_IV_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256_KEY_SIZE: 32 = 32;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256_SALT_SIZE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256_TAG_SIZE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CIPHER_ARIA_GCM_256_REC_SEQ_SIZE: 8 = 8;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_SET_RECORD_TYPE: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_GET_RECORD_TYPE: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CONF_BASE: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CONF_SW: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CONF_HW: 3 = 3;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_CONF_HW_RECORD: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_VERSION: 1 = 1;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_CIPHER: 2 = 2;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_TXCONF: 3 = 3;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_RXCONF: 4 = 4;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_ZC_RO_TX: 5 = 5;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_RX_NO_PAD: 6 = 6;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_TX_MAX_PAYLOAD_LEN: 5 = 5;
+/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+export const TLS_INFO_TX_MAX_PAYLOAD_LEN: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_FUTURE_ASSOC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_CURRENT_ASSOC: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ALL_ASSOC: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RTOINFO: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOCINFO: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_INITMSG: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_NODELAY: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTOCLOSE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SET_PEER_PRIMARY_ADDR: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PRIMARY_ADDR: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADAPTATION_LAYER: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DISABLE_FRAGMENTS: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_ADDR_PARAMS: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DEFAULT_SEND_PARAM: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EVENTS: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_I_WANT_MAPPED_V4_ADDR: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_MAXSEG: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STATUS: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_PEER_ADDR_INFO: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DELAYED_ACK_TIME: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DELAYED_ACK: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DELAYED_SACK: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_CONTEXT: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_FRAGMENT_INTERLEAVE: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PARTIAL_DELIVERY_POINT: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_MAX_BURST: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_CHUNK: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_HMAC_IDENT: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_KEY: 23 = 23;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_ACTIVE_KEY: 24 = 24;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_DELETE_KEY: 25 = 25;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_AUTH_CHUNKS: 26 = 26;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_LOCAL_AUTH_CHUNKS: 27 = 27;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_ASSOC_NUMBER: 28 = 28;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_ASSOC_ID_LIST: 29 = 29;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTO_ASCONF: 30 = 30;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_ADDR_THLDS: 31 = 31;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RECVRCVINFO: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RECVNXTINFO: 33 = 33;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DEFAULT_SNDINFO: 34 = 34;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_DEACTIVATE_KEY: 35 = 35;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_REUSE_PORT: 36 = 36;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_ADDR_THLDS_V2: 37 = 37;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_BINDX_ADD: 100 = 100;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_BINDX_REM: 101 = 101;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_PEELOFF: 102 = 102;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_CONNECTX_OLD: 107 = 107;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_PEER_ADDRS: 108 = 108;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_LOCAL_ADDRS: 109 = 109;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_CONNECTX: 110 = 110;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_CONNECTX3: 111 = 111;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_GET_ASSOC_STATS: 112 = 112;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SUPPORTED: 113 = 113;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DEFAULT_PRINFO: 114 = 114;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_ASSOC_STATUS: 115 = 115;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_STREAM_STATUS: 116 = 116;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RECONFIG_SUPPORTED: 117 = 117;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ENABLE_STREAM_RESET: 118 = 118;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RESET_STREAMS: 119 = 119;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RESET_ASSOC: 120 = 120;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADD_STREAMS: 121 = 121;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SOCKOPT_PEELOFF_FLAGS: 122 = 122;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_SCHEDULER: 123 = 123;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_SCHEDULER_VALUE: 124 = 124;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_INTERLEAVING_SUPPORTED: 125 = 125;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SENDMSG_CONNECT: 126 = 126;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EVENT: 127 = 127;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASCONF_SUPPORTED: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_SUPPORTED: 129 = 129;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ECN_SUPPORTED: 130 = 130;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EXPOSE_POTENTIALLY_FAILED_STATE: 131 = 131;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EXPOSE_PF_STATE: 131 = 131;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_REMOTE_UDP_ENCAPS_PORT: 132 = 132;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PLPMTUD_PROBE_INTERVAL: 133 = 133;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_TTL: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_RTX: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_PRIO: 48 = 48;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_MASK: 48 = 48;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ENABLE_RESET_STREAM_REQ: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ENABLE_RESET_ASSOC_REQ: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ENABLE_CHANGE_ASSOC_REQ: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ENABLE_STRRESET_MASK: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_INCOMING: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_OUTGOING: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const MSG_NOTIFICATION: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_INIT: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SNDRCV: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SNDINFO: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RCVINFO: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_NXTINFO: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PRINFO: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTHINFO: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DSTADDRV4: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DSTADDRV6: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_PF: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_NEWKEY: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_INCOMING_SSN: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_OUTGOING_SSN: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_DENIED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_FAILED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_RESET_DENIED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_RESET_FAILED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_CHANGE_DENIED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_CHANGE_FAILED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_CHANGE_DENIED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_CHANGE_FAILED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DATA_IO_EVENT: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_CHANGE: 32769 = 32769;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_ADDR_CHANGE: 32770 = 32770;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SEND_FAILED: 32771 = 32771;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_REMOTE_ERROR: 32772 = 32772;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_EVENT: 32773 = 32773;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PARTIAL_DELIVERY_EVENT: 32774 = 32774;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADAPTATION_INDICATION: 32775 = 32775;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTHENTICATION_INDICATION: 32776 = 32776;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SENDER_DRY_EVENT: 32777 = 32777;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_RESET_EVENT: 32778 = 32778;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ASSOC_RESET_EVENT: 32779 = 32779;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_STREAM_CHANGE_EVENT: 32780 = 32780;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SEND_FAILED_EVENT: 32781 = 32781;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_POTENTIALLY_FAILED: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_BINDX_ADD_ADDR: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_BINDX_REM_ADDR: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_UNORDERED: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_OVER: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ABORT: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SACK_IMMEDIATELY: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SENDALL: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PR_SCTP_ALL: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_NOTIFICATION: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EOF: 512 = 512;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_COMM_UP: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_COMM_LOST: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RESTART: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_COMP: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_CANT_STR_ASSOC: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_AVAILABLE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_UNREACHABLE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_REMOVED: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_ADDED: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_MADE_PRIM: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_CONFIRMED: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ADDR_POTENTIALLY_FAILED: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DATA_UNSENT: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_DATA_SENT: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PARTIAL_DELIVERY_ABORTED: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_NEW_KEY: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_FREE_KEY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_NO_AUTH: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SN_TYPE_BASE: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTHENTICATION_EVENT: 32776 = 32776;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_FAILED_THRESHOLD: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RECEIVED_SACK: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_HEARTBEAT_SUCCESS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_RESPONSE_TO_USER_REQ: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_INTERNAL_ERROR: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_GUARD_EXPIRES: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PEER_FAULTY: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_HB_ENABLE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_HB_DISABLE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_HB: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_HB_DEMAND: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_PMTUD_ENABLE: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_PMTUD_DISABLE: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_PMTUD: 24 = 24;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_SACKDELAY_ENABLE: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_SACKDELAY_DISABLE: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_SACKDELAY: 96 = 96;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_HB_TIME_IS_ZERO: 128 = 128;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_IPV6_FLOWLABEL: 256 = 256;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SPP_DSCP: 512 = 512;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_HMAC_ID_SHA1: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_AUTH_HMAC_ID_SHA256: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_INACTIVE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_PF: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ACTIVE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_UNCONFIRMED: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_UNKNOWN: 65535 = 65535;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_EMPTY: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_CLOSED: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_COOKIE_WAIT: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_COOKIE_ECHOED: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_ESTABLISHED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_PENDING: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_SENT: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_RECEIVED: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SHUTDOWN_ACK_SENT: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_FCFS: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_DEFAULT: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_PRIO: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_RR: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_FC: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+export const SCTP_SS_WFQ: 4 = 4;
+/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+export const MPTCP_INFO: 1 = 1;
+/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+export const MPTCP_TCPINFO: 2 = 2;
+/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+export const MPTCP_SUBFLOW_ADDRS: 3 = 3;
+/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+export const MPTCP_FULL_INFO: 4 = 4;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_NET_ANY: 0 = 0;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_ADDR_NULL: 0 = 0;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_ADDR_ANY: 255 = 255;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_TAG_MASK: 7 = 7;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_TAG_OWNER: 8 = 8;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_TAG_PREALLOC: 16 = 16;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const MCTP_OPT_ADDR_EXT: 1 = 1;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const SIOCMCTPALLOCTAG: 35296 = 35296;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const SIOCMCTPDROPTAG: 35297 = 35297;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const SIOCMCTPALLOCTAG2: 35298 = 35298;
+/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+export const SIOCMCTPDROPTAG2: 35299 = 35299;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PX_PROTO_OE: 0 = 0;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PX_PROTO_OL2TP: 1 = 1;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PX_PROTO_PPTP: 2 = 2;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PADI_CODE: 9 = 9;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PADO_CODE: 7 = 7;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PADR_CODE: 25 = 25;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PADS_CODE: 101 = 101;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PADT_CODE: 167 = 167;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_EOL: 0 = 0;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_SRV_NAME: 257 = 257;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_AC_NAME: 513 = 513;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_HOST_UNIQ: 769 = 769;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_AC_COOKIE: 1025 = 1025;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_VENDOR: 1281 = 1281;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_RELAY_SID: 4097 = 4097;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_SRV_ERR: 258 = 258;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_SYS_ERR: 514 = 514;
+/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+export const PTT_GEN_ERR: 770 = 770;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SOCK_DIAG_BY_FAMILY: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SOCK_DESTROY: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_RMEM_ALLOC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_RCVBUF: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_WMEM_ALLOC: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_SNDBUF: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_FWD_ALLOC: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_WMEM_QUEUED: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_OPTMEM: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_BACKLOG: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_DROPS: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SK_MEMINFO_VARS: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SKNLGRP_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SKNLGRP_INET_TCP_DESTROY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SKNLGRP_INET_UDP_DESTROY: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SKNLGRP_INET6_TCP_DESTROY: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const SKNLGRP_INET6_UDP_DESTROY: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const TCPDIAG_GETSOCK: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const DCCPDIAG_GETSOCK: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_NOCOOKIE: 4294967295 = 4294967295;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_REQ_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_REQ_BYTECODE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_REQ_SK_BPF_STORAGES: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_REQ_PROTOCOL: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_NOP: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_JMP: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_S_GE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_S_LE: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_D_GE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_D_LE: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_AUTO: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_S_COND: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_D_COND: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_DEV_COND: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_MARK_COND: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_S_EQ: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_D_EQ: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BC_CGROUP_COND: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_MEMINFO: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_INFO: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_VEGASINFO: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_CONG: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_TOS: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_TCLASS: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_SKMEMINFO: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_SHUTDOWN: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_DCTCPINFO: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_PROTOCOL: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_SKV6ONLY: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_LOCALS: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_PEERS: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_PAD: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_MARK: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_BBRINFO: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_CLASS_ID: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_MD5SIG: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_ULP_INFO: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_SK_BPF_STORAGES: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_CGROUP_ID: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_DIAG_SOCKOPT: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_ULP_INFO_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_ULP_INFO_NAME: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_ULP_INFO_TLS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const INET_ULP_INFO_MPTCP: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_NAME: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_VFS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_PEER: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_ICONS: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_RQLEN: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_MEMINFO: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UDIAG_SHOW_UID: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_NAME: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_VFS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_PEER: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_ICONS: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_RQLEN: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_MEMINFO: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_SHUTDOWN: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const UNIX_DIAG_UID: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_OFF: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_ON: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_KEEPALIVE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_TIMEWAIT: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_PROBE0: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+export const IDIAG_TIMER_DELACK: 5 = 5;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
 export const EPERM: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */

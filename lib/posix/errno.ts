@@ -142,10 +142,11 @@ const refusals: readonly ((name: string) => Error)[] = [
   (name) => outOfRange(name, 'a safe integer'),
   (name) => outOfRange(name, 'of at most 65535 whole instructions'),
   (name) => outOfRange(name, 'one whose new descriptor is close-on-exec'),
+  (name) => outOfRange(name, 'a request whose struct ifreq points to data, such as SIOCETHTOOL'),
 ];
 
 const MAX_ERRNO = 4095;
-const KINDS = 16;
+const KINDS = 32;
 
 /** Throws, with a stack that begins below the function of this file that was called. */
 function fail(n: number, { name, parameters }: Call, below: (...args: never[]) => unknown, address?: Address): never {

@@ -3,10 +3,10 @@ import { type Address, decodeAddress } from './address.ts';
 import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
 import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
 import { check } from './errno.ts';
+import { ifreq } from './ioctl.ts';
 import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
 import { layout, native } from './native.ts';
 import { int32, uint16 } from './number.ts';
-import { ifreq } from './option.ts';
 import { Unpack } from './unpack.ts';
 
 /**

@@ -104,6 +104,7 @@ interface Native {
   setsockopt(fd: number, level: number, name: number, value: Bytes): number;
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: number | Bytes | undefined): number;
+  ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number;
 
   inet_pton(family: number, text: string, to: Uint8Array): number;
   inet_ntop(family: number, address: Uint8Array): string | number;

@@ -1,9 +1,9 @@
-/** Options of a socket and flags of a descriptor: getsockopt(2), setsockopt(2), fcntl(2), ioctl(2). */
+/** Options of a socket and flags of a descriptor: getsockopt(2), setsockopt(2), fcntl(2). */
 
 import { Buffer } from 'node:buffer';
-import { FCNTL, GETSOCKOPT, IOCTL, SETSOCKOPT } from './calls.ts';
-import { check, invalidType, outOfRange } from './errno.ts';
-import { type Bytes, layout, native, out } from './native.ts';
+import { FCNTL, GETSOCKOPT, SETSOCKOPT } from './calls.ts';
+import { check } from './errno.ts';
+import { type Bytes, native, out } from './native.ts';
 import { count } from './number.ts';
 
 /**
@@ -90,55 +90,4 @@ export function setRaw(fd: number, level: number, name: number, value: number | 
 export function fcntl(fd: number, command: number, argument = 0): number {
   check(native.fcntl(fd, command, argument), FCNTL);
   return out[0]!;
-}
-
-/**
- * Asks or tells a device or socket something: ioctl(2).
- *
- * Only requests whose argument this library knows the size of; another one is a RangeError:
- * - an int: FIONREAD (SIOCINQ), SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK, FIONBIO, FIOASYNC, FIOGETOWN, FIOSETOWN, SIOCGPGRP,
- *   SIOCSPGRP, IOCTL_VM_SOCKETS_GET_LOCAL_CID; nothing: FIOCLEX, FIONCLEX, SIOCGSKNS;
- * - a struct ifreq of exactly 40 bytes (`ifreq` makes one), changed in place: the SIOCGIF and SIOCSIF requests of
- *   netdevice(7) but those that hold a pointer; a struct arpreq: SIOCGARP, SIOCSARP, SIOCDARP.
- *
- * @param fd Any descriptor.
- * @param request The request.
- * @param argument The int to give, or the bytes of the struct.
- * @returns Of an int request the int after the call, else what the call returned.
- * @throws SocketError ENOTTY, EINVAL, ENODEV, EPERM, EADDRNOTAVAIL, EBADF.
- * @example
- * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
- * send(a, 'hello');
- * console.log(ioctl(b, FIONREAD)); // 5
- * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
- */
-export function ioctl(fd: number, request: number, argument?: number | Bytes): number {
-  check(native.ioctl(fd, request, argument), IOCTL);
-  return out[0]!;
-}
-
-const IFREQ_SIZE = layout('ifreq');
-const IFNAMSIZ = layout('ifr_ifru');
-
-/**
- * A struct ifreq for `ioctl`, with the name of an interface: netdevice(7). Its value begins at byte 16.
- *
- * @param name At most 15 bytes; longer is a RangeError (C would cut it).
- * @returns 40 bytes.
- * @throws TypeError, RangeError as said of the parameter.
- * @example
- * const request = ifreq('lo');
- * ioctl(socket(AF_INET, SOCK_DGRAM), SIOCGIFMTU, request);
- * console.log(request.readInt32LE(16)); // 65536
- * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
- */
-export function ifreq(name: string): Buffer {
-  if (typeof name !== 'string') throw invalidType('name', 'a string');
-  const bytes = Buffer.from(name);
-  if (bytes.length >= IFNAMSIZ || bytes.includes(0)) {
-    throw outOfRange('name', `at most ${IFNAMSIZ - 1} bytes long, without NUL characters`);
-  }
-  const request = Buffer.alloc(IFREQ_SIZE);
-  bytes.copy(request);
-  return request;
 }

@@ -1,5 +1,6 @@
 /** What a test needs of the machine: probed by trying, and a reason to skip where it is missing. */
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import type { TestContext } from 'vitest';
 import * as s from '../../lib/index.ts';
 
@@ -72,6 +73,23 @@ export const strace: Need = once(() =>
 export const namespaces: Need = once(() => {
   const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1']);
   return tried.status === 0 ? undefined : 'no network namespaces with veth';
+});
+
+/** Making devices by /dev/net/tun. */
+export const tunnels: Need = once(() => {
+  try {
+    const fd = openSync('/dev/net/tun', 'r+');
+    try {
+      const request = s.ifreq('probe%d');
+      request.writeUInt16LE(s.IFF_TUN, 16);
+      s.ioctl(fd, s.TUNSETIFF, request);
+    } finally {
+      closeSync(fd);
+    }
+    return undefined;
+  } catch (error) {
+    return `/dev/net/tun: ${(error as s.SocketError).code}`;
+  }
 });
 
 /** Becoming another user, as daemons do that drop their privileges. */

@@ -63,7 +63,7 @@ export interface Link {
 }
 
 /** A new network namespace, gone when the test ends: the process in it, and the start of a command line that enters it. */
-async function namespace(): Promise<{ pid: string; enter: string[]; run: (...command: string[]) => string }> {
+export async function namespace(): Promise<{ pid: string; enter: string[]; run: (...command: string[]) => string }> {
   const holder: ChildProcess = spawn('unshare', ['-n', 'sh', '-c', 'echo ready; exec sleep 1000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -262,6 +262,7 @@ const both: { [name: string]: string } = {
   recv: 'fd:int buffer:bytes flags:int?',
   setsockopt: 'fd:int level:int name:int value:option',
   fcntl: 'fd:int command:int argument:int?',
+  ioctlData: 'fd:int request argument:bytes data:bytes',
   sendmmsg: 'fd:int batch flags:int? first:uint?',
   recvmmsg: 'fd:int batch flags:int? timeout:nanoseconds?',
 };

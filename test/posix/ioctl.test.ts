@@ -233,6 +233,13 @@ test('errors equal those of Python', () => {
     [s.SIOCSIFNAME, s.ifreq('nosuch0').toString('hex')],
     [s.SIOCADDMULTI, s.ifreq('nosuch0').toString('hex')],
     [s.SIOCDARP, Buffer.alloc(68).toString('hex')],
+    [s.SIOCGSTAMP, Buffer.alloc(16).toString('hex')],
+    [s.SIOCGIFVLAN, Buffer.alloc(56).toString('hex')],
+    [s.SIOCGMIIPHY, s.ifreq('lo').toString('hex')],
+    [s.SIOCBRDELBR, Buffer.from('nosuch0'.padEnd(16, '\0')).toString('hex')],
+    [s.SIOCBONDENSLAVE, s.ifreq('lo').toString('hex')],
+    [s.TUNGETIFF, s.ifreq('').toString('hex')],
+    [s.TUNGETSNDBUF, int(0)],
   ];
   for (const fd of [file, udp(), pair(s.SOCK_SEQPACKET)[0], cleanup(s.socket(s.AF_NETLINK, s.SOCK_RAW))]) {
     const got = calls.map(([request, hex]) => {
@@ -253,11 +260,12 @@ test('errors equal those of Python', () => {
 test.each([
   ['SIOCETHTOOL', s.SIOCETHTOOL],
   ['SIOCGIFCONF', s.SIOCGIFCONF],
-  ['SIOCBRADDBR', s.SIOCBRADDBR],
-  ['SIOCGIFVLAN', s.SIOCGIFVLAN],
+  ['SIOCGIFBR', s.SIOCGIFBR],
+  ['SIOCBONDINFOQUERY', s.SIOCBONDINFOQUERY],
+  ['TUNATTACHFILTER', s.TUNATTACHFILTER],
+  ['TUNGETFILTER', s.TUNGETFILTER],
   ['SIOCSHWTSTAMP', s.SIOCSHWTSTAMP],
   ['SIOCADDRT', s.SIOCADDRT],
-  ['SIOCGSTAMP', s.SIOCGSTAMP],
   ['TIOCGWINSZ', 0x5413],
   ['TIOCSTI', 0x5412],
   ['0', 0],

@@ -21,9 +21,10 @@ import {
 import { invalidType, invalidValue, outOfRange, SocketError } from '../../posix/errno.ts';
 import { attachFilter, detachFilter, type FilterProgram } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
+import { ifreq, ioctl } from '../../posix/ioctl.ts';
 import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
-import { getsockopt, ifreq, ioctl } from '../../posix/option.ts';
+import { getsockopt } from '../../posix/option.ts';
 import { getOption, setOption } from '../../posix/option-table.ts';
 import type { Fanout } from '../../posix/option-value.ts';
 import { object, own, ownOr } from '../../posix/snapshot.ts';
