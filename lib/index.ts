@@ -167,10 +167,11 @@ export {
 } from './posix/transfer.ts';
 export {
   type ConnectionOptions,
-  type Control,
   createConnection,
   hasDualstackIPv6,
+  type UnixConnectionOptions,
 } from './socket/connect.ts';
+export type { Control, TcpOptions } from './socket/endpoint.ts';
 export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
 export type { ConnectionsOptions } from './socket/iterate.ts';
 export type { Watch } from './socket/reactor.ts';

@@ -426,12 +426,17 @@ test('a look-up that waits for a thread of a busy pool is cancelled, too', (cont
   need(context, ownNames, node);
   const { said, status } = run(
     `
-    import { pbkdf2 } from 'node:crypto';
-    const busy = new Promise((resolve) => pbkdf2('', '', 200_000, 64, 'sha512', resolve));
+    import { execFileSync } from 'node:child_process';
+    import { readFile } from 'node:fs/promises';
+    import { writeFileSync } from 'node:fs';
+    const fifo = ${JSON.stringify(join(folder(), 'fifo'))};
+    execFileSync('mkfifo', [fifo]);
+    const busy = readFile(fifo); // waits for a writer
     const controller = new AbortController();
     const failed = find('late-1-1.test', { signal: controller.signal }).catch(({ message }) => message);
     controller.abort();
     const said = [await failed];
+    writeFileSync(fifo, 'x');
     await busy;
     await sleep(20);
     server.close();

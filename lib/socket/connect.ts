@@ -1,40 +1,87 @@
 /** Connecting by name: getaddrinfo and happy eyeballs (RFC 8305). */
-import type { Address, AddressLike } from '../posix/address.ts';
-import { AF_INET6, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { type AddressLike, encodeAddress, type UnixAddress } from '../posix/address.ts';
+import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
+import { invalidType, invalidValue, SocketError } from '../posix/errno.ts';
+import { inet_pton } from '../posix/inet.ts';
+import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import type { AddressInfo } from '../posix/netdb.ts';
+import { uint16 } from '../posix/number.ts';
 import { getaddrinfo } from '../promises.ts';
+import {
+  allFailed,
+  type Control,
+  formOf,
+  hostOf,
+  numericHost,
+  optionalBoolean,
+  optionalFunction,
+  portOf,
+  setTcpOptions,
+  type TcpOptions,
+} from './endpoint.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import { Socket } from './socket.ts';
 import { LONGEST, milliseconds, type WaitOptions } from './wait.ts';
 
 /**
- * Called with the descriptor before it is bound, connected or listens, to set options.
- *
- * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
- */
-export type Control = (fd: number, info: { family: number; address: Address }) => void;
-
-/**
- * How to connect.
+ * How to connect by TCP.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8305
  */
-export interface ConnectionOptions extends WaitOptions {
-  /** A name or an address text; null is this host. */
-  host: string | null;
+export interface ConnectionOptions extends WaitOptions, TcpOptions {
+  /** A name or an address text, such as `fe80::1%eth0`; `localhost` by default. null is the loopback address. */
+  host?: string | null | undefined;
   /** A port or the name of a service. */
   port: number | string;
   /** AF_UNSPEC (both, the default), AF_INET or AF_INET6. */
   family?: number | undefined;
   /** IPPROTO_TCP by default; IPPROTO_MPTCP too. */
   protocol?: number | undefined;
-  /** The own address, of the family of the peer's. */
-  localAddress?: AddressLike | undefined;
+  /** The own address, of the family of the peer's: an address text, or an address with its port. */
+  localAddress?: string | AddressLike | undefined;
+  /** The own port. */
+  localPort?: number | undefined;
   control?: Control | undefined;
   /** Milliseconds from one attempt to the next: RFC 8305's connection attempt delay, 250 by default. More
    * than 2147483647: only when one has failed. */
   attemptDelay?: number | undefined;
 }
+
+/**
+ * How to connect to an AF_UNIX server.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
+export interface UnixConnectionOptions extends WaitOptions {
+  /** A path, `'\0name'` for an abstract name, or exact bytes. */
+  path: string | Uint8Array;
+  /** SOCK_STREAM by default; SOCK_SEQPACKET too. */
+  type?: number | undefined;
+  control?: Control | undefined;
+}
+
+const inetNames = namesOf<ConnectionOptions>({
+  host: true,
+  port: true,
+  family: true,
+  protocol: true,
+  localAddress: true,
+  localPort: true,
+  noDelay: true,
+  keepAlive: true,
+  control: true,
+  attemptDelay: true,
+  timeout: true,
+  signal: true,
+});
+const unixNames = namesOf<UnixConnectionOptions>({
+  path: true,
+  type: true,
+  control: true,
+  timeout: true,
+  signal: true,
+});
 
 /** The families in turns, in the order in which getaddrinfo gave their first (RFC 8305, section 4). */
 export function interlace(list: readonly AddressInfo[]): AddressInfo[] {
@@ -44,15 +91,32 @@ export function interlace(list: readonly AddressInfo[]): AddressInfo[] {
   return same.flatMap((info, i) => [info, ...other.slice(i, i + 1)]).concat(other.slice(same.length));
 }
 
+/** What every attempt needs, checked. */
+interface Attempts extends TcpOptions {
+  readonly protocol: number | undefined;
+  /** The address to bind to, of a peer of this family. */
+  readonly local: (family: number) => AddressLike | undefined;
+  readonly control: Control | undefined;
+  readonly delay: number;
+}
+
 async function attempt(
   info: AddressInfo,
-  { protocol, localAddress, control }: ConnectionOptions,
+  options: Attempts,
   signal: AbortSignal,
+  refuse: (error: unknown) => void,
 ): Promise<Socket> {
-  const socket = new Socket(info.family, info.socktype, protocol ?? info.protocol);
+  const socket = new Socket(info.family, info.socktype, options.protocol ?? info.protocol);
   try {
-    control?.(socket.fd, { family: info.family, address: info.address });
-    if (localAddress !== undefined) socket.bind(localAddress);
+    setTcpOptions(socket, options);
+    try {
+      options.control?.(socket.fd, { family: info.family, address: info.address });
+    } catch (error) {
+      refuse(error);
+      throw error;
+    }
+    const local = options.local(info.family);
+    if (local !== undefined) socket.bind(local);
     await socket.connect(info.address, { signal });
     return socket;
   } catch (error) {
@@ -61,38 +125,84 @@ async function attempt(
   }
 }
 
-/**
- * Connects a stream by name: getaddrinfo(3) on the thread pool, then connect(2) to its addresses, the next one beginning
- * when one fails or after `attemptDelay`, until one is connected (happy eyeballs, RFC 8305).
- *
- * @param options Where to, and how.
- * @returns The connected Socket; the others are closed.
- * @throws AddressInfoError; AggregateError with the error of every attempt in `errors` (a single one is thrown itself);
- *   AbortError; TimeoutError.
- * @example
- * const server = createServer({ host: '127.0.0.1', port: 0 });
- * const { port } = server.getsockname();
- * const control = (fd) => setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, true);
- * const client = await createConnection({ host: '127.0.0.1', port, timeout: 1000, control });
- * console.log(client.getpeername().port === port); // true
- * @see https://man7.org/linux/man-pages/man2/connect.2.html
- */
-export async function createConnection(options: ConnectionOptions): Promise<Socket> {
-  const { host, port, family = AF_UNSPEC, signal, timeout, attemptDelay = 250 } = options;
+/** The own address for each family. A text is that of an address; without one it is any. */
+function localOf(address: unknown, port: unknown): (family: number) => AddressLike | undefined {
+  if (address === undefined && port === undefined) return () => undefined;
+  if (address !== undefined && typeof address !== 'string') {
+    if (port !== undefined) throw invalidValue('options.localPort', 'left out when localAddress has a port');
+    const name = encodeAddress(address as AddressLike);
+    return () => name;
+  }
+  const number = uint16(port, 'options.localPort', 0);
+  if (address === undefined) {
+    return (family) => ({
+      family: family as typeof AF_INET,
+      address: family === AF_INET6 ? '::' : '0.0.0.0',
+      port: number,
+    });
+  }
+  const found = address.includes('\0') ? undefined : numericHost(address, number, AF_UNSPEC);
+  if (found === undefined || (found[0]!.family === AF_INET && inet_pton(AF_INET, address) === undefined)) {
+    throw invalidValue('options.localAddress', 'the text of an IPv4 or IPv6 address');
+  }
+  return () => found[0]!.address;
+}
+
+/** Refuses a signal that is none, and one that was aborted. */
+function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (typeof signal?.addEventListener !== 'function') throw invalidType('signal', 'an AbortSignal');
+  if (signal.aborted) throw new AbortError(signal, 'connect');
+}
+
+async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
+  const { path, type = SOCK_STREAM, control, signal, timeout } = onlyKnown(options, unixNames, 'options');
+  const address: UnixAddress = { family: AF_UNIX, path };
+  const name = encodeAddress(address);
+  optionalFunction(control, 'options.control');
   if (timeout !== undefined) milliseconds(timeout, 'timeout');
-  milliseconds(attemptDelay, 'attemptDelay');
+  checkSignal(signal);
+  const socket = new Socket(AF_UNIX, type);
+  try {
+    control?.(socket.fd, { family: AF_UNIX, address });
+    await socket.connect(name, { signal, timeout });
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+async function connectInet(options: ConnectionOptions): Promise<Socket> {
+  const { host = 'localhost', family = AF_UNSPEC, protocol, control, signal, timeout, attemptDelay = 250 } = options;
+  onlyKnown(options, inetNames, 'options');
+  const node = host === null ? null : hostOf(host);
+  const port = portOf(options.port, 'options.port');
+  if (timeout !== undefined) milliseconds(timeout, 'timeout');
+  const attempts: Attempts = {
+    protocol,
+    local: localOf(options.localAddress, options.localPort),
+    control: optionalFunction(control, 'options.control'),
+    noDelay: optionalBoolean(options.noDelay, 'options.noDelay'),
+    keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive'),
+    delay: milliseconds(attemptDelay, 'attemptDelay'),
+  };
+  checkSignal(signal);
   const giveUp = new AbortController();
   const limited = timeout !== undefined && timeout <= LONGEST;
   const timer = limited ? setTimeout(() => giveUp.abort('timeout'), timeout) : undefined;
   const abort = () => giveUp.abort('signal');
-  if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const list = interlace(await getaddrinfo(host, port, { family, socktype: SOCK_STREAM, signal: giveUp.signal }));
-    return await race(list, options, giveUp, attemptDelay);
+    const list =
+      numericHost(node, port, family) ??
+      (await getaddrinfo(node, port, { family, socktype: SOCK_STREAM, signal: giveUp.signal }));
+    return await race(interlace(list), attempts, giveUp);
   } catch (error) {
     if (giveUp.signal.reason === 'timeout') throw new TimeoutError('connect', timeout!);
-    if (giveUp.signal.reason === 'signal') throw new AbortError(signal!);
+    if (giveUp.signal.reason === 'signal') throw new AbortError(signal!, 'connect');
+    // The stack of an error that came with an event: from here it goes on to whoever awaits the connection.
+    if (error instanceof SocketError) Error.captureStackTrace?.(error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -100,40 +210,79 @@ export async function createConnection(options: ConnectionOptions): Promise<Sock
   }
 }
 
-function race(
-  list: readonly AddressInfo[],
-  options: ConnectionOptions,
-  giveUp: AbortController,
-  delay: number,
-): Promise<Socket> {
+/**
+ * Connects a stream by name: getaddrinfo(3) on the thread pool, then connect(2) to its addresses, the next one beginning
+ * when one fails or after `attemptDelay`, until one is connected (happy eyeballs, RFC 8305). With `path`, connects to an
+ * AF_UNIX server.
+ *
+ * An address text needs no look-up and no thread. `timeout` is for the look-up and all attempts together. All timers are
+ * those of `node:timers`.
+ *
+ * @param options Where to, and how. A name that is not among the options is refused.
+ * @returns The connected Socket; the others are closed.
+ * @throws AddressInfoError; AggregateError with the error of every attempt in `errors`, and with their `code` when it is
+ *   the same (a single error is thrown itself); AbortError; TimeoutError; what `control` throws, at once; TypeError and
+ *   RangeError for options that cannot be.
+ * @example
+ * const server = createServer({ host: '127.0.0.1', port: 0 });
+ * const { port } = server.getsockname();
+ * const control = (fd) => setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 10_000);
+ * const client = await createConnection({ host: '127.0.0.1', port, timeout: 1000, noDelay: true, control });
+ * console.log(client.getpeername().port === port); // true
+ * @see https://man7.org/linux/man-pages/man2/connect.2.html
+ */
+export async function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket> {
+  if (typeof options !== 'object' || options === null) throw formOf(options, 'createConnection');
+  const given = { ...options };
+  if ('path' in given && given.path !== undefined) return await connectUnix(given);
+  return await connectInet(given as ConnectionOptions);
+}
+
+function race(list: readonly AddressInfo[], options: Attempts, giveUp: AbortController): Promise<Socket> {
+  const { delay } = options;
   const others = new AbortController();
   const signal = AbortSignal.any([giveUp.signal, others.signal]);
   return new Promise((resolve, reject) => {
     const errors: Error[] = [];
+    let failed = 0;
     let timer: NodeJS.Timeout | undefined;
     let next = 0;
     let done = false;
+    const finish = () => {
+      done = true;
+      clearTimeout(timer);
+      others.abort();
+    };
+    // The control hook threw, which is no fault of the address.
+    const refuse = (error: unknown) => {
+      if (done) return;
+      finish();
+      reject(error);
+    };
     const start = () => {
       clearTimeout(timer);
       const info = list[next];
       if (done || info === undefined) return;
       const index = next++;
       if (next < list.length && delay <= LONGEST) timer = setTimeout(start, delay);
-      attempt(info, options, signal).then(
+      attempt(info, options, signal, refuse).then(
         (socket) => {
           if (done) return socket.close();
-          done = true;
-          clearTimeout(timer);
-          others.abort();
+          finish();
           resolve(socket);
         },
         (error: Error) => {
           errors[index] = error;
+          failed++;
           if (done) return;
-          if (giveUp.signal.aborted || Object.keys(errors).length === list.length) {
-            done = true;
-            clearTimeout(timer);
-            reject(errors.length === 1 ? error : new AggregateError(errors, 'connect: every address failed'));
+          if (giveUp.signal.aborted || failed === list.length) {
+            finish();
+            reject(
+              allFailed(
+                'connect',
+                errors.filter(() => true),
+              ),
+            ); // without holes
           } else {
             start();
           }

@@ -20,7 +20,7 @@ export function onRelease(call: () => void): () => void {
 }
 
 function released(): void {
-  if (listeners.size > 0) for (const call of [...listeners]) call();
+  for (const call of listeners) call();
 }
 
 /** A Descriptor was collected while open: it is closed, and the program is told once, as Node does for its FileHandle. */

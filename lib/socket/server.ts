@@ -1,12 +1,12 @@
 /** Listening sockets in one call. */
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import * as nothrow from '../nothrow.ts';
-import type { Address } from '../posix/address.ts';
+import type { Address, InetAddress } from '../posix/address.ts';
 import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
-  AI_NUMERICHOST,
+  AF_UNSPEC,
   AI_PASSIVE,
   ECONNREFUSED,
   IPPROTO_IPV6,
@@ -17,15 +17,30 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { isErrno } from '../posix/errno.ts';
+import { invalidType, isErrno } from '../posix/errno.ts';
+import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { getaddrinfo } from '../posix/netdb.ts';
-import type { Control } from './connect.ts';
+import { onRelease } from './descriptor.ts';
+import {
+  type Control,
+  formOf,
+  hostOf,
+  numericHost,
+  optionalBoolean,
+  optionalFunction,
+  portOf,
+  setTcpOptions,
+  type TcpOptions,
+} from './endpoint.ts';
+import { AbortError } from './errors.ts';
 import { Socket } from './socket.ts';
 
 interface CommonOptions {
   /** How many connections may wait. */
   backlog?: number | undefined;
   control?: Control | undefined;
+  /** Closes the server. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -33,11 +48,12 @@ interface CommonOptions {
  *
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
-export interface InetServerOptions extends CommonOptions {
-  /** An address text; left out: every address of this host, IPv6 and IPv4 if possible. */
+export interface InetServerOptions extends CommonOptions, TcpOptions {
+  /** An address text; left out: every address of this host, IPv6 and IPv4 if possible. A name is looked up while this
+   * thread waits; the server listens on the first of its addresses that this host has, and on no other. */
   host?: string | undefined;
-  /** 0 lets the kernel choose. */
-  port: number;
+  /** A port or the name of a service; 0 lets the kernel choose. */
+  port: number | string;
   /** IPPROTO_TCP by default; IPPROTO_MPTCP too. */
   protocol?: number | undefined;
   /** Several servers share the port, and the kernel spreads the connections: SO_REUSEPORT. */
@@ -63,34 +79,70 @@ export interface UnixServerOptions extends CommonOptions {
   stale?: 'fail' | 'replace' | undefined;
 }
 
+const inetNames = namesOf<InetServerOptions>({
+  host: true,
+  port: true,
+  protocol: true,
+  reusePort: true,
+  dualStack: true,
+  noDelay: true,
+  keepAlive: true,
+  backlog: true,
+  control: true,
+  signal: true,
+});
+const unixNames = namesOf<UnixServerOptions>({
+  path: true,
+  type: true,
+  mode: true,
+  stale: true,
+  backlog: true,
+  control: true,
+  signal: true,
+});
+
+/** The addresses to listen on, of which the first that this host has is taken. */
+function candidates(host: string | undefined, port: number | string): Address[] {
+  if (host !== undefined) {
+    const list =
+      numericHost(host, port, AF_UNSPEC, AI_PASSIVE) ??
+      getaddrinfo(host, port, { flags: AI_PASSIVE, socktype: SOCK_STREAM });
+    return list.map(({ address }) => address);
+  }
+  const [any] = getaddrinfo(null, port, { flags: AI_PASSIVE, socktype: SOCK_STREAM, family: AF_INET });
+  const { port: number } = any!.address as InetAddress;
+  return [
+    { family: AF_INET6, address: '::', port: number },
+    { family: AF_INET, address: '0.0.0.0', port: number },
+  ];
+}
+
 function inetServer(options: InetServerOptions): Socket {
-  const { host, port, protocol = 0, reusePort = false, backlog = SOMAXCONN, control } = options;
-  const flags = AI_PASSIVE | AI_NUMERICHOST;
-  const named = host === undefined ? undefined : getaddrinfo(host, port, { flags, socktype: SOCK_STREAM })[0]!.address;
-  const candidates: Address[] =
-    named === undefined
-      ? [
-          { family: AF_INET6, address: '::', port },
-          { family: AF_INET, address: '0.0.0.0', port },
-        ]
-      : [named];
-  for (const [i, address] of candidates.entries()) {
+  const { host, protocol = 0, reusePort, dualStack, backlog = SOMAXCONN, control } = options;
+  onlyKnown(options, inetNames, 'options');
+  const port = portOf(options.port, 'options.port');
+  for (const name of ['reusePort', 'dualStack', 'noDelay', 'keepAlive'] as const) {
+    optionalBoolean(options[name], `options.${name}`);
+  }
+  const list = candidates(host === undefined ? undefined : hostOf(host), port);
+  for (const [i, address] of list.entries()) {
     let socket: Socket | undefined;
     try {
       socket = new Socket(address.family, SOCK_STREAM, protocol);
       socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
-      if (reusePort) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
+      if (reusePort === true) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
       if (address.family === AF_INET6) {
-        socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, !(options.dualStack ?? named === undefined));
+        socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, !(dualStack ?? host === undefined));
       }
+      setTcpOptions(socket, options); // accepted sockets inherit them
       control?.(socket.fd, { family: address.family, address });
       socket.bind(address);
       socket.listen(backlog);
       return socket;
     } catch (error) {
       socket?.close();
-      // Without IPv6 on this host, every address is every IPv4 address.
-      if (i === candidates.length - 1 || !isErrno(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL')) throw error;
+      // Without IPv6 on this host, every address is every IPv4 address, and a name has another one.
+      if (i === list.length - 1 || !isErrno(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL')) throw error;
     }
   }
   throw new Error('unreachable');
@@ -105,6 +157,7 @@ function isStale(address: Address & { family: typeof AF_UNIX }, type: number): b
 }
 
 function unixServer(options: UnixServerOptions): Socket {
+  onlyKnown(options, unixNames, 'options');
   const { path, type = SOCK_STREAM, mode, stale = 'fail', backlog = SOMAXCONN, control } = options;
   const address = { family: AF_UNIX, path } as const;
   const socket = new Socket(AF_UNIX, type);
@@ -121,12 +174,24 @@ function unixServer(options: UnixServerOptions): Socket {
   }
 }
 
+/** Closes the server when the signal fires, and listens to it no longer than the server is open. */
+function closeOn(signal: AbortSignal, socket: Socket): void {
+  const abort = () => socket.close();
+  signal.addEventListener('abort', abort, { once: true });
+  const forget = onRelease(() => {
+    if (!socket.closed) return;
+    signal.removeEventListener('abort', abort);
+    forget();
+  });
+}
+
 /**
  * A listening Socket: socket(2), SO_REUSEADDR (TCP), bind(2), listen(2). Nothing is unlinked but with `stale: 'replace'`.
  *
- * @param options Where, and how.
+ * @param options Where, and how. A name that is not among the options is refused.
  * @returns The listening Socket.
- * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES; AddressInfoError for a host that is no address text.
+ * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES; AddressInfoError for a host that is not found; AbortError for a
+ *   signal that was aborted before; TypeError and RangeError for options that cannot be.
  * @example
  * const server = createServer({ host: '127.0.0.1', port: 0 });
  * createConnection({ host: '127.0.0.1', port: server.getsockname().port });
@@ -137,7 +202,16 @@ function unixServer(options: UnixServerOptions): Socket {
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
-  return 'path' in options && options.path !== undefined
-    ? unixServer(options)
-    : inetServer(options as InetServerOptions);
+  if (typeof options !== 'object' || options === null) throw formOf(options, 'createServer');
+  const given = { ...options };
+  const { signal } = given;
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw invalidType('signal', 'an AbortSignal');
+  }
+  optionalFunction(given.control, 'options.control');
+  if (signal?.aborted) throw new AbortError(signal, 'listen');
+  const server =
+    'path' in given && given.path !== undefined ? unixServer(given) : inetServer(given as InetServerOptions);
+  if (signal !== undefined) closeOn(signal, server);
+  return server;
 }

@@ -1,24 +1,26 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
-import { ipv6, need, program } from '../helpers/need.ts';
+import { ipv6, need, node, program } from '../helpers/need.ts';
 import { pythonPeer } from '../helpers/python.ts';
 import { failure, keep, output, readAll, sleep, tcpServer, world, worlds } from '../helpers/sockets.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
+import { folder, loopback, loopback6 } from '../helpers/world.ts';
 
 const portOf = (socket: s.Socket) => (socket.getsockname() as s.InetAddress).port;
-const connect = async (options: s.ConnectionOptions) => keep(await s.createConnection(options));
+const connect = async (options: s.ConnectionOptions): Promise<s.Socket> => keep(await s.createConnection(options));
 
 /** Runs a program where names have addresses of both families, and gives what it prints as JSON. */
-async function inWorld<T>(script: string, hosts = '127.0.0.1 both\n::1 both\n'): Promise<T> {
+async function inWorld<T>(script: string, hosts = '127.0.0.1 both\n::1 both\n', flags: string[] = []): Promise<T> {
   const common = `
     const shown = (error) => [error.name, error.code, error.syscall].filter((text) => text !== undefined).join(' ');
     const sockets = () => readdirSync('/proc/self/fd').length;
     const order = async (host) => s.getaddrinfo(host, 1, { socktype: s.SOCK_STREAM }).map(({ family }) => family);
     `;
-  return JSON.parse(await output(common + script, [], {}, world(hosts))) as T;
+  return JSON.parse(await output(common + script, flags, {}, world(hosts))) as T;
 }
 
 describe('by name', () => {
@@ -136,6 +138,184 @@ describe('options', () => {
     expect(refused.message).toBe('refused by the hook');
     expect(openSockets()).toBeLessThanOrEqual(before);
   });
+
+  test('a control hook that throws is no failed address: the others are not tried', async (context) => {
+    need(context, ipv6, worlds);
+    const said = await inWorld<[string, number]>(`
+      let calls = 0;
+      const control = () => {
+        calls++;
+        throw new Error('refused by the hook');
+      };
+      const { message } = await s.createConnection({ host: 'both', port: 1, control }).catch((error) => error);
+      console.log(JSON.stringify([message, calls]));`);
+    expect(said).toEqual(['refused by the hook', 1]);
+  });
+
+  test('the own port, and the own address as text', async () => {
+    const { address } = tcpServer();
+    const to = { host: '127.0.0.1', port: address.port };
+    const { server: taken, address: own } = tcpServer();
+    taken.close();
+    expect((await connect({ ...to, localPort: own.port })).getsockname()).toEqual(own);
+    expect((await connect({ ...to, localAddress: '127.0.0.78' })).getsockname()).toMatchObject({
+      address: '127.0.0.78',
+    });
+    const both = { ...to, localAddress: '127.0.0.79', localPort: own.port };
+    expect((await connect(both)).getsockname()).toMatchObject({ address: '127.0.0.79', port: own.port });
+    expect(await failure(s.createConnection({ ...to, localAddress: '::1' }))).toMatchObject({ syscall: 'bind' });
+    for (const [name, more] of [
+      ['options.localAddress', { localAddress: 'localhost' }],
+      ['options.localAddress', { localAddress: '127.1' }],
+      ['options.localAddress', { localAddress: '127.0.0.1\0' }],
+      ['address', { localAddress: 5 as never }],
+      ['options.localPort', { localPort: 65536 }],
+      ['options.localPort', { localPort: '80' as never }],
+      ['options.localPort', { localAddress: loopback, localPort: 80 }],
+    ] as const) {
+      expect((await failure(s.createConnection({ ...to, ...more }))).message).toContain(`"${name}"`);
+    }
+  });
+
+  test('noDelay and keepAlive, which control may change again', async () => {
+    const { address } = tcpServer();
+    const to = { host: '127.0.0.1', port: address.port };
+    const read = (socket: s.Socket) => [
+      socket.getsockopt(s.IPPROTO_TCP, s.TCP_NODELAY),
+      socket.getsockopt(s.SOL_SOCKET, s.SO_KEEPALIVE),
+    ];
+    expect(read(await connect(to))).toEqual([0, 0]);
+    expect(read(await connect({ ...to, noDelay: true, keepAlive: true }))).toEqual([1, 1]);
+    const control = (fd: number) => s.setsockopt(fd, s.IPPROTO_TCP, s.TCP_NODELAY, false);
+    expect(read(await connect({ ...to, noDelay: true, keepAlive: false, control }))).toEqual([0, 0]);
+  });
+
+  test('what cannot be is refused before anything is done, and by its name', async () => {
+    const before = openSockets();
+    const to = { host: '127.0.0.1', port: 1 };
+    const wrong: [string, object][] = [
+      ['options.port', { port: undefined }],
+      ['options.port', { port: null }],
+      ['options.port', { port: 65536 }],
+      ['options.port', { port: -1 }],
+      ['options.port', { port: 1.5 }],
+      ...['65536', '99999', '104635', ' 99999', '+99999', '-1', '9'.repeat(40)].map(
+        (port) => ['options.port', { port }] as [string, object],
+      ),
+      ['options.host', { host: 5 }],
+      ['options.host', { host: 'a\0b' }],
+      ['options.noDelay', { noDelay: 1 }],
+      ['options.keepAlive', { keepAlive: 1000 }],
+      ['options.control', { control: {} }],
+      ['options.hots', { hots: 'x' }],
+      ['signal', { signal: {} }],
+      ['signal', { signal: null }],
+      ['timeout', { timeout: '5' }],
+      ['attemptDelay', { attemptDelay: null }],
+    ];
+    for (const [name, more] of wrong) {
+      const error = await failure(s.createConnection({ ...to, ...more } as never));
+      expect(error.message, JSON.stringify(more)).toContain(`"${name}"`);
+      expect(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE', 'ERR_OUT_OF_RANGE']).toContain(error.code);
+    }
+    const call = s.createConnection as (...given: unknown[]) => Promise<s.Socket>;
+    expect((await failure(call(80, '127.0.0.1'))).message).toMatch(/an object, as in createConnection\(\{ port \}\)$/);
+    expect((await failure(call('/run/x'))).message).toMatch(/createConnection\(\{ path: "\/run\/x" \}\)$/);
+    for (const none of [undefined, null]) expect(await failure(call(none))).toBeInstanceOf(TypeError);
+    expect(openSockets()).toBeLessThanOrEqual(before);
+  });
+});
+
+describe('without a look-up', () => {
+  test('an address text needs no thread of the pool', async (context) => {
+    need(context, node);
+    const script = `
+      import { readFile } from 'node:fs/promises';
+      import { writeFileSync } from 'node:fs';
+      process.env.UV_THREADPOOL_SIZE = '1';
+      const server = s.createServer({ host: '127.0.0.1', port: 0 });
+      const { port } = server.getsockname();
+      let busy = true;
+      readFile(process.argv[2]).then(() => { busy = false; }); // waits for a writer
+      for (const host of ['127.0.0.1', null]) {
+        (await s.createConnection({ host, port: String(port), family: s.AF_INET })).close();
+        console.log(busy);
+      }
+      writeFileSync(process.argv[2], 'x');
+      server.close();`;
+    const fifo = join(folder(), 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    expect(await output(script.replaceAll('process.argv[2]', JSON.stringify(fifo)))).toBe('true\ntrue');
+  });
+
+  test('an IPv6 address with a scope', async (context) => {
+    need(context, ipv6);
+    const seen: s.Address[] = [];
+    const control = (_fd: number, { address }: { address: s.Address }) => {
+      seen.push(address);
+      throw new Error('enough');
+    };
+    for (const host of ['fe80::1%lo', `fe80::1%${s.if_nametoindex('lo')}`]) {
+      expect((await failure(s.createConnection({ host, port: 7, control }))).message).toBe('enough');
+    }
+    const address = { family: s.AF_INET6, address: 'fe80::1', port: 7, flowinfo: 0, scopeId: s.if_nametoindex('lo') };
+    expect(seen).toEqual([address, address]);
+    expect(await failure(s.createConnection({ host: '::1', port: 7, family: s.AF_INET }))).toMatchObject({
+      name: 'AddressInfoError',
+      host: '::1',
+    });
+  });
+
+  test('without a host it is localhost, as of node:net', async () => {
+    const { address } = tcpServer();
+    const socket = await connect({ port: address.port, family: s.AF_INET });
+    expect(socket.getpeername()).toEqual(address);
+    expect(await failure(s.createConnection({ port: 'no-such-service' }))).toMatchObject({ host: 'localhost' });
+  });
+});
+
+describe('AF_UNIX', () => {
+  test('a path as text and as bytes, an abstract name, and SOCK_SEQPACKET', async () => {
+    const path = join(folder(), 's');
+    const abstract = `\0sys-socket-connect-${process.pid}`;
+    for (const [type, name, forms] of [
+      [s.SOCK_STREAM, path, [path, Buffer.from(path)]],
+      [s.SOCK_SEQPACKET, abstract, [abstract, Buffer.from(abstract)]],
+    ] as const) {
+      const server = keep(s.createServer({ path: name, type }));
+      for (const form of forms) {
+        const seen: unknown[] = [];
+        const control = (_fd: number, info: unknown) => seen.push(info);
+        const socket = keep(await s.createConnection({ path: form, type, control }));
+        expect([socket.family, socket.type]).toEqual([s.AF_UNIX, type]);
+        expect(seen).toEqual([{ family: s.AF_UNIX, address: { family: s.AF_UNIX, path: form } }]);
+        const { socket: peer } = await server.accept();
+        keep(peer);
+        await socket.send('hello');
+        expect(String(await peer.recv())).toBe('hello');
+      }
+    }
+  });
+
+  test('its errors leave nothing open: nobody there, a full backlog until the time is over, the signal, the hook', async () => {
+    const before = openSockets();
+    const path = join(folder(), 's');
+    expect(await failure(s.createConnection({ path }))).toMatchObject({ code: 'ENOENT', address: { path } });
+    const server = s.createServer({ path, backlog: 0 });
+    const first = await s.createConnection({ path });
+    expect(await failure(s.createConnection({ path, timeout: 1 }))).toMatchObject({ name: 'TimeoutError', timeout: 1 });
+    const signal = AbortSignal.abort('why');
+    expect(await failure(s.createConnection({ path, signal }))).toMatchObject({ name: 'AbortError', cause: 'why' });
+    const control = () => {
+      throw new Error('refused by the hook');
+    };
+    expect((await failure(s.createConnection({ path, control }))).message).toBe('refused by the hook');
+    for (const socket of [first, server]) socket.close();
+    expect((await failure(s.createConnection({ path, port: 80 } as never))).message).toContain('"options.port"');
+    expect((await failure(s.createConnection({ path: 5 } as never))).message).toContain('"address.path"');
+    expect((await failure(s.createConnection({ path: 'a\0b' }))).message).toContain('"address.path"');
+    expect(openSockets()).toBeLessThanOrEqual(before);
+  });
 });
 
 describe('what goes wrong', () => {
@@ -148,15 +328,16 @@ describe('what goes wrong', () => {
     });
     expect(openSockets()).toBeLessThanOrEqual(before);
     need(context, ipv6, worlds);
-    const [order, name, errors, left] = await inWorld<[number[], string, [string, number][], number]>(`
+    const [order, name, code, errors, left] = await inWorld<[number[], string, string, [string, number][], number]>(`
       const fail = () => s.createConnection({ host: 'both', port: 1 }).catch((error) => error);
       await fail();
       const before = sockets();
       const error = await fail();
       const errors = error.errors.map((one) => [shown(one), one.address.family]);
-      console.log(JSON.stringify([await order('both'), error.name, errors, sockets() - before]));`);
-    expect([name, errors, order.length, left]).toEqual([
+      console.log(JSON.stringify([await order('both'), error.name, error.code, errors, sockets() - before]));`);
+    expect([name, code, errors, order.length, left]).toEqual([
       'AggregateError',
+      'ECONNREFUSED',
       order.map((family) => ['SocketError ECONNREFUSED connect', family]),
       2,
       0,
@@ -174,6 +355,44 @@ describe('what goes wrong', () => {
     expect(await connecting).toMatchObject({ name: 'AbortError', cause: 'later' });
     await sleep(20);
     expect(openSockets(), 'those of earlier children may be closed by now').toBeLessThanOrEqual(before);
+  });
+
+  test('an AggregateError names each address, and has no code when the errors differ', async (context) => {
+    need(context, ipv6, worlds);
+    const [message, code] = await inWorld<[string, string | undefined]>(`
+      const localAddress = '127.0.0.1';
+      const { message, code } = await s.createConnection({ host: 'both', port: 1, localAddress }).catch((error) => error);
+      console.log(JSON.stringify([message, code ?? null]));`);
+    expect(message).toMatch(/^connect: (.*127\.0\.0\.1:1; .*bind.*|.*bind.*; .*127\.0\.0\.1:1)$/);
+    expect(code).toBe(null);
+  });
+
+  test('an error has the stack of whoever awaits the connection', async () => {
+    async function whoever() {
+      await s.createConnection({ host: '127.0.0.66', port: 1 });
+    }
+    expect((await failure(whoever())).stack).toContain('whoever');
+  });
+
+  test('fake timers of node:timers see the timeout and the delay between attempts', async (context) => {
+    need(context, ipv6, worlds, node);
+    const script = `
+      import { syncBuiltinESMExports } from 'node:module';
+      import { mock } from 'node:test';
+      mock.timers.enable({ apis: ['setTimeout'] });
+      syncBuiltinESMExports();
+      const tried = [];
+      const control = (_fd, { address }) => tried.push(address.address);
+      const connecting = s.createConnection({ host: 'dead', port: 7, timeout: 60_000, attemptDelay: 50_000, control });
+      const failed = connecting.catch(shown);
+      while (tried.length < 1) await new Promise(setImmediate);
+      mock.timers.tick(50_000);
+      await new Promise(setImmediate);
+      const count = tried.length;
+      mock.timers.tick(10_000);
+      console.log(JSON.stringify([count, await failed]));`;
+    const names = '192.0.2.1 dead\n2001:db8::1 dead\n';
+    expect(await inWorld(script, names, ['--no-warnings'])).toEqual([2, 'TimeoutError ERR_SOCKET_TIMEOUT connect']);
   });
 
   test('a time longer than any timer is for ever; what is no time is refused', async () => {
@@ -260,7 +479,7 @@ describe('happy eyeballs: one address never answers', () => {
       '192.0.2.1 dead\n2001:db8::1 dead\n192.0.2.3 dead\n',
     );
     const timeout = 'TimeoutError ERR_SOCKET_TIMEOUT connect';
-    expect([outcomes, left]).toEqual([[timeout, timeout, 'AbortError ABORT_ERR'], 0]);
+    expect([outcomes, left]).toEqual([[timeout, timeout, 'AbortError ABORT_ERR connect'], 0]);
     expect(tried.length).toBe(9);
     expect(new Set(tried.slice(0, 2)), 'the families in turns').toEqual(new Set([s.AF_INET, s.AF_INET6]));
   });

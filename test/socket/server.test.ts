@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { chmodSync, existsSync, lstatSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -5,7 +6,7 @@ import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { ipv6, type Need, need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
-import { keep, readAll, tcpPair } from '../helpers/sockets.ts';
+import { keep, output, readAll, tcpPair, world, worlds } from '../helpers/sockets.ts';
 import { folder, loopback } from '../helpers/world.ts';
 
 const portOf = (socket: s.Socket) => (socket.getsockname() as s.InetAddress).port;
@@ -42,7 +43,81 @@ describe('TCP', () => {
     }
     const alone = serve({ port: 0, dualStack: false });
     expect(alone.getsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY)).toBe(1);
-    expect(() => serve({ host: 'localhost', port: 0 })).toThrow(s.AddressInfoError);
+  });
+
+  test('a name: the first of its addresses that this host has', (context) => {
+    const name = serve({ host: 'localhost', port: 0 }).getsockname() as s.InetAddress;
+    expect(['127.0.0.1', '::1']).toContain(name.address);
+    expect(() => serve({ host: 'name.invalid', port: 0 })).toThrow(s.AddressInfoError);
+    need(context, worlds);
+    const script = `
+      const server = s.createServer({ host: 'several', port: 0 });
+      const { address, port } = server.getsockname();
+      let code;
+      try { s.createServer({ host: 'several', port }); } catch (error) { code = error.code; }
+      console.log(address, code);
+      server.close();`;
+    const hosts = '198.51.100.1 several\n127.0.0.5 several\n127.0.0.6 several\n';
+    return output(script, [], {}, world(hosts)).then((said) => expect(said).toBe('127.0.0.5 EADDRINUSE'));
+  });
+
+  test('a port as text, and what is no port', () => {
+    const port = portOf(serve({ host: '127.0.0.1', port: '0' }));
+    expect(port).toBeGreaterThan(0);
+    for (const wrong of [undefined, null, -1, 65536, 1.5, '65536', '104635', true]) {
+      for (const host of [undefined, '127.0.0.1']) {
+        expect(() => serve({ host, port: wrong as never }), String(wrong)).toThrow('"options.port"');
+      }
+    }
+    expect(() => serve({} as never)).toThrow('"options.port"');
+    expect(() => serve({ port: 'no-such-service' })).toThrow(s.AddressInfoError);
+    expect(() => serve(8080 as never)).toThrow(/an object, as in createServer\(\{ port \}\)$/);
+    expect(() => serve('/run/x' as never)).toThrow(/createServer\(\{ path: "\/run\/x" \}\)$/);
+  });
+
+  test('noDelay and keepAlive are those of the accepted sockets', async () => {
+    for (const on of [true, false]) {
+      const server = serve({ host: '127.0.0.1', port: 0, noDelay: on, keepAlive: on });
+      const client = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+      const [{ socket }] = await Promise.all([server.accept(), client.connect(server.getsockname()!)]);
+      keep(socket);
+      const number = on ? 1 : 0;
+      expect(socket.getsockopt(s.IPPROTO_TCP, s.TCP_NODELAY)).toBe(number);
+      expect(socket.getsockopt(s.SOL_SOCKET, s.SO_KEEPALIVE)).toBe(number);
+    }
+  });
+
+  test('a signal closes the server, and is listened to only while it is open', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const server = s.createServer({ host: '127.0.0.1', port: 0, signal });
+    const other = s.createServer({ host: '127.0.0.1', port: 0, signal });
+    expect(getEventListeners(signal, 'abort').length).toBe(2);
+    other.close();
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    const next = server.connections().next();
+    controller.abort();
+    expect([server.closed, await next]).toEqual([true, { done: true, value: undefined }]);
+    const before = openSockets();
+    expect(() => s.createServer({ port: 0, signal })).toThrow(s.AbortError);
+    expect(() => s.createServer({ port: 0, signal: {} as never })).toThrow('"signal"');
+    expect(openSockets()).toBe(before);
+  });
+
+  test('names and types that options do not have are refused', () => {
+    for (const [name, more] of [
+      ['options.hostname', { hostname: 'x' }],
+      ['options.mode', { mode: 0o600 }],
+      ['options.host', { host: 5 }],
+      ['options.host', { host: null }],
+      ['options.noDelay', { noDelay: 1 }],
+      ['options.reusePort', { reusePort: 'yes' }],
+      ['options.dualStack', { dualStack: 0 }],
+      ['options.control', { control: 5 }],
+    ] as const) {
+      expect(() => serve({ port: 0, ...(more as object) }), name).toThrow(`"${name}"`);
+    }
+    expect(() => serve({ path: '/nonexistent', port: 0 } as never)).toThrow('"options.port"');
   });
 
   test('a port that is taken; SO_REUSEADDR, so that one that was is free at once', async () => {
