@@ -1,7 +1,26 @@
 /** Socket activation and notification: sd_listen_fds(3) and sd_notify(3), by their protocols, without libsystemd. */
 import process from 'node:process';
-import { AF_UNIX, F_GETFD, F_SETFD, FD_CLOEXEC, SCM_RIGHTS, SOCK_DGRAM, SOL_SOCKET } from '../posix/constants.ts';
+import type { UnixAddress, VsockAddress } from '../posix/address.ts';
+import {
+  AF_UNIX,
+  AF_VSOCK,
+  F_GETFD,
+  F_SETFD,
+  FD_CLOEXEC,
+  SCM_RIGHTS,
+  SHUT_WR,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  VMADDR_CID_ANY,
+  VMADDR_CID_HOST,
+  VMADDR_CID_HYPERVISOR,
+  VMADDR_CID_LOCAL,
+  VMADDR_PORT_ANY,
+} from '../posix/constants.ts';
 import type { Rights } from '../posix/control.ts';
+import { invalidValue, isErrno } from '../posix/errno.ts';
 import { fcntl } from '../posix/option.ts';
 import { Socket } from './socket.ts';
 import { readable, type WaitOptions } from './wait.ts';
@@ -43,10 +62,83 @@ export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
   });
 }
 
-function notifySocket(env: NodeJS.ProcessEnv): { family: typeof AF_UNIX; path: string } | undefined {
-  const { NOTIFY_SOCKET: path } = env;
-  if (path === undefined || path === '') return undefined;
-  return { family: AF_UNIX, path: path.startsWith('@') ? `\0${path.slice(1)}` : path };
+/** Where the service manager listens. A type is that of AF_VSOCK when the address forces one. */
+interface Manager {
+  address: UnixAddress | VsockAddress;
+  type?: number;
+}
+
+const VSOCK_TYPES: Readonly<Record<string, number | undefined>> = {
+  __proto__: null as never,
+  vsock: undefined,
+  'vsock-stream': SOCK_STREAM,
+  'vsock-dgram': SOCK_DGRAM,
+  'vsock-seqpacket': SOCK_SEQPACKET,
+};
+const CIDS: Readonly<Record<string, number>> = {
+  __proto__: null as never,
+  hypervisor: VMADDR_CID_HYPERVISOR,
+  local: VMADDR_CID_LOCAL,
+  host: VMADDR_CID_HOST,
+};
+
+/** Reads $NOTIFY_SOCKET: undefined when there is no service manager. */
+function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
+  const { NOTIFY_SOCKET: text } = env;
+  if (text === undefined || text === '') return undefined;
+  if (text.startsWith('/')) return { address: { family: AF_UNIX, path: text } };
+  if (text.startsWith('@')) return { address: { family: AF_UNIX, path: `\0${text.slice(1)}` } };
+  const [, kind = '', cidText = '', portText] = /^([^:]*):([^:]*):(\d{1,10})$/.exec(text) ?? [];
+  const cid = CIDS[cidText] ?? (/^\d{1,10}$/.test(cidText) ? Number(cidText) : VMADDR_CID_ANY);
+  const port = Number(portText);
+  // The manager is at one CID and one port: VMADDR_CID_ANY and VMADDR_PORT_ANY, the largest numbers, name none.
+  if (!(kind in VSOCK_TYPES) || !(cid < VMADDR_CID_ANY) || !(port < VMADDR_PORT_ANY)) {
+    const forms = 'a path, @ and an abstract name, or vsock:CID:PORT (vsock-stream, vsock-dgram, vsock-seqpacket)';
+    throw invalidValue('NOTIFY_SOCKET', forms);
+  }
+  const type = VSOCK_TYPES[kind];
+  return { address: { family: AF_VSOCK, cid, port }, ...(type === undefined ? {} : { type }) };
+}
+
+/** A socket of AF_VSOCK of this type, else of the first type that the kernel has. */
+function vsockSocket(type: number | undefined): Socket {
+  if (type !== undefined) return new Socket(AF_VSOCK, type);
+  for (const candidate of [SOCK_DGRAM, SOCK_SEQPACKET]) {
+    try {
+      return new Socket(AF_VSOCK, candidate);
+    } catch (error) {
+      if (!isErrno(error, 'ENODEV', 'EOPNOTSUPP', 'ESOCKTNOSUPPORT', 'EPROTONOSUPPORT')) throw error;
+    }
+  }
+  return new Socket(AF_VSOCK, SOCK_STREAM);
+}
+
+/** Binds the socket to a port below 1024, by which a manager on the host knows that the sender is privileged, if it is. */
+function bindPrivileged(socket: Socket): void {
+  for (let port = 1023; port > 0; port--) {
+    try {
+      socket.bind({ family: AF_VSOCK, cid: VMADDR_CID_ANY, port });
+      return;
+    } catch (error) {
+      if (isErrno(error, 'EACCES', 'EPERM')) return;
+      if (!isErrno(error, 'EADDRINUSE') || port === 1) throw error;
+    }
+  }
+}
+
+/** Sends the state to a manager outside of this virtual machine. */
+async function notifyVsock(state: string, address: VsockAddress, type: number | undefined, options: WaitOptions) {
+  using socket = vsockSocket(type);
+  bindPrivileged(socket);
+  if (socket.type === SOCK_DGRAM) {
+    await socket.sendto(state, 0, address, options);
+    return;
+  }
+  await socket.connect(address, options);
+  await socket.sendAll(state, 0, options);
+  // The end of the connection is the end of the message; the manager ends its direction when it has read that.
+  socket.shutdown(SHUT_WR);
+  await socket.recv(1, 0, options);
 }
 
 /**
@@ -54,9 +146,11 @@ function notifySocket(env: NodeJS.ProcessEnv): { family: typeof AF_UNIX; path: s
  *
  * @param state Lines such as `'READY=1'`, `'STATUS=...'`, `'WATCHDOG=1'`, `'STOPPING=1'`.
  * @param options AbortSignal, and timeout in milliseconds: it waits while the queue of the manager is full.
- * @param env Where NOTIFY_SOCKET is.
+ * @param env Where NOTIFY_SOCKET is: a path, `@` and an abstract name, or `vsock:CID:PORT` for a manager outside of this
+ *   virtual machine (`vsock-stream:`, `vsock-dgram:` and `vsock-seqpacket:` force the type of the socket).
  * @returns false when there is no service manager to tell.
- * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError.
+ * @throws SocketError ECONNREFUSED, ENOENT, ENODEV, ECONNRESET; AbortError, TimeoutError; TypeError for a NOTIFY_SOCKET of
+ *   another form.
  * @example
  * console.log(await sdNotify('READY=1\nSTATUS=serving')); // false
  * @see https://man7.org/linux/man-pages/man3/sd_notify.3.html
@@ -66,8 +160,13 @@ export async function sdNotify(
   options: WaitOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
-  const address = notifySocket(env);
-  if (address === undefined) return false;
+  const manager = notifySocket(env);
+  if (manager === undefined) return false;
+  const { address } = manager;
+  if (address.family === AF_VSOCK) {
+    await notifyVsock(state, address, manager.type, options);
+    return true;
+  }
   using socket = new Socket(AF_UNIX, SOCK_DGRAM);
   await socket.sendto(state, 0, address, options);
   return true;
@@ -79,7 +178,8 @@ export async function sdNotify(
  * @param options AbortSignal, and timeout in milliseconds.
  * @param env Where NOTIFY_SOCKET is.
  * @returns false when there is no service manager.
- * @throws SocketError; AbortError, TimeoutError.
+ * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError; TypeError for an address of AF_VSOCK, to which no
+ *   descriptor can be passed, and for a NOTIFY_SOCKET of an unknown form.
  * @example
  * await sdNotify('STOPPING=1');
  * console.log(await sdNotifyBarrier({ timeout: 1000 })); // false
@@ -89,8 +189,10 @@ export async function sdNotifyBarrier(
   options: WaitOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
-  const address = notifySocket(env);
-  if (address === undefined) return false;
+  const manager = notifySocket(env);
+  if (manager === undefined) return false;
+  const { address } = manager;
+  if (address.family !== AF_UNIX) throw invalidValue('NOTIFY_SOCKET', 'an AF_UNIX address: a barrier is a descriptor');
   using socket = new Socket(AF_UNIX, SOCK_DGRAM);
   // The manager closes its copy of the other end when it has come that far, which hangs this end up.
   const [mine, theirs] = Socket.pair();

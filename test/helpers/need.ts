@@ -37,6 +37,20 @@ function socketOf(domain: number, type: number, protocol: number, what: string):
 export const rawSockets: Need = socketOf(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP, 'raw sockets');
 export const packetSockets: Need = socketOf(s.AF_PACKET, s.SOCK_RAW, 0, 'packet sockets');
 export const vsock: Need = socketOf(s.AF_VSOCK, s.SOCK_STREAM, 0, 'AF_VSOCK');
+/** Connections of AF_VSOCK within this machine: the module vsock_loopback. */
+export const vsockLoopback: Need = once(() => {
+  const reason = vsock();
+  if (reason !== undefined) return reason;
+  const fd = s.socket(s.AF_VSOCK, s.SOCK_STREAM);
+  try {
+    s.bind(fd, { family: s.AF_VSOCK, cid: s.VMADDR_CID_LOCAL, port: s.VMADDR_PORT_ANY });
+    return undefined;
+  } catch (error) {
+    return `the loopback of AF_VSOCK: ${(error as s.SocketError).code}`;
+  } finally {
+    s.close(fd);
+  }
+});
 export const ipv6: Need = once(() => {
   try {
     const fd = s.socket(s.AF_INET6, s.SOCK_DGRAM);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { listenFds, Socket, sdNotify, sdNotifyBarrier } from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
-import { need, program } from '../helpers/need.ts';
+import { need, program, vsock, vsockLoopback } from '../helpers/need.ts';
 import {
   connected,
   freePort,
@@ -358,4 +358,76 @@ test('without a manager, or with one that is gone', async () => {
   await expect(sdNotifyBarrier({}, gone)).rejects.toMatchObject({ code: 'ENOENT', syscall: 'sendmsg' });
   const nobody = { NOTIFY_SOCKET: `@${abstractName()}` };
   await expect(sdNotify('READY=1', {}, nobody)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+test.each([
+  'vsock',
+  'vsock:1',
+  'vsock:1:',
+  'vsock::1',
+  'vsock:any:1',
+  'vsock:-1:1',
+  'vsock:4294967295:1',
+  'vsock:99999999999:1',
+  'vsock:1:4294967295',
+  'vsock:1:-1',
+  'vsock:1:1:1',
+  'vsock:1:0x10',
+  'vsock-rdm:1:1',
+  'tcp:127.0.0.1:1',
+  'relative/path',
+  'toString:1:1',
+])('a NOTIFY_SOCKET of an unknown form is refused: %s', async (text) => {
+  const before = openSockets();
+  const refused = expect.objectContaining({
+    name: 'TypeError',
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: expect.stringContaining('NOTIFY_SOCKET'),
+  });
+  await expect(sdNotify('READY=1', {}, { NOTIFY_SOCKET: text })).rejects.toEqual(refused);
+  await expect(sdNotifyBarrier({}, { NOTIFY_SOCKET: text })).rejects.toEqual(refused);
+  expect(openSockets()).toBe(before);
+});
+
+test.each([
+  ['vsock:1:9999', 1],
+  ['vsock:local:9999', 1],
+  ['vsock-stream:1:9999', 1],
+  ['vsock-seqpacket:1:9999', 1],
+  ['vsock:2147483646:9999', 2147483646],
+])('a manager at %s that does not listen', async (text, cid) => {
+  const before = openSockets();
+  const port = 9999;
+  const error: s.SocketError = await sdNotify('READY=1', soon, { NOTIFY_SOCKET: text }).then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+  expect(error.name).toBe('SocketError');
+  // Without AF_VSOCK there is no socket to connect.
+  if (vsock() === undefined) expect(error).toMatchObject({ syscall: 'connect', address: { cid, port } });
+  else expect(error.syscall).toBe('socket');
+  expect(openSockets()).toBe(before);
+  await expect(sdNotifyBarrier({}, { NOTIFY_SOCKET: text })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+});
+
+test.for(['vsock-stream', 'vsock-seqpacket', 'vsock'])('a manager that listens by %s', async (kind, context) => {
+  need(context, vsockLoopback);
+  const type = kind === 'vsock-stream' ? s.SOCK_STREAM : s.SOCK_SEQPACKET;
+  const listener = mine(new Socket(s.AF_VSOCK, type));
+  listener.bind({ family: s.AF_VSOCK, cid: s.VMADDR_CID_LOCAL, port: s.VMADDR_PORT_ANY });
+  listener.listen();
+  const { port } = listener.getsockname() as s.VsockAddress;
+  let told = false;
+  const telling = sdNotify('READY=1\nSTATUS=far', soon, { NOTIFY_SOCKET: `${kind}:1:${port}` }).then((result) => {
+    told = true;
+    return result;
+  });
+  const { socket, address } = await listener.accept(soon);
+  mine(socket);
+  expect((address as s.VsockAddress).port).toBeLessThan(process.getuid!() === 0 ? 1024 : s.VMADDR_PORT_ANY);
+  expect(String(await socket.recv(4096, 0, soon))).toBe('READY=1\nSTATUS=far');
+  expect((await socket.recv(4096, 0, soon)).length).toBe(0);
+  expect(told).toBe(false); // it waits until the manager has read everything
+  socket.close();
+  expect(await telling).toBe(true);
 });
