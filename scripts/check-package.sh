@@ -21,11 +21,12 @@ npm run --silent build:ts
 if [ -n "$prebuilds" ]; then cp -r "$prebuilds" .; else scripts/build-prebuilds.sh; fi
 npx --no-install publint --strict
 tarball=$work/$(npm pack --silent --pack-destination "$work")
-npm exec --yes --package=@arethetypeswrong/cli@0.18.5 -- attw --profile esm-only --quiet "$tarball"
+mapfile -t binaries < <(node -p 'Object.keys(require("./package.json").exports).filter((name) => name.endsWith(".node")).join("\n")')
+npm exec --yes --package=@arethetypeswrong/cli@0.18.5 -- attw --profile strict --quiet "$tarball" --exclude-entrypoints "${binaries[@]}"
 echo 'publint, attw: ok'
 tar tzf "$tarball" | sed 's#^package/##' | sort >"$work/list"
 needed='package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|scripts/build-native\.js'
-needed+='|dist/[a-z0-9/-]+\.(js|d\.ts)(\.map)?|lib/[a-z0-9/-]+\.ts|native/\w+\.(cc|h|def|gypi)|prebuilds/linux-(x64|arm64)/sys-socket\.(glibc|musl)\.node'
+needed+='|dist/[a-z0-9/-]+\.(js|d\.ts)|dist/cjs/package\.json|native/\w+\.(cc|h|def|gypi)|prebuilds/linux-(x64|arm64)/sys-socket\.(glibc|musl)\.node'
 if grep -vE "^($needed)$" "$work/list"; then
   echo 'the tarball contains more than it needs' >&2
   exit 1

@@ -42,7 +42,7 @@ function copyCode(to: string): void {
 function install(project: string): string {
   const home = join(project, 'node_modules/sys-socket');
   copyCode(join(home, 'dist'));
-  for (const path of ['native/sys_socket.gypi', 'package.json']) cpSync(join(root, path), join(home, path));
+  for (const path of ['scripts/build-native.js', 'package.json']) cpSync(join(root, path), join(home, path));
   mkdirSync(join(home, `prebuilds/${target}`), { recursive: true });
   copyFileSync(built, join(home, binary));
   writeFileSync(join(project, 'use.mjs'), use);
@@ -273,6 +273,14 @@ describe('another binary is chosen', () => {
     const script = `import 'sys-socket'; import { useBinary } from 'sys-socket/binary'; useBinary('/x');`;
     expect(evaluate(script).stderr).toContain("code: 'ERR_SYS_SOCKET_BINARY_LOADED'");
   });
+});
+
+test('a bundle finds the binary of the package that is installed above it', () => {
+  const cwd = folder();
+  install(cwd);
+  copyCode(join(cwd, 'out/server'));
+  writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }');
+  expect(run(['out/server/index.js'], { cwd })).toEqual(works);
 });
 
 test('every binary that is looked for is an entry of the package, and the other way round', () => {

@@ -33,6 +33,11 @@ test('what it is and where it runs', () => {
   expect(manifest.private).toBeUndefined();
 });
 
+/** All paths in the tree of "exports". */
+function targets(entry: string | object): string[] {
+  return typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(targets);
+}
+
 /** The paths that npm would publish. Its own files are elsewhere, as those of root are not for every user. */
 function packed(): string[] {
   const home = folder();
@@ -55,17 +60,15 @@ describe('the published files', () => {
   test('are what is needed', () => {
     const files = published();
     const needed = ['package.json', 'LICENSE', 'scripts/build-native.js'];
-    for (const entry of Object.values(manifest.exports) as (string | Record<string, string>)[]) {
-      for (const target of typeof entry === 'string' ? [entry] : Object.values(entry)) {
-        if (!target.endsWith('.node')) needed.push(target.slice(2)); // check-release has an eye on those
-      }
+    for (const target of targets(manifest.exports)) {
+      if (!target.endsWith('.node')) needed.push(target.slice(2)); // check-release has an eye on those
     }
-    needed.push(manifest.types.slice(2));
+    needed.push(manifest.types.slice(2), 'dist/cjs/package.json');
     for (const name of readdirSync(join(root, 'native'))) needed.push(`native/${name}`);
     for (const name of readdirSync(join(root, 'lib/posix'))) {
-      needed.push(`lib/posix/${name}`); // what the source maps tell
-      for (const ending of ['.js', '.d.ts', '.js.map', '.d.ts.map'])
-        needed.push(`dist/posix/${name.slice(0, -3)}${ending}`);
+      for (const ending of ['.js', '.d.ts']) {
+        needed.push(`dist/posix/${name.slice(0, -3)}${ending}`, `dist/cjs/posix/${name.slice(0, -3)}${ending}`);
+      }
     }
     const sources = readFileSync(join(root, 'native/sys_socket.gypi'), 'utf8').match(/(?<=")\w+\.cc/g)!;
     expect(sources.length).toBeGreaterThan(5);
@@ -86,13 +89,11 @@ describe('the published files', () => {
     expect(files.filter((path) => /\.(tgz|log|test\.[jt]s)$|(^|\/)\./.test(path))).toEqual([]);
   });
 
-  test('hold sources for all source maps', () => {
+  test('name no source map, as there is none', () => {
     const files = published();
-    const maps = files.filter((path) => path.endsWith('.map'));
-    expect(maps.length).toBeGreaterThan(0);
-    for (const path of maps) {
-      const { sources } = JSON.parse(readFileSync(join(root, path), 'utf8'));
-      for (const source of sources) expect(files).toContain(join(dirname(path), source));
+    expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
+    for (const path of files.filter((name) => name.endsWith('.js'))) {
+      expect(readFileSync(join(root, path), 'utf8')).not.toContain('sourceMappingURL');
     }
   });
 
@@ -181,6 +182,29 @@ test.each([
   expect(JSON.parse(imported.stdout)).toEqual([...expected].sort());
   const required = run(root, 'commonjs', `const x = require('${name}'); ${print}`);
   expect(JSON.parse(required.stdout)).toEqual([...expected].sort());
+});
+
+test.each(['index', 'binary', 'nothrow', 'promises', 'packet/index'])(
+  'the CommonJS build of %s, for tools that cannot require an ES module, has the same names and works',
+  (name) => {
+    const script = `
+      const assert = require('node:assert');
+      const cjs = require('./dist/cjs/${name}.js'), esm = require('./dist/${name}.js');
+      assert.deepStrictEqual(Object.keys(cjs).sort(), Object.keys(esm).sort());
+      const { AF_UNIX, SOCK_STREAM, Socket, socketpair } = require('./dist/cjs/index.js');
+      socketpair(AF_UNIX, SOCK_STREAM);
+      const [a, b] = Socket.pair();
+      a.sendAll('works').then(() => b.recv()).then((data) => console.log(String(data)));`;
+    expect(run(root, 'commonjs', script)).toMatchObject({ status: 0, stdout: 'works\n', stderr: '' });
+  },
+);
+
+test('in Node import and require give one copy of the package', () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    import { Socket } from 'sys-socket';
+    console.log(createRequire(import.meta.url)('sys-socket').Socket === Socket);`;
+  expect(run(root, 'module', script).stdout).toBe('true\n');
 });
 
 test('only what is exported can be imported', () => {

@@ -1,6 +1,7 @@
 /** Says why no native binary could be loaded, and what helps against exactly that. */
 import type { Buffer } from 'node:buffer';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import type { Libc } from './libc.ts';
 
@@ -94,7 +95,6 @@ function diagnose({ path, error }: Failure, kind: Libc | undefined): Cause {
 function missing({ root, by }: Situation): string {
   if (by) return `${by} names a file that does not exist.`;
   if (process.platform !== 'linux') return 'sys-socket is for Linux only: elsewhere use node:net and node:dgram.';
-  const carried = process.arch === 'x64' || process.arch === 'arm64';
   if (root === undefined) {
     return (
       'The package was bundled without its binary. Leave sys-socket out of the bundle (external), or copy ' +
@@ -102,12 +102,15 @@ function missing({ root, by }: Situation): string {
       'SYS_SOCKET_BINARY or useBinary() of sys-socket/binary. See docs/bundlers.md.'
     );
   }
-  const build =
-    `To build it, with a C++20 compiler, make and Python: ` +
-    `cd ${root} && npm install --ignore-scripts && npm run build:native`;
-  return carried
-    ? `The installed package is incomplete (files were left out of a copy or an image): install it again. ${build}`
-    : `The package carries no binary for ${process.arch}. ${build}`;
+  const carried = process.arch === 'x64' || process.arch === 'arm64';
+  const what = carried
+    ? 'The installed package is incomplete (files were left out of a copy or an image): install it again.'
+    : `The package carries no binary for ${process.arch}.`;
+  if (!existsSync(join(root, 'scripts/build-native.js'))) return what;
+  return (
+    `${what} To build it, with a C++20 compiler, make and Python: ` +
+    `cd ${root} && npm install --ignore-scripts && npm run build:native`
+  );
 }
 
 /** The error of an import that finds no binary: what was tried, why it failed, and what to do. */

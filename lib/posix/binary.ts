@@ -1,6 +1,5 @@
 /** Finds the native binary for this process and loads it. Nothing here needs the binary. */
-import { accessSync, existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { accessSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -8,15 +7,23 @@ import { type Failure, loadError } from './binary-error.ts';
 import { type Libc, libc } from './libc.ts';
 
 /**
- * The binaries that the package carries. Each URL is written out as a whole and made by the global class, because bundlers
- * and file tracers follow only that. In a CommonJS bundle `import.meta.url` may be undefined, and the URL is then invalid.
+ * Where the package carries the binary for a target. Each URL is written out as a whole, made by the global class and returned
+ * as it is, because bundlers and file tracers follow only that. It throws where a CommonJS bundle has no `import.meta.url`.
  */
-const carried: { readonly [target: string]: () => URL } = {
-  'linux-x64-glibc': () => new URL('../../prebuilds/linux-x64/sys-socket.glibc.node', import.meta.url),
-  'linux-x64-musl': () => new URL('../../prebuilds/linux-x64/sys-socket.musl.node', import.meta.url),
-  'linux-arm64-glibc': () => new URL('../../prebuilds/linux-arm64/sys-socket.glibc.node', import.meta.url),
-  'linux-arm64-musl': () => new URL('../../prebuilds/linux-arm64/sys-socket.musl.node', import.meta.url),
-};
+function carried(target: string): URL | undefined {
+  switch (target) {
+    case 'linux-x64-glibc':
+      return new URL('../../prebuilds/linux-x64/sys-socket.glibc.node', import.meta.url);
+    case 'linux-x64-musl':
+      return new URL('../../prebuilds/linux-x64/sys-socket.musl.node', import.meta.url);
+    case 'linux-arm64-glibc':
+      return new URL('../../prebuilds/linux-arm64/sys-socket.glibc.node', import.meta.url);
+    case 'linux-arm64-musl':
+      return new URL('../../prebuilds/linux-arm64/sys-socket.musl.node', import.meta.url);
+    default:
+      return undefined;
+  }
+}
 
 function attempt<Value>(action: () => Value): Value | undefined {
   try {
@@ -35,27 +42,43 @@ function runningFile(): string | undefined {
 function packageFolder(): string | undefined {
   const file = runningFile();
   const folder = file && resolve(dirname(file), '../..');
-  return folder && existsSync(join(folder, 'native/sys_socket.gypi')) ? folder : undefined;
+  return folder && isPackage(folder) ? folder : undefined;
+}
+
+function isPackage(folder: string): boolean {
+  const manifest = attempt(() => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  return manifest?.name === 'sys-socket';
+}
+
+/** The package as it is installed in one of the folders above a file. */
+function installedAbove(file: string): string | undefined {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const found = join(folder, 'node_modules/sys-socket');
+    if (isPackage(found)) return found;
+    if (folder === dirname(folder)) return undefined;
+  }
 }
 
 /** Every place where a binary for this process may be, in the order in which they are tried. */
 function candidates(root: string | undefined, kinds: readonly Libc[]): string[] {
+  if (process.platform !== 'linux') return [];
   const found: (string | undefined)[] = [];
-  // What was built here comes first.
-  if (root) found.push(join(root, 'build/Release/sys_socket.node'), join(root, 'build/Debug/sys_socket.node'));
-  for (const kind of kinds) {
-    const url = carried[`${process.platform}-${process.arch}-${kind}`];
-    if (!url) continue; // There is no binary for this processor.
-    const name = `prebuilds/${process.platform}-${process.arch}/sys-socket.${kind}.node`;
-    found.push(attempt(() => fileURLToPath(url())));
-    if (root) {
+  const at = `linux-${process.arch}`;
+  const names = kinds.map((kind) => `prebuilds/${at}/sys-socket.${kind}.node`);
+  if (root) {
+    // What was built here comes first.
+    for (const name of ['build/Release/sys_socket.node', 'build/Debug/sys_socket.node', ...names])
       found.push(join(root, name));
-      continue;
+  } else {
+    for (const kind of kinds) {
+      const url = attempt(() => carried(`${at}-${kind}`));
+      found.push(url && attempt(() => fileURLToPath(url)));
     }
     // A bundle that did not take the binary along: it is beside it, or in a package that is installed where it runs.
     const files = [runningFile(), process.argv[1], process.execPath].filter((file) => file !== undefined);
-    for (const file of files) found.push(join(dirname(file), name));
-    for (const file of files) found.push(attempt(() => createRequire(file).resolve(`sys-socket/${name}`)));
+    for (const folder of [...files.map(dirname), ...files.map(installedAbove)]) {
+      if (folder !== undefined) found.push(...names.map((name) => join(folder, name)));
+    }
   }
   return [...new Set(found.filter((path) => path !== undefined))];
 }
