@@ -42,6 +42,11 @@ export function strerror(errno: number): string {
   return byNumber.get(errno)?.[2] ?? `Unknown error ${typeof errno === 'number' ? errno : typeof errno}`;
 }
 
+/** What a call was given, if that is no address. */
+interface About {
+  readonly interface: string | number;
+}
+
 /**
  * A system call that failed, exactly as the kernel said it.
  *
@@ -63,15 +68,20 @@ export class SocketError extends Error {
   readonly syscall: string;
   /** The address that the call was given. */
   declare readonly address?: Address;
+  /** The name or the index of the interface that the call was given. */
+  declare readonly interface?: string | number;
 
-  constructor(errno: number, syscall: string, address?: Address) {
+  constructor(errno: number, syscall: string, about?: Address | About) {
     const code = errnoName(errno) ?? (`E${errno}` as ErrnoName);
-    const where = address === undefined ? '' : ` ${formatAddress(address)}`;
-    super(`${code}: ${strerror(errno)}, ${syscall}${where}`);
+    const isInterface = about !== undefined && 'interface' in about;
+    // The quotes of JSON keep control characters of a name from the terminal.
+    const what = isInterface ? JSON.stringify(about.interface) : about === undefined ? '' : formatAddress(about);
+    super(`${code}: ${strerror(errno)}, ${syscall}${what === '' ? '' : ` ${what}`}`);
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
-    if (address !== undefined) this.address = address;
+    if (isInterface) this.interface = about.interface;
+    else if (about !== undefined) this.address = about;
   }
 }
 
@@ -149,14 +159,19 @@ const MAX_ERRNO = 4095;
 const KINDS = 32;
 
 /** Throws, with a stack that begins below the function of this file that was called. */
-function fail(n: number, { name, parameters }: Call, below: (...args: never[]) => unknown, address?: Address): never {
-  const error = failure(n, name, parameters, address);
+function fail(
+  n: number,
+  { name, parameters }: Call,
+  below: (...args: never[]) => unknown,
+  about?: Address | About,
+): never {
+  const error = failure(n, name, parameters, about);
   Error.captureStackTrace?.(error, below);
   throw error;
 }
 
-function failure(n: number, name: string, parameters: readonly string[], address?: Address): Error {
-  if (n >= -MAX_ERRNO) return new SocketError(-n, name, address);
+function failure(n: number, name: string, parameters: readonly string[], about?: Address | About): Error {
+  if (n >= -MAX_ERRNO) return new SocketError(-n, name, about);
   const code = -MAX_ERRNO - 1 - n;
   const parameter = parameters[Math.floor(code / KINDS)] ?? 'argument';
   const error = refusals[(code % KINDS) - 1]!(parameter);
@@ -170,8 +185,8 @@ export function isErrnoResult(n: number): boolean {
 }
 
 /** The one place that throws a SocketError: gives n back, or throws what a negative n means. */
-export function check(n: number, call: Call, address?: Address): number {
-  return n >= 0 ? n : fail(n, call, check, address);
+export function check(n: number, call: Call, about?: Address | About): number {
+  return n >= 0 ? n : fail(n, call, check, about);
 }
 
 /** For the nothrow twins: gives n or -errno back; only an argument that C cannot express throws. */

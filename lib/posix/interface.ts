@@ -20,7 +20,8 @@ import { Unpack } from './unpack.ts';
  * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
  */
 export function if_nametoindex(name: string): number {
-  return check(native.if_nametoindex(name), IF_NAMETOINDEX);
+  const index = native.if_nametoindex(name);
+  return index > 0 ? index : check(index, IF_NAMETOINDEX, { interface: name });
 }
 
 /**
@@ -35,7 +36,7 @@ export function if_nametoindex(name: string): number {
  */
 export function if_indextoname(ifindex: number): string {
   const name = native.if_indextoname(ifindex);
-  if (typeof name === 'number') throw check(name, IF_INDEXTONAME);
+  if (typeof name === 'number') throw check(name, IF_INDEXTONAME, { interface: ifindex });
   return name;
 }
 
@@ -146,7 +147,7 @@ const VALUE = layout('ifr_ifru');
 function request(fd: number, code: number, name: string, set?: (bytes: Buffer) => void): Buffer {
   const bytes = ifreq(name);
   set?.(bytes);
-  check(native.ioctl(fd, code, bytes), IOCTL);
+  check(native.ioctl(fd, code, bytes), IOCTL, { interface: name });
   return bytes;
 }
 

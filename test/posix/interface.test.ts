@@ -175,6 +175,12 @@ print(json.dumps([[if_nametoindex(name) for name in names], [if_indextoname(inde
     indexes.map((index) => answer(() => s.if_indextoname(index))),
   ]).toEqual(python(script, JSON.stringify([names, indexes])));
   expect(errno(() => s.if_nametoindex('nonesuch'), 'if_nametoindex')).toBe('ENODEV');
+  const thrown = (name: string, about: string | number) =>
+    expect.objectContaining({ interface: about, message: expect.stringMatching(new RegExp(`, ${name}$`)) });
+  expect(() => s.if_nametoindex('none\x1bsuch')).toThrow(thrown('if_nametoindex "none\\\\u001bsuch"', 'none\x1bsuch'));
+  expect(() => s.if_indextoname(0)).toThrow(thrown('if_indextoname 0', 0));
+  const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
+  expect(() => s.getInterfaceMtu(fd, 'nonesuch')).toThrow(thrown('ioctl "nonesuch"', 'nonesuch'));
   expect(errno(() => s.if_indextoname(0), 'if_indextoname')).toBe('ENXIO');
 });
 
