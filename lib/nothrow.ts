@@ -428,9 +428,16 @@ export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
   const nameLength = n < 0 ? 0 : out[0]!; // read before anything is assigned, which can run code of the user
   const controlLength = n < 0 ? 0 : out[1]!;
   const returned = n < 0 ? 0 : out[2]!;
-  if (name !== undefined) name.length = nameLength;
-  message.controlLength = controlLength;
-  message.flags = returned;
+  const arrived = n < 0 ? 0 : out[3]!;
+  try {
+    if (name !== undefined) name.length = nameLength;
+    message.controlLength = controlLength;
+    message.flags = returned;
+  } catch (error) {
+    if (arrived > 0) native.closeRights(control!); // the caller does not look for them now
+    throw error;
+  }
+  if (arrived > 0) native.handOverRights(control!);
   return n;
 }
 

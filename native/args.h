@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "allocated.h"
 #include "lookup.h"
@@ -22,6 +23,16 @@ struct Bytes {
   uint8_t* data = nullptr;
   size_t size = 0;
 };
+
+// A value from memory that another thread may write: read once, so that what was checked is what is used. It need not
+// be aligned.
+template <typename Value>
+Value LoadOnce(const void* from) {
+  Value value;
+  std::memcpy(&value, from, sizeof(value));
+  __asm__ volatile("" : "+r"(value));  // the compiler does not know that it is the same, and cannot read it again
+  return value;
+}
 
 struct Reactor;
 struct ReactorThread;
@@ -76,6 +87,13 @@ inline napi_value Number(napi_env env, int64_t value) {
 
 // n, or -errno: the reader of errno (one more is in rights.h, which asks why recvmsg failed).
 inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -errno : n); }
+
+// The same of a call that makes a descriptor. Whoever had the number before had it closed behind his back.
+inline napi_value Fresh(napi_env env, Environment* environment, int fd) {
+  if (fd < 0) return Result(env, fd);
+  environment->owned.Forget(env, fd);
+  return Number(env, fd);
+}
 
 // The longest list of buffers that the kernel reads (UIO_MAXIOV). Of a longer one it looks at the count only.
 inline constexpr size_t kMaxVector = 1024;

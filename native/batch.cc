@@ -87,7 +87,11 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
   Messages messages;
   for (size_t at = 0; at < count; ++at) {
     const size_t i = first + at;
-    const Header& from = batch.headers[i];
+    const Header* header_at = batch.headers + i;
+    const Header from = {.length = LoadOnce<int32_t>(&header_at->length),
+                         .name_length = LoadOnce<int32_t>(&header_at->name_length),
+                         .control_length = LoadOnce<int32_t>(&header_at->control_length),
+                         .flags = 0};
     if (!Fits(from.length, batch.data_size) || !Fits(from.name_length, kNameSize) ||
         !Fits(from.control_length, batch.control_size)) {
       args.Refuse(1, Refusal::kStorage);
@@ -135,6 +139,7 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   });
   for (int i = 0; i < received; ++i) {
     const mmsghdr& from = messages.entries[i];
+    OwnArrived(env, args.environment(), from.msg_hdr.msg_control, from.msg_hdr.msg_controllen);
     batch.headers[i] = {.length = static_cast<int32_t>(from.msg_len),
                         .name_length = static_cast<int32_t>(from.msg_hdr.msg_namelen),
                         .control_length = static_cast<int32_t>(from.msg_hdr.msg_controllen),

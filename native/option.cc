@@ -141,7 +141,7 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
   errno = 0;  // what a negative process group leaves there: no failure
   const int result = ::fcntl(fd, command, argument);
   args.out()[0] = result;
-  return Result(env, result);
+  return command == F_DUPFD_CLOEXEC ? Fresh(env, args.environment(), result) : Result(env, result);
 }
 
 }  // namespace sys_socket

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cstddef>
 
 #include "args.h"
 #include "compat.h"
@@ -28,28 +28,36 @@ auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call
   return result;
 }
 
-// Closes the descriptors of SCM_RIGHTS and SCM_PIDFD in control data from the kernel; returns how many.
-// Walks by offsets and copies, bounded by the data, as the buffer need not be aligned.
-inline int CloseDescriptors(const Bytes& control) {
-  int closed = 0;
+// Calls back with each descriptor of SCM_RIGHTS and SCM_PIDFD in control data. Walks by offsets and copies, bounded by
+// the data, as the buffer need not be aligned.
+template <typename Use>
+void ForEachDescriptor(const uint8_t* control, size_t size, Use use) {
   size_t offset = 0;
-  while (control.size - offset >= sizeof(cmsghdr)) {
-    cmsghdr header;
-    std::memcpy(&header, control.data + offset, sizeof(header));
-    const size_t room = control.size - offset;
-    const size_t length = header.cmsg_len < room ? header.cmsg_len : room;
+  while (size - offset >= sizeof(cmsghdr)) {
+    const uint8_t* message = control + offset;
+    const auto told = LoadOnce<decltype(cmsghdr::cmsg_len)>(message + offsetof(cmsghdr, cmsg_len));
+    const auto level = LoadOnce<int>(message + offsetof(cmsghdr, cmsg_level));
+    const auto type = LoadOnce<int>(message + offsetof(cmsghdr, cmsg_type));
+    const size_t room = size - offset;
+    const size_t length = told < room ? told : room;
     if (length < sizeof(cmsghdr)) break;
-    if (header.cmsg_level == SOL_SOCKET && (header.cmsg_type == SCM_RIGHTS || header.cmsg_type == SCM_PIDFD)) {
-      for (size_t at = CMSG_LEN(0); at + sizeof(int) <= length; at += sizeof(int)) {
-        int fd = -1;
-        std::memcpy(&fd, control.data + offset + at, sizeof(fd));
-        if (fd >= 0 && ::close(fd) == 0) ++closed;
-      }
+    if (level == SOL_SOCKET && (type == SCM_RIGHTS || type == SCM_PIDFD)) {
+      for (size_t at = CMSG_LEN(0); at + sizeof(int) <= length; at += sizeof(int)) use(LoadOnce<int>(message + at));
     }
     if (CMSG_ALIGN(length) >= room) break;
     offset += CMSG_ALIGN(length);
   }
-  return closed;
+}
+
+// From the instant a call returned, the descriptors in its control data belong to the environment, until the program
+// has been given them. Returns how many there are.
+inline int OwnArrived(napi_env env, Environment* environment, const void* control, size_t size) {
+  int arrived = 0;
+  ForEachDescriptor(static_cast<const uint8_t*>(control), size, [&](int fd) {
+    // Without memory for that the program has it all the same; only what a worker leaves behind is not closed.
+    if (fd >= 0 && environment->owned.Set(env, fd, Owner::kArrived)) ++arrived;
+  });
+  return arrived;
 }
 
 }  // namespace sys_socket

@@ -32,7 +32,7 @@ napi_value Socket(napi_env env, napi_callback_info info) {
   const int type = args.Int(1);
   const int protocol = args.Int(2);
   if (args.refused()) return args.Refused();
-  return Result(env, ::socket(domain, type | SOCK_CLOEXEC, protocol));
+  return Fresh(env, args.environment(), ::socket(domain, type | SOCK_CLOEXEC, protocol));
 }
 
 // The two descriptors are out[0] and out[1].
@@ -42,7 +42,10 @@ napi_value Socketpair(napi_env env, napi_callback_info info) {
   const int type = args.Int(1);
   const int protocol = args.Int(2);
   if (args.refused()) return args.Refused();
-  return Result(env, ::socketpair(domain, type | SOCK_CLOEXEC, protocol, args.out()));
+  const int result = ::socketpair(domain, type | SOCK_CLOEXEC, protocol, args.out());
+  if (result < 0) return Result(env, result);
+  for (int i = 0; i < 2; ++i) args.environment()->owned.Forget(env, args.out()[i]);
+  return Number(env, result);
 }
 
 napi_value Bind(napi_env env, napi_callback_info info) {
@@ -72,7 +75,7 @@ napi_value Accept4(napi_env env, napi_callback_info info) {
   const int result = kernel::accept4(fd, reinterpret_cast<sockaddr*>(name.data),
                                      name.data == nullptr ? nullptr : &length, flags | SOCK_CLOEXEC);
   args.out()[0] = static_cast<int32_t>(length);
-  return Result(env, result);
+  return Fresh(env, args.environment(), result);
 }
 
 napi_value Connect(napi_env env, napi_callback_info info) {
@@ -96,6 +99,7 @@ napi_value Close(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
   if (args.refused()) return args.Refused();
+  args.environment()->owned.Forget(env, fd);
   return Result(env, ::close(fd));
 }
 

@@ -112,7 +112,7 @@ napi_value Recvfrom(napi_env env, napi_callback_info info) {
   return Result(env, result);
 }
 
-// (fd, buffers, name?, control?, flags); out is [name length, control length, msg_flags].
+// (fd, buffers, name?, control?, flags); out is [name length, control length, msg_flags, descriptors that arrived].
 napi_value Recvmsg(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const int fd = args.Int(0);
@@ -126,18 +126,38 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const ssize_t result =
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
+  args.out()[3] = OwnArrived(env, args.environment(), message.msg_control, message.msg_controllen);
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);
   args.out()[2] = ReturnedFlags(message.msg_flags, flags);
   return Result(env, result);
 }
 
-// (control): closes every descriptor that a received control buffer holds.
+// (control): closes the descriptors in it that arrived and that the program was not given; returns how many.
 napi_value CloseRights(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const Bytes control = args.GetBytes(0);
   if (args.refused()) return args.Refused();
-  return Number(env, CloseDescriptors(control));
+  Owned& owned = args.environment()->owned;
+  int closed = 0;
+  ForEachDescriptor(control.data, control.size, [&](int fd) {
+    if (owned.Get(fd) != Owner::kArrived) return;
+    owned.Forget(env, fd);
+    if (::close(fd) == 0) ++closed;
+  });
+  return Number(env, closed);
+}
+
+// (control): the program has the descriptors in it.
+napi_value HandOverRights(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const Bytes control = args.GetBytes(0);
+  if (args.refused()) return args.Refused();
+  Owned& owned = args.environment()->owned;
+  ForEachDescriptor(control.data, control.size, [&](int fd) {
+    if (owned.Get(fd) == Owner::kArrived) owned.Forget(env, fd);
+  });
+  return Number(env, 0);
 }
 
 }  // namespace sys_socket

@@ -9,7 +9,7 @@ import { isUint8Array } from './kind.ts';
 import { layout, native } from './native.ts';
 import { integer } from './number.ts';
 import { bytes, object, own, ownOr } from './snapshot.ts';
-import { controlBytes, type SendMessage } from './transfer.ts';
+import { controlBytes, handOver, type SendMessage } from './transfer.ts';
 
 const NAME_SIZE = layout('sockaddr_storage');
 /** UIO_MAXIOV: the kernel takes no more messages by one call. */
@@ -262,6 +262,7 @@ export class MessageBatch {
       storage.headers[i * FIELDS + CONTROL_LENGTH]!,
     );
     storage.taken[i] = 1;
+    handOver(messages);
     return messages;
   }
 

@@ -65,6 +65,7 @@ interface Native {
     flags: number,
   ): number;
   closeRights(control: Uint8Array): number;
+  handOverRights(control: Uint8Array): number;
 
   /** Only for pinned.ts. */
   pin(slot: number, array: Bytes): number;
@@ -163,7 +164,11 @@ interface Native {
   reactorRef(alive: number): void;
   reactorThreadStart(list: Int32Array, serve: (count: number) => void): number;
   reactorThreadRef(alive: number): void;
-  own(fd: number, owned: number): number;
+  own(fd: number): number;
+  disown(fd: number): number;
+  hold(fd: number): number;
+  closeHeld(fd: number): number;
+  handOver(fd: number): number;
 
   /** Only for lib/packet. */
   ringMap(fd: number, size: number): number;

@@ -2,6 +2,7 @@
 
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
+import { SOL_SOCKET } from './constants.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
 import { check, isErrnoResult } from './errno.ts';
 import { isUint8Array } from './kind.ts';
@@ -280,10 +281,32 @@ function controlRoom(length: unknown): number {
 export function recvmsg(fd: number, message: ReceiveMessage, flags = 0): ReceivedMessage {
   const result = receive(fd, message, flags);
   if (typeof result === 'number') throw check(result, RECVMSG);
+  handOver(result.control);
   return result;
 }
 
-/** recvmsg, or what the native call gave when it failed: -errno or a refusal. */
+/**
+ * The program has the descriptors in these messages from now on: to be called last. Until then they belong to the
+ * environment, which closes them when it ends (a worker that is terminated).
+ */
+export function handOver(messages: readonly ControlMessage[]): void {
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!;
+    if (message.level !== SOL_SOCKET) continue;
+    if ('fds' in message) handOverAll(message.fds);
+    else if ('pidfd' in message) native.handOver(message.pidfd);
+  }
+}
+
+/** As `handOver`, of descriptors. */
+export function handOverAll(fds: readonly number[]): void {
+  for (let i = 0; i < fds.length; i++) native.handOver(fds[i]!);
+}
+
+/**
+ * recvmsg, or what the native call gave when it failed: -errno or a refusal. The descriptors among the control messages
+ * wait for `handOver`.
+ */
 export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
   const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
   const room = controlRoom(own(message, 'controlLength'));
@@ -304,7 +327,7 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
       flags: returned,
     };
   } catch (error) {
-    // From the instant recvmsg returned its descriptors are owned: here, until the caller has them.
+    // They would reach nobody.
     if (received >= 0 && control !== undefined) native.closeRights(control);
     throw error;
   }

@@ -3,11 +3,14 @@
 import process from 'node:process';
 import type { SockaddrStorage } from '../posix/address.ts';
 import { ACCEPT, CLOSE, DUP, SOCKET, SOCKETPAIR } from '../posix/calls.ts';
-import { F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
-import { check, settle } from '../posix/errno.ts';
+import { ENOMEM, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
+import { call, check, invalidValue, settle } from '../posix/errno.ts';
 import { native, out } from '../posix/native.ts';
 import { ClosedError } from './errors.ts';
 import * as reactor from './reactor.ts';
+
+/** The kernel is asked by F_GETFD whether there is a descriptor. */
+const HOLD = call('fcntl', 'fd');
 
 let warned = false;
 
@@ -33,8 +36,7 @@ const forgotten = new FinalizationRegistry<number>((fd) => {
     });
   }
   reactor.evict(fd, new ClosedError('close'));
-  native.own(fd, 0);
-  native.close(fd);
+  native.closeHeld(fd);
   released();
 });
 
@@ -44,43 +46,48 @@ const forgotten = new FinalizationRegistry<number>((fd) => {
 /** socket(2): the descriptor, non-blocking and owned. */
 export function openSocket(family: number, type: number, protocol: number): number {
   const fd = native.socket(family, type | SOCK_NONBLOCK, protocol);
-  if (fd >= 0) native.own(fd, 1);
-  return check(fd, SOCKET);
+  return check(fd < 0 ? fd : native.own(fd), SOCKET);
 }
 
 /** socketpair(2): two descriptors, non-blocking and owned. */
 export function openPair(family: number, type: number): [number, number] {
-  const n = native.socketpair(family, type | SOCK_NONBLOCK, 0);
+  let n = native.socketpair(family, type | SOCK_NONBLOCK, 0);
+  const one = out[0]!;
+  const two = out[1]!;
   if (n === 0) {
-    native.own(out[0]!, 1);
-    native.own(out[1]!, 1);
+    n = native.own(one);
+    if (n < 0) native.close(two);
+    else if (native.own(two) < 0) n = native.close(one) || -ENOMEM;
   }
   check(n, SOCKETPAIR);
-  return [out[0]!, out[1]!];
+  return [one, two];
 }
 
 /** accept4(2): the descriptor, non-blocking and owned, or -errno. The address goes to `from`. */
 export function acceptSocket(fd: number, from: SockaddrStorage): number {
-  const n = native.accept4(fd, from.bytes, SOCK_NONBLOCK);
-  if (n >= 0) native.own(n, 1);
+  let n = native.accept4(fd, from.bytes, SOCK_NONBLOCK);
   from.length = n < 0 ? 0 : out[0]!;
+  if (n >= 0) n = native.own(n);
   return settle(n, ACCEPT);
 }
 
 /** dup(2): the descriptor, owned. */
 export function duplicate(fd: number): number {
   const n = native.fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (n >= 0) native.own(n, 1);
-  return check(n, DUP);
+  return check(n < 0 ? n : native.own(n), DUP);
 }
 
 export class Descriptor {
   #fd: number;
 
+  /**
+   * @param fd What was made above, or a descriptor that is open.
+   * @throws TypeError or RangeError when it is no int, or another Descriptor has it; SocketError EBADF.
+   */
   constructor(fd: number) {
+    if (check(native.hold(fd), HOLD) !== 0) throw invalidValue('fd', 'a descriptor that no other Socket has');
     this.#fd = fd;
     reactor.adopt(fd);
-    native.own(fd, 1);
     forgotten.register(this, fd, this);
   }
 
@@ -103,7 +110,7 @@ export class Descriptor {
   release(syscall: string): number {
     const fd = this.#leave(syscall);
     if (fd === -1) return -1;
-    native.own(fd, 0);
+    native.disown(fd);
     released();
     return fd;
   }
@@ -112,8 +119,7 @@ export class Descriptor {
   close(): number {
     const fd = this.#leave('close');
     if (fd === -1) return 0;
-    native.own(fd, 0);
-    const n = native.close(fd);
+    const n = native.closeHeld(fd);
     released();
     return settle(n, CLOSE);
   }

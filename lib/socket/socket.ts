@@ -39,7 +39,14 @@ import { count } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import { object } from '../posix/snapshot.ts';
 import * as posix from '../posix/socket.ts';
-import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
+import {
+  handOver,
+  handOverAll,
+  type ReceivedMessage,
+  type ReceiveMessage,
+  receive,
+  type SendMessage,
+} from '../posix/transfer.ts';
 import { acceptSocket, Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
@@ -125,7 +132,7 @@ export class Socket {
    * @param type As for `socket`; SOCK_NONBLOCK and SOCK_CLOEXEC are always added.
    * @param protocol As for `socket`.
    * @param fd Instead of creating one, takes this descriptor over, which must be non-blocking: see `fromFd`.
-   * @throws SocketError As `socket`.
+   * @throws SocketError As `socket`; EBADF when `fd` is not open. TypeError when another Socket has it.
    */
   constructor(family: number, type: number, protocol = 0, fd?: number) {
     this.#descriptor = new Descriptor(fd ?? openSocket(family, type, protocol));
@@ -140,7 +147,7 @@ export class Socket {
    * asked from the kernel (SO_DOMAIN, SO_TYPE, SO_PROTOCOL).
    *
    * @param fd A socket that nobody else closes.
-   * @throws SocketError EBADF, ENOTSOCK: then the descriptor stays yours.
+   * @throws SocketError EBADF, ENOTSOCK; TypeError when another Socket has it. Then the descriptor stays yours.
    */
   static fromFd(fd: number): Socket {
     const [family, type, protocol] = [SO_DOMAIN, SO_TYPE, SO_PROTOCOL].map((name) => getsockopt(fd, SOL_SOCKET, name));
@@ -557,12 +564,16 @@ export class Socket {
 
   /** Receives with the sender, the flags and the control messages: recvmsg(2). As `recvmsg`. */
   async recvmsg(message: ReceiveMessage, flags = 0, options: WaitOptions = {}): Promise<ReceivedMessage> {
-    return this.#run(this.#recvmsg(message, flags), options);
+    const received = await this.#run(this.#recvmsg(message, flags), options);
+    handOver(received.control);
+    return received;
   }
 
   /** As `recvmsg`, waiting in this thread. */
   recvmsgSync(message: ReceiveMessage, flags = 0): ReceivedMessage {
-    return this.#runSync(this.#recvmsg(message, flags));
+    const received = this.#runSync(this.#recvmsg(message, flags));
+    handOver(received.control);
+    return received;
   }
 
   #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
@@ -588,12 +599,16 @@ export class Socket {
    * @throws As `recv`.
    */
   async recvFds(size: number, most: number, flags = 0, options: WaitOptions = {}): Promise<DataWithFds> {
-    return this.#run(this.#recvFds(size, most, flags), options);
+    const received = await this.#run(this.#recvFds(size, most, flags), options);
+    handOverAll(received.fds);
+    return received;
   }
 
   /** As `recvFds`, waiting in this thread. */
   recvFdsSync(size: number, most: number, flags = 0): DataWithFds {
-    return this.#runSync(this.#recvFds(size, most, flags));
+    const received = this.#runSync(this.#recvFds(size, most, flags));
+    handOverAll(received.fds);
+    return received;
   }
 
   // Sending.

@@ -1,0 +1,163 @@
+// Descriptors that arrive belong to the environment until the program has been given them: what a worker leaves untaken
+// when it ends is closed, and what it was given is not.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { cleanup, openFds } from '../helpers/fds.ts';
+import { need, node } from '../helpers/need.ts';
+import { folder } from '../helpers/world.ts';
+
+const dist = new URL('../../dist/', import.meta.url).href;
+const ways = ['end', 'exit', 'terminate'] as const;
+const rights = (...fds: number[]): s.ControlMessage[] => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }];
+
+/**
+ * That a worker that received three descriptors for each message leaves so many to the process, in whatever way it ends.
+ * `receive` is a body in which `a` and `b` are connected, `keep` holds what must not be collected, and `send(n)` sends n
+ * messages.
+ */
+function expectLeft(expected: number, receive: string): void {
+  const here = folder();
+  const mark = join(here, 'mark'); // the file whose descriptors are sent
+  writeFileSync(mark, '');
+  writeFileSync(
+    join(here, 'worker.mjs'),
+    `import { closeSync, openSync } from 'node:fs';
+    import { parentPort, workerData } from 'node:worker_threads';
+    import * as s from '${dist}index.js';
+    import * as nothrow from '${dist}nothrow.js';
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+    const fds = [0, 1, 2].map(() => openSync('${mark}', 'r'));
+    const send = (n) => {
+      for (let i = 0; i < n; i++) {
+        s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }] });
+      }
+      fds.forEach((fd) => closeSync(fd));
+    };
+    const controlSize = s.CMSG_SPACE(12);
+    globalThis.keep = [];
+    const done = () => {
+      if (workerData === 'exit') process.exit();
+      if (workerData === 'end') return;
+      parentPort.postMessage(0);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    };
+    { ${receive} }
+    s.close(a);
+    s.close(b);
+    done();`,
+  );
+  writeFileSync(
+    join(here, 'main.mjs'),
+    `import { once } from 'node:events';
+    import { readdirSync, readlinkSync } from 'node:fs';
+    import { setTimeout } from 'node:timers/promises';
+    import { Worker } from 'node:worker_threads';
+    const target = (fd) => {
+      try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
+    };
+    const count = () => readdirSync('/proc/self/fd').filter((fd) => target(fd) === '${mark}').length;
+    const run = async (workerData) => {
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData });
+      if (workerData === 'terminate') {
+        await once(worker, 'message');
+        await worker.terminate();
+      } else {
+        await once(worker, 'exit');
+      }
+    };
+    const left = [];
+    const expected = ${expected};
+    for (const way of ${JSON.stringify(ways)}) {
+      const before = count();
+      await run(way);
+      // Bun tells of the end before all of the worker is gone.
+      for (let i = 0; i < 200 && count() - before !== expected; i++) await setTimeout(10);
+      left.push(count() - before);
+    }
+    console.log(JSON.stringify(left));`,
+  );
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 60_000 });
+  expect(child.stderr).toBe('');
+  expect(JSON.parse(child.stdout)).toEqual([expected, expected, expected]);
+}
+
+test('of a batch all are closed but those of a message whose control data was asked for', (context) => {
+  need(context, node);
+  const batch = 'const batch = new s.MessageBatch({ messages: 4, size: 8, controlSize }); keep.push(batch); send(3);';
+  expectLeft(3, `${batch} s.recvmmsg(b, batch, s.MSG_DONTWAIT); batch.control(1);`);
+}, 60_000);
+
+test('what recvmsg and recvFds returned is the program’s', (context) => {
+  need(context, node);
+  expectLeft(
+    15,
+    `send(5);
+      s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: controlSize });
+      nothrow.recvmsg(b, { buffers: [new Uint8Array(8)], control: new Uint8Array(controlSize) });
+      const socket = s.Socket.fromFd(s.dup(b));
+      await socket.recvFds(8, 3);
+      socket.recvFdsSync(8, 3);
+      await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: controlSize });
+      socket.close();`,
+  );
+}, 60_000);
+
+test('a worker that ends in a setter of the message: all are closed', (context) => {
+  need(context, node);
+  expectLeft(
+    0,
+    `send(1);
+      const control = new Uint8Array(controlSize);
+      const message = {
+        buffers: [new Uint8Array(8)],
+        control,
+        set flags(value) {
+          if (value === 0) return;
+          s.close(a);
+          s.close(b);
+          done();
+          process.exit();
+        },
+      };
+      nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC);`,
+  );
+}, 60_000);
+
+test('a worker that ends before a promise was awaited: all are closed', (context) => {
+  need(context, node);
+  expectLeft(
+    0,
+    `const [one, two] = s.Socket.pair();
+      const socket = s.Socket.fromFd(s.dup(b));
+      void socket.recvFds(8, 3);
+      one.onReadable(() => {
+        s.close(a);
+        s.close(b);
+        done();
+        process.exit();
+      });
+      send(1);
+      await two.send('x');
+      await new Promise(() => setTimeout(() => {}, 1e6));`,
+  );
+}, 60_000);
+
+test('a setter that throws: they are closed', () => {
+  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+  cleanup(a, b);
+  s.sendmsg(a, { buffers: ['x'], control: rights(0, 1) });
+  const before = openFds().size;
+  const message = {
+    buffers: [new Uint8Array(8)],
+    control: new Uint8Array(s.CMSG_SPACE(8)),
+    set flags(value: number) {
+      if (value !== 0) throw new Error('no place');
+    },
+  };
+  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('no place');
+  expect(openFds().size).toBe(before);
+});

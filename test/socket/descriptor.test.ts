@@ -1,0 +1,161 @@
+// Who owns a descriptor: what a Socket takes over, and what happens when its number is closed behind its back.
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { cleanup } from '../helpers/fds.ts';
+import { need, node } from '../helpers/need.ts';
+import { folder } from '../helpers/world.ts';
+
+const dist = new URL('../../dist/', import.meta.url).href;
+const code = (name: string) => expect.objectContaining({ code: name });
+
+function take(fd: unknown): s.Socket {
+  return new s.Socket(s.AF_UNIX, s.SOCK_STREAM, 0, fd as number);
+}
+
+describe('a descriptor that is taken over', () => {
+  test.each(['x', '3', 1n, true, {}, Symbol('fd')])('that is no number is a TypeError: %o', (fd) => {
+    expect(() => take(fd)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringContaining('"fd"') }),
+    );
+  });
+
+  test.each([1.5, Number.NaN, 2 ** 31, -(2 ** 31) - 1, Number.POSITIVE_INFINITY])('%d is a RangeError', (fd) => {
+    expect(() => take(fd)).toThrow(
+      expect.objectContaining({ name: 'RangeError', message: expect.stringContaining('"fd"') }),
+    );
+  });
+
+  test.each([-1, -5, -(2 ** 31), 5e8, 1 << 30, 2 ** 31 - 1])('%d is EBADF, and costs no memory', (fd) => {
+    const before = process.memoryUsage().rss;
+    expect(() => take(fd)).toThrow(code('EBADF'));
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('has one Socket', () => {
+    const [a, b] = s.Socket.pair();
+    using _ = b;
+    expect(() => take(a.fd)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringContaining('no other Socket') }),
+    );
+    expect(() => s.Socket.fromFd(a.fd)).toThrow(code('ERR_INVALID_ARG_VALUE'));
+    expect(s.getsockopt(a.fd, s.SOL_SOCKET, s.SO_TYPE), 'it is as it was').toBe(s.SOCK_STREAM);
+    const fd = a.detach();
+    using again = take(fd);
+    expect(again.fd).toBe(fd);
+    expect(() => take(fd)).toThrow(code('ERR_INVALID_ARG_VALUE'));
+  });
+
+  test('was refused: nothing is closed', () => {
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
+    cleanup(a, b);
+    const first = take(a);
+    for (let i = 0; i < 10; i++) expect(() => take(a)).toThrow(code('ERR_INVALID_ARG_VALUE'));
+    first.detach();
+    expect(s.fcntl(a, s.F_GETFD)).toBe(s.FD_CLOEXEC);
+  });
+});
+
+describe('a number that was closed behind the back of its Socket', () => {
+  const others: [string, () => number, (fd: number) => void][] = [
+    ['a file of Node', () => openSync('/dev/null', 'r'), closeSync],
+    ['dup', () => s.dup(0), s.close],
+    ['socket', () => s.socket(s.AF_UNIX, s.SOCK_STREAM), s.close],
+    ['accept', acceptOne, s.close],
+  ];
+
+  function acceptOne(): number {
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
+    cleanup(b);
+    return a;
+  }
+
+  test.each(others)('is another’s, and stays so: %s', (_, open, close) => {
+    const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
+    const number = socket.fd;
+    s.close(number);
+    const fd = open();
+    expect(fd).toBe(number);
+    expect(() => socket.close()).toThrow(code('EBADF'));
+    expect(socket.closed).toBe(true);
+    expect(s.fcntl(fd, s.F_GETFD)).toBeGreaterThanOrEqual(0);
+    close(fd);
+  });
+
+  test('is not closed when the worker ends', (context) => {
+    need(context, node);
+    const here = folder();
+    writeFileSync(
+      join(here, 'worker.mjs'),
+      `import { once } from 'node:events';
+      import { parentPort } from 'node:worker_threads';
+      import { close, Socket, AF_UNIX, SOCK_STREAM } from '${dist}index.js';
+      globalThis.socket = new Socket(AF_UNIX, SOCK_STREAM);
+      close(socket.fd);
+      parentPort.postMessage(socket.fd);
+      await once(parentPort, 'message');
+      process.exit();`,
+    );
+    writeFileSync(
+      join(here, 'main.mjs'),
+      `import { once } from 'node:events';
+      import { fstatSync, openSync } from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      const worker = new Worker(new URL('worker.mjs', import.meta.url));
+      const [number] = await once(worker, 'message');
+      let fd = -1;
+      while (fd < number) fd = openSync('/dev/null', 'r');
+      worker.postMessage(0);
+      await once(worker, 'exit');
+      fstatSync(number);
+      console.log(fd === number);`,
+    );
+    const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 60_000 });
+    expect(child.stderr).toBe('');
+    expect(child.stdout).toBe('true\n');
+  });
+});
+
+/** How often the garbage collector looks at the whole heap while a program runs. */
+function collections(program: string): number {
+  const here = folder();
+  writeFileSync(
+    join(here, 'main.mjs'),
+    `import { constants, PerformanceObserver } from 'node:perf_hooks';
+    import { setTimeout } from 'node:timers/promises';
+    import { Socket, AF_UNIX, SOCK_DGRAM } from '${dist}index.js';
+    let major = 0;
+    new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) major++;
+    }).observe({ entryTypes: ['gc'] });
+    const open = () => new Socket(AF_UNIX, SOCK_DGRAM);
+    const most = Number(process.report.getReport().userLimits.open_files.soft);
+    const many = Math.min(10_000, (Number.isNaN(most) ? 10_000 : most) - 100);
+    ${program}
+    await setTimeout(10);
+    console.log(major);`,
+  );
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 60_000 });
+  expect(child.stderr).toBe('');
+  return Number(child.stdout);
+}
+
+test('ten thousand Sockets do not weigh on the garbage collector as a few hundred do', (context) => {
+  need(context, node);
+  // At 64 KiB for each there would be nine to eleven.
+  expect(collections('globalThis.sockets = Array.from({ length: many }, open);')).toBeLessThan(4);
+});
+
+test('a Socket takes away what it weighed, in whatever order they are closed', (context) => {
+  need(context, node);
+  // Of a difference in each turn, at 62 KiB, there would be dozens.
+  const turns = `
+    const sockets = Array.from({ length: 256 }, open);
+    for (let i = 0; i < 20_000; i++) {
+      sockets.push(open());
+      sockets.shift().close();
+    }`;
+  expect(collections(turns)).toBeLessThan(6);
+});
