@@ -6,6 +6,8 @@ import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';
+import { namesOf, onlyKnown } from '../posix/known-names.ts';
+import { object } from '../posix/snapshot.ts';
 import { onRelease } from './descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from './errors.ts';
 import type { AcceptedSocket, Socket } from './socket.ts';
@@ -243,12 +245,14 @@ async function acceptNext(
   }
 }
 
+const names = namesOf<ConnectionsOptions>({ signal: true, timeout: true, onError: true });
+
 /** Connections, one after the other: see `connections` of Socket. */
 export function eachConnection(
   socket: Socket,
   options: ConnectionsOptions,
 ): AsyncGenerator<AcceptedSocket, void, void> {
-  const { onError = warn } = options;
+  const { onError = warn } = onlyKnown(object(options, 'options'), names, 'options');
   if (typeof onError !== 'function') throw invalidType('onError', 'a function');
   const take = (waiting: WaitOptions) => acceptNext(socket, waiting, onError);
   return new Each(socket, take, options, (accepted) => accepted.socket.close());

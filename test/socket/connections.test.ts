@@ -172,10 +172,18 @@ test('a server in the form of the README outlives its limit of descriptors', asy
   await Promise.all(clients.map((client) => client.connect({ ...loopback, port: Number(line) })));
   const last = clients.at(-1)!;
   await last.send('hello');
-  await once(child.stderr!, 'data');
+  while (warnings === '') await once(child.stderr!, 'data');
   for (const client of clients.slice(0, 70)) client.close();
   expect(String(await last.recv())).toBe('hello');
   expect([warnings.trim(), child.exitCode]).toEqual(['SYS_SOCKET_EXHAUSTED', null]);
+});
+
+test('options that do not exist, and of the wrong type, are refused at the call', () => {
+  const { server } = tcpServer();
+  const call = (options: unknown) => () => server.connections(options as s.ConnectionsOptions);
+  expect(call({ onerror: () => {} })).toThrow('written "options.onError"');
+  expect(call({ onError: 5 })).toThrow('"onError"');
+  for (const options of [null, 5, 'x']) expect(call(options)).toThrow('"options"');
 });
 
 test('a socket that cannot accept says so at once', async () => {
