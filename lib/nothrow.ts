@@ -43,12 +43,13 @@ import {
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
 import { invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
 import { isInt32Array, isUint8Array } from './posix/kind.ts';
+import { namesOf, onlyKnown } from './posix/known-names.ts';
 import { type Bytes, native, out } from './posix/native.ts';
 import { integer } from './posix/number.ts';
 import { setRaw } from './posix/option.ts';
 import * as pinned from './posix/pinned.ts';
 import { buffers, bytes, object, own } from './posix/snapshot.ts';
-import { controlBytes, type SendMessage } from './posix/transfer.ts';
+import { controlBytes, SEND_NAMES, type SendMessage } from './posix/transfer.ts';
 
 export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
 export { type PollFdResult, pollNothrow as poll } from './posix/poll.ts';
@@ -348,7 +349,8 @@ export function sendto(fd: number, data: Bytes | string, flags: number, address:
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
-  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers', true);
+  onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
+  const list = buffers(own(message, 'buffers')!, 'buffers', true);
   const address = own(message, 'address');
   const name = address === undefined ? undefined : encodeAddress(address);
   return settle(native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags), SENDMSG);
@@ -405,6 +407,14 @@ export interface ReceiveHeader {
   flags?: number;
 }
 
+const HEADER_NAMES = namesOf<ReceiveHeader>({
+  buffers: true,
+  name: true,
+  control: true,
+  controlLength: true,
+  flags: true,
+});
+
 /**
  * recvmsg(2): the number of bytes or -errno. The further results go into `message`. As `recvmsg`.
  *
@@ -418,7 +428,8 @@ export interface ReceiveHeader {
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
-  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
+  onlyKnown(object(message, 'message'), HEADER_NAMES, 'message');
+  const list = buffers(own(message, 'buffers')!, 'buffers');
   const name = own(message, 'name');
   const nameBytes = name === undefined ? undefined : room(name, 'name');
   const control = own(message, 'control');

@@ -8,10 +8,12 @@
  *
  * @module sys-socket/promises
  */
+import process from 'node:process';
 import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
 import { GETHOST } from './posix/calls.ts';
 import { AF_INET } from './posix/constants.ts';
 import { invalidType } from './posix/errno.ts';
+import { type Names, namesOf, onlyKnown } from './posix/known-names.ts';
 import { native } from './posix/native.ts';
 import {
   type AddressInfo,
@@ -43,6 +45,15 @@ export interface LookupOptions {
   signal?: AbortSignal | undefined;
 }
 
+const OPTIONS = namesOf<LookupOptions>({ signal: true });
+const HINTS = namesOf<AddressInfoHints & LookupOptions>({
+  flags: true,
+  family: true,
+  socktype: true,
+  protocol: true,
+  signal: true,
+});
+
 let most = 0;
 
 /**
@@ -60,8 +71,8 @@ function mostAtOnce(): number {
 type Start = (most: number, done: (outcome: Outcome) => void) => number;
 
 /** Starts a look-up and waits for it, or for the signal. */
-async function later(syscall: string, start: Start, options: LookupOptions): Promise<Outcome> {
-  const signal = own(object(options, 'options'), 'signal');
+async function later(syscall: string, start: Start, options: LookupOptions, names: Names = OPTIONS): Promise<Outcome> {
+  const signal = own(onlyKnown(object(options, 'options'), names, 'options'), 'signal');
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw invalidType('signal', 'an AbortSignal');
   }
@@ -98,8 +109,8 @@ export async function getaddrinfo(
   service: string | number | null = null,
   hints: AddressInfoHints & LookupOptions = {},
 ): Promise<AddressInfo[]> {
-  const call = addressInfoArguments(node, service, hints);
-  const outcome = await later('getaddrinfo', (...rest) => native.getaddrinfoLater(...call, ...rest), hints);
+  const call = addressInfoArguments(node, service, hints, HINTS);
+  const outcome = await later('getaddrinfo', (...rest) => native.getaddrinfoLater(...call, ...rest), hints, HINTS);
   return readAddressInfo(outcome, node, service);
 }
 
@@ -194,7 +205,7 @@ export async function getfqdn(name = '', options: LookupOptions = {}): Promise<s
   try {
     const found = await getaddrinfo(asked, null, {
       ...FULL_NAME_HINTS,
-      signal: own(object(options, 'options'), 'signal'),
+      signal: own(onlyKnown(object(options, 'options'), OPTIONS, 'options'), 'signal'),
     });
     const { address } = found[0]! as { address: Address & { address: string } };
     return chooseFullName(await gethostbyaddr(address.address, options), asked);

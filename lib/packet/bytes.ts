@@ -45,6 +45,12 @@ export function data(value: unknown, name: string): Uint8Array {
 
 const NONE = new Uint8Array(0);
 
+/** Refuses what is no array. */
+export function list<T>(value: readonly T[], name: string): readonly T[] {
+  if (!Array.isArray(value)) throw invalidType(name, 'an array');
+  return value;
+}
+
 /** Any bytes as a Uint8Array on the same memory. */
 export function asBytes(value: Bytes, name: string): Uint8Array {
   // A proxy of one is taken too: this memory is read in JavaScript alone.

@@ -8,6 +8,7 @@ import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './c
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop } from './inet.ts';
 import { isUint8Array } from './kind.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
@@ -145,6 +146,23 @@ export type Address =
  */
 export type AddressLike = Address | SocketAddress | Uint8Array;
 
+const NAMES = {
+  inet: namesOf<InetAddress>({ family: true, address: true, port: true }),
+  inet6: namesOf<Inet6Address>({ family: true, address: true, port: true, flowinfo: true, scopeId: true }),
+  unix: namesOf<UnixAddress>({ family: true, path: true }),
+  packet: namesOf<PacketAddress>({
+    family: true,
+    ifindex: true,
+    protocol: true,
+    hatype: true,
+    pkttype: true,
+    address: true,
+  }),
+  netlink: namesOf<NetlinkAddress>({ family: true, pid: true, groups: true }),
+  vsock: namesOf<VsockAddress>({ family: true, cid: true, port: true, flags: true }),
+  other: namesOf<OtherAddress>({ family: true, data: true }),
+};
+
 const SIZE = {
   family: 2,
   storage: layout('sockaddr_storage'),
@@ -198,6 +216,7 @@ function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Ui
 }
 
 function encodeInet(address: InetAddress): Uint8Array {
+  onlyKnown(address, NAMES.inet, 'address');
   const { bytes, view } = sockaddr(AF_INET, SIZE.inet);
   view.setUint16(AT.sin_port, uint16(own(address, 'port'), 'address.port'));
   putText(AF_INET, own(address, 'address'), bytes, AT.sin_addr);
@@ -205,6 +224,7 @@ function encodeInet(address: InetAddress): Uint8Array {
 }
 
 function encodeInet6(address: Inet6Address): Uint8Array {
+  onlyKnown(address, NAMES.inet6, 'address');
   const { bytes, view } = sockaddr(AF_INET6, SIZE.inet6);
   view.setUint16(AT.sin6_port, uint16(own(address, 'port'), 'address.port'));
   view.setUint32(AT.sin6_flowinfo, uint32(own(address, 'flowinfo'), 'address.flowinfo', 0));
@@ -215,6 +235,7 @@ function encodeInet6(address: Inet6Address): Uint8Array {
 
 /** Never padded and never terminated: of an AF_UNIX address only the length tells what it is. */
 function encodeUnix(address: UnixAddress): Uint8Array {
+  onlyKnown(address, NAMES.unix, 'address');
   const path = own(address, 'path');
   if (typeof path !== 'string' && !isUint8Array(path)) {
     throw invalidType('address.path', 'a string or a Uint8Array');
@@ -235,6 +256,7 @@ function encodeUnix(address: UnixAddress): Uint8Array {
 }
 
 function encodePacket(address: PacketAddress): Uint8Array {
+  onlyKnown(address, NAMES.packet, 'address');
   const hardware = own(address, 'address');
   if (hardware !== undefined && !isUint8Array(hardware)) throw invalidType('address.address', 'a Uint8Array');
   const length = uint8(hardware?.length ?? 0, 'address.address.length');
@@ -249,6 +271,7 @@ function encodePacket(address: PacketAddress): Uint8Array {
 }
 
 function encodeNetlink(address: NetlinkAddress): Uint8Array {
+  onlyKnown(address, NAMES.netlink, 'address');
   const { bytes, view } = sockaddr(AF_NETLINK, SIZE.netlink);
   view.setUint32(AT.nl_pid, uint32(own(address, 'pid'), 'address.pid'), LITTLE);
   view.setUint32(AT.nl_groups, uint32(own(address, 'groups'), 'address.groups'), LITTLE);
@@ -256,6 +279,7 @@ function encodeNetlink(address: NetlinkAddress): Uint8Array {
 }
 
 function encodeVsock(address: VsockAddress): Uint8Array {
+  onlyKnown(address, NAMES.vsock, 'address');
   const { bytes, view } = sockaddr(AF_VSOCK, SIZE.vsock);
   view.setUint32(AT.svm_port, uint32(own(address, 'port'), 'address.port'), LITTLE);
   view.setUint32(AT.svm_cid, uint32(own(address, 'cid'), 'address.cid'), LITTLE);
@@ -264,6 +288,7 @@ function encodeVsock(address: VsockAddress): Uint8Array {
 }
 
 function encodeOther(family: number, address: OtherAddress): Uint8Array {
+  onlyKnown(address, NAMES.other, 'address');
   const data = own(address, 'data');
   if (!isUint8Array(data)) throw invalidType('address.data', 'a Uint8Array');
   const { bytes } = sockaddr(family, SIZE.family + data.length);
@@ -425,6 +450,7 @@ export function encodeShared(address: AddressLike): Uint8Array {
   const text = own(address as InetAddress, 'address') as string;
   const port = own(address as InetAddress, 'port') as number;
   if (text !== shared.text || port !== shared.port) {
+    onlyKnown(address, NAMES.inet, 'address');
     shared = { text, port, bytes: encodeInet({ family, address: text, port }) };
   }
   return shared.bytes;

@@ -6,6 +6,7 @@ import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { isUint8Array } from './kind.ts';
+import { namesOf as declareNames, onlyKnown } from './known-names.ts';
 import { layout, native } from './native.ts';
 import { integer } from './number.ts';
 import { bytes, object, own, ownOr } from './snapshot.ts';
@@ -35,6 +36,8 @@ export interface MessageBatchOptions {
   /** Bytes of control data for each message, a sum of `CMSG_SPACE`. None by default. */
   controlSize?: number | undefined;
 }
+
+const NAMES = declareNames<MessageBatchOptions>({ messages: true, size: true, controlSize: true });
 
 /** What the collector of garbage needs to close descriptors that nobody took. */
 interface Storage {
@@ -102,7 +105,7 @@ export class MessageBatch {
   }
 
   constructor(options: MessageBatchOptions) {
-    object(options, 'options');
+    onlyKnown(object(options, 'options'), NAMES, 'options');
     this.capacity = integer(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
     this.size = integer(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
     this.controlSize = integer(

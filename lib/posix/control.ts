@@ -35,6 +35,7 @@ import {
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { isUint8Array } from './kind.ts';
+import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { elements, object, own, ownOr } from './snapshot.ts';
@@ -363,9 +364,20 @@ export function CMSG_SPACE(length: number): number {
 interface Codec {
   /** The least number of bytes that can be decoded. */
   size: number;
+  /** The names that a message of this kind has. */
+  names: Names;
   decode(view: DataView, bytes: Uint8Array): Record<string, unknown>;
   encode(message: never): Uint8Array;
 }
+
+/** The names of a kind of message, beside those of all. */
+function names<Message extends TypedControl>(
+  all: { readonly [Name in Exclude<keyof Message, 'level' | 'type'>]: true },
+): Names {
+  return namesOf({ level: true, type: true, ...all });
+}
+
+const RAW_NAMES = namesOf<OtherControl>({ level: true, type: true, data: true });
 
 function struct(size: number, fill: (view: DataView, bytes: Buffer) => void): Buffer {
   const bytes = Buffer.alloc(size);
@@ -396,6 +408,7 @@ function putTime(view: DataView, at: number, value: unknown, name: string, fract
 
 const int: Codec = {
   size: 4,
+  names: names<InetField>({ value: true }),
   decode: (view) => ({ value: view.getInt32(0, LITTLE) }),
   encode: (m: InetField) => struct(4, (view) => view.setInt32(0, int32(own(m, 'value'), 'control.value'), LITTLE)),
 };
@@ -403,12 +416,14 @@ const int: Codec = {
 /** The kernel gives one byte, and takes one or an int. */
 const tos: Codec = {
   size: 1,
+  names: names<InetField>({ value: true }),
   decode: (view) => ({ value: view.getUint8(0) }),
   encode: (m: InetField) => Buffer.of(uint8(own(m, 'value'), 'control.value')),
 };
 
 const rights: Codec = {
   size: 0,
+  names: names<Rights>({ fds: true }),
   decode: (view) => {
     const fds: number[] = [];
     for (let at = 0; at + 4 <= view.byteLength; at += 4) fds.push(view.getInt32(at, LITTLE));
@@ -426,6 +441,7 @@ const rights: Codec = {
 
 const credentials: Codec = {
   size: L.ucred,
+  names: names<Credentials>({ pid: true, uid: true, gid: true }),
   decode: (view) => ({
     pid: view.getInt32(L.ucred_pid, LITTLE),
     uid: view.getUint32(L.ucred_uid, LITTLE),
@@ -441,12 +457,14 @@ const credentials: Codec = {
 
 const pidfd: Codec = {
   size: 4,
+  names: names<PidFd>({ pidfd: true }),
   decode: (view) => ({ pidfd: view.getInt32(0, LITTLE) }),
   encode: (m: PidFd) => struct(4, (view) => view.setInt32(0, int32(own(m, 'pidfd'), 'control.pidfd'), LITTLE)),
 };
 
 const stamp = (size: number, fraction: bigint): Codec => ({
   size,
+  names: names<Timestamp>({ nanoseconds: true }),
   decode: (view) => ({ nanoseconds: time(view, 0, fraction) }),
   encode: (m: Timestamp) => struct(size, (view) => putTime(view, 0, own(m, 'nanoseconds'), 'nanoseconds', fraction)),
 });
@@ -454,6 +472,7 @@ const stamp = (size: number, fraction: bigint): Codec => ({
 /** Three timespecs, of which the second is not used any more. */
 const timestamping: Codec = {
   size: 3 * L.timespec,
+  names: names<Timestamping>({ software: true, hardware: true }),
   decode: (view) => ({ software: time(view, 0, 1n), hardware: time(view, 2 * L.timespec, 1n) }),
   encode: (m: Timestamping) =>
     struct(3 * L.timespec, (view) => {
@@ -464,12 +483,14 @@ const timestamping: Codec = {
 
 const overflow: Codec = {
   size: 4,
+  names: names<Overflow>({ value: true }),
   decode: (view) => ({ value: view.getUint32(0, LITTLE) }),
   encode: (m: Overflow) => struct(4, (view) => view.setUint32(0, uint32(own(m, 'value'), 'control.value'), LITTLE)),
 };
 
 const pktinfo: Codec = {
   size: L.in_pktinfo,
+  names: names<PacketInfo>({ ifindex: true, specDst: true, addr: true }),
   decode: (view, bytes) => ({
     ifindex: view.getInt32(L.ipi_ifindex, LITTLE),
     specDst: inet_ntop(AF_INET, bytes.subarray(L.ipi_spec_dst, L.ipi_spec_dst + 4)),
@@ -485,6 +506,7 @@ const pktinfo: Codec = {
 
 const pktinfo6: Codec = {
   size: L.in6_pktinfo,
+  names: names<PacketInfo6>({ addr: true, ifindex: true }),
   decode: (view, bytes) => ({
     addr: inet_ntop(AF_INET6, bytes.subarray(L.ipi6_addr, L.ipi6_addr + 16)),
     ifindex: view.getUint32(L.ipi6_ifindex, LITTLE),
@@ -499,18 +521,30 @@ const pktinfo6: Codec = {
 /** The kernel takes UDP_SEGMENT as 16 bits, and gives UDP_GRO as an int. */
 const segment: Codec = {
   size: 2,
+  names: names<Segment>({ value: true }),
   decode: (view) => ({ value: view.byteLength >= 4 ? view.getInt32(0, LITTLE) : view.getUint16(0, LITTLE) }),
   encode: (m: Segment) => struct(2, (view) => view.setUint16(0, uint16(own(m, 'value'), 'control.value'), LITTLE)),
 };
 
 const original: Codec = {
   size: 2,
+  names: names<OriginalDestination>({ address: true }),
   decode: (_view, bytes) => ({ address: decodeAddress(bytes) }),
   encode: (m: OriginalDestination) => encodeAddress(own(m, 'address') as AddressLike),
 };
 
+const ERROR_NAMES = namesOf<ExtendedError['error']>({
+  errno: true,
+  origin: true,
+  type: true,
+  code: true,
+  info: true,
+  data: true,
+});
+
 const extended: Codec = {
   size: L.sock_extended_err,
+  names: names<ExtendedError>({ error: true, offender: true }),
   decode: (view, bytes) => {
     const offender = decodeAddress(bytes.subarray(L.sock_extended_err));
     return {
@@ -527,7 +561,7 @@ const extended: Codec = {
     };
   },
   encode: (m: ExtendedError) => {
-    const error = object(own(m, 'error'), 'control.error');
+    const error = onlyKnown(object(own(m, 'error')!, 'control.error'), ERROR_NAMES, 'control.error');
     const offender = own(m, 'offender');
     const tail = offender === undefined ? new Uint8Array(0) : encodeAddress(offender);
     return struct(L.sock_extended_err + tail.length, (view, bytes) => {
@@ -544,6 +578,15 @@ const extended: Codec = {
 
 const auxdata: Codec = {
   size: L.tpacket_auxdata,
+  names: names<AuxiliaryData>({
+    status: true,
+    len: true,
+    snaplen: true,
+    mac: true,
+    net: true,
+    vlanTci: true,
+    vlanTpid: true,
+  }),
   decode: (view) => ({
     status: view.getUint32(L.tp_status, LITTLE),
     len: view.getUint32(L.tp_len, LITTLE),
@@ -610,7 +653,9 @@ export function encodeControl(messages: readonly ControlMessage[]): Uint8Array {
     const level = int32(own(message, 'level'), 'control.level');
     const type = int32(own(message, 'type'), 'control.type');
     const raw = Object.hasOwn(message, 'data');
-    const data = raw ? (message as OtherControl).data : codecs.get(key(level, type))?.encode(message as never);
+    const codec = raw ? undefined : codecs.get(key(level, type));
+    onlyKnown(message, codec?.names ?? RAW_NAMES, 'control');
+    const data = raw ? (message as OtherControl).data : codec?.encode(message as never);
     if (!isUint8Array(data)) throw invalidType('control.data', 'a Uint8Array');
     return { level, type, data };
   });

@@ -1,4 +1,5 @@
 /** Classic BPF programs on sockets: socket(7), SO_ATTACH_FILTER, and packet(7), PACKET_FANOUT_DATA. */
+
 import { ATTACH_FILTER, GET_FILTER, SETSOCKOPT } from './calls.ts';
 import {
   PACKET_FANOUT_DATA,
@@ -10,9 +11,10 @@ import {
   SOL_SOCKET,
 } from './constants.ts';
 import { check, invalidType, invalidValue, outOfRange } from './errno.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { native } from './native.ts';
 import { integer } from './number.ts';
-import { object, own } from './snapshot.ts';
+import { elements, object, own } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
 /**
@@ -35,6 +37,7 @@ export interface FilterInstruction {
 export type FilterProgram = readonly FilterInstruction[] | string;
 
 const INSTRUCTION = 8;
+const NAMES = namesOf<FilterInstruction>({ code: true, jt: true, jf: true, k: true });
 const LIMITS = { code: 0xffff, jt: 0xff, jf: 0xff, k: 0xffffffff } as const;
 
 function parse(text: string): FilterInstruction[] {
@@ -67,17 +70,25 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   const instructions = typeof program === 'string' ? parse(program) : program;
   if (!Array.isArray(instructions)) throw invalidType('program', 'an array of instructions or a string');
   if (instructions.length > 0xffff) throw outOfRange('program', 'at most 65535 instructions long');
-  const list = [...instructions] as FilterInstruction[]; // unlike slice, without holes
-  const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
-  list.forEach((instruction, i) => {
-    object(instruction, 'program');
-    const field = (name: keyof FilterInstruction) =>
-      integer(own(instruction, name), `program.${name}`, 0, LIMITS[name]);
-    view.setUint16(i * INSTRUCTION, field('code'), true);
-    view.setUint8(i * INSTRUCTION + 2, field('jt'));
-    view.setUint8(i * INSTRUCTION + 3, field('jf'));
-    view.setUint32(i * INSTRUCTION + 4, field('k'), true);
+  const field = (instruction: FilterInstruction, name: keyof FilterInstruction) =>
+    integer(own(instruction, name), `program.${name}`, 0, LIMITS[name]);
+  const list = elements(instructions as readonly FilterInstruction[], 'program', 0xffff, (given) => {
+    const instruction = onlyKnown(object(given, 'program'), NAMES, 'program');
+    return {
+      code: field(instruction, 'code'),
+      jt: field(instruction, 'jt'),
+      jf: field(instruction, 'jf'),
+      k: field(instruction, 'k'),
+    };
   });
+  const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
+  for (let i = 0; i < list.length; i++) {
+    const { code, jt, jf, k } = list[i]!;
+    view.setUint16(i * INSTRUCTION, code, true);
+    view.setUint8(i * INSTRUCTION + 2, jt);
+    view.setUint8(i * INSTRUCTION + 3, jf);
+    view.setUint32(i * INSTRUCTION + 4, k, true);
+  }
   return new Uint8Array(view.buffer);
 }
 

@@ -16,6 +16,7 @@ import { type Call, check, type ErrnoName, errnoName, invalidType, outOfRange } 
 import { formatAddress } from './format.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { isArrayBuffer } from './kind.ts';
+import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { native } from './native.ts';
 import { object, ownOr } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
@@ -174,13 +175,16 @@ export interface AddressInfo {
   canonname: string | undefined;
 }
 
+const HINTS = namesOf<AddressInfoHints>({ flags: true, family: true, socktype: true, protocol: true });
+
 /** The arguments of native.getaddrinfo. A number is a service by its port; null is C's null pointer. */
 export function addressInfoArguments(
   node: string | null,
   service: string | number | null,
   hints: AddressInfoHints,
+  names: Names = HINTS,
 ): [string | undefined, string | undefined, number, number, number, number] {
-  object(hints, 'hints');
+  onlyKnown(object(hints, 'hints'), names, 'hints');
   if (typeof service === 'number' && (!Number.isInteger(service) || service < 0 || service > 65535)) {
     throw outOfRange('service', 'an integer from 0 to 65535');
   }

@@ -17,8 +17,9 @@ import {
 } from './constants.ts';
 import { check, invalidType } from './errno.ts';
 import { isUint8Array } from './kind.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { integer, LITTLE, uint16, uint32 } from './number.ts';
-import { object, own } from './snapshot.ts';
+import { elements, object, own } from './snapshot.ts';
 import { close, connect, socket } from './socket.ts';
 import { recv, send } from './transfer.ts';
 
@@ -65,6 +66,9 @@ export function view(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+const MESSAGE = namesOf<NetlinkMessage>({ type: true, flags: true, seq: true, pid: true, data: true });
+const ATTRIBUTE = namesOf<NetlinkAttribute>({ type: true, data: true });
+
 function data(value: unknown, name: string): Uint8Array {
   if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
   return value;
@@ -84,8 +88,8 @@ function data(value: unknown, name: string): Uint8Array {
  */
 export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('messages', 'an array of messages');
-  const parts = messages.slice().map((message: NetlinkMessage) => {
-    object(message, 'messages');
+  const parts = elements(messages as readonly NetlinkMessage[], 'messages', messages.length, (given) => {
+    const message = onlyKnown(object(given!, 'messages'), MESSAGE, 'message');
     return {
       type: uint16(own(message, 'type'), 'message.type'),
       flags: uint16(own(message, 'flags'), 'message.flags'),
@@ -160,8 +164,8 @@ export function decodeNetlink(bytes: Uint8Array, length: number = bytes.length):
  */
 export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8Array {
   if (!Array.isArray(attributes)) throw invalidType('attributes', 'an array of attributes');
-  const parts = attributes.slice().map((attribute: NetlinkAttribute) => {
-    object(attribute, 'attributes');
+  const parts = elements(attributes as readonly NetlinkAttribute[], 'attributes', attributes.length, (given) => {
+    const attribute = onlyKnown(object(given!, 'attributes'), ATTRIBUTE, 'attribute');
     const type = uint16(own(attribute, 'type'), 'attribute.type');
     const bytes = data(own(attribute, 'data'), 'attribute.data');
     integer(bytes.length, 'attribute.data.length', 0, 0xffff - RTATTR.size);

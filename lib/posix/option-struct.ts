@@ -1,9 +1,11 @@
 /** The fields that structs of socket options are made of, and how a value is read from their bytes and written to them. */
+
 import { Buffer } from 'node:buffer';
 import { type AddressLike, decodeAddress, encodeAddress } from './address.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { int32, integer, LITTLE, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 
@@ -130,11 +132,12 @@ export function struct<T extends object>(
   parts: { readonly [K in keyof T]-?: Part<Required<T>[K]> },
 ): Codec<Required<T>, T> {
   const fields = Object.entries(parts) as [keyof T & string, Part<unknown>][];
+  const names = namesOf<T>(parts);
   return {
     size,
     decode: (_, view) => Object.fromEntries(fields.map(([key, part]) => [key, part.read(view)])) as Required<T>,
     encode: (value, name) => {
-      const from = object(value, name);
+      const from = onlyKnown(object(value, name), names, name);
       const { bytes, view } = room(size);
       for (const [key, part] of fields) part.write(view, own(from, key), `${name}.${key}`);
       return bytes;

@@ -5,6 +5,7 @@ import type { AddressLike } from './address.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { isUint8Array } from './kind.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { integer, LITTLE, uint8, uint16 } from './number.ts';
 import {
@@ -24,7 +25,7 @@ import {
   u32,
   u64,
 } from './option-struct.ts';
-import { object, own } from './snapshot.ts';
+import { elements, object, own } from './snapshot.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
 
 /**
@@ -359,6 +360,7 @@ const groupSourceReq: Codec<GroupSourceReq> = {
 };
 
 const FILTER_TYPES = 256;
+const ICMP6_NAMES = namesOf<Icmp6Filter>({ pass: true, block: true });
 
 /** A bit that is set blocks its type. */
 const icmp6Filter: Codecs['icmp6Filter'] = {
@@ -369,14 +371,17 @@ const icmp6Filter: Codecs['icmp6Filter'] = {
   },
   encode: (value, name) => {
     const { bytes, view } = room(FILTER_TYPES / 8);
-    const filter = object(value, name) as { pass?: unknown; block?: unknown };
+    const filter: { pass?: unknown; block?: unknown } = onlyKnown(object(value, name), ICMP6_NAMES, name);
     const pass = own(filter, 'pass');
     const key = pass === undefined ? 'block' : 'pass';
     const types = pass ?? own(filter, 'block');
     if (!Array.isArray(types)) throw invalidType(`${name}.${key}`, 'an array');
     if (key === 'pass') bytes.fill(0xff);
-    for (const item of types.slice()) {
-      const type = integer(item, `${name}.${key}`, 0, FILTER_TYPES - 1);
+    if (pass !== undefined && own(filter, 'block') !== undefined)
+      throw invalidValue(name, "an object with 'pass' or 'block', not both");
+    for (const type of elements(types, name, types.length, (item) =>
+      integer(item, `${name}.${key}`, 0, FILTER_TYPES - 1),
+    )) {
       const at = (type >> 5) * 4;
       const bit = 1 << (type & 31);
       const word = view.getUint32(at, LITTLE);
@@ -390,13 +395,15 @@ const request = struct<Omit<PacketMreq, 'address'>>(layout('packet_mreq'), {
   ifindex: i32(layout('mr_ifindex')),
   type: u16(layout('mr_type')),
 });
+const MREQ_NAMES = namesOf<PacketMreq>({ ifindex: true, type: true, address: true });
 const MR_ADDRESS = layout('mr_address');
 
 /** A hardware address of more than 8 bytes makes the struct longer. */
 const packetMreq: Codec<PacketMreq> = {
   ...request,
   encode: (value, name) => {
-    const fixed = request.encode(value, name);
+    const { ifindex, type } = onlyKnown(object(value, name), MREQ_NAMES, name);
+    const fixed = request.encode({ ifindex, type }, name);
     const address = own(value, 'address') ?? new Uint8Array(0);
     if (!isUint8Array(address)) throw invalidType(`${name}.address`, 'a Uint8Array');
     const { bytes, view } = room(Math.max(fixed.length, MR_ADDRESS + address.length));
@@ -407,6 +414,8 @@ const packetMreq: Codec<PacketMreq> = {
   },
 };
 
+const FANOUT_NAMES = namesOf<Fanout>({ id: true, type: true, flags: true });
+
 /** One u32: the id in its lower half; in the upper one the type, and the flags above the type. */
 const fanout: Codecs['fanout'] = {
   size: 4,
@@ -415,7 +424,7 @@ const fanout: Codecs['fanout'] = {
     return { id: word & 0xffff, type: (word >>> 16) & 0xff, flags: (word >>> 16) & 0xff00 };
   },
   encode: (value, name) => {
-    const from = object(value, name);
+    const from = onlyKnown(object(value, name), FANOUT_NAMES, name);
     const id = uint16(own(from, 'id'), `${name}.id`);
     const type = uint8(own(from, 'type'), `${name}.type`);
     const flags = uint16(own(from, 'flags'), `${name}.flags`, 0);

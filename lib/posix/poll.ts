@@ -1,9 +1,11 @@
 /** Waiting for descriptors: poll(2), ppoll(2), select(2). The whole thread waits; EINTR is given as the kernel gives it. */
+
 import { POLL, PPOLL, PSELECT, SELECT } from './calls.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
+import { namesOf, onlyKnown } from './known-names.ts';
 import { native } from './native.ts';
 import { int32, integer } from './number.ts';
-import { object, own } from './snapshot.ts';
+import { elements, object, own } from './snapshot.ts';
 
 /**
  * What to wait for on one descriptor: struct pollfd.
@@ -17,19 +19,22 @@ export interface PollFd {
   events: number;
 }
 
-const INT_MAX = 0x7fffffff;
+const NAMES = namesOf<PollFdResult>({ fd: true, events: true, revents: true });
 
 /** An array of struct pollfd: int fd, short events, short revents. */
 export function pollfds(fds: readonly PollFd[]): Int16Array {
   if (!Array.isArray(fds)) throw invalidType('fds', 'an array');
-  const entries = [...fds]; // unlike slice, without holes
+  const entries = elements(fds, 'fds', fds.length, (entry) => {
+    const given = onlyKnown(object(entry!, 'fds'), NAMES, 'fds');
+    const fd = int32(own(given, 'fd'), 'fds.fd');
+    return { fd, events: integer(own(given, 'events'), 'fds.events', -0x8000, 0xffff) };
+  });
   const words = new Int16Array(entries.length * 4);
   const longs = new Int32Array(words.buffer);
-  entries.forEach((entry, i) => {
-    object(entry, 'fds');
-    longs[i * 2] = int32(own(entry, 'fd'), 'fds.fd');
-    words[i * 4 + 2] = integer(own(entry, 'events'), 'fds.events', -0x8000, 0xffff);
-  });
+  for (let i = 0; i < entries.length; i++) {
+    longs[i * 2] = entries[i]!.fd;
+    words[i * 4 + 2] = entries[i]!.events;
+  }
   return words;
 }
 
@@ -60,6 +65,16 @@ export function poll(fds: readonly PollFd[], timeoutMs: number): number[] {
   return revents(words);
 }
 
+/**
+ * An array of int for the native code. By index: what a program has put in the place of Int32Array.from could give memory
+ * of its own.
+ */
+function ints(list: readonly number[]): Int32Array {
+  const copy = new Int32Array(list.length);
+  for (let i = 0; i < copy.length; i++) copy[i] = list[i]!;
+  return copy;
+}
+
 /** Seconds and the rest of a time in nanoseconds. */
 export function timespec(timeout: bigint | undefined): [number | undefined, number] {
   if (timeout === undefined) return [undefined, 0];
@@ -71,7 +86,7 @@ export function timespec(timeout: bigint | undefined): [number | undefined, numb
 export function signals(sigmask: readonly number[] | undefined): Int32Array | undefined {
   if (sigmask === undefined) return undefined;
   if (!Array.isArray(sigmask)) throw invalidType('sigmask', 'an array of signal numbers');
-  return Int32Array.from(sigmask.slice(), (signal) => integer(signal, 'sigmask', 1, 64));
+  return ints(elements(sigmask, 'sigmask', sigmask.length, (signal) => integer(signal, 'sigmask', 1, 64)));
 }
 
 /**
@@ -107,7 +122,7 @@ export interface Selected {
 
 function set(fds: readonly number[], name: string): Int32Array {
   if (!Array.isArray(fds)) throw invalidType(name, 'an array of descriptors');
-  return Int32Array.from(fds.slice(), (fd) => integer(fd, name, -INT_MAX - 1, INT_MAX));
+  return ints(elements(fds, name, fds.length, (fd) => int32(fd, name)));
 }
 
 /**
@@ -143,14 +158,19 @@ export function select(
     seconds = Math.trunc(micros / 1_000_000);
     microseconds = micros % 1_000_000;
   }
-  check(native.select(...sets, seconds, microseconds), SELECT);
+  check(native.select(sets[0], sets[1], sets[2], seconds, microseconds), SELECT);
   return selected(sets);
 }
 
 /** What is left in the sets is ready. */
 function selected(sets: readonly Int32Array[]): Selected {
-  const [read, write, except] = sets.map((fds) => Array.from(fds).filter((fd) => fd >= 0));
-  return { readers: read!, writers: write!, excepts: except! };
+  return { readers: ready(sets[0]!), writers: ready(sets[1]!), excepts: ready(sets[2]!) };
+}
+
+function ready(set: Int32Array): number[] {
+  const list: number[] = [];
+  for (let i = 0; i < set.length; i++) if (set[i]! >= 0) list.push(set[i]!);
+  return list;
 }
 
 /**
@@ -177,7 +197,7 @@ export function pselect(
 ): Selected {
   const sets = [set(readers, 'readers'), set(writers, 'writers'), set(excepts, 'excepts')] as const;
   const [seconds, nanoseconds] = timespec(timeout);
-  check(native.pselect(...sets, seconds, nanoseconds, signals(sigmask)), PSELECT);
+  check(native.pselect(sets[0], sets[1], sets[2], seconds, nanoseconds, signals(sigmask)), PSELECT);
   return selected(sets);
 }
 
@@ -202,9 +222,7 @@ export function pollNothrow(fds: readonly PollFdResult[], timeoutMs: number): nu
   const words = pollfds(fds);
   const n = settle(native.poll(words, timeoutMs), POLL);
   if (n >= 0) {
-    revents(words).forEach((events, i) => {
-      fds[i]!.revents = events;
-    });
+    for (let i = 0; i * 4 < words.length; i++) fds[i]!.revents = words[i * 4 + 3]! & 0xffff;
   }
   return n;
 }

@@ -6,6 +6,7 @@ import { SOL_SOCKET } from './constants.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
 import { check, isErrnoResult } from './errno.ts';
 import { isUint8Array } from './kind.ts';
+import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { type Bytes, layout, native, out } from './native.ts';
 import { count } from './number.ts';
 import * as pinned from './pinned.ts';
@@ -137,6 +138,9 @@ export interface SendMessage {
   control?: readonly ControlMessage[] | Uint8Array | undefined;
 }
 
+/** The names of a message to send. */
+export const SEND_NAMES: Names = namesOf<SendMessage>({ buffers: true, address: true, control: true });
+
 /**
  * Sends data from several buffers, to an address, with control messages: sendmsg(2).
  *
@@ -156,7 +160,8 @@ export interface SendMessage {
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
-  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers', true);
+  onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
+  const list = buffers(own(message, 'buffers')!, 'buffers', true);
   const address = own(message, 'address');
   const name = address === undefined ? undefined : encodeAddress(address);
   const n = native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags);
@@ -254,6 +259,8 @@ export interface ReceivedMessage {
   flags: number;
 }
 
+const RECEIVE_NAMES = namesOf<ReceiveMessage>({ buffers: true, controlLength: true });
+
 /** The room for control messages; checked here, as it is allocated here. */
 function controlRoom(length: unknown): number {
   return length === undefined ? 0 : count(length, 'controlLength');
@@ -308,7 +315,8 @@ export function handOverAll(fds: readonly number[]): void {
  * wait for `handOver`.
  */
 export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
-  const list = buffers(own(object(message, 'message'), 'buffers')!, 'buffers');
+  onlyKnown(object(message, 'message'), RECEIVE_NAMES, 'message');
+  const list = buffers(own(message, 'buffers')!, 'buffers');
   const room = controlRoom(own(message, 'controlLength'));
   const control = room === 0 ? undefined : new Uint8Array(room);
   let received = -1;

@@ -839,7 +839,7 @@ describe('user code that runs while the arguments are read', () => {
     };
     expect(() => s.sendto(fd, 'x', 0, address())).toThrow(expect.objectContaining({ code: 'EACCES' }));
     once('address.family', 'address.address', 'address.port');
-    const message = spy({ buffers: spy(['x'], 'buffers'), address: address(), controlLength: 0 }, 'message');
+    const message = spy({ buffers: spy(['x'], 'buffers'), address: address() }, 'message');
     expect(() => s.sendmsg(fd, message)).toThrow(expect.objectContaining({ code: 'EACCES' }));
     once(
       'message.buffers',

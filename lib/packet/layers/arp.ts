@@ -1,6 +1,8 @@
 /** ARP, for any hardware and protocol. */
+
 import { ETH_P_IP } from '../../posix/constants.ts';
 import { invalidType, invalidValue } from '../../posix/errno.ts';
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, put16, uint8, uint16 } from '../bytes.ts';
 import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from '../text.ts';
 import type { Codec, Filled } from './codec.ts';
@@ -77,6 +79,18 @@ function putProtocol(bytes: Uint8Array, at: number, text: unknown, name: string,
 }
 
 export const arpCodec: Codec<ArpInput> = {
+  names: namesOf<Arp>({
+    layer: true,
+    hardwareType: true,
+    protocolType: true,
+    hardwareLength: true,
+    protocolLength: true,
+    operation: true,
+    senderHardwareAddress: true,
+    senderProtocolAddress: true,
+    targetHardwareAddress: true,
+    targetProtocolAddress: true,
+  }),
   size: (layer) =>
     8 +
     2 * hardwareLength(layer.senderHardwareAddress, 'arp.senderHardwareAddress') +

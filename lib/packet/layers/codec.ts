@@ -1,4 +1,5 @@
 /** What the codecs of the layers share: their interface, and the state of a packet that is being written or read. */
+import type { Names } from '../../posix/known-names.ts';
 import { sum } from '../checksum.ts';
 import type { Layer, LayerInput, LayerName } from './packet.ts';
 
@@ -43,6 +44,10 @@ export interface Encoding extends Addresses {
 
 /** How one layer becomes bytes and back. */
 export interface Codec<Input> {
+  /** The names of its fields, also of those that only a decoded header has. */
+  readonly names: Names;
+  /** Refuses what is in its lists and has a name that is not known. */
+  check?(layer: Input): void;
   /** The length of its header. */
   size(layer: Input): number;
   /** Writes its header, with a checksum of 0 unless one is given, into zeros. */

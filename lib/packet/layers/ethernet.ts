@@ -1,6 +1,9 @@
 /** Ethernet II frames with any number of VLAN tags: IEEE 802.1Q and 802.1ad (QinQ). */
+
 import { ETH_P_802_3_MIN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_QINQ1 } from '../../posix/constants.ts';
-import { get16, put16, uint, uint16 } from '../bytes.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
+import { get16, list, put16, uint, uint16 } from '../bytes.ts';
 import { hardwareText, putHardware } from '../text.ts';
 import type { Codec, Filled } from './codec.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
@@ -84,7 +87,14 @@ export function isTag(etherType: number): boolean {
   return etherType === ETH_P_8021Q || etherType === ETH_P_8021AD || etherType === ETH_P_QINQ1;
 }
 
+const TAG = namesOf<VlanTag>({ tpid: true, pcp: true, dei: true, vid: true });
+
 export const ethernetCodec: Codec<EthernetInput> = {
+  check({ tags }) {
+    if (tags === undefined) return;
+    for (const tag of list(tags, 'ethernet.tags')) onlyKnown(object(tag, 'ethernet.tags'), TAG, 'ethernet.tags');
+  },
+  names: namesOf<Ethernet>({ layer: true, destination: true, source: true, tags: true, etherType: true }),
   size: ({ tags }) => 14 + 4 * (tags?.length ?? 0),
 
   write(layer, to, start) {

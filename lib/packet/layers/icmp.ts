@@ -1,4 +1,5 @@
 /** ICMP: RFC 792, with the path MTU of RFC 1191 and the length of RFC 4884. */
+
 import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
@@ -10,6 +11,7 @@ import {
   ICMP_TIMESTAMP,
   ICMP_TIMESTAMPREPLY,
 } from '../../posix/constants.ts';
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
 import { fold, sum } from '../checksum.ts';
 import { ipv4Text, putIpv4 } from '../text.ts';
@@ -97,6 +99,23 @@ const hasLength = (type: number) =>
 const quotes = (type: number) => hasLength(type) || type === ICMP_REDIRECT || type === ICMP_SOURCE_QUENCH;
 
 export const icmpCodec: Codec<IcmpInput> = {
+  names: namesOf<Icmp>({
+    layer: true,
+    type: true,
+    code: true,
+    checksum: true,
+    restOfHeader: true,
+    identifier: true,
+    sequenceNumber: true,
+    nextHopMtu: true,
+    length: true,
+    pointer: true,
+    gatewayInternetAddress: true,
+    originateTimestamp: true,
+    receiveTimestamp: true,
+    transmitTimestamp: true,
+    checksumOk: true,
+  }),
   size: ({ type }) => (isTimestamp(type) ? TIMESTAMP_HEADER : HEADER),
 
   write(layer, to, at) {

@@ -1,5 +1,7 @@
 /** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
+
 import { invalidValue } from '../../posix/errno.ts';
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import { ipv6Text, putIpv6 } from '../text.ts';
@@ -199,6 +201,34 @@ function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
 }
 
 export const icmpv6Codec: Codec<Icmpv6Input> = {
+  check: ({ options }) => ndOptions.check(options),
+  names: namesOf<Icmpv6>({
+    layer: true,
+    type: true,
+    code: true,
+    checksum: true,
+    restOfHeader: true,
+    identifier: true,
+    sequenceNumber: true,
+    mtu: true,
+    pointer: true,
+    length: true,
+    curHopLimit: true,
+    managedAddressConfiguration: true,
+    otherConfiguration: true,
+    homeAgent: true,
+    defaultRouterPreference: true,
+    routerLifetime: true,
+    reachableTime: true,
+    retransTimer: true,
+    router: true,
+    solicited: true,
+    override: true,
+    targetAddress: true,
+    destinationAddress: true,
+    options: true,
+    checksumOk: true,
+  }),
   size(layer) {
     const discovery = discoverySize(layer.type);
     if (discovery > 0) return discovery + ndOptions.size(layer.options);

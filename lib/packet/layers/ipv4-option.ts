@@ -1,7 +1,9 @@
 /** The options of IPv4: RFC 791 and 2113. */
-import { data, get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
+import { data, get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { ipv4Text, putIpv4 } from '../text.ts';
-import { END, NOP, type OptionList, optionList, shortOption } from './option-list.ts';
+import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
 /**
  * An option of IPv4, told apart by `name`. Its length is filled in.
@@ -35,6 +37,18 @@ const ROUTES = { recordRoute: 7, looseSourceRoute: 131, strictSourceRoute: 137 }
 type RouteName = keyof typeof ROUTES;
 
 const entrySize = (flag: number) => (flag === 0 ? 4 : 8);
+
+const NAMES = optionNames<Ipv4Option>({
+  endOfOptionList: { data: true },
+  noOperation: {},
+  recordRoute: { pointer: true, route: true },
+  looseSourceRoute: { pointer: true, route: true },
+  strictSourceRoute: { pointer: true, route: true },
+  timestamp: { pointer: true, overflow: true, flag: true, entries: true },
+  routerAlert: { value: true },
+  other: { type: true, data: true },
+  malformed: { data: true },
+});
 
 function size(option: Ipv4Option): number {
   switch (option.name) {
@@ -126,7 +140,21 @@ function read(bytes: Uint8Array, at: number, length: number): Ipv4Option {
   return { name: 'other', type, data: bytes.subarray(at + 2, at + length) };
 }
 
+const ENTRY = namesOf<{ address?: string; timestamp: number }>({ address: true, timestamp: true });
+
+/** Refuses options, and entries of a time stamp, that have a name which is not known. */
+export function checkIpv4Options(options: readonly Ipv4Option[] | undefined): void {
+  ipv4Options.check(options);
+  for (const option of options ?? []) {
+    if (option.name !== 'timestamp') continue;
+    const name = 'ipv4.options.entries';
+    for (const entry of list(option.entries, name)) onlyKnown(object(entry, name), ENTRY, name);
+  }
+}
+
 export const ipv4Options: OptionList<Ipv4Option> = optionList<Ipv4Option>({
+  argument: 'ipv4.options',
+  names: NAMES,
   size,
   write,
   short: shortOption,

@@ -1,9 +1,10 @@
 /** IPv4: RFC 791, with the differentiated services and ECN fields of RFC 2474 and 3168. */
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, put16, roundUp, uint, uint8, uint16 } from '../bytes.ts';
 import { fold, sum } from '../checksum.ts';
 import { ipv4Text, putIpv4 } from '../text.ts';
 import type { Codec, Decoding, Filled } from './codec.ts';
-import { type Ipv4Option, ipv4Options, sourceRouteEnd } from './ipv4-option.ts';
+import { checkIpv4Options, type Ipv4Option, ipv4Options, sourceRouteEnd } from './ipv4-option.ts';
 import { layerOfProtocol, protocolOf } from './protocol.ts';
 
 /**
@@ -97,6 +98,27 @@ function readOptions(from: Decoding, options: Ipv4Option[], ihl: number): number
 }
 
 export const ipv4Codec: Codec<Ipv4Input> = {
+  check: ({ options }) => checkIpv4Options(options),
+  names: namesOf<Ipv4>({
+    layer: true,
+    version: true,
+    ihl: true,
+    dscp: true,
+    ecn: true,
+    totalLength: true,
+    identification: true,
+    reserved: true,
+    dontFragment: true,
+    moreFragments: true,
+    fragmentOffset: true,
+    timeToLive: true,
+    protocol: true,
+    headerChecksum: true,
+    sourceAddress: true,
+    destinationAddress: true,
+    options: true,
+    checksumOk: true,
+  }),
   size,
 
   write(layer, to, at) {

@@ -1,4 +1,5 @@
 /** The extension headers of IPv6, each a layer: hop-by-hop and destination options, routing, fragment (RFC 8200). */
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, roundUp, uint, uint8, uint32 } from '../bytes.ts';
 import { sum } from '../checksum.ts';
 import { ipv6Text, putIpv6 } from '../text.ts';
@@ -223,6 +224,13 @@ function limitJumbo(from: Decoding, start: number, options: readonly Ipv6Option[
 function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): Codec<HopByHopInput | DestinationOptionsInput> {
   const size = (fields: OptionsHeaderFields) => roundUp(2 + ipv6Options.size(fields.options), 8);
   return {
+    names: namesOf<HopByHop | DestinationOptions>({
+      layer: true,
+      nextHeader: true,
+      headerExtensionLength: true,
+      options: true,
+    }),
+    check: ({ options }) => ipv6Options.check(options),
     size,
 
     write(fields, to, at) {
@@ -273,6 +281,16 @@ function routingSize(layer: RoutingFields): number {
 }
 
 export const routingCodec: Codec<RoutingInput> = {
+  names: namesOf<Routing>({
+    layer: true,
+    nextHeader: true,
+    headerExtensionLength: true,
+    routingType: true,
+    segmentsLeft: true,
+    typeSpecific: true,
+    addresses: true,
+    data: true,
+  }),
   size: routingSize,
 
   write(layer, to, at) {
@@ -318,6 +336,15 @@ export const routingCodec: Codec<RoutingInput> = {
 };
 
 export const fragmentCodec: Codec<FragmentInput> = {
+  names: namesOf<Fragment>({
+    layer: true,
+    nextHeader: true,
+    reserved: true,
+    fragmentOffset: true,
+    reserved2: true,
+    moreFragments: true,
+    identification: true,
+  }),
   size: () => 8,
 
   write(layer, to, at) {

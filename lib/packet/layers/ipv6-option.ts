@@ -1,6 +1,6 @@
 /** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
-import { type OptionList, optionList } from './option-list.ts';
+import { type OptionList, optionList, optionNames } from './option-list.ts';
 
 /**
  * An option of an IPv6 extension header, told apart by `name`. Its length is filled in.
@@ -25,6 +25,15 @@ const PAD1 = 0;
 const PADN = 1;
 const ROUTER_ALERT = 5;
 const JUMBO = 0xc2;
+
+const NAMES = optionNames<Ipv6Option>({
+  pad1: {},
+  padN: { length: true },
+  routerAlert: { value: true },
+  jumboPayload: { jumboPayloadLength: true },
+  other: { type: true, data: true },
+  malformed: { data: true },
+});
 
 function size(option: Ipv6Option): number {
   switch (option.name) {
@@ -81,6 +90,8 @@ function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
 }
 
 export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
+  argument: 'ipv6.options',
+  names: NAMES,
   size,
   write,
   short: (bytes, at) => (bytes[at] === PAD1 ? { name: 'pad1' } : undefined),

@@ -1,5 +1,7 @@
 /** The IPv6 header: RFC 8200. Its extension headers are layers of their own (ipv6-extension.ts). */
+
 import { IPPROTO_HOPOPTS } from '../../posix/constants.ts';
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, uint, uint8, uint16 } from '../bytes.ts';
 import { sum } from '../checksum.ts';
 import { ipv6Text, putIpv6 } from '../text.ts';
@@ -63,6 +65,17 @@ export function ipv6(fields: Ipv6Fields): Ipv6Input {
 const HEADER = 40;
 
 export const ipv6Codec: Codec<Ipv6Input> = {
+  names: namesOf<Ipv6>({
+    layer: true,
+    version: true,
+    trafficClass: true,
+    flowLabel: true,
+    payloadLength: true,
+    nextHeader: true,
+    hopLimit: true,
+    sourceAddress: true,
+    destinationAddress: true,
+  }),
   size: () => HEADER,
 
   write(layer, to, at) {

@@ -3,7 +3,7 @@ import { invalidValue } from '../../posix/errno.ts';
 import { data, get16, get32, put16, put32, roundUp, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from '../text.ts';
 import { readNames, writeNames } from './domain-name.ts';
-import { type OptionList, optionList } from './option-list.ts';
+import { type OptionList, optionList, optionNames } from './option-list.ts';
 
 /**
  * An option of neighbour discovery, told apart by `name`. Its length is filled in, reserved fields are 0 unless given.
@@ -61,6 +61,36 @@ function routeLength(option: { length?: number; prefixLength: number }): number 
   if (option.length !== undefined) return option.length;
   return option.prefixLength === 0 ? 1 : option.prefixLength <= 64 ? 2 : 3;
 }
+
+const LINK_LAYER_ADDRESS = { linkLayerAddress: true } as const;
+const NAMES = optionNames<NdOption>({
+  sourceLinkLayerAddress: LINK_LAYER_ADDRESS,
+  targetLinkLayerAddress: LINK_LAYER_ADDRESS,
+  prefixInformation: {
+    prefixLength: true,
+    onLink: true,
+    autonomous: true,
+    reserved1: true,
+    validLifetime: true,
+    preferredLifetime: true,
+    reserved2: true,
+    prefix: true,
+  },
+  redirectedHeader: { reserved: true, data: true },
+  mtu: { reserved: true, mtu: true },
+  routeInformation: {
+    length: true,
+    prefixLength: true,
+    preference: true,
+    reserved: true,
+    routeLifetime: true,
+    prefix: true,
+  },
+  recursiveDnsServer: { reserved: true, lifetime: true, addresses: true },
+  dnsSearchList: { reserved: true, lifetime: true, domainNames: true },
+  other: { type: true, data: true },
+  malformed: { data: true },
+});
 
 function size(option: NdOption): number {
   switch (option.name) {
@@ -215,6 +245,8 @@ function readKnown(bytes: Uint8Array, at: number, length: number): NdOption | un
 }
 
 export const ndOptions: OptionList<NdOption> = optionList<NdOption>({
+  argument: 'icmpv6.options',
+  names: NAMES,
   size,
   write,
   length: (field) => 8 * field,

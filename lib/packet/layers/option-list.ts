@@ -1,13 +1,37 @@
 /** Lists of options in headers, each a type, a length and data: what IPv4, TCP, IPv6 and neighbour discovery share. */
 
+import { invalidType } from '../../posix/errno.ts';
+import { keyOf, type Names, namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
+
 /** What is left where an option's length cannot be right. */
 interface MalformedOption {
   name: 'malformed';
   data: Uint8Array;
 }
 
+type Named<Option, Name> = Option extends { name: infer Own } ? (Name extends Own ? Option : never) : never;
+
+type KeysOf<T> = T extends unknown ? keyof T : never;
+
+/** The names that each option has. */
+export type OptionNames = { readonly [name: string]: Names };
+
+/** Declares the names that each option has beside its `name`: the compiler asks for each of them, and for no other. */
+export function optionNames<Option extends { name: string }>(
+  all: {
+    readonly [Name in Option['name']]: { readonly [Key in Exclude<KeysOf<Named<Option, Name>>, 'name'>]: true };
+  },
+): OptionNames {
+  const each = Object.entries<object>(all).map(([name, keys]) => [name, namesOf({ name: true, ...keys })]);
+  return Object.fromEntries(each);
+}
+
 /** How the options of one kind of header become bytes and back. */
 interface OptionCodec<Option> {
+  /** What errors call the list: `'tcp.options'`. */
+  readonly argument: string;
+  readonly names: OptionNames;
   /** The length of the whole option. */
   size(option: Option): number;
   /** Writes an option into zeros. */
@@ -22,6 +46,8 @@ interface OptionCodec<Option> {
 
 /** The options of one kind of header. */
 export interface OptionList<Option> {
+  /** Refuses options that are not known, and names that they do not have. */
+  check(options: readonly Option[] | undefined): void;
   /** Their length, without padding. */
   size(options: readonly Option[] | undefined): number;
   /** Writes them into zeros, and gives where they end. */
@@ -33,6 +59,15 @@ export interface OptionList<Option> {
 /** Lists of the options of one codec. */
 export function optionList<Option>(codec: OptionCodec<Option | MalformedOption>): OptionList<Option | MalformedOption> {
   return {
+    check(options) {
+      if (options === undefined) return;
+      if (!Array.isArray(options)) throw invalidType(codec.argument, 'an array');
+      for (const option of options) {
+        const name = keyOf(object(option, codec.argument).name, codec.names, `${codec.argument}.name`);
+        onlyKnown(option, codec.names[name]!, codec.argument);
+      }
+    },
+
     size(options) {
       let total = 0;
       if (options !== undefined) for (const option of options) total += codec.size(option);

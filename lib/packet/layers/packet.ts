@@ -1,8 +1,9 @@
 /** Whole packets: layers composed into bytes, and bytes taken apart into layers. */
 
 import { Buffer } from 'node:buffer';
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+import { invalidType, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
+import { keyOf, namesOf, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
 import { asBytes } from '../bytes.ts';
 import { sum } from '../checksum.ts';
@@ -190,12 +191,16 @@ export function trailer(data: Bytes): Trailer {
 }
 
 const bytesCodec: Codec<Payload | Trailer> = {
+  names: namesOf<Payload | Trailer>({ layer: true, data: true }),
   size: (layer) => layer.data.length,
   write: (layer, to, at) => to.bytes.set(layer.data, at),
   decode: () => undefined,
 };
 
+/** Without a prototype, so that a name can be looked up without more ado. */
 const codecs: { readonly [Name in LayerName]: Codec<never> } = {
+  // @ts-expect-error: the prototype, which is no property
+  __proto__: null,
   ethernet: ethernetCodec,
   arp: arpCodec,
   ipv4: ipv4Codec,
@@ -213,8 +218,7 @@ const codecs: { readonly [Name in LayerName]: Codec<never> } = {
 };
 
 function codecOf(name: LayerName): Codec<LayerInput> {
-  if (!Object.hasOwn(codecs, name)) throw invalidValue('layer', `one of ${Object.keys(codecs).join(', ')}`);
-  return codecs[name] as Codec<LayerInput>;
+  return (codecs[name] ?? codecs[keyOf(name, codecs, 'layer')]) as Codec<LayerInput>;
 }
 
 /** The sums of the addresses that stand for an IP header. */
@@ -232,7 +236,12 @@ function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number
 function asLayers(parts: readonly (LayerInput | Bytes | string)[]): LayerInput[] {
   if (!Array.isArray(parts)) throw invalidType('layers', 'an array');
   return parts.map((part: LayerInput | Bytes | string) => {
-    if (typeof part === 'object' && part !== null && 'layer' in part) return part;
+    if (typeof part === 'object' && part !== null && 'layer' in part) {
+      const codec = codecOf(part.layer);
+      onlyKnown(part, codec.names, part.layer);
+      codec.check?.(part);
+      return part;
+    }
     return payload(part as Bytes | string);
   });
 }

@@ -1,6 +1,8 @@
 /** The options of TCP: RFC 9293, 7323, 2018, 7413 and 2385. */
-import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
-import { END, NOP, type OptionList, optionList, shortOption } from './option-list.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
+import { data, get16, get32, list, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
+import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
 /**
  * An option of TCP, told apart by `name`. Its length is filled in.
@@ -35,6 +37,20 @@ const KIND = {
   md5Signature: 19,
   fastOpen: 34,
 } as const;
+
+const NAMES = optionNames<TcpOption>({
+  endOfOptionList: { data: true },
+  noOperation: {},
+  maximumSegmentSize: { maximumSegmentSize: true },
+  windowScale: { shiftCount: true },
+  sackPermitted: {},
+  sack: { blocks: true },
+  timestamps: { tsVal: true, tsEcr: true },
+  fastOpen: { cookie: true },
+  md5Signature: { digest: true },
+  other: { kind: true, data: true },
+  malformed: { data: true },
+});
 
 function size(option: TcpOption): number {
   switch (option.name) {
@@ -141,7 +157,21 @@ function read(bytes: Uint8Array, at: number, length: number): TcpOption {
   return { name: 'other', kind, data: bytes.subarray(at + 2, at + length) };
 }
 
+const BLOCK = namesOf<{ leftEdge: number; rightEdge: number }>({ leftEdge: true, rightEdge: true });
+
+/** Refuses options, and blocks of a selective acknowledgment, that have a name which is not known. */
+export function checkTcpOptions(options: readonly TcpOption[] | undefined): void {
+  tcpOptions.check(options);
+  for (const option of options ?? []) {
+    if (option.name !== 'sack') continue;
+    for (const block of list(option.blocks, field('blocks')))
+      onlyKnown(object(block, field('blocks')), BLOCK, field('blocks'));
+  }
+}
+
 export const tcpOptions: OptionList<TcpOption> = optionList<TcpOption>({
+  argument: 'tcp.options',
+  names: NAMES,
   size,
   write,
   short: shortOption,

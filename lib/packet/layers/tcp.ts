@@ -1,8 +1,9 @@
 /** TCP: RFC 9293, with the ECN flags of RFC 3168. */
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import type { Codec, Filled } from './codec.ts';
-import { type TcpOption, tcpOptions } from './tcp-option.ts';
+import { checkTcpOptions, type TcpOption, tcpOptions } from './tcp-option.ts';
 
 /**
  * A TCP header to encode.
@@ -83,6 +84,29 @@ function size(layer: TcpInput): number {
 }
 
 export const tcpCodec: Codec<TcpInput> = {
+  check: ({ options }) => checkTcpOptions(options),
+  names: namesOf<Tcp>({
+    layer: true,
+    sourcePort: true,
+    destinationPort: true,
+    sequenceNumber: true,
+    acknowledgmentNumber: true,
+    dataOffset: true,
+    reserved: true,
+    cwr: true,
+    ece: true,
+    urg: true,
+    ack: true,
+    psh: true,
+    rst: true,
+    syn: true,
+    fin: true,
+    window: true,
+    checksum: true,
+    urgentPointer: true,
+    options: true,
+    checksumOk: true,
+  }),
   size,
 
   write(layer, to, at) {

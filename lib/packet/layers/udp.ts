@@ -1,4 +1,5 @@
 /** UDP: RFC 768. */
+import { namesOf } from '../../posix/known-names.ts';
 import { get16, put16, uint16 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import type { Codec, Filled } from './codec.ts';
@@ -60,6 +61,14 @@ const HEADER = 8;
 const PROTOCOL = 17;
 
 export const udpCodec: Codec<UdpInput> = {
+  names: namesOf<Udp>({
+    layer: true,
+    sourcePort: true,
+    destinationPort: true,
+    length: true,
+    checksum: true,
+    checksumOk: true,
+  }),
   size: () => HEADER,
 
   write(layer, to, at) {
