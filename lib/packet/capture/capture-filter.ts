@@ -51,17 +51,18 @@ function limit(program: readonly FilterInstruction[], snaplen: number): FilterIn
  *
  * @param filter The user's.
  * @param snaplen The most bytes of a packet; undefined for all.
- * @param outgoing Whether only packets that are sent are wanted.
+ * @param direction Whether only packets that are received, or only those that are sent, are wanted.
  */
 export function captureProgram(
   filter: FilterProgram | undefined,
   snaplen: number | undefined,
-  outgoing: boolean,
+  direction?: 'in' | 'out',
 ): FilterInstruction[] | undefined {
-  if (filter === undefined && snaplen === undefined && !outgoing) return undefined;
+  if (filter === undefined && snaplen === undefined && direction === undefined) return undefined;
   const program = filter === undefined ? ALL : decodeFilter(encodeFilter(filter));
   const limited = snaplen === undefined ? [...program] : limit(program, snaplen);
-  if (!outgoing) return limited;
+  if (direction === undefined) return limited;
   // A is 0 where the program of the user begins, as always.
-  return [of(LOAD_WORD, PKTTYPE), of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0), of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];
+  const wanted = direction === 'out' ? of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0) : of(JUMP_EQUAL, PACKET_OUTGOING, 0, 1);
+  return [of(LOAD_WORD, PKTTYPE), wanted, of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];
 }

@@ -11,6 +11,7 @@ import {
   ENOMEM,
   ENOPROTOOPT,
   ETH_P_ALL,
+  PACKET_FANOUT_FLAG_IGNORE_OUTGOING,
   PACKET_MR_PROMISC,
   SIOCGIFHWADDR,
   SO_ERROR,
@@ -64,7 +65,10 @@ export interface CaptureOptions {
    * given, and none where the kernel has no rings (ENOPROTOOPT) or no memory (ENOMEM).
    */
   ringSize?: number | undefined;
-  /** Shares the packets with the captures of a group: PACKET_FANOUT. */
+  /**
+   * Shares the packets with the captures of a group: PACKET_FANOUT. All of them have the same type and flags, and with
+   * `direction: 'in'` the flag PACKET_FANOUT_FLAG_IGNORE_OUTGOING is one of these.
+   */
   fanout?: Fanout | undefined;
   /** Whether received packets, sent packets or both are wanted; both unless given. */
   direction?: 'in' | 'out' | 'both' | undefined;
@@ -129,11 +133,19 @@ function check(options: CaptureOptions): Given {
     promiscuous: own(options, 'promiscuous') === true,
     immediate: own(options, 'immediate') === true,
     ringSize,
-    fanout: own(options, 'fanout'),
+    fanout: fanoutOf(own(options, 'fanout'), direction),
     direction,
     hardwareTimestamps: own(options, 'hardwareTimestamps') === true,
     signal,
   };
+}
+
+/** The group, which ignores the packets that are sent when only received ones are wanted. */
+function fanoutOf(fanout: Fanout | undefined, direction: string): Fanout | undefined {
+  if (fanout === undefined || direction !== 'in') return fanout;
+  object(fanout, 'options.fanout');
+  const flags = uint(ownOr(fanout, 'flags', 0), 0xffff, 'options.fanout.flags');
+  return { id: own(fanout, 'id')!, type: own(fanout, 'type')!, flags: flags | PACKET_FANOUT_FLAG_IGNORE_OUTGOING };
 }
 
 /** Blocks of one size that fill the ring. */
@@ -160,7 +172,10 @@ function start(fd: number, given: Given): void {
   const { ifindex, filter, snaplen, promiscuous, fanout, direction, hardwareTimestamps } = given;
   if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', SOF_TIMESTAMPING_RAW_HARDWARE);
   if (direction === 'in') setOption(fd, 'PACKET_IGNORE_OUTGOING', true);
-  const program = captureProgram(filter, snaplen, direction === 'out');
+  // What a group receives is not up to the option of its members but to a flag of its own, which kernels before Linux 6.2
+  // ignore: there the program is what drops the packets that are sent.
+  const judged = direction === 'out' || (direction === 'in' && fanout !== undefined) ? direction : undefined;
+  const program = captureProgram(filter, snaplen, judged);
   // A group is joined by who is bound: what comes before is dropped.
   const first = fanout === undefined ? program : DROP;
   if (first !== undefined) attachFilter(fd, first);

@@ -31,30 +31,30 @@ const chosen: s.FilterInstruction[] = [
 const datagrams = ['*23456789', '0abc', '3abcdef', '9abcdefghijk', '!no'];
 
 test('without a wish there is no program', () => {
-  expect(captureProgram(undefined, undefined, false)).toBeUndefined();
+  expect(captureProgram(undefined, undefined)).toBeUndefined();
 });
 
 test('a filter is left as it is', () => {
-  expect(captureProgram(chosen, undefined, false)).toEqual(chosen);
+  expect(captureProgram(chosen, undefined)).toEqual(chosen);
   expect(verdicts(chosen, datagrams)).toEqual([9, undefined, 3, 9, undefined]);
 });
 
 test('snaplen alone cuts', () => {
-  expect(verdicts(captureProgram(undefined, 5, false), datagrams)).toEqual([5, 4, 5, 5, 3]);
+  expect(verdicts(captureProgram(undefined, 5), datagrams)).toEqual([5, 4, 5, 5, 3]);
 });
 
 test('snaplen and a filter: the smaller length, of constants and of what is in A', () => {
   for (const snaplen of [1, 2, 3, 5, 9, 20]) {
     const expected = [9, undefined, 3, 9, undefined].map((n) => (n === undefined ? n : Math.min(n, snaplen)));
-    expect(verdicts(captureProgram(chosen, snaplen, false), datagrams), `snaplen ${snaplen}`).toEqual(expected);
+    expect(verdicts(captureProgram(chosen, snaplen), datagrams), `snaplen ${snaplen}`).toEqual(expected);
   }
 });
 
 test('only what is sent: nothing that is received, and the filter begins as it would alone', () => {
-  expect(verdicts(captureProgram(undefined, undefined, true), datagrams)).toEqual(new Array(5).fill(undefined));
+  expect(verdicts(captureProgram(undefined, undefined, 'out'), datagrams)).toEqual(new Array(5).fill(undefined));
   // The same for PACKET_HOST: A and X are 0 where the program of the user begins.
   const registers = [of(0x0c), of(0x14, 0xfffffffd), of(0x16)]; // add x; sub #-3; ret a: 3
-  const host = captureProgram(registers, undefined, true)!.map((instruction) =>
+  const host = captureProgram(registers, undefined, 'out')!.map((instruction) =>
     instruction.code === 0x15 && instruction.k === s.PACKET_OUTGOING
       ? { ...instruction, k: s.PACKET_HOST }
       : instruction,
@@ -62,7 +62,17 @@ test('only what is sent: nothing that is received, and the filter begins as it w
   expect(verdicts(host, datagrams)).toEqual([3, 3, 3, 3, 3]);
 });
 
+test('only what is received: everything that is not sent', () => {
+  expect(verdicts(captureProgram(undefined, undefined, 'in'), datagrams)).toEqual(
+    datagrams.map(({ length }) => length),
+  );
+  const outgoing = captureProgram(undefined, undefined, 'in')!.map((instruction) =>
+    instruction.code === 0x15 ? { ...instruction, k: s.PACKET_HOST } : instruction,
+  );
+  expect(verdicts(outgoing, datagrams)).toEqual(new Array(5).fill(undefined));
+});
+
 test('the text of tcpdump -ddd is a filter too, and what is none is refused', () => {
-  expect(verdicts(captureProgram('1\n6 0 0 7', 4, false), datagrams)).toEqual([4, 4, 4, 4, 3]);
-  expect(() => captureProgram('1\n6 0 0', 4, false)).toThrow(TypeError);
+  expect(verdicts(captureProgram('1\n6 0 0 7', 4), datagrams)).toEqual([4, 4, 4, 4, 3]);
+  expect(() => captureProgram('1\n6 0 0', 4)).toThrow(TypeError);
 });
