@@ -1,11 +1,31 @@
-/** A Socket as a Duplex stream of Node: back-pressure, half-close, errors, and descriptors with the bytes. */
+/** A Socket as a Duplex stream that Node's modules take for a net.Socket. */
 import { Buffer } from 'node:buffer';
+import process from 'node:process';
 import { Duplex, type DuplexOptions } from 'node:stream';
-import { close } from '../nothrow.ts';
-import { MSG_CTRUNC, SHUT_WR } from '../posix/constants.ts';
-import { isErrno } from '../posix/errno.ts';
+import { setImmediate } from 'node:timers';
+import * as nothrow from '../nothrow.ts';
+import { SockaddrStorage } from '../posix/address.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_TCP,
+  SHUT_WR,
+  SO_KEEPALIVE,
+  SO_LINGER,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_INFO,
+  TCP_KEEPIDLE,
+  TCP_NODELAY,
+  TCP_SYN_SENT,
+} from '../posix/constants.ts';
+import { invalidValue, isErrno } from '../posix/errno.ts';
 import { aside } from './errors.ts';
-import type { DataWithFds, Socket } from './socket.ts';
+import { IdleTimer } from './idle-timer.ts';
+import { type NodeAddress, nodeAddress } from './node-address.ts';
+import type { Socket } from './socket.ts';
+import { type ReadingStream, StreamReader } from './stream-reader.ts';
+import { NO_TIMEOUT, StreamWriter } from './stream-writer.ts';
 
 /**
  * How a stream is made of a Socket.
@@ -24,25 +44,44 @@ export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWa
 /**
  * The events of a SocketStream beside those of a Duplex.
  *
- * @see https://nodejs.org/api/stream.html#class-streamduplex
+ * @see https://nodejs.org/api/net.html#class-netsocket
  */
 export interface SocketStreamEvents {
-  /** Descriptors that came with the bytes that are read next: yours to close. Without a listener they are closed. */
+  /** Descriptors that came with the bytes of the next chunk: yours to close. Without a listener they are closed. */
   fds: [fds: number[]];
+  /** The connection that was being made when the stream was created is there. */
+  connect: [];
+  /** As `connect`. */
+  ready: [];
+  /** Nothing was sent or received for as long as `setTimeout` says. The stream stays open. */
+  timeout: [];
+  /** The Socket is closed; `hadError` tells whether an error was the reason. */
+  close: [hadError: boolean];
 }
 
-const READ_SIZE = 65536;
+/** The Sockets that have a stream. */
+const streamed = new WeakSet<Socket>();
+/** `struct linger { on, 0 seconds }`: close(2) sends a RST. */
+const RESET = Buffer.from(new Int32Array([1, 0]).buffer);
 
-function closeAll(fds: readonly number[]): void {
-  for (const fd of fds) close(fd);
+/** Whether a connection is being made: TCP alone answers that without an error. */
+function isConnecting(socket: Socket): boolean {
+  const state = Buffer.alloc(1);
+  const n = nothrow.getsockopt(socket.fd, IPPROTO_TCP, TCP_INFO, state);
+  return n === 1 && state[0] === TCP_SYN_SENT;
 }
 
 /**
- * A connected stream Socket as a Duplex. The stream owns the Socket: when it is destroyed, or both sides have ended, the
- * Socket is closed.
+ * A stream Socket as a Duplex, with the methods, properties and events of net.Socket: node:http, node:tls and the
+ * libraries above them take it for one. It is no `instanceof net.Socket`, and has no `_handle`.
  *
- * With `fds` descriptors are received too: an `'fds'` event comes before the `'data'` of the bytes that they came with
- * (its arguments are those of {@link SocketStreamEvents}). `writeWithFds` sends them.
+ * The stream owns the Socket: when it is destroyed, or both sides have ended, the Socket is closed. It reads from the
+ * start, so that it learns of the end and of errors though nobody reads it. `close()` of the Socket destroys the stream.
+ * The timeout of the Socket does not apply to it.
+ *
+ * With `fds` descriptors are received too. An `'fds'` event comes right before the `'data'` of the bytes that the
+ * descriptors came with (its arguments are those of {@link SocketStreamEvents}), and these bytes are a chunk of their own,
+ * however slow the consumer is. `writeWithFds` sends them.
  *
  * Its `'error'` is the SocketError of the call that failed, or an Error with the code `ERR_SOCKET_FDS_TRUNCATED` when more
  * descriptors came than it takes (MSG_CTRUNC).
@@ -55,21 +94,95 @@ function closeAll(fds: readonly number[]): void {
  * left.end();
  * for await (const chunk of right) console.log(String(chunk)); // take this
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
- * @see https://nodejs.org/api/stream.html#class-streamduplex
+ * @see https://nodejs.org/api/net.html#class-netsocket
  */
 export class SocketStream extends Duplex {
   /** The Socket underneath. */
   readonly socket: Socket;
-  readonly #most: number;
-  #reading = false;
-  #wanted = false;
-  /** Descriptors that the next write carries. */
-  readonly #carried = new WeakMap<Uint8Array, readonly number[]>();
+  /** Whether the connection is still being made. */
+  connecting: boolean;
+  /** The milliseconds that `setTimeout` set. */
+  timeout: number | undefined = undefined;
+  /** The number of bytes that were received. */
+  bytesRead = 0;
+  #bytesSent = 0;
+  readonly #reader: StreamReader;
+  readonly #writer: StreamWriter;
+  readonly #idle: IdleTimer;
+  #peerEnded = false;
+  #hasConsumer = false;
+  #local: NodeAddress | undefined = undefined;
+  #remote: NodeAddress | undefined = undefined;
 
   constructor(socket: Socket, options: SocketStreamOptions = {}) {
-    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: true });
+    if (socket.type !== SOCK_STREAM) {
+      throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the bounds of its records');
+    }
+    if (streamed.has(socket)) {
+      const text = 'The Socket has a stream already: use that one, or makefile() of a dup()';
+      throw Object.assign(new Error(text), { code: 'ERR_SOCKET_HAS_STREAM' });
+    }
+    super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: false });
     this.socket = socket;
-    this.#most = options.fds ?? 0;
+    this.#idle = new IdleTimer(() => this.emit('timeout'));
+    this.#writer = new StreamWriter(socket, (bytes) => this.#sent(bytes));
+    this.#reader = new StreamReader(socket, this.#readingStream(), options.fds ?? 0);
+    this.connecting = isConnecting(socket);
+    streamed.add(socket);
+    if (this.connecting) void this.#connected();
+    if ((options.fds ?? 0) > 0) this.on('newListener', () => process.nextTick(() => this.#reader.consumed()));
+    this.read(0);
+  }
+
+  /** What the reader sees of this stream. */
+  #readingStream(): ReadingStream {
+    const stream = this;
+    return {
+      get destroyed() {
+        return stream.destroyed;
+      },
+      get readableLength() {
+        return stream.readableLength;
+      },
+      get hasConsumer() {
+        return stream.#hasConsumer || stream.readableFlowing !== null || stream.listenerCount('fds') > 0;
+      },
+      push: (data) => {
+        stream.bytesRead += data.length;
+        stream.#idle.refresh();
+        return stream.push(data);
+      },
+      emitFds: (fds) => stream.emit('fds', fds),
+      end: () => {
+        stream.#peerEnded = true;
+        stream.push(null);
+        stream.read(0); // an empty stream ends though nobody reads it
+      },
+      wantsMore: () => stream.readableLength < stream.readableHighWaterMark && stream.readableFlowing === true,
+      destroy: (error) => stream.destroy(error),
+    };
+  }
+
+  /** Waits for the connection that is being made, and reports it as net.Socket does. */
+  async #connected(): Promise<void> {
+    try {
+      await this.socket.writable(NO_TIMEOUT);
+      const name = new SockaddrStorage();
+      // Without a peer it failed: the read that waits reports why.
+      if (this.destroyed || nothrow.getpeername(this.socket.fd, name) < 0) return;
+      this.connecting = false;
+      aside(() => this.emit('connect'));
+      aside(() => this.emit('ready'));
+    } catch (error) {
+      if (!this.destroyed) this.destroy(error as Error);
+    } finally {
+      this.connecting = false;
+    }
+  }
+
+  #sent(bytes: number): void {
+    this.#bytesSent += bytes;
+    this.#idle.refresh();
   }
 
   /**
@@ -82,8 +195,54 @@ export class SocketStream extends Duplex {
    */
   writeWithFds(data: Uint8Array | string, fds: readonly number[], callback?: (error?: Error | null) => void): boolean {
     const bytes = Buffer.from(data as Uint8Array);
-    this.#carried.set(bytes, [...fds]);
+    this.#writer.carry(bytes, [...fds]);
     return this.write(bytes, callback);
+  }
+
+  /**
+   * Emits 'timeout' when nothing was sent or received for a time, as setTimeout of net.Socket. The stream stays open.
+   *
+   * @param timeout Milliseconds; 0 switches it off.
+   * @param callback Added as a listener for the next 'timeout'; with 0 removed.
+   * @returns This stream.
+   * @see https://nodejs.org/api/net.html#socketsettimeouttimeout-callback
+   */
+  setTimeout(timeout: number, callback?: () => void): this {
+    if (this.destroyed) return this;
+    this.#idle.start(timeout);
+    this.timeout = timeout;
+    if (callback === undefined) return this;
+    return timeout === 0 ? this.removeListener('timeout', callback) : this.once('timeout', callback);
+  }
+
+  /**
+   * Switches Nagle's algorithm off (TCP_NODELAY), or on with false. Nothing happens on a socket that is not TCP.
+   *
+   * @param noDelay Whether it is off.
+   * @returns This stream.
+   */
+  setNoDelay(noDelay = true): this {
+    if (this.#isInet()) nothrow.setsockopt(this.socket.fd, IPPROTO_TCP, TCP_NODELAY, noDelay);
+    return this;
+  }
+
+  /**
+   * Switches probes of an idle connection on (SO_KEEPALIVE), or off. Nothing happens on a socket that is not TCP.
+   *
+   * @param enable Whether they are on.
+   * @param initialDelay Milliseconds until the first probe (TCP_KEEPIDLE, whole seconds); 0 leaves it as it is.
+   * @returns This stream.
+   */
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    if (!this.#isInet()) return this;
+    nothrow.setsockopt(this.socket.fd, SOL_SOCKET, SO_KEEPALIVE, enable);
+    const seconds = Math.floor(initialDelay / 1000);
+    if (enable && seconds > 0) nothrow.setsockopt(this.socket.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+    return this;
+  }
+
+  #isInet(): boolean {
+    return !this.socket.closed && (this.socket.family === AF_INET || this.socket.family === AF_INET6);
   }
 
   /** As `ref` of the Socket: waiting for data keeps the process alive. */
@@ -98,73 +257,159 @@ export class SocketStream extends Duplex {
     return this;
   }
 
+  #name(call: (fd: number, name: SockaddrStorage) => number): NodeAddress | undefined {
+    if (!this.#isInet()) return undefined;
+    const name = new SockaddrStorage();
+    return call(this.socket.fd, name) < 0 ? undefined : nodeAddress(name.decode());
+  }
+
+  #peer(): NodeAddress | undefined {
+    this.#remote ??= this.#name(nothrow.getpeername);
+    return this.#remote;
+  }
+
+  #self(): NodeAddress | undefined {
+    this.#local ??= this.#name(nothrow.getsockname);
+    return this.#local;
+  }
+
+  /** The local address, as `address()` of net.Socket: empty when the socket is not of IP, or closed. */
+  address(): NodeAddress | Record<string, never> {
+    return this.#self() ?? {};
+  }
+
+  get localAddress(): string | undefined {
+    return this.#self()?.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#self()?.port;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#self()?.family;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#peer()?.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#peer()?.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#peer()?.family;
+  }
+
+  /** The number of bytes that were written: those that were sent, and those that wait. */
+  get bytesWritten(): number {
+    return this.#bytesSent + this.writableLength;
+  }
+
+  /** Whether there is no connection yet, or any more. */
+  get pending(): boolean {
+    return this.connecting || this.socket.closed;
+  }
+
+  /** 'opening', 'open', 'readOnly', 'writeOnly' or 'closed'. */
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable && this.writable) return 'open';
+    if (this.readable) return 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** Ends the writing side, and destroys the stream when all was sent. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /**
+   * Destroys the stream; over TCP the peer gets a RST (SO_LINGER with 0 seconds).
+   *
+   * @returns This stream.
+   */
+  resetAndDestroy(): this {
+    if (this.#isInet()) nothrow.setsockopt(this.socket.fd, SOL_SOCKET, SO_LINGER, RESET);
+    return this.destroy();
+  }
+
+  override write(chunk: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(
+    chunk: unknown,
+    encoding: BufferEncoding,
+    callback?: (error: Error | null | undefined) => void,
+  ): boolean;
+  override write(...args: unknown[]): boolean {
+    if (this.#peerEnded && !this.allowHalfOpen && this.writableEnded) return this.#writeAfterEnd(args);
+    return super.write(...(args as [unknown, BufferEncoding]));
+  }
+
+  /** A write to a stream that was ended because its peer did: EPIPE, as net.Socket has it. */
+  #writeAfterEnd(args: readonly unknown[]): false {
+    const error = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
+    const callback = args.find((argument) => typeof argument === 'function');
+    if (callback !== undefined) process.nextTick(callback as () => void, error);
+    this.destroy(error);
+    return false;
+  }
+
+  override read(size?: number): unknown {
+    if (size !== 0) this.#hasConsumer = true;
+    const chunk = super.read(size);
+    this.#reader.consumed();
+    return chunk;
+  }
+
   override _read(): void {
-    this.#wanted = true;
-    if (!this.#reading) void this.#pump();
-  }
-
-  async #pump(): Promise<void> {
-    this.#reading = true;
-    try {
-      while (this.#wanted && !this.destroyed) {
-        const data = await this.#receive();
-        if (this.destroyed) return;
-        this.#wanted = false;
-        aside(() => {
-          this.#wanted = this.push(data.length === 0 ? null : data) || this.#wanted;
-        });
-        if (data.length === 0) return;
-        // When a listener threw, the rest is read all the same.
-        this.#wanted ||= this.readableLength < this.readableHighWaterMark && this.readableFlowing === true;
-      }
-    } catch (error) {
-      if (!this.destroyed) this.destroy(error as Error);
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  async #receive(): Promise<Buffer> {
-    if (this.#most === 0) return this.socket.recv(READ_SIZE);
-    const message = await this.socket.recvFds(READ_SIZE, this.#most);
-    this.#deliver(message);
-    return message.data;
-  }
-
-  #deliver({ fds, flags }: DataWithFds): void {
-    const truncated = (flags & MSG_CTRUNC) !== 0;
-    if (truncated || this.destroyed || this.listenerCount('fds') === 0) closeAll(fds);
-    else if (fds.length > 0) aside(() => this.emit('fds', fds));
-    if (!truncated) return;
-    const message = `More descriptors came with one read than the ${this.#most} that were asked for, or that fit`;
-    throw Object.assign(new Error(message), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
+    this.#reader.want();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    const fds = this.#carried.get(chunk);
-    const sent = fds === undefined ? this.socket.sendAll(chunk) : this.socket.sendFds(fds, chunk);
-    sent.then(
-      () => aside(callback),
-      (error: Error) => aside(() => callback(error)),
-    );
+    settle(this.#writer.send(chunk), callback);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
+    settle(this.#writer.sendMany(chunks.map(({ chunk }) => chunk)), callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    if (this.connecting) {
+      this.once('connect', () => this._final(callback));
+      return;
+    }
+    let reason: Error | null = null;
     try {
       if (!this.socket.closed) this.socket.shutdown(SHUT_WR);
-      callback();
     } catch (error) {
       // The peer is gone already: there is nothing left to end.
-      callback(isErrno(error, 'ENOTCONN') ? null : (error as Error));
+      if (!isErrno(error, 'ENOTCONN')) reason = error as Error;
     }
+    setImmediate(callback, reason); // 'finish' comes in a turn of its own, as with net.Socket
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.connecting = false;
+    this.#idle.stop();
+    this.#reader.stop();
+    let reason = error;
     try {
       this.socket.close();
-      callback(error);
     } catch (closing) {
-      callback(error ?? (closing as Error));
+      reason ??= closing as Error;
     }
+    callback(reason);
+    setImmediate(() => this.emit('close', reason !== null)); // after 'error', in a turn of its own as with net.Socket
   }
+}
+
+/** Calls back when a promise is settled. What the callback throws reaches uncaughtException. */
+function settle(promise: Promise<void>, callback: (error?: Error | null) => void): void {
+  promise.then(
+    () => aside(callback),
+    (error: Error) => aside(() => callback(error)),
+  );
 }

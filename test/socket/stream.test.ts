@@ -184,7 +184,7 @@ describe('the end', () => {
   });
 
   test('a write to a peer that is gone', async () => {
-    const [a, b] = streams();
+    const [a, b] = streams({ allowHalfOpen: true });
     b.destroy();
     await ended(b);
     a.write('x');
@@ -205,14 +205,17 @@ describe('the end', () => {
     expect(() => a.socket.makefile()).toThrow(s.ClosedError);
   });
 
-  test('the Socket closed under the stream', async () => {
+  test('the Socket closed under the stream destroys it; a write that waits is told', async () => {
     const [a, b] = streams();
     a.resume();
     await sleep(5);
     a.socket.close();
-    const [error] = await once(a, 'error');
-    expect(error).toBeInstanceOf(s.ClosedError);
-    b.destroy();
+    expect(await once(a, 'close')).toEqual([false]);
+    expect(a.destroyed).toBe(true);
+    const writing = new Promise((resolve) => b.write(Buffer.alloc(5_000_000), resolve));
+    b.on('error', () => {});
+    b.socket.close();
+    expect(await writing).toBeInstanceOf(Error);
   });
 });
 

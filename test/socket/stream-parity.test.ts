@@ -1,0 +1,365 @@
+/** The same program over net.Socket and over our stream gives the same events, results and properties, end by end. */
+import { once } from 'node:events';
+import net from 'node:net';
+import { Duplex, finished, PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { tcpPair } from '../helpers/sockets.ts';
+
+type Log = string[];
+/** What both kinds of stream have. */
+type Stream = net.Socket;
+type Pair = [client: Stream, server: Stream];
+type Options = { allowHalfOpen?: boolean };
+
+async function nodePair(options: Options): Promise<Pair> {
+  const server = net.createServer(options).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const client = net.connect({ port, host: '127.0.0.1', ...options });
+  const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+  server.close();
+  return [client, accepted];
+}
+
+async function ourPair(options: Options): Promise<Pair> {
+  const [client, server] = await tcpPair();
+  return [client.makefile(options), server.makefile(options)] as unknown as Pair;
+}
+
+const code = (error: unknown) =>
+  (error as { code?: string } | null)?.code ?? (error as Error | null)?.message ?? 'none';
+
+/** Writes down the events of a stream. Data is one entry, however it is cut. */
+function record(stream: Stream, log: Log): void {
+  for (const event of ['end', 'finish', 'timeout', 'connect', 'ready'] as const)
+    stream.on(event, () => log.push(event));
+  stream.on('error', (error) => log.push(`error ${code(error)}`));
+  stream.on('close', (hadError: boolean) => log.push(`close ${hadError}`));
+}
+
+function recordData(stream: Stream, log: Log): void {
+  stream.on('data', (data) => {
+    if (log.at(-1)?.startsWith('data ')) log.push(`${log.pop()}${data}`);
+    else log.push(`data ${data}`);
+  });
+}
+
+const closed = (stream: Stream) => new Promise<void>((resolve) => stream.once('close', () => setImmediate(resolve)));
+const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+interface Scenario {
+  options?: Options;
+  run(client: Stream, server: Stream, log: Log): Promise<void>;
+}
+
+const state = (stream: Stream) =>
+  `${stream.readyState} ${stream.pending} ${stream.connecting} ${stream.destroyed} ${stream.writable} ${stream.readable}`;
+
+const scenarios: Record<string, Scenario> = {
+  'both sides end': {
+    async run(client, server) {
+      server.on('data', (data) => server.write(data));
+      client.end('hello');
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'an answer after the end of the peer, with allowHalfOpen': {
+    options: { allowHalfOpen: true },
+    async run(client, server, log) {
+      server.on('end', () => {
+        log.push(state(server));
+        server.end('answer');
+      });
+      client.end('question');
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'a stream that nobody reads learns of the end': {
+    async run(client, server) {
+      server.removeAllListeners('data');
+      client.removeAllListeners('data');
+      client.end();
+      await Promise.all([closed(server), closed(client)]);
+    },
+  },
+  'a paused stream with data does not end': {
+    async run(client, server, log) {
+      server.pause();
+      client.end('data');
+      await turn();
+      log.push(`paused ${state(server)} ${server.readableLength}`);
+      const over = Promise.all([closed(client), closed(server)]);
+      server.resume();
+      await over;
+    },
+  },
+  'destroy without an error': {
+    async run(client, server) {
+      client.destroy();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'destroy with an error': {
+    async run(client, server) {
+      client.destroy(new Error('enough'));
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'destroy twice, and operations after it': {
+    async run(client, server, log) {
+      client.destroy();
+      client.destroy(new Error('later'));
+      await Promise.all([closed(client), closed(server)]);
+      log.push(state(client), String(client.write('x', (error) => log.push(`write ${code(error)}`))));
+      client.end();
+      client.setTimeout(10);
+      await turn();
+      log.push(String(client.remoteAddress), JSON.stringify(client.address()));
+    },
+  },
+  'resetAndDestroy: the peer sees ECONNRESET': {
+    async run(client, server) {
+      client.resetAndDestroy();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'a reset while nobody reads': {
+    async run(client, server) {
+      server.removeAllListeners('data');
+      client.resetAndDestroy();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'a write after end': {
+    async run(client, server, log) {
+      client.end();
+      client.write('late', (error) => log.push(`write ${code(error)}`));
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'a write after the peer ended': {
+    async run(client, server, log) {
+      const over = Promise.all([closed(client), closed(server)]);
+      server.once('end', () => {
+        process.nextTick(() => server.write('late', (error) => log.push(`write ${code(error)}`)));
+      });
+      client.end();
+      await over;
+    },
+  },
+  'chunks that are no data': {
+    async run(client, server, log) {
+      for (const chunk of [null, 5, {}, undefined]) {
+        try {
+          client.write(chunk as unknown as string);
+        } catch (error) {
+          log.push(code(error));
+        }
+      }
+      client.write('');
+      client.end();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'callbacks of write and end come in their order': {
+    async run(client, server, log) {
+      client.write('one', () => log.push('wrote one'));
+      client.write(Buffer.from('two'), () => log.push('wrote two'));
+      client.end('three', () => log.push('ended'));
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'corked writes': {
+    async run(client, server, log) {
+      client.cork();
+      for (let i = 0; i < 50; i++) client.write(`${i} `);
+      log.push(`length ${client.writableLength} ${client.bytesWritten}`);
+      client.uncork();
+      client.end();
+      await Promise.all([closed(client), closed(server)]);
+      log.push(`${client.bytesWritten} ${server.bytesRead}`);
+    },
+  },
+  'destroySoon sends what was written': {
+    async run(client, server, log) {
+      client.write(Buffer.alloc(3_000_000, 'x'));
+      client.destroySoon();
+      server.removeAllListeners('data');
+      let length = 0;
+      server.on('data', (data) => {
+        length += data.length;
+      });
+      await Promise.all([closed(client), closed(server)]);
+      log.push(`length ${length}`);
+    },
+  },
+  'bytesWritten counts what waits, bytesRead what came': {
+    async run(client, server, log) {
+      server.pause();
+      client.write(Buffer.alloc(100));
+      client.write(Buffer.alloc(50));
+      log.push(`${client.bytesWritten}`);
+      server.resume();
+      while (server.bytesRead < 150) await turn();
+      log.push(`${client.bytesWritten} ${server.bytesRead} ${server.bytesWritten} ${client.bytesRead}`);
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'setTimeout: an idle stream is told, and stays open': {
+    async run(client, server, log) {
+      client.setTimeout(20, () => log.push('callback'));
+      log.push(`${client.timeout}`);
+      await once(client, 'timeout');
+      log.push(state(client));
+      client.setTimeout(0);
+      log.push(`${client.timeout}`);
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'setTimeout: a wrong time': {
+    async run(client, server, log) {
+      for (const time of [-1, Number.NaN, '5', Number.POSITIVE_INFINITY]) {
+        try {
+          client.setTimeout(time as number);
+          log.push('taken');
+        } catch (error) {
+          log.push(code(error));
+        }
+      }
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'methods give the stream back': {
+    async run(client, server, log) {
+      const results = [
+        ...[client.setNoDelay(), client.setNoDelay(false), client.setKeepAlive(true, 5000), client.setKeepAlive()],
+        ...[client.setTimeout(5000), client.ref(), client.unref(), client.pause(), client.resume()],
+        ...[client.setEncoding('utf8'), client.destroy()],
+      ];
+      log.push(String(results.every((result) => result === client)));
+      await closed(server);
+    },
+  },
+  'addresses and families': {
+    async run(client, server, log) {
+      const same = [client.remotePort === server.localPort, client.localPort === server.remotePort];
+      log.push([client.remoteAddress, client.remoteFamily, client.localAddress, client.localFamily, ...same].join());
+      const { port, ...rest } = client.address() as net.AddressInfo;
+      log.push(String(port === client.localPort), JSON.stringify(rest));
+      client.destroy();
+      await closed(server);
+      log.push(String(server.remoteAddress));
+    },
+  },
+  'states of an open stream, of one that ended, and of one that is gone': {
+    options: { allowHalfOpen: true },
+    async run(client, server, log) {
+      log.push(state(client), state(server));
+      client.end();
+      await once(server, 'end');
+      log.push(state(client), state(server));
+      server.end();
+      await Promise.all([closed(client), closed(server)]);
+      log.push(state(client), state(server));
+    },
+  },
+  'text across chunks': {
+    async run(client, server) {
+      server.setEncoding('utf8');
+      const bytes = Buffer.from('grün €');
+      for (const byte of bytes) {
+        client.write(Buffer.from([byte]));
+        await turn();
+      }
+      client.end();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'pipeline through an echo': {
+    options: { allowHalfOpen: true },
+    async run(client, server, log) {
+      server.removeAllListeners('data');
+      const echo = pipeline(server, new PassThrough(), server).then(() => log.push('echo done'));
+      client.end('through');
+      await Promise.all([echo, closed(client)]);
+    },
+  },
+  'pipeline with a source that fails': {
+    async run(client, server, log) {
+      const broken = new Readable({
+        read() {
+          this.destroy(new Error('broken'));
+        },
+      });
+      await pipeline(broken, client).catch((error) => log.push(`pipeline ${code(error)}`));
+      await closed(server);
+    },
+  },
+  'finished: of a whole stream, and of one that was destroyed': {
+    async run(client, server, log) {
+      finished(server, (error) => log.push(`finished ${code(error)}`));
+      client.end('x');
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'finished: of a stream that is destroyed': {
+    async run(client, server, log) {
+      finished(client, (error) => log.push(`finished ${code(error)}`));
+      client.destroy();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'a loop that is left destroys the stream': {
+    async run(client, server, log) {
+      server.removeAllListeners('data');
+      client.write('one');
+      for await (const data of server) {
+        log.push(`got ${data}`);
+        break;
+      }
+      log.push(state(server));
+      await closed(client);
+    },
+  },
+  'as web streams': {
+    async run(client, server, log) {
+      server.removeAllListeners('data');
+      const { readable, writable } = Duplex.toWeb(server);
+      const piping = readable.pipeTo(writable as WritableStream).then(
+        () => log.push('piped'),
+        (error) => log.push(`piping ${error.name}`),
+      );
+      client.end('web');
+      await Promise.all([piping, closed(client)]);
+    },
+  },
+};
+
+for (const [name, { options = {}, run }] of Object.entries(scenarios)) {
+  test(name, async () => {
+    const logs: Record<string, Log[]> = {};
+    for (const [kind, makePair] of [
+      ['net', nodePair],
+      ['ours', ourPair],
+    ] as const) {
+      const [client, server] = await makePair(options);
+      onTestFinished(() => {
+        client.destroy();
+        server.destroy();
+      });
+      const all: Log[] = [[], [], []];
+      logs[kind] = all;
+      record(client, all[0]!);
+      record(server, all[1]!);
+      recordData(client, all[0]!);
+      recordData(server, all[1]!);
+      await run(client, server, all[2]!);
+    }
+    expect(logs.ours).toEqual(logs.net);
+    expect(logs.net!.flat().length).toBeGreaterThan(0);
+  });
+}
