@@ -1,5 +1,6 @@
 /** The examples of the event-loop layer as real processes. */
 import { once } from 'node:events';
+import http from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -29,6 +30,8 @@ async function server(name: string, ...args: string[]): Promise<{ running: Progr
 }
 
 test.each([
+  ['zero-downtime-restart.js'],
+  ['zero-downtime-restart.js', 'name', 'http'],
   ['async-echo-server.js', '127.0.0.1', 'http'],
   ['async-echo-server.js', '127.0.0.1', '0', 'more'],
   ['udp-batches.js'],
@@ -41,6 +44,36 @@ test.each([
   const { code, output } = await finished(name, ...args);
   expect(output).toMatch(new RegExp(`^Usage: ${name.replaceAll('.', '\\.')} `));
   expect(code).toBe(2);
+});
+
+test('a restart under load loses no request, and the old version ends', async () => {
+  const name = `sys-socket-restart-${process.pid}`;
+  const { running: old, port } = await server('zero-downtime-restart.js', name);
+  const seen = new Set<string>();
+  let isOver = false;
+  let answers = 0;
+  const load = async (agent: http.Agent) => {
+    onTestFinished(() => agent.destroy());
+    while (!isOver) {
+      const request = http.get({ host: '127.0.0.1', port, agent });
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      seen.add(text.trim());
+      answers += 1;
+    }
+  };
+  // Some clients keep their connection, some make one for each request.
+  const clients = [true, false, true, false].map((keepAlive) => load(new http.Agent({ keepAlive, maxSockets: 1 })));
+  await expect.poll(() => answers, patient).toBeGreaterThan(50);
+  const { running: next, port: samePort } = await server('zero-downtime-restart.js', name);
+  expect(samePort).toBe(port);
+  expect(await old.ended).toBe(0);
+  const before = answers;
+  await expect.poll(() => answers, patient).toBeGreaterThan(before + 50);
+  isOver = true;
+  await Promise.all(clients);
+  expect(seen).toEqual(new Set([`version ${old.child.pid}`, `version ${next.child.pid}`]));
 });
 
 test('the server of many clients serves them at once, and tells one that resets', async () => {

@@ -219,6 +219,52 @@ describe('the end', () => {
   });
 });
 
+describe('the Socket underneath', () => {
+  test('has one stream', () => {
+    const [a] = unixPair();
+    const stream = a.makefile();
+    expect(() => a.makefile()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_HAS_STREAM' }));
+    stream.destroy();
+  });
+
+  test.each([s.SOCK_DGRAM, s.SOCK_SEQPACKET])('of type %i is refused: its records would lose their bounds', (type) => {
+    const [a] = unixPair(type);
+    expect(() => a.makefile()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+  });
+
+  test('may have a timeout: an idle stream lives on', async () => {
+    const [a, b] = unixPair();
+    a.setTimeout(1);
+    b.setTimeout(1);
+    const [left, right] = [a.makefile(), b.makefile({ fds: 1 })];
+    const got: string[] = [];
+    right.on('data', (data) => got.push(String(data)));
+    await sleep(20);
+    left.write('after a while');
+    await expect.poll(() => got.join('')).toBe('after a while');
+    left.destroy();
+    await ended(right);
+  });
+
+  test('that is being connected: connect and ready tell when it is, and what was written is sent then', async () => {
+    const server = keep(s.createServer({ host: '127.0.0.1', port: 0 }));
+    const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+    const connected = socket.connect(server.getsockname() as s.InetAddress);
+    const stream = socket.makefile();
+    const events: string[] = [];
+    for (const event of ['connect', 'ready'] as const) stream.on(event, () => events.push(event));
+    stream.end('early');
+    const { socket: peer } = await server.accept();
+    expect(String(await readAll(peer))).toBe('early');
+    await connected;
+    // Over the loopback interface a connection may be there at once.
+    if (events.length > 0) expect(events).toEqual(['connect', 'ready']);
+    expect(stream.connecting).toBe(false);
+    peer.close();
+    await ended(stream.resume());
+  });
+});
+
 describe('exceptions of listeners', () => {
   test('of data, of fds and of a write: uncaughtException, once each, and the stream goes on', async () => {
     const script = `
