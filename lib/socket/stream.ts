@@ -278,26 +278,32 @@ export class SocketStream extends Duplex {
     return this.#self() ?? {};
   }
 
+  /** The local address as text; undefined unless the socket is of IP. */
   get localAddress(): string | undefined {
     return this.#self()?.address;
   }
 
+  /** The local port; undefined unless the socket is of IP. */
   get localPort(): number | undefined {
     return this.#self()?.port;
   }
 
+  /** The local family, 'IPv4' or 'IPv6'; undefined for any other. */
   get localFamily(): string | undefined {
     return this.#self()?.family;
   }
 
+  /** The address of the peer as text; undefined unless the socket is of IP. It stays after the end. */
   get remoteAddress(): string | undefined {
     return this.#peer()?.address;
   }
 
+  /** The port of the peer; undefined unless the socket is of IP. */
   get remotePort(): number | undefined {
     return this.#peer()?.port;
   }
 
+  /** The family of the peer, 'IPv4' or 'IPv6'; undefined for any other. */
   get remoteFamily(): string | undefined {
     return this.#peer()?.family;
   }
@@ -357,6 +363,7 @@ export class SocketStream extends Duplex {
     return false;
   }
 
+  /** As `read` of a Readable. */
   override read(size?: number): unknown {
     if (size !== 0) this.#hasConsumer = true;
     const chunk = super.read(size);
