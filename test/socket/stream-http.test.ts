@@ -12,7 +12,7 @@ import tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
-import { need, program } from '../helpers/need.ts';
+import { need, node, program } from '../helpers/need.ts';
 import { keep, output } from '../helpers/sockets.ts';
 import { folder } from '../helpers/world.ts';
 
@@ -87,7 +87,8 @@ test('an http agent with keepAlive uses a stream again, and unrefs it when it is
   server.close();
 });
 
-test('timeouts of requests, of responses and of servers', async () => {
+test('timeouts of requests, of responses and of servers', async (context) => {
+  need(context, node);
   const server = http.createServer(() => {}); // never answers
   const port = serve(server);
   const request = http.get({ host: '127.0.0.1', port, agent: agent({}) });
@@ -191,7 +192,7 @@ function certificate(): { key: Buffer; cert: Buffer } {
 }
 
 test('https over streams on both sides', async (context) => {
-  need(context, program('openssl'));
+  need(context, node, program('openssl'));
   const { key, cert } = certificate();
   const server = https.createServer({ key, cert }, (request, response) => {
     response.end(`encrypted ${(request.socket as tls.TLSSocket).encrypted}`);

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { Duplex, finished, PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { need, node } from '../helpers/need.ts';
 import { tcpPair } from '../helpers/sockets.ts';
 
 type Log = string[];
@@ -340,7 +341,8 @@ const scenarios: Record<string, Scenario> = {
 };
 
 for (const [name, { options = {}, run }] of Object.entries(scenarios)) {
-  test(name, async () => {
+  test(name, async (context) => {
+    need(context, node); // other runtimes have a net.Socket of their own
     const logs: Record<string, Log[]> = {};
     for (const [kind, makePair] of [
       ['net', nodePair],
