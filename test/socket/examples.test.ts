@@ -136,7 +136,7 @@ test('it tells a port that is taken, a name, and a port beyond 16 bits', async (
     output: `EADDRINUSE: Address already in use, bind 127.0.0.1:${address.port}\n`,
   });
   for (const args of [
-    ['localhost', '0'],
+    ['name.invalid', '0'],
     ['127.0.0.1', '65536'],
   ]) {
     const { code, output } = await finished('async-echo-server.js', ...args);
