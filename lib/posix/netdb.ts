@@ -177,6 +177,12 @@ export interface AddressInfo {
 
 const HINTS = namesOf<AddressInfoHints>({ flags: true, family: true, socktype: true, protocol: true });
 
+/**
+ * What the C library takes for the number of a port: strtoul(3). glibc cuts one that is too large to 16 bits: port 34463 for
+ * '99999'.
+ */
+const isPort = /^[ \t-\r]*[+-]?\d+$/;
+
 /** The arguments of native.getaddrinfo. A number is a service by its port; null is C's null pointer. */
 export function addressInfoArguments(
   node: string | null,
@@ -185,7 +191,8 @@ export function addressInfoArguments(
   names: Names = HINTS,
 ): [string | undefined, string | undefined, number, number, number, number] {
   onlyKnown(object(hints, 'hints'), names, 'hints');
-  if (typeof service === 'number' && (!Number.isInteger(service) || service < 0 || service > 65535)) {
+  const port = typeof service === 'string' && isPort.test(service) ? Number(service) : service;
+  if (typeof port === 'number' && (!Number.isInteger(port) || port < 0 || port > 65535)) {
     throw outOfRange('service', 'an integer from 0 to 65535');
   }
   return [
@@ -237,11 +244,12 @@ export function readAddressInfo(
  * The addresses of a host and a service: getaddrinfo(3). Waits, perhaps on the network, and the whole thread with it.
  *
  * @param node A name or an address text; null is the own host (or any address, with AI_PASSIVE).
- * @param service A service name, or a port as number or text; null is none. Node and service cannot both be null.
+ * @param service A service name, or a port from 0 to 65535 as number or text; null is none. Node and service cannot both
+ *   be null.
  * @param hints What to look for. Left out: any address of any type, without flags.
  * @returns The entries, in the order of the C library (RFC 6724).
  * @throws AddressInfoError EAI_NONAME, EAI_SERVICE, EAI_FAMILY, EAI_SOCKTYPE, EAI_BADFLAGS, EAI_AGAIN, EAI_FAIL,
- *   EAI_SYSTEM; TypeError for a text with an inner NUL, which C would cut.
+ *   EAI_SYSTEM; TypeError for a text with an inner NUL, and RangeError for a port above 65535: C would cut both.
  * @example
  * const [{ address }] = getaddrinfo('127.0.0.1', 80, { socktype: SOCK_STREAM });
  * console.log(address.address, address.port); // 127.0.0.1 80
