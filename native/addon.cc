@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <memory>
+#include <initializer_list>
 #include <new>
 
 #include "args.h"
@@ -45,38 +45,64 @@ bool Layout(napi_env env, napi_value* layout) {
   return true;
 }
 
+// The memory of `out`: shared, which no program can detach. Node-API makes none, a script does.
+int32_t* MakeOut(napi_env env, napi_value* out) {
+  napi_value script = nullptr;
+  napi_value memory = nullptr;
+  napi_typedarray_type type = napi_uint8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  bool detachable = true;
+  // A program may have replaced these constructors: what they made is looked at.
+  if (napi_create_string_latin1(env, "new Int32Array(new SharedArrayBuffer(64))", NAPI_AUTO_LENGTH, &script) !=
+          napi_ok ||
+      napi_run_script(env, script, out) != napi_ok ||
+      napi_get_typedarray_info(env, *out, &type, &length, &data, &memory, nullptr) != napi_ok ||
+      napi_is_arraybuffer(env, memory, &detachable) != napi_ok) {
+    return nullptr;
+  }
+  return type == napi_int32_array && length == kOutLength && !detachable ? static_cast<int32_t*>(data) : nullptr;
+}
+
 // With the environment, after the last call into it.
-void Finish(Napi::Env env, Environment* environment) {
-  napi_delete_reference(env, environment->out_ref);
+void Finish(napi_env env, void* data, void*) {
+  auto* environment = static_cast<Environment*>(data);
+  for (const napi_ref reference :
+       {environment->out_ref, environment->pinned[0].memory, environment->pinned[1].memory}) {
+    if (reference != nullptr) napi_delete_reference(env, reference);
+  }
   delete environment;
 }
 
-Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  auto environment = std::unique_ptr<Environment>(new (std::nothrow) Environment);
-  void* memory = nullptr;
-  napi_value buffer = nullptr;
+bool SetUp(napi_env env, napi_value exports) {
+  auto* environment = new (std::nothrow) Environment;
+  if (environment == nullptr) return false;
+  // First of all, so that nothing that fails afterwards frees what functions already have.
+  if (napi_set_instance_data(env, environment, Finish, nullptr) != napi_ok) {
+    delete environment;
+    return false;
+  }
   napi_value out = nullptr;
   napi_value layout = nullptr;
-  if (environment == nullptr ||
-      napi_create_arraybuffer(env, kOutLength * sizeof(int32_t), &memory, &buffer) != napi_ok ||
-      napi_create_typedarray(env, napi_int32_array, kOutLength, buffer, 0, &out) != napi_ok ||
-      napi_create_reference(env, buffer, 1, &environment->out_ref) != napi_ok || !Layout(env, &layout) ||
-      napi_set_named_property(env, exports, "out", out) != napi_ok ||
+  environment->out = MakeOut(env, &out);
+  if (environment->out == nullptr || napi_create_reference(env, out, 1, &environment->out_ref) != napi_ok ||
+      !Layout(env, &layout) || napi_set_named_property(env, exports, "out", out) != napi_ok ||
       napi_set_named_property(env, exports, "layout", layout) != napi_ok) {
-    return exports;
+    return false;
   }
-  environment->out = static_cast<int32_t*>(memory);
-
   const napi_property_descriptor functions[] = {
-#define FUNCTION(name, function) \
-  {#name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, environment.get()},
+#define FUNCTION(name, function) {#name, nullptr, function, nullptr, nullptr, nullptr, napi_enumerable, environment},
 #include "functions.def"
 #undef FUNCTION
   };
-  if (napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) != napi_ok) {
-    return exports;
+  return napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions) == napi_ok;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  bool thrown = false;
+  if (!SetUp(env, exports) && napi_is_exception_pending(env, &thrown) == napi_ok && !thrown) {
+    napi_throw_error(env, nullptr, "sys-socket: the native part cannot be set up here");
   }
-  env.SetInstanceData<Environment, Finish>(environment.release());
   return exports;
 }
 

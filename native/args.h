@@ -34,15 +34,22 @@ Value LoadOnce(const void* from) {
   return value;
 }
 
+// A buffer of JavaScript that is used again: see pinned.cc.
+struct Pinned {
+  Bytes bytes;
+  napi_ref memory = nullptr;  // its ArrayBuffer
+};
+
 struct Reactor;
 struct ReactorThread;
 
 // Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
 // an Int32Array that lib/posix/native.ts reads right after the call.
+// Its memory is shared (a SharedArrayBuffer), as that of an ArrayBuffer can be transferred away and freed.
 struct Environment : Allocated {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
-  Bytes pinned[2];                  // see pinned.cc
+  Pinned pinned[2];
   int epoll = -1;                   // the set of the reactor
   Reactor* reactor = nullptr;       // see reactor.cc
   ReactorThread* thread = nullptr;  // see reactor_thread.cc
@@ -162,6 +169,19 @@ class Args {
     const Bytes bytes = GetBytes(index);
     if (bytes.size > INT32_MAX) Refuse(index, Refusal::kLength);
     return bytes;
+  }
+
+  // A typed array on memory that stays where it is as long as the array is referenced: shared memory, which cannot be
+  // detached or shrunk.
+  [[nodiscard]] Bytes GetShared(size_t index) {
+    napi_value memory = nullptr;
+    bool detachable = true;
+    if (napi_get_typedarray_info(env_, values_[index], nullptr, nullptr, nullptr, &memory, nullptr) != napi_ok ||
+        napi_is_arraybuffer(env_, memory, &detachable) != napi_ok || detachable) {
+      Refuse(index, Refusal::kStorage);
+      return {};
+    }
+    return ReadBytes(index, values_[index]);
   }
 
   [[nodiscard]] Bytes OptionalSized(size_t index) { return Has(index) ? GetSized(index) : Bytes{}; }

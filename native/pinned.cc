@@ -1,9 +1,12 @@
 // The four calls of hot loops without the cost of reading arguments: the numbers cross in `out`, and the buffers are
 // those that `pin` was given before. lib/posix/pinned.ts calls these only while it holds the same typed arrays and sees
-// them at their full length, in one turn with the call: only then are the pointers known to be good.
+// them at their full length, in one turn with the call. Here it is asked only that their memory was not detached since:
+// then the pointers are good, whoever calls. Memory that was made smaller (a resizable ArrayBuffer) stays reserved, and
+// the kernel answers EFAULT.
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "args.h"
 
@@ -31,10 +34,27 @@ napi_value Give(Environment* environment, ssize_t n) {
   return nullptr;
 }
 
+// The numbers of a call, each read once: another thread may have `out` too.
+int32_t Read(const Environment* environment, size_t place) { return LoadOnce<int32_t>(environment->out + place); }
+
+bool IsAttached(napi_env env, const Pinned& pinned) {
+  napi_value memory = nullptr;
+  bool detached = true;
+  return pinned.memory != nullptr && napi_get_reference_value(env, pinned.memory, &memory) == napi_ok &&
+         napi_is_detached_arraybuffer(env, memory, &detached) == napi_ok && !detached;
+}
+
+// Whether the pinned buffers are there; else the result is a refusal.
+template <typename... Slots>
+bool Ready(napi_env env, Environment* environment, Slots... slots) {
+  if ((IsAttached(env, environment->pinned[slots]) && ...)) return true;
+  environment->out[kResult] = kRefusalBase - kRefusalKinds - static_cast<int32_t>(Refusal::kStorage);
+  return false;
+}
+
 // How much of the pinned buffer is meant, never more than there is.
-size_t Room(const Environment* environment) {
-  const auto wanted = static_cast<uint32_t>(environment->out[kSize]);
-  return std::min<size_t>(wanted, environment->pinned[kData].size);
+size_t Room(const Environment* environment, const Bytes& data) {
+  return std::min<size_t>(static_cast<uint32_t>(Read(environment, kSize)), data.size);
 }
 
 }  // namespace
@@ -46,38 +66,51 @@ napi_value Pin(napi_env env, napi_callback_info info) {
   const Bytes bytes = args.GetSized(1);
   if (!args.refused() && slot != kData && slot != kName) args.Refuse(0, Refusal::kInt);
   if (args.refused()) return args.Refused();
-  args.environment()->pinned[slot] = bytes;
+  napi_value memory = nullptr;
+  napi_ref reference = nullptr;
+  if (napi_get_typedarray_info(env, args.value(1), nullptr, nullptr, nullptr, &memory, nullptr) != napi_ok ||
+      napi_create_reference(env, memory, 1, &reference) != napi_ok) {
+    return Number(env, -ENOMEM);
+  }
+  Pinned& pinned = args.environment()->pinned[slot];
+  const napi_ref before = std::exchange(pinned.memory, reference);
+  pinned.bytes = bytes;
+  if (before != nullptr) napi_delete_reference(env, before);
   return Number(env, static_cast<int64_t>(bytes.size));
 }
 
 napi_value SendPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
-  const Bytes& data = e->pinned[kData];
-  return Give(e, ::send(e->out[kFd], data.data, Room(e), e->out[kFlags]));
+  if (!Ready(env, e, kData)) return nullptr;
+  const Bytes& data = e->pinned[kData].bytes;
+  return Give(e, ::send(Read(e, kFd), data.data, Room(e, data), Read(e, kFlags)));
 }
 
 napi_value SendtoPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
-  const Bytes& data = e->pinned[kData];
-  const Bytes& name = e->pinned[kName];
-  return Give(e, ::sendto(e->out[kFd], data.data, data.size, e->out[kFlags],
+  if (!Ready(env, e, kData, kName)) return nullptr;
+  const Bytes& data = e->pinned[kData].bytes;
+  const Bytes& name = e->pinned[kName].bytes;
+  return Give(e, ::sendto(Read(e, kFd), data.data, data.size, Read(e, kFlags),
                           reinterpret_cast<const sockaddr*>(name.data), static_cast<socklen_t>(name.size)));
 }
 
 napi_value RecvPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
-  const Bytes& data = e->pinned[kData];
-  return Give(e, ::recv(e->out[kFd], data.data, Room(e), e->out[kFlags]));
+  if (!Ready(env, e, kData)) return nullptr;
+  const Bytes& data = e->pinned[kData].bytes;
+  return Give(e, ::recv(Read(e, kFd), data.data, Room(e, data), Read(e, kFlags)));
 }
 
 // The address length is out[0].
 napi_value RecvfromPinned(napi_env env, napi_callback_info info) {
   Environment* e = Current(env, info);
-  const Bytes& data = e->pinned[kData];
-  const Bytes& name = e->pinned[kName];
+  if (!Ready(env, e, kData, kName)) return nullptr;
+  const Bytes& data = e->pinned[kData].bytes;
+  const Bytes& name = e->pinned[kName].bytes;
   auto length = static_cast<socklen_t>(name.size);
-  const ssize_t n =
-      ::recvfrom(e->out[kFd], data.data, Room(e), e->out[kFlags], reinterpret_cast<sockaddr*>(name.data), &length);
+  const ssize_t n = ::recvfrom(Read(e, kFd), data.data, Room(e, data), Read(e, kFlags),
+                               reinterpret_cast<sockaddr*>(name.data), &length);
   e->out[0] = static_cast<int32_t>(length);
   return Give(e, n);
 }

@@ -10,41 +10,52 @@
 namespace sys_socket {
 namespace {
 
-// An array of int descriptors; select has no room for one that is negative or not below FD_SETSIZE.
-template <size_t N>
-void GetSet(Args<N>* args, size_t index, fd_set* set, int* limit) {
-  FD_ZERO(set);
-  const Bytes bytes = args->GetBytes(index);
-  const auto* fds = reinterpret_cast<const int32_t*>(bytes.data);
-  for (size_t i = 0; i < bytes.size / sizeof(int32_t); ++i) {
-    if (fds[i] < 0 || fds[i] >= FD_SETSIZE) {
-      args->Refuse(index, Refusal::kDescriptor);
-      return;
+// An array of int descriptors; select has no room for one that is negative or not below FD_SETSIZE. Another thread may
+// write the array at any time: before the wait and after it each number is read once.
+class Set {
+ public:
+  template <size_t N>
+  Set(Args<N>* args, size_t index, int* limit) : bytes_(args->GetBytes(index)) {
+    FD_ZERO(&set_);
+    for (size_t i = 0; i < count(); ++i) {
+      const auto fd = LoadOnce<int32_t>(place(i));
+      if (fd < 0 || fd >= FD_SETSIZE) {
+        args->Refuse(index, Refusal::kDescriptor);
+        return;
+      }
+      FD_SET(fd, &set_);
+      if (fd >= *limit) *limit = fd + 1;
     }
-    FD_SET(fds[i], set);
-    if (fds[i] >= *limit) *limit = fds[i] + 1;
   }
-}
 
-// Leaves in each place the descriptor when it is ready, else -1.
-template <size_t N>
-void PutSet(Args<N>* args, size_t index, const fd_set* set) {
-  const Bytes bytes = args->GetBytes(index);
-  auto* fds = reinterpret_cast<int32_t*>(bytes.data);
-  for (size_t i = 0; i < bytes.size / sizeof(int32_t); ++i) {
-    if (!FD_ISSET(fds[i], set)) fds[i] = -1;
+  [[nodiscard]] fd_set* get() { return &set_; }
+
+  // Leaves in each place the descriptor when it is ready, else -1.
+  void Put() const {
+    constexpr int32_t kNone = -1;
+    for (size_t i = 0; i < count(); ++i) {
+      const auto fd = LoadOnce<int32_t>(place(i));
+      const bool ready = fd >= 0 && fd < FD_SETSIZE && FD_ISSET(fd, &set_);
+      if (!ready) std::memcpy(place(i), &kNone, sizeof(kNone));
+    }
   }
-}
+
+ private:
+  [[nodiscard]] size_t count() const { return bytes_.size / sizeof(int32_t); }
+  [[nodiscard]] uint8_t* place(size_t i) const { return bytes_.data + (i * sizeof(int32_t)); }
+
+  Bytes bytes_;
+  fd_set set_;
+};
 
 template <size_t N, typename Call>
 napi_value SelectSets(napi_env env, Args<N>* args, Call call) {
-  fd_set sets[3];
   int limit = 0;
-  for (size_t i = 0; i < 3; ++i) GetSet(args, i, &sets[i], &limit);
+  Set sets[] = {Set(args, 0, &limit), Set(args, 1, &limit), Set(args, 2, &limit)};
   if (args->refused()) return args->Refused();
   const int result = call(limit, sets);
   if (result < 0) return Result(env, result);
-  for (size_t i = 0; i < 3; ++i) PutSet(args, i, &sets[i]);
+  for (const Set& set : sets) set.Put();
   return Number(env, result);
 }
 
@@ -72,9 +83,9 @@ class Mask {
     sigemptyset(&set_);
     if (!masked_) return;
     const Bytes signals = args->GetBytes(index);
-    const auto* numbers = reinterpret_cast<const int32_t*>(signals.data);
     for (size_t i = 0; i < signals.size / sizeof(int32_t); ++i) {
-      if (sigaddset(&set_, numbers[i]) != 0) args->Refuse(index, Refusal::kInt);
+      if (sigaddset(&set_, LoadOnce<int32_t>(signals.data + (i * sizeof(int32_t)))) != 0)
+        args->Refuse(index, Refusal::kInt);
     }
   }
   [[nodiscard]] const sigset_t* get() const { return masked_ ? &set_ : nullptr; }
@@ -115,8 +126,8 @@ napi_value Select(napi_env env, napi_callback_info info) {
     timeout.tv_sec = args.Long(3);
     timeout.tv_usec = args.Int(4);
   }
-  return SelectSets(env, &args, [&](int limit, fd_set* sets) {
-    return ::select(limit, &sets[0], &sets[1], &sets[2], timed ? &timeout : nullptr);
+  return SelectSets(env, &args, [&](int limit, Set* sets) {
+    return ::select(limit, sets[0].get(), sets[1].get(), sets[2].get(), timed ? &timeout : nullptr);
   });
 }
 
@@ -125,8 +136,8 @@ napi_value Pselect(napi_env env, napi_callback_info info) {
   Args<6> args(env, info);
   const Timeout timeout(&args, 3);
   const Mask mask(&args, 5);
-  return SelectSets(env, &args, [&](int limit, fd_set* sets) {
-    return ::pselect(limit, &sets[0], &sets[1], &sets[2], timeout.get(), mask.get());
+  return SelectSets(env, &args, [&](int limit, Set* sets) {
+    return ::pselect(limit, sets[0].get(), sets[1].get(), sets[2].get(), timeout.get(), mask.get());
   });
 }
 

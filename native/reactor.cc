@@ -98,7 +98,7 @@ Reactor* Get(Environment* environment) { return environment->reactor; }
 // (the ready list: an Int32Array, callback(count)): 0 or -errno. Once in an environment.
 napi_value ReactorStart(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
-  const Bytes list = args.GetBytes(0);
+  const Bytes list = args.GetShared(0);
   if (!args.refused() && (list.size < kFields * sizeof(int32_t) || Get(args.environment()) != nullptr)) {
     args.Refuse(0, Refusal::kStorage);
   }

@@ -108,7 +108,7 @@ void Finalize(napi_env, void* data, void*) { delete static_cast<ReactorThread*>(
 // (the ready list: an Int32Array, callback(count)): 0 or -errno. Once in an environment.
 napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
-  const Bytes list = args.GetBytes(0);
+  const Bytes list = args.GetShared(0);
   Environment* environment = args.environment();
   if (!args.refused() && (list.size < kFields * sizeof(int32_t) || environment->epoll != -1)) {
     args.Refuse(0, Refusal::kStorage);

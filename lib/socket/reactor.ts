@@ -191,7 +191,8 @@ const backend = threaded
 
 const entries = new Map<number, Entry>();
 const timed = new Map<number, Queue>();
-const list = new Int32Array(EVENTS * FIELDS);
+/** Shared memory: it cannot be detached while the native code writes into it. */
+const list = new Int32Array(new SharedArrayBuffer(EVENTS * FIELDS * Int32Array.BYTES_PER_ELEMENT));
 let started = false;
 let ticking = false;
 let generations = 0;
