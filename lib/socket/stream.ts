@@ -19,7 +19,7 @@ import {
   TCP_NODELAY,
   TCP_SYN_SENT,
 } from '../posix/constants.ts';
-import { invalidValue, isErrno } from '../posix/errno.ts';
+import { invalidValue, isErrno, SocketError } from '../posix/errno.ts';
 import { aside } from './errors.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { type NodeAddress, nodeAddress } from './node-address.ts';
@@ -178,6 +178,28 @@ export class SocketStream extends Duplex {
     } finally {
       this.connecting = false;
     }
+  }
+
+  /**
+   * Emits 'connect' and 'ready'. The Socket is connected already, or it is being connected: this is for libraries that call
+   * it on a stream that they are given, as pg does. Where they connect to is not looked at. A Socket without a connection
+   * destroys the stream with ENOTCONN.
+   *
+   * @param args What net.Socket takes; a function at the end listens to 'connect' once.
+   * @returns This stream.
+   */
+  connect(...args: unknown[]): this {
+    const listener = args.at(-1);
+    if (typeof listener === 'function') this.once('connect', listener as () => void);
+    if (this.connecting || this.destroyed) return this;
+    const n = nothrow.getpeername(this.socket.fd, new SockaddrStorage());
+    if (n < 0) return this.destroy(new SocketError(-n, 'getpeername'));
+    process.nextTick(() => {
+      if (this.destroyed) return;
+      this.emit('connect');
+      this.emit('ready');
+    });
+    return this;
   }
 
   #sent(bytes: number): void {

@@ -246,6 +246,20 @@ describe('the Socket underneath', () => {
     await ended(right);
   });
 
+  test('that is connected: connect() tells a library that asks for it', async () => {
+    const [client] = await tcpPair();
+    const stream = client.makefile();
+    const events: string[] = [];
+    stream.connect(5432, 'nowhere.invalid', () => events.push('callback'));
+    stream.on('ready', () => events.push('ready'));
+    await once(stream, 'ready');
+    expect(events).toEqual(['callback', 'ready']);
+    stream.destroy();
+    const lonely = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)).makefile();
+    lonely.connect(1, '127.0.0.1');
+    expect((await once(lonely, 'error'))[0]).toMatchObject({ code: 'ENOTCONN' });
+  });
+
   test('that is being connected: connect and ready tell when it is, and what was written is sent then', async () => {
     const server = keep(s.createServer({ host: '127.0.0.1', port: 0 }));
     const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
