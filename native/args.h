@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -82,14 +83,18 @@ enum class Refusal : uint8_t {
 inline constexpr int32_t kRefusalBase = -4096;
 inline constexpr int32_t kRefusalKinds = 32;
 
+// Node-API refused what it does not refuse for valid arguments. The caller gets an exception, never `undefined`.
+inline napi_value Failed(napi_env env) {
+  napi_throw_error(env, nullptr, "Node-API failed");
+  return nullptr;
+}
+
 inline napi_value Number(napi_env env, int64_t value) {
   napi_value result = nullptr;
-  if (value >= INT32_MIN && value <= INT32_MAX) {
-    napi_create_int32(env, static_cast<int32_t>(value), &result);
-  } else {
-    napi_create_int64(env, value, &result);
-  }
-  return result;
+  const napi_status status = value >= INT32_MIN && value <= INT32_MAX
+                                 ? napi_create_int32(env, static_cast<int32_t>(value), &result)
+                                 : napi_create_int64(env, value, &result);
+  return status == napi_ok ? result : Failed(env);
 }
 
 // n, or -errno: the reader of errno (one more is in rights.h, which asks why recvmsg failed).
@@ -99,7 +104,9 @@ inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -
 inline napi_value Fresh(napi_env env, Environment* environment, int fd) {
   if (fd < 0) return Result(env, fd);
   environment->owned.Forget(env, fd);
-  return Number(env, fd);
+  napi_value result = Number(env, fd);
+  if (result == nullptr) ::close(fd);  // nobody is told of it
+  return result;
 }
 
 // The longest list of buffers that the kernel reads (UIO_MAXIOV). Of a longer one it looks at the count only.
@@ -116,7 +123,11 @@ class Args {
   Args(napi_env env, napi_callback_info info) : env_(env) {
     size_t count = N;
     void* data = nullptr;
-    napi_get_cb_info(env, info, &count, values_, nullptr, &data);
+    if (napi_get_cb_info(env, info, &count, values_, nullptr, &data) != napi_ok) {
+      for (napi_value& value : values_) value = nullptr;
+      napi_get_instance_data(env, &data);  // the functions look into it before they ask for a refusal
+      Fail();
+    }
     environment_ = static_cast<Environment*>(data);
   }
 
@@ -157,7 +168,7 @@ class Args {
 
   [[nodiscard]] bool Has(size_t index) {
     napi_valuetype type = napi_undefined;
-    napi_typeof(env_, values_[index], &type);
+    if (napi_typeof(env_, values_[index], &type) != napi_ok) Fail();
     return type != napi_undefined;
   }
 
@@ -215,6 +226,12 @@ class Args {
   [[nodiscard]] napi_value Refused() const { return Number(env_, refusal_); }
   [[nodiscard]] int32_t* out() const { return environment_->out; }
   [[nodiscard]] Environment* environment() const { return environment_; }
+
+  // An exception is pending, and tells it instead of the refusal.
+  void Fail() {
+    if (refusal_ == 0) Failed(env_);
+    refusal_ = kRefusalBase;
+  }
 
   void Refuse(size_t index, Refusal why) {
     if (refusal_ != 0) return;  // the first one is told

@@ -40,7 +40,7 @@ napi_value InetNtop(napi_env env, napi_callback_info info) {
   char text[INET6_ADDRSTRLEN];
   if (::inet_ntop(family, from.data, text, sizeof(text)) == nullptr) return Result(env, -1);
   napi_value result = nullptr;
-  napi_create_string_latin1(env, text, NAPI_AUTO_LENGTH, &result);
+  if (napi_create_string_latin1(env, text, NAPI_AUTO_LENGTH, &result) != napi_ok) return Failed(env);
   return result;
 }
 

@@ -59,7 +59,7 @@ napi_value IfIndextoname(napi_env env, napi_callback_info info) {
   char name[IF_NAMESIZE] = {};
   if (::if_indextoname(index, name) == nullptr) return Result(env, -1);
   napi_value result = nullptr;
-  napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result) != napi_ok) return Failed(env);
   return result;
 }
 

@@ -190,7 +190,8 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
     if (args.refused()) return args.Refused();
     const int result = ::ioctl(fd, request, &value);
     args.out()[0] = argument.kind == Kind::kNone ? result : value;
-    return Result(env, result);
+    const bool made = argument.kind == Kind::kNone && request != FIOCLEX && request != FIONCLEX;
+    return made ? Fresh(env, args.environment(), result) : Result(env, result);
   }
   if (argument.kind == Kind::kValue) {
     const uint32_t value = args.Unsigned(2);

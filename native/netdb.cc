@@ -329,7 +329,7 @@ napi_value GaiStrerror(napi_env env, napi_callback_info info) {
   const int code = args.Int(0);
   if (args.refused()) return args.Refused();
   napi_value result = nullptr;
-  napi_create_string_utf8(env, ::gai_strerror(code), NAPI_AUTO_LENGTH, &result);
+  if (napi_create_string_utf8(env, ::gai_strerror(code), NAPI_AUTO_LENGTH, &result) != napi_ok) return Failed(env);
   return result;
 }
 
@@ -338,7 +338,7 @@ napi_value Gethostname(napi_env env, napi_callback_info) {
   char name[256] = {};
   if (::gethostname(name, sizeof(name) - 1) < 0) return Result(env, -1);
   napi_value result = nullptr;
-  napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result) != napi_ok) return Failed(env);
   return result;
 }
 

@@ -124,7 +124,11 @@ napi_value RingMap(napi_env env, napi_callback_info info) {
   // A child process would keep the socket open with the mapping.
   ::madvise(data, size, MADV_DONTFORK);
   const int32_t id = args.environment()->rings.Add(static_cast<uint8_t*>(data), size);
-  if (id >= 0) return Number(env, id);
+  if (id >= 0) {
+    napi_value result = Number(env, id);
+    if (result == nullptr) args.environment()->rings.Remove(id);  // nobody is told of it
+    return result;
+  }
   ::munmap(data, size);
   return Number(env, -ENOMEM);
 }

@@ -45,7 +45,9 @@ napi_value Socketpair(napi_env env, napi_callback_info info) {
   const int result = ::socketpair(domain, type | SOCK_CLOEXEC, protocol, args.out());
   if (result < 0) return Result(env, result);
   for (int i = 0; i < 2; ++i) args.environment()->owned.Forget(env, args.out()[i]);
-  return Number(env, result);
+  napi_value value = Number(env, result);
+  for (int i = 0; value == nullptr && i < 2; ++i) ::close(args.out()[i]);  // nobody is told of them
+  return value;
 }
 
 napi_value Bind(napi_env env, napi_callback_info info) {

@@ -31,7 +31,7 @@ class Text {
         return;
       }
     }
-    napi_get_value_string_utf8(env, args->value(index), text_, length + 1, &length);
+    if (napi_get_value_string_utf8(env, args->value(index), text_, length + 1, &length) != napi_ok) args->Fail();
     if (std::strlen(text_) != length) args->Refuse(index, Refusal::kNul);
   }
   ~Text() {

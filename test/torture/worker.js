@@ -1,0 +1,127 @@
+// What a worker does under torture: the start and the end of an environment, and what lives as long as one.
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+import * as s from '../../dist/index.js';
+import { ringSize, ringSocket } from './steps.js';
+
+const { binary, tree, step, terminated } = workerData;
+const load = () => createRequire(import.meta.url)(binary);
+const library = () => import(pathToFileURL(`${tree}/dist/index.js`).href);
+
+/** A wait that ought to end within this time has failed silently. */
+const soon = () => ({ timeout: 3000 });
+
+const works = {
+  init() {
+    const native = load();
+    native.gethostname();
+  },
+
+  own() {
+    const native = load();
+    const fds = Array.from({ length: 40 }, () => s.socketpair(s.AF_UNIX, s.SOCK_STREAM)).flat();
+    for (const fd of fds) {
+      // What is refused is not owned.
+      let owned = 0;
+      try {
+        owned = native.own(fd, 1);
+      } catch {
+        owned = native.own(fd, 0); // it is owned when only the answer was lost
+        if (owned === 1) owned = 0;
+      }
+      if (owned !== 1) s.close(fd);
+    }
+  },
+
+  /** The library's reactor: waits that end, and one that is pending at the end. */
+  async reactor() {
+    const t = await library();
+    const [a, b] = t.Socket.pair();
+    const received = b.recv(64, 0, soon());
+    a.sendSync('x');
+    await received;
+    // A descriptor that is closed behind the back of the reactor makes it renew its set.
+    const [c, d] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
+    const kept = s.fcntl(c, s.F_DUPFD_CLOEXEC, 0);
+    const gone = t.readable(c, soon()).catch(() => {});
+    s.close(c);
+    s.write(d, 'x');
+    const again = b.recv(64, 0, soon());
+    a.sendSync('y');
+    await again;
+    void gone;
+    s.close(kept);
+    s.close(d);
+    if (terminated) b.recv().catch(() => {});
+  },
+
+  /** The reactor for runtimes without uv_poll. */
+  async thread() {
+    const native = load();
+    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
+    const list = new Int32Array(30);
+    try {
+      const served = new Promise((resolve) => {
+        const n = native.reactorThreadStart(list, resolve);
+        if (n !== 0) throw new Error(`reactorThreadStart: ${n}`);
+      });
+      native.reactorThreadRef(1);
+      const n = native.reactorControl(s.EPOLL_CTL_ADD, a, s.EPOLLIN | s.EPOLLONESHOT, 7);
+      if (n !== 0) throw new Error(`reactorControl: ${n}`);
+      s.write(b, 'x');
+      const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new Error('silent')), 3000).unref();
+      });
+      const count = await Promise.race([served, late]);
+      if (count !== 1 || list[0] !== a || list[1] !== 7) throw new Error('served wrongly');
+      if (!terminated) native.reactorThreadRef(0);
+    } finally {
+      s.close(a);
+      s.close(b);
+    }
+  },
+
+  ring() {
+    const native = load();
+    const fd = ringSocket();
+    const id = native.ringMap(fd, ringSize);
+    s.close(fd);
+    if (id < 0) throw new Error(`ringMap: ${id}`);
+    let buffer = native.ringBuffer(id);
+    if (buffer instanceof ArrayBuffer && terminated) new Uint8Array(buffer)[0] = 1;
+    if (!terminated) {
+      native.ringUnmap(id);
+      buffer = undefined;
+      gc();
+    }
+  },
+
+  /** Look-ups that are not done when the worker ends, or whose end the worker sees. */
+  async lookups() {
+    const native = load();
+    const ask = (name, ...args) =>
+      new Promise((resolve) => {
+        const id = native[name](...args, 2, resolve);
+        if (id <= 0) resolve(id);
+      });
+    const all = [
+      ask('getaddrinfoLater', '127.0.0.1', '80', s.AI_NUMERICHOST | s.AI_NUMERICSERV, 0, 1, 0),
+      ask('getnameinfoLater', s.encodeAddress({ family: s.AF_INET, address: '127.0.0.1', port: 1 }), s.NI_NUMERICHOST),
+      ask('gethostLater', s.AF_INET, '127.0.0.1', undefined),
+    ];
+    if (!terminated) await Promise.all(all);
+  },
+};
+
+try {
+  await works[step]();
+  parentPort.postMessage('done');
+} catch (error) {
+  if (String(error.message).includes('silent') || error.name === 'TimeoutError')
+    parentPort.postMessage(`silent: ${error.message}`);
+  else parentPort.postMessage('failed');
+}
+if (terminated) await once(parentPort, 'message');
+process.exitCode = 0;
