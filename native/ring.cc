@@ -57,7 +57,7 @@ void Finalize(napi_env env, void*, void* data) {
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
     ring->stays = IsEnding(env) && IsMoved(env, ring->buffer);
-    napi_delete_reference(env, ring->buffer);
+    if (ring->buffer != nullptr) napi_delete_reference(env, ring->buffer);
     napi_close_handle_scope(env, scope);
   }
   Release(ring);
@@ -145,7 +145,7 @@ napi_value RingBuffer(napi_env env, napi_callback_info info) {
     ring->holders -= 1;
     return nullptr;
   }
-  napi_create_reference(env, buffer, 0, &ring->buffer);
+  if (napi_create_reference(env, buffer, 0, &ring->buffer) != napi_ok) return Failed(env);
   return buffer;
 }
 

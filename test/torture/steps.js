@@ -136,6 +136,7 @@ export const steps = {
     t.done = () => [a, b].map((fd) => nothrow.close(fd));
     t.call('closeRights', [control]);
   },
+  handOverRights: (t) => t.call('handOverRights', [rights([0])]),
   pin: (t) => t.call('pin', [0, bytes(64)]),
   sendPinned: onPair((t, a) => pinned(t, 'sendPinned', a, bytes(8))),
   sendtoPinned: onUdp((t, fd) => pinned(t, 'sendtoPinned', fd, bytes(8), s.encodeAddress(s.getsockname(fd)))),
@@ -170,6 +171,13 @@ export const steps = {
     t.call('ioctl', [fd, s.FIONREAD, undefined]);
     t.call('ioctl', [fd, s.FIONBIO, 1]);
     t.call('ioctl', [fd, s.SIOCGIFMTU, s.ifreq('lo')]);
+  }),
+
+  // ETHTOOL_GDRVINFO of the loopback interface.
+  ioctlData: onUdp((t, fd) => {
+    const data = bytes(196);
+    data[0] = 3;
+    t.call('ioctlData', [fd, s.SIOCETHTOOL ?? 0x8946, s.ifreq('lo'), data]);
   }),
 
   inet_pton: (t) => {
@@ -248,10 +256,17 @@ export const steps = {
   reactorRef: (t) => t.call('reactorRef', [1], isVoid),
   reactorThreadStart: (t) => t.call('reactorThreadStart', [new Int32Array(1), () => {}]),
   reactorThreadRef: (t) => t.call('reactorThreadRef', [1], isVoid),
-  own: onUdp((t, fd) => {
-    t.call('own', [fd, 1]);
-    t.call('own', [fd, 0]);
+  own: owning((t, fd) => {
+    t.call('own', [fd]);
+    t.call('disown', [fd]);
   }),
+  disown: owning((t, fd) => t.call('disown', [fd])),
+  hold: owning((t, fd) => t.call('hold', [fd])),
+  closeHeld: owning((t, fd) => {
+    t.call('hold', [fd]);
+    t.call('closeHeld', [fd]);
+  }),
+  handOver: owning((t, fd) => t.call('handOver', [fd])),
 
   ringMap: onRing((t, fd, size) => {
     const id = t.call('ringMap', [fd, size]);
@@ -279,6 +294,18 @@ export const steps = {
     t.native.ringUnmap(other);
   }),
 };
+
+/** With a descriptor that nobody owns afterwards, and that is closed when it is not yet. */
+function owning(run) {
+  return (t) => {
+    const fd = udp();
+    run(t, fd);
+    t.done = () => {
+      t.native.disown(fd);
+      nothrow.close(fd);
+    };
+  };
+}
 
 function pinned(t, call, fd, data, address) {
   const { native } = t;

@@ -170,7 +170,9 @@ async function child() {
     ),
   ];
   const missing = Object.keys(native).filter((name) => typeof native[name] === 'function' && steps[name] === undefined);
-  if (missing.length > 0) throw new Error(`test/torture/steps.js has no step for ${missing.join(', ')}`);
+  if (missing.length > 0 && options.step === '') {
+    say({ step: missing.join(', '), site: 'none', wrong: ['test/torture/steps.js has no such step'] });
+  }
 
   const seen = new Set();
   let skipping = options.after !== '';

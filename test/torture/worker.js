@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import * as s from '../../dist/index.js';
+import * as nothrow from '../../dist/nothrow.js';
 import { ringSize, ringSocket } from './steps.js';
 
 const { binary, tree, step, terminated } = workerData;
@@ -23,15 +24,11 @@ const works = {
     const native = load();
     const fds = Array.from({ length: 40 }, () => s.socketpair(s.AF_UNIX, s.SOCK_STREAM)).flat();
     for (const fd of fds) {
-      // What is refused is not owned.
-      let owned = 0;
       try {
-        owned = native.own(fd, 1);
+        if (native.own(fd) < -4095) nothrow.close(fd); // refused; it closes what it has no memory for
       } catch {
-        owned = native.own(fd, 0); // it is owned when only the answer was lost
-        if (owned === 1) owned = 0;
+        nothrow.close(fd); // it may be owned, and only the answer was lost
       }
-      if (owned !== 1) s.close(fd);
     }
   },
 
@@ -86,8 +83,12 @@ const works = {
   ring() {
     const native = load();
     const fd = ringSocket();
-    const id = native.ringMap(fd, ringSize);
-    s.close(fd);
+    let id = -1;
+    try {
+      id = native.ringMap(fd, ringSize);
+    } finally {
+      s.close(fd);
+    }
     if (id < 0) throw new Error(`ringMap: ${id}`);
     let buffer = native.ringBuffer(id);
     if (buffer instanceof ArrayBuffer && terminated) new Uint8Array(buffer)[0] = 1;
@@ -122,6 +123,7 @@ try {
   if (String(error.message).includes('silent') || error.name === 'TimeoutError')
     parentPort.postMessage(`silent: ${error.message}`);
   else parentPort.postMessage('failed');
+  if (!terminated) process.exit(0); // what is pending is of no interest any more
 }
 if (terminated) await once(parentPort, 'message');
 process.exitCode = 0;
