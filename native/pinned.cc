@@ -24,7 +24,7 @@ constexpr size_t kName = 1;
 
 Environment* Current(napi_env env, napi_callback_info info) {
   void* data = nullptr;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) Failed(env);
   return static_cast<Environment*>(data);
 }
 
@@ -47,6 +47,7 @@ bool IsAttached(napi_env env, const Pinned& pinned) {
 // Whether the pinned buffers are there; else the result is a refusal.
 template <typename... Slots>
 bool Ready(napi_env env, Environment* environment, Slots... slots) {
+  if (environment == nullptr) return false;  // an exception is pending
   if ((IsAttached(env, environment->pinned[slots]) && ...)) return true;
   environment->out[kResult] = kRefusalBase - kRefusalKinds - static_cast<int32_t>(Refusal::kStorage);
   return false;
