@@ -96,9 +96,9 @@ export {
   encodeNetlink,
   type NetlinkAttribute,
   type NetlinkMessage,
-  type NetlinkReply,
-  requestNetlink,
 } from './posix/netlink.ts';
+export * from './posix/netlink-ack.ts';
+export * from './posix/netlink-request.ts';
 export { fcntl, getsockopt, setsockopt } from './posix/option.ts';
 export {
   getOption,

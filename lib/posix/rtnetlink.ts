@@ -2,7 +2,8 @@
 import { Buffer } from 'node:buffer';
 import { AF_INET, AF_INET6, AF_UNSPEC, NLA_TYPE_MASK, NLM_F_DUMP } from './constants.ts';
 import { inet_ntop } from './inet.ts';
-import { decodeAttributes, type NetlinkAttribute, type NetlinkReply, requestNetlink, view } from './netlink.ts';
+import { decodeAttributes, type NetlinkAttribute, view } from './netlink.ts';
+import { type NetlinkReply, requestNetlink } from './netlink-request.ts';
 import { LITTLE } from './number.ts';
 
 /** Changes can interrupt a dump; it begins again, but not for ever where they never end. */

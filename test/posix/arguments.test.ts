@@ -359,6 +359,8 @@ const elsewhere = [
   'decodeNetlink',
   'encodeAttributes',
   'decodeAttributes',
+  'decodeNetlinkAck',
+  'NetlinkError',
   'requestNetlink',
   'decodeLink',
   'decodeNeighbour',

@@ -1,0 +1,122 @@
+/** What the kernel says at the end of an answer: netlink(7), NLMSG_ERROR and NLMSG_DONE with extended acknowledgement. */
+import { NETLINK } from './calls.ts';
+import {
+  NLA_TYPE_MASK,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSGERR_ATTR_MISS_NEST,
+  NLMSGERR_ATTR_MISS_TYPE,
+  NLMSGERR_ATTR_MSG,
+  NLMSGERR_ATTR_OFFS,
+} from './constants.ts';
+import { invalidType, SocketError } from './errno.ts';
+import { isUint8Array } from './kind.ts';
+import { align, decodeAttributes, type NetlinkMessage, view } from './netlink.ts';
+import { LITTLE } from './number.ts';
+import { object } from './snapshot.ts';
+
+/**
+ * What the kernel says about a request: an errno, and with NETLINK_EXT_ACK more than that.
+ *
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
+export interface NetlinkAck {
+  /** The positive errno; 0 when the request succeeded. */
+  errno: number;
+  /** What the kernel says in words: why it refused the request, or a warning about one that it carried out. */
+  text?: string;
+  /** Where in the data of the request (after struct nlmsghdr) the attribute begins that the kernel refused. */
+  attributeOffset?: number;
+  /** The type of an attribute that the request lacks. */
+  missingType?: number;
+  /** Where in the data of the request the attribute begins that should have nested the missing one. */
+  missingNest?: number;
+}
+
+/** struct nlmsghdr. */
+const HEADER = 16;
+
+/**
+ * Reads a message of type NLMSG_ERROR or NLMSG_DONE: netlink(7). Total: never throws, whatever the bytes are.
+ *
+ * @param message A message from the kernel, as `decodeNetlink` gives it. The option NETLINK_EXT_ACK of the socket makes the
+ *   kernel say more than the errno.
+ * @returns What it says; undefined for a message of another type, or one that is cut short.
+ * @throws TypeError for what is no NetlinkMessage, and for nothing else.
+ * @example
+ * const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+ * setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, true);
+ * const mtu = encodeAttributes([{ type: IFLA_MTU, data: Buffer.alloc(1) }]); // should be 4 bytes
+ * const data = Buffer.concat([Buffer.alloc(16), mtu]);
+ * send(fd, encodeNetlink([{ type: RTM_GETLINK, flags: NLM_F_REQUEST, seq: 1, pid: 0, data }]));
+ * const buffer = Buffer.alloc(4096);
+ * const [message] = decodeNetlink(buffer, recv(fd, buffer));
+ * const { errno, attributeOffset } = decodeNetlinkAck(message);
+ * console.log(errno === ERANGE, attributeOffset); // true 16
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
+export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefined {
+  object(message, 'message');
+  const { type, flags, data } = message;
+  if (!isUint8Array(data)) throw invalidType('message.data', 'a Uint8Array');
+  if ((type !== NLMSG_ERROR && type !== NLMSG_DONE) || data.length < 4) return undefined;
+  const from = view(data);
+  const ack: NetlinkAck = { errno: Math.abs(from.getInt32(0, LITTLE)) };
+  if ((flags & NLM_F_ACK_TLVS) === 0) return ack;
+  let at = 4;
+  if (type === NLMSG_ERROR) {
+    // The request follows: its header alone, unless it failed and NETLINK_CAP_ACK is not set.
+    if (data.length < at + HEADER) return ack;
+    const request = from.getUint32(at, LITTLE);
+    at += ack.errno !== 0 && (flags & NLM_F_CAPPED) === 0 ? align(Math.max(request, HEADER)) : HEADER;
+  }
+  for (const { type, data: value } of decodeAttributes(data.subarray(at))) {
+    const number = value.length < 4 ? undefined : view(value).getUint32(0, LITTLE);
+    switch (type & NLA_TYPE_MASK) {
+      case NLMSGERR_ATTR_MSG:
+        ack.text = new TextDecoder().decode(value).replace(/\0.*$/s, '');
+        break;
+      case NLMSGERR_ATTR_OFFS:
+        if (number !== undefined) ack.attributeOffset = number - HEADER;
+        break;
+      case NLMSGERR_ATTR_MISS_TYPE:
+        if (number !== undefined) ack.missingType = number;
+        break;
+      case NLMSGERR_ATTR_MISS_NEST:
+        if (number !== undefined) ack.missingNest = number - HEADER;
+        break;
+    }
+  }
+  return ack;
+}
+
+/**
+ * A request that the kernel refused, with what it says about that: a SocketError whose syscall is `'netlink'`.
+ *
+ * @example
+ * const mtu = encodeAttributes([{ type: IFLA_MTU, data: Buffer.alloc(1) }]); // should be 4 bytes
+ * try {
+ *   requestNetlink(RTM_GETLINK, 0, Buffer.concat([Buffer.alloc(16), mtu]));
+ * } catch (error) {
+ *   console.log(error.code, error.attributeOffset, error.text); // ERANGE 16 Attribute failed policy validation
+ * }
+ * @see https://man7.org/linux/man-pages/man7/netlink.7.html
+ */
+export class NetlinkError extends SocketError {
+  /** What the kernel says in words; undefined when it says nothing. */
+  declare readonly text?: string;
+  /** Where in the body of the request the attribute begins that the kernel refused. */
+  declare readonly attributeOffset?: number;
+  /** The type of an attribute that the request lacks. */
+  declare readonly missingType?: number;
+  /** Where in the body of the request the attribute begins that should have nested the missing one. */
+  declare readonly missingNest?: number;
+
+  constructor({ errno, ...words }: NetlinkAck) {
+    super(errno, NETLINK.name);
+    Object.assign(this, words);
+    if (words.text !== undefined) this.message += `: ${words.text}`;
+  }
+}
