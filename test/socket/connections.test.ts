@@ -175,7 +175,8 @@ test('a server in the form of the README outlives its limit of descriptors', asy
   while (warnings === '') await once(child.stderr!, 'data');
   for (const client of clients.slice(0, 70)) client.close();
   expect(String(await last.recv())).toBe('hello');
-  expect([warnings.trim(), child.exitCode]).toEqual(['SYS_SOCKET_EXHAUSTED', null]);
+  expect(warnings).toContain('SYS_SOCKET_EXHAUSTED');
+  expect(child.exitCode).toBe(null);
 });
 
 test('options that do not exist, and of the wrong type, are refused at the call', () => {
