@@ -232,7 +232,6 @@ describe('without a look-up', () => {
     const script = `
       import { readFile } from 'node:fs/promises';
       import { writeFileSync } from 'node:fs';
-      process.env.UV_THREADPOOL_SIZE = '1';
       const server = s.createServer({ host: '127.0.0.1', port: 0 });
       const { port } = server.getsockname();
       let busy = true;
@@ -243,9 +242,12 @@ describe('without a look-up', () => {
       }
       writeFileSync(process.argv[2], 'x');
       server.close();`;
+    const oneThread = ['env', 'UV_THREADPOOL_SIZE=1'];
     const fifo = join(folder(), 'fifo');
     execFileSync('mkfifo', [fifo]);
-    expect(await output(script.replaceAll('process.argv[2]', JSON.stringify(fifo)))).toBe('true\ntrue');
+    expect(await output(script.replaceAll('process.argv[2]', JSON.stringify(fifo)), [], {}, oneThread)).toBe(
+      'true\ntrue',
+    );
   });
 
   test('an IPv6 address with a scope', async (context) => {
@@ -381,6 +383,9 @@ describe('what goes wrong', () => {
       import { mock } from 'node:test';
       mock.timers.enable({ apis: ['setTimeout'] });
       syncBuiltinESMExports();
+      for (const name of ['setTimeout', 'clearTimeout']) {
+        globalThis[name] = () => { throw new Error('those of node:timers alone are used'); };
+      }
       const tried = [];
       const control = (_fd, { address }) => tried.push(address.address);
       const connecting = s.createConnection({ host: 'dead', port: 7, timeout: 60_000, attemptDelay: 50_000, control });
