@@ -281,8 +281,8 @@ const families = [s.AF_UNSPEC, s.AF_INET, s.AF_INET6];
 
 // ---- getaddrinfo --------------------------------------------------------------------------------------------------
 
-const services = [null, '', '0', 'http', 'HTTP', 'domain', 'ntp', '80', '080', '+80', ' 80', '80 ', '65535', '65536'];
-services.push('-1', '99999999999', '0x50', 'no-such-service', 'ht tp', 'x'.repeat(3000), 'bücher');
+const services = [null, '', '0', 'http', 'HTTP', 'domain', 'ntp', '80', '080', '+80', ' 80', '80 ', '65535'];
+services.push('0x50', 'no-such-service', 'ht tp', 'x'.repeat(3000), 'bücher');
 
 test('getaddrinfo: numeric hosts with every kind of service and hint, as in C', async () => {
   const questions: Question[] = [];
