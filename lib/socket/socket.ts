@@ -31,7 +31,8 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { CMSG_LEN, isControl } from '../posix/control.ts';
+import { isControl } from '../posix/control.ts';
+import { descriptorRoom } from '../posix/control-room.ts';
 import { invalidType, SocketError, settle } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
@@ -578,7 +579,7 @@ export class Socket {
 
   #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
     const buffer = Buffer.from(new ArrayBuffer(count(size, 'size')));
-    const operation = this.#recvmsg({ buffers: [buffer], controlLength: CMSG_LEN(4 * count(most, 'most')) }, flags);
+    const operation = this.#recvmsg({ buffers: [buffer], controlLength: descriptorRoom(most) }, flags);
     return {
       ...operation,
       finish: (n) => {
@@ -586,7 +587,11 @@ export class Socket {
         const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
         // What SO_PASSPIDFD adds is not asked for here, and nobody else closes it.
         for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) nothrow.close(m.pidfd);
-        return { data: buffer.subarray(0, Math.min(bytes, size)), fds, flags: returned };
+        // The room for what options add is free when they are not set, and descriptors fit in it.
+        const surplus = fds.splice(most);
+        for (const fd of surplus) nothrow.close(fd);
+        const truncated = surplus.length === 0 ? 0 : constants.MSG_CTRUNC;
+        return { data: buffer.subarray(0, Math.min(bytes, size)), fds, flags: returned | truncated };
       },
     };
   }

@@ -14,6 +14,7 @@ import {
   TPACKET_V3,
 } from '../../posix/constants.ts';
 import { CMSG_SPACE, isControl } from '../../posix/control.ts';
+import { OPTION_ROOM } from '../../posix/control-room.ts';
 import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
 import { setsockopt } from '../../posix/option.ts';
@@ -112,7 +113,7 @@ export class RingSource implements CaptureSource {
 
 /** Packets that are taken by one call. */
 const MESSAGES = 32;
-const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + CMSG_SPACE(layout('timespec'));
+const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + OPTION_ROOM;
 /** Where the packet begins, with room for a VLAN tag before it. */
 const MAC = roundUp(HEADER + 4, 16);
 const SECOND = 1_000_000_000n;
