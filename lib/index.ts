@@ -172,12 +172,14 @@ export {
   type UnixConnectionOptions,
 } from './socket/connect.ts';
 export type { Control, TcpOptions } from './socket/endpoint.ts';
-export { AbortError, ClosedError, TimeoutError } from './socket/errors.ts';
+export { AbortError, BusyError, ClosedError, TimeoutError } from './socket/errors.ts';
 export type { ConnectionsOptions } from './socket/iterate.ts';
-export type { Watch } from './socket/reactor.ts';
+export type { DataWithFds } from './socket/message.ts';
+export type { WaitOptions } from './socket/options.ts';
 export type { Datagram } from './socket/receive.ts';
 export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';
-export { type AcceptedSocket, type DataWithFds, Socket } from './socket/socket.ts';
+export { type AcceptedSocket, Socket } from './socket/socket.ts';
 export { SocketStream, type SocketStreamEvents, type SocketStreamOptions } from './socket/stream.ts';
 export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './socket/systemd.ts';
-export { errorReady, onReadable, onWritable, readable, type WaitOptions, writable } from './socket/wait.ts';
+export { errorReady, onReadable, onWritable, readable, writable } from './socket/wait.ts';
+export type { Watch, WatchOptions } from './socket/watch.ts';

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "allocated.h"
@@ -41,8 +42,7 @@ struct Pinned {
   napi_ref memory = nullptr;  // its ArrayBuffer
 };
 
-struct Reactor;
-struct ReactorThread;
+struct EpollSet;
 
 // Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
 // an Int32Array that lib/posix/native.ts reads right after the call.
@@ -51,12 +51,17 @@ struct Environment : Allocated {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
   Pinned pinned[2];
-  int epoll = -1;                   // the set of the reactor
-  Reactor* reactor = nullptr;       // see reactor.cc
-  ReactorThread* thread = nullptr;  // see reactor_thread.cc
-  Owned owned;                      // see owned.cc
-  Rings rings;                      // see ring.cc
-  Lookups lookups;                  // see lookup.cc
+  EpollSet* sets = nullptr;     // see reactor.h
+  Owned owned;                  // see owned.cc
+  Rings rings;                  // see ring.cc
+  Lookups lookups;              // see lookup.cc
+  uint8_t* received = nullptr;  // see recvPooled in pinned.cc
+  size_t received_length = 0;
+
+  Environment() = default;
+  ~Environment() { std::free(received); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
 };
 
 // Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.

@@ -18,7 +18,7 @@ namespace {
 // and the collector would only look at all of its memory again and again.
 constexpr int64_t kHeavy = 256;
 constexpr int64_t kHeavyWeight = int64_t{64} * 1024;
-constexpr int64_t kLightWeight = int64_t{2} * 1024;
+constexpr int64_t kLightWeight = int64_t{8} * 1024;
 
 // The weight of one more object beside this many.
 int64_t WeightBeside(int64_t objects) { return objects < kHeavy ? kHeavyWeight : kLightWeight; }

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "args.h"
@@ -18,6 +20,11 @@ constexpr size_t kFd = 4;
 constexpr size_t kFlags = 5;
 constexpr size_t kResult = 6;
 constexpr size_t kSize = 8;
+constexpr size_t kPooled = 9;
+
+// How much recvPooled receives at most, and what it copies to the pool.
+constexpr size_t kChunk = 65536;
+constexpr size_t kSmall = 2048;
 
 constexpr size_t kData = 0;
 constexpr size_t kName = 1;
@@ -114,6 +121,52 @@ napi_value RecvfromPinned(napi_env env, napi_callback_info info) {
                                reinterpret_cast<sockaddr*>(name.data), &length);
   e->out[0] = static_cast<int32_t>(length);
   return Give(e, n);
+}
+
+// (the pool: a Uint8Array): recv(2) into memory of the addon. Little data is copied to the pool, from the place in
+// `out` on, if it fits there; `out` then says whether it was. The pool is asked for its memory after the call: a
+// detached one has none.
+napi_value RecvPooled(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value pool = nullptr;
+  void* self = nullptr;
+  napi_get_cb_info(env, info, &count, &pool, nullptr, &self);
+  auto* e = static_cast<Environment*>(self);
+  const auto place = static_cast<uint32_t>(Read(e, kPooled));
+  e->out[kPooled] = 0;
+  e->received_length = 0;
+  if (e->received == nullptr) e->received = static_cast<uint8_t*>(std::malloc(kChunk));
+  if (e->received == nullptr) {
+    e->out[kResult] = -ENOMEM;
+    return nullptr;
+  }
+  const size_t room = std::min<size_t>(static_cast<uint32_t>(Read(e, kSize)), kChunk);
+  const ssize_t n = ::recv(Read(e, kFd), e->received, room, Read(e, kFlags));
+  if (n > 0) {
+    const size_t length = std::min<size_t>(static_cast<size_t>(n), room);  // with MSG_TRUNC n can exceed the room
+    e->received_length = length;
+    napi_typedarray_type type = napi_int8_array;
+    size_t size = 0;
+    void* memory = nullptr;
+    if (length <= kSmall && napi_get_typedarray_info(env, pool, &type, &size, &memory, nullptr, nullptr) == napi_ok &&
+        type == napi_uint8_array && place <= size && length <= size - place) {
+      std::memcpy(static_cast<uint8_t*>(memory) + place, e->received, length);
+      e->out[kPooled] = 1;
+    }
+  }
+  e->out[kResult] = n < 0 ? -errno : static_cast<int32_t>(n);  // nothing was called since when it failed
+  return nullptr;
+}
+
+// (to: bytes): copies what recvPooled has just received there, as much as there is room for. The number of bytes.
+napi_value Received(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const Bytes to = args.GetBytes(0);
+  if (args.refused()) return args.Refused();
+  const Environment* e = args.environment();
+  const size_t length = std::min(to.size, e->received_length);
+  if (length > 0) std::memcpy(to.data, e->received, length);
+  return Number(env, static_cast<int64_t>(length));
 }
 
 }  // namespace sys_socket

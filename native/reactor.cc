@@ -1,17 +1,17 @@
 // Readiness for the event loop: a private epoll set, watched by one uv_poll. Per turn of the loop one epoll_wait fills
-// a ready list in shared memory, and one JavaScript callback serves all of it. lib/socket/reactor.ts is the other half.
+// a ready list, and one JavaScript callback serves all of it. lib/socket/reactor.ts is the other half.
 //
 // Not a uv_poll per descriptor: libuv makes EBADF of every POLLERR and stops, cannot watch a descriptor that another
 // handle watches, and breaks unrelated sockets when a descriptor is closed under it.
+#include "reactor.h"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include <initializer_list>
 #include <new>
-
-#include "allocated.h"
-#include "args.h"
 
 // Not every runtime that loads the addon has these: there, reactor_thread.cc serves.
 #pragma weak uv_poll_init
@@ -23,162 +23,233 @@
 
 namespace sys_socket {
 
-// The handle belongs to the loop and outlives the environment until it is closed, so that it has its own memory.
-struct Reactor : Allocated {
+namespace {
+
+// The handle belongs to the loop and outlives the environment until it is closed, and the list lives until it is
+// collected: the memory is given back when both are gone.
+struct Reactor : EpollSet {
   napi_env env = nullptr;
+  Environment* environment = nullptr;
   uv_poll_t handle = {};
-  int epoll = -1;
-  // The ready list: three numbers for each event, descriptor, generation and events.
-  int32_t* list = nullptr;
-  size_t capacity = 0;
-  napi_ref list_ref = nullptr;
+  int reserve = -1;  // an empty set for `reactorRenew`, which must not fail when the process has no descriptor left
+  int holders = 0;
+  bool closing = false;
+  bool alive = false;
+  // Weak while nobody waits: a copy of the module that nobody uses any more is collected.
+  napi_ref list = nullptr;
   napi_ref callback = nullptr;
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
 };
 
-namespace {
+void CloseDescriptor(int* fd) {
+  if (*fd >= 0) ::close(*fd);
+  *fd = -1;
+}
 
-constexpr size_t kFields = 3;
-constexpr size_t kMostEvents = 1024;
+void Release(Reactor* reactor) {
+  if (--reactor->holders == 0) delete reactor;
+}
 
 // One call into JavaScript for all events. What it throws reaches uncaughtException, and nothing else.
-void Serve(Reactor* reactor, size_t count) {
+void Serve(const Reactor* reactor, size_t count) {
   const napi_env env = reactor->env;
-  napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value callback = nullptr;
   napi_value global = nullptr;
-  if (napi_get_reference_value(env, reactor->callback, &callback) == napi_ok &&
-      napi_get_global(env, &global) == napi_ok) {
-    napi_value argument = Number(env, static_cast<int64_t>(count));
-    napi_value result = nullptr;
-    const napi_status status = napi_make_callback(env, reactor->context, global, callback, 1, &argument, &result);
-    if (status == napi_pending_exception) {
-      napi_value error = nullptr;
-      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-    }
+  if (napi_get_reference_value(env, reactor->callback, &callback) != napi_ok || callback == nullptr ||
+      napi_get_global(env, &global) != napi_ok) {
+    return;
   }
-  napi_close_handle_scope(env, scope);
+  napi_value argument = Number(env, static_cast<int64_t>(count));
+  napi_value result = nullptr;
+  const napi_status status = napi_make_callback(env, reactor->context, global, callback, 1, &argument, &result);
+  if (status == napi_pending_exception) {
+    napi_value error = nullptr;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  }
 }
 
 // The epoll set is readable, or uv_poll says that it is broken, which the next epoll_wait shows.
 void Ready(uv_poll_t* handle, int, int) {
   auto* reactor = static_cast<Reactor*>(handle->data);
-  epoll_event events[kMostEvents];
-  const size_t most = reactor->capacity < kMostEvents ? reactor->capacity : kMostEvents;
-  const int count = ::epoll_wait(reactor->epoll, events, static_cast<int>(most), 0);
-  if (count <= 0) return;
-  int32_t* to = reactor->list;
-  for (int i = 0; i < count; ++i) {
-    *to++ = static_cast<int32_t>(events[i].data.u64 & UINT32_MAX);
-    *to++ = static_cast<int32_t>(events[i].data.u64 >> 32);
-    *to++ = static_cast<int32_t>(events[i].events);
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(reactor->env, &scope) != napi_ok) return;
+  const napi_env env = reactor->env;
+  int32_t* to = nullptr;
+  const size_t most = Places(env, reactor->list, &to);
+  if (most == 0) {
+    uv_poll_stop(handle);  // there is nowhere to tell of events, now or later
+  } else {
+    epoll_event events[kMostEvents];
+    const int count = ::epoll_wait(reactor->epoll, events, static_cast<int>(most), 0);
+    for (int i = 0; i < count; ++i) {
+      *to++ = static_cast<int32_t>(events[i].data.u64 & UINT32_MAX);
+      *to++ = static_cast<int32_t>(events[i].data.u64 >> 32);
+      *to++ = static_cast<int32_t>(events[i].events);
+    }
+    if (count > 0) Serve(reactor, static_cast<size_t>(count));
   }
-  Serve(reactor, static_cast<size_t>(count));
+  napi_close_handle_scope(env, scope);
 }
 
-// The environment ends: the handle is closed, and only then is its memory given back.
-void Cleanup(napi_async_cleanup_hook_handle, void* data) {
-  auto* reactor = static_cast<Reactor*>(data);
+// The handle is closed, and only then are its descriptors, and the environment may end.
+void Closed(uv_handle_t* handle) {
+  auto* reactor = static_cast<Reactor*>(handle->data);
+  CloseDescriptor(&reactor->epoll);
+  CloseDescriptor(&reactor->reserve);
+  napi_remove_async_cleanup_hook(reactor->hook);
+  Release(reactor);
+}
+
+void Close(Reactor* reactor) {
+  if (reactor->closing) return;
+  reactor->closing = true;
+  Leave(reactor->environment, reactor);
   napi_async_destroy(reactor->env, reactor->context);
   uv_poll_stop(&reactor->handle);
-  uv_close(reinterpret_cast<uv_handle_t*>(&reactor->handle), [](uv_handle_t* handle) {
-    auto* closed = static_cast<Reactor*>(handle->data);
-    ::close(closed->epoll);
-    napi_remove_async_cleanup_hook(closed->hook);
-    delete closed;
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&reactor->handle), Closed);
 }
 
-Reactor* Get(Environment* environment) { return environment->reactor; }
+// The environment ends.
+void Cleanup(napi_async_cleanup_hook_handle, void* data) { Close(static_cast<Reactor*>(data)); }
+
+// The list was collected, and with it the copy of the module that had it; or the environment has ended.
+void Collected(napi_env env, void* data, void*) {
+  auto* reactor = static_cast<Reactor*>(data);
+  if (!reactor->closing) {
+    napi_delete_reference(env, reactor->callback);
+    napi_delete_reference(env, reactor->list);
+    Close(reactor);
+  }
+  Release(reactor);
+}
+
+// What a reactor has that did not start, in which nothing was handed to the loop yet.
+void Discard(Reactor* reactor) {
+  const napi_env env = reactor->env;
+  if (reactor->hook != nullptr) napi_remove_async_cleanup_hook(reactor->hook);
+  if (reactor->callback != nullptr) napi_delete_reference(env, reactor->callback);
+  if (reactor->context != nullptr) napi_async_destroy(env, reactor->context);
+  CloseDescriptor(&reactor->epoll);
+  CloseDescriptor(&reactor->reserve);
+  delete reactor;
+}
+
+// What Node-API refused, as an errno.
+int Errno(napi_status status) { return status == napi_ok ? 0 : status == napi_invalid_arg ? -EINVAL : -ENOMEM; }
+
+int Prepare(Reactor* reactor, napi_value callback) {
+  const napi_env env = reactor->env;
+  reactor->epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  if (reactor->epoll < 0) return -errno;
+  reactor->reserve = ::epoll_create1(EPOLL_CLOEXEC);  // without it, `reactorRenew` tries to get one
+  napi_value name = nullptr;
+  napi_status status = napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name);
+  if (status == napi_ok) status = napi_async_init(env, nullptr, name, &reactor->context);
+  if (status == napi_ok) status = napi_create_reference(env, callback, 0, &reactor->callback);
+  if (status == napi_ok) status = napi_add_async_cleanup_hook(env, Cleanup, reactor, &reactor->hook);
+  return Errno(status);
+}
+
+Reactor* Get(const Environment* environment, int id) {
+  EpollSet* set = Find(environment, id);
+  return set == nullptr || set->threaded ? nullptr : static_cast<Reactor*>(set);
+}
 
 }  // namespace
 
-// (the ready list: an Int32Array, callback(count)): 0 or -errno. Once in an environment.
+// (the ready list: an Int32Array, callback(count)): the number of the reactor, or -errno.
 napi_value ReactorStart(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const Bytes list = args.GetShared(0);
-  if (!args.refused() && (list.size < kFields * sizeof(int32_t) || Get(args.environment()) != nullptr)) {
-    args.Refuse(0, Refusal::kStorage);
-  }
+  if (!args.refused() && list.size < kFields * sizeof(int32_t)) args.Refuse(0, Refusal::kStorage);
   if (args.refused()) return args.Refused();
   auto* reactor = new (std::nothrow) Reactor;
   if (reactor == nullptr) return Number(env, -ENOMEM);
   reactor->env = env;
-  reactor->list = reinterpret_cast<int32_t*>(list.data);
-  reactor->capacity = list.size / (kFields * sizeof(int32_t));
-  reactor->epoll = ::epoll_create1(EPOLL_CLOEXEC);
-  if (reactor->epoll < 0) {
-    napi_value result = Result(env, -1);
-    delete reactor;
-    return result;
-  }
-  uv_loop_t* loop = nullptr;
-  napi_value name = nullptr;
-  if (napi_get_uv_event_loop(env, &loop) != napi_ok ||
-      napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_async_init(env, nullptr, name, &reactor->context) != napi_ok ||
-      napi_create_reference(env, args.value(0), 1, &reactor->list_ref) != napi_ok ||
-      napi_create_reference(env, args.value(1), 1, &reactor->callback) != napi_ok ||
-      uv_poll_init(loop, &reactor->handle, reactor->epoll) != 0) {
-    ::close(reactor->epoll);
-    delete reactor;
-    return Number(env, -ENOMEM);
-  }
+  reactor->environment = args.environment();
   reactor->handle.data = reactor;
-  uv_poll_start(&reactor->handle, UV_READABLE, Ready);
+  int status = Prepare(reactor, args.value(1));
+  uv_loop_t* loop = nullptr;
+  if (status == 0) status = Errno(napi_get_uv_event_loop(env, &loop));
+  if (status == 0) status = uv_poll_init(loop, &reactor->handle, reactor->epoll);  // 0 or -errno
+  if (status != 0) {
+    Discard(reactor);
+    return Number(env, status);
+  }
+  reactor->holders = 1;
+  status = uv_poll_start(&reactor->handle, UV_READABLE, Ready);
+  if (status == 0) status = Errno(napi_add_finalizer(env, args.value(0), reactor, Collected, nullptr, &reactor->list));
+  if (status != 0) {
+    napi_delete_reference(env, reactor->callback);
+    Close(reactor);
+    return Number(env, status);
+  }
+  reactor->holders = 2;
   uv_unref(reinterpret_cast<uv_handle_t*>(&reactor->handle));
-  napi_add_async_cleanup_hook(env, Cleanup, reactor, &reactor->hook);
-  args.environment()->reactor = reactor;
-  args.environment()->epoll = reactor->epoll;
-  return Number(env, 0);
+  Enter(args.environment(), reactor);
+  return Number(env, reactor->id);
 }
 
-// (operation: EPOLL_CTL_, fd, events, generation): 0 or -errno.
+// (operation: EPOLL_CTL_, fd, events, generation, reactor): 0 or -errno.
 napi_value ReactorControl(napi_env env, napi_callback_info info) {
-  Args<4> args(env, info);
+  Args<5> args(env, info);
   const int operation = args.Int(0);
   const int fd = args.Int(1);
   const uint32_t events = args.Unsigned(2);
   const uint32_t generation = args.Unsigned(3);
-  const int epoll = args.environment()->epoll;
-  if (!args.refused() && epoll == -1) args.Refuse(0, Refusal::kStorage);
+  const EpollSet* set = Find(args.environment(), args.Int(4));
+  if (!args.refused() && set == nullptr) args.Refuse(4, Refusal::kStorage);
   if (args.refused()) return args.Refused();
   epoll_event event = {};
   event.events = events;
   event.data.u64 = (static_cast<uint64_t>(generation) << 32) | static_cast<uint32_t>(fd);
-  return Result(env, ::epoll_ctl(epoll, operation, fd, &event));
+  return Result(env, ::epoll_ctl(set->epoll, operation, fd, &event));
 }
 
-// A new, empty set in the place of the old one, of which nobody can take out what an unknown descriptor holds.
+// (reactor): a new, empty set in the place of the old one, of which nobody can take out what an unknown descriptor
+// holds. 0 or -errno; then the old one is as it was.
 napi_value ReactorRenew(napi_env env, napi_callback_info info) {
-  const Args<1> args(env, info);
-  Reactor* reactor = Get(args.environment());
-  if (reactor == nullptr) return Number(env, 0);
-  const int fresh = ::epoll_create1(EPOLL_CLOEXEC);
-  if (fresh < 0) return Result(env, fresh);
+  Args<1> args(env, info);
+  Reactor* reactor = Get(args.environment(), args.Int(0));
+  if (!args.refused() && reactor == nullptr) args.Refuse(0, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  if (reactor->reserve < 0) reactor->reserve = ::epoll_create1(EPOLL_CLOEXEC);
+  if (reactor->reserve < 0) return Result(env, -1);
   uv_poll_stop(&reactor->handle);
-  const int result = ::dup3(fresh, reactor->epoll, O_CLOEXEC);
-  napi_value value = Result(env, result < 0 ? result : 0);
-  ::close(fresh);
-  uv_poll_start(&reactor->handle, UV_READABLE, Ready);
-  return value;
+  const int replaced = ::dup3(reactor->reserve, reactor->epoll, O_CLOEXEC) < 0 ? -errno : 0;
+  if (replaced == 0) {
+    // The new set has two numbers now: one is given up, and taken again for the next one.
+    CloseDescriptor(&reactor->reserve);
+    reactor->reserve = ::epoll_create1(EPOLL_CLOEXEC);
+  }
+  const int started = uv_poll_start(&reactor->handle, UV_READABLE, Ready);
+  return Number(env, replaced != 0 ? replaced : started);
 }
 
-// (whether the reactor keeps the process alive)
+// (whether the reactor keeps the process alive, reactor): 0.
 napi_value ReactorRef(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  const int alive = args.Int(0);
-  Reactor* reactor = Get(args.environment());
-  if (args.refused() || reactor == nullptr) return args.Refused();
+  Args<2> args(env, info);
+  const bool alive = args.Int(0) != 0;
+  Reactor* reactor = Get(args.environment(), args.Int(1));
+  if (!args.refused() && reactor == nullptr) args.Refuse(1, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  if (alive == reactor->alive) return Number(env, 0);
   auto* handle = reinterpret_cast<uv_handle_t*>(&reactor->handle);
-  if (alive != 0) {
+  napi_status status = napi_ok;
+  for (napi_ref reference : {reactor->list, reactor->callback}) {
+    uint32_t count = 0;
+    const napi_status one =
+        alive ? napi_reference_ref(env, reference, &count) : napi_reference_unref(env, reference, &count);
+    if (one != napi_ok) status = one;
+  }
+  reactor->alive = alive;
+  if (alive) {
     uv_ref(handle);
   } else {
     uv_unref(handle);
   }
-  return nullptr;
+  return Number(env, Errno(status));
 }
 
 }  // namespace sys_socket

@@ -10,8 +10,7 @@
 #include <initializer_list>
 #include <new>
 
-#include "allocated.h"
-#include "args.h"
+#include "reactor.h"
 
 // The versions of glibc 2.34 on are the same functions: without these lines the addon would not load on older ones.
 #if defined(__GLIBC__) && defined(__x86_64__)
@@ -24,24 +23,21 @@ __asm__(".symver pthread_join,pthread_join@GLIBC_2.17");
 
 namespace sys_socket {
 
-struct ReactorThread : Allocated {
+namespace {
+
+struct ReactorThread : EpollSet {
   napi_env env = nullptr;
   pthread_t thread = {};
   std::atomic<bool> ending = false;
-  int epoll = -1;
   int served = -1;  // an eventfd: JavaScript has served the list, or the end has come
   int wake = -1;    // an eventfd in the epoll set: the end has come
-  int32_t* list = nullptr;
-  size_t capacity = 0;
-  std::atomic<size_t> count = 0;
-  napi_ref list_ref = nullptr;
+  // What is ready: the thread writes it, and then JavaScript has it until it has served all.
+  epoll_event events[kMostEvents] = {};
+  std::atomic<int> count = 0;
+  napi_ref list = nullptr;
   napi_threadsafe_function function = nullptr;
 };
 
-namespace {
-
-constexpr size_t kFields = 3;
-constexpr size_t kMostEvents = 1024;
 constexpr uint64_t kWake = UINT64_MAX;
 
 void Signal(int eventfd) {
@@ -57,19 +53,10 @@ void AwaitSignal(int eventfd) {
 
 void* Run(void* data) {
   auto* reactor = static_cast<ReactorThread*>(data);
-  epoll_event events[kMostEvents];
   while (!reactor->ending) {
-    const int ready = ::epoll_wait(reactor->epoll, events, static_cast<int>(reactor->capacity), -1);
-    size_t count = 0;
-    for (int i = 0; i < ready; ++i) {
-      if (events[i].data.u64 == kWake) continue;
-      int32_t* to = reactor->list + (count++ * kFields);
-      to[0] = static_cast<int32_t>(events[i].data.u64 & UINT32_MAX);
-      to[1] = static_cast<int32_t>(events[i].data.u64 >> 32);
-      to[2] = static_cast<int32_t>(events[i].events);
-    }
-    if (reactor->ending || count == 0) continue;
-    reactor->count = count;
+    const int ready = ::epoll_wait(reactor->epoll, reactor->events, static_cast<int>(kMostEvents), -1);
+    if (reactor->ending || ready <= 0) continue;
+    reactor->count = ready;
     if (napi_call_threadsafe_function(reactor->function, nullptr, napi_tsfn_blocking) != napi_ok) break;
     AwaitSignal(reactor->served);
   }
@@ -77,19 +64,42 @@ void* Run(void* data) {
   return nullptr;
 }
 
+// Calls JavaScript with as many events as the list has room for. What is left is told again.
+void ServeList(napi_env env, napi_value callback, const ReactorThread* reactor) {
+  napi_value undefined = nullptr;
+  int32_t* to = nullptr;
+  const size_t most = Places(env, reactor->list, &to);
+  if (most == 0 || napi_get_undefined(env, &undefined) != napi_ok) return;
+  size_t count = 0;
+  const int ready = reactor->count;
+  for (int i = 0; i < ready && count < most; ++i) {
+    const epoll_event& event = reactor->events[i];
+    if (event.data.u64 == kWake) continue;
+    *to++ = static_cast<int32_t>(event.data.u64 & UINT32_MAX);
+    *to++ = static_cast<int32_t>(event.data.u64 >> 32);
+    *to++ = static_cast<int32_t>(event.events);
+    ++count;
+  }
+  if (count == 0) return;
+  napi_value argument = Number(env, static_cast<int64_t>(count));
+  napi_value result = nullptr;
+  if (napi_call_function(env, undefined, callback, 1, &argument, &result) == napi_pending_exception) {
+    napi_value error = nullptr;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  }
+}
+
 // In the thread of JavaScript.
 void Serve(napi_env env, napi_value callback, void* context, void*) {
-  auto* reactor = static_cast<ReactorThread*>(context);
-  napi_value undefined = nullptr;
-  if (env != nullptr && !reactor->ending && napi_get_undefined(env, &undefined) == napi_ok) {
-    napi_value argument = Number(env, static_cast<int64_t>(reactor->count.load()));
-    napi_value result = nullptr;
-    if (napi_call_function(env, undefined, callback, 1, &argument, &result) == napi_pending_exception) {
-      napi_value error = nullptr;
-      if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-    }
-  }
+  const auto* reactor = static_cast<ReactorThread*>(context);
+  if (env != nullptr && !reactor->ending) ServeList(env, callback, reactor);
   Signal(reactor->served);
+}
+
+void CloseAll(const ReactorThread* reactor) {
+  for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) {
+    if (fd >= 0) ::close(fd);
+  }
 }
 
 void Cleanup(void* data) {
@@ -98,71 +108,80 @@ void Cleanup(void* data) {
   Signal(reactor->wake);
   Signal(reactor->served);
   pthread_join(reactor->thread, nullptr);
-  for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) ::close(fd);
+  CloseAll(reactor);
 }
 
 void Finalize(napi_env, void* data, void*) { delete static_cast<ReactorThread*>(data); }
 
-}  // namespace
-
-// (the ready list: an Int32Array, callback(count)): 0 or -errno. Once in an environment.
-napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
-  const Bytes list = args.GetShared(0);
-  Environment* environment = args.environment();
-  if (!args.refused() && (list.size < kFields * sizeof(int32_t) || environment->epoll != -1)) {
-    args.Refuse(0, Refusal::kStorage);
-  }
-  if (args.refused()) return args.Refused();
-  auto* reactor = new (std::nothrow) ReactorThread;
-  if (reactor == nullptr) return Number(env, -ENOMEM);
-  reactor->env = env;
-  reactor->list = reinterpret_cast<int32_t*>(list.data);
-  const size_t places = list.size / (kFields * sizeof(int32_t));
-  reactor->capacity = places < kMostEvents ? places : kMostEvents;
+int Open(ReactorThread* reactor) {
   reactor->epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  if (reactor->epoll < 0) return -errno;
   reactor->served = ::eventfd(0, EFD_CLOEXEC);
+  if (reactor->served < 0) return -errno;
   reactor->wake = ::eventfd(0, EFD_CLOEXEC);
+  if (reactor->wake < 0) return -errno;
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.u64 = kWake;
-  napi_value name = nullptr;
-  if (::epoll_ctl(reactor->epoll, EPOLL_CTL_ADD, reactor->wake, &event) < 0 ||
-      napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_create_reference(env, args.value(0), 1, &reactor->list_ref) != napi_ok ||
-      napi_create_threadsafe_function(env, args.value(1), nullptr, name, 1, 1, reactor, Finalize, reactor, Serve,
-                                      &reactor->function) != napi_ok) {
-    for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) {
-      if (fd >= 0) ::close(fd);
-    }
-    delete reactor;
-    return Number(env, -EMFILE);
-  }
-  napi_unref_threadsafe_function(env, reactor->function);
-  const int refused = pthread_create(&reactor->thread, nullptr, Run, reactor);
-  if (refused != 0) {
-    for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) ::close(fd);
-    napi_release_threadsafe_function(reactor->function, napi_tsfn_release);  // Finalize deletes the reactor
-    return Number(env, -refused);
-  }
-  napi_add_env_cleanup_hook(env, Cleanup, reactor);
-  environment->epoll = reactor->epoll;
-  environment->thread = reactor;
-  return Number(env, 0);
+  return ::epoll_ctl(reactor->epoll, EPOLL_CTL_ADD, reactor->wake, &event) < 0 ? -errno : 0;
 }
 
-// (whether the reactor keeps the process alive)
-napi_value ReactorThreadRef(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  const int alive = args.Int(0);
-  const ReactorThread* reactor = args.environment()->thread;
-  if (args.refused() || reactor == nullptr) return args.Refused();
-  if (alive != 0) {
-    napi_ref_threadsafe_function(env, reactor->function);
+ReactorThread* Get(const Environment* environment, int id) {
+  EpollSet* set = Find(environment, id);
+  return set == nullptr || !set->threaded ? nullptr : static_cast<ReactorThread*>(set);
+}
+
+}  // namespace
+
+// (the ready list: an Int32Array, callback(count)): the number of the reactor, or -errno.
+napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const Bytes list = args.GetShared(0);
+  if (!args.refused() && list.size < kFields * sizeof(int32_t)) args.Refuse(0, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  auto* reactor = new (std::nothrow) ReactorThread;
+  if (reactor == nullptr) return Number(env, -ENOMEM);
+  reactor->threaded = true;
+  reactor->env = env;
+  int status = Open(reactor);
+  napi_value name = nullptr;
+  if (status == 0 && (napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+                      napi_create_reference(env, args.value(0), 1, &reactor->list) != napi_ok ||
+                      napi_create_threadsafe_function(env, args.value(1), nullptr, name, 1, 1, reactor, Finalize,
+                                                      reactor, Serve, &reactor->function) != napi_ok)) {
+    status = -ENOMEM;
+  }
+  if (status != 0) {
+    if (reactor->list != nullptr) napi_delete_reference(env, reactor->list);
+    CloseAll(reactor);
+    delete reactor;
+    return Number(env, status);
+  }
+  status = -pthread_create(&reactor->thread, nullptr, Run, reactor);
+  if (status == 0 && napi_add_env_cleanup_hook(env, Cleanup, reactor) != napi_ok) {
+    status = -ENOMEM;
+    Cleanup(reactor);  // the thread releases the function, and Finalize deletes the reactor
+  } else if (status != 0) {
+    CloseAll(reactor);
+    napi_release_threadsafe_function(reactor->function, napi_tsfn_release);  // Finalize deletes the reactor
   } else {
     napi_unref_threadsafe_function(env, reactor->function);
+    Enter(args.environment(), reactor);
+    status = reactor->id;
   }
-  return nullptr;
+  return Number(env, status);
+}
+
+// (whether the reactor keeps the process alive, reactor): 0.
+napi_value ReactorThreadRef(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const int alive = args.Int(0);
+  const ReactorThread* reactor = Get(args.environment(), args.Int(1));
+  if (!args.refused() && reactor == nullptr) args.Refuse(1, Refusal::kStorage);
+  if (args.refused()) return args.Refused();
+  const napi_status status = alive != 0 ? napi_ref_threadsafe_function(env, reactor->function)
+                                        : napi_unref_threadsafe_function(env, reactor->function);
+  return Number(env, status == napi_ok ? 0 : -ENOMEM);
 }
 
 }  // namespace sys_socket

@@ -155,6 +155,17 @@ const roles = {
     });
   },
 
+  // Into one buffer of the program for all connections, which is sent before the next read.
+  async 'stream-echo-into'(path) {
+    const buffer = Buffer.alloc(65536);
+    await streams(path, async (socket) => {
+      for (let n = await socket.recvInto(buffer); n > 0; n = await socket.recvInto(buffer)) {
+        await socket.sendAll(buffer.subarray(0, n));
+      }
+      socket.close();
+    });
+  },
+
   // Without a promise; a peer that does not take its answer is cut off.
   async 'stream-echo-callbacks'(path) {
     const buffer = new Uint8Array(65536);

@@ -70,6 +70,9 @@ export class SocketError extends Error {
   declare readonly address?: Address;
   /** The name or the index of the interface that the call was given. */
   declare readonly interface?: string | number;
+  /** How much had been sent, of an operation of a Socket that sends all: bytes of `sendAll` and `sendFds`, messages of
+   * `sendmmsg`. */
+  declare readonly sent?: number;
 
   constructor(errno: number, syscall: string, about?: Address | About) {
     const code = errnoName(errno) ?? (`E${errno}` as ErrnoName);

@@ -73,6 +73,9 @@ interface Native {
   sendtoPinned(): void;
   recvPinned(): void;
   recvfromPinned(): void;
+  recvPooled(pool: Uint8Array): void;
+  /** Copies what the last recvPooled received. */
+  received(to: Uint8Array): number;
 
   sendmmsg(
     fd: number,
@@ -158,12 +161,13 @@ interface Native {
   sethostname(name: string): number;
 
   /** Only for lib/socket. */
+  /** Starts one more reactor: its number, which the other functions take, or -errno. */
   reactorStart(list: Int32Array, serve: (count: number) => void): number;
-  reactorControl(operation: number, fd: number, events: number, generation: number): number;
-  reactorRenew(): number;
-  reactorRef(alive: number): void;
+  reactorControl(operation: number, fd: number, events: number, generation: number, id: number): number;
+  reactorRenew(id: number): number;
+  reactorRef(alive: number, id: number): number;
   reactorThreadStart(list: Int32Array, serve: (count: number) => void): number;
-  reactorThreadRef(alive: number): void;
+  reactorThreadRef(alive: number, id: number): number;
   own(fd: number): number;
   disown(fd: number): number;
   hold(fd: number): number;

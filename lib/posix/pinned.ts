@@ -8,13 +8,15 @@
 import { types } from 'node:util';
 import { type Bytes, native, out } from './native.ts';
 
-const { sendPinned, sendtoPinned, recvPinned, recvfromPinned } = native;
+const { sendPinned, sendtoPinned, recvPinned, recvfromPinned, recvPooled: recvPooledCall } = native;
 
 /** Places in `out`: native/pinned.cc has the same. */
 const FD = 4;
 const FLAGS = 5;
 const RESULT = 6;
 const SIZE = 8;
+/** Where in the pool the data goes; then whether it went there. */
+const POOLED = 9;
 /** How many copies of this module there are (a test runner evaluates it again), and which one has pinned last. */
 const COPIES = 3;
 const OWNER = 7;
@@ -130,4 +132,22 @@ export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint
   out[SIZE] = size;
   recvfromPinned();
   return out[RESULT]!;
+}
+
+/**
+ * native.recv into memory of the addon, at most 64 KiB: n, -errno or a refusal. Little data is copied to `pool`, from the
+ * place `at` on, if it fits (see `isPooled`); `native.received` gives the rest. The numbers are ints.
+ */
+export function recvPooled(fd: number, flags: number, size: number, pool: Uint8Array, at: number): number {
+  out[FD] = fd;
+  out[FLAGS] = flags;
+  out[SIZE] = size;
+  out[POOLED] = at;
+  recvPooledCall(pool);
+  return out[RESULT]!;
+}
+
+/** Whether the data of the last `recvPooled` is in the pool, to be asked before the next call. */
+export function isPooled(): boolean {
+  return out[POOLED] === 1;
 }

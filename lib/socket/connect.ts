@@ -1,5 +1,5 @@
 /** Connecting by name: getaddrinfo and happy eyeballs (RFC 8305). */
-import { clearTimeout, setTimeout } from 'node:timers';
+
 import { type AddressLike, encodeAddress, type UnixAddress } from '../posix/address.ts';
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
 import { invalidType, invalidValue, SocketError } from '../posix/errno.ts';
@@ -21,8 +21,9 @@ import {
   type TcpOptions,
 } from './endpoint.ts';
 import { AbortError, TimeoutError } from './errors.ts';
+import { LONGEST, milliseconds, type WaitOptions } from './options.ts';
 import { Socket } from './socket.ts';
-import { LONGEST, milliseconds, type WaitOptions } from './wait.ts';
+import { clearTimeout, setTimeout } from './timers.ts';
 
 /**
  * How to connect by TCP.

@@ -6,8 +6,19 @@ import { ACCEPT, CLOSE, DUP, SOCKET, SOCKETPAIR } from '../posix/calls.ts';
 import { ENOMEM, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
 import { call, check, invalidValue, settle } from '../posix/errno.ts';
 import { native, out } from '../posix/native.ts';
-import { ClosedError } from './errors.ts';
+import { channels } from './diagnostics.ts';
 import * as reactor from './reactor.ts';
+import type { Readiness } from './readiness.ts';
+
+/** Nobody waits for it any more: takes it out of the set, does the last call, and only then tells those who waited. */
+function end<T>(readiness: Readiness, syscall: string, last: () => T): T {
+  const left = reactor.evict(readiness);
+  try {
+    return last();
+  } finally {
+    reactor.endAll(left, syscall, 0, true);
+  }
+}
 
 /** The kernel is asked by F_GETFD whether there is a descriptor. */
 const HOLD = call('fcntl', 'fd');
@@ -27,7 +38,8 @@ function released(): void {
 }
 
 /** A Descriptor was collected while open: it is closed, and the program is told once, as Node does for its FileHandle. */
-const forgotten = new FinalizationRegistry<number>((fd) => {
+const forgotten = new FinalizationRegistry<Readiness>((readiness) => {
+  const { fd } = readiness;
   if (!warned) {
     warned = true;
     process.emitWarning(`A Socket with descriptor ${fd} was not closed before it was collected`, {
@@ -35,9 +47,11 @@ const forgotten = new FinalizationRegistry<number>((fd) => {
       code: 'SYS_SOCKET_UNCLOSED',
     });
   }
-  reactor.evict(fd, new ClosedError('close'));
-  native.closeHeld(fd);
-  released();
+  end(readiness, 'close', () => {
+    native.closeHeld(fd);
+    released();
+  });
+  if (channels.close.hasSubscribers) channels.close.publish({ socket: undefined, fd, collected: true });
 });
 
 // A worker can be terminated wherever a function of JavaScript begins. A descriptor that is made here is owned before
@@ -79,6 +93,8 @@ export function duplicate(fd: number): number {
 
 export class Descriptor {
   #fd: number;
+  /** Who waits for it, and what for. */
+  readonly readiness: Readiness;
 
   /**
    * @param fd What was made above, or a descriptor that is open.
@@ -87,8 +103,8 @@ export class Descriptor {
   constructor(fd: number) {
     if (check(native.hold(fd), HOLD) !== 0) throw invalidValue('fd', 'a descriptor that no other Socket has');
     this.#fd = fd;
-    reactor.adopt(fd);
-    forgotten.register(this, fd, this);
+    this.readiness = reactor.adopt(fd);
+    forgotten.register(this, this.readiness, this);
   }
 
   /** The number, or -1 when it was closed or given away. */
@@ -96,30 +112,30 @@ export class Descriptor {
     return this.#fd;
   }
 
-  /** Nothing here waits for it or closes it any more; it is owned still. */
-  #leave(syscall: string): number {
+  /** From now on it is closed: this number is not used again. */
+  #leave(): number {
     const fd = this.#fd;
-    if (fd === -1) return -1;
     this.#fd = -1;
-    forgotten.unregister(this);
-    reactor.evict(fd, new ClosedError(syscall));
+    if (fd !== -1) forgotten.unregister(this);
     return fd;
   }
 
   /** Gives the descriptor away. */
   release(syscall: string): number {
-    const fd = this.#leave(syscall);
+    const fd = this.#leave();
     if (fd === -1) return -1;
-    native.disown(fd);
-    released();
+    end(this.readiness, syscall, () => {
+      native.disown(fd);
+      released();
+    });
     return fd;
   }
 
-  /** Closes it, once: first nobody waits any more, then close(2). Gives 0, or -errno. */
+  /** Closes it, once: close(2), then those who wait are told. Gives 0, or -errno. */
   close(): number {
-    const fd = this.#leave('close');
+    const fd = this.#leave();
     if (fd === -1) return 0;
-    const n = native.closeHeld(fd);
+    const n = end(this.readiness, 'close', () => native.closeHeld(fd));
     released();
     return settle(n, CLOSE);
   }

@@ -1,4 +1,5 @@
 /** How a wait ends other than by its event: given up, out of time, or the socket closed under it. */
+import process from 'node:process';
 
 /**
  * The AbortSignal of an operation fired. `cause` is its reason.
@@ -11,6 +12,8 @@
  */
 export class AbortError extends Error {
   override readonly name = 'AbortError' as const;
+  /** How much had been sent, of an operation that sends all: bytes of `sendAll` and `sendFds`, messages of `sendmmsg`. */
+  declare readonly sent?: number;
   readonly code = 'ABORT_ERR' as const;
   /** The operation that was aborted. */
   declare readonly syscall?: string;
@@ -33,6 +36,8 @@ export class AbortError extends Error {
  */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError' as const;
+  /** How much had been sent, of an operation that sends all: bytes of `sendAll` and `sendFds`, messages of `sendmmsg`. */
+  declare readonly sent?: number;
   readonly code = 'ERR_SOCKET_TIMEOUT' as const;
   readonly syscall: string;
   /** How long the operation was allowed to take, in milliseconds. */
@@ -56,6 +61,8 @@ export class TimeoutError extends Error {
  */
 export class ClosedError extends Error {
   override readonly name = 'ClosedError' as const;
+  /** How much had been sent, of an operation that sends all: bytes of `sendAll` and `sendFds`, messages of `sendmmsg`. */
+  declare readonly sent?: number;
   readonly code = 'ERR_SOCKET_CLOSED' as const;
   readonly syscall: string;
 
@@ -65,13 +72,44 @@ export class ClosedError extends Error {
   }
 }
 
+/**
+ * A call that is made at once (a `...Sync` method, or `shutdown(SHUT_WR)`) while operations of the same direction are
+ * pending: it would overtake them, or cut one in two. Wait for them first.
+ *
+ * @example
+ * const [a] = Socket.pair();
+ * const pending = a.recv().catch(() => {});
+ * try {
+ *   a.recvSync();
+ * } catch (error) {
+ *   console.log(error instanceof BusyError, error.code); // true ERR_SOCKET_BUSY
+ * }
+ * a.close();
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export class BusyError extends Error {
+  override readonly name = 'BusyError' as const;
+  readonly code = 'ERR_SOCKET_BUSY' as const;
+  readonly syscall: string;
+
+  constructor(syscall: string) {
+    super(`${syscall}: operations of the same direction are pending on this socket`);
+    this.syscall = syscall;
+  }
+}
+
+/** Throws it where only uncaughtException sees it, as what a listener of an event throws. */
+export function throwAside(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
 /** What a listener or a callback of the user throws reaches uncaughtException, as from any other event. */
 export function aside(call: () => void): void {
   try {
     call();
   } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
+    throwAside(error);
   }
 }

@@ -1,7 +1,7 @@
 /** The time without activity, as `setTimeout` of net.Socket measures it. */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { outOfRange } from '../posix/errno.ts';
-import { LONGEST, milliseconds } from './wait.ts';
+import { LONGEST, milliseconds } from './options.ts';
 
 /** Calls back when nothing has happened for a time. It does not keep the process alive. */
 export class IdleTimer {

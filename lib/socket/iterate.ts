@@ -3,15 +3,15 @@
  * queues `return()` behind a `next()` that waits, perhaps for ever.
  */
 import process from 'node:process';
-import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { object } from '../posix/snapshot.ts';
 import { onRelease } from './descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from './errors.ts';
+import type { WaitOptions } from './options.ts';
 import type { AcceptedSocket, Socket } from './socket.ts';
-import type { WaitOptions } from './wait.ts';
+import { clearTimeout, setTimeout } from './timers.ts';
 
 /** The signal of the operation that an iterator waits for: it fires when the iterator ends, and when the user's does. */
 class Stop {

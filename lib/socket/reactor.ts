@@ -1,12 +1,12 @@
 /**
- * Who waits for which descriptor. The native half (native/reactor.cc) watches one epoll set and calls `serve` once per
- * turn of the event loop with all that is ready.
+ * The reactor of a thread: one epoll set, which the native half (native/reactor.cc) watches. Once per turn of the event
+ * loop it calls `serve` with all that is ready.
  *
- * Interest stays armed after its waiters are served, and is dropped when an event finds no waiter: a Socket that is
- * read again and again costs no epoll_ctl. Waiters of one descriptor and kind are served in their order.
+ * Interest stays armed after those who waited are served, and is dropped when an event finds nobody: a Socket that is
+ * read again and again costs no epoll_ctl. Who waits for one descriptor and kind is served in order.
  */
+import { AsyncResource } from 'node:async_hooks';
 import process from 'node:process';
-import { setTimeout } from 'node:timers';
 import {
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
@@ -20,164 +20,29 @@ import {
   EPOLLPRI,
   EPOLLRDHUP,
 } from '../posix/constants.ts';
-import { call, check, SocketError } from '../posix/errno.ts';
+import { type Call, call, check, SocketError } from '../posix/errno.ts';
 import { native } from '../posix/native.ts';
-import { aside, ClosedError } from './errors.ts';
-
-/** What can be waited for. */
-export const READ = 0;
-export const WRITE = 1;
-/** The error queue, or out-of-band data. */
-export const ERROR = 2;
-/** Not an event: time. For what epoll tells nothing of, which is tried again and again. */
-export const TIME = 3;
-export type WatchKind = typeof READ | typeof WRITE | typeof ERROR;
-export type Kind = typeof READ | typeof WRITE | typeof ERROR | typeof TIME;
-
-/** Somebody who waits. */
-export abstract class Waiter {
-  /** The queue in which it waits, and who comes before and after it there. */
-  queue: Queue | undefined = undefined;
-  previous: Waiter | undefined = undefined;
-  next: Waiter | undefined = undefined;
-
-  /** The event is there: true when the waiter is done, false when it waits on. Does not throw. */
-  abstract attempt(): boolean;
-  /** The descriptor will be closed. */
-  abstract reject(error: Error): void;
-}
-
-/** Those who wait, in their order. No array: most queues have one waiter or none, and there are many queues. */
-class Queue {
-  first: Waiter | undefined = undefined;
-  #last: Waiter | undefined = undefined;
-
-  push(waiter: Waiter): void {
-    waiter.queue = this;
-    if (this.first === undefined) this.first = waiter;
-    else this.#last!.next = waiter;
-    waiter.previous = this.#last;
-    this.#last = waiter;
-  }
-
-  /** Takes one out, wherever it stands. */
-  remove(waiter: Waiter): void {
-    const { previous, next } = waiter;
-    if (previous === undefined) this.first = next;
-    else previous.next = next;
-    if (next === undefined) this.#last = previous;
-    else next.previous = previous;
-    waiter.previous = undefined;
-    waiter.next = undefined;
-    waiter.queue = undefined;
-  }
-
-  /** Takes all out. */
-  drain(): Waiter[] {
-    const waiters: Waiter[] = [];
-    while (this.first !== undefined) {
-      waiters.push(this.first);
-      this.remove(this.first);
-    }
-    return waiters;
-  }
-
-  get length(): number {
-    let n = 0;
-    for (let waiter = this.first; waiter !== undefined; waiter = waiter.next) n++;
-    return n;
-  }
-}
+import { beginTurn, isSpent } from './budget.ts';
+import { ClosedError } from './errors.ts';
+import { ERROR, type Kind, NOBODY, READ, Readiness, type Waiter, type Watcher, WRITE } from './readiness.ts';
+import { setImmediate, setTimeout } from './timers.ts';
 
 /** What is asked of epoll for each kind, and which events serve it: errors and hang-ups serve whoever waits. */
-const ASK = [EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI] as const;
-const SERVES = [
+export const ASK: readonly [number, number, number] = [EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI];
+export const SERVES: readonly [number, number, number] = [
   EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
   EPOLLOUT | EPOLLHUP | EPOLLERR,
   EPOLLPRI | EPOLLERR,
-] as const;
+];
 const KINDS = [READ, WRITE, ERROR] as const;
-
-/**
- * A callback that is called in each turn of the event loop in which there is an event, until it is stopped: see
- * `onReadable`.
- *
- * @example
- * const [a] = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK);
- * const watch = onWritable(a, () => {});
- * watch.stop();
- * @see https://man7.org/linux/man-pages/man7/epoll.7.html
- */
-export class Watch {
-  readonly #fd: number;
-  readonly #call: () => void;
-  /** The Socket, which is not collected (and so closed) while this is called. */
-  readonly owner: object | undefined;
-  /** What is asked of epoll for it. */
-  readonly asks: number;
-  /** Which events it is called for. */
-  readonly serves: number;
-
-  constructor(fd: number, kind: WatchKind, call: () => void, owner: object | undefined) {
-    this.#fd = fd;
-    this.owner = owner;
-    this.#call = call;
-    this.asks = ASK[kind];
-    this.serves = SERVES[kind];
-  }
-
-  /** Calls it. What it throws reaches uncaughtException, and nobody else. */
-  call(): void {
-    aside(this.#call);
-  }
-
-  /** It is called no more. Stopping again does nothing; to close a Socket stops those of its own. */
-  stop(): void {
-    const entry = entries.get(this.#fd);
-    if (entry?.watches.includes(this) !== true) return;
-    const others = entry.watches.filter((watch) => watch !== this);
-    entry.watches = others.length === 0 ? NOBODY : others;
-    count(this.#fd, -1);
-  }
-
-  /** As `stop`. */
-  [Symbol.dispose](): void {
-    this.stop();
-  }
-}
-
-const NOBODY: readonly Watch[] = [];
-
-class Entry {
-  readonly fd: number;
-  readonly generation: number;
-  /** The events asked for, or -1 while the descriptor is not in the set. */
-  asked = -1;
-  /** Whether only changes are told (EPOLLET): an error that no waiter takes would be told for ever. */
-  edge = false;
-  drained = false;
-  /** One for each kind. A queue is made when somebody waits in it. */
-  readonly queues: [Queue | undefined, Queue | undefined, Queue | undefined] = [undefined, undefined, undefined];
-
-  /** Replaced, never changed: who is stopped by another one is not called any more. */
-  watches = NOBODY;
-
-  constructor(fd: number, generation: number) {
-    this.fd = fd;
-    this.generation = generation;
-  }
-
-  /** Whether somebody waits for this. */
-  awaits(kind: WatchKind): boolean {
-    return this.queues[kind]?.first !== undefined;
-  }
-}
+const BROKEN = EPOLLERR | EPOLLHUP;
 
 const EVENTS = 1024;
 const FIELDS = 3;
-/** Milliseconds between the attempts of those who wait for time. */
+/** Milliseconds between the attempts of those for whom epoll has no event. */
 const RETRY = 5;
-const EPOLL_CTL = call('epoll_ctl', 'operation', 'fd', 'events', 'generation');
+/** The call that refuses what cannot be waited for. */
+export const EPOLL_CTL: Call = call('epoll_ctl', 'operation', 'fd', 'events', 'generation');
 const START = call('epoll_create1', 'list', 'callback');
 
 /**
@@ -185,310 +50,424 @@ const START = call('epoll_create1', 'list', 'callback');
  * served, so that a stale event says nothing; EPOLLONESHOT keeps one that nobody can take out from coming again.
  */
 const threaded = 'bun' in process.versions || 'deno' in process.versions;
-const backend = threaded
-  ? { start: native.reactorThreadStart, ref: native.reactorThreadRef }
-  : { start: native.reactorStart, ref: native.reactorRef };
 
-const entries = new Map<number, Entry>();
-const timed = new Map<number, Queue>();
+/** The context of the callbacks of the reactor itself: not that of whoever waits first. */
+const context = new AsyncResource('SysSocketReactor');
 /** Shared memory: it cannot be detached while the native code writes into it. */
 const list = new Int32Array(new SharedArrayBuffer(EVENTS * FIELDS * Int32Array.BYTES_PER_ELEMENT));
-let started = false;
+const byNumber = new Map<number, Readiness>();
+/** Those whose first writer waits for no event. */
+const timed = new Set<Readiness>();
+/** Generations that were taken out of the set while their events were being served: their events explain themselves. */
+const retired = new Set<number>();
+/** Those that are tried again in the next turn. */
+let resumed: Readiness[] = [];
+/** The number of this reactor among those of the environment, or -1 before it is started. */
+let id = -1;
+let serving = false;
 let ticking = false;
 let generations = 0;
 let waiting = 0;
 let alive = false;
-/** The descriptors whose waiters do not keep the process alive. */
-const unrefed = new Set<number>();
+/** What was done for others since the events were fetched, which may have made an event untrue. */
+let acted = 0;
+/** Whose event is being served. */
+let served: Readiness | undefined;
 
 /** Only those who wait keep the process alive. */
-function count(fd: number, change: number): void {
-  if (change === 0 || (unrefed.size > 0 && unrefed.has(fd))) return;
+function count(readiness: Readiness, change: number): void {
+  if (!readiness.refed) return;
   waiting += change;
   const wanted = waiting > 0;
-  if (wanted !== alive) {
-    alive = wanted;
-    backend.ref(wanted ? 1 : 0);
-  }
+  if (wanted === alive || id === -1) return;
+  alive = wanted;
+  if (threaded) native.reactorThreadRef(wanted ? 1 : 0, id);
+  else native.reactorRef(wanted ? 1 : 0, id);
 }
 
 function start(): void {
-  if (started) return;
-  check(backend.start(list, serve), START);
-  started = true;
+  if (id !== -1) return;
+  const begin = threaded ? native.reactorThreadStart : native.reactorStart;
+  id = check(context.runInAsyncScope(begin, native, list, serve), START);
+}
+
+function nextGeneration(): number {
+  generations = (generations + 1) >>> 0;
+  return generations;
+}
+
+/** A descriptor has a new owner: what is left of another one that had its number is none of it. */
+export function adopt(fd: number): Readiness {
+  const old = byNumber.get(fd);
+  if (old !== undefined) {
+    // The same descriptor, for which somebody waits already.
+    if (!old.owned && old.waiting > 0 && (old.asked === -1 || ask(old, interest(old)) === 0)) {
+      old.owned = true;
+      return old;
+    }
+    endAll(evict(old), EPOLL_CTL.name);
+  }
+  const readiness = new Readiness(fd, nextGeneration(), true);
+  byNumber.set(fd, readiness);
+  return readiness;
+}
+
+/** What is known of a descriptor, perhaps a plain one, which nobody owns. */
+export function find(fd: number): Readiness {
+  return byNumber.get(fd) ?? new Readiness(fd, nextGeneration(), false);
+}
+
+/** Somebody waits for it. */
+function occupy(readiness: Readiness): void {
+  if (!readiness.owned) byNumber.set(readiness.fd, readiness);
+  count(readiness, 1);
 }
 
 /** Asks epoll for events of a descriptor: 0, or -errno (ENOENT: it was in the set and is no more). */
-function ask(entry: Entry, events: number): number {
-  const { fd, generation, edge } = entry;
+function ask(readiness: Readiness, events: number): number {
+  const { fd, generation, edge } = readiness;
   const mask = edge ? events + EPOLLET : threaded ? events + EPOLLONESHOT : events;
-  const operation = entry.asked === -1 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  const n = native.reactorControl(operation, fd, mask, generation);
-  entry.asked = n === 0 ? events : -1;
+  const operation = readiness.asked === -1 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  const n = native.reactorControl(operation, fd, mask, generation, id);
+  readiness.asked = n === 0 ? events : -1;
   return n;
 }
 
 /** Takes the descriptor out of the set. That it is gone already is no error. */
-function forget(entry: Entry): void {
-  if (entry.asked !== -1) native.reactorControl(EPOLL_CTL_DEL, entry.fd, 0, 0);
-  entry.asked = -1;
-  if (entries.get(entry.fd) === entry) entries.delete(entry.fd);
+function disarm(readiness: Readiness): void {
+  if (readiness.asked === -1) return;
+  readiness.asked = -1;
+  readiness.edge = false;
+  const n = native.reactorControl(EPOLL_CTL_DEL, readiness.fd, 0, 0, id);
+  if (n === 0 && serving) retired.add(readiness.generation);
 }
 
-function interest(entry: Entry): number {
+/** Nobody waits for it: a plain descriptor is forgotten. */
+function release(readiness: Readiness): void {
+  disarm(readiness);
+  if (readiness.owned || readiness.waiting > 0) return;
+  if (byNumber.get(readiness.fd) === readiness) byNumber.delete(readiness.fd);
+}
+
+/** What those who wait ask of epoll. Who is tried again without an event asks for nothing. */
+function interest(readiness: Readiness): number {
   let events = 0;
-  for (const kind of KINDS) if (entry.awaits(kind)) events |= ASK[kind];
-  for (const watch of entry.watches) events |= watch.asks;
+  for (const watcher of readiness.watchers) events |= watcher.asks;
+  if (readiness.resuming) return events;
+  for (const kind of KINDS) {
+    const head = readiness.heads[kind];
+    if (head !== undefined && !head.eventless) events |= ASK[kind];
+  }
   return events;
 }
 
-/** The entry of a descriptor, made when there is none. */
-function entryOf(fd: number): Entry {
-  let entry = entries.get(fd);
-  if (entry === undefined) {
-    generations = (generations + 1) >>> 0;
-    entry = new Entry(fd, generations);
-    entries.set(fd, entry);
-  }
-  return entry;
-}
-
 /**
- * Waits for an event of a descriptor, after those who wait for it already.
+ * The descriptor in the set, and asked for events of this kind: 0, or -errno.
  *
- * @param owned Whether `evict` comes before the descriptor is closed. Of another nobody tells when it is closed and its
- *   number used again, so that what was asked for it before may be void: it is asked again each time.
- * @throws SocketError EBADF, EPERM (a regular file, which is always ready), ENOMEM, ENOSPC.
+ * Of a plain descriptor nobody tells when it is closed and its number used again, so that what was asked for it before may
+ * be void: it is asked again each time.
  */
-export function wait(fd: number, kind: Kind, waiter: Waiter, owned = false): void {
-  if (kind === TIME) {
-    waitForTime(fd, waiter);
-    return;
-  }
-  const entry = arm(fd, kind, owned);
-  entry.queues[kind] ??= new Queue();
-  entry.queues[kind].push(waiter);
-  count(fd, 1);
-}
-
-/**
- * Calls back in each turn of the event loop in which there is an event.
- *
- * @param owner The Socket that the descriptor is owned by.
- * @throws As `wait`.
- */
-export function watch(fd: number, kind: WatchKind, call: () => void, owner?: object): Watch {
-  const entry = arm(fd, kind, owner !== undefined);
-  if (entry.edge) {
-    // It is told of what is left, too.
-    entry.edge = false;
-    check(ask(entry, entry.asked), EPOLL_CTL);
-  }
-  const watch = new Watch(fd, kind, call, owner);
-  entry.watches = [...entry.watches, watch];
-  count(fd, 1);
-  return watch;
-}
-
-/** The descriptor in the set, and asked for events of this kind. */
-function arm(fd: number, kind: WatchKind, owned: boolean): Entry {
+function arm(readiness: Readiness, kind: Kind): number {
   start();
-  let entry = entryOf(fd);
-  const known = entry.asked !== -1;
-  const events = (known ? entry.asked : 0) | ASK[kind];
-  if (!owned || events !== entry.asked) {
-    let n = ask(entry, events);
-    if (n < 0 && known) {
-      // Closed under those who wait for it: they are told, and the number is that of another descriptor.
-      evict(fd, new ClosedError(EPOLL_CTL.name));
-      entry = entryOf(fd);
-      n = ask(entry, ASK[kind]);
-    }
+  const known = readiness.asked !== -1;
+  const events = (known ? readiness.asked : 0) | ASK[kind];
+  if (readiness.owned && events === readiness.asked) return 0;
+  let n = ask(readiness, events);
+  if (n < 0 && known) {
+    // Closed under those who wait for it: they are told, and the number is that of another descriptor.
+    readiness.edge = false;
+    endAll(takeAll(readiness), EPOLL_CTL.name);
+    readiness.generation = nextGeneration();
+    n = ask(readiness, ASK[kind]);
+  }
+  return n;
+}
+
+/** How somebody waits: for an event, or for the next turn. */
+export const FOR_EVENT = 0;
+export const FOR_TURN = 1;
+
+/**
+ * Waits, after those who wait already.
+ *
+ * @returns 0, or -errno of epoll_ctl(2): EBADF, EPERM (a regular file, which is always ready), ENOMEM, ENOSPC.
+ */
+export function wait(
+  readiness: Readiness,
+  kind: Kind,
+  waiter: Waiter,
+  how: typeof FOR_EVENT | typeof FOR_TURN,
+): number {
+  const first = readiness.heads[kind] === undefined || !readiness.owned;
+  if (first && how === FOR_EVENT && !waiter.eventless && !readiness.resuming) {
+    const n = arm(readiness, kind);
     if (n < 0) {
-      entries.delete(fd);
-      check(n, EPOLL_CTL);
+      release(readiness);
+      return n;
     }
+  } else {
+    start();
   }
-  return entry;
+  readiness.enter(kind, waiter);
+  occupy(readiness);
+  if (how === FOR_TURN) resumeLater(readiness);
+  if (readiness.heads[kind] === waiter && waiter.eventless) tickLater(readiness);
+  return 0;
 }
 
-function waitForTime(fd: number, waiter: Waiter): void {
-  start();
-  let queue = timed.get(fd);
-  if (queue === undefined) {
-    queue = new Queue();
-    timed.set(fd, queue);
+/** Waits no longer. */
+export function cancel(waiter: Waiter): void {
+  const { readiness, kind } = waiter;
+  if (readiness === undefined) return;
+  const first = readiness.heads[kind] === waiter;
+  readiness.leave(waiter);
+  count(readiness, -1);
+  // The next one may wait for something else, or for nothing.
+  if (first && readiness.heads[kind] !== undefined) resumeLater(readiness);
+}
+
+/** Calls back in each turn of the event loop in which there is an event. */
+export function watch(readiness: Readiness, kind: Kind, watcher: Watcher): void {
+  const n = arm(readiness, kind);
+  if (n < 0) {
+    release(readiness);
+    check(n, EPOLL_CTL);
   }
-  queue.push(waiter);
-  count(fd, 1);
-  if (ticking) return;
-  ticking = true;
-  setTimeout(tick, RETRY).unref();
+  readiness.watchers = [...readiness.watchers, watcher];
+  readiness.waiting++;
+  occupy(readiness);
+  if (!readiness.edge) return;
+  // It is told of what is left, too.
+  readiness.edge = false;
+  askOrEnd(readiness, readiness.asked);
 }
 
-function tick(): void {
-  for (const [fd, queue] of timed) {
-    serveQueue(fd, queue);
-    if (queue.first === undefined) timed.delete(fd);
-  }
-  ticking = timed.size > 0;
-  if (ticking) setTimeout(tick, RETRY).unref();
+/** Whether it was called until now. */
+export function unwatch(readiness: Readiness, watcher: Watcher): boolean {
+  if (!readiness.watchers.includes(watcher)) return false;
+  const others = readiness.watchers.filter((other) => other !== watcher);
+  readiness.watchers = others.length === 0 ? NOBODY : others;
+  readiness.waiting--;
+  count(readiness, -1);
+  return true;
 }
 
-/** Serves those who wait, in their order, until one waits on. Gives how many were done. */
-function serveQueue(fd: number, queue: Queue): number {
-  let done = 0;
-  for (let waiter = queue.first; waiter?.attempt() === true; waiter = queue.first) {
-    if (queue.first !== waiter) continue; // cancelled meanwhile, which took it out
-    queue.remove(waiter);
-    count(fd, -1);
-    done++;
-  }
-  return done;
-}
-
-/** Serves those who wait, without an event. */
-export function retry(fd: number, kind: typeof READ | typeof WRITE): void {
-  const queue = entries.get(fd)?.queues[kind];
-  if (queue !== undefined) serveQueue(fd, queue);
-}
-
-/** Whether somebody waits for time: then those who want to write, too, wait after them. */
-export function isTimed(fd: number): boolean {
-  return timed.size > 0 && timed.get(fd)?.first !== undefined;
-}
-
-/** Whether somebody waits already: those who wait for time want to write. */
-export function isWaiting(fd: number, kind: typeof READ | typeof WRITE): boolean {
-  return entries.get(fd)?.awaits(kind) === true || (kind === WRITE && isTimed(fd));
-}
-
-/** The last read got all that was there, or not: as a hint for the next. */
-export function setDrained(fd: number, drained: boolean): void {
-  const entry = entries.get(fd);
-  if (entry !== undefined) entry.drained = drained;
+/** Sets whether those who wait for a descriptor, now and later, keep the process alive. */
+export function setRefed(readiness: Readiness, refed: boolean): void {
+  if (readiness.refed === refed) return;
+  readiness.refed = true;
+  count(readiness, refed ? readiness.waiting : -readiness.waiting);
+  readiness.refed = refed;
 }
 
 /**
  * Whether a read would most likely be EAGAIN, and need not be tried: epoll tells in the next turn what is there by then.
  * Not so of one that tells changes only, or when the event loop may end before.
  */
-export function isDrained(fd: number): boolean {
-  const entry = entries.get(fd);
-  return entry?.drained === true && !entry.edge && entry.asked > 0 && (entry.asked & EPOLLIN) !== 0 && isRefed(fd);
+export function isDrained({ drained, edge, asked, refed, failed }: Readiness): boolean {
+  return drained && asked > 0 && (asked & EPOLLIN) !== 0 && !edge && refed && failed === 0;
 }
 
-/** Waits no longer. */
-export function cancel(fd: number, waiter: Waiter): void {
-  if (waiter.queue === undefined) return;
-  waiter.queue.remove(waiter);
-  count(fd, -1);
+/** Whether the event that is being served is that of this descriptor, and nothing was done since it was fetched. */
+export function isFresh(readiness: Readiness): boolean {
+  return served === readiness && acted === 0;
 }
 
-/** Whether those who wait for a descriptor keep the process alive. */
-export function isRefed(fd: number): boolean {
-  return unrefed.size === 0 || !unrefed.has(fd);
+/** All who wait for it, taken out. */
+interface Left {
+  readonly first: Waiter | undefined;
+  readonly watchers: readonly Watcher[];
 }
 
-/** Sets whether those who wait for a descriptor, now and later, keep the process alive. */
-export function setRefed(fd: number, refed: boolean): void {
-  if (isRefed(fd) === refed) return;
-  const entry = entries.get(fd);
-  let waiters = timed.get(fd)?.length ?? 0;
-  if (entry !== undefined) for (const kind of KINDS) waiters += entry.queues[kind]?.length ?? 0;
-  waiters += entry?.watches.length ?? 0;
-  unrefed.delete(fd);
-  count(fd, refed ? waiters : -waiters);
-  if (!refed) unrefed.add(fd);
-}
-
-/** Before a descriptor is closed or given away: takes it out of the set and rejects everybody who waits for it. */
-export function evict(fd: number, error: Error): void {
-  const waiters = timed.get(fd)?.drain() ?? [];
-  const entry = entries.get(fd);
-  if (entry !== undefined) {
-    forget(entry);
-    count(fd, -entry.watches.length);
-    entry.watches = NOBODY;
-    for (const kind of KINDS) waiters.push(...(entry.queues[kind]?.drain() ?? []));
+/** Takes all who wait out of their queues: a chain by `next`. */
+function takeAll(readiness: Readiness): Left {
+  const { watchers, heads } = readiness;
+  count(readiness, -readiness.waiting);
+  let first: Waiter | undefined;
+  let last: Waiter | undefined;
+  for (const kind of KINDS) {
+    const head = heads[kind];
+    if (head === undefined) continue;
+    heads[kind] = undefined;
+    if (last === undefined) first = head;
+    else last.next = head;
+    last = head.previous!;
   }
-  count(fd, -waiters.length);
-  unrefed.delete(fd);
-  for (const waiter of waiters) waiter.reject(error);
+  for (let waiter = first; waiter !== undefined; waiter = waiter.next) waiter.readiness = undefined;
+  readiness.watchers = NOBODY;
+  readiness.waiting = 0;
+  timed.delete(readiness);
+  return { first, watchers };
 }
 
-/** A descriptor has a new owner: what is left of another one that had its number is none of it. */
-export function adopt(fd: number): void {
-  setRefed(fd, true);
-  const entry = entries.get(fd);
-  if (entry === undefined) return;
-  if (interest(entry) === 0) forget(entry);
-  else if (ask(entry, interest(entry)) < 0) evict(fd, new ClosedError(EPOLL_CTL.name));
+/**
+ * A descriptor will be closed or given away: takes it out of the set.
+ *
+ * @returns All who waited, whom `endAll` tells when it is closed.
+ */
+export function evict(readiness: Readiness): Left {
+  disarm(readiness);
+  readiness.closed = true;
+  if (byNumber.get(readiness.fd) === readiness) byNumber.delete(readiness.fd);
+  return takeAll(readiness);
 }
 
-/** The descriptor was closed by somebody else while its description lives on: only a new set is rid of its events. */
+/** Rejects all who waited, each with an error of its own; callbacks of a Socket just end. */
+export function endAll({ first, watchers }: Left, syscall: string, errno = 0, quiet = false): void {
+  const failure = () => (errno === 0 ? new ClosedError(syscall) : new SocketError(errno, syscall));
+  for (let waiter = first; waiter !== undefined; ) {
+    const { next } = waiter;
+    waiter.next = undefined;
+    waiter.previous = undefined;
+    waiter.reject(failure());
+    waiter = next;
+  }
+  for (const watcher of watchers) watcher.end(quiet ? undefined : failure());
+}
+
+/** Changes what is asked, or ends all who wait with the error of it. */
+function askOrEnd(readiness: Readiness, events: number): void {
+  const n = ask(readiness, events);
+  if (n === 0) return;
+  const left = takeAll(readiness);
+  release(readiness);
+  endAll(left, EPOLL_CTL.name, -n);
+}
+
+/** Asks for what those who wait now need beside what is asked already. */
+function keepInterest(readiness: Readiness): void {
+  const wanted = interest(readiness);
+  const asked = readiness.asked === -1 ? 0 : readiness.asked;
+  if ((wanted & ~asked) !== 0) askOrEnd(readiness, asked | wanted);
+}
+
+/** Serves those who wait, in their order, until one waits on. Gives how many were done. */
+function serveQueue(readiness: Readiness, kind: Kind): number {
+  const { heads } = readiness;
+  let done = 0;
+  for (let waiter = heads[kind]; waiter !== undefined; waiter = heads[kind]) {
+    if (done > 0 && isSpent(readiness)) {
+      resumeLater(readiness);
+      break;
+    }
+    if (!waiter.attempt()) break;
+    if (waiter.transfers) acted++;
+    done++;
+    if (waiter.readiness !== readiness) continue; // ended meanwhile, which took it out
+    readiness.leave(waiter);
+    count(readiness, -1);
+  }
+  if (heads[kind]?.eventless === true) tickLater(readiness);
+  return done;
+}
+
+/** Tries those who wait in the next turn, without an event. */
+export function resumeLater(readiness: Readiness): void {
+  if (readiness.resuming) return;
+  readiness.resuming = true;
+  if (resumed.push(readiness) === 1) setImmediate(resume);
+}
+
+function resume(): void {
+  const now = resumed;
+  resumed = [];
+  beginTurn(now.length);
+  acted++;
+  for (let i = 0; i < now.length; i++) {
+    const readiness = now[i]!;
+    readiness.resuming = false;
+    if (readiness.closed) continue;
+    for (const kind of KINDS) if (readiness.heads[kind] !== undefined) serveQueue(readiness, kind);
+    if (!readiness.closed) keepInterest(readiness);
+  }
+}
+
+function tickLater(readiness: Readiness): void {
+  timed.add(readiness);
+  if (ticking) return;
+  ticking = true;
+  setTimeout(tick, RETRY).unref();
+}
+
+function tick(): void {
+  ticking = false;
+  acted++;
+  for (const readiness of [...timed]) {
+    timed.delete(readiness);
+    serveQueue(readiness, WRITE);
+    if (!readiness.closed) keepInterest(readiness);
+  }
+}
+
+/** What a plain descriptor, closed by somebody else while its description lives on, left in the set. */
 function renew(): void {
-  native.reactorRenew();
-  for (const entry of entries.values()) {
-    if (entry.asked === -1) continue;
-    entry.asked = -1;
-    const wanted = interest(entry);
-    if (wanted === 0) entries.delete(entry.fd);
-    else askOrEvict(entry, wanted);
+  // Without a descriptor for a new set, all goes on as it is; the next event of this kind tries again.
+  if (native.reactorRenew(id) < 0) return;
+  for (const readiness of [...byNumber.values()]) {
+    if (readiness.asked === -1) continue;
+    readiness.asked = -1;
+    const wanted = interest(readiness);
+    if (wanted === 0) release(readiness);
+    else askOrEnd(readiness, wanted);
   }
 }
 
-function askOrEvict(entry: Entry, events: number): void {
-  const n = ask(entry, events);
-  if (n < 0) evict(entry.fd, new SocketError(-n, EPOLL_CTL.name));
-}
-
-function serveOne(entry: Entry, events: number): void {
-  const once = threaded && !entry.edge;
+function serveOne(readiness: Readiness, events: number): void {
+  const once = threaded && !readiness.edge;
   let idle = once;
   let done = 0;
-  if (once) entry.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
+  if (once) readiness.asked = 0; // EPOLLONESHOT: in the set, and asked for nothing
   let watched = 0;
-  for (const watch of entry.watches) {
-    if ((events & watch.serves) === 0 || !entry.watches.includes(watch)) continue;
-    watched |= watch.asks;
-    watch.call();
-    done++;
+  if (readiness.watchers !== NOBODY) {
+    for (const watcher of readiness.watchers) {
+      if ((events & watcher.serves) === 0 || !readiness.watchers.includes(watcher)) continue;
+      watched |= watcher.asks;
+      acted++;
+      watcher.call();
+      done++;
+    }
   }
-  for (const kind of KINDS) {
-    if ((events & SERVES[kind]) === 0) continue;
-    const queue = entry.queues[kind];
-    if (queue?.first !== undefined) done += serveQueue(entry.fd, queue);
-    else if ((events & ASK[kind] & ~watched) !== 0) idle = true;
+  const { heads } = readiness;
+  const broken = (events & BROKEN) !== 0;
+  for (let kind: Kind = READ; kind <= ERROR; kind++) {
+    if ((events & SERVES[kind as Kind]) === 0) continue;
+    const head = heads[kind as Kind];
+    if (head !== undefined && (broken || !head.eventless)) done += serveQueue(readiness, kind as Kind);
+    else if ((events & ASK[kind as Kind] & ~watched) !== 0) idle = true;
   }
-  const broken = (events & (EPOLLERR | EPOLLHUP)) !== 0;
-  const wanted = interest(entry);
+  if (readiness.closed || (!idle && !broken)) return;
   // EPOLLERR and EPOLLHUP cannot be asked away: whom nobody waits for leaves the set, and those whom they do not
   // concern (a full error queue, and they wait for data) are told of changes only.
+  const wanted = interest(readiness);
   if (wanted === 0) {
-    if (idle || broken) forget(entry);
+    release(readiness);
     return;
   }
-  if (broken && done === 0 && !entry.edge && entry.watches === NOBODY) {
-    entry.edge = true;
+  if (broken && done === 0 && !readiness.edge && readiness.watchers === NOBODY) {
+    readiness.edge = true;
     idle = true;
   }
-  if (idle) askOrEvict(entry, wanted);
+  if (idle) askOrEnd(readiness, wanted);
+  else keepInterest(readiness);
 }
 
 function serve(events: number): void {
   let stale = false;
+  serving = true;
+  acted = 0;
+  beginTurn(events);
   for (let i = 0; i < events; i++) {
-    const fd = list[i * FIELDS]!;
-    const entry = entries.get(fd);
-    if (entry === undefined) {
-      // Taken out in this very turn, or left behind by a descriptor that was closed elsewhere.
-      if (native.reactorControl(EPOLL_CTL_DEL, fd, 0, 0) !== 0) stale = true;
-    } else if (entry.generation !== list[i * FIELDS + 1]! >>> 0) {
-      stale = true;
-    } else {
-      serveOne(entry, list[i * FIELDS + 2]!);
+    const readiness = byNumber.get(list[i * FIELDS]!);
+    const generation = list[i * FIELDS + 1]! >>> 0;
+    if (readiness?.generation === generation) {
+      served = readiness;
+      serveOne(readiness, list[i * FIELDS + 2]!);
+    } else if (!retired.has(generation)) {
+      stale = true; // left behind by a descriptor that was closed elsewhere
     }
   }
+  served = undefined;
+  serving = false;
+  if (retired.size > 0) retired.clear();
   if (stale && !threaded) renew();
 }

@@ -5,21 +5,28 @@ import * as nothrow from '../nothrow.ts';
 import { type AddressLike, encodeShared } from '../posix/address.ts';
 import { type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
 import { SEND, SENDMSG, SENDTO } from '../posix/calls.ts';
-import { AF_UNIX, MSG_OOB, SCM_RIGHTS, SOCK_DGRAM, SOL_SOCKET, SOL_UDP, UDP_SEGMENT } from '../posix/constants.ts';
+import {
+  AF_UNIX,
+  EAGAIN,
+  EINPROGRESS,
+  MSG_FASTOPEN,
+  MSG_OOB,
+  SCM_RIGHTS,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  SOL_UDP,
+  UDP_SEGMENT,
+} from '../posix/constants.ts';
 import { type ControlMessage, encodeControl } from '../posix/control.ts';
 import { invalidType, settle } from '../posix/errno.ts';
 import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
-import { answersAtOnce, type Operation } from './operation.ts';
-import { WRITE } from './reactor.ts';
-
-/** The Socket that an operation is of. */
-export interface Owner {
-  readonly fd: number;
-  readonly family: number;
-  readonly type: number;
-}
+import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
+import { Operation, type Owner, type Patience, patience, WAITS } from './operation.ts';
+import { resumeLater } from './reactor.ts';
+import { type Readiness, WRITE } from './readiness.ts';
 
 function view(data: Bytes | string): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
@@ -34,27 +41,35 @@ export function sendsWithoutEvent({ family, type }: Owner, addressed: boolean): 
   return family === AF_UNIX && type === SOCK_DGRAM && addressed;
 }
 
-/** Its facts are fields, not accessors: one function looks at the operations of all classes. */
-abstract class Sending<T> implements Operation<T> {
-  readonly owner: Owner;
-  readonly fd: number;
-  readonly kind: typeof WRITE = WRITE;
-  readonly flags: number;
-  readonly now: boolean;
-  readonly drains: boolean = false;
+/**
+ * The flags of sending. MSG_OOB is urgent for the peer, not here: it waits in order.
+ *
+ * EINPROGRESS comes of MSG_FASTOPEN (or TCP_FASTOPEN_CONNECT) without a cookie: the connection was begun, and nothing sent.
+ * It is waited for, and the data sent then, as with a descriptor that blocks.
+ */
+abstract class Sending<T> extends Operation<T> {
+  flags: number;
+  #connecting = false;
 
-  constructor(owner: Owner, flags: number, now: boolean = answersAtOnce(flags & ~MSG_OOB)) {
-    this.owner = owner;
-    this.fd = owner.fd;
+  constructor(owner: Owner, target: Readiness, flags: number, when: Patience = patience(flags & ~MSG_OOB)) {
+    super(owner, target, WRITE, when);
     this.flags = flags;
-    this.now = now;
   }
 
-  get syscall(): string {
-    return 'send';
+  /** Sends once, without an address where the connection is under way: n or -errno. */
+  protected abstract send(connecting: boolean): number;
+
+  call(): number {
+    const n = this.send(this.#connecting);
+    if (n !== -EINPROGRESS || this.patience !== WAITS) return n;
+    this.#connecting = true;
+    this.flags &= ~MSG_FASTOPEN;
+    return -EAGAIN;
   }
-  abstract attempt(): number;
-  abstract finish(n: number): T;
+
+  override get unfinished(): number {
+    return this.#connecting ? -EINPROGRESS : -EAGAIN;
+  }
 }
 
 /** What sends bytes of one buffer. */
@@ -62,10 +77,11 @@ abstract class SendingData<T> extends Sending<T> {
   readonly data: Uint8Array;
   readonly length: number;
 
-  constructor(owner: Owner, data: Bytes | string, flags: number, now?: boolean) {
-    super(owner, flags, now);
-    this.data = view(data);
-    this.length = this.data.length;
+  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, when?: Patience) {
+    const bytes = view(data);
+    super(owner, target, flags, when ?? patience(flags & ~MSG_OOB, bytes.length));
+    this.data = bytes;
+    this.length = bytes.length;
   }
 
   /** The data. When its memory was transferred or shrunk while this waited, less would be sent, or nothing. */
@@ -77,7 +93,9 @@ abstract class SendingData<T> extends Sending<T> {
 
 /** send(2). */
 export class Send extends SendingData<number> {
-  attempt(): number {
+  readonly syscall: string = 'send';
+
+  protected send(): number {
     return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
   }
 
@@ -88,23 +106,22 @@ export class Send extends SendingData<number> {
 
 /** sendto(2). */
 export class SendTo extends SendingData<number> {
-  readonly name: Uint8Array;
+  readonly syscall: string = 'sendto';
+  readonly #name: Uint8Array;
 
-  constructor(owner: Owner, data: Bytes | string, flags: number, address: AddressLike) {
-    super(owner, data, flags);
-    this.name = encodeShared(address);
+  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
+    super(owner, target, data, flags);
+    this.#name = encodeShared(address);
+    this.eventless = sendsWithoutEvent(owner, true);
   }
 
-  override get syscall(): string {
-    return 'sendto';
+  override get name(): Uint8Array {
+    return this.#name;
   }
 
-  get eventless(): boolean {
-    return sendsWithoutEvent(this.owner, true);
-  }
-
-  attempt(): number {
-    return settle(pinned.sendto(this.fd, this.whole(), this.flags, this.name), SENDTO);
+  protected send(connecting: boolean): number {
+    if (connecting) return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
+    return settle(pinned.sendto(this.fd, this.whole(), this.flags, this.#name), SENDTO);
   }
 
   finish(n: number): number {
@@ -114,37 +131,52 @@ export class SendTo extends SendingData<number> {
 
 /** send(2), or sendmsg(2) with descriptors, until all of the data is taken. */
 export class SendAll extends SendingData<void> {
+  readonly syscall: string;
   #sent = 0;
   /** Descriptors go with the first bytes that are taken, and only once. */
   #control: ControlMessage[] | undefined;
 
-  constructor(owner: Owner, data: Bytes | string, flags: number, fds?: readonly number[]) {
-    super(owner, data, flags, false); // it waits with any flag: what has been sent is sent
+  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, fds?: readonly number[]) {
+    super(owner, target, data, flags, WAITS); // it waits with any flag: what has been sent is sent
     this.#control =
       fds === undefined || fds.length === 0 ? undefined : [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
+    this.syscall = this.#control === undefined ? 'send' : 'sendmsg';
   }
 
-  override get syscall(): string {
-    return this.#control === undefined ? 'send' : 'sendmsg';
+  override get sent(): number {
+    return this.#sent;
   }
 
-  #send(rest: Uint8Array): number {
+  /** A stream takes what it is given in parts, so that no call takes long; a message is sent whole. */
+  #next(): Uint8Array {
+    const { data, length } = this;
+    const sent = this.#sent;
+    const part = length - sent <= MOST || this.owner.type !== SOCK_STREAM ? length - sent : MOST;
+    return part === length ? data : new Uint8Array(data.buffer, data.byteOffset + sent, part);
+  }
+
+  protected send(): number {
+    this.whole();
+    const next = this.#next();
     return this.#control === undefined
-      ? settle(pinned.send(this.fd, rest, this.flags), SEND)
-      : nothrow.sendmsg(this.fd, { buffers: [rest], control: this.#control }, this.flags);
+      ? settle(pinned.send(this.fd, next, this.flags), SEND)
+      : nothrow.sendmsg(this.fd, { buffers: [next], control: this.#control }, this.flags);
   }
 
-  attempt(): number {
-    const data = this.whole();
-    do {
-      const rest =
-        this.#sent === 0 ? data : new Uint8Array(data.buffer, data.byteOffset + this.#sent, this.length - this.#sent);
-      const n = this.#send(rest);
+  override call(): number {
+    for (;;) {
+      const n = super.call();
       if (n < 0) return n;
       this.#control = undefined;
       this.#sent += n;
-    } while (this.#sent < this.length);
-    return this.#sent;
+      if (this.#sent >= this.length) return n;
+      if (this.sync) continue;
+      spend(this.target, n);
+      if (isSpent(this.target)) {
+        resumeLater(this.target);
+        return -EAGAIN;
+      }
+    }
   }
 
   finish(): void {}
@@ -162,21 +194,22 @@ function segmentControl(size: number): Uint8Array {
 
 /** sendmsg(2) with UDP_SEGMENT. */
 export class SendSegments extends SendingData<number> {
+  readonly syscall: string = 'sendmsg';
   readonly #control: Uint8Array;
-  readonly name: Uint8Array | undefined;
+  readonly #name: Uint8Array | undefined;
 
-  constructor(owner: Owner, data: Bytes | string, size: number, address: AddressLike | undefined) {
-    super(owner, data, 0);
+  constructor(owner: Owner, target: Readiness, data: Bytes | string, size: number, address: AddressLike | undefined) {
+    super(owner, target, data, 0);
     this.#control = segmentControl(size);
-    this.name = address === undefined ? undefined : encodeShared(address);
+    this.#name = address === undefined ? undefined : encodeShared(address);
   }
 
-  override get syscall(): string {
-    return 'sendmsg';
+  override get name(): Uint8Array | undefined {
+    return this.#name;
   }
 
-  attempt(): number {
-    return settle(native.sendmsg(this.fd, [this.whole()], this.name, this.#control, this.flags), SENDMSG);
+  protected send(): number {
+    return settle(native.sendmsg(this.fd, [this.whole()], this.#name, this.#control, this.flags), SENDMSG);
   }
 
   finish(n: number): number {
@@ -192,33 +225,45 @@ function isAddressed(batch: MessageBatch): boolean {
 
 /** sendmmsg(2), until all of the messages are sent. */
 export class SendBatch extends Sending<number> {
+  readonly syscall: string = 'sendmmsg';
   readonly #batch: MessageBatch;
   #sent = 0;
 
-  constructor(owner: Owner, batch: MessageBatch, flags: number) {
-    super(owner, flags);
+  constructor(owner: Owner, target: Readiness, batch: MessageBatch, flags: number) {
+    super(owner, target, flags);
     this.#batch = batch;
+    this.eventless = sendsWithoutEvent(owner, true) && isAddressed(batch);
   }
 
-  override get syscall(): string {
-    return 'sendmmsg';
+  override get sent(): number {
+    return this.#sent;
   }
 
-  get eventless(): boolean {
-    return sendsWithoutEvent(this.owner, true) && isAddressed(this.#batch);
+  protected send(): number {
+    return sendmmsgNothrow(this.fd, this.#batch, this.flags, this.#sent);
   }
 
-  attempt(): number {
+  override call(): number {
     const batch = this.#batch;
     while (this.#sent < batch.count) {
-      const n = sendmmsgNothrow(this.fd, batch, this.flags, this.#sent);
+      const n = super.call();
       if (n < 0) return n;
       this.#sent += n;
+      if (this.sync) continue;
+      spend(this.target, n * MESSAGE);
+      if (this.#sent < batch.count && isSpent(this.target)) {
+        resumeLater(this.target);
+        return -EAGAIN;
+      }
     }
     return this.#sent;
   }
 
-  finish(n: number): number {
-    return n;
+  override weight(): number {
+    return 0;
+  }
+
+  finish(): number {
+    return this.#sent;
   }
 }

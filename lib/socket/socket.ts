@@ -1,28 +1,16 @@
 /** class Socket: one socket of any kind, for the event loop. */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
-import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
+import { type Address, type AddressLike, SockaddrStorage } from '../posix/address.ts';
 import type { MessageBatch } from '../posix/batch.ts';
-import { RECVMSG } from '../posix/calls.ts';
-import * as constants from '../posix/constants.ts';
 import {
-  AF_INET,
-  AF_INET6,
   AF_UNIX,
-  EAGAIN,
-  EALREADY,
-  EINPROGRESS,
-  EINTR,
-  EISCONN,
   F_GETFL,
   F_SETFL,
-  IPPROTO_TCP,
   O_NONBLOCK,
-  SCM_PIDFD,
-  SCM_RIGHTS,
+  SHUT_WR,
   SO_DOMAIN,
-  SO_ERROR,
   SO_PROTOCOL,
   SO_TYPE,
   SOCK_CLOEXEC,
@@ -31,34 +19,36 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { isControl } from '../posix/control.ts';
-import { descriptorRoom } from '../posix/control-room.ts';
-import { invalidType, SocketError, settle } from '../posix/errno.ts';
+import { SocketError } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
-import { count } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
-import { object } from '../posix/snapshot.ts';
 import * as posix from '../posix/socket.ts';
 import {
   handOver,
   handOverAll,
   type ReceivedMessage,
   type ReceiveMessage,
-  receive,
   type SendMessage,
 } from '../posix/transfer.ts';
-import { acceptSocket, Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
+import { Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
-import { ClosedError } from './errors.ts';
+import { BusyError, ClosedError } from './errors.ts';
+import { Accept, Connect } from './establish.ts';
 import { type ConnectionsOptions, each, eachConnection } from './iterate.ts';
+import { type DataWithFds, ReceiveFds, ReceiveMessageOperation, SendMessageOperation } from './message.ts';
 import { nodeDescriptor } from './node.ts';
-import { answersAtOnce, type Operation, run, runSync } from './operation.ts';
-import { isRefed, READ, setRefed, type Watch, WRITE } from './reactor.ts';
-import { CHUNK, type Datagram, Receive, ReceiveBatch, ReceiveFrom, ReceiveInto } from './receive.ts';
-import { Send, SendAll, SendBatch, SendSegments, SendTo, sendsWithoutEvent } from './send.ts';
+import { run, runSync } from './operation.ts';
+import { milliseconds, NONE, type WaitOptions } from './options.ts';
+import { setRefed } from './reactor.ts';
+import { ERROR, READ, type Readiness, WRITE } from './readiness.ts';
+import { type Datagram, ReceiveBatch, ReceiveFrom } from './receive.ts';
+import { receiveIntoOperation, receiveOperation } from './receive-all.ts';
+import { CHUNK } from './received.ts';
+import { Send, SendAll, SendBatch, SendSegments, SendTo } from './send.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
-import { errorReady, milliseconds, readable, type WaitOptions, watchOwned, writable } from './wait.ts';
+import { ready, watchOwned } from './wait.ts';
+import type { Watch, WatchOptions } from './watch.ts';
 
 /**
  * A connection that was accepted.
@@ -70,33 +60,8 @@ export interface AcceptedSocket {
   address: Address | undefined;
 }
 
-/**
- * Data with the descriptors that came with it, which are yours to close.
- *
- * @see https://man7.org/linux/man-pages/man7/unix.7.html
- */
-export interface DataWithFds {
-  data: Buffer;
-  fds: number[];
-  flags: number;
-}
-
 /** The bits of a type that are flags. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
-const from = new SockaddrStorage();
-const soError = new Int32Array(1);
-
-/** SO_ERROR, which reading clears: 0 or -errno. */
-function takeError(fd: number): number {
-  const n = nothrow.getsockopt(fd, SOL_SOCKET, SO_ERROR, soError);
-  return n < 0 ? n : -soError[0]!;
-}
-
-/** The bytes that a message has room for; what is no list of buffers is judged by the call. */
-function room({ buffers }: { readonly buffers: readonly (Bytes | string)[] }): number {
-  const length = (buffer: Bytes | string) => (typeof buffer === 'object' ? (buffer?.byteLength ?? 1) : 1);
-  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + length(buffer), 0) : 1;
-}
 
 /**
  * One socket of any kind that waits without blocking the thread. It owns one descriptor, which is always non-blocking.
@@ -124,7 +89,6 @@ export class Socket {
   /** An IPPROTO_ number, or one of its family. */
   readonly protocol: number;
   readonly #descriptor: Descriptor;
-  #timeout: number | undefined;
 
   /**
    * Creates a socket: socket(2).
@@ -219,7 +183,7 @@ export class Socket {
    * @see https://nodejs.org/api/net.html#socketref
    */
   ref(): this {
-    if (!this.closed) setRefed(this.fd, true);
+    if (!this.closed) setRefed(this.#descriptor.readiness, true);
     return this;
   }
 
@@ -231,35 +195,22 @@ export class Socket {
    * @see https://nodejs.org/api/net.html#socketunref
    */
   unref(): this {
-    if (!this.closed) setRefed(this.fd, false);
+    if (!this.closed) setRefed(this.#descriptor.readiness, false);
     return this;
   }
 
   /** Whether pending operations keep the process alive; a closed Socket has none. */
   hasRef(): boolean {
-    return !this.closed && isRefed(this.fd);
+    return !this.closed && this.#descriptor.readiness.refed;
   }
 
   // Waiting.
 
-  #run<T>(operation: Operation<T>, options: WaitOptions): Promise<T> {
-    const { fd } = this;
-    if (fd === -1) return Promise.reject(new ClosedError(operation.syscall));
-    if (this.#timeout === undefined || this.#timeout === 0) return run(fd, operation, options);
-    return run(fd, operation, { signal: options.signal, timeout: options.timeout ?? this.#timeout });
-  }
-
-  /** As `#run`; an argument that C has no form for rejects too. */
-  #do<T>(operation: () => Operation<T>, options: WaitOptions): Promise<T> {
-    try {
-      return this.#run(operation(), options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #runSync<T>(operation: Operation<T>): T {
-    return runSync(this.#open(operation.syscall), operation, this.#timeout);
+  /** Who waits for it, for one operation: a closed socket has none. */
+  #target(syscall: string): Readiness {
+    const { fd, readiness } = this.#descriptor;
+    if (fd === -1) throw new ClosedError(syscall);
+    return readiness;
   }
 
   /**
@@ -269,12 +220,12 @@ export class Socket {
    *   do.
    */
   setTimeout(timeout: number | undefined): void {
-    this.#timeout = timeout === undefined ? undefined : milliseconds(timeout, 'timeout');
+    this.#descriptor.readiness.timeout = timeout === undefined ? undefined : milliseconds(timeout, 'timeout');
   }
 
   /** What `setTimeout` set. */
   getTimeout(): number | undefined {
-    return this.#timeout;
+    return this.#descriptor.readiness.timeout;
   }
 
   /** As Python's setblocking: `blocking` true is `setTimeout(undefined)`, false is `setTimeout(0)`. The descriptor never blocks. */
@@ -283,25 +234,27 @@ export class Socket {
   }
 
   /** Waits until a read would not block. */
-  async readable(options: WaitOptions = {}): Promise<void> {
-    await readable(this.#open('readable'), options);
+  async readable(options: WaitOptions = NONE): Promise<void> {
+    await ready(this.#target('readable'), READ, options, this);
   }
 
   /** Waits until a write would not block. */
-  async writable(options: WaitOptions = {}): Promise<void> {
-    await writable(this.#open('writable'), options);
+  async writable(options: WaitOptions = NONE): Promise<void> {
+    await ready(this.#target('writable'), WRITE, options, this);
   }
 
   /** Waits until the error queue has an entry, an error is pending or out-of-band data came. */
-  async errorReady(options: WaitOptions = {}): Promise<void> {
-    await errorReady(this.#open('errorReady'), options);
+  async errorReady(options: WaitOptions = NONE): Promise<void> {
+    await ready(this.#target('errorReady'), ERROR, options, this);
   }
 
   /**
    * Calls back in each turn of the event loop in which a read would not block, until it is stopped or the Socket is
    * closed: as the function `onReadable`, and the fastest way to serve many connections.
    *
-   * @param call Called without arguments: read here, by the calls of `sys-socket/nothrow`.
+   * @param call Called without arguments, in the async context in which it was registered: read here, by the calls of
+   *   `sys-socket/nothrow`.
+   * @param options AbortSignal, and `onError` for what ends it.
    * @throws TypeError, ClosedError; SocketError ENOMEM, ENOSPC.
    * @returns What stops it.
    * @example
@@ -317,21 +270,20 @@ export class Socket {
    * });
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
-  onReadable(call: () => void): Watch {
-    this.#open('onReadable');
-    return watchOwned(this, READ, call);
+  onReadable(call: () => void, options: WatchOptions = NONE): Watch {
+    return watchOwned(this, this.#target('onReadable'), READ, call, options);
   }
 
   /**
    * Calls back in each turn of the event loop in which a write would not block: as the function `onWritable`.
    *
    * @param call Called without arguments.
+   * @param options As for `onReadable`.
    * @throws As `onReadable`.
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
-  onWritable(call: () => void): Watch {
-    this.#open('onWritable');
-    return watchOwned(this, WRITE, call);
+  onWritable(call: () => void, options: WatchOptions = NONE): Watch {
+    return watchOwned(this, this.#target('onWritable'), WRITE, call, options);
   }
 
   // Names.
@@ -358,39 +310,6 @@ export class Socket {
 
   // Connecting.
 
-  #connect(address: AddressLike): Operation<void> {
-    const { fd } = this;
-    const name = encodeAddress(address);
-    // The second connect(2) of TCP has the error of the first. Of others it may begin anew, so that SO_ERROR is asked.
-    const tcp = this.type === SOCK_STREAM && (this.protocol === 0 || this.protocol === IPPROTO_TCP);
-    const repeatable = tcp && (this.family === AF_INET || this.family === AF_INET6);
-    // Why the connection goes on in the background, once it does.
-    let begun = 0;
-    return {
-      owner: this,
-      syscall: 'connect',
-      kind: WRITE,
-      // The backlog of an AF_UNIX listener is full: nothing was begun, and no event will tell.
-      eventless: this.family === AF_UNIX,
-      name,
-      attempt: () => {
-        if (begun !== 0 && !repeatable) {
-          const n = takeError(fd);
-          if (n !== 0) return n;
-        }
-        // Asked again, it says how the connection stands, and makes that known to the socket: the next one is EISCONN,
-        // or begins anew.
-        const n = nothrow.connect(fd, name);
-        if (begun !== 0 && n === -EISCONN) return 0;
-        if (n !== -EINPROGRESS && n !== -EALREADY && n !== -EINTR) return n;
-        begun = n === -EALREADY ? n : -EINPROGRESS;
-        return -EAGAIN;
-      },
-      unfinished: () => (begun === 0 ? -EAGAIN : begun),
-      finish: () => {},
-    };
-  }
-
   /**
    * Connects: connect(2). EINPROGRESS, EALREADY and EINTR are waited out, and an AF_UNIX backlog that is full too.
    *
@@ -398,21 +317,25 @@ export class Socket {
    * @param options AbortSignal, and timeout in milliseconds.
    * @throws SocketError ECONNREFUSED, ETIMEDOUT, EISCONN, ...: as `connect`; AbortError, TimeoutError, ClosedError.
    */
-  async connect(address: AddressLike, options: WaitOptions = {}): Promise<void> {
-    this.#open('connect');
+  async connect(address: AddressLike, options: WaitOptions = NONE): Promise<void> {
+    const target = this.#target('connect');
     let error: unknown;
     try {
-      await this.#run(this.#connect(address), options);
+      await run(new Connect(this, target, address), options);
     } catch (caught) {
       error = caught;
       throw caught;
     } finally {
-      if (channels.connect.hasSubscribers) channels.connect.publish({ socket: this, fd: this.fd, address, error });
+      this.#tellConnect(address, error);
     }
   }
 
+  #tellConnect(address: AddressLike, error: unknown): void {
+    if (channels.connect.hasSubscribers) channels.connect.publish({ socket: this, fd: this.fd, address, error });
+  }
+
   /** As `connect`, but gives the errno, 0 for success, as Python's connect_ex. What is no errno is thrown. */
-  async connectEx(address: AddressLike, options: WaitOptions = {}): Promise<number> {
+  async connectEx(address: AddressLike, options: WaitOptions = NONE): Promise<number> {
     try {
       await this.connect(address, options);
       return 0;
@@ -424,8 +347,16 @@ export class Socket {
 
   /** As `connect`, waiting in this thread. With timeout 0 it throws EINPROGRESS. */
   connectSync(address: AddressLike): void {
-    this.#open('connect');
-    this.#runSync(this.#connect(address));
+    const target = this.#target('connect');
+    let error: unknown;
+    try {
+      runSync(new Connect(this, target, address));
+    } catch (caught) {
+      error = caught;
+      throw caught;
+    } finally {
+      this.#tellConnect(address, error);
+    }
   }
 
   /** As `connectSync`, but gives the errno, 0 for success. */
@@ -439,18 +370,12 @@ export class Socket {
     }
   }
 
-  #accept(): Operation<AcceptedSocket> {
-    const { fd, family, type, protocol } = this;
-    return {
-      owner: this,
-      syscall: 'accept',
-      kind: READ,
-      attempt: () => acceptSocket(fd, from),
-      finish: (n) => {
-        const address = from.decode();
-        return { socket: new Socket(family, type, protocol, n), address };
-      },
-    };
+  #accept(): Accept<AcceptedSocket> {
+    const { family, type, protocol } = this;
+    return new Accept(this, this.#target('accept'), (fd, address) => ({
+      socket: new Socket(family, type, protocol, fd),
+      address,
+    }));
   }
 
   /**
@@ -459,13 +384,17 @@ export class Socket {
    * @param options AbortSignal, and timeout in milliseconds.
    * @throws SocketError ECONNABORTED, EMFILE, EINVAL, EOPNOTSUPP; AbortError, TimeoutError, ClosedError.
    */
-  accept(options: WaitOptions = {}): Promise<AcceptedSocket> {
-    return this.#run(this.#accept(), options);
+  accept(options: WaitOptions = NONE): Promise<AcceptedSocket> {
+    try {
+      return run(this.#accept(), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `accept`, waiting in this thread. */
   acceptSync(): AcceptedSocket {
-    return this.#runSync(this.#accept());
+    return runSync(this.#accept());
   }
 
   /**
@@ -508,92 +437,64 @@ export class Socket {
    * @returns The bytes, yours; none at the end of a stream or of an empty datagram.
    * @throws SocketError As `recv`; AbortError, TimeoutError, ClosedError.
    */
-  recv(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Buffer> {
-    return this.#do(() => new Receive(this, size, flags), options);
+  recv(size: number = CHUNK, flags = 0, options: WaitOptions = NONE): Promise<Buffer> {
+    try {
+      return run(receiveOperation(this, this.#target('recv'), size, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `recv`, waiting in this thread. */
   recvSync(size: number = CHUNK, flags = 0): Buffer {
-    return this.#runSync(new Receive(this, size, flags));
+    return runSync(receiveOperation(this, this.#target('recv'), size, flags));
   }
 
   /** As `recv`, into a buffer of yours: nothing is allocated. Gives the number of bytes as the kernel told it. */
-  recvInto(buffer: Bytes, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new ReceiveInto(this, buffer, flags), options);
+  recvInto(buffer: Bytes, flags = 0, options: WaitOptions = NONE): Promise<number> {
+    try {
+      return run(receiveIntoOperation(this, this.#target('recv'), buffer, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `recvInto`, waiting in this thread. */
   recvIntoSync(buffer: Bytes, flags = 0): number {
-    return this.#runSync(new ReceiveInto(this, buffer, flags));
+    return runSync(receiveIntoOperation(this, this.#target('recv'), buffer, flags));
   }
 
   /** Receives, and tells from whom: recvfrom(2). As `recv`. */
-  recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = {}): Promise<Datagram> {
-    return this.#do(() => new ReceiveFrom(this, size, flags), options);
+  recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = NONE): Promise<Datagram> {
+    try {
+      return run(new ReceiveFrom(this, this.#target('recvfrom'), size, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `recvfrom`, waiting in this thread. */
   recvfromSync(size: number = CHUNK, flags = 0): Datagram {
-    return this.#runSync(new ReceiveFrom(this, size, flags));
+    return runSync(new ReceiveFrom(this, this.#target('recvfrom'), size, flags));
   }
 
   /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
-  datagrams(size: number = CHUNK, options: WaitOptions = {}): AsyncGenerator<Datagram, void, void> {
+  datagrams(size: number = CHUNK, options: WaitOptions = NONE): AsyncGenerator<Datagram, void, void> {
     return each(this, (waiting) => this.recvfrom(size, 0, waiting), options);
   }
 
-  #recvmsg(message: ReceiveMessage, flags: number): Operation<ReceivedMessage> {
-    const { fd } = this;
-    const size = room(message);
-    let received: ReceivedMessage;
-    return {
-      owner: this,
-      syscall: 'recvmsg',
-      kind: READ,
-      now: answersAtOnce(flags, size),
-      attempt: () => {
-        // Of a buffer that was transferred while this waited, data would be lost.
-        if (room(message) < size) throw invalidType('buffers', 'attached until they are filled');
-        const result = receive(fd, message, flags);
-        if (typeof result === 'number') return settle(result, RECVMSG);
-        received = result;
-        return result.bytes;
-      },
-      finish: () => received,
-    };
-  }
-
   /** Receives with the sender, the flags and the control messages: recvmsg(2). As `recvmsg`. */
-  async recvmsg(message: ReceiveMessage, flags = 0, options: WaitOptions = {}): Promise<ReceivedMessage> {
-    const received = await this.#run(this.#recvmsg(message, flags), options);
+  async recvmsg(message: ReceiveMessage, flags = 0, options: WaitOptions = NONE): Promise<ReceivedMessage> {
+    const received = await run(new ReceiveMessageOperation(this, this.#target('recvmsg'), message, flags), options);
     handOver(received.control);
     return received;
   }
 
   /** As `recvmsg`, waiting in this thread. */
   recvmsgSync(message: ReceiveMessage, flags = 0): ReceivedMessage {
-    const received = this.#runSync(this.#recvmsg(message, flags));
+    const received = runSync(new ReceiveMessageOperation(this, this.#target('recvmsg'), message, flags));
     handOver(received.control);
     return received;
-  }
-
-  #recvFds(size: number, most: number, flags: number): Operation<DataWithFds> {
-    const buffer = Buffer.from(new ArrayBuffer(count(size, 'size')));
-    const operation = this.#recvmsg({ buffers: [buffer], controlLength: descriptorRoom(most) }, flags);
-    return {
-      ...operation,
-      finish: (n) => {
-        const { control, flags: returned, bytes } = operation.finish(n);
-        const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
-        // What SO_PASSPIDFD adds is not asked for here, and nobody else closes it.
-        for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) nothrow.close(m.pidfd);
-        // The room for what options add is free when they are not set, and descriptors fit in it.
-        const surplus = fds.splice(most);
-        for (const fd of surplus) nothrow.close(fd);
-        const truncated = surplus.length === 0 ? 0 : constants.MSG_CTRUNC;
-        return { data: buffer.subarray(0, Math.min(bytes, size)), fds, flags: returned | truncated };
-      },
-    };
   }
 
   /**
@@ -603,15 +504,15 @@ export class Socket {
    * @param most The most descriptors. `flags` has MSG_CTRUNC when more came.
    * @throws As `recv`.
    */
-  async recvFds(size: number, most: number, flags = 0, options: WaitOptions = {}): Promise<DataWithFds> {
-    const received = await this.#run(this.#recvFds(size, most, flags), options);
+  async recvFds(size: number, most: number, flags = 0, options: WaitOptions = NONE): Promise<DataWithFds> {
+    const received = await run(new ReceiveFds(this, this.#target('recvmsg'), size, most, flags), options);
     handOverAll(received.fds);
     return received;
   }
 
   /** As `recvFds`, waiting in this thread. */
   recvFdsSync(size: number, most: number, flags = 0): DataWithFds {
-    const received = this.#runSync(this.#recvFds(size, most, flags));
+    const received = runSync(new ReceiveFds(this, this.#target('recvmsg'), size, most, flags));
     handOverAll(received.fds);
     return received;
   }
@@ -619,13 +520,17 @@ export class Socket {
   // Sending.
 
   /** Sends: send(2). Gives the number of bytes that were taken, perhaps not all; `sendAll` sends all. As `send`. */
-  send(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new Send(this, data, flags), options);
+  send(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<number> {
+    try {
+      return run(new Send(this, this.#target('send'), data, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `send`, waiting in this thread. */
   sendSync(data: Bytes | string, flags = 0): number {
-    return this.#runSync(new Send(this, data, flags));
+    return runSync(new Send(this, this.#target('send'), data, flags));
   }
 
   /**
@@ -636,54 +541,41 @@ export class Socket {
    * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
    * @throws As `send`.
    */
-  sendAll(data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
-    return this.#do(() => new SendAll(this, data, flags), options);
+  sendAll(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
+    try {
+      return run(new SendAll(this, this.#target('send'), data, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `sendAll`, waiting in this thread. */
   sendAllSync(data: Bytes | string, flags = 0): void {
-    this.#runSync(new SendAll(this, data, flags));
+    runSync(new SendAll(this, this.#target('send'), data, flags));
   }
 
   /** Sends to an address: sendto(2). As `sendto`. */
-  sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new SendTo(this, data, flags, address), options);
+  sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = NONE): Promise<number> {
+    try {
+      return run(new SendTo(this, this.#target('sendto'), data, flags, address), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `sendto`, waiting in this thread. */
   sendtoSync(data: Bytes | string, flags: number, address: AddressLike): number {
-    return this.#runSync(new SendTo(this, data, flags, address));
-  }
-
-  #sendmsg(message: SendMessage, flags: number): Operation<number> {
-    const { fd } = this;
-    const { address, buffers, control } = { ...object(message, 'message') };
-    const name = address === undefined ? undefined : encodeAddress(address);
-    const encoded = { buffers, address: name, control };
-    const size = room(encoded);
-    return {
-      owner: this,
-      syscall: 'sendmsg',
-      kind: WRITE,
-      now: answersAtOnce(flags & ~constants.MSG_OOB, 1),
-      eventless: sendsWithoutEvent(this, name !== undefined),
-      name,
-      attempt: () => {
-        if (room(encoded) < size) throw invalidType('buffers', 'attached until they are sent');
-        return nothrow.sendmsg(fd, encoded, flags);
-      },
-      finish: (n) => n,
-    };
+    return runSync(new SendTo(this, this.#target('sendto'), data, flags, address));
   }
 
   /** Sends with an address and control messages: sendmsg(2). As `sendmsg`: perhaps not all of the data is taken. */
-  async sendmsg(message: SendMessage, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#run(this.#sendmsg(message, flags), options);
+  async sendmsg(message: SendMessage, flags = 0, options: WaitOptions = NONE): Promise<number> {
+    return run(new SendMessageOperation(this, this.#target('sendmsg'), message, flags), options);
   }
 
   /** As `sendmsg`, waiting in this thread. */
   sendmsgSync(message: SendMessage, flags = 0): number {
-    return this.#runSync(this.#sendmsg(message, flags));
+    return runSync(new SendMessageOperation(this, this.#target('sendmsg'), message, flags));
   }
 
   /**
@@ -694,13 +586,17 @@ export class Socket {
    * @param data At least one byte on a stream.
    * @throws As `sendmsg`.
    */
-  sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = {}): Promise<void> {
-    return this.#do(() => new SendAll(this, data, flags, fds), options);
+  sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
+    try {
+      return run(new SendAll(this, this.#target('sendmsg'), data, flags, fds), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `sendFds`, waiting in this thread. */
   sendFdsSync(fds: readonly number[], data: Bytes | string, flags = 0): void {
-    this.#runSync(new SendAll(this, data, flags, fds));
+    runSync(new SendAll(this, this.#target('sendmsg'), data, flags, fds));
   }
 
   // Batches.
@@ -714,17 +610,21 @@ export class Socket {
    * @returns How many came, at least one.
    * @throws As `recv`.
    */
-  recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new ReceiveBatch(this, batch, flags), options);
+  recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = NONE): Promise<number> {
+    try {
+      return run(new ReceiveBatch(this, this.#target('recvmmsg'), batch, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `recvmmsg`, waiting in this thread. */
   recvmmsgSync(batch: MessageBatch, flags = 0): number {
-    return this.#runSync(new ReceiveBatch(this, batch, flags));
+    return runSync(new ReceiveBatch(this, this.#target('recvmmsg'), batch, flags));
   }
 
   /** Fills the batch again and again, until the socket is closed. Its messages are good until the next round. */
-  batches(batch: MessageBatch, options: WaitOptions = {}): AsyncGenerator<MessageBatch, void, void> {
+  batches(batch: MessageBatch, options: WaitOptions = NONE): AsyncGenerator<MessageBatch, void, void> {
     return each(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
   }
 
@@ -737,13 +637,17 @@ export class Socket {
    * @returns How many were sent: all.
    * @throws As `sendmsg`, of the first message that failed: those before it were sent.
    */
-  sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new SendBatch(this, batch, flags), options);
+  sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = NONE): Promise<number> {
+    try {
+      return run(new SendBatch(this, this.#target('sendmmsg'), batch, flags), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `sendmmsg`, waiting in this thread. */
   sendmmsgSync(batch: MessageBatch, flags = 0): number {
-    return this.#runSync(new SendBatch(this, batch, flags));
+    return runSync(new SendBatch(this, this.#target('sendmmsg'), batch, flags));
   }
 
   /**
@@ -755,8 +659,17 @@ export class Socket {
    * @throws As `sendmsg`: EMSGSIZE, EINVAL.
    * @see https://man7.org/linux/man-pages/man7/udp.7.html
    */
-  sendSegments(data: Bytes | string, size: number, address?: AddressLike, options: WaitOptions = {}): Promise<number> {
-    return this.#do(() => new SendSegments(this, data, size, address), options);
+  sendSegments(
+    data: Bytes | string,
+    size: number,
+    address?: AddressLike,
+    options: WaitOptions = NONE,
+  ): Promise<number> {
+    try {
+      return run(new SendSegments(this, this.#target('sendmsg'), data, size, address), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   // Options and the end.
@@ -777,7 +690,9 @@ export class Socket {
 
   /** Ends the connection in one direction or both: shutdown(2). As `shutdown`. */
   shutdown(how: number): void {
-    posix.shutdown(this.#open('shutdown'), how);
+    const { fd } = this;
+    if (how === SHUT_WR && this.#target('shutdown').isBusy(WRITE)) throw new BusyError('shutdown');
+    posix.shutdown(fd === -1 ? this.#open('shutdown') : fd, how);
   }
 
   /**
@@ -798,7 +713,9 @@ export class Socket {
   /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */
   detach(): number {
     this.#open('detach');
-    return this.#descriptor.release('detach');
+    const fd = this.#descriptor.release('detach');
+    if (channels.close.hasSubscribers) channels.close.publish({ socket: this, fd, detached: true });
+    return fd;
   }
 
   /**

@@ -3,7 +3,8 @@ import type { Buffer } from 'node:buffer';
 import { close } from '../nothrow.ts';
 import { MSG_CTRUNC } from '../posix/constants.ts';
 import { aside, ClosedError } from './errors.ts';
-import type { DataWithFds, Socket } from './socket.ts';
+import type { DataWithFds } from './message.ts';
+import type { Socket } from './socket.ts';
 import { NO_TIMEOUT } from './stream-writer.ts';
 
 /** What the reader asks of its stream. */

@@ -22,8 +22,9 @@ import {
 import type { Rights } from '../posix/control.ts';
 import { invalidValue, isErrno } from '../posix/errno.ts';
 import { fcntl } from '../posix/option.ts';
+import type { WaitOptions } from './options.ts';
 import { Socket } from './socket.ts';
-import { readable, type WaitOptions } from './wait.ts';
+import { readable } from './wait.ts';
 
 /**
  * A descriptor that the service manager passed.

@@ -1,78 +1,79 @@
 /** Readiness as promises: the primitive under everything else. */
-import { clearTimeout, setTimeout } from 'node:timers';
-import { invalidType, outOfRange } from '../posix/errno.ts';
+import { POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../posix/constants.ts';
+import { check, invalidType } from '../posix/errno.ts';
+import { pollNothrow } from '../posix/poll.ts';
+import { type Abortable, listen, unlisten } from './abort.ts';
 import { AbortError, TimeoutError } from './errors.ts';
+import { LONGEST, NONE, type WaitOptions, waitOptions, watchOptions } from './options.ts';
 import * as reactor from './reactor.ts';
+import { ERROR, type Kind, READ, type Readiness, Waiter, WRITE } from './readiness.ts';
+import { clearTimeout, setTimeout } from './timers.ts';
+import { type Watch, type WatchOptions, watch } from './watch.ts';
 
-/**
- * How a wait can be given up.
- *
- * @see https://nodejs.org/api/globals.html#class-abortsignal
- */
-export interface WaitOptions {
-  /** Rejects with an AbortError. */
-  signal?: AbortSignal | undefined;
-  /** Milliseconds until it rejects with a TimeoutError; left out, or more than 2147483647: never. */
-  timeout?: number | undefined;
+type Resolve = (value: unknown) => void;
+type Executor<T> = (resolve: (value: T | PromiseLike<T>) => void) => void;
+
+let grabbedResolve: Resolve;
+
+/** What a promise has in the place of its function when it is settled. */
+function nothing(): void {}
+
+/** The executor of all promises: gives their functions to whoever has just made one. */
+function grab(resolve: Resolve): void {
+  grabbedResolve = resolve;
 }
 
-/** The longest time of a timer of Node, 24 days; it takes a longer one for 1 ms. */
-export const LONGEST = 0x7fffffff;
-
-/** Refuses what is no number of milliseconds. */
-export function milliseconds(value: number, name: string): number {
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!(value >= 0)) throw outOfRange(name, 'a number from 0 on');
-  return value;
+/**
+ * A promise that is rejected by the error, whose stack is that of whoever awaits the operation: V8 finds it when the error is
+ * made while a promise on the way is being resolved, which is two turns of the microtask queue later. Only a failure pays.
+ */
+async function rejection(error: Error): Promise<never> {
+  await undefined;
+  await undefined;
+  Error.captureStackTrace?.(error, rejection);
+  throw error;
 }
 
 /** The promise of something that is waited for, until it comes, the signal fires or the time is over. */
-export abstract class Wait<T> extends reactor.Waiter {
-  readonly fd: number;
-  readonly #syscall: string;
-  #resolve!: (value: T) => void;
-  #reject!: (error: Error) => void;
+export abstract class Wait<T> extends Waiter implements Abortable {
+  abstract readonly syscall: string;
+  #resolve: Resolve = nothing;
   #timer: NodeJS.Timeout | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
-  #abort: (() => void) | undefined = undefined;
 
-  constructor(fd: number, syscall: string) {
-    super();
-    this.fd = fd;
-    this.#syscall = syscall;
+  /** Begins to wait. The options have been checked. */
+  begin(
+    readiness: Readiness,
+    kind: Kind,
+    how: typeof reactor.FOR_EVENT | typeof reactor.FOR_TURN,
+    signal: AbortSignal | undefined,
+    timeout: number | undefined,
+  ): Promise<T> {
+    const n = reactor.wait(readiness, kind, this, how);
+    if (n < 0) check(n, reactor.EPOLL_CTL);
+    const promise = new Promise<T>(grab as Executor<T>);
+    this.#resolve = grabbedResolve;
+    if (signal !== undefined) {
+      this.#signal = signal;
+      listen(signal, this);
+    }
+    // Who waits keeps the process alive, or does not: see the reactor.
+    if (timeout !== undefined && timeout <= LONGEST) {
+      this.#timer = setTimeout(expire, timeout, this, timeout).unref();
+    }
+    return promise;
   }
 
-  /** Begins to wait. `owned`: whether the descriptor is that of a Socket. */
-  begin(kind: reactor.Kind, owned: boolean, { signal, timeout }: WaitOptions): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (timeout !== undefined) milliseconds(timeout, 'timeout');
-      if (signal !== undefined && typeof signal.addEventListener !== 'function') {
-        throw invalidType('signal', 'an AbortSignal');
-      }
-      if (signal?.aborted) throw new AbortError(signal);
-      this.#resolve = resolve;
-      this.#reject = reject;
-      reactor.wait(this.fd, kind, this, owned);
-      if (signal !== undefined) this.#listen(signal);
-      if (timeout !== undefined && timeout <= LONGEST) this.#limit(timeout);
-    });
+  abort(signal: AbortSignal): void {
+    this.#signal = undefined;
+    reactor.cancel(this);
+    this.reject(new AbortError(signal));
   }
 
-  #listen(signal: AbortSignal): void {
-    this.#signal = signal;
-    this.#abort = () => {
-      reactor.cancel(this.fd, this);
-      this.reject(new AbortError(signal));
-    };
-    signal.addEventListener('abort', this.#abort, { once: true });
-  }
-
-  #limit(timeout: number): void {
-    this.#timer = setTimeout(() => {
-      const done = this.queue?.first === this && this.late();
-      reactor.cancel(this.fd, this);
-      if (!done) this.reject(new TimeoutError(this.#syscall, timeout));
-    }, timeout).unref(); // who waits keeps the process alive, or does not: see the reactor
+  expire(timeout: number): void {
+    const done = this.readiness?.heads[this.kind] === this && this.late();
+    reactor.cancel(this);
+    if (!done) this.reject(new TimeoutError(this.syscall, timeout));
   }
 
   /** The time is over, and it is the first that waits: whether it is done all the same. */
@@ -82,24 +83,35 @@ export abstract class Wait<T> extends reactor.Waiter {
 
   #settle(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#abort !== undefined) this.#signal!.removeEventListener('abort', this.#abort);
+    if (this.#signal !== undefined) unlisten(this.#signal, this);
   }
 
   protected resolve(value: T): void {
     this.#settle();
-    this.#resolve(value);
+    const resolve = this.#resolve;
+    this.#resolve = nothing;
+    resolve(value);
   }
 
   reject(error: Error): void {
+    if (this.#resolve === nothing) return;
     this.#settle();
-    this.#reject(error);
+    const resolve = this.#resolve;
+    this.#resolve = nothing;
+    resolve(rejection(error));
   }
+}
+
+function expire(wait: Wait<unknown>, timeout: number): void {
+  wait.expire(timeout);
 }
 
 /** What is waited for, where a function says whether it is there. */
 export interface Condition<T> {
   readonly fd: number;
-  readonly kind: reactor.Kind;
+  readonly kind: Kind;
+  /** Whether epoll has no event for it: then it is asked again after a time. */
+  readonly eventless?: boolean;
   readonly syscall: string;
   /** Whether the descriptor is that of a Socket. */
   readonly owned: boolean;
@@ -108,11 +120,15 @@ export interface Condition<T> {
 }
 
 class Conditional<T> extends Wait<T> {
+  readonly syscall: string;
+  readonly transfers: boolean = false;
   readonly #condition: Condition<T>;
 
   constructor(condition: Condition<T>) {
-    super(condition.fd, condition.syscall);
+    super();
     this.#condition = condition;
+    this.syscall = condition.syscall;
+    this.eventless = condition.eventless === true;
   }
 
   attempt(): boolean {
@@ -124,16 +140,48 @@ class Conditional<T> extends Wait<T> {
 }
 
 /** Waits in the reactor until `attempt` is done, the signal fires or the time is over. */
-export function waitFor<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
-  return new Conditional(condition).begin(condition.kind, condition.owned, options);
+export async function waitFor<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
+  const { signal, timeout } = waitOptions(options);
+  if (signal?.aborted) throw new AbortError(signal);
+  const wait = new Conditional(condition);
+  return await wait.begin(reactor.find(condition.fd), condition.kind, reactor.FOR_EVENT, signal, timeout);
 }
 
-function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOptions): Promise<void> {
-  const attempt = (resolve: () => void) => {
-    resolve();
+/** What poll(2) is asked for each kind. */
+const POLL = [POLLIN | POLLRDHUP, POLLOUT, POLLPRI] as const;
+const SYSCALL = ['readable', 'writable', 'errorReady'] as const;
+
+/** Waits until a descriptor is ready. */
+class Ready extends Wait<void> {
+  readonly transfers: boolean = false;
+  readonly owner: object | undefined;
+  readonly #fd: number;
+
+  constructor(fd: number, owner: object | undefined) {
+    super();
+    this.#fd = fd;
+    this.owner = owner;
+  }
+
+  get syscall(): string {
+    return SYSCALL[this.kind];
+  }
+
+  /** An event is true when it is fetched: what was done since, and those who waited before, may have taken the data. */
+  attempt(): boolean {
+    if (this.readiness === undefined || !reactor.isFresh(this.readiness)) {
+      if (pollNothrow([{ fd: this.#fd, events: POLL[this.kind] }], 0) === 0) return false;
+    }
+    this.resolve();
     return true;
-  };
-  return waitFor<void>({ fd, kind, syscall, owned: false, attempt }, options);
+  }
+}
+
+/** Waits until the descriptor of a Socket (`owner`), or a plain one, is ready. */
+export async function ready(readiness: Readiness, kind: Kind, options: WaitOptions, owner?: object): Promise<void> {
+  const { signal, timeout = readiness.timeout || undefined } = waitOptions(options);
+  if (signal?.aborted) throw new AbortError(signal);
+  return await new Ready(readiness.fd, owner).begin(readiness, kind, reactor.FOR_EVENT, signal, timeout);
 }
 
 /**
@@ -152,8 +200,8 @@ function ready(fd: number, kind: reactor.Kind, syscall: string, options: WaitOpt
  * console.log(recv(b, new Uint8Array(100))); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function readable(fd: number, options: WaitOptions = {}): Promise<void> {
-  return ready(fd, reactor.READ, 'readable', options);
+export function readable(fd: number, options: WaitOptions = NONE): Promise<void> {
+  return ready(reactor.find(fd), READ, options);
 }
 
 /**
@@ -169,8 +217,8 @@ export function readable(fd: number, options: WaitOptions = {}): Promise<void> {
  * console.log(send(a, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
-  return ready(fd, reactor.WRITE, 'writable', options);
+export function writable(fd: number, options: WaitOptions = NONE): Promise<void> {
+  return ready(reactor.find(fd), WRITE, options);
 }
 
 /**
@@ -190,8 +238,8 @@ export function writable(fd: number, options: WaitOptions = {}): Promise<void> {
  * console.log(errnoName(control[0].error.errno)); // ECONNREFUSED
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function errorReady(fd: number, options: WaitOptions = {}): Promise<void> {
-  return ready(fd, reactor.ERROR, 'errorReady', options);
+export function errorReady(fd: number, options: WaitOptions = NONE): Promise<void> {
+  return ready(reactor.find(fd), ERROR, options);
 }
 
 function callback(call: () => void): () => void {
@@ -210,7 +258,8 @@ function callback(call: () => void): () => void {
  * keeps the process alive.
  *
  * @param fd As for `readable`: stop it before you close the descriptor. Of a Socket use its `onReadable`.
- * @param call Called without arguments.
+ * @param call Called without arguments, in the async context in which it was registered.
+ * @param options AbortSignal, and `onError` for what ends it.
  * @returns What stops it.
  * @throws SocketError EPERM (a regular file), EBADF; TypeError.
  * @example
@@ -229,8 +278,8 @@ function callback(call: () => void): () => void {
  * });
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function onReadable(fd: number, call: () => void): reactor.Watch {
-  return reactor.watch(fd, reactor.READ, callback(call));
+export function onReadable(fd: number, call: () => void, options: WatchOptions = NONE): Watch {
+  return watch(reactor.find(fd), READ, callback(call), watchOptions(options));
 }
 
 /**
@@ -238,7 +287,8 @@ export function onReadable(fd: number, call: () => void): reactor.Watch {
  * when there is nothing to write, as there mostly is room.
  *
  * @param fd As for `onReadable`.
- * @param call Called without arguments.
+ * @param call Called without arguments, in the async context in which it was registered.
+ * @param options AbortSignal, and `onError` for what ends it.
  * @returns What stops it.
  * @throws As `onReadable`.
  * @example
@@ -252,11 +302,17 @@ export function onReadable(fd: number, call: () => void): reactor.Watch {
  * console.log(send(a, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function onWritable(fd: number, call: () => void): reactor.Watch {
-  return reactor.watch(fd, reactor.WRITE, callback(call));
+export function onWritable(fd: number, call: () => void, options: WatchOptions = NONE): Watch {
+  return watch(reactor.find(fd), WRITE, callback(call), watchOptions(options));
 }
 
 /** `onReadable` and `onWritable` of a Socket, which stops them when it is closed. */
-export function watchOwned(owner: { readonly fd: number }, kind: reactor.WatchKind, call: () => void): reactor.Watch {
-  return reactor.watch(owner.fd, kind, callback(call), owner);
+export function watchOwned(
+  owner: object,
+  readiness: Readiness,
+  kind: Kind,
+  call: () => void,
+  options: WatchOptions,
+): Watch {
+  return watch(readiness, kind, callback(call), watchOptions(options), owner);
 }

@@ -432,6 +432,7 @@ describe('happy eyeballs: one address never answers', () => {
         const server = s.createServer({ host: '${dead === 'IPv6' ? '127.0.0.1' : '::1'}', port: 0 });
         const { port } = server.getsockname();
         await (await s.createConnection({ host: 'half', port, attemptDelay: 0 })).close();
+        await sleep(20); // the attempt that lost is closed soon
         const [before, began, tried] = [sockets(), performance.now(), []];
         const control = (fd, { family }) => tried.push(family);
         const socket = await s.createConnection({ host: 'half', port, attemptDelay: 200, control });

@@ -65,5 +65,5 @@ test('a family and a type without a name are their numbers; nothing is asked of 
 
 test('errors: what failed, where', () => {
   expect(inspect(new s.ClosedError('recv'))).toContain('recv: the socket is closed');
-  expect(inspect(new s.TimeoutError('accept', 50))).toContain('accept: nothing within 50 ms');
+  expect(inspect(new s.TimeoutError('accept', 50))).toContain('accept: not done within 50 ms');
 });

@@ -79,12 +79,6 @@ describe('what comes', () => {
     expect(String(await b.recv(3, s.MSG_TRUNC)), 'no more than the size').toBe('dat');
   });
 
-  test('MSG_WAITALL on a stream gives what is there', async () => {
-    const [client, server] = await tcpPair();
-    await client.sendAll('12');
-    expect(String(await server.recv(4, s.MSG_WAITALL))).toBe('12');
-  });
-
   test('datagrams from Python, all of them and in their order', async (context) => {
     need(context, program('python3'));
     const { socket, address } = udp();

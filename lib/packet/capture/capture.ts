@@ -32,7 +32,7 @@ import { object, own, ownOr } from '../../posix/snapshot.ts';
 import { bind, getsockname } from '../../posix/socket.ts';
 import { Descriptor, openSocket } from '../../socket/descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
-import { READ } from '../../socket/reactor.ts';
+import { READ } from '../../socket/readiness.ts';
 import { waitFor } from '../../socket/wait.ts';
 import { uint } from '../bytes.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../linktype.ts';

@@ -22,8 +22,9 @@ import { object, own, ownOr } from '../../posix/snapshot.ts';
 import { bind } from '../../posix/socket.ts';
 import { Descriptor, openSocket } from '../../socket/descriptor.ts';
 import { ClosedError } from '../../socket/errors.ts';
-import { TIME, WRITE } from '../../socket/reactor.ts';
-import { type WaitOptions, waitFor } from '../../socket/wait.ts';
+import { WRITE } from '../../socket/readiness.ts';
+import type { WaitOptions } from '../../socket/options.ts';
+import { waitFor } from '../../socket/wait.ts';
 import { data as bytesOf } from '../bytes.ts';
 import { interfaceIndex } from './interface-index.ts';
 import { Ring } from './ring.ts';
@@ -233,8 +234,8 @@ export class TransmitRing {
    */
   async drain(options: WaitOptions = {}): Promise<void> {
     // Taken: when the send buffer has room. Gone: no event tells.
-    await this.#until(WRITE, options, () => this.#queued === 0 || (this.send() >= 0 && this.#queued === 0));
-    await this.#until(TIME, options, () => this.#isIdle());
+    await this.#until(false, options, () => this.#queued === 0 || (this.send() >= 0 && this.#queued === 0));
+    await this.#until(true, options, () => this.#isIdle());
   }
 
   #isIdle(): boolean {
@@ -244,7 +245,7 @@ export class TransmitRing {
     return true;
   }
 
-  async #until(kind: typeof WRITE | typeof TIME, options: WaitOptions, done: () => boolean): Promise<void> {
+  async #until(eventless: boolean, options: WaitOptions, done: () => boolean): Promise<void> {
     const fd = this.#open('send');
     if (done()) return;
     const attempt = (resolve: () => void, reject: (error: Error) => void) => {
@@ -256,7 +257,7 @@ export class TransmitRing {
       }
       return true;
     };
-    await waitFor<void>({ fd, kind, syscall: 'send', owned: true, attempt }, options);
+    await waitFor<void>({ fd, kind: WRITE, eventless, syscall: 'send', owned: true, attempt }, options);
   }
 
   /** Gives the memory and the descriptor back; what was not sent is lost. Idempotent. */

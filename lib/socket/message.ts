@@ -1,0 +1,160 @@
+/** The operations of a Socket that send or receive a message with its control data: sendmsg(2) and recvmsg(2). */
+import * as nothrow from '../nothrow.ts';
+import { encodeAddress } from '../posix/address.ts';
+import { RECVMSG } from '../posix/calls.ts';
+import {
+  EAGAIN,
+  EINPROGRESS,
+  MSG_CTRUNC,
+  MSG_FASTOPEN,
+  MSG_OOB,
+  SCM_PIDFD,
+  SCM_RIGHTS,
+  SOL_SOCKET,
+} from '../posix/constants.ts';
+import { isControl } from '../posix/control.ts';
+import { descriptorRoom } from '../posix/control-room.ts';
+import { invalidType, settle } from '../posix/errno.ts';
+import type { Bytes } from '../posix/native.ts';
+import { count } from '../posix/number.ts';
+import { object } from '../posix/snapshot.ts';
+import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
+import { Operation, type Owner, patience, WAITS } from './operation.ts';
+import { READ, type Readiness, WRITE } from './readiness.ts';
+import { room, take } from './received.ts';
+import { sendsWithoutEvent } from './send.ts';
+
+/**
+ * Data with the descriptors that came with it, which are yours to close.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
+export interface DataWithFds {
+  data: Buffer;
+  fds: number[];
+  flags: number;
+}
+
+function lengthOf(buffer: Bytes | string): number {
+  return typeof buffer === 'object' ? (buffer?.byteLength ?? 1) : 1;
+}
+
+/** The bytes that a message has room for; what is no list of buffers is judged by the call. */
+function sizeOf({ buffers }: { readonly buffers: readonly (Bytes | string)[] }): number {
+  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer), 0) : 1;
+}
+
+/** recvmsg(2). */
+export class ReceiveMessageOperation extends Operation<ReceivedMessage> {
+  readonly syscall: string = 'recvmsg';
+  readonly #message: ReceiveMessage;
+  readonly #flags: number;
+  readonly #size: number;
+  #received: ReceivedMessage | undefined;
+
+  constructor(owner: Owner, target: Readiness, message: ReceiveMessage, flags: number) {
+    const size = sizeOf(message);
+    super(owner, target, READ, patience(flags, size));
+    this.#message = message;
+    this.#flags = flags;
+    this.#size = size;
+  }
+
+  call(): number {
+    // Of a buffer that was transferred while this waited, data would be lost.
+    if (sizeOf(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are filled');
+    const result = receive(this.fd, this.#message, this.#flags);
+    if (typeof result === 'number') return settle(result, RECVMSG);
+    this.#received = result;
+    return result.bytes;
+  }
+
+  finish(): ReceivedMessage {
+    return this.#received!;
+  }
+}
+
+/** recvmsg(2) with room for descriptors. */
+export class ReceiveFds extends Operation<DataWithFds> {
+  readonly syscall: string = 'recvmsg';
+  readonly #size: number;
+  readonly #most: number;
+  readonly #control: number;
+  readonly #flags: number;
+  #room: Buffer | undefined;
+  #received: ReceivedMessage | undefined;
+
+  constructor(owner: Owner, target: Readiness, size: number, most: number, flags: number) {
+    super(owner, target, READ, patience(flags, count(size, 'size')));
+    this.#size = size;
+    this.#most = most;
+    this.#control = descriptorRoom(most);
+    this.#flags = flags;
+  }
+
+  call(): number {
+    const space = room(this.#size);
+    const buffers = [space.length === this.#size ? space : space.subarray(0, this.#size)];
+    const result = receive(this.fd, { buffers, controlLength: this.#control }, this.#flags);
+    if (typeof result === 'number') return settle(result, RECVMSG);
+    this.#room = space;
+    this.#received = result;
+    return result.bytes;
+  }
+
+  finish(n: number): DataWithFds {
+    const { control, flags } = this.#received!;
+    const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+    // What SO_PASSPIDFD adds is not asked for here, and nobody else closes it.
+    for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) nothrow.close(m.pidfd);
+    // The room for what options add is free when they are not set, and descriptors fit in it.
+    const surplus = fds.splice(this.#most);
+    for (const fd of surplus) nothrow.close(fd);
+    const truncated = surplus.length === 0 ? 0 : MSG_CTRUNC;
+    return { data: take(this.#room!, Math.min(n, this.#size)), fds, flags: flags | truncated };
+  }
+}
+
+/** sendmsg(2). */
+export class SendMessageOperation extends Operation<number> {
+  readonly syscall: string = 'sendmsg';
+  readonly #message: SendMessage;
+  readonly #size: number;
+  readonly #name: Uint8Array | undefined;
+  #flags: number;
+  /** Whether MSG_FASTOPEN has begun the connection: see send.ts. */
+  #connecting = false;
+
+  constructor(owner: Owner, target: Readiness, message: SendMessage, flags: number) {
+    super(owner, target, WRITE, patience(flags & ~MSG_OOB));
+    const { address, buffers, control } = { ...object(message, 'message') };
+    this.#name = address === undefined ? undefined : encodeAddress(address);
+    this.#message = { buffers, address: this.#name, control };
+    this.#size = sizeOf(this.#message);
+    this.#flags = flags;
+    this.eventless = sendsWithoutEvent(owner, this.#name !== undefined);
+  }
+
+  override get name(): Uint8Array | undefined {
+    return this.#name;
+  }
+
+  override get unfinished(): number {
+    return this.#connecting ? -EINPROGRESS : -EAGAIN;
+  }
+
+  call(): number {
+    const { buffers, control } = this.#message;
+    if (sizeOf(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are sent');
+    const message = this.#connecting ? { buffers, control } : this.#message;
+    const n = nothrow.sendmsg(this.fd, message, this.#flags);
+    if (n !== -EINPROGRESS || this.patience !== WAITS) return n;
+    this.#connecting = true;
+    this.#flags &= ~MSG_FASTOPEN;
+    return -EAGAIN;
+  }
+
+  finish(n: number): number {
+    return n;
+  }
+}
