@@ -1,4 +1,5 @@
 /** Capturing packets: packet(7) sockets with a ring, for the event loop. */
+
 import {
   AF_PACKET,
   ARPHRD_ETHER,
@@ -23,6 +24,7 @@ import { invalidType, invalidValue, outOfRange, SocketError } from '../../posix/
 import { attachFilter, detachFilter, type FilterProgram } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
 import { getsockopt } from '../../posix/option.ts';
@@ -105,12 +107,25 @@ const IMMEDIATE = { blocks: 16, largest: 2 * UNIT, retire: 4 };
 /** Milliseconds after which what came before an error was handed over. */
 const GRACE = TIMELY.retire + 20;
 
+const NAMES = namesOf<CaptureOptions>({
+  interface: true,
+  filter: true,
+  snaplen: true,
+  promiscuous: true,
+  immediate: true,
+  ringSize: true,
+  fanout: true,
+  direction: true,
+  hardwareTimestamps: true,
+  signal: true,
+});
+
 interface Given extends CaptureOptions {
   ifindex: number;
 }
 
 function check(options: CaptureOptions): Given {
-  object(options, 'options');
+  onlyKnown(object(options, 'options'), NAMES, 'options');
   const ifindex = interfaceIndex(ownOr(options, 'interface', 0));
   const snaplen = own(options, 'snaplen');
   if (snaplen !== undefined && uint(snaplen, LARGEST_SNAPLEN, 'options.snaplen') === 0) {

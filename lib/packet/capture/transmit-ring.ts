@@ -1,4 +1,5 @@
 /** Sending packets through a ring that the kernel reads: packet(7), PACKET_TX_RING. */
+
 import { SEND } from '../../posix/calls.ts';
 import {
   AF_PACKET,
@@ -14,6 +15,7 @@ import {
   TPACKET_V2,
 } from '../../posix/constants.ts';
 import { outOfRange, SocketError, settle } from '../../posix/errno.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { layout, native } from '../../posix/native.ts';
 import { integer } from '../../posix/number.ts';
 import { setsockopt } from '../../posix/option.ts';
@@ -43,6 +45,8 @@ export interface TransmitRingOptions {
   frameSize?: number | undefined;
 }
 
+const NAMES = namesOf<TransmitRingOptions>({ interface: true, ringSize: true, frameSize: true });
+
 const BLOCK = 65536;
 const RING_SIZE = 1 << 20;
 const FRAME_SIZE = 2048;
@@ -70,7 +74,7 @@ const NOTHING = new Uint8Array(0);
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
 export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
-  object(options, 'options');
+  onlyKnown(object(options, 'options'), NAMES, 'options');
   const ifindex = interfaceIndex(own(options, 'interface'));
   const ringSize = integer(ownOr(options, 'ringSize', RING_SIZE), 'options.ringSize', BLOCK, 0xffffffff);
   if (ringSize % BLOCK !== 0) throw outOfRange('options.ringSize', `a multiple of ${BLOCK}`);

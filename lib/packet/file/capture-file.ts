@@ -1,5 +1,7 @@
 /** What files of captured packets hold, in either format. */
+
 import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { type Names, namesOf } from '../../posix/known-names.ts';
 
 /**
  * An interface that packets were captured on.
@@ -53,6 +55,18 @@ export interface CapturedPacket extends PacketRecord {
   interfaceId: number;
   linktype: number;
 }
+
+/** The names of a packet to write: also one that was read can be written. */
+export const RECORD_NAMES: Names = namesOf<CapturedPacket>({
+  timestamp: true,
+  data: true,
+  originalLength: true,
+  interfaceId: true,
+  comment: true,
+  flags: true,
+  dropCount: true,
+  linktype: true,
+});
 
 /**
  * What an interface counted. Of pcapng files, each count only when it was noted.

@@ -2,9 +2,11 @@
 
 import { invalidType, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
 import { uint16, uint32 } from '../bytes.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
-import { type CaptureSink, type PacketRecord, splitTimestamp, timestampOf } from './capture-file.ts';
+import { type CaptureSink, type PacketRecord, RECORD_NAMES, splitTimestamp, timestampOf } from './capture-file.ts';
 
 /**
  * What a pcap file is to be.
@@ -19,6 +21,8 @@ export interface PcapOptions {
   /** The resolution of timestamps; `'ns'` unless given. The rest is cut off. */
   resolution?: 'ns' | 'us' | undefined;
 }
+
+const NAMES = namesOf<PcapOptions>({ linktype: true, snaplen: true, resolution: true });
 
 const MAGIC = { us: 0xa1b2c3d4, ns: 0xa1b23c4d };
 const LAST_SECOND = 0xffffffff;
@@ -46,6 +50,7 @@ export class PcapWriter<Result> {
   constructor(sink: CaptureSink<Result>, options: PcapOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
     this.#sink = sink;
+    onlyKnown(object(options, 'options'), NAMES, 'options');
     this.#microseconds = options.resolution === 'us';
     const view = new DataView(new ArrayBuffer(24));
     view.setUint32(0, this.#microseconds ? MAGIC.us : MAGIC.ns, true);
@@ -65,7 +70,7 @@ export class PcapWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html#name-packet-record
    */
   write(packet: PacketRecord): Result {
-    const { data } = packet;
+    const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
     if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));
     if (seconds > LAST_SECOND) throw outOfRange('packet.timestamp', 'before the year 2107');

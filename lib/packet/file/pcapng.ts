@@ -3,12 +3,15 @@
 import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
 import { roundUp, uint16, uint32 } from '../bytes.ts';
 import {
   type CaptureInterface,
   type CaptureSink,
   type InterfaceStatistics,
   type PacketRecord,
+  RECORD_NAMES,
   timestampOf,
 } from './capture-file.ts';
 
@@ -27,6 +30,29 @@ export interface SectionOptions {
 
 /** An option of a block: its code and its value, a number as 32 or a bigint as 64 bits. */
 type Option = readonly [code: number, value: string | Uint8Array | number | bigint | undefined];
+
+const SECTION_NAMES = namesOf<SectionOptions>({ hardware: true, os: true, application: true, comment: true });
+const INTERFACE_NAMES = namesOf<CaptureInterface>({
+  linktype: true,
+  snaplen: true,
+  name: true,
+  description: true,
+  hardware: true,
+  os: true,
+  filter: true,
+  speed: true,
+});
+const STATISTICS_NAMES = namesOf<InterfaceStatistics>({
+  interfaceId: true,
+  timestamp: true,
+  startTime: true,
+  endTime: true,
+  received: true,
+  dropped: true,
+  filterAccepted: true,
+  osDropped: true,
+  delivered: true,
+});
 
 const SECTION = 0x0a0d0d0a;
 const INTERFACE = 1;
@@ -129,6 +155,7 @@ export class PcapngWriter<Result> {
   constructor(sink: CaptureSink<Result>, options: SectionOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
     this.#sink = sink;
+    onlyKnown(object(options, 'options'), SECTION_NAMES, 'options');
     const texts: Option[] = [
       [1, options.comment],
       [2, options.hardware],
@@ -153,6 +180,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-description-block
    */
   addInterface(given: CaptureInterface): number {
+    onlyKnown(object(given, 'interface'), INTERFACE_NAMES, 'interface');
     const filter = given.filter === undefined ? undefined : Buffer.from(`\0${given.filter}`); // 0: a filter as text
     const options: Option[] = [
       [2, given.name],
@@ -189,7 +217,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-enhanced-packet-block
    */
   write(packet: PacketRecord): Result {
-    const { data } = packet;
+    const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
     if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
     const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');
@@ -218,6 +246,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-statistics-block
    */
   statistics(given: InterfaceStatistics): Result {
+    onlyKnown(object(given, 'statistics'), STATISTICS_NAMES, 'statistics');
     const id = this.#known(given.interfaceId, 'statistics.interfaceId');
     const timestamp = timestampOf(given.timestamp, 'statistics.timestamp');
     const options: Option[] = [

@@ -1,4 +1,5 @@
 /** What BPF programs load of a packet besides its bytes: the SKF_AD_ numbers of linux/filter.h. */
+
 import {
   SKF_AD_ALU_XOR_X,
   SKF_AD_CPU,
@@ -17,6 +18,7 @@ import {
   SKF_AD_VLAN_TAG,
   SKF_AD_VLAN_TAG_PRESENT,
 } from '../../posix/constants.ts';
+import { type Names, namesOf } from '../../posix/known-names.ts';
 
 /**
  * What is known of a packet besides its bytes. What is not given is 0.
@@ -48,6 +50,24 @@ export interface FilterContext {
   /** The EtherType of that tag. */
   vlanTpid?: number | undefined;
 }
+
+/** The names of what is known of a packet. */
+export const CONTEXT_NAMES: Names = namesOf<FilterContext>({
+  length: true,
+  networkOffset: true,
+  protocol: true,
+  pkttype: true,
+  ifindex: true,
+  hatype: true,
+  mark: true,
+  queue: true,
+  rxhash: true,
+  cpu: true,
+  random: true,
+  payloadOffset: true,
+  vlanTci: true,
+  vlanTpid: true,
+});
 
 const ATTRIBUTE = 4;
 const TYPE = 0x3fff;

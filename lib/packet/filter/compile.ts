@@ -1,4 +1,5 @@
 /** Filter expressions compiled to BPF programs: pcap-filter(7), pcap_compile(3PCAP). */
+
 import {
   AF_INET6,
   BPF_JEQ,
@@ -25,6 +26,8 @@ import {
 } from '../../posix/constants.ts';
 import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object } from '../../posix/snapshot.ts';
 import { get16, get32, uint32 } from '../bytes.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
 import { putHardware } from '../text.ts';
@@ -44,6 +47,8 @@ export interface CompileOptions {
   /** How many bytes are kept of a packet that passes; 262144 unless given, as with tcpdump. */
   snaplen?: number | undefined;
 }
+
+const NAMES = namesOf<CompileOptions>({ linktype: true, snaplen: true });
 
 const SNAPLEN = 262144;
 /** More words than a program can hold. Parts that are used again count each time. */
@@ -321,6 +326,7 @@ class Compiler {
  * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
  */
 export function compileFilter(expression: FilterExpression, options?: CompileOptions): FilterInstruction[] {
+  if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
   const compiler = new Compiler(options?.linktype ?? LINKTYPE_ETHERNET);
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);
   if (typeof expression !== 'object' || expression === null) throw invalidType('expression', 'a filter expression');

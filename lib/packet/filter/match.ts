@@ -7,6 +7,7 @@
  * console.log(verifyFilter(compileFilter(web))); // undefined
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
+
 import {
   AF_INET,
   AF_INET6,
@@ -22,6 +23,7 @@ import {
   IPPROTO_UDP,
 } from '../../posix/constants.ts';
 import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { get32, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { putHardware, putIpv4, putIpv6 } from '../text.ts';
 
@@ -319,6 +321,8 @@ export function outbound(): FilterExpression {
   return { word: 'direction', outbound: true };
 }
 
+const BYTES_NAMES = namesOf<{ size?: number; mask?: number }>({ size: true, mask: true });
+
 /**
  * Bytes of a header: `match.bytes('tcp', 13, '!=', 0, { mask: 2 })` is `tcp[13] & 2 != 0`.
  *
@@ -338,6 +342,7 @@ export function bytes(
   options?: { size?: 1 | 2 | 4 | undefined; mask?: number | undefined },
 ): FilterExpression {
   if (!HEADERS.includes(header)) throw invalidValue('header', `one of ${HEADERS.join(', ')}`);
+  if (options !== undefined) onlyKnown(options, BYTES_NAMES, 'options');
   const size = options?.size ?? 1;
   if (size !== 1 && size !== 2 && size !== 4) throw outOfRange('size', '1, 2 or 4');
   return {

@@ -40,8 +40,9 @@ import {
 import { invalidType, invalidValue } from '../../posix/errno.ts';
 import type { FilterProgram } from '../../posix/filter.ts';
 import { isUint8Array } from '../../posix/kind.ts';
+import { onlyKnown } from '../../posix/known-names.ts';
 import { get16, get32 } from '../bytes.ts';
-import { ancillary, type FilterContext } from './ancillary.ts';
+import { ancillary, CONTEXT_NAMES, type FilterContext } from './ancillary.ts';
 import { instructionsOf } from './disassemble.ts';
 import { verifyFilter } from './verify.ts';
 
@@ -138,6 +139,7 @@ export function offlineFilter(program: FilterProgram): OfflineFilter {
   if (fault !== undefined) throw invalidValue('program', `valid; instruction ${fault.index}: ${fault.reason}`);
   return (packet, context = {}) => {
     if (!isUint8Array(packet)) throw invalidType('packet', 'a Uint8Array');
+    onlyKnown(context, CONTEXT_NAMES, 'context');
     const memory = new Uint32Array(BPF_MEMWORDS);
     let a = 0;
     let x = 0;

@@ -5,6 +5,7 @@ import { invalidType, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
 import { keyOf, namesOf, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
+import { object } from '../../posix/snapshot.ts';
 import { asBytes } from '../bytes.ts';
 import { sum } from '../checksum.ts';
 import { putIpv4, putIpv6 } from '../text.ts';
@@ -265,7 +266,11 @@ function write(layers: readonly LayerInput[], index: number, to: Encoding, at: n
   codec.seal?.(layer, to, at, pseudo);
 }
 
+const ENCODE_NAMES = namesOf<EncodeOptions>({ pseudoHeader: true });
+const DECODE_NAMES = namesOf<DecodeOptions>({ first: true, pseudoHeader: true });
+
 function writeAll(layers: readonly LayerInput[], bytes: Uint8Array, options: EncodeOptions | undefined): void {
+  if (options !== undefined) onlyKnown(object(options, 'options'), ENCODE_NAMES, 'options');
   let end = bytes.length;
   for (let i = layers.length - 1; layers[i]?.layer === 'trailer'; i--) end -= (layers[i] as Trailer).data.length;
   write(layers, 0, { bytes, end, next: undefined, ...pseudoSums(options?.pseudoHeader) }, 0);
@@ -354,6 +359,7 @@ function resolve(from: Decoding, next: Next): LayerName | undefined {
  */
 export function decodePacket(bytes: Bytes, options?: DecodeOptions): DecodedPacket {
   const packet = asBytes(bytes, 'bytes');
+  if (options !== undefined) onlyKnown(object(options, 'options'), DECODE_NAMES, 'options');
   const from = new Decoding(packet);
   if (options?.pseudoHeader !== undefined) Object.assign(from, pseudoSums(options.pseudoHeader));
   const first = options?.first ?? 'ethernet';
