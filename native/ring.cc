@@ -4,20 +4,32 @@
 // another thread, which aborts when the ArrayBuffer is detached under it) may read it whenever he likes, so that its
 // addresses stay mapped until nobody can. When a ring is closed, the memory of the kernel gives way to pages of zeros,
 // in one step at the same addresses; those are given back with the last holder: the environment, or the memory of the
-// ArrayBuffer. When an environment ends, Node says that this memory is free, whoever has it: the addresses of what was
-// moved away, to another thread even, then stay mapped for ever.
+// ArrayBuffer. When an environment ends, Node detaches the ArrayBuffer and says that its memory is free, whoever has
+// it: the addresses of what was moved away before, to another thread even, then stay mapped for ever.
+//
+// Whether it was moved can only be seen before Node detaches it, which it does before it calls any clean-up hook. But
+// it detaches the ArrayBuffers on foreign memory from the last one to the first: a witness, which is made after the
+// ring, is finalized before it.
 #include "ring.h"
 
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
+#include <memory>
 #include <new>
 
 #include "allocated.h"
 #include "args.h"
 
 namespace sys_socket {
+
+// An ArrayBuffer of one byte that nobody sees.
+struct Witness : Allocated {
+  uint8_t byte = 0;
+  Ring* ring = nullptr;  // null when the ring has gone before
+};
 
 struct Ring : Allocated {
   uint8_t* data = nullptr;
@@ -26,7 +38,10 @@ struct Ring : Allocated {
   Ring* next = nullptr;
   std::atomic<int> holders = 1;
   napi_ref buffer = nullptr;  // weak
-  bool stays = false;         // the addresses are not given back
+  napi_ref kept = nullptr;    // the ArrayBuffer of the witness
+  Witness* witness = nullptr;
+  bool seen = false;   // the witness has looked
+  bool stays = false;  // the addresses are not given back
 };
 
 namespace {
@@ -43,24 +58,61 @@ bool IsEnding(napi_env env) {
   return napi_create_object(env, &object) != napi_ok || napi_set_property(env, object, object, object) != napi_ok;
 }
 
-// What was collected may have been moved away before.
+// What was collected, and of which Node has not told yet, may have been moved away before.
 bool IsMoved(napi_env env, napi_ref reference) {
   napi_value buffer = nullptr;
   bool detached = true;
-  napi_get_reference_value(env, reference, &buffer);
-  if (buffer != nullptr) napi_is_detached_arraybuffer(env, buffer, &detached);
-  return detached;
+  const bool known = napi_get_reference_value(env, reference, &buffer) == napi_ok && buffer != nullptr &&
+                     napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok;
+  return !known || detached;
 }
 
+// The environment ends while there is a ring, or the ring has gone.
+void FinalizeWitness(napi_env env, void*, void* data) {
+  const std::unique_ptr<Witness> witness(static_cast<Witness*>(data));
+  Ring* ring = witness->ring;
+  if (ring == nullptr) return;
+  ring->witness = nullptr;
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  ring->seen = true;
+  ring->stays = IsMoved(env, ring->buffer);
+  napi_close_handle_scope(env, scope);
+}
+
+// Nobody has the memory any more, or the environment ends.
 void Finalize(napi_env env, void*, void* data) {
   auto* ring = static_cast<Ring*>(data);
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
-    ring->stays = IsEnding(env) && IsMoved(env, ring->buffer);
-    if (ring->buffer != nullptr) napi_delete_reference(env, ring->buffer);
+    // Without a witness what was moved away cannot be told.
+    if (!ring->seen) ring->stays = IsEnding(env);
     napi_close_handle_scope(env, scope);
+  } else {
+    ring->stays = true;
+  }
+  if (ring->witness != nullptr) ring->witness->ring = nullptr;
+  for (const napi_ref reference : {ring->buffer, ring->kept}) {
+    if (reference != nullptr) napi_delete_reference(env, reference);
   }
   Release(ring);
+}
+
+// One that fails in the middle is finalized with its ArrayBuffer.
+void MakeWitness(napi_env env, Ring* ring) {
+  auto* witness = new (std::nothrow) Witness;
+  if (witness == nullptr) return;
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, &witness->byte, 1, FinalizeWitness, witness, &buffer) != napi_ok) {
+    delete witness;
+    return;
+  }
+  if (napi_create_reference(env, buffer, 1, &ring->kept) != napi_ok) {
+    ring->kept = nullptr;
+    return;
+  }
+  witness->ring = ring;
+  ring->witness = witness;
 }
 
 // The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size`
@@ -146,6 +198,7 @@ napi_value RingBuffer(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   if (napi_create_reference(env, buffer, 0, &ring->buffer) != napi_ok) return Failed(env);
+  MakeWitness(env, ring);
   return buffer;
 }
 

@@ -182,6 +182,35 @@ test('workers that are terminated with a capture: no crash, memory and descripto
   expect(await program(main, ['--expose-gc'], { 'worker.mjs': worker })).toBe('0 0 true true');
 });
 
+test.for(['open', 'closed', 'exit'])(
+  'the addresses of a ring are given back with its worker: %s',
+  async (way, context) => {
+    need(context, ...needs);
+    const worker = `${start}
+    const capture = open({ ringSize: 32 << 20 });
+    send();
+    globalThis.kept = await first(capture);
+    if (workerData === 'closed') capture.close();
+    if (workerData === 'exit') process.exit();
+    parentPort.postMessage(0);
+    setInterval(() => {}, 60_000);`;
+    const main = `
+    const one = async () => {
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData: '${way}' });
+      await once(worker, '${way}' === 'exit' ? 'exit' : 'message');
+      await worker.terminate();
+    };
+    const { readFileSync } = await import('node:fs');
+    const mapped = () => Number(/VmSize:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]) * 1024;
+    await one();
+    const before = mapped();
+    for (let i = 0; i < 5; i++) await one();
+    const more = mapped() - before;
+    console.log(more < 96 << 20 || more);`;
+    expect(await program(main, [], { 'worker.mjs': worker })).toBe('true');
+  },
+);
+
 test('what is written all over the ring while it is read: no crash, no endless loop', async (context) => {
   need(context, ...needs);
   const script = `
