@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
 # Packs the package, and uses the tarball as a user would: installed into an empty project by each package manager, with
 # scripts and without, imported and required on each Node, with types that resolve, and built from source at last.
-#   scripts/check-package.sh [<folder>]      with the folder prebuilds in <folder>; by default it builds what it can
+#   scripts/check-package.sh [--short] [<folder>]      with the folder prebuilds in <folder>; by default it builds what it can
+# At last come the tools of check-tools.js: all of them, or with --short those that take little time.
 set -euo pipefail
+short=()
+if [ "${1-}" = --short ]; then
+  short=(--short)
+  shift
+fi
 prebuilds=${1:+$(cd "$1" && pwd)/prebuilds}
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -25,7 +31,7 @@ mapfile -t binaries < <(node -p 'Object.keys(require("./package.json").exports).
 npm exec --yes --package=@arethetypeswrong/cli@0.18.5 -- attw --profile strict --quiet "$tarball" --exclude-entrypoints "${binaries[@]}"
 echo 'publint, attw: ok'
 tar tzf "$tarball" | sed 's#^package/##' | sort >"$work/list"
-needed='package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|scripts/build-native\.js'
+needed='package\.json|docs/[a-z-]+\.md|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|scripts/build-native\.js'
 needed+='|dist/[a-z0-9/-]+\.(js|d\.ts)|dist/cjs/package\.json|native/\w+\.(cc|h|def|gypi)|prebuilds/linux-(x64|arm64)/sys-socket\.(glibc|musl)\.node'
 if grep -vE "^($needed)$" "$work/list"; then
   echo 'the tarball contains more than it needs' >&2
@@ -124,6 +130,7 @@ options=(--noEmit --strict --target es2022 --typeRoots "$modules/@types" --types
 "$modules/.bin/tsc" --module nodenext "${options[@]}"
 "$modules/.bin/tsc" --module esnext --moduleResolution bundler "${options[@]}"
 echo 'types: ok'
+(cd "$root" && node scripts/check-tools.js "$tarball" "${short[@]}")
 # Every program of the README in the tarball, as pasted.
 (cd "$root" && PATH=$path SYS_SOCKET_INSTALLED=$work/npm-11 "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
 rm -r node_modules/sys-socket/prebuilds

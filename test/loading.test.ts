@@ -14,11 +14,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as native from '../lib/posix/native.ts';
 import { need, program } from './helpers/need.ts';
 import { folder } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
-const built = join(root, 'build/Release/sys_socket.node');
+const built = native.binary as string;
 const target = `linux-${process.arch}`;
 const binary = `prebuilds/${target}/sys-socket.glibc.node`;
 const superuser = process.getuid?.() === 0;

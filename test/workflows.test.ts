@@ -57,6 +57,22 @@ test('a tag is released when version, change log and binaries are there', () => 
   expect(release('v1.2.4')).toEqual([1, 'package.json has another version than 1.2.4']);
   expect(release('v1.2.3')).toEqual([1, 'CHANGELOG.md has no date for 1.2.3']);
   writeFileSync(join(cwd, 'CHANGELOG.md'), '## [1.2.3] - 2026-01-02\n');
+  const project: Record<string, unknown> = { version: '1.2.3', type: 'module' };
+  const url = 'git+https://github.com/sys-socket/sys-socket.git';
+  const fields = [
+    ['repository.url', 'repository', { type: 'git', url }],
+    ['homepage', 'homepage', url],
+    ['bugs.url', 'bugs', { url }],
+    ['author', 'author', 'The authors of sys-socket'],
+  ] as const;
+  for (const [field, key, value] of fields) {
+    expect(release('v1.2.3')).toEqual([1, `package.json has no ${field}`]);
+    const placeholder = JSON.parse(JSON.stringify(value).replace(/sys-socket/g, 'OWNER')) as unknown;
+    writeFileSync(join(cwd, 'package.json'), JSON.stringify({ ...project, [key]: placeholder }));
+    expect(release('v1.2.3')).toEqual([1, expect.stringContaining(`package.json has a placeholder for ${field}: `)]);
+    project[key] = value;
+    writeFileSync(join(cwd, 'package.json'), JSON.stringify(project));
+  }
   expect(release('v1.2.3')).toEqual([1, 'there is no prebuilds/linux-x64/sys-socket.glibc.node']);
 });
 

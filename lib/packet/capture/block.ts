@@ -72,7 +72,7 @@ export class GivenBackError extends Error {
 
 /** A block in memory. What it says of itself is not trusted: packets end where it does. */
 export interface BlockMemory {
-  readonly view: DataView<ArrayBuffer>;
+  readonly view: DataView;
   /** Where its first packet begins, and where the block ends. */
   readonly first: number;
   readonly end: number;
@@ -82,7 +82,7 @@ export interface BlockMemory {
 }
 
 /** The driver or the kernel took the tag out of the frame: it is put back, in the room before the packet, once. */
-function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void {
+function restoreTag(view: DataView, at: number, end: number): void {
   const hatype = view.getUint16(at + HATYPE, LITTLE);
   const mac = view.getUint16(at + AT.mac, LITTLE);
   const length = view.getUint32(at + AT.snaplen, LITTLE);
@@ -118,7 +118,7 @@ function restoreTag(view: DataView<ArrayBuffer>, at: number, end: number): void 
  */
 export class Packet {
   readonly #memory: BlockMemory;
-  readonly #view: DataView<ArrayBuffer>;
+  readonly #view: DataView;
   readonly #buffer: ArrayBuffer;
   readonly #end: number;
   #at: number;
@@ -127,7 +127,7 @@ export class Packet {
   constructor(memory: BlockMemory, at = 0, left: number = memory.count) {
     this.#memory = memory;
     this.#view = memory.view;
-    this.#buffer = memory.view.buffer;
+    this.#buffer = memory.view.buffer as ArrayBuffer;
     this.#end = memory.end;
     this.#at = at;
     this.#left = left;
@@ -166,7 +166,7 @@ export class Packet {
   }
 
   /** The bytes from the link-layer header on, with the VLAN tag in its place: a view of the ring. */
-  get data(): Uint8Array<ArrayBuffer> {
+  get data(): Uint8Array {
     const at = this.#here();
     const start = Math.min(at + this.#view.getUint16(at + MAC, HOST), this.#end);
     const stop = Math.min(start + this.#view.getUint32(at + SNAPLEN, HOST), this.#end);

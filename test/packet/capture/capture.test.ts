@@ -249,7 +249,7 @@ describe.each([
     sendFromPeer(world, numbered(world, 20));
     const seen: number[] = [];
     let kept: p.Packet | undefined;
-    let view = new Uint8Array(1);
+    let view: Uint8Array = new Uint8Array(1);
     for await (const block of reads.blocks()) {
       for (const packet of block) {
         seen.push(number(packet.data));

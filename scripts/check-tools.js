@@ -1,0 +1,107 @@
+// Uses the packed package with the tools by which Node programs are built, run, tested and typed, each in an empty folder, on
+// each Node of scripts/fetch-nodes.sh, and keeps the table of docs/bundlers.md.
+//   node scripts/check-tools.js <tarball> [--short] [--write] [--tools=<folder>] [<tool> ...]
+//   --short: only the rows that take little time; --write: the table of a whole run goes into the document, where otherwise
+//   it is compared; --tools: a folder with the tools, which are otherwise installed at fixed versions, and deleted
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bundlers } from './tools/bundlers.js';
+import { executables } from './tools/executables.js';
+import { Bench } from './tools/project.js';
+import { runners } from './tools/runners.js';
+import { typescript } from './tools/typescript.js';
+import { pinned } from './tools/versions.js';
+
+const { values, positionals } = parseArgs({
+  options: { short: { type: 'boolean' }, write: { type: 'boolean' }, tools: { type: 'string' } },
+  allowPositionals: true,
+});
+const [tarball, ...names] = positionals;
+if (tarball === undefined)
+  throw new Error('usage: node scripts/check-tools.js <tarball> [--short] [--write] [<tool> ...]');
+const groups = {
+  'Bundlers and file tracers': bundlers,
+  'Executables, copies, loaders': executables,
+  'Test runners': runners,
+  TypeScript: typescript,
+};
+const rows = Object.entries(groups).flatMap(([group, list]) => list.map((row) => ({ group, ...row })));
+const whole = names.length === 0 && !values.short;
+const wanted = rows.filter(({ tool, short }) => (names.length > 0 ? names.includes(tool) : short || !values.short));
+
+const work = mkdtempSync(join(tmpdir(), 'sys-socket-tools-'));
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+
+function install(folder, packages) {
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(join(folder, 'package.json'))) writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+  const options = ['--silent', '--no-package-lock', '--no-audit', '--no-fund', '--no-save', '--ignore-scripts'];
+  execFileSync('npm', ['install', ...options, ...packages], { cwd: folder, stdio: 'inherit' });
+}
+
+const tools = values.tools ? resolve(values.tools) : join(work, 'tools');
+if (!values.tools) {
+  const needed = new Set(wanted.flatMap(({ tool, needs = [] }) => [tool, ...needs]).filter((name) => name in pinned));
+  install(
+    tools,
+    [...needed].map((name) => `${name}@${pinned[name]}`),
+  );
+}
+install(join(work, 'installed'), [resolve(tarball)]);
+
+const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+const folder = process.env.SYS_SOCKET_NODES ?? join(cache, 'sys-socket/nodes');
+const versions = readdirSync(folder).filter((name) => /^\d/.test(name));
+const bench = new Bench({ work, tools, nodes: versions.map((name) => join(folder, name, 'bin/node')) });
+
+const results = [];
+for (const row of wanted) {
+  const version = row.version ? row.version(bench) : bench.version(row.tool);
+  const start = performance.now();
+  let error;
+  try {
+    await row.check(bench);
+  } catch (caught) {
+    error = caught;
+    process.exitCode = 1;
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${error ? 'FAILED' : 'ok    '} ${row.title ?? row.tool} ${version}: ${row.how} (${seconds} s)`);
+  if (error) console.log(String(error.stack ?? error).replace(/^/gm, '       '));
+  results.push({ ...row, version, result: error ? '**fails**' : 'works' });
+}
+
+/** The rows of a group that differ in nothing but the version are one row. */
+function table(group) {
+  const lines = ['| tool | version | how | result | to do |', '|---|---|---|---|---|'];
+  const merged = [];
+  for (const { title, tool, version, how, result, todo } of results.filter((row) => row.group === group)) {
+    const last = merged.at(-1);
+    const name = title ?? tool;
+    if (title && last?.name === name && last.how === how && last.result === result) last.version += `, ${version}`;
+    else merged.push({ name, version, how, result, todo });
+  }
+  for (const { name, version, how, result, todo } of merged) {
+    lines.push(`| ${name} | ${version} | ${how} | ${result} | ${todo || 'nothing'} |`);
+  }
+  return lines.join('\n');
+}
+
+if (whole) {
+  const path = join(import.meta.dirname, '../docs/bundlers.md');
+  const document = readFileSync(path, 'utf8');
+  const [before, after] = ['<!-- begin: scripts/check-tools.js -->\n', '<!-- end -->'];
+  const start = document.indexOf(before) + before.length;
+  const text = `\nOn Node ${versions.join(', ')}:\n\n${Object.keys(groups)
+    .map((group) => `### ${group}\n\n${table(group)}\n\n`)
+    .join('')}`;
+  const updated = document.slice(0, start) + text + document.slice(document.indexOf(after));
+  if (values.write) writeFileSync(path, updated);
+  else if (updated !== document) {
+    console.log('docs/bundlers.md has another table: run this with --write');
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,20 @@
+// The tools and the versions with which the package is checked: name, and what npm installs by it.
+import { compilers } from './typescript.js';
+
+export const pinned = {
+  '@rollup/plugin-node-resolve': '16.0.3',
+  '@types/node': '20.19.43',
+  '@vercel/ncc': '0.45.0',
+  '@vercel/nft': '1.11.5',
+  ava: '7.0.0',
+  esbuild: '0.28.2',
+  jest: '30.5.2',
+  postject: '1.0.0-alpha.6',
+  rolldown: '1.3.2',
+  rollup: '4.68.8',
+  tsx: '4.23.15',
+  vite: '8.3.8',
+  vitest: '4.1.12',
+  webpack: '5.112.2',
+  ...compilers,
+};
