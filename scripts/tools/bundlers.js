@@ -1,7 +1,7 @@
 // The rows of bundlers and file tracers.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { binary, copyBinaries, program, run } from './project.js';
+import { binary, copyBinaries, guide, program, run } from './project.js';
 
 const COPY = 'copy `prebuilds` beside the bundle';
 const NOTHING = '';
@@ -79,21 +79,17 @@ const vite = (ssr) => async (bench, cwd) => {
   await build({ root: cwd, logLevel: 'error', ssr, build: { ssr: 'main.js', outDir: 'out', target: 'node20' } });
 };
 
-/** A file that esbuild gives the addon or its path, to be chosen before the package is evaluated. */
-const chosen = (loader, statement) => async (bench) => {
+/** A file `binary.js` chooses what esbuild makes of the binary, before the package is evaluated. */
+const chosen = (loader, format, chooses) => async (bench) => {
   const project = bench.project({
     'main.js': `import './binary.js';\nimport './program.js';`,
-    'binary.js': `import { useBinary } from 'sys-socket/binary';\n${statement}`,
+    'binary.js': chooses,
     'program.js': program,
   });
-  const format = loader === 'file' ? 'esm' : 'cjs';
-  await esbuild({
-    outdir: 'out',
-    format,
-    outExtension: { '.js': format === 'esm' ? '.mjs' : '.cjs' },
-    loader: { '.node': loader },
-  })(bench, project);
-  bench.works(bench.deploy(project), format === 'esm' ? 'main.mjs' : 'main.cjs');
+  const outExtension = { '.js': format === 'esm' ? '.mjs' : '.cjs' };
+  const logOverride = { 'empty-import-meta': 'silent' };
+  await esbuild({ outdir: 'out', format, outExtension, loader: { '.node': loader }, logOverride })(bench, project);
+  bench.works(bench.deploy(project), `main${outExtension['.js']}`);
 };
 
 export const bundlers = [
@@ -124,13 +120,18 @@ export const bundlers = [
     tool: 'esbuild',
     how: '`--loader:.node=file`',
     todo: '`useBinary` with the URL',
-    check: chosen('file', `import path from 'sys-socket/${binary}';\nuseBinary(new URL(path, import.meta.url));`),
+    check: chosen('file', 'esm', guide('--loader:.node=file')),
   },
   {
     tool: 'esbuild',
     how: '`--loader:.node=copy`, CommonJS',
     todo: '`useBinary(require(...))`',
-    check: chosen('copy', `useBinary(require('sys-socket/${binary}'));`),
+    check: chosen(
+      'copy',
+      'cjs',
+      `import { useBinary } from 'sys-socket/binary';
+useBinary(require('sys-socket/${binary}'));`,
+    ),
   },
   {
     tool: 'esbuild',

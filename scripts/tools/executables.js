@@ -1,7 +1,7 @@
 // The rows of single executables, of copies, and of running TypeScript.
 import { copyFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { binary, expectWorks, program, run, write } from './project.js';
+import { binary, expectWorks, guide, program, run, write } from './project.js';
 
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const NAME = 'sys-socket.node';
@@ -50,18 +50,7 @@ export const executables = [
       main: `import './binary.js';\nimport './program.js';`,
       files: {
         'program.js': program,
-        'binary.js': `
-          import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-          import { tmpdir } from 'node:os';
-          import { join } from 'node:path';
-          import { getRawAsset } from 'node:sea';
-          import { useBinary } from 'sys-socket/binary';
-
-          const folder = mkdtempSync(join(tmpdir(), 'program-'));
-          process.on('exit', () => rmSync(folder, { recursive: true }));
-          const path = join(folder, '${NAME}');
-          writeFileSync(path, Buffer.from(getRawAsset('${NAME}')));
-          useBinary(path);`,
+        'binary.js': guide('node:sea'),
       },
       assets: { [NAME]: join('node_modules/sys-socket', binary) },
     }),

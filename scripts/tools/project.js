@@ -97,6 +97,13 @@ export function copyBinaries(project, folder = 'out') {
   cpSync(join(project, 'node_modules/sys-socket/prebuilds'), join(project, folder, 'prebuilds'), { recursive: true });
 }
 
+/** The block of the guide about bundlers that has this text: what it shows is what runs. */
+export function guide(text) {
+  const document = readFileSync(join(import.meta.dirname, '../../docs/bundlers.md'), 'utf8');
+  const found = [...document.matchAll(/^```javascript\n(.*?)^```$/gms)].find(([, code]) => code.includes(text));
+  return found[1].replace('linux-x64', `linux-${process.arch}`);
+}
+
 export function expectWorks({ stdout, stderr }, what) {
   if (stdout !== 'works\n' || stderr !== '') throw new Error(`${what}:\n${stdout}${stderr}`);
 }
