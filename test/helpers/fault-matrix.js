@@ -35,7 +35,7 @@ const calls = [
   [13, 'writev', () => s.writev(fd, [buffer]), () => nothrow.writev(fd, [buffer])],
   [14, 'send', () => s.send(fd, buffer), () => nothrow.send(fd, buffer)],
   [15, 'sendto', () => s.sendto(fd, buffer, 0, name), () => nothrow.sendto(fd, buffer, 0, name)],
-  [16, 'sendmsg', () => s.sendmsg(fd, message), () => nothrow.sendmsg(fd, message)],
+  [16, 'sendmsg', () => s.sendmsg(fd, { buffers: [buffer] }), () => nothrow.sendmsg(fd, { buffers: [buffer] })],
   [17, 'sendmmsg', () => s.sendmmsg(fd, batch), () => nothrow.sendmmsg(fd, batch)],
   [18, 'recv', () => s.recv(fd, buffer), () => nothrow.recv(fd, buffer)],
   [19, 'recvfrom', () => s.recvfrom(fd, buffer), () => nothrow.recvfrom(fd, buffer, 0, storage)],

@@ -122,3 +122,17 @@ test('a stream that nobody reads holds the descriptors of one message, and close
   a.close();
   await expect.poll(() => openSockets()).toBe(before);
 });
+
+test('3,000 messages of one byte do not keep 64 KiB each', async () => {
+  const [a, b] = unixPair();
+  const stream = b.makefile({ fds: 1, readableHighWaterMark: 10_000 });
+  onTestFinished(() => void stream.destroy());
+  globalThis.gc?.();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 3000; i++) {
+    await a.sendAll('x');
+    while (stream.readableLength <= i) await turn();
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
+  expect(stream.readableLength).toBe(3000);
+});
