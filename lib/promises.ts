@@ -12,7 +12,6 @@ import process from 'node:process';
 import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
 import { GETHOST } from './posix/calls.ts';
 import { AF_INET } from './posix/constants.ts';
-import { invalidType } from './posix/errno.ts';
 import { type Names, namesOf, onlyKnown } from './posix/known-names.ts';
 import { native } from './posix/native.ts';
 import {
@@ -33,7 +32,9 @@ import {
   readNameInfo,
 } from './posix/netdb.ts';
 import { object, own } from './posix/snapshot.ts';
+import { listen, unlisten } from './socket/abort.ts';
 import { AbortError } from './socket/errors.ts';
+import { optionalSignal } from './socket/options.ts';
 
 /**
  * How a look-up can be given up.
@@ -72,22 +73,21 @@ type Start = (most: number, done: (outcome: Outcome) => void) => number;
 
 /** Starts a look-up and waits for it, or for the signal. */
 async function later(syscall: string, start: Start, options: LookupOptions, names: Names = OPTIONS): Promise<Outcome> {
-  const signal = own(onlyKnown(object(options, 'options'), names, 'options'), 'signal');
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalidType('signal', 'an AbortSignal');
-  }
+  const signal = optionalSignal(own(onlyKnown(object(options, 'options'), names, 'options'), 'signal'));
   if (signal?.aborted) throw new AbortError(signal, syscall);
   return new Promise((resolve, reject) => {
     const id = start(mostAtOnce(), (outcome) => {
-      signal?.removeEventListener('abort', abort);
+      if (signal !== undefined) unlisten(signal, member);
       resolve(outcome);
     });
-    const abort = () => {
-      reject(new AbortError(signal!, syscall));
-      native.lookupCancel(id);
+    const member = {
+      abort: () => {
+        reject(new AbortError(signal!, syscall));
+        native.lookupCancel(id);
+      },
     };
     if (id < 0) resolve(id);
-    else signal?.addEventListener('abort', abort, { once: true });
+    else if (signal !== undefined) listen(signal, member);
   });
 }
 

@@ -283,8 +283,10 @@ test('an abort is seen before the answer comes, and the look-up ends unseen', (c
   const { said, status } = run(`
     process.on('unhandledRejection', () => say('unhandled'));
     const controller = new AbortController();
-    setTimeout(() => controller.abort(new Error('enough')), 20);
-    const error = await find('late-500-1.test', { signal: controller.signal }).catch((error) => error);
+    const failed = find('late-500-1.test', { signal: controller.signal }).catch((error) => error);
+    while (asked.length === 0) await sleep(1);
+    controller.abort(new Error('enough'));
+    const error = await failed;
     const then = [error.name, error.code, error.cause.message, answered.length];
     while (answered.length === 0) await sleep(20);
     await sleep(100); // the look-up has ended by now

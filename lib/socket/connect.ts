@@ -2,12 +2,13 @@
 
 import { type AddressLike, encodeAddress, type UnixAddress } from '../posix/address.ts';
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
-import { invalidType, invalidValue, SocketError } from '../posix/errno.ts';
+import { invalidValue, SocketError } from '../posix/errno.ts';
 import { inet_pton } from '../posix/inet.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import type { AddressInfo } from '../posix/netdb.ts';
 import { uint16 } from '../posix/number.ts';
 import { getaddrinfo } from '../promises.ts';
+import { listen, unlisten } from './abort.ts';
 import {
   allFailed,
   type Control,
@@ -21,7 +22,7 @@ import {
   type TcpOptions,
 } from './endpoint.ts';
 import { AbortError, TimeoutError } from './errors.ts';
-import { LONGEST, milliseconds, type WaitOptions } from './options.ts';
+import { LONGEST, milliseconds, optionalSignal, type WaitOptions } from './options.ts';
 import { Socket } from './socket.ts';
 import { clearTimeout, setTimeout } from './timers.ts';
 
@@ -152,8 +153,7 @@ function localOf(address: unknown, port: unknown): (family: number) => AddressLi
 /** Refuses a signal that is none, and one that was aborted. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  if (typeof signal?.addEventListener !== 'function') throw invalidType('signal', 'an AbortSignal');
-  if (signal.aborted) throw new AbortError(signal, 'connect');
+  if (optionalSignal(signal)!.aborted) throw new AbortError(signal, 'connect');
 }
 
 async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
@@ -192,8 +192,8 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
   const giveUp = new AbortController();
   const limited = timeout !== undefined && timeout <= LONGEST;
   const timer = limited ? setTimeout(() => giveUp.abort('timeout'), timeout) : undefined;
-  const abort = () => giveUp.abort('signal');
-  signal?.addEventListener('abort', abort, { once: true });
+  const aborted = { abort: () => giveUp.abort('signal') };
+  if (signal !== undefined) listen(signal, aborted);
   try {
     const list =
       numericHost(node, port, family) ??
@@ -207,7 +207,7 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
     throw error;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
+    if (signal !== undefined) unlisten(signal, aborted);
   }
 }
 

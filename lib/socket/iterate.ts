@@ -7,14 +7,15 @@ import { setImmediate } from 'node:timers/promises';
 import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { object } from '../posix/snapshot.ts';
+import { type Abortable, listen, unlisten } from './abort.ts';
 import { onRelease } from './descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from './errors.ts';
-import type { WaitOptions } from './options.ts';
+import { optionalSignal, type WaitOptions } from './options.ts';
 import type { AcceptedSocket, Socket } from './socket.ts';
 import { clearTimeout, setTimeout } from './timers.ts';
 
 /** The signal of the operation that an iterator waits for: it fires when the iterator ends, and when the user's does. */
-class Stop {
+class Stop implements Abortable {
   readonly #given: AbortSignal | undefined;
   #ended = false;
   #listener: (() => void) | undefined;
@@ -34,17 +35,24 @@ class Stop {
   /** Takes one listener at a time. It does so without an EventTarget, which costs more than many a receive. */
   addEventListener(_type: 'abort', listener: () => void): void {
     this.#listener = listener;
-    this.#given?.addEventListener('abort', listener, { once: true });
+    if (this.#given !== undefined) listen(this.#given, this);
   }
 
-  removeEventListener(_type: 'abort', listener: () => void): void {
+  removeEventListener(): void {
     this.#listener = undefined;
-    this.#given?.removeEventListener('abort', listener);
+    if (this.#given !== undefined) unlisten(this.#given, this);
+  }
+
+  /** The user's signal fired. */
+  abort(): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.();
   }
 
   end(): void {
     this.#ended = true;
-    this.#listener?.();
+    this.abort();
   }
 }
 
@@ -70,13 +78,10 @@ class Each<T> implements AsyncGenerator<T, void, void> {
   #ended = false;
 
   constructor(socket: Socket, take: Take<T>, { signal, timeout }: WaitOptions, discard?: (value: T) => void) {
-    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-      throw invalidType('signal', 'an AbortSignal');
-    }
     this.#socket = socket;
     this.#take = take;
     this.#discard = discard;
-    this.#stop = new Stop(signal);
+    this.#stop = new Stop(optionalSignal(signal));
     this.#options = { signal: this.#stop as unknown as AbortSignal, timeout };
   }
 
@@ -188,16 +193,17 @@ function pause(socket: Socket, longest: number, signal: AbortSignal): Promise<vo
     const end = () => {
       clearTimeout(timer);
       forget();
-      signal.removeEventListener('abort', abort);
+      unlisten(signal, member);
       resolve();
     };
     const abort = () => {
       end();
-      reject(new AbortError(signal));
+      reject(new AbortError(signal, 'accept'));
     };
+    const member = { abort };
     const timer = setTimeout(end, longest);
     const forget = onRelease(end);
-    signal.addEventListener('abort', abort);
+    listen(signal, member);
     if (!socket.hasRef()) timer.unref();
     if (signal.aborted) abort();
   });

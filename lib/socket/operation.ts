@@ -156,7 +156,7 @@ export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T
     signal = given.signal;
     if (given.timeout !== undefined) timeout = given.timeout;
     else if (timeout === 0) timeout = undefined;
-    if (signal?.aborted) return Promise.reject(operation.told(new AbortError(signal)));
+    if (signal?.aborted) return Promise.reject(operation.told(new AbortError(signal, operation.syscall)));
   } else if (timeout === 0) {
     timeout = undefined;
   }

@@ -32,12 +32,16 @@ export function milliseconds(value: number, name: string): number {
   return value;
 }
 
-function signalOf(options: { readonly signal?: AbortSignal | undefined }): AbortSignal | undefined {
-  const signal = own(options, 'signal');
+/** Refuses what is no signal. */
+export function optionalSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   const isSignal = typeof signal?.addEventListener === 'function' && typeof signal.removeEventListener === 'function';
   if (!isSignal) throw invalidType('signal', 'an AbortSignal');
   return signal;
+}
+
+function signalOf(options: { readonly signal?: AbortSignal | undefined }): AbortSignal | undefined {
+  return optionalSignal(own(options, 'signal'));
 }
 
 /** Refuses options that no wait has. Gives them back, each read once. */

@@ -17,9 +17,10 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { invalidType, isErrno } from '../posix/errno.ts';
+import { isErrno } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { getaddrinfo } from '../posix/netdb.ts';
+import { listen, unlisten } from './abort.ts';
 import { onRelease } from './descriptor.ts';
 import {
   type Control,
@@ -32,7 +33,8 @@ import {
   setTcpOptions,
   type TcpOptions,
 } from './endpoint.ts';
-import { AbortError } from './errors.ts';
+import { AbortError, aside } from './errors.ts';
+import { optionalSignal } from './options.ts';
 import { Socket } from './socket.ts';
 
 interface CommonOptions {
@@ -176,11 +178,11 @@ function unixServer(options: UnixServerOptions): Socket {
 
 /** Closes the server when the signal fires, and listens to it no longer than the server is open. */
 function closeOn(signal: AbortSignal, socket: Socket): void {
-  const abort = () => socket.close();
-  signal.addEventListener('abort', abort, { once: true });
+  const member = { abort: () => aside(() => socket.close()) };
+  listen(signal, member);
   const forget = onRelease(() => {
     if (!socket.closed) return;
-    signal.removeEventListener('abort', abort);
+    unlisten(signal, member);
     forget();
   });
 }
@@ -204,10 +206,7 @@ function closeOn(signal: AbortSignal, socket: Socket): void {
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
   if (typeof options !== 'object' || options === null) throw formOf(options, 'createServer');
   const given = { ...options };
-  const { signal } = given;
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalidType('signal', 'an AbortSignal');
-  }
+  const signal = optionalSignal(given.signal);
   optionalFunction(given.control, 'options.control');
   if (signal?.aborted) throw new AbortError(signal, 'listen');
   const server =

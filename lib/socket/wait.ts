@@ -67,7 +67,7 @@ export abstract class Wait<T> extends Waiter implements Abortable {
   abort(signal: AbortSignal): void {
     this.#signal = undefined;
     reactor.cancel(this);
-    this.reject(new AbortError(signal));
+    this.reject(new AbortError(signal, this.syscall));
   }
 
   expire(timeout: number): void {
@@ -142,7 +142,7 @@ class Conditional<T> extends Wait<T> {
 /** Waits in the reactor until `attempt` is done, the signal fires or the time is over. */
 export async function waitFor<T>(condition: Condition<T>, options: WaitOptions): Promise<T> {
   const { signal, timeout } = waitOptions(options);
-  if (signal?.aborted) throw new AbortError(signal);
+  if (signal?.aborted) throw new AbortError(signal, condition.syscall);
   const wait = new Conditional(condition);
   return await wait.begin(reactor.find(condition.fd), condition.kind, reactor.FOR_EVENT, signal, timeout);
 }
@@ -180,7 +180,7 @@ class Ready extends Wait<void> {
 /** Waits until the descriptor of a Socket (`owner`), or a plain one, is ready. */
 export async function ready(readiness: Readiness, kind: Kind, options: WaitOptions, owner?: object): Promise<void> {
   const { signal, timeout = readiness.timeout || undefined } = waitOptions(options);
-  if (signal?.aborted) throw new AbortError(signal);
+  if (signal?.aborted) throw new AbortError(signal, SYSCALL[kind]);
   return await new Ready(readiness.fd, owner).begin(readiness, kind, reactor.FOR_EVENT, signal, timeout);
 }
 
