@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { need, node } from '../helpers/need.ts';
+import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
+
+const script = join(import.meta.dirname, 'hostile-realm.js');
+
+function run(program: string, ...options: string[]): void {
+  const { status, signal, stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', timeout: 60_000 });
+  expect({ status, signal, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  expect(stdout).toMatch(/^\d+ built-ins replaced/);
+}
+
+describe('built-ins that a program has replaced', () => {
+  test('they see no memory that native code keeps', { timeout: 70_000 }, (context) => {
+    need(context, node);
+    run(process.execPath, script, 'record');
+  });
+
+  test('what they detach crashes nothing', { timeout: 70_000 }, (context) => {
+    need(context, node);
+    run(process.execPath, script, 'steal');
+  });
+
+  test('built-ins that cannot be changed do not matter', { timeout: 70_000 }, (context) => {
+    need(context, node);
+    run(process.execPath, '--frozen-intrinsics', '--no-warnings', script, 'plain');
+  });
+
+  for (const major of MAJORS) {
+    test(`Node ${major}`, { timeout: 130_000 }, (context) => {
+      need(context, nodeLine(major));
+      for (const mode of ['record', 'steal']) run(nodeOf(major)!, script, mode);
+    });
+  }
+});
