@@ -1,0 +1,58 @@
+/** A test runner evaluates modules again: each copy of the library in a thread waits by itself. */
+import { expect, test } from 'vitest';
+import { need, node } from '../helpers/need.ts';
+import { output } from '../helpers/sockets.ts';
+
+const dist = new URL('../../dist/', import.meta.url);
+
+test('every wait works in each of two copies, also across them', async () => {
+  const script = `
+    import { cpSync, mkdtempSync, symlinkSync } from 'node:fs';
+    import { createRequire } from 'node:module';
+    import { tmpdir } from 'node:os';
+    import { join } from 'node:path';
+    const home = mkdtempSync(join(tmpdir(), 'copies-'));
+    cpSync(new URL('${dist.href}'), join(home, 'dist'), { recursive: true });
+    for (const name of ['build', 'package.json']) symlinkSync(new URL('../' + name, '${dist.href}').pathname, join(home, name));
+    const other = await import(join(home, 'dist/index.js'));
+    console.log(other.Socket !== s.Socket);
+    for (const [one, two] of [[s, other], [other, s]]) {
+      const [a, b] = one.Socket.pair();
+      const mine = b.recv().then(String);
+      const theirs = two.readable(b.fd).then(() => 'readable');
+      let heard = 0;
+      const watch = two.onReadable(b.fd, () => { heard++; watch.stop(); });
+      a.sendSync('x');
+      console.log(await mine, heard > 0 || (await sleep(5), heard), await Promise.race([theirs, sleep(50, 'waits')]));
+      a.sendSync('y');
+      await theirs;
+      a.close();
+      b.close();
+    }
+    process.exit();`;
+  const lines = (await output(script)).split('\n');
+  expect(lines[0]).toBe('true');
+  expect(lines.slice(1).map((line) => line.split(' ')[0])).toEqual(['x', 'x']);
+});
+
+test('a copy that is dropped gives its descriptors back', async (context) => {
+  need(context, node);
+  const script = `
+    import { createRequire } from 'node:module';
+    import { binary } from '${dist.href}posix/native.js';
+    const native = createRequire(import.meta.url)(binary);
+    const fds = () => readdirSync('/proc/self/fd').length;
+    const start = () => {
+      const list = new Int32Array(new SharedArrayBuffer(1200));
+      return native.reactorStart(list, () => list);
+    };
+    const ids = [start(), start()];
+    const before = fds();
+    for (let i = 0; i < 20; i++) start();
+    const most = fds() - before;
+    for (let i = 0; i < 20; i++) { gc(); await sleep(1); }
+    console.log(ids.join(), most >= 20, fds() <= before);
+    await s.Socket.pair()[0].writable();
+    console.log(native.reactorRef(1, 999) < -4096, native.reactorControl(1, 0, 0, 0, -1) < -4096, native.reactorRenew(7.5) < -4096);`;
+  expect(await output(script, ['--expose-gc', '--no-warnings'])).toBe('0,1 true true\ntrue true true');
+});

@@ -1,0 +1,118 @@
+/** A loop over sockets leaves timers and other sockets their turn, and what is put off costs no epoll_ctl. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { output, unixPair } from '../helpers/sockets.ts';
+
+/** How often the native functions of the reactor are called. */
+const calls = vi.hoisted(() => ({ control: 0, renew: 0 }));
+
+vi.mock('../../lib/posix/native.ts', async (original) => {
+  const real = await original<typeof import('../../lib/posix/native.ts')>();
+  const { reactorControl, reactorRenew } = real.native;
+  const native: typeof real.native = {
+    ...real.native,
+    reactorControl(...args) {
+      calls.control++;
+      return reactorControl(...args);
+    },
+    reactorRenew(id) {
+      calls.renew++;
+      return reactorRenew(id);
+    },
+  };
+  return { ...real, native };
+});
+
+describe('a loop whose operations are all done at once', () => {
+  const loops = {
+    'sends and receives of one socket': `
+      const [a, b] = s.Socket.pair();
+      const step = async () => { await a.send('x'); await b.recv(1); };`,
+    'ever new sockets': `
+      const step = async () => {
+        const [a, b] = s.Socket.pair();
+        await a.send('x');
+        await b.recv(1);
+        a.close();
+        b.close();
+      };`,
+    batches: `
+      const a = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+      a.bind(loopback);
+      const batch = new s.MessageBatch({ messages: 64, size: 64 });
+      for (let i = 0; i < 64; i++) batch.push('x', a.getsockname());
+      const step = () => a.sendmmsg(batch);`,
+  };
+  test.each(Object.entries(loops))('%s: timers go on', async (_, setUp) => {
+    const script = `${setUp}
+      let ended = false;
+      setTimeout(() => { ended = true; }, 10);
+      const late = Date.now() + 20_000;
+      while (!ended && Date.now() < late) await step();
+      console.log(ended);`;
+    expect(await output(script)).toBe('true');
+  });
+
+  test('one sendAll to a reader that keeps up sends a bounded part in one turn', async () => {
+    const [a, b] = unixPair();
+    let turns = 0;
+    let reading = true;
+    const read = (async () => {
+      for (let left = 64 << 20; left > 0; ) left -= (await b.recv()).length;
+      reading = false;
+    })();
+    const counting = (async () => {
+      for (; reading; turns++) await turn();
+    })();
+    await Promise.all([a.sendAll(Buffer.alloc(64 << 20)), read, counting]);
+    expect(turns, 'turns for 64 MiB').toBeGreaterThan(60);
+  });
+});
+
+describe('cost, in calls of epoll_ctl', () => {
+  test.each([64, 300, 1000])('an echo over %d connections: once for each of them', async (width) => {
+    const pairs = Array.from({ length: width }, () => s.Socket.pair());
+    calls.control = 0;
+    const echo = async (socket: s.Socket) => {
+      for (let data = await socket.recv(); data.length > 0; data = await socket.recv()) await socket.sendAll(data);
+    };
+    const ask = async (socket: s.Socket) => {
+      for (let i = 0; i < 5; i++) {
+        await socket.sendAll('hello');
+        await socket.recv();
+      }
+      socket.shutdown(s.SHUT_WR);
+    };
+    await Promise.all(pairs.flatMap(([a, b]) => [echo(b), ask(a)]));
+    const counted = calls.control;
+    for (const socket of pairs.flat()) socket.close();
+    expect(counted).toBeLessThanOrEqual(2 * width + 4);
+  });
+
+  test('sockets that are closed in the turn of their events, beside 1,000 idle ones: one each', async () => {
+    const idle = Array.from({ length: 500 }, () => s.Socket.pair());
+    const waits = idle.flat().map((socket) => socket.recv().catch(() => {}));
+    calls.control = 0;
+    calls.renew = 0;
+    for (let i = 0; i < 20; i++) {
+      const [[a, b], [c, d]] = [s.Socket.pair(), s.Socket.pair()];
+      let called = 0;
+      const both = () => {
+        called++;
+        b.close();
+        d.close();
+      };
+      b.onReadable(both);
+      d.onReadable(both);
+      a.close();
+      c.close();
+      for (let turns = 0; called === 0 && turns < 100; turns++) await turn();
+      expect(called).toBe(1);
+    }
+    const counted = [calls.control, calls.renew];
+    for (const socket of idle.flat()) socket.close();
+    await Promise.all(waits);
+    expect(counted, '2 sockets: ADD and DEL').toEqual([80, 0]);
+  });
+});

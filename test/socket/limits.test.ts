@@ -1,0 +1,110 @@
+/** At limits: no descriptor left, very many operations pending, and what epoll does not take any more. */
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { need, node, program } from '../helpers/need.ts';
+import { output, sleep, unixPair } from '../helpers/sockets.ts';
+
+test('no descriptor is left when events come that nobody can explain: nobody else notices', async (context) => {
+  need(context, program('prlimit'), node);
+  const script = `
+    const [w1, w2] = s.Socket.pair();
+    let heard = 0;
+    w2.onReadable(() => { heard++; nothrow.recv(w2.fd, Buffer.alloc(9)); });
+    const [q1, q2] = s.Socket.pair();
+    const innocent = q2.recv().then(String, (error) => error);
+    // Closed without a word, while a duplicate keeps the description: its events stay in the set.
+    const [x, y] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
+    const twin = s.dup(y);
+    s.onReadable(y, () => {}, { onError() {} });
+    s.close(y);
+    const [a, b] = s.Socket.pair(), [c, d] = s.Socket.pair();
+    const fds = [];
+    const both = () => {
+      if (b.closed) return;
+      b.close();
+      d.close();
+      try { for (;;) fds.push(s.dup(0)); } catch {}
+    };
+    b.onReadable(both);
+    d.onReadable(both);
+    a.close();
+    c.close();
+    s.send(x, 'stale');
+    await sleep(50);
+    for (const fd of fds) s.close(fd);
+    w1.sendSync('x');
+    q1.sendSync('y');
+    await sleep(50);
+    const { user, system } = process.cpuUsage();
+    await sleep(100);
+    const used = process.cpuUsage({ user, system });
+    console.log(heard, await innocent, (used.user + used.system) / 1000 < 60);
+    process.exit();`;
+  expect(await output(script, [], {}, ['prlimit', '--nofile=256:256'])).toBe('1 y true');
+});
+
+test('150,000 pending operations and close(): each is rejected, and the descriptor is closed', async () => {
+  const [a, b] = unixPair();
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0; // 150,000 stacks are not what is tested
+  onTestFinished(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+  let rejected = 0;
+  let last: Promise<void> | undefined;
+  for (let i = 0; i < 150_000; i++) {
+    last = a.recv(1).then(
+      () => {},
+      () => {
+        rejected++;
+      },
+    );
+  }
+  const { fd } = a;
+  a.close();
+  expect([a.fd, nothrow.fcntl(fd, s.F_GETFD, 0)]).toEqual([-1, -s.EBADF]);
+  await last;
+  expect(rejected).toBe(150_000);
+  expect((await b.recv()).length, 'its end').toBe(0);
+});
+
+test('a callback whose descriptor was closed without a word: onError, or uncaughtException', async () => {
+  const script = `
+    const seen = [];
+    process.on('uncaughtException', (error) => seen.push(error.code));
+    const again = (options) => {
+      const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
+      s.onReadable(b, () => {}, options);
+      s.close(b);
+      s.fcntl(a, s.F_DUPFD_CLOEXEC, b);
+      s.readable(b, { timeout: 1 }).catch(() => {});
+    };
+    again();
+    again({ onError: (error) => seen.push('onError ' + error.code) });
+    await sleep(20);
+    console.log(seen.sort().join());
+    process.exit();`;
+  expect(await output(script)).toBe('ERR_SOCKET_CLOSED,onError ERR_SOCKET_CLOSED');
+});
+
+test('a callback is stopped by its signal', async () => {
+  const [a, b] = unixPair();
+  const controller = new AbortController();
+  let calls = 0;
+  const take = () => {
+    calls++;
+    nothrow.recv(b.fd, new Uint8Array(9));
+  };
+  b.onReadable(take, { signal: controller.signal });
+  b.onReadable(take, { signal: AbortSignal.abort() });
+  a.sendSync('x');
+  await sleep(10);
+  controller.abort();
+  a.sendSync('y');
+  await sleep(10);
+  expect(calls).toBe(1);
+  for (const wrong of [{ signal: {} }, { onError: 1 }, { other: 1 }, null]) {
+    expect(() => b.onReadable(take, wrong as never)).toThrow(TypeError);
+  }
+});

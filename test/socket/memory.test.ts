@@ -1,0 +1,49 @@
+/** Results own what they hold, within twice their size, and what waits reserves nothing. */
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { need, node } from '../helpers/need.ts';
+import { failure, unixPair } from '../helpers/sockets.ts';
+
+/** The pool of small results: as that of Buffer.allocUnsafe. */
+const POOL = 8192;
+const held = ({ buffer, length }: Buffer) => buffer.byteLength <= Math.max(POOL, 2 * length);
+
+test.each([5, 3000, 20_000, 40_000, 65_536, 150_000])('%d bytes, whatever the room', async (length) => {
+  const [a, b] = unixPair(s.SOCK_SEQPACKET);
+  for (const size of [length, 65_536, 1 << 20, 4 << 20]) {
+    if (size < length) continue;
+    const receives = [
+      () => b.recv(size),
+      async () => b.recvSync(size),
+      async () => (await b.recvfrom(size)).data,
+      async () => (await b.recvFds(size, 1)).data,
+    ];
+    for (const receive of receives) {
+      a.sendSync(Buffer.alloc(length, 'x'));
+      const data = await receive();
+      expect([data.length, held(data)], `of ${size}, in ${data.buffer.byteLength}`).toEqual([length, true]);
+    }
+  }
+});
+
+test('a thousand pending reads of a megabyte reserve nothing', async (context) => {
+  need(context, node);
+  const [, b] = unixPair();
+  const before = process.memoryUsage().arrayBuffers;
+  const waits = Array.from({ length: 1000 }, (_, i) => failure(i % 2 ? b.recv(1 << 20) : b.recvFds(1 << 20, 1)));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 << 20);
+  b.close();
+  await Promise.all(waits);
+});
+
+test('small results do not share bytes, and a transferred pool harms none of the next', async () => {
+  const [a, b] = unixPair(s.SOCK_DGRAM);
+  const kept: Buffer[] = [];
+  for (let i = 0; i < 500; i++) {
+    a.sendSync(String(i).repeat(10));
+    kept.push(await b.recv());
+    if (i === 250) structuredClone(kept[250]!.buffer, { transfer: [kept[250]!.buffer as ArrayBuffer] });
+  }
+  for (const [i, data] of kept.entries()) if (data.length > 0) expect(String(data)).toBe(String(i).repeat(10));
+  expect(kept.filter((data) => data.length === 0).length).toBeLessThan(400);
+});

@@ -1,0 +1,80 @@
+/** What was done before an operation failed is told: `sent` of its error. */
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { failure, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
+
+const data = Buffer.alloc(3_000_000, 'x');
+
+/** How many bytes are there to be read. */
+function waiting(socket: s.Socket): number {
+  let bytes = 0;
+  for (;;) {
+    try {
+      const { length } = socket.recvSync(65536, s.MSG_DONTWAIT);
+      if (length === 0) return bytes;
+      bytes += length;
+    } catch {
+      return bytes;
+    }
+  }
+}
+
+describe.each([
+  ['sendAll', (socket: s.Socket, options: s.WaitOptions) => socket.sendAll(data, 0, options)],
+  ['sendFds', (socket: s.Socket, options: s.WaitOptions) => socket.sendFds([0], data, 0, options)],
+])('%s', (_, send) => {
+  test('a timeout, a signal and the end of the socket', async () => {
+    for (const end of ['TimeoutError', 'AbortError', 'ClosedError']) {
+      const [a, b] = unixPair();
+      const controller = new AbortController();
+      const options = end === 'TimeoutError' ? { timeout: 20 } : { signal: controller.signal };
+      const failed = failure(send(a, options)) as Promise<s.TimeoutError>;
+      if (end === 'AbortError') controller.abort();
+      if (end === 'ClosedError') a.close();
+      const error = await failed;
+      expect([error.name, error.sent]).toEqual([end, waiting(b)]);
+      expect(error.sent).toBeGreaterThan(0);
+    }
+  });
+});
+
+test('sendAllSync and sendFdsSync tell it too', () => {
+  const [a, b] = unixPair();
+  a.setTimeout(20);
+  for (const send of [() => a.sendAllSync(data), () => a.sendFdsSync([0], data)]) {
+    let error: unknown;
+    try {
+      send();
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toMatchObject({ name: 'TimeoutError', sent: waiting(b) });
+  }
+});
+
+test('a peer that is gone', async () => {
+  const [client, server] = await tcpPair();
+  const failed = failure(client.sendAll(Buffer.alloc(20_000_000)));
+  server.setsockopt(s.SOL_SOCKET, s.SO_LINGER, new Int32Array([1, 0]));
+  server.close();
+  const error = (await failed) as s.SocketError;
+  expect(['ECONNRESET', 'EPIPE']).toContain(error.code);
+  expect(error.sent).toBeGreaterThan(0);
+});
+
+test('sendmmsg: the messages before the one that failed', async () => {
+  const { socket } = udp();
+  const peer = udp();
+  const batch = new s.MessageBatch({ messages: 4, size: 16 });
+  for (const text of ['1', '2']) batch.push(text, peer.address);
+  batch.push('3', { family: s.AF_INET, address: '255.255.255.255', port: 9 });
+  batch.push('4', peer.address);
+  expect(await failure(socket.sendmmsg(batch))).toMatchObject({ code: 'EACCES', sent: 2 });
+  let error: unknown;
+  try {
+    socket.sendmmsgSync(batch);
+  } catch (caught) {
+    error = caught;
+  }
+  expect(error).toMatchObject({ code: 'EACCES', sent: 2 });
+});

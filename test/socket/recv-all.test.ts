@@ -1,0 +1,99 @@
+/** Flags that the kernel obeys only on descriptors that block: MSG_WAITALL and MSG_FASTOPEN. */
+import { describe, expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { failure, isSettled, tcpPair, tcpServer, unixPair } from '../helpers/sockets.ts';
+
+describe('MSG_WAITALL on a stream', () => {
+  test('recv and recvInto wait until all is there', async () => {
+    const [a, b] = unixPair();
+    const buffer = Buffer.alloc(4);
+    const received = b.recv(200_000, s.MSG_WAITALL);
+    const into = b.recvInto(buffer, s.MSG_WAITALL);
+    a.sendSync('x');
+    expect(await isSettled(received, 10)).toBe(false);
+    await a.sendAll('x'.repeat(199_999));
+    expect((await received).equals(Buffer.alloc(200_000, 'x'))).toBe(true);
+    for (const byte of 'abcd') {
+      a.sendSync(byte);
+      await isSettled(into, 1);
+    }
+    expect([await into, String(buffer)]).toEqual([4, 'abcd']);
+  });
+
+  test('the Sync methods too', () => {
+    const [a, b] = unixPair();
+    a.sendSync('ab');
+    b.setTimeout(30);
+    expect(String(b.recvSync(4, s.MSG_WAITALL)), 'after the timeout, as in C').toBe('ab');
+    a.sendSync('abcd');
+    expect(String(b.recvSync(4, s.MSG_WAITALL))).toBe('abcd');
+    a.sendSync('xy');
+    a.close();
+    const buffer = Buffer.alloc(4);
+    expect([b.recvIntoSync(buffer, s.MSG_WAITALL), buffer.toString('latin1', 0, 2)]).toEqual([2, 'xy']);
+  });
+
+  test('what ends it after a part gives the part: the end, the timeout, the signal, close', async () => {
+    for (const end of ['end', 'timeout', 'signal', 'close']) {
+      const [a, b] = unixPair();
+      const controller = new AbortController();
+      const options = end === 'timeout' ? { timeout: 20 } : { signal: controller.signal };
+      const received = b.recv(4, s.MSG_WAITALL, options);
+      a.sendSync('ab');
+      await isSettled(received, 10);
+      if (end === 'end') a.close();
+      if (end === 'signal') controller.abort();
+      if (end === 'close') b.close();
+      expect([end, String(await received)]).toEqual([end, 'ab']);
+    }
+  });
+
+  test('an error after a part is that of the next read', async () => {
+    const [client, server] = await tcpPair();
+    const received = client.recv(4, s.MSG_WAITALL);
+    await server.sendAll('ab');
+    await isSettled(received, 10);
+    server.setsockopt(s.SOL_SOCKET, s.SO_LINGER, new Int32Array([1, 0]));
+    server.close();
+    expect(String(await received)).toBe('ab');
+    expect(await failure(client.recv())).toMatchObject({ code: 'ECONNRESET' });
+    expect((await client.recv()).length, 'once').toBe(0);
+  });
+
+  test('with MSG_DONTWAIT or MSG_PEEK, and of datagrams: what is there', async () => {
+    const [a, b] = unixPair();
+    a.sendSync('ab');
+    expect(String(await b.recv(4, s.MSG_WAITALL | s.MSG_PEEK))).toBe('ab');
+    expect(String(await b.recv(4, s.MSG_WAITALL | s.MSG_DONTWAIT))).toBe('ab');
+    const [c, d] = unixPair(s.SOCK_DGRAM);
+    c.sendSync('ab');
+    expect(String(await d.recv(4, s.MSG_WAITALL))).toBe('ab');
+  });
+});
+
+describe('MSG_FASTOPEN without a cookie', () => {
+  const fresh = () => new s.Socket(s.AF_INET, s.SOCK_STREAM);
+
+  test.each([
+    ['sendto', (socket: s.Socket, to: s.Address) => socket.sendto('hello', s.MSG_FASTOPEN, to)],
+    [
+      'sendmsg',
+      (socket: s.Socket, to: s.Address) => socket.sendmsg({ buffers: ['hello'], address: to }, s.MSG_FASTOPEN),
+    ],
+    ['sendtoSync', async (socket: s.Socket, to: s.Address) => socket.sendtoSync('hello', s.MSG_FASTOPEN, to)],
+  ])('%s connects, and then sends', async (_, send) => {
+    const { server, address } = tcpServer();
+    using socket = fresh();
+    const accepted = server.accept();
+    expect(await send(socket, address)).toBe(5);
+    const { socket: peer } = await accepted;
+    expect(String(await peer.recv())).toBe('hello');
+    peer.close();
+  });
+
+  test('nobody listens: the error of the connection', async () => {
+    using socket = fresh();
+    const to = { family: s.AF_INET, address: '127.0.0.66', port: 1 } as const;
+    expect(await failure(socket.sendto('hello', s.MSG_FASTOPEN, to))).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
