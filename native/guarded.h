@@ -1,5 +1,5 @@
-// Memory that ends at a page which nobody may touch. The kernel answers EFAULT where it would read or write beyond the
-// bytes, so that requests whose argument does not say its own length are safe.
+// Memory that ends where memory begins that nobody may touch. The kernel answers EFAULT where it would read or write
+// beyond the bytes, so that requests whose argument does not say its own length are safe.
 #pragma once
 
 #include <sys/mman.h>
@@ -16,10 +16,10 @@ class Guarded {
   explicit Guarded(size_t size) {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
     const size_t room = (size + page - 1) / page * page;
-    void* memory = ::mmap(nullptr, room + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory = ::mmap(nullptr, room + kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     memory_ = static_cast<uint8_t*>(memory);
-    mapped_ = room + page;
+    mapped_ = room + kGuard;
     if (room != 0 && ::mprotect(memory_, room, PROT_READ | PROT_WRITE) != 0) return;
     data_ = memory_ + room - size;
   }
@@ -32,6 +32,9 @@ class Guarded {
   [[nodiscard]] uint8_t* data() const { return data_; }
 
  private:
+  // A whole number of pages of any size, and more than any struct has before its variable part.
+  static constexpr size_t kGuard = 65536;
+
   uint8_t* memory_ = nullptr;
   uint8_t* data_ = nullptr;
   size_t mapped_ = 0;
