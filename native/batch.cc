@@ -103,6 +103,10 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
     if (from.name_length == 0) header.msg_name = nullptr;
     header.msg_namelen = static_cast<socklen_t>(from.name_length);
     header.msg_controllen = static_cast<size_t>(from.control_length);
+    if (HoldsPointer(static_cast<const uint8_t*>(header.msg_control), header.msg_controllen)) {
+      args.Refuse(4, Refusal::kPointer);
+      return args.Refused();
+    }
   }
   return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }

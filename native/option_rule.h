@@ -25,8 +25,7 @@
 //   SO_DEVMEM_DONTNEED, set                 the length counts whole tokens                               -
 //
 // The layouts of 32-bit programs (compat) are for their system calls alone, which this process does not make. The
-// structs of ioctl.cc (ifreq, arpreq) have one size, hold no count, and those of their requests whose ifreq holds a
-// pointer (SIOCETHTOOL, SIOCGIFCONF, ...) are not on its list.
+// requests of ioctl are judged in ioctl.cc.
 #pragma once
 
 #include <linux/if_packet.h>

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdlib>
+#include <cstring>
 
 #include "args.h"
 #include "compat.h"
@@ -28,26 +30,66 @@ auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call
   return result;
 }
 
-// Calls back with each descriptor of SCM_RIGHTS and SCM_PIDFD in control data. Walks by offsets and copies, bounded by
-// the data, as the buffer need not be aligned.
+// Calls back with each message of control data: level, type, its data and how long they are. Walks by offsets and
+// copies, bounded by the data, as the buffer need not be aligned.
 template <typename Use>
-void ForEachDescriptor(const uint8_t* control, size_t size, Use use) {
+void ForEachMessage(const uint8_t* control, size_t size, Use use) {
   size_t offset = 0;
   while (size - offset >= sizeof(cmsghdr)) {
     const uint8_t* message = control + offset;
     const auto told = LoadOnce<decltype(cmsghdr::cmsg_len)>(message + offsetof(cmsghdr, cmsg_len));
-    const auto level = LoadOnce<int>(message + offsetof(cmsghdr, cmsg_level));
-    const auto type = LoadOnce<int>(message + offsetof(cmsghdr, cmsg_type));
     const size_t room = size - offset;
     const size_t length = told < room ? told : room;
     if (length < sizeof(cmsghdr)) break;
-    if (level == SOL_SOCKET && (type == SCM_RIGHTS || type == SCM_PIDFD)) {
-      for (size_t at = CMSG_LEN(0); at + sizeof(int) <= length; at += sizeof(int)) use(LoadOnce<int>(message + at));
-    }
+    use(LoadOnce<int>(message + offsetof(cmsghdr, cmsg_level)), LoadOnce<int>(message + offsetof(cmsghdr, cmsg_type)),
+        message + sizeof(cmsghdr), length - sizeof(cmsghdr));
     if (CMSG_ALIGN(length) >= room) break;
     offset += CMSG_ALIGN(length);
   }
 }
+static_assert(CMSG_LEN(0) == sizeof(cmsghdr));
+
+// Calls back with each descriptor of SCM_RIGHTS and SCM_PIDFD in control data.
+template <typename Use>
+void ForEachDescriptor(const uint8_t* control, size_t size, Use use) {
+  ForEachMessage(control, size, [&](int level, int type, const uint8_t* data, size_t length) {
+    if (level != SOL_SOCKET || (type != SCM_RIGHTS && type != SCM_PIDFD)) return;
+    for (size_t at = 0; at + sizeof(int) <= length; at += sizeof(int)) use(LoadOnce<int>(data + at));
+  });
+}
+
+// Whether control data hold a message in which the kernel would follow a pointer: those of RDS that name memory to read
+// and write (RDMA_ARGS, RDMA_MAP, ATOMIC_FADD, ATOMIC_CSWP and their masked forms). No other protocol has any.
+inline bool HoldsPointer(const uint8_t* control, size_t size) {
+  bool found = false;
+  ForEachMessage(control, size, [&](int level, int type, const uint8_t*, size_t) {
+    found = found || (level == SOL_RDS && (type == 1 || type == 3 || (type >= 6 && type <= 9)));
+  });
+  return found;
+}
+
+// A copy of control data, which another thread cannot change after it was looked at.
+class ControlCopy {
+ public:
+  explicit ControlCopy(const Bytes& control) : size_(control.size) {
+    if (size_ > sizeof(small_)) data_ = static_cast<uint8_t*>(std::malloc(size_));
+    if (data_ != nullptr && size_ > 0) std::memcpy(data_, control.data, size_);
+  }
+  ~ControlCopy() {
+    if (data_ != small_) std::free(data_);
+  }
+  ControlCopy(const ControlCopy&) = delete;
+  ControlCopy& operator=(const ControlCopy&) = delete;
+
+  [[nodiscard]] bool failed() const { return data_ == nullptr; }
+  // No bytes are no control data: a null pointer.
+  [[nodiscard]] Bytes bytes() const { return {.data = size_ == 0 ? nullptr : data_, .size = size_}; }
+
+ private:
+  uint8_t small_[256];
+  uint8_t* data_ = small_;
+  size_t size_;
+};
 
 // From the instant a call returned, the descriptors in its control data belong to the environment, until the program
 // has been given them. Returns how many there are.

@@ -42,6 +42,7 @@
         "-fdata-sections",
         "-ffile-prefix-map=<(module_root_dir)=.",
         "-fstack-protector-strong",
+        "-fstack-clash-protection",
         "-fno-plt",
         "-Wall",
         "-Wextra",
@@ -50,10 +51,16 @@
       ],
       "ldflags": ["-Wl,-z,relro,-z,now,-z,noexecstack", "-Wl,--as-needed", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL"],
       "libraries": ["-lc", "-lgcc"],
-      # Their helpers in libgcc ask the C library that the compiler was built for; musl has no such function.
-      "conditions": [["target_arch=='arm64'", { "cflags_cc": ["-mno-outline-atomics"] }]],
+      "conditions": [
+        ["target_arch=='x64'", { "cflags_cc": ["-fcf-protection=full"] }],
+        # The helpers of outline atomics in libgcc ask the C library that the compiler was built for; musl has no such
+        # function.
+        ["target_arch=='arm64'", { "cflags_cc": ["-mno-outline-atomics", "-mbranch-protection=standard"] }]
+      ],
       "configurations": {
         "Release": {
+          # The headers of glibc check sizes by it, those of musl do not know it. Sanitizers check more themselves.
+          "cflags_cc": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
           # No libstdc++: nothing of it is used at run time, and without it one binary fits every distribution.
           "ldflags": ["-nodefaultlibs"]
         },

@@ -84,7 +84,13 @@ napi_value Sendmsg(napi_env env, napi_callback_info info) {
   const Bytes name = args.OptionalSized(2);
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
-  const msghdr message = Message(vector, name, control);
+  const ControlCopy copy(control);
+  if (copy.failed()) return Number(env, -ENOMEM);
+  if (HoldsPointer(copy.bytes().data, control.size)) {
+    args.Refuse(3, Refusal::kPointer);
+    return args.Refused();
+  }
+  const msghdr message = Message(vector, name, copy.bytes());
   return Result(env, kernel::sendmsg(fd, &message, flags));
 }
 

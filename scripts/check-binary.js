@@ -9,6 +9,15 @@ import { fileURLToPath } from 'node:url';
 const floor = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const machines = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const libraries = { glibc: ['libc.so.6', 'ld-linux-aarch64.so.1'], musl: ['libc.so'] };
+/** Instructions of the hardening that a compiler writes into the code, in bytes of latin1. */
+const marks = {
+  // endbr64 at the start of functions; orq $0x0,(%rsp) for each page of a large frame
+  x64: { branch: '\xf3\x0f\x1e\xfa', probe: '\x48\x83\x0c\x24\x00' },
+  // paciasp at the start of functions; str xzr, [sp, #1024]
+  arm64: { branch: '\x3f\x23\x03\xd5', probe: '\xff\x03\x02\xf9' },
+};
+/** So many functions at least are exported to JavaScript; the code of the C library's start has a few marks of its own. */
+const functions = 50;
 const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 function readelf(option, file) {
@@ -60,7 +69,15 @@ export function faults(file, { arch, libc }) {
   }
 
   must(!readelf('--sections', file).includes('.symtab'), 'is not stripped');
+  if (libc === 'glibc') {
+    must(
+      symbols.some(({ name }) => /_chk(@|$)/.test(name)),
+      'no _FORTIFY_SOURCE',
+    );
+  }
   const text = readFileSync(file, 'latin1');
+  must(text.split(marks[arch].branch).length > functions, 'no branch protection');
+  must(text.includes(marks[arch].probe), 'no stack clash protection');
   must(!/\/[\w.-]+\.(cc|h)\b/.test(text), 'holds the path of a source');
   return found;
 }

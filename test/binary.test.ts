@@ -55,6 +55,8 @@ test('each fault is told', () => {
     /^the stack may be executed$/,
     /^exports .*stranger/,
     /^no stack protector$/,
+    /^no branch protection$/,
+    /^no stack clash protection$/,
     /^needs _Z\S+ of a C\+\+ library$/,
     /^uv_run is not weak$/,
     /^is not stripped$/,
@@ -62,6 +64,7 @@ test('each fault is told', () => {
   ]) {
     expect(found).toContainEqual(expect.stringMatching(fault));
   }
+  expect(faults(join(cwd, 'bad.node'), here)).toContain('no _FORTIFY_SOURCE');
 });
 
 test('a symbol that is newer than the floor is told', () => {

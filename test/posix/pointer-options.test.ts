@@ -170,3 +170,35 @@ test('no refused call reaches the kernel', (context) => {
     .filter((line) => line.includes('sockopt(-'));
   expect(calls).toEqual([expect.stringContaining('getsockopt(-77, SOL_SOCKET, SO_TYPE')]);
 });
+
+describe('control messages in which the kernel would follow a pointer', () => {
+  const refused = (call: string, argument = 'control') =>
+    expect.objectContaining({
+      name: 'RangeError',
+      message: expect.stringMatching(new RegExp(`"${argument}" .*without pointers \\(${call}\\)$`)),
+    });
+  const message = (type: number): s.ControlMessage => ({ level: s.SOL_RDS, type, data: Buffer.alloc(48, 0x41) });
+  const harmless: s.ControlMessage = { level: s.IPPROTO_IP, type: s.IP_TTL, value: 9 };
+
+  // RDS_CMSG_RDMA_ARGS, RDMA_MAP, ATOMIC_FADD, ATOMIC_CSWP, MASKED_ATOMIC_FADD, MASKED_ATOMIC_CSWP
+  test.each([1, 3, 6, 7, 8, 9])('sendmsg and sendmmsg refuse SOL_RDS, type %i', (type) => {
+    for (const control of [[message(type)], [harmless, message(type)]]) {
+      const bytes = s.encodeControl(control);
+      const cut = bytes.subarray(0, bytes.length - 40); // a part of its data
+      expect(() => s.sendmsg(-1, { buffers: ['x'], control })).toThrow(refused('sendmsg'));
+      expect(() => nothrow.sendmsg(-1, { buffers: ['x'], control: bytes })).toThrow(refused('sendmsg'));
+      expect(() => nothrow.sendmsg(-1, { buffers: ['x'], control: cut })).toThrow(refused('sendmsg'));
+      const batch = new s.MessageBatch({ messages: 2, size: 8, controlSize: 256 });
+      batch.push('x');
+      batch.push('x', undefined, control);
+      expect(() => s.sendmmsg(-1, batch)).toThrow(refused('sendmmsg', 'batch'));
+    }
+  });
+
+  test.each([2, 4, 5, 10])('the others go to the kernel: type %i', (type) => {
+    expect(nothrow.sendmsg(-1, { buffers: ['x'], control: [message(type), harmless] })).toBe(-s.EBADF);
+    const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: 256 });
+    batch.push('x', undefined, [message(type)]);
+    expect(nothrow.sendmmsg(-1, batch)).toBe(-s.EBADF);
+  });
+});
