@@ -16,6 +16,8 @@ const control = (given: Fields) => s.encodeControl([given as never]);
 const packet = (given: Fields) => p.encodePacket([given as never], { pseudoHeader: pseudo });
 const pseudo = { sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.2' };
 const ignore = () => {};
+const aborted = AbortSignal.abort();
+const [stdin] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
 const message = (given: Fields) => s.sendmsg(-1, given as never);
 const filter = p.compileFilter(p.parseFilter('udp'));
 
@@ -67,6 +69,76 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
   gethostbyname: [
     (given) => promises.gethostbyname('127.0.0.1', given),
     { signal: new AbortController().signal },
+    'options',
+  ],
+
+  readable: [(given) => s.readable(stdin, given), { signal: aborted, timeout: 1 }, 'options'],
+  onReadable: [
+    (given) => s.onReadable(stdin, ignore, given).stop(),
+    { signal: new AbortController().signal, onError: ignore },
+    'options',
+  ],
+  makefile: [
+    (given) => {
+      const [one, two] = s.Socket.pair();
+      one.close();
+      try {
+        two.makefile(given).destroy();
+      } finally {
+        two.close();
+      }
+    },
+    { allowHalfOpen: true, fds: 0, readableHighWaterMark: 1, writableHighWaterMark: 1 },
+    'options',
+  ],
+  createConnection: [
+    (given) => s.createConnection(given),
+    {
+      host: '127.0.0.1',
+      port: 9,
+      family: 0,
+      protocol: 0,
+      localAddress: '127.0.0.1',
+      localPort: 0,
+      control: ignore,
+      attemptDelay: 1,
+      noDelay: true,
+      keepAlive: true,
+      signal: aborted,
+      timeout: 1,
+    },
+    'options',
+  ],
+  'createConnection to a path': [
+    (given) => s.createConnection(given),
+    { path: '/nonexistent', type: s.SOCK_STREAM, control: ignore, signal: aborted, timeout: 1 },
+    'options',
+  ],
+  createServer: [
+    (given) => (s.createServer(given) as s.Socket).close(),
+    {
+      host: '127.0.0.1',
+      port: 0,
+      protocol: 0,
+      reusePort: false,
+      dualStack: false,
+      backlog: 1,
+      control: ignore,
+      noDelay: true,
+      keepAlive: true,
+    },
+    'options',
+  ],
+  'createServer of a path': [
+    (given) => (s.createServer(given) as s.Socket).close(),
+    {
+      path: '\0sys-socket known names',
+      type: s.SOCK_STREAM,
+      mode: undefined,
+      stale: 'fail',
+      backlog: 1,
+      control: ignore,
+    },
     'options',
   ],
 
@@ -398,7 +470,12 @@ describe('a misspelt name is refused, and the right one is told', () => {
       for (const name of Object.keys(given)) {
         // Of these it depends on the value what an object is.
         if ((name === 'family' && argument === 'address') || name === 'layer' || name === 'level') continue;
-        if (name === 'name' || (name === 'type' && argument === 'control')) continue;
+        if (
+          name === 'name' ||
+          (name === 'type' && argument === 'control') ||
+          (name === 'path' && argument === 'options')
+        )
+          continue;
         for (const misspelt of misspellings(name)) {
           if (misspelt in given) continue;
           const { [name]: value, ...rest } = given;

@@ -20,6 +20,8 @@ import {
   TCP_SYN_SENT,
 } from '../posix/constants.ts';
 import { invalidValue, isErrno, SocketError } from '../posix/errno.ts';
+import { namesOf, onlyKnown } from '../posix/known-names.ts';
+import { object } from '../posix/snapshot.ts';
 import { aside } from './errors.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { type NodeAddress, nodeAddress } from './node-address.ts';
@@ -40,6 +42,13 @@ export interface SocketStreamOptions extends Pick<DuplexOptions, 'readableHighWa
    * unseen. */
   fds?: number | undefined;
 }
+
+const NAMES = namesOf<SocketStreamOptions>({
+  allowHalfOpen: true,
+  fds: true,
+  readableHighWaterMark: true,
+  writableHighWaterMark: true,
+});
 
 /**
  * The events of a SocketStream beside those of a Duplex.
@@ -115,6 +124,7 @@ export class SocketStream extends Duplex {
   #remote: NodeAddress | undefined = undefined;
 
   constructor(socket: Socket, options: SocketStreamOptions = {}) {
+    onlyKnown(object(options, 'options'), NAMES, 'options');
     if (socket.type !== SOCK_STREAM) {
       throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the bounds of its records');
     }
