@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Packs the package, and uses the tarball as a user would: installed into an empty project by each package manager, with
 # scripts and without, imported and required on each Node, with types that resolve, and built from source at last.
-#   scripts/check-package.sh [--short] [<folder>]      with the folder prebuilds in <folder>; by default it builds what it can
+#   scripts/check-package.sh [--short] [<folder>]      with the folder prebuilds in <folder>; by default it builds them, for which
+#   scripts/install-toolchains.sh installs what it takes
 # At last come the tools of check-tools.js: all of them, or with --short those that take little time.
 set -euo pipefail
 short=()
@@ -25,6 +26,9 @@ cd "$work/tree"
 ln -s "$modules" node_modules
 npm run --silent build:ts
 if [ -n "$prebuilds" ]; then cp -r "$prebuilds" .; else scripts/build-prebuilds.sh; fi
+for target in x64/sys-socket.glibc x64/sys-socket.musl arm64/sys-socket.glibc arm64/sys-socket.musl; do
+  [ -e "prebuilds/linux-$target.node" ] || { echo "no binary for $target: scripts/install-toolchains.sh" >&2 && exit 1; }
+done
 npx --no-install publint --strict
 tarball=$work/$(npm pack --silent --pack-destination "$work")
 mapfile -t binaries < <(node -p 'Object.keys(require("./package.json").exports).filter((name) => name.endsWith(".node")).join("\n")')

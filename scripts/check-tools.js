@@ -2,8 +2,10 @@
 // each Node of scripts/fetch-nodes.sh, and keeps the table of docs/bundlers.md.
 //   node scripts/check-tools.js <tarball> [--short] [--write] [--tools=<folder>] [<tool> ...]
 //   --short: only the rows that take little time; --write: the table of a whole run goes into the document, where otherwise
-//   it is compared; --tools: a folder with the tools, which are otherwise installed at fixed versions, and deleted
+//   it is compared; --tools: a folder with the tools, which are otherwise installed at fixed versions, and deleted;
+//   --results: a file that keeps the results, so that several runs with one tarball make a whole one
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,7 +18,7 @@ import { typescript } from './tools/typescript.js';
 import { pinned } from './tools/versions.js';
 
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean' }, write: { type: 'boolean' }, tools: { type: 'string' } },
+  options: { short: { type: 'boolean' }, write: { type: 'boolean' }, tools: { type: 'string' }, results: { type: 'string' } },
   allowPositionals: true,
 });
 const [tarball, ...names] = positionals;
@@ -29,7 +31,6 @@ const groups = {
   TypeScript: typescript,
 };
 const rows = Object.entries(groups).flatMap(([group, list]) => list.map((row) => ({ group, ...row })));
-const whole = names.length === 0 && !values.short;
 const wanted = rows.filter(({ tool, short }) => (names.length > 0 ? names.includes(tool) : short || !values.short));
 
 const work = mkdtempSync(join(tmpdir(), 'sys-socket-tools-'));
@@ -57,7 +58,12 @@ const folder = process.env.SYS_SOCKET_NODES ?? join(cache, 'sys-socket/nodes');
 const versions = readdirSync(folder).filter((name) => /^\d/.test(name));
 const bench = new Bench({ work, tools, nodes: versions.map((name) => join(folder, name, 'bin/node')) });
 
-const results = [];
+/** What was found, by row. What an earlier run found counts if it had the same tarball. */
+const hash = createHash('sha256').update(readFileSync(tarball)).digest('hex');
+const earlier = values.results && existsSync(values.results) ? JSON.parse(readFileSync(values.results, 'utf8')) : {};
+const found = earlier.hash === hash ? earlier.found : {};
+const key = ({ tool, how }) => `${tool}: ${how}`;
+
 for (const row of wanted) {
   const version = row.version ? row.version(bench) : bench.version(row.tool);
   const start = performance.now();
@@ -71,8 +77,10 @@ for (const row of wanted) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${error ? 'FAILED' : 'ok    '} ${row.title ?? row.tool} ${version}: ${row.how} (${seconds} s)`);
   if (error) console.log(String(error.stack ?? error).replace(/^/gm, '       '));
-  results.push({ ...row, version, result: error ? '**fails**' : 'works' });
+  found[key(row)] = { version, result: error ? '**fails**' : 'works' };
+  if (values.results) writeFileSync(values.results, JSON.stringify({ hash, found }));
 }
+const results = rows.filter((row) => key(row) in found).map((row) => ({ ...row, ...found[key(row)] }));
 
 /** The rows of a group that differ in nothing but the version are one row. */
 function table(group) {
@@ -90,7 +98,7 @@ function table(group) {
   return lines.join('\n');
 }
 
-if (whole) {
+if (results.length === rows.length) {
   const path = join(import.meta.dirname, '../docs/bundlers.md');
   const document = readFileSync(path, 'utf8');
   const [before, after] = ['<!-- begin: scripts/check-tools.js -->\n', '<!-- end -->'];
