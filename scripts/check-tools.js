@@ -18,7 +18,12 @@ import { typescript } from './tools/typescript.js';
 import { pinned } from './tools/versions.js';
 
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean' }, write: { type: 'boolean' }, tools: { type: 'string' }, results: { type: 'string' } },
+  options: {
+    short: { type: 'boolean' },
+    write: { type: 'boolean' },
+    tools: { type: 'string' },
+    results: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const [tarball, ...names] = positionals;

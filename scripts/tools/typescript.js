@@ -48,7 +48,18 @@ export const typescript = Object.keys(versions).map((line) => ({
   check: (bench) => {
     const files = { 'use.mts': source, 'use.cts': source };
     const project = bench.project(files, { tools: ['@types/node', 'undici-types'] });
-    const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023', '--types', 'node', '--skipLibCheck', 'false'];
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2023',
+      '--types',
+      'node',
+      '--skipLibCheck',
+      'false',
+    ];
     for (const [module, resolution] of settings) {
       const how = [
         '--module',
