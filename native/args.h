@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "allocated.h"
+#include "checked.h"
 #include "lookup.h"
 #include "owned.h"
 #include "ring.h"
@@ -263,8 +264,9 @@ class Args {
         const auto element = static_cast<size_t>(type);
         if (element < sizeof(kElement)) {
           size *= kElement[element];
-        } else {
-          napi_get_buffer_info(env_, value, &data, &size);  // an array type newer than this Node-API names
+        } else if (napi_get_buffer_info(env_, value, &data, &size) != napi_ok) {
+          Refuse(index, why);  // an array type newer than this Node-API names
+          return {};
         }
       }
     } else if (napi_get_dataview_info(env_, value, &size, &data, nullptr, nullptr) != napi_ok) {

@@ -55,6 +55,7 @@ bool IsAttached(napi_env env, const Pinned& pinned) {
 template <typename... Slots>
 bool Ready(napi_env env, Environment* environment, Slots... slots) {
   if (environment == nullptr) return false;  // an exception is pending
+  if (environment == nullptr) return false;  // an exception is pending
   if ((IsAttached(env, environment->pinned[slots]) && ...)) return true;
   environment->out[kResult] = kRefusalBase - kRefusalKinds - static_cast<int32_t>(Refusal::kStorage);
   return false;
@@ -130,7 +131,7 @@ napi_value RecvPooled(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value pool = nullptr;
   void* self = nullptr;
-  napi_get_cb_info(env, info, &count, &pool, nullptr, &self);
+  if (napi_get_cb_info(env, info, &count, &pool, nullptr, &self) != napi_ok) return Failed(env);
   auto* e = static_cast<Environment*>(self);
   const auto place = static_cast<uint32_t>(Read(e, kPooled));
   e->out[kPooled] = 0;
