@@ -1,5 +1,5 @@
-// The compiler refuses a call of these whose status nobody reads. What only gives something back (napi_delete_reference,
-// napi_close_handle_scope, ...) is not here: when that fails there is nothing left to do.
+// The compiler refuses a call of these whose status nobody reads. What only gives something back
+// (napi_delete_reference, napi_close_handle_scope, ...) is not here: when that fails there is nothing left to do.
 #pragma once
 
 #include <node_api.h>
