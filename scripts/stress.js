@@ -1,6 +1,8 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
-//   npm run test:stress [part ...]        parts: workers reuse connections captures; STRESS_SCALE=0.1 makes a tenth of each
+// The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
+//   npm run test:stress [part ...]        parts: workers reuse connections captures torture options differential fuzz;
+// STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -280,7 +282,17 @@ async function captures() {
   ]);
 }
 
-const parts = { workers, reuse, connections, captures };
+/** A machine of test/torture/, which tells what it did and how a fault is replayed. */
+function machine(program, ...args) {
+  const { status } = spawnSync(program, args, { stdio: 'inherit', cwd: fileURLToPath(new URL('..', import.meta.url)) });
+  if (status !== 0) broken = true;
+}
+const torture = () => machine(process.execPath, 'test/torture/torture.js', `--most=${times(10)}`);
+const options = () => machine(process.execPath, 'test/torture/options.js', ...(scale < 1 ? [] : ['--full']));
+const differential = () => machine(process.execPath, 'test/torture/differential.js', `--calls=${times(100_000)}`);
+const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
+
+const parts = { workers, reuse, connections, captures, torture, options, differential, fuzz };
 const [first, ...rest] = process.argv.slice(2);
 if (!isMainThread) await waitInWorker();
 else if (first === 'serve') await serve(rest[0]);

@@ -170,8 +170,9 @@ class World {
   }
 
   address(fd, spec) {
+    if (fd === -1) throw new Skipped();
     const address = this.#address(spec);
-    if (fd === -1 || s.getsockopt(fd, s.SOL_SOCKET, s.SO_DOMAIN) !== address.family) throw new Skipped();
+    if (s.getsockopt(fd, s.SOL_SOCKET, s.SO_DOMAIN) !== address.family) throw new Skipped();
     return address;
   }
 
@@ -333,7 +334,7 @@ let succeeded = 0;
 
 /** Both sides of each sequence, every one in names of its own. */
 function compare(sequences) {
-  const at = (side) => sequences.map(({ ops }, i) => ({ ops, prefix: `${side}${runs}x${i}` }));
+  const at = (side) => sequences.map(({ ops }, i) => ({ ops, prefix: `${side}${process.pid}x${runs}x${i}x` }));
   const [theirs, mine] = [at('p'), at('n')];
   runs++;
   const python = spawnSync('python3', [join(import.meta.dirname, 'differential.py')], {

@@ -23,6 +23,8 @@ class World:
 
     # An address in the sequence: ['inet', host, port], ['unix', path], or ['of', slot], the name of that slot's socket.
     def address(self, spec, sock):
+        if sock is CLOSED:
+            raise TypeError
         kind = spec[0]
         family = AF_UNIX
         if kind == 'of':
@@ -30,7 +32,7 @@ class World:
             name = self.sock(spec[1]).getsockname()
         elif kind == 'inet':
             family = AF_INET6 if ':' in spec[1] else AF_INET
-        if sock is CLOSED or family != sock.family:
+        if family != sock.family:
             raise TypeError
         if kind == 'of':
             return name[:2] if isinstance(name, tuple) else name

@@ -148,6 +148,12 @@ export const steps = {
     s.sendto(fd, 'x', 0, s.getsockname(fd));
     pinned(t, 'recvfromPinned', fd, bytes(8), name());
   }),
+  recvPooled: onPair((t, a, b) => {
+    s.send(b, 'x');
+    t.native.out.set([0, 0, 0, 0, a, 0, -1, 0, 64]);
+    t.call('recvPooled', [bytes(100)], isVoid);
+  }),
+  received: (t) => t.call('received', [bytes()]),
   sendmmsg: onPair((t, a) => t.call('sendmmsg', [a, ...messages(), 0, 4, 0]), s.SOCK_DGRAM),
   recvmmsg: onPair((t, a, b) => {
     s.send(b, 'x');

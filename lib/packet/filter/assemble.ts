@@ -71,7 +71,7 @@ function statements(text: string): { list: Statement[]; labels: Map<string, numb
   const plain = text.replace(/\/\*.*?\*\//gs, (comment) => comment.replace(/[^\n]/g, ' '));
   for (const [i, line] of plain.split('\n').entries()) {
     const where = { line, number: i + 1 };
-    let rest = line.replace(/;.*/, '').trim();
+    let rest = line.replace(/;.*/s, '').trim();
     for (let label = /^([a-z_]\w*):\s*/i.exec(rest); label !== null; label = /^([a-z_]\w*):\s*/i.exec(rest)) {
       if (labels.has(label[1]!)) fail(where, `the label '${label[1]}' is there twice`);
       labels.set(label[1]!, list.length);
@@ -86,8 +86,8 @@ function statements(text: string): { list: Statement[]; labels: Map<string, numb
       if (index !== null) fail(where, 'there is no instruction');
       continue;
     }
-    const [, name, operands] = /^(\S+)\s*(.*)$/.exec(rest)!;
-    const numbered = /^(.*?)\s*jt\s+(\w+)\s+jf\s+(\w+)$/.exec(operands!);
+    const [, name, operands] = /^(\S+)\s*(.*)$/s.exec(rest)!;
+    const numbered = /^(.*?)\s*jt\s+(\w+)\s+jf\s+(\w+)$/s.exec(operands!);
     const [operand, yes = '', no = '', ...more] = numbered?.slice(1) ?? operands!.split(',').map((part) => part.trim());
     if (more.length > 0) fail(where, 'too many operands');
     list.push({ ...where, name: name!.toLowerCase(), operand: operand!, yes, no });

@@ -119,6 +119,7 @@ test('what is no assembly is refused, with its line', () => {
     expect(() => p.assembleFilter(text)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
     expect(() => p.assembleFilter(text)).toThrow(reason);
   };
+  refused('ret #1 \r x', /ret/); // of no line but of one instruction
   refused('ldh [12]\nfoo #1', /line 2, 'foo #1': there is no instruction 'foo'/);
   refused('ldh M[1]', /'ldh' has no operand 'M\[1\]'/);
   refused('ld [nothing]', /'nothing' is nothing that can be loaded/);

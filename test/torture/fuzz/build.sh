@@ -5,16 +5,13 @@ cd "$(dirname "$0")/../../.."
 sources=${NATIVE:-native}
 mkdir -p build/fuzz
 compiler=$(command -v clang++ || command -v clang++-14)
-include=$(node -p "require('./build/config.gypi'.replace('', ''))" 2>/dev/null || true)
 include=$(sed -n "s/.*\"nodedir\": \"\(.*\)\".*/\1/p" build/config.gypi)/include/node
 wraps=()
 for name in close sendmsg recvmsg sendmmsg recvmmsg readv writev read write send recv sendto recvfrom getsockopt setsockopt \
   bind connect getsockname getpeername accept4 socket listen shutdown socketpair poll ppoll pselect select ioctl fcntl fcntl64 \
   sethostname getifaddrs freeifaddrs; do wraps+=("-Wl,--wrap=$name"); done
-extra=()
-if [ -f "$sources/lookup.h" ]; then extra+=(-DFUZZ_LOOKUPS); fi
-if [ -f "$sources/ioctl.cc" ]; then files=("$sources/ioctl.cc"); else files=(); fi
-for name in batch checksum filter inet interface option pinned poll socket transfer; do files+=("$sources/$name.cc"); done
+files=()
+for name in ioctl batch checksum filter inet interface option pinned poll socket transfer; do files+=("$sources/$name.cc"); done
 "$compiler" -std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr,function \
-  -fno-sanitize-recover=undefined -D_GNU_SOURCE -DNAPI_VERSION=9 "${extra[@]}" -I"$include" -I"$sources" -Itest/torture/fuzz \
+  -fno-sanitize-recover=undefined -D_GNU_SOURCE -DNAPI_VERSION=9 -I"$include" -I"$sources" -Itest/torture/fuzz \
   test/torture/fuzz/{native,node_api,kernel}.cc "${files[@]}" "${wraps[@]}" -o "${OUT:-build/fuzz/native}"

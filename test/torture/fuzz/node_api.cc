@@ -92,12 +92,13 @@ napi_status napi_typeof(napi_env, napi_value value, napi_valuetype* type) {
 }
 
 napi_status napi_get_typedarray_info(napi_env, napi_value value, napi_typedarray_type* type, size_t* length,
-                                     void** data, napi_value*, size_t*) {
+                                     void** data, napi_value* memory, size_t*) {
   if (!Is(value, Kind::kBytes) || From(value)->type > napi_biguint64_array) return napi_invalid_arg;
   constexpr size_t kElement[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-  *type = From(value)->type;
-  *length = From(value)->size / kElement[*type];
-  *data = From(value)->data;
+  if (type != nullptr) *type = From(value)->type;
+  if (length != nullptr) *length = From(value)->size / kElement[From(value)->type];
+  if (data != nullptr) *data = From(value)->data;
+  if (memory != nullptr) *memory = value;
   return napi_ok;
 }
 
@@ -172,6 +173,24 @@ napi_status napi_create_string_utf8(napi_env, const char* text, size_t, napi_val
 
 napi_status napi_create_string_latin1(napi_env, const char* text, size_t, napi_value* result) {
   return napi_create_string_utf8(nullptr, text, 0, result);
+}
+
+// A reference is the value: what is pinned is forgotten before values are.
+napi_status napi_create_reference(napi_env, napi_value value, uint32_t, napi_ref* reference) {
+  *reference = reinterpret_cast<napi_ref>(value);
+  return napi_ok;
+}
+
+napi_status napi_get_reference_value(napi_env, napi_ref reference, napi_value* value) {
+  *value = reinterpret_cast<napi_value>(reference);
+  return napi_ok;
+}
+
+napi_status napi_delete_reference(napi_env, napi_ref) { return napi_ok; }
+
+napi_status napi_is_detached_arraybuffer(napi_env, napi_value, bool* detached) {
+  *detached = false;
+  return napi_ok;
 }
 
 napi_status napi_throw_error(napi_env, const char*, const char*) { return napi_ok; }

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Fuzzes for that many seconds in all: half of them the native functions by libFuzzer, half the decoders in JavaScript.
+# A fault leaves the input in build/fuzz/: `build/fuzz/native FILE` and `node test/torture/fuzz/decoders.js FILE` replay it.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+seconds=${1:-60}
+test/torture/fuzz/build.sh
+mkdir -p build/fuzz/corpus
+echo "fuzz: native functions, $((seconds / 2)) s"
+build/fuzz/native -max_total_time=$((seconds / 2)) -max_len=1024 -artifact_prefix=build/fuzz/ -print_final_stats=1 \
+  build/fuzz/corpus test/torture/fuzz/corpus >build/fuzz/native.log 2>&1 || { tail -n 60 build/fuzz/native.log; exit 1; }
+grep -aE '^(Done|stat::number_of_executed_units)' build/fuzz/native.log | sed 's/^/fuzz: /'
+node test/torture/fuzz/decoders.js --seconds=$((seconds / 2))
