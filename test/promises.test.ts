@@ -380,7 +380,7 @@ test('look-ups take half of the thread pool at most: files go on while a name se
     const controller = new AbortController();
     let answers = 0;
     for (let i = 0; i < 8; i++) {
-      find(\`late-300-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
+      find(\`late-1000-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
     }
     while (asked.length === 0) await sleep(1);
     await sleep(20); // all that would begin at once has begun
