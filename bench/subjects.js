@@ -79,32 +79,47 @@ const datagrams = (size) => ({
   }),
 });
 
+/** What is promised for so many connections beside node:net, by promises, recvInto and callbacks. */
+function promised(width) {
+  const promises = { 1: 1, 64: 1.3, 1000: 1.3, 10000: 1.15 }[width];
+  return {
+    'sys-socket': promises === undefined ? [] : [than('node:net', promises)],
+    'sys-socket, recvInto': width === 64 ? [than('node:net', 1.4)] : [],
+    'sys-socket, callbacks': width >= 64 ? [than('node:net', 1.6)] : [],
+  };
+}
+
+/** An echo of small questions, one under way on each connection. Of one connection both sides are on one CPU. */
+const echo = (width) =>
+  subject({
+    title: `TCP echo, 64 bytes, ${width === 1 ? 'ping-pong on one CPU' : `${width} connections`}`,
+    together: width === 1,
+    role: 'stream-echo',
+    count: width === 1 ? 20_000 : Math.max(40_000, 6 * width),
+    width,
+    contestants: [
+      c,
+      ours,
+      variant('recvInto', ours, 'into'),
+      variant('callbacks', ours, 'callbacks'),
+      net,
+      // Python, unlike Node, does not raise the limit of its descriptors by itself.
+      ...(width === 1 || width === 64 ? [python] : []),
+    ],
+    targets: promised(width),
+  });
+
 export const subjects = {
   ...datagrams(64),
   ...datagrams(1400),
-  'tcp-ping-pong': subject({
-    title: 'TCP ping-pong, 64 bytes, both on one CPU',
-    together: true,
-    role: 'stream-echo',
-    count: 20_000,
-    contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net, python],
-    targets: { 'sys-socket': [than('node:net', 1.2)], 'sys-socket, callbacks': [than('node:net', 1.2)] },
-  }),
-  'tcp-64': subject({
-    title: 'TCP echo, 64 connections, 64 bytes',
-    role: 'stream-echo',
+  ...Object.fromEntries([1, 16, 64, 256, 300, 1000, 4000, 10_000].map((width) => [`tcp-${width}`, echo(width)])),
+  'tcp-mix': subject({
+    title: 'TCP echo, 64 connections, 64 bytes, beside 16 that take their answers slowly',
+    role: 'stream-mix',
     count: 40_000,
     width: 64,
-    contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net, python],
-    targets: { 'sys-socket': [than('node:net', 1.8)], 'sys-socket, callbacks': [than('node:net', 1.8)] },
-  }),
-  // Python, unlike Node, does not raise the limit of its descriptors by itself.
-  'tcp-10000': subject({
-    title: 'TCP echo, 10,000 connections that ask all at once, 64 bytes',
-    role: 'stream-echo',
-    count: 60_000,
-    width: 10_000,
-    contestants: [c, ours, variant('callbacks', ours, 'callbacks'), net],
+    contestants: [ours, variant('recvInto', ours, 'into'), net],
+    targets: { 'sys-socket': [than('node:net', 1)] },
   }),
   'tcp-bulk-in': subject({
     title: 'TCP received in bulk, for 64 KiB',

@@ -190,8 +190,31 @@ void Reset(int fd) {
   close(fd);
 }
 
-// `width` connections, each with one question under way.
-Outcome StreamEcho(const Job& job) {
+// Connections that ask more than they take: of each answer a little is read now and then, so that the server has to wait
+// for room again and again.
+class Slow {
+ public:
+  explicit Slow(const Job& job, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) fds_.push_back(Connected(job, SOCK_STREAM));
+  }
+  void Turn() {
+    if (fds_.empty()) return;
+    const int fd = fds_[next_++ % fds_.size()];
+    (void)!recv(fd, data_.data(), data_.size() / 4, MSG_DONTWAIT);
+    (void)!send(fd, data_.data(), data_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  void Close() const {
+    for (const int fd : fds_) Reset(fd);
+  }
+
+ private:
+  std::vector<int> fds_;
+  std::vector<uint8_t> data_ = std::vector<uint8_t>(kChunk, 'x');
+  size_t next_ = 0;
+};
+
+// `width` connections, each with one question under way, beside so many that are slow.
+Outcome Echo(const Job& job, unsigned slow) {
   const int epoll = static_cast<int>(Must(epoll_create1(0), "epoll_create1"));
   std::vector<size_t> missing;
   std::vector<int> fds;
@@ -202,6 +225,7 @@ Outcome StreamEcho(const Job& job) {
     fds.push_back(fd);
     missing.push_back(job.size);
   }
+  Slow others(job, slow);
   usleep(50000 + (job.width * 50));
   std::vector<uint8_t> data(std::max(job.size, kChunk), 'x');
   const Meter meter(job.pid);
@@ -211,6 +235,7 @@ Outcome StreamEcho(const Job& job) {
   while (echoed < job.count) {
     epoll_event events[kBatch];
     const int ready = epoll_wait(epoll, events, kBatch, -1);
+    others.Turn();
     for (int i = 0; i < ready; ++i) {
       const uint32_t at = events[i].data.u32;
       missing[at] -= static_cast<size_t>(Must(recv(fds[at], data.data(), missing[at], 0), "recv"));
@@ -222,8 +247,13 @@ Outcome StreamEcho(const Job& job) {
   }
   const int64_t cpu = meter.Elapsed();
   for (const int fd : fds) Reset(fd);
+  others.Close();
   return {.operations = echoed, .cpu = cpu};
 }
+
+Outcome StreamEcho(const Job& job) { return Echo(job, 0); }
+
+Outcome StreamMix(const Job& job) { return Echo(job, job.width / 4); }
 
 // `count` pieces of 64 KiB; the server closes the connection when it has them all.
 Outcome BulkIn(const Job& job) {
@@ -275,6 +305,7 @@ constexpr Role kRoles[] = {{"datagram-echo", DatagramEcho},
                            {"datagrams-in", DatagramsIn},
                            {"datagrams-out", DatagramsOut},
                            {"stream-echo", StreamEcho},
+                           {"stream-mix", StreamMix},
                            {"bulk-in", BulkIn},
                            {"bulk-out", BulkOut},
                            {"accept", Accept}};

@@ -86,4 +86,14 @@ const roles = {
   },
 };
 
+/** As an echo that waits for its reader: it reads no more than is taken. */
+roles['stream-mix'] = () =>
+  streams(undefined, (socket) => {
+    socket.on('data', (data) => {
+      if (!socket.write(data)) socket.pause();
+    });
+    socket.on('drain', () => socket.resume());
+    socket.on('end', () => socket.end());
+  });
+
 roles[role](argument);

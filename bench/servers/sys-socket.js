@@ -155,10 +155,10 @@ const roles = {
     });
   },
 
-  // Into one buffer of the program for all connections, which is sent before the next read.
+  // Into a buffer that each connection has.
   async 'stream-echo-into'(path) {
-    const buffer = Buffer.alloc(65536);
     await streams(path, async (socket) => {
+      const buffer = Buffer.alloc(4096);
       for (let n = await socket.recvInto(buffer); n > 0; n = await socket.recvInto(buffer)) {
         await socket.sendAll(buffer.subarray(0, n));
       }
@@ -205,6 +205,9 @@ const roles = {
     await streams(undefined, async (socket) => socket.close());
   },
 };
+
+roles['stream-mix'] = roles['stream-echo'];
+roles['stream-mix-into'] = roles['stream-echo-into'];
 
 await roles[role](argument);
 if (consumed < 0) console.log(consumed);

@@ -3,7 +3,7 @@
 import process from 'node:process';
 import type { SockaddrStorage } from '../posix/address.ts';
 import { ACCEPT, CLOSE, DUP, SOCKET, SOCKETPAIR } from '../posix/calls.ts';
-import { ENOMEM, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
+import { EBADF, ENOMEM, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
 import { call, check, invalidValue, settle } from '../posix/errno.ts';
 import { native, out } from '../posix/native.ts';
 import { channels } from './diagnostics.ts';
@@ -39,7 +39,8 @@ function released(): void {
 
 /** A Descriptor was collected while open: it is closed, and the program is told once, as Node does for its FileHandle. */
 const forgotten = new FinalizationRegistry<Readiness>((readiness) => {
-  const { fd } = readiness;
+  const { fd, closed } = readiness;
+  if (closed) return; // by somebody else, and the number is another's by now
   if (!warned) {
     warned = true;
     process.emitWarning(`A Socket with descriptor ${fd} was not closed before it was collected`, {
@@ -123,7 +124,7 @@ export class Descriptor {
   /** Gives the descriptor away. */
   release(syscall: string): number {
     const fd = this.#leave();
-    if (fd === -1) return -1;
+    if (fd === -1 || this.readiness.closed) return fd;
     end(this.readiness, syscall, () => {
       native.disown(fd);
       released();
@@ -135,6 +136,7 @@ export class Descriptor {
   close(): number {
     const fd = this.#leave();
     if (fd === -1) return 0;
+    if (this.readiness.closed) return -EBADF; // closed by somebody else: the number is another's by now
     const n = end(this.readiness, 'close', () => native.closeHeld(fd));
     released();
     return settle(n, CLOSE);

@@ -1,7 +1,7 @@
 /** Readiness as promises: the primitive under everything else. */
-import { POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../posix/constants.ts';
+import { POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../posix/constants.ts';
 import { check, invalidType } from '../posix/errno.ts';
-import { pollNothrow } from '../posix/poll.ts';
+import { type PollFdResult, pollNothrow } from '../posix/poll.ts';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { AbortError, TimeoutError } from './errors.ts';
 import { LONGEST, NONE, type WaitOptions, waitOptions, watchOptions } from './options.ts';
@@ -170,7 +170,10 @@ class Ready extends Wait<void> {
   /** An event is true when it is fetched: what was done since, and those who waited before, may have taken the data. */
   attempt(): boolean {
     if (this.readiness === undefined || !reactor.isFresh(this.readiness)) {
-      if (pollNothrow([{ fd: this.#fd, events: POLL[this.kind] }], 0) === 0) return false;
+      const fds: PollFdResult[] = [{ fd: this.#fd, events: POLL[this.kind] }];
+      if (pollNothrow(fds, 0) === 0) return false;
+      // A hang-up, of which poll always tells, is no error.
+      if (this.kind === ERROR && fds[0]!.revents === POLLHUP) return false;
     }
     this.resolve();
     return true;

@@ -84,6 +84,20 @@ describe('a number that was closed behind the back of its Socket', () => {
     close(fd);
   });
 
+  test('is another Socket’s, and stays so', () => {
+    const [first, second] = s.Socket.pair();
+    const number = first.fd;
+    s.close(number);
+    using other = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+    expect(other.fd).toBe(number);
+    expect(() => first.close()).toThrow(code('EBADF'));
+    expect(other.getsockname()).toEqual({ family: s.AF_UNIX, path: '' });
+    s.close(second.fd);
+    using third = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+    expect(second.detach()).toBe(third.fd);
+    expect(() => s.Socket.fromFd(third.fd)).toThrow(code('ERR_INVALID_ARG_VALUE'));
+  });
+
   test('is not closed when the worker ends', (context) => {
     need(context, node);
     const here = folder();
