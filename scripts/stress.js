@@ -1,8 +1,8 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
 // The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
-//   npm run test:stress [part ...]        parts: workers reuse connections captures torture options differential fuzz;
-// STRESS_SCALE=0.1 makes a tenth of each
+//   npm run test:stress [part ...]        parts: workers reuse connections captures torture options differential fuzz
+// schedules; STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -292,7 +292,11 @@ const options = () => machine(process.execPath, 'test/torture/options.js', ...(s
 const differential = () => machine(process.execPath, 'test/torture/differential.js', `--calls=${times(100_000)}`);
 const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
 
-const parts = { workers, reuse, connections, captures, torture, options, differential, fuzz };
+/** Schedules of the event loop under a simulated kernel. */
+const schedules = () =>
+  machine(process.execPath, 'test/simulation/run.js', `--count=${times(1_000_000)}`, '--workers=all');
+
+const parts = { workers, reuse, connections, captures, torture, options, differential, fuzz, schedules };
 const [first, ...rest] = process.argv.slice(2);
 if (!isMainThread) await waitInWorker();
 else if (first === 'serve') await serve(rest[0]);

@@ -1,0 +1,32 @@
+/** Faults that are planted into the library, to see that they are found: texts of dist/ and what stands in their place. */
+const reactor = 'socket/reactor.js';
+const operation = 'socket/operation.js';
+
+export const defects = {
+  /** Who was tried in a later turn and found nothing is not asked for of epoll. */
+  'lost-wake-up': [
+    {
+      file: reactor,
+      from: 'serveQueue(readiness, kind);\n        if (!readiness.closed)\n            keepInterest(readiness);\n    }\n}\nfunction tickLater',
+      to: 'serveQueue(readiness, kind);\n    }\n}\nfunction tickLater',
+    },
+  ],
+  /** A read that got a single byte stays in its queue, and is done a second time. */
+  'double-resolve': [
+    {
+      file: operation,
+      from: 'if (n >= 0)\n                this.resolve(this.finish(n));\n',
+      to: 'if (n >= 0) {\n this.resolve(this.finish(n));\n if (this.direction === READ && n === 1) return false; }\n',
+    },
+  ],
+  /** One budget for the whole process: who exceeds it waits for an event of epoll. */
+  'budget-of-the-process': [
+    { file: operation, from: 'export const WAITS = 0;', to: 'export const WAITS = 0;\nlet atOnce = 0;' },
+    { file: operation, from: '    attempt() {', to: '    attempt() {\n        atOnce = 0;' },
+    {
+      file: operation,
+      from: 'if (isSpent(target)) {\n            how = reactor.FOR_TURN;',
+      to: 'if (++atOnce > 256) {',
+    },
+  ],
+};

@@ -1,0 +1,169 @@
+/** Whether what the operations of a socket told is what the calls of the kernel gave, in their order. */
+import * as c from '../../dist/posix/constants.js';
+import { kernel } from './kernel.js';
+
+/** Operations that read, and what they make of a call. */
+const READS = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'accept', 'datagrams', 'connections']);
+const WRITES = new Set(['send', 'sendAll', 'sendto', 'sendmsg', 'sendmmsg']);
+/** What connections() passes over, or waits out. */
+const PASSED_OVER = new Set([c.ECONNABORTED, c.EMFILE, c.ENOMEM]);
+
+const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+const told = (op) => `${op.kind} #${op.id} of fd ${op.subject.fd}`;
+
+/** The error that a call gave, unless it was of epoll_ctl, or of no call at all. */
+function errorOfCall({ error }) {
+  return error?.name === 'SocketError' && error.syscall !== 'epoll_ctl' ? error : undefined;
+}
+
+class Log {
+  constructor(records, what) {
+    this.records = records.filter(({ claimed }) => claimed !== true);
+    this.what = what;
+    this.at = 0;
+    this.passed = [];
+  }
+
+  /** The next call. */
+  next(op) {
+    const record = this.records[this.at++];
+    if (record === undefined) kernel.violate(`${told(op)} has a result that no call gave`);
+    return record;
+  }
+
+  /** What an iterator does not tell, up to an error that it does. */
+  passOver(error) {
+    while (PASSED_OVER.has(this.records[this.at]?.errno)) {
+      if (this.records[this.at].errno === error?.errno) return;
+      this.passed.push(this.records[this.at++].errno);
+    }
+  }
+
+  error(op, error) {
+    // Passed over for an iterator, though it was told to another.
+    const passed = this.passed.indexOf(error.errno);
+    if (passed !== -1 && this.records[this.at]?.errno !== error.errno) {
+      this.passed.splice(passed, 1);
+      return;
+    }
+    const record = this.next(op);
+    if (record !== undefined && record.errno !== error.errno) {
+      kernel.violate(`${told(op)} failed with ${error.code}; the call gave ${describe(record)}`);
+    }
+  }
+
+  end(subject) {
+    const record = this.records[this.at];
+    if (record !== undefined) {
+      kernel.violate(`fd ${subject.fd}: ${this.what} was told to nobody: ${describe(record)}`);
+    }
+  }
+}
+
+function describe(record) {
+  if (record.errno !== undefined) return `errno ${record.errno}`;
+  if (record.fd !== undefined) return `descriptor ${record.fd}`;
+  return `${record.data.length} bytes [${[...record.data.slice(0, 8)]}]`;
+}
+
+/** The data that a read has told, one piece for each message. */
+function pieces({ kind, value, buffer, batch }) {
+  switch (kind) {
+    case 'recvInto':
+      return [buffer.subarray(0, value)];
+    case 'recvmsg':
+      return [buffer.subarray(0, value.bytes)];
+    case 'recvmmsg':
+      return batch;
+    case 'recvfrom':
+      return [value.data];
+    case 'datagrams':
+      return [value.value.data];
+    default:
+      return [value];
+  }
+}
+
+function checkReads(subject, operations, records) {
+  const log = new Log(records, 'what a read took');
+  for (const op of operations) {
+    if (!READS.has(op.kind) || op.claimed) continue;
+    const error = errorOfCall(op);
+    if (op.kind === 'connections') log.passOver(error);
+    if (error !== undefined) log.error(op, error);
+    if (op.state !== 'resolved' || op.value?.done === true) continue;
+    if (op.kind === 'accept' || op.kind === 'connections') {
+      const record = log.next(op);
+      if (record !== undefined && record.fd !== op.accepted) {
+        kernel.violate(`${told(op)} gave descriptor ${op.accepted}; the call gave ${describe(record)}`);
+      }
+      continue;
+    }
+    for (const data of pieces(op)) {
+      const record = log.next(op);
+      if (record !== undefined && (record.data === undefined || !same(record.data, data))) {
+        kernel.violate(`${told(op)} gave ${describe({ data })}; the call gave ${describe(record)}`);
+      }
+    }
+  }
+  if (subject.role === 'listener') log.passOver();
+  log.end(subject);
+}
+
+/** The pieces that a write shall have sent: as far as it says, or undefined when it does not say. */
+function sent(op) {
+  const { kind, state, value, error, data } = op;
+  if (kind === 'sendmmsg') {
+    const n = state === 'resolved' ? value : error?.sent;
+    return n === undefined ? undefined : op.messages.slice(0, n);
+  }
+  const whole = kind === 'sendAll' ? data.length : value;
+  const n = state === 'resolved' ? whole : kind === 'sendAll' ? error?.sent : 0;
+  return n === undefined ? undefined : n === 0 && state !== 'resolved' ? [] : [data.subarray(0, n)];
+}
+
+function checkWrites(subject, operations, records) {
+  const log = new Log(records, 'what a write gave');
+  for (const op of operations) {
+    if (!WRITES.has(op.kind) || op.claimed) continue;
+    const wanted = sent(op);
+    if (wanted === undefined) follow(log, op);
+    else for (const data of wanted) expect(log, op, data);
+    const error = errorOfCall(op);
+    if (error !== undefined) log.error(op, error);
+  }
+  log.end(subject);
+}
+
+/** The data as one or more calls took it. */
+function expect(log, op, data) {
+  let at = 0;
+  do {
+    const record = log.next(op);
+    if (record === undefined) return;
+    if (record.data === undefined || !same(record.data, data.subarray(at, at + record.data.length))) {
+      kernel.violate(`${told(op)} sent ${describe({ data: data.subarray(at) })}; the call took ${describe(record)}`);
+      return;
+    }
+    at += record.data.length;
+  } while (at < data.length);
+}
+
+/** As many calls as took data of this operation, which does not say how many. */
+function follow(log, op) {
+  for (const data of op.messages ?? [op.data]) {
+    for (let at = 0; at < data.length; log.at++) {
+      const record = log.records[log.at];
+      if (record?.data === undefined || !same(record.data, data.subarray(at, at + record.data.length))) return;
+      at += record.data.length;
+    }
+  }
+}
+
+/** What was read and written on a socket is what its operations told. */
+export function checkBytes(subject, operations) {
+  const { description } = subject;
+  checkReads(subject, operations, description.taken);
+  checkWrites(subject, operations, description.given);
+}

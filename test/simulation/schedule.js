@@ -1,0 +1,257 @@
+/** One schedule: a program and its faults, turn by turn, and what must be true after each turn and at the end. */
+import * as c from '../../dist/posix/constants.js';
+import simulated, { clock, real } from './clock.js';
+import { costs } from './costs.js';
+import { kernel } from './kernel.js';
+import { checkBytes } from './oracle.js';
+import { Listener, Stream } from './sockets.js';
+import { beginning, ERROR, READ, THROWN, World, WRITE } from './world.js';
+
+export { kernel };
+
+/** Turns in which what waits first for something that is there is not served. */
+const MOST_TURNS = 25;
+/** Calls that may be done for one descriptor in one turn. */
+const MOST_CALLS = 600;
+
+/** Every promise that the library makes is settled once. */
+function watchPromises() {
+  const { Promise: Native } = real;
+  function Watched(executor) {
+    const { op } = beginning;
+    return new Native((resolve, reject) => {
+      let settled = false;
+      const once = (settle, how) => (value) => {
+        if (settled) kernel.violate(`a promise was settled twice${op === undefined ? '' : `: ${op.kind} #${op.id}`}`);
+        settled = true;
+        // Resolved with another promise, that is with its failure.
+        op?.settling?.(op, value instanceof Native ? 'reject' : how);
+        settle(value);
+      };
+      executor(once(resolve, 'resolve'), once(reject, 'reject'));
+    });
+  }
+  Watched.prototype = Native.prototype;
+  for (const name of ['resolve', 'reject', 'all', 'allSettled', 'race', 'any'])
+    Watched[name] = Native[name].bind(Native);
+  globalThis.Promise = Watched;
+}
+
+/** Before the library is loaded: time is simulated, promises are watched. */
+export function prepare() {
+  watchPromises();
+  Object.defineProperty(globalThis, 'performance', { value: { now: () => clock.now }, configurable: true });
+  Object.assign(globalThis, simulated);
+  process.on('uncaughtException', (error) => {
+    if (error.message !== THROWN) kernel.violate(`uncaught: ${error.stack}`);
+  });
+  process.on('unhandledRejection', (error) => kernel.violate(`a rejection that nobody can handle: ${error?.stack}`));
+}
+
+/** All microtasks and ticks are done: the next turn of the real event loop has begun. */
+export const drained = () => new real.Promise((resolve) => real.setImmediate(resolve));
+
+async function runDue() {
+  kernel.timed = clock.now;
+  for (const timer of clock.due()) if (clock.run(timer)) await drained();
+}
+
+async function runImmediates(late) {
+  let ran = false;
+  for (const immediate of clock.immediates()) {
+    if (late && kernel.random.chance(0.3)) continue;
+    ran = clock.run(immediate) || ran;
+  }
+  if (ran) await drained();
+}
+
+/** One turn of the event loop, as libuv has it: timers, events, immediates. */
+export async function turn(milliseconds, late) {
+  clock.advance(milliseconds);
+  await runDue();
+  if (kernel.deliver() > 0) await drained();
+  await runImmediates(late);
+  for (const [fd, calls] of kernel.turn) {
+    if (calls > MOST_CALLS) kernel.violate(`${calls} calls for fd ${fd} in one turn: nothing else was served`);
+  }
+  kernel.pass();
+}
+
+// What must be true.
+
+/** Whether what an operation waits for is there. */
+function isThere({ kind, direction, subject, to }) {
+  const { description } = subject;
+  if (description.blockedRead > 0 || description.blockedWrite > 0) return false;
+  const mask = description.mask();
+  if (direction === ERROR) return (mask & (c.EPOLLPRI | c.EPOLLERR)) !== 0;
+  if (kind === 'readable') return (mask & c.EPOLLIN) !== 0;
+  if (kind === 'writable') return (mask & c.EPOLLOUT) !== 0;
+  if (kind === 'connect') {
+    const { target } = subject;
+    if (target.socket.family === c.AF_UNIX && !description.connected) return target.closed || !target.description.full;
+    return description.connected || description.error !== 0;
+  }
+  if (description instanceof Listener) return description.queue.length > 0 && kernel.fds.size < kernel.limit;
+  if (direction === READ) return (mask & c.EPOLLIN) !== 0;
+  if (to !== undefined) return description.error !== 0 || to.closed || !to.description.full;
+  if (description instanceof Stream && description.devours) return true;
+  return (mask & c.EPOLLOUT) !== 0;
+}
+
+/** Those who wait first, of each direction. */
+function* heads(world) {
+  for (const subject of world.subjects) {
+    if (subject.closed || subject.foreign) continue;
+    for (const direction of [READ, WRITE, ERROR]) {
+      const op = subject.pending(direction);
+      if (op !== undefined) yield op;
+    }
+  }
+}
+
+function checkTurn(world) {
+  for (const op of heads(world)) {
+    const { taken, given } = op.subject.description;
+    const moved = taken.length + given.length;
+    op.starved = isThere(op) && op.moved === moved ? op.starved + 1 : 0;
+    op.moved = moved;
+    if (op.starved === MOST_TURNS) {
+      kernel.violate(`${op.kind} #${op.id} of fd ${op.subject.fd} was not served in ${MOST_TURNS} turns`);
+    }
+  }
+  for (const subject of world.subjects) {
+    for (const op of subject.operations) {
+      if (op.state !== 'pending') continue;
+      if (subject.closed) kernel.violate(`${op.kind} #${op.id} is pending and fd ${subject.fd} is closed`);
+      else if (op.signal?.aborted) kernel.violate(`${op.kind} #${op.id} is pending and its signal has fired`);
+      else if (op.due < kernel.timed) {
+        kernel.violate(`${op.kind} #${op.id} is pending ${clock.now - op.due} ms after its time`);
+      }
+    }
+  }
+  checkAlive(world);
+}
+
+/** Whether those who wait keep the process alive, and nothing else does. */
+function checkAlive(world) {
+  if (world.subjects.some(({ foreign }) => foreign)) return;
+  let waiting = 0;
+  for (const { closed, refed, operations, watches } of world.subjects) {
+    if (closed || !refed) continue;
+    waiting += watches.size;
+    for (const { state, direction } of operations) if (state === 'pending' && direction !== 'none') waiting++;
+  }
+  if (waiting > 0 && !kernel.alive && !clock.alive()) kernel.violate(`${waiting} wait, and the process ends`);
+  if (waiting === 0 && kernel.alive) kernel.violate('nobody waits, and the process does not end');
+}
+
+async function finish(world) {
+  kernel.settle();
+  for (let i = 0; i < 12; i++) {
+    await turn(6, false);
+    kernel.settle();
+    checkTurn(world);
+  }
+  for (const op of heads(world)) {
+    if (op.starved > 5 && op.kind !== 'connections') {
+      kernel.violate(`${op.kind} #${op.id} of fd ${op.subject.fd} waits for what is there`);
+    }
+  }
+  for (const { foreign, watches, closed, description } of world.subjects) {
+    if (closed || foreign) continue;
+    for (const watch of watches) {
+      const there = (description.mask() & (watch.reads ? c.EPOLLIN : c.EPOLLOUT)) !== 0;
+      if (there && !(watch.called > 0)) kernel.violate(`a callback of fd ${description.id} was never called`);
+    }
+  }
+  // As long as any pause of a server.
+  for (let i = 0; i < 5; i++) {
+    await turn(2000, false);
+    kernel.settle();
+    checkTurn(world);
+  }
+  for (const op of heads(world)) {
+    if (op.starved > 3) kernel.violate(`${op.kind} #${op.id} of fd ${op.subject.fd} was never served`);
+  }
+  world.left = 0;
+  for (const subject of world.subjects) if (!subject.closed) world.close(subject);
+  await drained();
+  await turn(1, false);
+  checkTurn(world);
+}
+
+function checkEnd(world) {
+  for (const subject of world.subjects) {
+    for (const { state, kind, id } of subject.operations) {
+      if (state === 'pending') kernel.violate(`${kind} #${id} of fd ${subject.fd} was never settled`);
+    }
+    if (!subject.foreign) checkBytes(subject, subject.operations);
+  }
+  for (const fd of world.extra) kernel.close(fd);
+  for (const [fd] of kernel.fds) kernel.violate(`descriptor ${fd} was left open`);
+  for (const fd of kernel.owned.keys()) kernel.violate(`descriptor ${fd} is owned and closed`);
+  for (const { fd } of kernel.items) kernel.violate(`descriptor ${fd} was left in the epoll set`);
+  if (kernel.alive) kernel.violate('the process does not end');
+}
+
+/** One of so many schedules counts calls. */
+const COSTS = 200;
+
+/** Runs the schedule of a seed: what was violated. */
+export async function run(seed) {
+  kernel.reset(seed);
+  try {
+    await schedule(seed);
+  } catch (error) {
+    kernel.violate(`thrown: ${error.stack}`);
+  }
+  return kernel.violations;
+}
+
+async function schedule(seed) {
+  const { random } = kernel;
+  if (seed % COSTS === 0) {
+    await costs[(seed / COSTS) % costs.length](random);
+    checkEnd(new World(random));
+    return;
+  }
+  const some = (most) => (random.chance(0.5) ? 0 : most * random.fraction());
+  const world = new World(random);
+  kernel.faults = {
+    atOnce: random.fraction(),
+    eagain: some(0.3),
+    spurious: some(0.2),
+    short: some(0.7),
+    interrupt: some(0.3),
+    memory: some(0.05),
+    files: some(0.1),
+    late: some(0.5),
+    split: some(0.7),
+    control: some(0.1),
+    renew: some(1),
+  };
+  if (random.chance(0.1)) kernel.limit = random.between(4, 20);
+  const late = random.chance(0.3);
+  const arrival = random.fraction();
+  while (world.left > 0 && kernel.violations.length === 0) {
+    world.turn++;
+    for (let i = random.below(4); i > 0; i--) world.act();
+    await drained();
+    kernel.arrive(arrival);
+    await turn(random.pick([0, 0, 1, 3, 7]), late);
+    checkTurn(world);
+  }
+  if (kernel.violations.length === 0) {
+    await finish(world);
+    // The library may keep a timer that finds nothing to do, once.
+    await turn(10, false);
+    for (const timer of clock.timers()) kernel.violate(`a timer of ${timer.after} ms was left`);
+    checkEnd(world);
+  }
+}
+
+/** What is left of a schedule that failed is nothing to the next one. */
+export function forget() {
+  clock.clear();
+}
