@@ -41,6 +41,8 @@ const EVENTS = 1024;
 const FIELDS = 3;
 /** Milliseconds between the attempts of those for whom epoll has no event. */
 const RETRY = 5;
+/** How many are tried in vain at a time: many who wait cost no more than a few. */
+const MOST_TRIES = 16;
 /** The call that refuses what cannot be waited for. */
 export const EPOLL_CTL: Call = call('epoll_ctl', 'operation', 'fd', 'events', 'generation');
 const START = call('epoll_create1', 'list', 'callback');
@@ -389,12 +391,15 @@ function tickLater(readiness: Readiness): void {
   setTimeout(tick, RETRY).unref();
 }
 
+/** Those who were tried in vain are behind the others in the next turn, so that all have theirs. */
 function tick(): void {
   ticking = false;
   acted++;
+  let left = MOST_TRIES;
   for (const readiness of [...timed]) {
+    if (left === 0) break;
     timed.delete(readiness);
-    serveQueue(readiness, WRITE);
+    if (serveQueue(readiness, WRITE) === 0) left--;
     if (!readiness.closed) keepInterest(readiness);
   }
 }

@@ -142,4 +142,26 @@ async function busy(random) {
   await end([fast, other]);
 }
 
-export const costs = [echo, closing, busy];
+/** A hundred senders to one AF_UNIX receiver that is full, of which epoll tells nothing: they are tried by time. */
+async function full() {
+  const receiver = new s.Socket(c.AF_UNIX, c.SOCK_DGRAM);
+  const address = { family: c.AF_UNIX, path: '\0full' };
+  receiver.bind(address);
+  const senders = Array.from({ length: 100 }, () => new s.Socket(c.AF_UNIX, c.SOCK_DGRAM));
+  let sent = 0;
+  for (const socket of senders) {
+    socket.sendto('x', 0, address).then(() => {
+      sent++;
+    }, ignore);
+  }
+  await turns(1);
+  kernel.counts = {};
+  for (let i = 0; i < 200; i++) await turn(5, false);
+  atMost('sendto in a second of a hundred that wait for room', of('sendto'), 4000);
+  for (let i = 0; i < senders.length; i++) receiver.recv().catch(ignore);
+  for (let i = 0; sent < senders.length && i < 1000; i++) await turn(5, false);
+  if (sent !== senders.length) kernel.violate(`${senders.length - sent} were never sent, though there was room`);
+  for (const socket of [receiver, ...senders]) socket.close();
+}
+
+export const costs = [echo, closing, busy, full];
