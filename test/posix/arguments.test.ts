@@ -342,7 +342,16 @@ const throwing: { [name: string]: string } = {
  */
 const elsewhere = [
   'sethostname',
-  ...['AbortError', 'ClosedError', 'TimeoutError', 'Socket', 'SocketStream', 'createConnection', 'createServer'],
+  ...[
+    'AbortError',
+    'BusyError',
+    'ClosedError',
+    'TimeoutError',
+    'Socket',
+    'SocketStream',
+    'createConnection',
+    'createServer',
+  ],
   ...[
     'errorReady',
     'readable',
