@@ -22,7 +22,7 @@ const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.
 
 test('the documents keep their length, and name what exists', () => {
   expect(readme.split('\n').length).toBeLessThanOrEqual(250);
-  expect(contributing.split('\n').length).toBeLessThanOrEqual(100);
+  expect(contributing.split('\n').length).toBeLessThanOrEqual(110);
   const documents = readme + contributing;
   for (const [, name] of documents.matchAll(/npm run ([a-z:]+)/g)) expect(manifest.scripts).toHaveProperty([name!]);
   const paths = /(?<![\w/-])((?:examples|lib|native|test|scripts|bench)\/[\w./-]*\w|\w+\.(?:md|gyp))(?![\w/])/g;
