@@ -191,14 +191,10 @@ function name(address) {
   return address.family === s.AF_INET ? ['inet', host, port] : ['inet', host, port, flowinfo, scopeId];
 }
 
-/** The buffer is as large as what was asked for; MSG_TRUNC may tell more. */
+/** The count may exceed the buffer, with MSG_TRUNC. */
 function told(buffer, count) {
   const data = buffer.subarray(0, count);
-  return [
-    data.length,
-    data.reduce((sum, byte) => sum + byte, 0) % 65521,
-    Buffer.from(data.subarray(0, 8)).toString('hex'),
-  ];
+  return [count, data.reduce((sum, byte) => sum + byte, 0) % 65521, Buffer.from(data.subarray(0, 8)).toString('hex')];
 }
 
 const bytes = ([size, first]) => Uint8Array.from({ length: size }, (_, i) => (first + i) % 256);

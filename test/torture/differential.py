@@ -57,8 +57,10 @@ def name(address):
     return ['unix', raw.hex()]
 
 
-def told(data):
-    return [len(data), sum(data) % 65521, data[:8].hex()]
+# The count may exceed the buffer, with MSG_TRUNC.
+def told(buffer, count):
+    data = bytes(buffer[:count])
+    return [count, sum(data) % 65521, data[:8].hex()]
 
 
 def data(spec):
@@ -112,12 +114,15 @@ def run(w, op):
     if kind == 'sendto':
         return [s.sendto(data(op[2]), op[3], w.address(op[4], s))]
     if kind == 'recv':
-        return told(s.recv(op[2], op[3]))
+        buffer = bytearray(op[2])
+        return told(buffer, s.recv_into(buffer, op[2], op[3]))
     if kind == 'read':
-        return told(os.read(s.fileno(), op[2]))
+        got = os.read(s.fileno(), op[2])
+        return told(got, len(got))
     if kind == 'recvfrom':
-        got, address = s.recvfrom(op[2], op[3])
-        return told(got) + [name(address)]
+        buffer = bytearray(op[2])
+        count, address = s.recvfrom_into(buffer, op[2], op[3])
+        return told(buffer, count) + [name(address)]
     if kind == 'sendmsg':
         control = []
         if op[4]:
@@ -125,7 +130,8 @@ def run(w, op):
             control = [(SOL_SOCKET, SCM_RIGHTS, fds)]
         return [s.sendmsg([data(part) for part in op[2]], control, op[3])]
     if kind == 'recvmsg':
-        got, control, flags, address = s.recvmsg(op[2], op[3], op[4] | MSG_CMSG_CLOEXEC)
+        buffer = bytearray(op[2])
+        count, control, flags, address = s.recvmsg_into([buffer], op[3], op[4] | MSG_CMSG_CLOEXEC)
         items = []
         for level, type, value in control:
             if level == SOL_SOCKET and type == SCM_RIGHTS:
@@ -135,7 +141,7 @@ def run(w, op):
                 items.append([level, type, len(fds)])
             else:
                 items.append([level, type])
-        return told(got) + [items, flags & ~MSG_CMSG_CLOEXEC, name(address)]
+        return told(buffer, count) + [items, flags & ~MSG_CMSG_CLOEXEC, name(address)]
     if kind == 'setsockopt':
         s.setsockopt(op[2], op[3], op[4])
         return []
