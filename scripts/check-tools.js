@@ -11,6 +11,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundlers } from './tools/bundlers.js';
+import { clients } from './tools/clients.js';
 import { executables } from './tools/executables.js';
 import { Bench } from './tools/project.js';
 import { runners } from './tools/runners.js';
@@ -34,6 +35,7 @@ const groups = {
   'Executables, copies, loaders': executables,
   'Test runners': runners,
   TypeScript: typescript,
+  'Libraries over streams of `makefile()`': clients,
 };
 const rows = Object.entries(groups).flatMap(([group, list]) => list.map((row) => ({ group, ...row })));
 const wanted = rows.filter(({ tool, short }) => (names.length > 0 ? names.includes(tool) : short || !values.short));
