@@ -29,7 +29,9 @@ function takeError(fd: number): number {
 
 /** connect(2). */
 export class Connect extends Operation<void> {
-  readonly syscall: string = 'connect';
+  override get syscall(): string {
+    return 'connect';
+  }
   readonly #name: Uint8Array;
   readonly #repeatable: boolean;
   /** Why the connection goes on in the background, once it does. */
@@ -75,7 +77,9 @@ const from = new SockaddrStorage();
 
 /** accept4(2): `make` makes the result of the descriptor and the address. */
 export class Accept<T> extends Operation<T> {
-  readonly syscall: string = 'accept';
+  override get syscall(): string {
+    return 'accept';
+  }
   readonly #make: (fd: number, address: Address | undefined) => T;
 
   constructor(owner: Owner, target: Readiness, make: (fd: number, address: Address | undefined) => T) {

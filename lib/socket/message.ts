@@ -46,7 +46,9 @@ function sizeOf({ buffers }: { readonly buffers: readonly (Bytes | string)[] }):
 
 /** recvmsg(2). */
 export class ReceiveMessageOperation extends Operation<ReceivedMessage> {
-  readonly syscall: string = 'recvmsg';
+  override get syscall(): string {
+    return 'recvmsg';
+  }
   readonly #message: ReceiveMessage;
   readonly #flags: number;
   readonly #size: number;
@@ -76,7 +78,9 @@ export class ReceiveMessageOperation extends Operation<ReceivedMessage> {
 
 /** recvmsg(2) with room for descriptors. */
 export class ReceiveFds extends Operation<DataWithFds> {
-  readonly syscall: string = 'recvmsg';
+  override get syscall(): string {
+    return 'recvmsg';
+  }
   readonly #size: number;
   readonly #most: number;
   readonly #control: number;
@@ -117,7 +121,9 @@ export class ReceiveFds extends Operation<DataWithFds> {
 
 /** sendmsg(2). */
 export class SendMessageOperation extends Operation<number> {
-  readonly syscall: string = 'sendmsg';
+  override get syscall(): string {
+    return 'sendmsg';
+  }
   readonly #message: SendMessage;
   readonly #size: number;
   readonly #name: Uint8Array | undefined;

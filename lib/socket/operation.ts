@@ -44,11 +44,12 @@ export function patience(flags: number, length = 1): Patience {
 
 /** An operation: `call` gives n or -errno, `finish` makes the result of n. Its facts are fields, not accessors. */
 export abstract class Operation<T> extends Wait<T> {
-  readonly transfers: boolean = true;
+  get transfers(): boolean {
+    return true;
+  }
   /** The Socket, which is not collected (and so closed) while this waits. */
   readonly owner: Owner;
   readonly target: Readiness;
-  readonly fd: number;
   readonly direction: typeof READ | typeof WRITE;
   readonly patience: Patience;
   /** Whether it reads all that there is, so that another may be spared its try. */
@@ -62,9 +63,12 @@ export abstract class Operation<T> extends Wait<T> {
     super();
     this.owner = owner;
     this.target = target;
-    this.fd = target.fd;
     this.direction = direction;
     this.patience = patience;
+  }
+
+  get fd(): number {
+    return this.target.fd;
   }
 
   /** Makes the system call once; an operation that needs several makes as many as its budget allows. */

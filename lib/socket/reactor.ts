@@ -272,7 +272,7 @@ export function isDrained({ drained, edge, asked, refed, failed }: Readiness): b
 
 /** Whether the event that is being served is that of this descriptor, and nothing was done since it was fetched. */
 export function isFresh(readiness: Readiness): boolean {
-  return served === readiness && acted === 0;
+  return served === readiness && acted === 0 && !threaded;
 }
 
 /** All who wait for it, taken out. */

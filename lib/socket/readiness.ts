@@ -21,7 +21,7 @@ export abstract class Waiter {
   /** Whether epoll has no event for it, so that it is tried again after a time. */
   eventless = false;
   /** Whether it moves data, so that a call that is made at once must not overtake it. */
-  abstract readonly transfers: boolean;
+  abstract get transfers(): boolean;
 
   /** Tries it: true when it is done, false when it waits on. It does not throw. */
   abstract attempt(): boolean;

@@ -20,7 +20,9 @@ import { Receive, ReceiveInto, waitsForAll } from './receive.ts';
 import { CHUNK, room, take } from './received.ts';
 
 abstract class ReceivingAll<T> extends Operation<T> {
-  readonly syscall: string = 'recv';
+  override get syscall(): string {
+    return 'recv';
+  }
   readonly size: number;
   readonly flags: number;
   protected got = 0;

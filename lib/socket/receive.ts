@@ -43,7 +43,9 @@ export function waitsForAll({ type }: Owner, flags: number): boolean {
 
 /** recv(2). A read of a stream that was not filled emptied it. */
 export class Receive extends Reading<Buffer> {
-  readonly syscall: string = 'recv';
+  override get syscall(): string {
+    return 'recv';
+  }
   readonly size: number;
   #room: Buffer | undefined = undefined;
 
@@ -76,7 +78,9 @@ export class Receive extends Reading<Buffer> {
 
 /** recvfrom(2). */
 export class ReceiveFrom extends Reading<Datagram> {
-  readonly syscall: string = 'recvfrom';
+  override get syscall(): string {
+    return 'recvfrom';
+  }
   readonly size: number;
   #room: Buffer | undefined = undefined;
 
@@ -100,7 +104,9 @@ export class ReceiveFrom extends Reading<Datagram> {
 
 /** recv(2) into a buffer of the user. */
 export class ReceiveInto extends Reading<number> {
-  readonly syscall: string = 'recv';
+  override get syscall(): string {
+    return 'recv';
+  }
   readonly #buffer: Bytes;
   readonly #empty: boolean;
 
@@ -125,7 +131,9 @@ export class ReceiveInto extends Reading<number> {
 
 /** recvmmsg(2). Fewer than there is room for were all that there were. */
 export class ReceiveBatch extends Reading<number> {
-  readonly syscall: string = 'recvmmsg';
+  override get syscall(): string {
+    return 'recvmmsg';
+  }
   readonly #batch: MessageBatch;
 
   constructor(owner: Owner, target: Readiness, batch: MessageBatch, flags: number) {

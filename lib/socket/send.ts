@@ -9,6 +9,7 @@ import {
   AF_UNIX,
   EAGAIN,
   EINPROGRESS,
+  EINTR,
   MSG_FASTOPEN,
   MSG_OOB,
   SCM_RIGHTS,
@@ -19,12 +20,13 @@ import {
   UDP_SEGMENT,
 } from '../posix/constants.ts';
 import { type ControlMessage, encodeControl } from '../posix/control.ts';
-import { invalidType, settle } from '../posix/errno.ts';
+import { invalidType, isErrnoResult, settle } from '../posix/errno.ts';
 import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
-import { Operation, type Owner, type Patience, patience, WAITS } from './operation.ts';
+import { Operation, type Owner, type Patience, patience, run, WAITS } from './operation.ts';
+import { NONE, type WaitOptions } from './options.ts';
 import { resumeLater } from './reactor.ts';
 import { type Readiness, WRITE } from './readiness.ts';
 
@@ -93,7 +95,9 @@ abstract class SendingData<T> extends Sending<T> {
 
 /** send(2). */
 export class Send extends SendingData<number> {
-  readonly syscall: string = 'send';
+  override get syscall(): string {
+    return 'send';
+  }
 
   protected send(): number {
     return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
@@ -106,7 +110,9 @@ export class Send extends SendingData<number> {
 
 /** sendto(2). */
 export class SendTo extends SendingData<number> {
-  readonly syscall: string = 'sendto';
+  override get syscall(): string {
+    return 'sendto';
+  }
   readonly #name: Uint8Array;
 
   constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
@@ -131,16 +137,28 @@ export class SendTo extends SendingData<number> {
 
 /** send(2), or sendmsg(2) with descriptors, until all of the data is taken. */
 export class SendAll extends SendingData<void> {
-  readonly syscall: string;
-  #sent = 0;
+  readonly #withFds: boolean;
+  #sent: number;
   /** Descriptors go with the first bytes that are taken, and only once. */
   #control: ControlMessage[] | undefined;
 
-  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, fds?: readonly number[]) {
+  constructor(
+    owner: Owner,
+    target: Readiness,
+    data: Bytes | string,
+    flags: number,
+    fds?: readonly number[],
+    sent: number = 0,
+  ) {
     super(owner, target, data, flags, WAITS); // it waits with any flag: what has been sent is sent
+    this.#sent = sent;
     this.#control =
       fds === undefined || fds.length === 0 ? undefined : [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
-    this.syscall = this.#control === undefined ? 'send' : 'sendmsg';
+    this.#withFds = this.#control !== undefined;
+  }
+
+  override get syscall(): string {
+    return this.#withFds ? 'sendmsg' : 'send';
   }
 
   override get sent(): number {
@@ -182,6 +200,31 @@ export class SendAll extends SendingData<void> {
   finish(): void {}
 }
 
+const DONE: Promise<void> = Promise.resolve();
+
+/** send(2) until all of the data is taken. What one call takes at once needs no operation, and no promise of its own. */
+export function sendAll(
+  owner: Owner,
+  target: Readiness,
+  data: Bytes | string,
+  flags: number,
+  options: WaitOptions,
+): Promise<void> {
+  if (options !== NONE || flags !== 0 || !isUint8Array(data) || target.heads[WRITE] !== undefined || isSpent(target)) {
+    return run(new SendAll(owner, target, data, flags), options);
+  }
+  const { length } = data;
+  if (length > MOST) return run(new SendAll(owner, target, data, flags), options);
+  const n = pinned.send(target.fd, data, 0);
+  if (n >= 0) spend(target, n);
+  if (n === length) return DONE;
+  const operation = new SendAll(owner, target, data, flags, undefined, Math.max(n, 0));
+  // What the call said is said once: an error of the connection is gone when it was told.
+  if (n >= 0 || n === -EAGAIN || n === -EINTR || n === -EINPROGRESS || !isErrnoResult(n))
+    return run(operation, options);
+  return Promise.reject(operation.failure(n));
+}
+
 /** The control data of the last size of segments. */
 let segments: { size: number; control: Uint8Array } = { size: -1, control: new Uint8Array(0) };
 
@@ -194,7 +237,9 @@ function segmentControl(size: number): Uint8Array {
 
 /** sendmsg(2) with UDP_SEGMENT. */
 export class SendSegments extends SendingData<number> {
-  readonly syscall: string = 'sendmsg';
+  override get syscall(): string {
+    return 'sendmsg';
+  }
   readonly #control: Uint8Array;
   readonly #name: Uint8Array | undefined;
 
@@ -225,7 +270,9 @@ function isAddressed(batch: MessageBatch): boolean {
 
 /** sendmmsg(2), until all of the messages are sent. */
 export class SendBatch extends Sending<number> {
-  readonly syscall: string = 'sendmmsg';
+  override get syscall(): string {
+    return 'sendmmsg';
+  }
   readonly #batch: MessageBatch;
   #sent = 0;
 

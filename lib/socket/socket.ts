@@ -45,7 +45,7 @@ import { ERROR, READ, type Readiness, WRITE } from './readiness.ts';
 import { type Datagram, ReceiveBatch, ReceiveFrom } from './receive.ts';
 import { receiveIntoOperation, receiveOperation } from './receive-all.ts';
 import { CHUNK } from './received.ts';
-import { Send, SendAll, SendBatch, SendSegments, SendTo } from './send.ts';
+import { Send, SendAll, SendBatch, SendSegments, SendTo, sendAll } from './send.ts';
 import { SocketStream, type SocketStreamOptions } from './stream.ts';
 import { ready, watchOwned } from './wait.ts';
 import type { Watch, WatchOptions } from './watch.ts';
@@ -543,7 +543,7 @@ export class Socket {
    */
   sendAll(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
     try {
-      return run(new SendAll(this, this.#target('send'), data, flags), options);
+      return sendAll(this, this.#target('send'), data, flags, options);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -36,7 +36,7 @@ async function rejection(error: Error): Promise<never> {
 
 /** The promise of something that is waited for, until it comes, the signal fires or the time is over. */
 export abstract class Wait<T> extends Waiter implements Abortable {
-  abstract readonly syscall: string;
+  abstract get syscall(): string;
   #resolve: Resolve = nothing;
   #timer: NodeJS.Timeout | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -120,15 +120,19 @@ export interface Condition<T> {
 }
 
 class Conditional<T> extends Wait<T> {
-  readonly syscall: string;
-  readonly transfers: boolean = false;
+  get transfers(): boolean {
+    return false;
+  }
   readonly #condition: Condition<T>;
 
   constructor(condition: Condition<T>) {
     super();
     this.#condition = condition;
-    this.syscall = condition.syscall;
     this.eventless = condition.eventless === true;
+  }
+
+  get syscall(): string {
+    return this.#condition.syscall;
   }
 
   attempt(): boolean {
@@ -153,7 +157,9 @@ const SYSCALL = ['readable', 'writable', 'errorReady'] as const;
 
 /** Waits until a descriptor is ready. */
 class Ready extends Wait<void> {
-  readonly transfers: boolean = false;
+  get transfers(): boolean {
+    return false;
+  }
   readonly owner: object | undefined;
   readonly #fd: number;
 
