@@ -1,5 +1,6 @@
 /** One schedule: a program and its faults, turn by turn, and what must be true after each turn and at the end. */
 import * as c from '../../dist/posix/constants.js';
+import { ACTIONS } from './actions.js';
 import simulated, { clock, real } from './clock.js';
 import { costs } from './costs.js';
 import { kernel } from './kernel.js';
@@ -213,11 +214,11 @@ async function schedule(seed) {
   const { random } = kernel;
   if (seed % COSTS === 0) {
     await costs[(seed / COSTS) % costs.length](random);
-    checkEnd(new World(random));
+    checkEnd(new World(random, ACTIONS));
     return;
   }
   const some = (most) => (random.chance(0.5) ? 0 : most * random.fraction());
-  const world = new World(random);
+  const world = new World(random, ACTIONS);
   kernel.faults = {
     atOnce: random.fraction(),
     eagain: some(0.3),
