@@ -95,3 +95,20 @@ test('published only while somebody listens', async () => {
     console.log(without, seen);`;
   expect(await output(script)).toBe('0 2');
 });
+
+test('connectSync, and a descriptor that is given away', async () => {
+  const connected = listen('sys-socket:connect');
+  const closed = listen('sys-socket:close');
+  const { address } = tcpServer();
+  const client = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+  client.connectSync(address);
+  const other = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+  expect(() => other.connectSync(nobody)).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
+  expect(connected).toMatchObject([
+    { socket: client, address, error: undefined },
+    { socket: other, address: nobody, error: { code: 'ECONNREFUSED' } },
+  ]);
+  const { fd } = client;
+  s.close(client.detach());
+  expect(closed).toEqual([{ socket: client, fd, detached: true }]);
+});
