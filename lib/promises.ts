@@ -16,15 +16,14 @@ import { type Names, namesOf, onlyKnown } from './posix/known-names.ts';
 import { native } from './posix/native.ts';
 import {
   type AddressInfo,
-  AddressInfoError,
   type AddressInfoHints,
   addressInfoArguments,
   chooseFullName,
   FULL_NAME_HINTS,
   gethostname,
   type HostEntry,
-  HostError,
   hostAddress,
+  isLookupError,
   type NameInfo,
   type Outcome,
   readAddressInfo,
@@ -210,7 +209,7 @@ export async function getfqdn(name = '', options: LookupOptions = {}): Promise<s
     const { address } = found[0]! as { address: Address & { address: string } };
     return chooseFullName(await gethostbyaddr(address.address, options), asked);
   } catch (error) {
-    if (error instanceof AddressInfoError || error instanceof HostError) return asked;
+    if (isLookupError(error)) return asked;
     throw error;
   }
 }

@@ -47,6 +47,8 @@ napi_value IfNametoindex(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const Text name(env, &args, 0);
   if (args.refused()) return args.Refused();
+  // musl would cut it, and find the interface of a shorter name.
+  if (name.size() >= IF_NAMESIZE) return Number(env, -ENODEV);
   const unsigned index = ::if_nametoindex(name.c_str());
   return index == 0 ? Result(env, -1) : Number(env, index);
 }

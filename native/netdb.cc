@@ -2,6 +2,7 @@
 //
 // Every question is one class with its arguments, Run (which may wait and touches no JavaScript) and its result. It is
 // run at once for the call as C has it, or on the thread pool for a promise.
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -32,6 +33,20 @@ struct Failure {
   int error = 0;
 };
 
+// Whether the interface behind the % of an address has a name of 16 bytes or more: there is none, but musl would cut
+// the name, and find the interface of a shorter one. A number may have any length.
+bool HasLongScope(const char* node) {
+#ifdef __GLIBC__
+  static_cast<void>(node);
+  return false;
+#else
+  const char* scope = node == nullptr ? nullptr : std::strchr(node, '%');
+  if (scope == nullptr || std::strchr(node, ':') == nullptr) return false;
+  ++scope;
+  return std::strlen(scope) >= IF_NAMESIZE && scope[std::strspn(scope, "0123456789")] != '\0';
+#endif
+}
+
 class AddressInfo {
  public:
   template <size_t N>
@@ -54,6 +69,8 @@ class AddressInfo {
 
   void Run() {
     addrinfo* list = nullptr;
+    failure_.code = HasLongScope(node_.get()) ? EAI_NONAME : 0;
+    if (failure_.code != 0) return;
     failure_.code =
         ::getaddrinfo(has_node_ ? node_.get() : nullptr, has_service_ ? service_.get() : nullptr, &hints_, &list);
     if (failure_.code == EAI_SYSTEM) failure_.error = errno;

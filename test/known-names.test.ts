@@ -453,6 +453,24 @@ async function errorOf(call: Call, given: Fields): Promise<unknown> {
   }
 }
 
+test('a name that no form of the options has is told, not one of another form', async () => {
+  for (const call of [s.createServer, s.createConnection]) {
+    const tell = async (given: Fields) => {
+      try {
+        await call(given as never);
+      } catch (error) {
+        return (error as Error).message.replace(/an object that .*/, 'among the names');
+      }
+      return expect.unreachable();
+    };
+    expect(await tell({ type: 1, pathx: '/x' })).toBe('The "options.pathx" argument must be written "options.path"');
+    expect(await tell({ pathx: '/x', type: 1 })).toBe('The "options.pathx" argument must be written "options.path"');
+    expect(await tell({ path: '/x', tpye: 1 })).toBe('The "options.tpye" argument must be written "options.type"');
+    expect(await tell({ port: 0, type: 1 })).toBe('The "options.type" argument must be among the names');
+    expect(await tell({ path: '/x', port: 0 })).toBe('The "options.port" argument must be among the names');
+  }
+});
+
 const isAboutNames = (error: unknown) => String((error as Error | undefined)?.message).includes('no other names');
 
 describe('a misspelt name is refused, and the right one is told', () => {

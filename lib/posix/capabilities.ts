@@ -34,7 +34,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from './constants.ts';
-import { invalidValue, isErrno, SocketError, strerror } from './errno.ts';
+import { invalidValue, isErrno, isSocketError, strerror } from './errno.ts';
 import { setsockopt } from './option.ts';
 import { bind, close, socket } from './socket.ts';
 
@@ -203,7 +203,7 @@ function answer({ tried, run, grant }: Probe): Capability {
   try {
     reason = run();
   } catch (error) {
-    if (!(error instanceof SocketError) || isErrno(error, ...shortages)) throw error;
+    if (!isSocketError(error) || isErrno(error, ...shortages)) throw error;
     errno = error.errno;
     reason = `${error.code}: ${strerror(errno)}`;
   }

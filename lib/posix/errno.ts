@@ -2,6 +2,7 @@
 import type { Address } from './address.ts';
 import { errnoTable } from './errno-table.ts';
 import { formatAddress } from './format.ts';
+import { isNativeError } from './kind.ts';
 
 type Row = (typeof errnoTable)[number];
 
@@ -88,8 +89,28 @@ export class SocketError extends Error {
   }
 }
 
+/** The value of an own property of an error, without running code of whoever made the error. */
+function fieldOf(error: Error, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(error, name)?.value;
+}
+
+/** Whether an error has this name of its own, from whichever copy of the library or realm it comes. */
+export function isNamed(error: unknown, name: string): error is Error {
+  return isNativeError(error) && fieldOf(error, 'name') === name;
+}
+
+/** Whether an error is a SocketError, from whichever copy of the library or realm it comes. */
+export function isSocketError(error: unknown): error is SocketError {
+  if (!isNativeError(error)) return false;
+  if (error instanceof SocketError) return true;
+  return isNamed(error, 'SocketError') && typeof fieldOf(error, 'errno') === 'number';
+}
+
 /**
  * Whether an error is a SocketError with one of these errnos; narrows `error.code`.
+ *
+ * It is judged by its fields, so that an error of another copy of this library (a bundle, a test runner) or of another
+ * realm (a vm context) is one too.
  *
  * @param error Anything caught.
  * @param codes Names as in errno.h. `'EWOULDBLOCK'` is `'EAGAIN'` on Linux, `'ENOTSUP'` is `'EOPNOTSUPP'`. None: any
@@ -109,7 +130,7 @@ export function isErrno<Code extends ErrnoName>(
   error: unknown,
   ...codes: Code[]
 ): error is SocketError & { readonly code: Code } {
-  return error instanceof SocketError && (codes.length === 0 || (codes as string[]).includes(error.code));
+  return isSocketError(error) && (codes.length === 0 || codes.some((code) => code === error.code));
 }
 
 /** The name and the parameters of a call, for its errors. */

@@ -18,6 +18,11 @@ export function namesOf<T>(keys: { readonly [Name in NamesOf<T>]: unknown }): Na
   return { all, last: [] };
 }
 
+/** The names of an object that has one of several forms. */
+export function namesOfAny(...forms: readonly Names[]): Names {
+  return { all: Object.assign(Object.create(null), ...forms.map(({ all }) => all)), last: [] };
+}
+
 /**
  * Refuses an object that has a name of its own which is not known. One whose value is `undefined` counts as left out, and
  * what a prototype supplies is not looked at.

@@ -12,7 +12,7 @@ import {
 } from './calls.ts';
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
-import { type Call, check, type ErrnoName, errnoName, invalidType, outOfRange } from './errno.ts';
+import { type Call, check, type ErrnoName, errnoName, invalidType, isNamed, outOfRange } from './errno.ts';
 import { formatAddress } from './format.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { isArrayBuffer } from './kind.ts';
@@ -142,6 +142,11 @@ export class HostError extends Error {
     this.herrno = herrno;
     this.syscall = syscall;
   }
+}
+
+/** Whether a look-up failed, whichever copy of the library tells so. */
+export function isLookupError(error: unknown): boolean {
+  return isNamed(error, 'AddressInfoError') || isNamed(error, 'HostError');
 }
 
 /**
@@ -398,7 +403,7 @@ export function getfqdn(name = ''): string {
     const { address } = getaddrinfo(asked, null, FULL_NAME_HINTS)[0]! as { address: Address & { address: string } };
     return chooseFullName(gethostbyaddr(address.address), asked);
   } catch (error) {
-    if (error instanceof AddressInfoError || error instanceof HostError) return asked;
+    if (isLookupError(error)) return asked;
     throw error;
   }
 }

@@ -2,9 +2,9 @@
 
 import { type AddressLike, encodeAddress, type UnixAddress } from '../posix/address.ts';
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
-import { invalidValue, SocketError } from '../posix/errno.ts';
+import { invalidValue, isSocketError } from '../posix/errno.ts';
 import { inet_pton } from '../posix/inet.ts';
-import { namesOf, onlyKnown } from '../posix/known-names.ts';
+import { namesOf, namesOfAny, onlyKnown } from '../posix/known-names.ts';
 import type { AddressInfo } from '../posix/netdb.ts';
 import { uint16 } from '../posix/number.ts';
 import { getaddrinfo } from '../promises.ts';
@@ -84,6 +84,7 @@ const unixNames = namesOf<UnixConnectionOptions>({
   timeout: true,
   signal: true,
 });
+const allNames = namesOfAny(inetNames, unixNames);
 
 /** The families in turns, in the order in which getaddrinfo gave their first (RFC 8305, section 4). */
 export function interlace(list: readonly AddressInfo[]): AddressInfo[] {
@@ -203,7 +204,7 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
     if (giveUp.signal.reason === 'timeout') throw new TimeoutError('connect', timeout!);
     if (giveUp.signal.reason === 'signal') throw new AbortError(signal!, 'connect');
     // The stack of an error that came with an event: from here it goes on to whoever awaits the connection.
-    if (error instanceof SocketError) Error.captureStackTrace?.(error);
+    if (isSocketError(error)) Error.captureStackTrace?.(error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -234,7 +235,8 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
  */
 export async function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket> {
   if (typeof options !== 'object' || options === null) throw formOf(options, 'createConnection');
-  const given = { ...options };
+  // Without a path, a misspelt path would be blamed on the next option that only a path has.
+  const given = onlyKnown({ ...options }, allNames, 'options');
   if ('path' in given && given.path !== undefined) return await connectUnix(given);
   return await connectInet(given as ConnectionOptions);
 }

@@ -10,8 +10,8 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from '../posix/constants.ts';
-import { invalidType, invalidValue, outOfRange, SocketError } from '../posix/errno.ts';
-import { type AddressInfo, AddressInfoError, getaddrinfo } from '../posix/netdb.ts';
+import { invalidType, invalidValue, isNamed, isSocketError, outOfRange } from '../posix/errno.ts';
+import { type AddressInfo, type AddressInfoError, getaddrinfo } from '../posix/netdb.ts';
 import type { Socket } from './socket.ts';
 
 /**
@@ -53,7 +53,7 @@ export function numericHost(
   try {
     return getaddrinfo(host, port, { flags: flags | AI_NUMERICHOST | AI_NUMERICSERV, family, socktype: SOCK_STREAM });
   } catch (error) {
-    if (error instanceof AddressInfoError && error.eai === EAI_NONAME) return undefined;
+    if (isNamed(error, 'AddressInfoError') && (error as AddressInfoError).eai === EAI_NONAME) return undefined;
     throw error;
   }
 }
@@ -88,7 +88,7 @@ export function allFailed(what: string, errors: Error[]): Error {
   if (errors.length === 1) return errors[0]!;
   const { code } = errors[0] as { code?: string };
   const error = new AggregateError(errors, `${what}: ${errors.map(({ message }) => message).join('; ')}`);
-  const agree = code !== undefined && errors.every((one) => one instanceof SocketError && one.code === code);
+  const agree = code !== undefined && errors.every((one) => isSocketError(one) && one.code === code);
   return agree ? Object.assign(error, { code }) : error;
 }
 

@@ -18,7 +18,7 @@ import {
   SOMAXCONN,
 } from '../posix/constants.ts';
 import { isErrno } from '../posix/errno.ts';
-import { namesOf, onlyKnown } from '../posix/known-names.ts';
+import { namesOf, namesOfAny, onlyKnown } from '../posix/known-names.ts';
 import { getaddrinfo } from '../posix/netdb.ts';
 import { listen, unlisten } from './abort.ts';
 import { onRelease } from './descriptor.ts';
@@ -102,6 +102,7 @@ const unixNames = namesOf<UnixServerOptions>({
   control: true,
   signal: true,
 });
+const allNames = namesOfAny(inetNames, unixNames);
 
 /** The addresses to listen on, of which the first that this host has is taken. */
 function candidates(host: string | undefined, port: number | string): Address[] {
@@ -205,7 +206,8 @@ function closeOn(signal: AbortSignal, socket: Socket): void {
  */
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
   if (typeof options !== 'object' || options === null) throw formOf(options, 'createServer');
-  const given = { ...options };
+  // Without a path, a misspelt path would be blamed on the next option that only a path has.
+  const given = onlyKnown({ ...options }, allNames, 'options');
   const signal = optionalSignal(given.signal);
   optionalFunction(given.control, 'options.control');
   if (signal?.aborted) throw new AbortError(signal, 'listen');

@@ -19,7 +19,7 @@ import {
   SOL_SOCKET,
   SOMAXCONN,
 } from '../posix/constants.ts';
-import { SocketError } from '../posix/errno.ts';
+import { isSocketError, SocketError } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
@@ -340,7 +340,7 @@ export class Socket {
       await this.connect(address, options);
       return 0;
     } catch (error) {
-      if (error instanceof SocketError) return error.errno;
+      if (isSocketError(error)) return error.errno;
       throw error;
     }
   }
@@ -365,7 +365,7 @@ export class Socket {
       this.connectSync(address);
       return 0;
     } catch (error) {
-      if (error instanceof SocketError) return error.errno;
+      if (isSocketError(error)) return error.errno;
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
@@ -99,6 +100,38 @@ function errno(call: () => unknown, syscall: string): string | number {
 }
 
 // ---- names and indexes --------------------------------------------------------------------------------------------
+
+test('a name of 16 bytes or more is no interface, also where a shorter one begins like it', (context) => {
+  need(context, namespaces, program('ip'));
+  const script = `
+    import * as s from 'sys-socket';
+    const answer = (call) => {
+      try {
+        return call();
+      } catch (error) {
+        return error.code;
+      }
+    };
+    const names = ['sixteen-minus-1', 'sixteen-minus-12', 'sixteen-minus-1' + 'x'.repeat(100)];
+    for (const name of names) {
+      const index = answer(() => s.if_nametoindex(name) > 1);
+      const scope = answer(() => s.getaddrinfo('fe80::1%' + name, 9)[0].address.scopeId > 1);
+      console.log(index, scope, answer(() => s.ifreq(name).length));
+    }
+    const zeros = answer(() => s.getaddrinfo('fe80::1%' + '1'.padStart(20, '0'), 9)[0].address.scopeId);
+    console.log(zeros);`;
+  const shell = `ip link add sixteen-minus-1 type veth && exec "$0" --input-type=module -e "$1"`;
+  const options = { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' } as const;
+  const { stdout, stderr } = spawnSync('unshare', ['-n', 'sh', '-c', shell, process.execPath, script], options);
+  expect(stderr).toBe('');
+  expect(stdout.split('\n')).toEqual([
+    'true true 40',
+    'ENODEV EAI_NONAME ERR_OUT_OF_RANGE',
+    'ENODEV EAI_NONAME ERR_OUT_OF_RANGE',
+    '1',
+    '',
+  ]);
+});
 
 test('if_nameindex agrees with Python and with the kernel', () => {
   const inProc = () =>

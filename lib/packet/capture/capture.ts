@@ -20,7 +20,7 @@ import {
   SOF_TIMESTAMPING_RAW_HARDWARE,
   SOL_SOCKET,
 } from '../../posix/constants.ts';
-import { invalidType, invalidValue, outOfRange, SocketError } from '../../posix/errno.ts';
+import { invalidType, invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
 import { attachFilter, detachFilter, type FilterProgram } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
@@ -176,7 +176,7 @@ function openSource(fd: number, { ringSize, immediate, snaplen = LARGEST_SNAPLEN
   try {
     return openRing(fd, ringSize ?? RING_SIZE, immediate ? IMMEDIATE : TIMELY);
   } catch (error) {
-    const refused = error instanceof SocketError && (error.errno === ENOPROTOOPT || error.errno === ENOMEM);
+    const refused = isSocketError(error) && (error.errno === ENOPROTOOPT || error.errno === ENOMEM);
     if (ringSize === undefined && refused) return new BatchSource(fd, snaplen);
     throw error;
   }
