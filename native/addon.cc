@@ -22,6 +22,8 @@ namespace sys_socket {
 namespace {
 
 constexpr size_t kOutLength = 16;
+// The version of the package, which lib/posix/binary.ts compares with its own.
+constexpr char kVersion[] = "0.1.0";
 
 struct Fact {
   const char* name;
@@ -84,9 +86,12 @@ bool SetUp(napi_env env, napi_value exports) {
   }
   napi_value out = nullptr;
   napi_value layout = nullptr;
+  napi_value version = nullptr;
   environment->out = MakeOut(env, &out);
   if (environment->out == nullptr || napi_create_reference(env, out, 1, &environment->out_ref) != napi_ok ||
-      !Layout(env, &layout) || napi_set_named_property(env, exports, "out", out) != napi_ok ||
+      napi_create_string_latin1(env, kVersion, NAPI_AUTO_LENGTH, &version) != napi_ok ||
+      napi_set_named_property(env, exports, "version", version) != napi_ok || !Layout(env, &layout) ||
+      napi_set_named_property(env, exports, "out", out) != napi_ok ||
       napi_set_named_property(env, exports, "layout", layout) != napi_ok) {
     return false;
   }

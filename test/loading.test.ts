@@ -109,6 +109,42 @@ describe('the C library is found without the program file', () => {
   });
 });
 
+describe('a binary of another version of the package is refused in words, and not called', () => {
+  /** The binary with another version in it. */
+  function other(version: string): string {
+    const path = join(folder(), 'other.node');
+    const bytes = readFileSync(built);
+    const own = `${JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version}\0`;
+    const at = bytes.indexOf(own, 0, 'latin1');
+    expect(at).toBeGreaterThan(0);
+    bytes.write(version.padEnd(own.length, '\0'), at, 'latin1');
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  test('named by SYS_SOCKET_BINARY', () => {
+    const result = run(['use.mjs'], { env: { SYS_SOCKET_BINARY: other('0.0.9') } });
+    expect(result.status).toBe(1);
+    expect(said(result)).toMatch(/it belongs to version 0\.0\.9 of sys-socket, and this is \d/);
+    expect(said(result)).toContain('must come from the same version');
+  });
+
+  test('given to useBinary, from before binaries had a version', () => {
+    const script = `
+      const { useBinary } = await import('sys-socket/binary');
+      useBinary({ layout: {}, reactorStart() {} });
+      await import('sys-socket').catch((error) => console.log(error.code, error.message));`;
+    const { stdout } = evaluate(script);
+    expect(stdout).toMatch(/^ERR_SYS_SOCKET_BINARY .*useBinary: it belongs to an older version of sys-socket/s);
+  });
+
+  test('the version in the binary and in the library is that of the package', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(readFileSync(join(root, 'native/addon.cc'), 'utf8')).toContain(`kVersion[] = "${version}"`);
+    expect(readFileSync(join(root, 'lib/posix/binary.ts'), 'utf8')).toContain(`VERSION = '${version}'`);
+  });
+});
+
 describe('the permission model', () => {
   // Node 20 has it under its old name, and warns that it is experimental.
   const [major] = process.versions.node.split('.').map(Number) as [number];

@@ -70,6 +70,12 @@ function diagnose({ path, error }: Failure, kind: Libc | undefined): Cause {
   if (error === undefined) return { reason: 'there is no such file' };
   const [line] = error.message.split('\n') as [string];
   const reason = line.replace(`${path}: `, '');
+  if (error.code === 'ERR_SYS_SOCKET_VERSION') {
+    const help =
+      'The code and the binary must come from the same version: build or copy the binary again (npm run build:native in ' +
+      'a checkout), or name the one of this version by SYS_SOCKET_BINARY or useBinary().';
+    return { reason, help };
+  }
   if (error.code === 'ERR_DLOPEN_DISABLED') {
     const help =
       'permission' in process

@@ -25,6 +25,9 @@ function carried(target: string): URL | undefined {
   }
 }
 
+/** The version of the package, which its binary has too: the functions of another one take and return other things. */
+const VERSION = '0.1.0';
+
 function attempt<Value>(action: () => Value): Value | undefined {
   try {
     return action();
@@ -86,7 +89,16 @@ function candidates(root: string | undefined, kinds: readonly Libc[]): string[] 
 function open(path: string): object {
   const module = { exports: {} };
   process.dlopen(module, path);
-  return module.exports;
+  return ofThisVersion(module.exports);
+}
+
+/** Refuses the addon of another version of the package. */
+function ofThisVersion(addon: object): object {
+  const { version } = addon as { version?: unknown };
+  if (version === VERSION) return addon;
+  const its = typeof version === 'string' ? `version ${version}` : 'an older version';
+  const error = new Error(`it belongs to ${its} of sys-socket, and this is ${VERSION}`);
+  throw Object.assign(error, { code: 'ERR_SYS_SOCKET_VERSION' });
 }
 
 /** Loads the first of the paths that can be loaded. Returns it, or why each of them cannot be. */
@@ -160,11 +172,21 @@ function isAddon(value: unknown): value is object {
   return typeof value === 'object' && value !== null && 'layout' in value && 'reactorStart' in value;
 }
 
+/** The addon that the program gave, if it is of this version. */
+function given(addon: object): object {
+  try {
+    return ofThisVersion(addon);
+  } catch (error) {
+    const failure = { path: 'the addon that was given to useBinary', error: error as NodeJS.ErrnoException };
+    throw loadError([failure], { root: undefined, kind: libc(), by: 'useBinary' });
+  }
+}
+
 /** Loads the binary: the one that was chosen, else the first that is found. */
 export function loadBinary(): Loaded {
   loaded = true;
   const { SYS_SOCKET_BINARY: variable } = process.env;
-  if (!variable && typeof chosen === 'object') return { path: undefined, addon: chosen };
+  if (!variable && typeof chosen === 'object') return { path: undefined, addon: given(chosen) };
   const choice = variable || (chosen as string | undefined);
   const root = packageFolder();
   const kind = libc();

@@ -250,24 +250,24 @@ export class SocketStream extends Duplex {
   /**
    * Switches Nagle's algorithm off (TCP_NODELAY), or on with false. Nothing happens on a socket that is not TCP.
    *
-   * @param noDelay Whether it is off.
+   * @param noDelay Whether it is off; any value counts as true or false, as with net.Socket.
    * @returns This stream.
    */
   setNoDelay(noDelay = true): this {
-    if (this.#isInet()) nothrow.setsockopt(this.socket.fd, IPPROTO_TCP, TCP_NODELAY, noDelay);
+    if (this.#isInet()) nothrow.setsockopt(this.socket.fd, IPPROTO_TCP, TCP_NODELAY, Boolean(noDelay));
     return this;
   }
 
   /**
    * Switches probes of an idle connection on (SO_KEEPALIVE), or off. Nothing happens on a socket that is not TCP.
    *
-   * @param enable Whether they are on.
+   * @param enable Whether they are on; any value counts as true or false, as with net.Socket.
    * @param initialDelay Milliseconds until the first probe (TCP_KEEPIDLE, whole seconds); 0 leaves it as it is.
    * @returns This stream.
    */
   setKeepAlive(enable = false, initialDelay = 0): this {
     if (!this.#isInet()) return this;
-    nothrow.setsockopt(this.socket.fd, SOL_SOCKET, SO_KEEPALIVE, enable);
+    nothrow.setsockopt(this.socket.fd, SOL_SOCKET, SO_KEEPALIVE, Boolean(enable));
     const seconds = Math.floor(initialDelay / 1000);
     if (enable && seconds > 0) nothrow.setsockopt(this.socket.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
     return this;
@@ -301,6 +301,7 @@ export class SocketStream extends Duplex {
   }
 
   #self(): NodeAddress | undefined {
+    if (this.socket.closed) return undefined;
     this.#local ??= this.#name(nothrow.getsockname);
     return this.#local;
   }

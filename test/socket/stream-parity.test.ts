@@ -256,6 +256,39 @@ const scenarios: Record<string, Scenario> = {
       log.push(String(server.remoteAddress));
     },
   },
+  'addresses after the close: the own one is gone, that of the peer stays': {
+    async run(client, server, log) {
+      log.push(client.address() && `${client.localAddress} ${client.remoteAddress}`);
+      client.destroy();
+      await Promise.all([closed(client), closed(server)]);
+      log.push(JSON.stringify(client.address()), `${client.localAddress} ${client.localPort} ${client.localFamily}`);
+      log.push(`${client.remoteAddress} ${client.remoteFamily}`);
+    },
+  },
+  'options of TCP count any value as true or false': {
+    async run(client, server, log) {
+      for (const value of ['yes', '', {}, null, 0, 2] as unknown as boolean[]) {
+        log.push(`${client.setNoDelay(value) === client} ${client.setKeepAlive(value, 1000) === client}`);
+      }
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'corked writes that are destroyed, and those that are ended': {
+    async run(client, server, log) {
+      server.cork();
+      server.write('lost', (error) => log.push(`lost ${code(error)}`));
+      client.cork();
+      client.cork();
+      client.write('one', () => log.push('one'));
+      client.uncork();
+      log.push(`${client.writableLength} ${client.writableCorked}`);
+      client.end(() => log.push('ended'));
+      await once(server, 'data');
+      server.destroy();
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
   'states of an open stream, of one that ended, and of one that is gone': {
     options: { allowHalfOpen: true },
     async run(client, server, log) {
