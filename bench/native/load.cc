@@ -190,8 +190,8 @@ void Reset(int fd) {
   close(fd);
 }
 
-// Connections that ask more than they take: of each answer a little is read now and then, so that the server has to wait
-// for room again and again.
+// Connections that ask more than they take: of each answer a little is read now and then, so that the server has to
+// wait for room again and again.
 class Slow {
  public:
   explicit Slow(const Job& job, unsigned count) {
@@ -301,14 +301,10 @@ struct Role {
   Outcome (*run)(const Job& job);
 };
 
-constexpr Role kRoles[] = {{"datagram-echo", DatagramEcho},
-                           {"datagrams-in", DatagramsIn},
-                           {"datagrams-out", DatagramsOut},
-                           {"stream-echo", StreamEcho},
-                           {"stream-mix", StreamMix},
-                           {"bulk-in", BulkIn},
-                           {"bulk-out", BulkOut},
-                           {"accept", Accept}};
+constexpr Role kRoles[] = {{"datagram-echo", DatagramEcho}, {"datagrams-in", DatagramsIn},
+                           {"datagrams-out", DatagramsOut}, {"stream-echo", StreamEcho},
+                           {"stream-mix", StreamMix},       {"bulk-in", BulkIn},
+                           {"bulk-out", BulkOut},           {"accept", Accept}};
 
 }  // namespace
 
