@@ -21,6 +21,7 @@ export const defects = {
   ],
   /** One budget for the whole process: who exceeds it waits for an event of epoll. */
   'budget-of-the-process': [
+    { file: 'socket/send.js', from: 'target.heads[WRITE] !== undefined || isSpent(target)) {', to: 'true) {' },
     { file: operation, from: 'export const WAITS = 0;', to: 'export const WAITS = 0;\nlet atOnce = 0;' },
     { file: operation, from: '    attempt() {', to: '    attempt() {\n        atOnce = 0;' },
     {
