@@ -3,7 +3,6 @@
 // The packets of an interface or of a file, by a filter, as a person reads them: a small tcpdump(1) over a ring, packet(7).
 //   sudo node examples/sniff.js -i eth0 -c 10 tcp port 80
 import { createReadStream, openSync, writeSync } from 'node:fs';
-import { attachFilter, BPF_K, BPF_RET, PACKET_HOST, PACKET_OUTGOING } from 'sys-socket';
 import {
   CaptureReader,
   compileFilter,
@@ -13,7 +12,6 @@ import {
   LINKTYPE_ETHERNET,
   layerOfLinktype,
   match,
-  offlineFilter,
   openCapture,
   PcapWriter,
   parseFilter,
@@ -54,8 +52,6 @@ const options = /** @type {const} */ ({
 
 /** @typedef {{ timestamp: bigint, data: Uint8Array, originalLength: number, flags?: number | undefined }} Seen */
 
-/** The program that lets nothing through. */
-const DROP = { code: BPF_RET | BPF_K, jt: 0, jf: 0, k: 0 };
 const DIRECTIONS = new Map([
   ['in', match.inbound()],
   ['out', match.outbound()],
@@ -127,15 +123,9 @@ class Output {
 
 /** The packets of a file. @param {string} path @param {Wanted} wanted @param {Output} output */
 async function read(path, { expression, snaplen, count, signal }, output) {
-  const reader = new CaptureReader();
-  /** @type {Map<number, import('sys-socket/packet').OfflineFilter>} */
-  const filters = new Map();
+  const reader = new CaptureReader({ filter: expression });
   for await (const packet of reader.read(path === '-' ? process.stdin : createReadStream(path))) {
-    const { linktype, originalLength: length, data } = packet;
-    const accepts = filters.get(linktype) ?? offlineFilter(compileFilter(expression, { linktype, snaplen }));
-    filters.set(linktype, accepts);
-    const kept = accepts(data, { length, pkttype: isOutgoing(packet) ? PACKET_OUTGOING : PACKET_HOST });
-    if (kept > 0) output.take({ ...packet, data: data.subarray(0, kept) }, linktype);
+    output.take({ ...packet, data: packet.data.subarray(0, snaplen) }, packet.linktype);
     if (output.seen >= count || signal.aborted) return;
   }
   if (reader.error !== undefined) throw new Error(`${path}: ${reader.error.reason}`);
@@ -147,11 +137,9 @@ async function read(path, { expression, snaplen, count, signal }, output) {
  * @param {string} name @param {boolean} promiscuous @param {Wanted} wanted @param {Output} output
  */
 async function listen(name, promiscuous, { expression, snaplen, count, signal }, output) {
-  // Which program is right depends on what packets of the interface begin with: until it is there, none comes.
-  const capture = openCapture({ interface: name, promiscuous, filter: [DROP], immediate: true });
+  const capture = openCapture({ interface: name, promiscuous, filter: expression, snaplen, immediate: true });
   const { linktype } = capture;
   if (linktype === undefined) throw new Error(`${name} is of a kind that is not known here`);
-  attachFilter(capture.fd, compileFilter(expression, { linktype, snaplen }));
   console.error(`listening on ${name}`);
   output.begin(linktype);
   let { received, dropped } = capture.statistics();

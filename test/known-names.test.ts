@@ -205,6 +205,7 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
     },
     'options',
   ],
+  CaptureReader: [(given) => new p.CaptureReader(given), { filter: 'udp' }, 'options'],
   openTransmitRing: [
     (given) => p.openTransmitRing({ ...(given as Fields), interface: 'no such interface' } as never),
     { ringSize: 65536, frameSize: 2048 },

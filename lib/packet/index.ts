@@ -15,13 +15,14 @@ export type {
   InterfaceStatistics,
   PacketRecord,
 } from './file/capture-file.ts';
-export { type CaptureError, CaptureReader } from './file/capture-reader.ts';
+export { type CaptureError, CaptureReader, type ReaderOptions } from './file/capture-reader.ts';
 export { type PcapOptions, PcapWriter } from './file/pcap.ts';
 export { PcapngWriter, type SectionOptions } from './file/pcapng.ts';
 export type { FilterContext } from './filter/ancillary.ts';
 export { assembleFilter } from './filter/assemble.ts';
 export { type CompileOptions, compileFilter } from './filter/compile.ts';
 export { disassembleFilter, type FilterFormat } from './filter/disassemble.ts';
+export type { PacketFilter } from './filter/given.ts';
 export type { Direction, FilterExpression, HeaderName, Relation } from './filter/match.ts';
 export * as match from './filter/match.ts';
 export { parseFilter } from './filter/parse.ts';

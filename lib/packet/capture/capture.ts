@@ -21,7 +21,7 @@ import {
   SOL_SOCKET,
 } from '../../posix/constants.ts';
 import { invalidType, invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
-import { attachFilter, detachFilter, type FilterProgram } from '../../posix/filter.ts';
+import { attachFilter, detachFilter } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
@@ -37,6 +37,7 @@ import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
 import { READ } from '../../socket/readiness.ts';
 import { waitFor } from '../../socket/wait.ts';
 import { uint } from '../bytes.ts';
+import { type PacketFilter, programFor, type ReadFilter, readFilter } from '../filter/given.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../linktype.ts';
 import { Block, type BlockMemory, type Packet } from './block.ts';
 import { captureProgram, DROP } from './capture-filter.ts';
@@ -52,10 +53,11 @@ export interface CaptureOptions {
   /** The name or the index of an interface. All interfaces unless given. */
   interface?: string | number | undefined;
   /**
-   * A classic BPF program, as from `compileFilter`: only packets that it accepts are captured, none from before it. The
-   * kernel runs it on frames without the VLAN tag that their driver took out.
+   * Only packets that it accepts are captured, none from before it: text in the language of pcap-filter(7), as
+   * `'tcp port 80'`, or an expression, compiled for the link type of the interface; or a program of classic BPF. The kernel
+   * runs it on frames without the VLAN tag that their driver took out.
    */
-  filter?: FilterProgram | undefined;
+  filter?: PacketFilter | undefined;
   /** The most bytes of a packet, 1 to 262144, and 4 for a VLAN tag that is put back. All unless given. */
   snaplen?: number | undefined;
   /** Whether the interface shall take frames for other stations too, as long as the capture is open. */
@@ -120,8 +122,9 @@ const NAMES = namesOf<CaptureOptions>({
   signal: true,
 });
 
-interface Given extends CaptureOptions {
+interface Given extends Omit<CaptureOptions, 'filter'> {
   ifindex: number;
+  filter: ReadFilter | undefined;
 }
 
 function check(options: CaptureOptions): Given {
@@ -141,9 +144,10 @@ function check(options: CaptureOptions): Given {
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw invalidType('options.signal', 'an AbortSignal');
   }
+  const filter = own(options, 'filter');
   return {
     ifindex,
-    filter: own(options, 'filter'),
+    filter: filter === undefined ? undefined : readFilter(filter),
     snaplen,
     promiscuous: own(options, 'promiscuous') === true,
     immediate: own(options, 'immediate') === true,
@@ -182,24 +186,30 @@ function openSource(fd: number, { ringSize, immediate, snaplen = LARGEST_SNAPLEN
   }
 }
 
-/** Binds last: no packet comes before all else is in place. */
-function start(fd: number, given: Given): void {
+const EVERY_BYTE = 0xffffffff;
+
+/** No packet comes before all else is in place. Gives the link type. */
+function start(fd: number, given: Given): number | undefined {
   const { ifindex, filter, snaplen, promiscuous, fanout, direction, hardwareTimestamps } = given;
   if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', SOF_TIMESTAMPING_RAW_HARDWARE);
   if (direction === 'in') setOption(fd, 'PACKET_IGNORE_OUTGOING', true);
   // What a group receives is not up to the option of its members but to a flag of its own, which kernels before Linux 6.2
   // ignore: there the program is what drops the packets that are sent.
   const judged = direction === 'out' || (direction === 'in' && fanout !== undefined) ? direction : undefined;
-  const program = captureProgram(filter, snaplen, judged);
-  // A group is joined by who is bound: what comes before is dropped.
-  const first = fanout === undefined ? program : DROP;
+  // A group is joined by who is bound, and the link type of the filter is that of the interface: what comes before is dropped.
+  const isLater = fanout !== undefined || filter !== undefined;
+  const first = isLater ? DROP : captureProgram(undefined, snaplen, judged);
   if (first !== undefined) attachFilter(fd, first);
   bind(fd, { family: AF_PACKET, ifindex, protocol: ETH_P_ALL });
   if (promiscuous) setOption(fd, 'PACKET_ADD_MEMBERSHIP', { ifindex, type: PACKET_MR_PROMISC });
-  if (fanout === undefined) return;
-  setOption(fd, 'PACKET_FANOUT', fanout);
+  if (fanout !== undefined) setOption(fd, 'PACKET_FANOUT', fanout);
+  const linktype = linktypeOf(fd, ifindex);
+  if (!isLater) return linktype;
+  const own = filter === undefined ? undefined : programFor(filter, linktype, snaplen ?? EVERY_BYTE);
+  const program = captureProgram(own, snaplen, judged);
   if (program === undefined) detachFilter(fd);
   else attachFilter(fd, program);
+  return linktype;
 }
 
 const LINKTYPES = new Map<number, number>([
@@ -229,7 +239,7 @@ function linktypeOf(fd: number, ifindex: number): number | undefined {
  * @throws SocketError EPERM, ENODEV (no such interface), EINVAL (the program, a ring of this size), ENOMEM, ENETDOWN (the
  *   interface is down); AbortError; TypeError or RangeError for other options.
  * @example
- * const capture = openCapture({ interface: 'lo', immediate: true });
+ * const capture = openCapture({ interface: 'lo', filter: 'udp dst port 9', immediate: true });
  * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
  * for await (const packet of capture) {
  *   console.log(packet.originalLength, new PacketView().of(packet.data).destinationPort); // 47 9
@@ -253,8 +263,8 @@ export function openCapture(options: CaptureOptions = {}): Capture {
   let source: CaptureSource | undefined;
   try {
     source = openSource(descriptor.fd, given);
-    start(descriptor.fd, given);
-    return new Capture(descriptor, source, linktypeOf(descriptor.fd, given.ifindex), given.signal);
+    const linktype = start(descriptor.fd, given);
+    return new Capture(descriptor, source, linktype, given.signal);
   } catch (error) {
     source?.close();
     descriptor.close();

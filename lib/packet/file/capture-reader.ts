@@ -3,7 +3,11 @@
 import { Buffer } from 'node:buffer';
 import { invalidType } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
+import { namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { object, own } from '../../posix/snapshot.ts';
+import type { PacketFilter } from '../filter/given.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
+import { type Judge, judgeOf } from './reader-filter.ts';
 
 /**
  * Why a file could not be read to its end.
@@ -18,6 +22,21 @@ export interface CaptureError {
   /** Whether the file only ends too early: all before is whole. */
   cut: boolean;
 }
+
+/**
+ * What a reader may be told.
+ *
+ * @see https://man7.org/linux/man-pages/man3/pcap_offline_filter.3pcap.html
+ */
+export interface ReaderOptions {
+  /**
+   * Only packets that it accepts are given, whole: text in the language of pcap-filter(7), as `'tcp port 80'`, or an
+   * expression, compiled for the link type of each packet; or a program of classic BPF.
+   */
+  filter?: PacketFilter | undefined;
+}
+
+const NAMES = namesOf<ReaderOptions>({ filter: true });
 
 const PCAP_US = 0xa1b2c3d4;
 const PCAP_NS = 0xa1b23c4d;
@@ -48,6 +67,7 @@ interface Known {
  * const reader = new CaptureReader();
  * for await (const packet of reader.read(chunks)) console.log(packet.timestamp, packet.data.length); // 1000000000n 60
  * console.log(reader.error); // undefined
+ * for await (const packet of new CaptureReader({ filter: 'tcp port 80' }).read(chunks)) console.log('never');
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export class CaptureReader {
@@ -60,6 +80,7 @@ export class CaptureReader {
   /** Why reading stopped before the end of the file. */
   error: CaptureError | undefined = undefined;
 
+  readonly #judge: Judge | undefined;
   #chunks: Uint8Array[] = [];
   #held = 0;
   /** How many bytes the next step needs. */
@@ -68,6 +89,17 @@ export class CaptureReader {
   #little = true;
   #known: Known[] = [];
   #ended = false;
+
+  /**
+   * @param options `filter`.
+   * @throws TypeError or RangeError for a filter that is none. A packet of a link type that the filter cannot be compiled
+   *   for is an `error` of the file.
+   */
+  constructor(options: ReaderOptions = {}) {
+    onlyKnown(object(options, 'options'), NAMES, 'options');
+    const filter = own(options, 'filter');
+    this.#judge = filter === undefined ? undefined : judgeOf(filter);
+  }
 
   /**
    * Takes the next chunk of the file.
@@ -205,8 +237,15 @@ export class CaptureReader {
 
   #record(view: DataView, bytes: Uint8Array, at: number, size: number, packets: CapturedPacket[]): void {
     if (this.format === undefined) this.#pcapHeader(view, at);
-    else if (this.format === 'pcap') packets.push(this.#pcapRecord(view, bytes, at, size));
+    else if (this.format === 'pcap') this.#give(this.#pcapRecord(view, bytes, at, size), at, packets);
     else this.#block(view, bytes, at, size, packets);
+  }
+
+  /** Gives a packet that the filter accepts. */
+  #give(packet: CapturedPacket, at: number, packets: CapturedPacket[]): void {
+    const verdict = this.#judge?.(packet) ?? true;
+    if (typeof verdict === 'string') this.#fail(at, verdict);
+    else if (verdict) packets.push(packet);
   }
 
   #pcapHeader(view: DataView, at: number): void {
@@ -244,7 +283,7 @@ export class CaptureReader {
       this.#interface(view, bytes, at, size);
     } else if (type === 2 || type === 3 || type === 6) {
       const packet = this.#packet(view, bytes, at, size, type);
-      if (packet !== undefined) packets.push(packet);
+      if (packet !== undefined) this.#give(packet, at, packets);
     } else if (type === 5) {
       this.#counts(view, bytes, at, size);
     }

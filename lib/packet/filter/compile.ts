@@ -6,11 +6,14 @@ import {
   BPF_JGE,
   BPF_JGT,
   BPF_JSET,
+  ETH_P_802_2,
+  ETH_P_802_3,
   ETH_P_8021AD,
   ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
+  ETH_P_IPX,
   ETH_P_QINQ1,
   ETH_P_RARP,
   IPPROTO_FRAGMENT,
@@ -29,12 +32,13 @@ import type { FilterInstruction } from '../../posix/filter.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { object } from '../../posix/snapshot.ts';
 import { get16, get32, uint32 } from '../bytes.ts';
-import { LINKTYPE_ETHERNET } from '../linktype.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from '../linktype.ts';
 import { putHardware } from '../text.ts';
 import { Graph, type Node, programOf } from './graph.ts';
 import { LINKS, type Link } from './link.ts';
 import { LENGTH, type Load, load, loadBehind, remembered, TAG_TAKEN } from './load.ts';
 import type { Direction, FilterExpression, HeaderName, Relation } from './match.ts';
+import { compiledFor } from './program-link.ts';
 
 /**
  * What `compileFilter` may be told.
@@ -54,6 +58,11 @@ const SNAPLEN = 262144;
 /** More words than a program can hold. Parts that are used again count each time. */
 const MOST_WORDS = 10_000;
 const TAG = 4;
+/** The longest frame of 802.3: greater numbers in its place are EtherTypes. */
+const LARGEST_LENGTH = 1500;
+/** NetBEUI and ISO: these frames have the same point as the source. */
+const BOTH_POINTS: readonly number[] = [0xf0, 0xfe];
+const IPX_POINT = 0xe0;
 const TRANSPORTS = [IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP];
 
 /** Which headers stand for which protocol of IP. */
@@ -77,17 +86,25 @@ type Part = (yes: Node, no: Node) => Node;
 /** Compiles one expression. What stands behind VLAN tags is where the number of tags before it in the text tells. */
 class Compiler {
   readonly graph = new Graph();
-  readonly #link: Link;
+  readonly #linktype: number;
   readonly #isEthernet: boolean;
   /** The VLAN tags asked for so far in the expression. */
   #tags = 0;
   #words = 0;
 
   constructor(linktype: number) {
-    const link = LINKS.get(linktype);
-    if (link === undefined) throw invalidValue('linktype', 'one of those that filters are compiled for');
-    this.#link = link;
+    this.#linktype = linktype;
     this.#isEthernet = linktype === LINKTYPE_ETHERNET;
+  }
+
+  /** What is known of the link type. What asks for nothing of the packet, as an empty expression, needs none. */
+  get #link(): Link {
+    const link = LINKS.get(this.#linktype);
+    if (link === undefined) {
+      const known = [...LINKS.keys()].join(', ');
+      throw invalidValue('linktype', `one of those that filters are compiled for (${known})`);
+    }
+    return link;
   }
 
   #equal(from: Load, ...values: number[]): Part {
@@ -135,9 +152,35 @@ class Compiler {
     };
   }
 
+  /**
+   * Numbers that are no EtherTypes tell the service access point to which an 802.2 frame is addressed. In place of the
+   * length cooked packets have ETH_P_802_2 for such frames.
+   */
+  #serviceAccessPoint(field: Load, moved: number, point: number): Part {
+    if (this.#linktype === LINKTYPE_LINUX_SLL2) return this.#equal(field, point);
+    const at = this.#network(moved);
+    const isFrame: Part = this.#isEthernet
+      ? (yes, no) => this.graph.test(field, { operation: BPF_JGT, k: LARGEST_LENGTH }, no, yes)
+      : this.#equal(field, ETH_P_802_2);
+    const addressed = this.#equal(load(at, 1), point);
+    if (BOTH_POINTS.includes(point)) return this.#all(isFrame, this.#equal(load(at, 2), (point << 8) | point));
+    if (point !== IPX_POINT) return this.#all(isFrame, addressed);
+    // IPX is sent in frames of 802.2 and SNAP, in raw ones of 802.3, and under an EtherType.
+    const snap = this.#all(this.#equal(load(at, 4), 0xaaaa0300), this.#equal(load(at + 4, 4), ETH_P_IPX));
+    if (!this.#isEthernet) {
+      return this.#any(this.#equal(field, ETH_P_802_3, ETH_P_IPX), this.#all(isFrame, this.#any(addressed, snap)));
+    }
+    const raw = this.#equal(load(at, 2), 0xffff);
+    return this.#any(this.#equal(field, ETH_P_IPX), this.#all(isFrame, this.#any(addressed, raw, snap)));
+  }
+
   #etherType(moved: number, ...types: number[]): Part {
     const { etherType, versions } = this.#link;
-    if (etherType !== undefined) return this.#equal(remembered(etherType + moved, 2), ...types);
+    if (etherType !== undefined) {
+      const field = remembered(etherType + moved, 2);
+      const [type] = types as [number];
+      return type > LARGEST_LENGTH ? this.#equal(field, ...types) : this.#serviceAccessPoint(field, moved, type);
+    }
     const wanted = versions!.filter((version) => types.includes(version === 4 ? ETH_P_IP : ETH_P_IPV6));
     if (wanted.length === 0) return (_yes, no) => no;
     if (wanted.length === versions!.length) return (yes) => yes;
@@ -322,15 +365,16 @@ class Compiler {
  *   RangeError for one that is too long for BPF.
  * @example
  * const filter = compileFilter(match.and(match.tcp(), match.port(80), match.not(match.host('10.0.0.1'))), { snaplen: 96 });
- * attachFilter(socket(AF_INET, SOCK_DGRAM), filter); // or openCapture({ filter })
+ * attachFilter(socket(AF_INET, SOCK_DGRAM), filter); // openCapture({ filter }) takes the expression
  * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
  */
 export function compileFilter(expression: FilterExpression, options?: CompileOptions): FilterInstruction[] {
   if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
-  const compiler = new Compiler(options?.linktype ?? LINKTYPE_ETHERNET);
+  const linktype = options?.linktype ?? LINKTYPE_ETHERNET;
+  const compiler = new Compiler(linktype);
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);
   if (typeof expression !== 'object' || expression === null) throw invalidType('expression', 'a filter expression');
   const part = compiler.part(expression);
   const dropped = compiler.graph.end(0);
-  return programOf(part(compiler.graph.end(keep), dropped));
+  return compiledFor(programOf(part(compiler.graph.end(keep), dropped)), linktype);
 }

@@ -1,0 +1,85 @@
+/** Filters as users give them: text, an expression or a program, for the link type of what is opened. */
+import { BPF_ABS, BPF_IND, BPF_LD, BPF_LDX, BPF_MSH, SKF_AD_OFF } from '../../posix/constants.ts';
+import { invalidType, invalidValue } from '../../posix/errno.ts';
+import type { FilterInstruction, FilterProgram } from '../../posix/filter.ts';
+import { compileFilter } from './compile.ts';
+import { instructionsOf } from './disassemble.ts';
+import type { FilterExpression } from './match.ts';
+import { parseFilter } from './parse.ts';
+import { linktypeOfProgram } from './program-link.ts';
+
+/**
+ * A filter: text in the language of pcap-filter(7), an expression of `match` or `parseFilter`, or a compiled program.
+ *
+ * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
+ */
+export type PacketFilter = string | FilterExpression | FilterProgram;
+
+/** A filter that was read, but not yet compiled. */
+export type ReadFilter =
+  | { expression: FilterExpression }
+  | { program: FilterInstruction[]; linktype: number | undefined };
+
+const NAME = 'options.filter';
+/** What tcpdump -ddd prints begins with the number of instructions, alone on its line. */
+const NUMBERS = /^\s*\d+\s*[\n,]/;
+/** What the refusal of an argument of another name says before the reason. */
+const ARGUMENT = /^The "[^"]*" (?:argument|property) /;
+
+/** Calls a function whose errors are about the option. */
+function named<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const { message } = error as Error;
+    if (ARGUMENT.test(message)) (error as Error).message = message.replace(ARGUMENT, `The "${NAME}" property `);
+    throw error;
+  }
+}
+
+/** Reads a filter: its text is parsed, a program is checked and copied. */
+export function readFilter(filter: PacketFilter): ReadFilter {
+  if (typeof filter === 'string' && !NUMBERS.test(filter)) {
+    return { expression: named(() => parseFilter(filter)) };
+  }
+  if (typeof filter === 'string' || Array.isArray(filter)) {
+    return { program: named(() => instructionsOf(filter)), linktype: linktypeOfProgram(filter) };
+  }
+  if (typeof filter !== 'object' || filter === null) {
+    throw invalidType(NAME, 'text of pcap-filter(7), a filter expression or a program');
+  }
+  const expression = filter as FilterExpression;
+  named(() => compileFilter(expression)); // an expression that is none is refused before anything is opened
+  return { expression };
+}
+
+const readsPacket = ({ code, k }: FilterInstruction): boolean => {
+  const mode = code & 0xe0;
+  if ((code & 7) === BPF_LDX) return mode === BPF_MSH;
+  return (code & 7) === BPF_LD && (mode === BPF_IND || (mode === BPF_ABS && k < SKF_AD_OFF >>> 0));
+};
+
+/**
+ * The program of a filter for a link type.
+ *
+ * @param linktype Undefined where it is not known: then only a program will do.
+ * @param snaplen How many bytes are kept.
+ * @throws TypeError for a program that was compiled for another link type, and for words that this one has no meaning for.
+ */
+export function programFor(filter: ReadFilter, linktype: number | undefined, snaplen: number): FilterInstruction[] {
+  if ('program' in filter) {
+    const made = filter.linktype;
+    const misread =
+      made !== undefined && linktype !== undefined && made !== linktype && filter.program.some(readsPacket);
+    if (misread) {
+      throw invalidValue(
+        NAME,
+        `compiled for link type ${linktype}, not for ${made}; as text it is compiled for what is opened`,
+      );
+    }
+    return filter.program;
+  }
+  if (linktype === undefined)
+    throw invalidValue(NAME, 'a program: the link type is none that filters are compiled for');
+  return named(() => compileFilter(filter.expression, { linktype, snaplen }));
+}
