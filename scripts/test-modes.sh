@@ -43,8 +43,8 @@ for one in "${modes[@]}"; do
   esac
   # The tests of documents and of the package are about Node.
   [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/socket test/posix)
-  # The programs of test/torture run on every Node by themselves: once is enough.
-  [ "$mode" = root ] || [ ${#files[@]} -gt 0 ] || files=(--exclude 'test/torture/**')
+  # The programs of test/torture run on every Node by themselves, and the kernel of test/simulation is no real one: once is enough.
+  [ "$mode" = root ] || [ ${#files[@]} -gt 0 ] || files=(--exclude 'test/torture/**' --exclude 'test/simulation/**')
   # shellcheck disable=SC2016
   case $mode in
     root) as=() ;;
