@@ -3,6 +3,7 @@ import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, ETH_P_RARP } from '../../posix/constan
 import { invalidType, invalidValue } from '../../posix/errno.ts';
 import type { Direction, FilterExpression, HeaderName, Relation } from './match.ts';
 import * as match from './match.ts';
+import { NUMBERS, PROTOCOLS, SERVICES } from './names.ts';
 
 /** What an address or a number without words of its own takes from the one before it. */
 interface Qualifiers {
@@ -25,10 +26,25 @@ const ALONE: { readonly [word: string]: () => FilterExpression } = {
   icmp: match.icmp,
   icmp6: match.icmp6,
   igmp: match.igmp,
+  ah: () => match.proto(PROTOCOLS.ah!),
+  esp: () => match.proto(PROTOCOLS.esp!),
+  pim: () => match.proto(PROTOCOLS.pim!),
+  igrp: () => match.proto(PROTOCOLS.igrp!, 'ip'),
+  vrrp: () => match.proto(PROTOCOLS.vrrp!, 'ip'),
+  carp: () => match.proto(PROTOCOLS.carp!, 'ip'),
   inbound: match.inbound,
   outbound: match.outbound,
   broadcast: match.broadcast,
   multicast: match.multicast,
+};
+/** Protocols that stand alone: neither their addresses nor their bytes can be asked for. */
+const BARE = ['ah', 'esp', 'pim', 'igrp', 'vrrp', 'carp'];
+/** Headers whose bytes can be asked for. */
+const HEADERS = ['ether', 'ip', 'ip6', 'arp', 'rarp', 'tcp', 'udp', 'sctp', 'icmp', 'icmp6', 'igmp'];
+/** To a group: the first byte of the destination. */
+const MULTICAST: { readonly [header: string]: () => FilterExpression } = {
+  ip: () => match.bytes('ip', 16, '>=', 0xe0),
+  ip6: () => match.bytes('ip6', 24, '=', 0xff),
 };
 const ETHER_GROUPS = ['broadcast', 'multicast'];
 const TYPES = ['host', 'net', 'port', 'portrange', 'proto'];
@@ -44,17 +60,7 @@ const ETHER_TYPES: { readonly [name: string]: number } = {
   arp: ETH_P_ARP,
   rarp: ETH_P_RARP,
 };
-const PROTOCOLS: { readonly [name: string]: number } = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmp6: 58, sctp: 132 };
-/** Names of offsets and values. */
-const NUMBERS: { readonly [name: string]: number } = {
-  ...{ tcpflags: 13, icmptype: 0, icmpcode: 1, icmp6type: 0, icmp6code: 1 },
-  ...{ 'tcp-fin': 1, 'tcp-syn': 2, 'tcp-rst': 4, 'tcp-push': 8, 'tcp-ack': 16, 'tcp-urg': 32 },
-  ...{ 'tcp-ece': 64, 'tcp-cwr': 128 },
-  ...{ 'icmp-echoreply': 0, 'icmp-unreach': 3, 'icmp-redirect': 5, 'icmp-echo': 8, 'icmp-timxceed': 11 },
-  ...{ 'icmp6-destinationunreach': 1, 'icmp6-packettoobig': 2, 'icmp6-timeexceeded': 3 },
-  ...{ 'icmp6-echo': 128, 'icmp6-echoreply': 129, 'icmp6-routersolicit': 133, 'icmp6-routeradvert': 134 },
-  ...{ 'icmp6-neighborsolicit': 135, 'icmp6-neighboradvert': 136 },
-};
+const RELATIONS = ['=', '==', '!=', '>', '>=', '<', '<='];
 
 class Parser {
   readonly #text: string;
@@ -122,9 +128,10 @@ class Parser {
 
   #term(): FilterExpression {
     if (this.#take('not', '!') !== undefined) return match.not(this.#term());
-    if (this.#take('(') === undefined) {
+    const isComparison = this.#isMasked();
+    if (isComparison || this.#take('(') === undefined) {
       try {
-        return this.#primitive();
+        return isComparison ? this.#masked() : this.#primitive();
       } catch (error) {
         // What `match` refuses is refused with the text that it stands in.
         throw error === this.#told ? error : this.#error((error as Error).message);
@@ -133,6 +140,30 @@ class Parser {
     const inner = this.#alternatives();
     if (this.#take(')') === undefined) throw this.#error("')' is missing");
     return inner;
+  }
+
+  /** Whether bytes of a header with a mask are next, in parentheses before a comparison: `(tcp[13] & 2) != 0`. */
+  #isMasked(): boolean {
+    const [open, header, place, and] = this.#tokens.slice(this.#at, this.#at + 4);
+    if (open !== '(' || !HEADERS.includes(header ?? '') || !place?.startsWith('[') || and !== '&') return false;
+    let depth = 1;
+    let at = this.#at + 4;
+    for (; at < this.#tokens.length && depth > 0; at++) {
+      if (this.#tokens[at] === '(') depth += 1;
+      else if (this.#tokens[at] === ')') depth -= 1;
+      else if (RELATIONS.includes(this.#tokens[at]!)) return false;
+    }
+    return depth === 0 && RELATIONS.includes(this.#tokens[at] ?? '');
+  }
+
+  #masked(): FilterExpression {
+    this.#at += 1;
+    const header = this.#word('a header') as HeaderName;
+    const place = this.#place(header);
+    this.#at += 1;
+    const mask = this.#value();
+    if (this.#take(')') === undefined) throw this.#error("')' is missing");
+    return match.bytes(header, place.offset, this.#relation(), this.#value(), { size: place.size, mask });
   }
 
   #primitive(): FilterExpression {
@@ -153,7 +184,12 @@ class Parser {
 
   /** Words about what is asked for, and then the address or the number. */
   #qualified(): FilterExpression {
-    const header = this.#take('ether', ...Object.keys(ETHER_TYPES), ...Object.keys(PROTOCOLS));
+    const bare = this.#take(...BARE);
+    if (bare !== undefined) return ALONE[bare]!();
+    const header = this.#take(...HEADERS);
+    if (header !== undefined && Object.hasOwn(MULTICAST, header) && this.#take('multicast') !== undefined) {
+      return MULTICAST[header]!();
+    }
     if (header !== undefined && this.#next?.startsWith('[')) return this.#bytes(header as HeaderName);
     const direction = this.#direction();
     const type = this.#take(...TYPES);
@@ -220,11 +256,33 @@ class Parser {
   }
 
   #port(name: string, type: string, header: string | undefined, direction: Direction): FilterExpression {
-    const [from, to, ...more] = (type === 'portrange' ? name.split('-') : [name, name]).map((part) =>
-      this.#parse(part),
-    );
-    if (to === undefined || more.length > 0) throw this.#error(`'${name}' is no range of ports`);
-    const ports = match.portrange(from!, to, direction);
+    const service = Object.hasOwn(SERVICES, name) ? SERVICES[name]! : undefined;
+    if (service !== undefined) return this.#service(name, service, header, direction);
+    const parts = type === 'portrange' ? name.split('-') : [name];
+    if (parts.length > 2) throw this.#error(`'${name}' is no range of ports`);
+    const numbers = parts.map((part) => (Object.hasOwn(SERVICES, part) ? SERVICES[part]![0] : this.#portNumber(part)));
+    return this.#ports(match.portrange(Math.min(...numbers), Math.max(...numbers), direction), header);
+  }
+
+  #portNumber(text: string): number {
+    if (!/^(?:\d|0x)/i.test(text))
+      throw this.#error(`'${text}' is no number of a port, nor a service with a name here`);
+    return this.#parse(text);
+  }
+
+  /** The port of a service, with its protocol if it has only one. */
+  #service(
+    name: string,
+    [port, only]: readonly [number, string?],
+    header: string | undefined,
+    direction: Direction,
+  ): FilterExpression {
+    if (header !== undefined && only !== undefined && header !== only)
+      throw this.#error(`'${name}' is a port of ${only}`);
+    return this.#ports(match.port(port, direction), header ?? only);
+  }
+
+  #ports(ports: FilterExpression, header: string | undefined): FilterExpression {
     if (header === undefined) return ports;
     if (!['tcp', 'udp', 'sctp'].includes(header)) throw this.#error(`'${header}' has no ports`);
     return match.and(ALONE[header]!(), ports);
@@ -239,11 +297,14 @@ class Parser {
     return match.proto(number, header ?? 'any');
   }
 
-  #bytes(header: HeaderName): FilterExpression {
+  #place(header: HeaderName): { offset: number; size: 1 | 2 | 4 } {
     const place = /^\[\s*([\w-]+)\s*(?::\s*([124])\s*)?\]$/.exec(this.#word('an offset'));
     if (place === null) throw this.#error(`${header}[...] wants an offset and a size of 1, 2 or 4`);
-    const offset = this.#parse(place[1]!);
-    const size = Number(place[2] ?? 1) as 1 | 2 | 4;
+    return { offset: this.#parse(place[1]!), size: Number(place[2] ?? 1) as 1 | 2 | 4 };
+  }
+
+  #bytes(header: HeaderName): FilterExpression {
+    const { offset, size } = this.#place(header);
     const mask = this.#take('&') === undefined ? undefined : this.#value();
     const relation = this.#relation();
     const value = this.#value();
@@ -251,7 +312,7 @@ class Parser {
   }
 
   #relation(): Relation {
-    const relation = this.#take('=', '==', '!=', '>', '>=', '<', '<=');
+    const relation = this.#take(...RELATIONS);
     if (relation === undefined) throw this.#error(`a comparison is missing before '${this.#next ?? 'the end'}'`);
     return relation === '==' ? '=' : (relation as Relation);
   }
@@ -281,8 +342,8 @@ class Parser {
  *
  * Of it: `host`, `net`, `port`, `portrange` and `proto` with `src`, `dst` and the headers they are for; the names of
  * protocols; `ether host`, `ether proto`, `broadcast`, `multicast`; `vlan`; `less`, `greater`, `len`; `inbound`, `outbound`;
- * `tcp[13] & 2 != 0` with constants; `and`, `or` (which bind alike, from the left), `not` and parentheses. Addresses and
- * ports are numbers: no name is looked up.
+ * `tcp[13] & 2 != 0` with constants; `and`, `or` (which bind alike, from the left), `not` and parentheses. Services
+ * have the names of a fixed table, and no name of a host is looked up.
  *
  * @param text The expression; an empty one lets all packets through.
  * @returns What the functions of `match` make.

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as nothrow from '../../../lib/nothrow.ts';
 import * as p from '../../../lib/packet/index.ts';
-import { EXPRESSIONS, frame, networkLayer, tcpdump, tcpdumpCompiles } from '../../helpers/bpf.ts';
+import { EXPRESSIONS, frame, NAMED, networkLayer, tcpdump, tcpdumpCompiles } from '../../helpers/bpf.ts';
 import { cleanup } from '../../helpers/fds.ts';
 import { type Need, need, packetSockets } from '../../helpers/need.ts';
 
@@ -51,6 +51,11 @@ test('each expression: the same frames, whole and cut, as with the program of tc
     // Of a frame that is cut, the order of the loads decides, which tcpdump's optimizer changes now and then.
     same(text, CUT, own, other, theirs(text, '-y', 'EN10MB', '-O'));
   }
+});
+
+test('names of services, protocols and types: the same frames as with the program of tcpdump', (context) => {
+  need(context, tcpdumpCompiles);
+  for (const text of NAMED) same(text, FRAMES.slice(0, 400), ours(text), theirs(text));
 });
 
 /** Expressions of expressions. Without tags, whose effect on what follows another test compares. */
