@@ -23,7 +23,7 @@ import { interruption } from './support/until.js';
 const usage = `Usage: sniff.js -i interface [options] [filter]
        sniff.js -r file [options] [filter]
 Prints the packets that a filter lets through. The filter is of pcap-filter(7): 'tcp port 80 and not host 10.0.0.1',
-'icmp or arp', 'vlan 5 and udp', 'tcp[tcpflags] & tcp-syn != 0', 'net 2001:db8::/32'; addresses and ports are numbers.
+'icmp or arp', 'vlan 5 and udp', 'tcp[tcpflags] & tcp-syn != 0', 'net 2001:db8::/32'; no name of a host is looked up.
 
   -i, --interface name    capture there
   -r, --read file         read a pcap or pcapng file in place of an interface; - is the standard input

@@ -206,6 +206,9 @@ function start(fd: number, given: Given): number | undefined {
   const linktype = linktypeOf(fd, ifindex);
   if (!isLater) return linktype;
   const own = filter === undefined ? undefined : programFor(filter, linktype, snaplen ?? EVERY_BYTE);
+  if (filter !== undefined && 'expression' in filter && own?.length === 1 && own[0]!.k === 0) {
+    throw invalidValue('options.filter', 'one that a packet of this interface can pass: it rejects all packets');
+  }
   const program = captureProgram(own, snaplen, judged);
   if (program === undefined) detachFilter(fd);
   else attachFilter(fd, program);

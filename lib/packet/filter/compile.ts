@@ -200,7 +200,7 @@ class Compiler {
   #anyProtocol(moved: number, protocol: number, over: 'ip' | 'ip6' | 'any'): Part {
     const behindFragment = this.#all(
       this.#protocol(moved, ETH_P_IPV6, IPPROTO_FRAGMENT),
-      this.#equal(load(this.#network(moved) + 40, 1), protocol),
+      this.#equal(remembered(this.#network(moved) + 40, 1), protocol),
     );
     const six = this.#any(this.#protocol(moved, ETH_P_IPV6, protocol), behindFragment);
     const four = this.#protocol(moved, ETH_P_IP, protocol);

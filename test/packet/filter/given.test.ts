@@ -95,6 +95,9 @@ test('a capture compiles text for its interface, and refuses a program for anoth
     expect(new p.PacketView().of(packet.data).destinationPort).toBe(40999);
     break;
   }
+  for (const filter of ['tcp && udp', 'ip and not ip', p.match.or()]) {
+    expect(() => p.openCapture({ interface: 'lo', filter })).toThrow(/"options\.filter".*rejects all packets/);
+  }
   const program = p.compileFilter(p.match.port(80), misnamed);
   expect(() => p.openCapture({ interface: 'lo', filter: program })).toThrow(
     /"options\.filter".*link type 1, not for 101/,
