@@ -16,15 +16,18 @@ namespace sys_socket {
 namespace {
 
 constexpr size_t kSmallOption = 1024;
+constexpr size_t kBehind = 256;
 
 // A copy of the bytes of an option in memory of one call alone, where a count or flags cannot change after they were
-// looked at. A few options (NETLINK_LIST_MEMBERSHIPS) return a length beyond the one given, which tools that watch
-// memory take for written: they have room for it.
+// looked at. Zeros follow the bytes of a short option: there are options of which the kernel reads or writes a whole
+// struct, whatever length it was given (option_rule.h). A few others (NETLINK_LIST_MEMBERSHIPS) return a length beyond
+// the one given, which tools that watch memory take for written.
 class Room {
  public:
   explicit Room(const Bytes& bytes) {
     if (bytes.size > kSmallOption) data_ = static_cast<uint8_t*>(std::malloc(bytes.size));
     if (data_ != nullptr) std::memcpy(data_, bytes.data, bytes.size);
+    if (data_ == small_) std::memset(small_ + bytes.size, 0, kBehind);
   }
   ~Room() {
     if (data_ != small_) std::free(data_);
@@ -39,6 +42,13 @@ class Room {
   uint8_t small_[4 * kSmallOption];
   uint8_t* data_ = small_;
 };
+
+// The result of an option. SO_PEERPIDFD makes a descriptor: whoever had the number before had it closed behind his
+// back.
+napi_value Given(napi_env env, Environment* environment, int level, int name, int result, int value) {
+  if (result == 0 && level == SOL_SOCKET && name == SO_PEERPIDFD) environment->owned.Forget(env, value);
+  return Result(env, result);
+}
 
 // The commands whose argument is an int. Those of F_SETLK and F_SETOWN_EX are pointers, and F_DUPFD would give a
 // descriptor that is not close-on-exec.
@@ -75,10 +85,12 @@ napi_value GetsockoptInt(napi_env env, napi_callback_info info) {
   if (HoldsPointer(level, name, sizeof(value))) args.Refuse(2, Refusal::kPointer);
   if (MakesDescriptor(level, name)) args.Refuse(2, Refusal::kInherited);
   if (args.refused()) return args.Refused();
+  const Room room({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
   socklen_t length = sizeof(value);
-  const int result = ::getsockopt(fd, level, name, &value, &length);
+  const int result = ::getsockopt(fd, level, name, room.data(), &length);
+  std::memcpy(&value, room.data(), sizeof(value));
   args.out()[0] = value;
-  return Result(env, result);
+  return Given(env, args.environment(), level, name, result, value);
 }
 
 // (fd, level, name, buffer); the length is out[0].
@@ -105,7 +117,9 @@ napi_value Getsockopt(napi_env env, napi_callback_info info) {
   const int result = ::getsockopt(fd, level, name, room.data(), &length);
   if (result == 0) std::memcpy(buffer.data, room.data(), std::min<size_t>(length, buffer.size));
   args.out()[0] = static_cast<int32_t>(length);
-  return Result(env, result);
+  int value = -1;
+  if (length == sizeof(value)) std::memcpy(&value, room.data(), sizeof(value));
+  return Given(env, args.environment(), level, name, result, value);
 }
 
 napi_value SetsockoptInt(napi_env env, napi_callback_info info) {
@@ -113,10 +127,11 @@ napi_value SetsockoptInt(napi_env env, napi_callback_info info) {
   const int fd = args.Int(0);
   const int level = args.Int(1);
   const int name = args.Int(2);
-  const int value = args.Int(3);
+  int value = args.Int(3);
   if (HoldsPointer(level, name, sizeof(value))) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
-  return Result(env, ::setsockopt(fd, level, name, &value, sizeof(value)));
+  const Room room({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
+  return Result(env, ::setsockopt(fd, level, name, room.data(), sizeof(value)));
 }
 
 napi_value Setsockopt(napi_env env, napi_callback_info info) {
@@ -127,7 +142,11 @@ napi_value Setsockopt(napi_env env, napi_callback_info info) {
   const Bytes value = args.GetSized(3);
   if (HoldsPointer(level, name, value.size)) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
-  return Result(env, ::setsockopt(fd, level, name, value.data, static_cast<socklen_t>(value.size)));
+  if (value.size > kSmallOption) {
+    return Result(env, ::setsockopt(fd, level, name, value.data, static_cast<socklen_t>(value.size)));
+  }
+  const Room room(value);
+  return Result(env, ::setsockopt(fd, level, name, room.data(), static_cast<socklen_t>(value.size)));
 }
 
 // (fd, command, argument); the result is out[0] too, as F_GETOWN may give a negative process group.

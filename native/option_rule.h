@@ -23,6 +23,8 @@
 //   BT_CODEC, get                           ENOBUFS when the length is too small                         -
 //   RDS_INFO_*, get                         the length                                                   -
 //   SO_DEVMEM_DONTNEED, set                 the length counts whole tokens                               -
+//   SO_ATMQOS, SO_SETCLP, SO_ATMPVC         nothing at any level but SOL_ATM: at most 92 bytes           Room
+//   tables of iptables and Bluetooth, set   nothing up to 6.8: at most one struct, 96 bytes              Room
 //
 // The layouts of 32-bit programs (compat) are for their system calls alone, which this process does not make. The
 // requests of ioctl are judged in ioctl.cc.

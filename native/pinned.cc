@@ -55,7 +55,6 @@ bool IsAttached(napi_env env, const Pinned& pinned) {
 template <typename... Slots>
 bool Ready(napi_env env, Environment* environment, Slots... slots) {
   if (environment == nullptr) return false;  // an exception is pending
-  if (environment == nullptr) return false;  // an exception is pending
   if ((IsAttached(env, environment->pinned[slots]) && ...)) return true;
   environment->out[kResult] = kRefusalBase - kRefusalKinds - static_cast<int32_t>(Refusal::kStorage);
   return false;

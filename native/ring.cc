@@ -165,12 +165,18 @@ Rings::~Rings() {
   while (first_ != nullptr) Remove(first_->id);
 }
 
-// (fd, size): mmap(2) of all rings of a packet socket. The id of the mapping, or -errno.
+// (fd, size): mmap(2) of all rings of a packet socket. The id of the mapping, or -errno. Nothing else is mapped: the
+// memory of a file ends where the file ends, and whoever touches it there is killed by SIGBUS.
 napi_value RingMap(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const int fd = args.Int(0);
   const uint32_t size = args.Unsigned(1);
   if (args.refused()) return args.Refused();
+  int domain = 0;
+  socklen_t length = sizeof(domain);
+  const int known = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+  if (known < 0) return Result(env, known);
+  if (domain != AF_PACKET) return Number(env, -ENODEV);
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return Result(env, -1);
   // A child process would keep the socket open with the mapping.

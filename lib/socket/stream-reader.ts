@@ -2,6 +2,7 @@
 import type { Buffer } from 'node:buffer';
 import { close } from '../nothrow.ts';
 import { MSG_CTRUNC } from '../posix/constants.ts';
+import { native } from '../posix/native.ts';
 import { aside, ClosedError } from './errors.ts';
 import type { DataWithFds } from './message.ts';
 import type { Socket } from './socket.ts';
@@ -107,6 +108,7 @@ export class StreamReader {
     const message = await this.#socket.recvFds(READ_SIZE, this.#most, 0, NO_TIMEOUT);
     const isTruncated = (message.flags & MSG_CTRUNC) !== 0;
     if (isTruncated || this.#stream.destroyed) closeAll(message.fds);
+    else for (const fd of message.fds) native.own(fd); // until the program has it: a worker may end before
     if (!isTruncated) return message;
     const text = `More descriptors came with one read than the ${this.#most} that were asked for, or that fit`;
     throw Object.assign(new Error(text), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
@@ -147,6 +149,7 @@ export class StreamReader {
   #pass({ fds, data }: DataWithFds): boolean {
     this.#isAlone = fds.length > 0;
     if (this.#isAlone) {
+      for (const fd of fds) native.disown(fd);
       aside(() => {
         if (!this.#stream.emitFds(fds)) closeAll(fds);
       });

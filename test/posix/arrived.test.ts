@@ -146,6 +146,36 @@ test('a worker that ends before a promise was awaited: all are closed', (context
   );
 }, 60_000);
 
+/** `stream`, which is sent the three descriptors. */
+const STREAM = `
+  const [one, two] = s.Socket.pair();
+  const stream = two.makefile({ fds: 3 });
+  keep.push(one, stream);
+  s.sendmsg(one.fd, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }] });
+  send(0);`;
+
+test('what a stream has read and its program has not seen: all are closed', (context) => {
+  need(context, node);
+  expectLeft(
+    0,
+    `${STREAM}
+      while (nothrow.recv(two.fd, new Uint8Array(1), s.MSG_PEEK | s.MSG_DONTWAIT) > 0) await new Promise(setImmediate);`,
+  );
+}, 60_000);
+
+test('what a stream has given to its program is the program’s', (context) => {
+  need(context, node);
+  expectLeft(
+    3,
+    `${STREAM}
+      const given = new Promise((resolve) => stream.on('fds', resolve));
+      stream.on('data', () => {});
+      await given;
+      stream.destroy();
+      one.close();`,
+  );
+}, 60_000);
+
 test('a setter that throws: they are closed', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
   cleanup(a, b);

@@ -1,4 +1,4 @@
-import { openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
@@ -245,6 +245,21 @@ test('SO_PEERPIDFD gives a new descriptor, close-on-exec', (context) => {
   expect(s.fcntl(pidfd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
   expect(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'utf8')).toMatch(new RegExp(`^Pid:\\s+${process.pid}$`, 'm'));
 });
+
+test.for([undefined, 4])(
+  'SO_PEERPIDFD into %s bytes: no Socket that had the number before closes it',
+  (length, context) => {
+    need(context, peerPidfd);
+    const [fd] = pair();
+    const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
+    closeSync(socket.fd); // which this library is not told of
+    const option = s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD, length as number) as number | Buffer;
+    const pidfd = cleanup(typeof option === 'number' ? option : option.readInt32LE());
+    expect(pidfd).toBe(socket.fd);
+    expect(() => socket.close()).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(s.fcntl(pidfd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
+  },
+);
 
 test('the descriptor is judged by the kernel, the arguments by the types', () => {
   const fd = open(kinds.UDP);

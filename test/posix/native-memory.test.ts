@@ -159,3 +159,14 @@ test('sets that another thread writes during select and pselect', (context) => {
     }`);
   expect(printed).toBe('true\ntrue');
 });
+
+test('a ring is the memory of a packet socket, never that of a file, which may end before the mapping', (context) => {
+  need(context, node);
+  const printed = run(`
+    const { openSync } = await import('node:fs');
+    const file = openSync(path);
+    const socket = native.socket(1, 2, 0);
+    console.log(native.ringMap(file, 4096) === -constants.errno.ENOTSOCK, native.ringMap(socket, 4096) === -constants.errno.ENODEV);
+  `);
+  expect(printed).toBe('true true');
+});
