@@ -7,7 +7,7 @@ import * as s from '../../dist/index.js';
 import { openCapture } from '../../dist/packet/index.js';
 
 async function captured(options) {
-  const capture = openCapture({ interface: 'lo', immediate: true, ...options });
+  const capture = openCapture({ interface: 'lo', immediate: true, filter: 'udp dst port 9', ...options });
   const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
   s.sendto(fd, 'hello', 0, { family: s.AF_INET, address: '127.0.0.1', port: 9 });
   s.close(fd);
