@@ -310,6 +310,16 @@ export function handOverAll(fds: readonly number[]): void {
   for (let i = 0; i < fds.length; i++) native.handOver(fds[i]!);
 }
 
+/** Closes the descriptors in messages that reach nobody. */
+export function discard(messages: readonly ControlMessage[]): void {
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!;
+    if (message.level !== SOL_SOCKET) continue;
+    if ('fds' in message) for (let at = 0; at < message.fds.length; at++) native.close(message.fds[at]!);
+    else if ('pidfd' in message) native.close(message.pidfd);
+  }
+}
+
 /**
  * recvmsg, or what the native call gave when it failed: -errno or a refusal. The descriptors among the control messages
  * wait for `handOver`.

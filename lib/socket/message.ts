@@ -18,7 +18,7 @@ import { invalidType, settle } from '../posix/errno.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import { object } from '../posix/snapshot.ts';
-import { type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
+import { discard, type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
 import { Operation, type Owner, patience, WAITS } from './operation.ts';
 import { READ, type Readiness, WRITE } from './readiness.ts';
 import { room, take } from './received.ts';
@@ -108,14 +108,22 @@ export class ReceiveFds extends Operation<DataWithFds> {
 
   finish(n: number): DataWithFds {
     const { control, flags } = this.#received!;
-    const fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+    let data: Buffer;
+    let fds: number[];
+    try {
+      data = take(this.#room!, Math.min(n, this.#size));
+      fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+    } catch (error) {
+      discard(control); // there is no memory for the data: they would reach nobody
+      throw error;
+    }
     // What SO_PASSPIDFD adds is not asked for here, and nobody else closes it.
     for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) nothrow.close(m.pidfd);
     // The room for what options add is free when they are not set, and descriptors fit in it.
     const surplus = fds.splice(this.#most);
     for (const fd of surplus) nothrow.close(fd);
     const truncated = surplus.length === 0 ? 0 : MSG_CTRUNC;
-    return { data: take(this.#room!, Math.min(n, this.#size)), fds, flags: flags | truncated };
+    return { data, fds, flags: flags | truncated };
   }
 }
 

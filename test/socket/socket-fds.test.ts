@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { openFds, openSockets } from '../helpers/fds.ts';
@@ -32,6 +32,24 @@ const passPidfd: Need = () => {
 };
 
 describe('sendFds and recvFds', () => {
+  test.each(['recvFds', 'recvFdsSync'] as const)(
+    '%s without memory for the data: no descriptor is left',
+    async (name) => {
+      const [a, b] = unixPair(s.SOCK_STREAM);
+      await a.sendFds([a.fd, b.fd], 'x');
+      const before = openFds().size;
+      const allocate = vi.spyOn(Buffer, 'allocUnsafe').mockImplementation(() => {
+        throw new RangeError('Array buffer allocation failed');
+      });
+      try {
+        await expect((async () => b[name](8, 2))()).rejects.toThrow('allocation failed');
+      } finally {
+        allocate.mockRestore();
+      }
+      expect(openFds().size).toBe(before);
+    },
+  );
+
   test('a descriptor of the sender that SO_PASSPIDFD adds is not left behind', async (context) => {
     need(context, passPidfd);
     const [a, b] = unixPair(s.SOCK_STREAM);
