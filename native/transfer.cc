@@ -3,6 +3,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "args.h"
 #include "kernel.h"
 #include "rights.h"
@@ -128,11 +130,16 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const Bytes name = args.OptionalSized(2);
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
-  msghdr message = Message(vector, name, control);
+  // The kernel writes control data into memory of the call alone: neither another thread nor a buffer that overlaps
+  // `control` can forge descriptors in it before they were counted.
+  const ControlCopy copy(control);
+  if (copy.failed()) return Number(env, -ENOMEM);
+  msghdr message = Message(vector, name, copy.bytes());
   const ssize_t result =
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
-  args.out()[3] = OwnArrived(env, args.environment(), message.msg_control, message.msg_controllen);
+  args.out()[3] = OwnArrived(env, args.environment(), copy.bytes().data, message.msg_controllen);
+  if (message.msg_controllen > 0) std::memcpy(control.data, copy.bytes().data, message.msg_controllen);
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);
   args.out()[2] = ReturnedFlags(message.msg_flags, flags);
