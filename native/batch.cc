@@ -69,6 +69,15 @@ void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
   header.msg_control = batch.control_size == 0 ? nullptr : batch.control + (i * batch.control_size);
 }
 
+// Whether no other thread has the memory of the control data, the typed array in argument 4.
+template <size_t N>
+bool IsPrivate(napi_env env, const Args<N>& args) {
+  napi_value memory = nullptr;
+  bool is_private = false;
+  return napi_get_typedarray_info(env, args.value(4), nullptr, nullptr, nullptr, &memory, nullptr) == napi_ok &&
+         napi_is_arraybuffer(env, memory, &is_private) == napi_ok && is_private;
+}
+
 bool Fits(int32_t length, size_t size) { return length >= 0 && static_cast<size_t>(length) <= size; }
 
 }  // namespace
@@ -103,6 +112,11 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
     if (from.name_length == 0) header.msg_name = nullptr;
     header.msg_namelen = static_cast<socklen_t>(from.name_length);
     header.msg_controllen = static_cast<size_t>(from.control_length);
+    // The kernel reads the control data again after they were looked at.
+    if (header.msg_controllen > 0 && !IsPrivate(env, args)) {
+      args.Refuse(4, Refusal::kStorage);
+      return args.Refused();
+    }
     if (HoldsPointer(static_cast<const uint8_t*>(header.msg_control), header.msg_controllen)) {
       args.Refuse(4, Refusal::kPointer);
       return args.Refused();
