@@ -25,8 +25,8 @@ export function listen(signal: AbortSignal, member: Abortable): void {
       for (const one of all) one.abort(signal);
     };
     group = { members, listener };
-    groups.set(signal, group);
     signal.addEventListener('abort', listener, { once: true });
+    groups.set(signal, group);
   }
   group.members.add(member);
 }

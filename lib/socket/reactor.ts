@@ -25,7 +25,7 @@ import { native } from '../posix/native.ts';
 import { beginTurn, isSpent } from './budget.ts';
 import { ClosedError } from './errors.ts';
 import { ERROR, type Kind, NOBODY, READ, Readiness, type Waiter, type Watcher, WRITE } from './readiness.ts';
-import { setImmediate, setTimeout } from './timers.ts';
+import { setImmediate, setRealTimeout } from './timers.ts';
 
 /** What is asked of epoll for each kind, and which events serve it: errors and hang-ups serve whoever waits. */
 export const ASK: readonly [number, number, number] = [EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI];
@@ -173,7 +173,8 @@ function arm(readiness: Readiness, kind: Kind): number {
   start();
   const known = readiness.asked !== -1;
   const events = (known ? readiness.asked : 0) | ASK[kind];
-  if (readiness.owned && events === readiness.asked) return 0;
+  // Of changes only (EPOLLET) nothing is told that was told before: it is asked again as well.
+  if (readiness.owned && !readiness.edge && events === readiness.asked) return 0;
   let n = ask(readiness, events);
   if (n < 0 && known) {
     // Closed under those who wait for it: they are told, and the number is that of another descriptor.
@@ -388,7 +389,7 @@ function tickLater(readiness: Readiness): void {
   timed.add(readiness);
   if (ticking) return;
   ticking = true;
-  setTimeout(tick, RETRY).unref();
+  setRealTimeout(tick, RETRY).unref();
 }
 
 /** Those who were tried in vain are behind the others in the next turn, so that all have theirs. */

@@ -49,14 +49,18 @@ export abstract class Wait<T> extends Waiter implements Abortable {
     signal: AbortSignal | undefined,
     timeout: number | undefined,
   ): Promise<T> {
+    // First what may throw, so that nobody waits who was never promised anything.
+    if (signal !== undefined) {
+      listen(signal, this);
+      this.#signal = signal;
+    }
     const n = reactor.wait(readiness, kind, this, how);
-    if (n < 0) check(n, reactor.EPOLL_CTL);
+    if (n < 0) {
+      this.#settle();
+      check(n, reactor.EPOLL_CTL);
+    }
     const promise = new Promise<T>(grab as Executor<T>);
     this.#resolve = grabbedResolve;
-    if (signal !== undefined) {
-      this.#signal = signal;
-      listen(signal, this);
-    }
     // Who waits keeps the process alive, or does not: see the reactor.
     if (timeout !== undefined && timeout <= LONGEST) {
       this.#timer = setTimeout(expire, timeout, this, timeout).unref();
@@ -183,6 +187,11 @@ class Ready extends Wait<void> {
     }
     this.resolve();
     return true;
+  }
+
+  /** A busy thread sees the end of the time before the event. */
+  protected override late(): boolean {
+    return this.attempt();
   }
 }
 

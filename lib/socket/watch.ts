@@ -68,7 +68,7 @@ class Registration extends AsyncResource implements Watcher, Abortable {
     this.#onError = options.onError;
     this.#signal = options.signal;
     this.owner = owner;
-    if (this.#signal !== undefined) listen(this.#signal, this);
+    if (this.#signal?.aborted === false) listen(this.#signal, this);
   }
 
   call(): void {

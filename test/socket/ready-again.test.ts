@@ -1,0 +1,95 @@
+/** Waits for a state that lasts: it is told each time, also where epoll tells of changes only. */
+import { getEventListeners } from 'node:events';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { need, node } from '../helpers/need.ts';
+import { output } from '../helpers/sockets.ts';
+
+/** A connected datagram socket whose error queue has an entry, and on which somebody waits for data meanwhile. */
+async function withErrorQueue() {
+  const closed = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  closed.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
+  const nobody = closed.getsockname()!;
+  const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  socket.setsockopt(s.IPPROTO_IP, s.IP_RECVERR, true);
+  s.connect(socket.fd, nobody);
+  closed.close();
+  s.send(socket.fd, 'x');
+  await socket.errorReady();
+  s.getsockopt(socket.fd, s.SOL_SOCKET, s.SO_ERROR); // the queue has its entry still
+  const data = socket.recv().then(String, (error) => error.name);
+  await sleep(20);
+  return { socket, data };
+}
+
+test('errorReady and writable resolve again and again while the error queue is full and a read waits', async () => {
+  const { socket, data } = await withErrorQueue();
+  for (let i = 0; i < 3; i++) {
+    await socket.errorReady({ timeout: 5000 });
+    await socket.writable({ timeout: 5000 });
+  }
+  socket.close();
+  expect(await data).toBe('ClosedError');
+});
+
+test('a thread that was busy for longer than the timeout still sees what is there', async () => {
+  const [a, b] = s.Socket.pair();
+  await b.readable({ timeout: 1 }).catch(() => {}); // what is made once is made
+  await turn(); // timers come next, and then events
+  const waits = b.readable({ timeout: 1 });
+  a.sendSync('x');
+  const end = performance.now() + 20;
+  while (performance.now() < end);
+  await waits;
+  a.close();
+  b.close();
+});
+
+test('a callback with a signal that has fired leaves no listener behind', () => {
+  const [a, b] = s.Socket.pair();
+  const signal = AbortSignal.abort();
+  a.onReadable(() => {}, { signal });
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  a.close();
+  b.close();
+});
+
+test('a signal that cannot be listened to fails the wait, which takes nothing away', async () => {
+  const [a, b] = s.Socket.pair();
+  const signal = {
+    aborted: false,
+    addEventListener() {
+      throw new Error('no listener');
+    },
+    removeEventListener() {},
+  } as unknown as AbortSignal;
+  await expect(b.recv(9, 0, { signal })).rejects.toThrow('no listener');
+  a.sendSync('x');
+  expect(String(await b.recv())).toBe('x');
+  a.close();
+  b.close();
+});
+
+test('fake timers do not end the attempts of those for whom epoll has no event', async (context) => {
+  need(context, node);
+  const script = `
+    const { mock } = await import('node:test');
+    const { syncBuiltinESMExports } = await import('node:module');
+    const flood = (path) => {
+      const receiver = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+      const sender = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+      const address = { family: s.AF_UNIX, path };
+      receiver.bind(address);
+      return [receiver, Promise.all(Array.from({ length: 40 }, () => sender.sendto('x', 0, address)))];
+    };
+    mock.timers.enable({ apis: ['setTimeout'] });
+    syncBuiltinESMExports();
+    const [one, first] = flood('\\0fake timers ${process.pid}');
+    mock.timers.reset();
+    syncBuiltinESMExports();
+    for (let i = 0; i < 40; i++) await one.recv();
+    console.log((await first).length);
+    process.exit();`;
+  expect(await output(script, ['--no-warnings'])).toBe('40');
+});
