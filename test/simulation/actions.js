@@ -180,7 +180,7 @@ export const ACTIONS = [
       subject.description.queued = 1;
       subject.description.wake();
     },
-    1,
+    3,
   ],
   [
     (world) => {

@@ -30,4 +30,6 @@ export const defects = {
       to: 'if (++atOnce > 256) {',
     },
   ],
+  /** Where epoll tells of changes only, what it has told already is not asked for again. */
+  'told-once': [{ file: reactor, from: 'if (readiness.owned && !readiness.edge && ', to: 'if (readiness.owned && ' }],
 };

@@ -195,10 +195,10 @@ class Kernel {
   settle() {
     this.faults = NONE;
     for (const description of this.descriptions) {
+      if (description.blockedRead + description.blockedWrite > 0) description.wake();
       description.blockedRead = 0;
       description.blockedWrite = 0;
       if (!description.closed) description.arrive();
-      description.wake();
     }
   }
 }

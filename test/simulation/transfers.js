@@ -69,7 +69,11 @@ const SHOWS = {
 };
 
 export function wait(world) {
-  const subject = world.any();
+  // Mostly where there is an error queue: of what lasts, epoll may be asked to tell changes only.
+  const queued = world.subjects.filter(
+    ({ closed, foreign, description }) => !closed && !foreign && description.queued > 0,
+  );
+  const subject = queued.length > 0 && world.random.chance(0.7) ? world.random.pick(queued) : world.any();
   if (subject === undefined) return;
   const kind = world.random.pick(Object.keys(WAITS));
   const facts = {
