@@ -376,7 +376,9 @@ export class SocketStream extends Duplex {
     return this.destroy();
   }
 
+  /** As `write` of a Duplex; a write after the peer has ended is EPIPE, as with net.Socket. */
   override write(chunk: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  /** As `write` above, for a string in an encoding. */
   override write(
     chunk: unknown,
     encoding: BufferEncoding,
