@@ -35,7 +35,7 @@ auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call
 template <typename Use>
 void ForEachMessage(const uint8_t* control, size_t size, Use use) {
   size_t offset = 0;
-  while (size - offset >= sizeof(cmsghdr)) {
+  while (control != nullptr && size - offset >= sizeof(cmsghdr)) {
     const uint8_t* message = control + offset;
     const auto told = LoadOnce<decltype(cmsghdr::cmsg_len)>(message + offsetof(cmsghdr, cmsg_len));
     const size_t room = size - offset;

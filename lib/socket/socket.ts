@@ -22,6 +22,7 @@ import {
 import { isSocketError, SocketError } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
 import type { Bytes } from '../posix/native.ts';
+import { int32 } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import * as posix from '../posix/socket.ts';
 import {
@@ -100,10 +101,11 @@ export class Socket {
    * @throws SocketError As `socket`; EBADF when `fd` is not open. TypeError when another Socket has it.
    */
   constructor(family: number, type: number, protocol = 0, fd?: number) {
-    this.#descriptor = new Descriptor(fd ?? openSocket(family, type, protocol));
-    this.family = family;
-    this.type = type & ~FLAGS;
-    this.protocol = protocol;
+    // Before anything is taken over, and before an operator makes an integer of what is none.
+    this.family = int32(family, 'family');
+    this.type = int32(type, 'type') & ~FLAGS;
+    this.protocol = int32(protocol, 'protocol');
+    this.#descriptor = new Descriptor(fd === undefined ? openSocket(family, type, protocol) : fd);
     if (channels.socket.hasSubscribers) channels.socket.publish({ socket: this, fd: this.fd });
   }
 
@@ -128,7 +130,7 @@ export class Socket {
    * @throws SocketError EMFILE, EOPNOTSUPP.
    */
   static pair(type: number = SOCK_STREAM): [Socket, Socket] {
-    const [a, b] = openPair(AF_UNIX, type);
+    const [a, b] = openPair(AF_UNIX, int32(type, 'type'));
     return [new Socket(AF_UNIX, type, 0, a), new Socket(AF_UNIX, type, 0, b)];
   }
 

@@ -2,6 +2,7 @@ import { SocketAddress } from 'node:net';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as promises from '../../lib/promises.ts';
+import { cleanup } from '../helpers/fds.ts';
 
 // A value that is refused in one form is refused in every form: C would cut or wrap it.
 
@@ -137,4 +138,33 @@ test('a path that does not fit is refused as text and as bytes, and is never cut
       refusal('ERR_INVALID_ARG_TYPE', 'path'),
     );
   }
+});
+
+const NO_INTEGERS: [unknown, string][] = [
+  ['2', 'ERR_INVALID_ARG_TYPE'],
+  [2n, 'ERR_INVALID_ARG_TYPE'],
+  [true, 'ERR_INVALID_ARG_TYPE'],
+  [[2], 'ERR_INVALID_ARG_TYPE'],
+  [Symbol('2'), 'ERR_INVALID_ARG_TYPE'],
+  [2.5, 'ERR_OUT_OF_RANGE'],
+  [Number.NaN, 'ERR_OUT_OF_RANGE'],
+  [2 ** 32 + 2, 'ERR_OUT_OF_RANGE'],
+];
+
+test.each(NO_INTEGERS)('a family, a type and a protocol of a Socket are ints: %o is none', (value, code) => {
+  const number = value as number;
+  expect(() => new s.Socket(s.AF_UNIX, number)).toThrow(refusal(code, 'type'));
+  expect(() => new s.Socket(number, s.SOCK_STREAM)).toThrow(refusal(code, 'family'));
+  expect(() => new s.Socket(s.AF_UNIX, s.SOCK_STREAM, number)).toThrow(refusal(code, 'protocol'));
+  expect(() => s.Socket.pair(number)).toThrow(refusal(code, 'type'));
+});
+
+test('a Socket that refuses its family, type or protocol has not taken the descriptor over', () => {
+  const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK));
+  for (const bad of [2n, Symbol('2')] as unknown as number[]) {
+    expect(() => new s.Socket(s.AF_UNIX, bad, 0, fd)).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'type'));
+    expect(() => new s.Socket(bad, s.SOCK_STREAM, 0, fd)).toThrow(refusal('ERR_INVALID_ARG_TYPE', 'family'));
+  }
+  const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM, 0, fd);
+  expect(socket.detach()).toBe(fd);
 });
