@@ -387,6 +387,10 @@ function resume(): void {
 
 function tickLater(readiness: Readiness): void {
   timed.add(readiness);
+  startTicking();
+}
+
+function startTicking(): void {
   if (ticking) return;
   ticking = true;
   setRealTimeout(tick, RETRY).unref();
@@ -400,9 +404,11 @@ function tick(): void {
   for (const readiness of [...timed]) {
     if (left === 0) break;
     timed.delete(readiness);
+    if (readiness.heads[WRITE] === undefined) continue; // all who waited gave up
     if (serveQueue(readiness, WRITE) === 0) left--;
     if (!readiness.closed) keepInterest(readiness);
   }
+  if (timed.size > 0) startTicking();
 }
 
 /** What a plain descriptor, closed by somebody else while its description lives on, left in the set. */

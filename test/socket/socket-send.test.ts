@@ -211,6 +211,19 @@ describe('an AF_UNIX datagram socket whose peer has a full queue', () => {
     await sending;
   });
 
+  test('many give up: whoever waits behind them is still tried', async () => {
+    const { receiver, sender, address, queued } = fullQueue();
+    const controller = new AbortController();
+    const many = Array.from({ length: 40 }, () => keep(new s.Socket(s.AF_UNIX, s.SOCK_DGRAM)));
+    const given = many.map((socket) => failure(socket.sendto('x', 0, address, { signal: controller.signal })));
+    const sending = sender.sendto('last', 0, address);
+    controller.abort();
+    await Promise.all(given);
+    for (let i = 0; i < queued; i++) await receiver.recv();
+    expect(String(await receiver.recv(100, 0, { timeout: 5000 }))).toBe('last');
+    expect(await sending).toBe(4);
+  });
+
   test('given up: by timeout, signal and close; the peer gone', async () => {
     const { receiver, sender, address } = fullQueue();
     expect(await failure(sender.sendto('x', 0, address, { timeout: 30 }))).toMatchObject({
