@@ -138,8 +138,9 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const ssize_t result =
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
-  args.out()[3] = OwnArrived(env, args.environment(), copy.bytes().data, message.msg_controllen);
-  if (message.msg_controllen > 0) std::memcpy(control.data, copy.bytes().data, message.msg_controllen);
+  const uint8_t* written = copy.bytes().data;
+  args.out()[3] = OwnArrived(env, args.environment(), written, message.msg_controllen);
+  if (written != nullptr) std::memcpy(control.data, written, message.msg_controllen);
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);
   args.out()[2] = ReturnedFlags(message.msg_flags, flags);
