@@ -99,6 +99,11 @@ async function reuse() {
   let lost = 0;
   let unrelated = 0;
   const numbers = new Set();
+  // The event loop has descriptors of its own from the first wait on.
+  for (const socket of s.Socket.pair()) {
+    await socket.recv(1, 0, { timeout: 1 }).catch(ignore);
+    socket.close();
+  }
   const before = fds();
   const began = performance.now();
   for (let i = 0; i < count; i++) {
@@ -125,7 +130,7 @@ async function reuse() {
   if (wrong > 0) violations.push(`${wrong} sockets without their data`);
   if (lost > 0) violations.push(`${lost} waits that were not told of the close`);
   if (unrelated > 0) violations.push('the unrelated net.Socket went deaf');
-  if (left > 1) violations.push(`${left} descriptors left`);
+  if (left > 0) violations.push(`${left} descriptors left`);
   report(
     'reuse',
     `${count} cycles over ${numbers.size} descriptor numbers in ${seconds} s, ${wrong} wrong events, ${lost} lost waits`,
