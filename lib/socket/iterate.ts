@@ -134,8 +134,9 @@ class Each<T> implements AsyncGenerator<T, void, void> {
   }
 
   #fail(error: unknown): void {
-    // An iterator that was ended aborted its own operation.
-    if (!this.#ended && !(error instanceof ClosedError)) this.#callers.shift()!.reject(error);
+    // An iterator that was ended aborted its own operation. An error that the call gave before that is told.
+    const ended = error instanceof ClosedError || (this.#ended && error instanceof AbortError);
+    if (!ended) this.#callers.shift()!.reject(error);
     this.#ended = true;
     this.#serve();
   }
@@ -190,14 +191,17 @@ function warn(error: SocketError): void {
 /** Waits for a second, or until a Socket is closed, which frees a descriptor (and may be this one). */
 function pause(socket: Socket, longest: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const end = () => {
+    const leave = () => {
       clearTimeout(timer);
       forget();
       unlisten(signal, member);
+    };
+    const end = () => {
+      leave();
       resolve();
     };
     const abort = () => {
-      end();
+      leave();
       reject(new AbortError(signal, 'accept'));
     };
     const member = { abort };

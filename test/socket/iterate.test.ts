@@ -176,3 +176,17 @@ test('a long-lived signal is not listened to between the calls', async () => {
   keep((await next).value!.socket);
   expect(listeners).toBe(0);
 });
+
+test('an error that came before return() was called is told to the call that waits', async () => {
+  const closed = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  closed.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
+  using socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  await socket.connect(closed.getsockname()!);
+  closed.close();
+  socket.sendSync('x'); // nobody is there: the next call has the error
+  const datagrams = socket.datagrams();
+  const next = datagrams.next();
+  const returned = datagrams.return();
+  await expect(next).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect(await returned).toEqual({ done: true, value: undefined });
+});
