@@ -3,7 +3,7 @@ import * as c from '../../dist/posix/constants.js';
 import { kernel } from './kernel.js';
 
 /** Operations that read, and what they make of a call. */
-const READS = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'accept', 'datagrams', 'connections']);
+const READS = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'datagrams']);
 const WRITES = new Set(['send', 'sendAll', 'sendto', 'sendmsg', 'sendmmsg']);
 /** What connections() passes over, or waits out. */
 const PASSED_OVER = new Set([c.ECONNABORTED, c.EMFILE, c.ENOMEM]);
@@ -22,7 +22,6 @@ class Log {
     this.records = records.filter(({ claimed }) => claimed !== true);
     this.what = what;
     this.at = 0;
-    this.passed = [];
   }
 
   /** The next call. */
@@ -32,21 +31,7 @@ class Log {
     return record;
   }
 
-  /** What an iterator does not tell, up to an error that it does. */
-  passOver(error) {
-    while (PASSED_OVER.has(this.records[this.at]?.errno)) {
-      if (this.records[this.at].errno === error?.errno) return;
-      this.passed.push(this.records[this.at++].errno);
-    }
-  }
-
   error(op, error) {
-    // Passed over for an iterator, though it was told to another.
-    const passed = this.passed.indexOf(error.errno);
-    if (passed !== -1 && this.records[this.at]?.errno !== error.errno) {
-      this.passed.splice(passed, 1);
-      return;
-    }
     const record = this.next(op);
     if (record !== undefined && record.errno !== error.errno) {
       kernel.violate(`${told(op)} failed with ${error.code}; the call gave ${describe(record)}`);
@@ -90,16 +75,8 @@ function checkReads(subject, operations, records) {
   for (const op of operations) {
     if (!READS.has(op.kind) || op.claimed) continue;
     const error = errorOfCall(op);
-    if (op.kind === 'connections') log.passOver(error);
     if (error !== undefined) log.error(op, error);
     if (op.state !== 'resolved' || op.value?.done === true) continue;
-    if (op.kind === 'accept' || op.kind === 'connections') {
-      const record = log.next(op);
-      if (record !== undefined && record.fd !== op.accepted) {
-        kernel.violate(`${told(op)} gave descriptor ${op.accepted}; the call gave ${describe(record)}`);
-      }
-      continue;
-    }
     for (const data of pieces(op)) {
       const record = log.next(op);
       if (record !== undefined && (record.data === undefined || !same(record.data, data))) {
@@ -107,8 +84,27 @@ function checkReads(subject, operations, records) {
       }
     }
   }
-  if (subject.role === 'listener') log.passOver();
   log.end(subject);
+}
+
+/** Connections, and errors, whoever of those that wait got them: an iterator that waits out a lack comes after the others. */
+function checkAccepts(subject, operations, records) {
+  const left = [...records];
+  const remove = (op, what, test) => {
+    const at = left.findIndex(test);
+    if (at === -1) kernel.violate(`${told(op)} has a result that no call gave: ${what}`);
+    else left.splice(at, 1);
+  };
+  for (const op of operations) {
+    if (op.kind !== 'accept' && op.kind !== 'connections') continue;
+    const error = errorOfCall(op);
+    if (error !== undefined) remove(op, error.code, ({ errno }) => errno === error.errno);
+    if (op.accepted !== undefined) remove(op, `descriptor ${op.accepted}`, ({ fd }) => fd === op.accepted);
+  }
+  // One that was accepted just when its iterator was ended is closed by it.
+  let ended = operations.filter(({ kind, value }) => kind === 'connections' && value?.done === true).length;
+  const record = left.find(({ errno, fd }) => (fd === undefined ? !PASSED_OVER.has(errno) : --ended < 0));
+  if (record !== undefined) kernel.violate(`fd ${subject.fd}: ${describe(record)} was told to nobody`);
 }
 
 /** The pieces that a write shall have sent: as far as it says, or undefined when it does not say. */
@@ -164,6 +160,7 @@ function follow(log, op) {
 /** What was read and written on a socket is what its operations told. */
 export function checkBytes(subject, operations) {
   const { description } = subject;
-  checkReads(subject, operations, description.taken);
+  if (subject.role === 'listener') checkAccepts(subject, operations, description.taken);
+  else checkReads(subject, operations, description.taken);
   checkWrites(subject, operations, description.given);
 }
