@@ -36,17 +36,32 @@ napi_value Socket(napi_env env, napi_callback_info info) {
 }
 
 // The two descriptors are out[0] and out[1].
+// With a fourth argument they are made for objects, and owned from here on: a worker can end at any call.
 napi_value Socketpair(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   const int domain = args.Int(0);
   const int type = args.Int(1);
   const int protocol = args.Int(2);
+  const bool is_owned = args.Has(3);
   if (args.refused()) return args.Refused();
-  const int result = ::socketpair(domain, type | SOCK_CLOEXEC, protocol, args.out());
-  if (result < 0) return Result(env, result);
-  for (int i = 0; i < 2; ++i) args.environment()->owned.Forget(env, args.out()[i]);
+  int pair[2];
+  if (::socketpair(domain, type | SOCK_CLOEXEC, protocol, pair) < 0) return Result(env, -1);
+  Owned& owned = args.environment()->owned;
+  int result = 0;
+  for (const int fd : pair) {
+    owned.Forget(env, fd);
+    if (is_owned && !owned.Set(env, fd, Owner::kMade)) result = -ENOMEM;
+  }
   napi_value value = Number(env, result);
-  for (int i = 0; value == nullptr && i < 2; ++i) ::close(args.out()[i]);  // nobody is told of them
+  if (result < 0 || value == nullptr) {  // nobody is told of them
+    for (const int fd : pair) {
+      owned.Forget(env, fd);
+      ::close(fd);
+    }
+    return value;
+  }
+  args.out()[0] = pair[0];
+  args.out()[1] = pair[1];
   return value;
 }
 

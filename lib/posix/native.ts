@@ -31,7 +31,8 @@ interface Native {
   readonly layout: { readonly [name: string]: number };
 
   socket(domain: number, type: number, protocol: number): number;
-  socketpair(domain: number, type: number, protocol: number): number;
+  /** With `own` both are made for objects. */
+  socketpair(domain: number, type: number, protocol: number, own?: 1): number;
   bind(fd: number, name: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   accept4(fd: number, name: Uint8Array | undefined, flags: number): number;

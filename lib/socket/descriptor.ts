@@ -3,7 +3,7 @@
 import process from 'node:process';
 import type { SockaddrStorage } from '../posix/address.ts';
 import { ACCEPT, CLOSE, DUP, SOCKET, SOCKETPAIR } from '../posix/calls.ts';
-import { EBADF, ENOMEM, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
+import { EBADF, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../posix/constants.ts';
 import { call, check, invalidValue, settle } from '../posix/errno.ts';
 import { native, out } from '../posix/native.ts';
 import { channels } from './diagnostics.ts';
@@ -66,16 +66,8 @@ export function openSocket(family: number, type: number, protocol: number): numb
 
 /** socketpair(2): two descriptors, non-blocking and owned. */
 export function openPair(family: number, type: number): [number, number] {
-  let n = native.socketpair(family, type | SOCK_NONBLOCK, 0);
-  const one = out[0]!;
-  const two = out[1]!;
-  if (n === 0) {
-    n = native.own(one);
-    if (n < 0) native.close(two);
-    else if (native.own(two) < 0) n = native.close(one) || -ENOMEM;
-  }
-  check(n, SOCKETPAIR);
-  return [one, two];
+  check(native.socketpair(family, type | SOCK_NONBLOCK, 0, 1), SOCKETPAIR);
+  return [out[0]!, out[1]!];
 }
 
 /** accept4(2): the descriptor, non-blocking and owned, or -errno. The address goes to `from`. */
