@@ -218,7 +218,8 @@ async function waitForConnection(socket: Socket, options: WaitOptions): Promise<
   try {
     await socket.readable(options);
   } catch (error) {
-    if (!isErrno(error, ...EXHAUSTED)) throw error;
+    // The time of the whole is over as well, which is said there.
+    if (!isErrno(error, ...EXHAUSTED) && !(error instanceof TimeoutError)) throw error;
   }
 }
 
@@ -246,7 +247,7 @@ async function acceptNext(
         exhausted = false;
       } else {
         // accept4(2) takes a descriptor before it looks for a connection: perhaps none waits, and there is no harm.
-        await waitForConnection(socket, left);
+        await waitForConnection(socket, { signal, timeout: Math.max(0, end - performance.now()) });
         exhausted = true;
       }
     }
