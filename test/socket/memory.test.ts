@@ -4,8 +4,8 @@ import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
 import { failure, unixPair } from '../helpers/sockets.ts';
 
-/** The pool of small results: as that of Buffer.allocUnsafe. */
-const POOL = 8192;
+/** The pool of small results is at most as large as that of Buffer.allocUnsafe. */
+const POOL = Buffer.poolSize; // 8 KiB, 64 KiB from Node 24 on
 const held = ({ buffer, length }: Buffer) => buffer.byteLength <= Math.max(POOL, 2 * length);
 
 test.each([5, 3000, 20_000, 40_000, 65_536, 150_000])('%d bytes, whatever the room', async (length) => {
