@@ -164,7 +164,7 @@ describe.each(Object.entries(flags))('%s', (_, flag) => {
       for (const [i, [, b]] of pairs.entries()) {
         b.onReadable(() => {
           console.log(i, String(b.recvSync()));
-          b.close();
+          for (const socket of pairs[i]) socket.close();
           if (i < 2) throw new Error('of ' + i);
         });
       }
