@@ -27,7 +27,7 @@ export interface ReadingStream {
 
 const READ_SIZE = 65536;
 
-export function closeAll(fds: readonly number[]): void {
+function closeAll(fds: readonly number[]): void {
   for (const fd of fds) close(fd);
 }
 

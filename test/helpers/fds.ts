@@ -1,6 +1,7 @@
 /** Descriptors of this process: to see that none leaks, and to close those of a test. */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
+import * as s from '../../lib/index.ts';
 import { close } from '../../lib/nothrow.ts';
 
 /** The open descriptors with what they are. */
@@ -27,4 +28,20 @@ export function cleanup(...fds: [number, ...number[]]): number {
     for (const fd of fds) close(fd);
   });
   return fds[0];
+}
+
+/** A descriptor that tells a number to whoever reads it. */
+export function numbered(number: number): number {
+  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+  s.send(a, String(number));
+  s.close(a);
+  return b;
+}
+
+/** The number of a descriptor, which is closed. */
+export function numberOf(fd: number): number {
+  const buffer = Buffer.alloc(16);
+  const n = s.recv(fd, buffer, s.MSG_DONTWAIT);
+  s.close(fd);
+  return Number(buffer.toString('latin1', 0, n));
 }

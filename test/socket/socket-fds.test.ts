@@ -1,27 +1,11 @@
 import { describe, expect, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { openFds, openSockets } from '../helpers/fds.ts';
+import { numbered, numberOf, openFds, openSockets } from '../helpers/fds.ts';
 import { type Need, need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
 import { failure, isSettled, keep, unixPair } from '../helpers/sockets.ts';
 import { folder } from '../helpers/world.ts';
-
-/** A descriptor that tells a number to whoever reads it. */
-function numbered(number: number): number {
-  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
-  s.send(a, String(number));
-  s.close(a);
-  return b;
-}
-
-/** The number of a descriptor, which is closed. */
-function numberOf(fd: number): number {
-  const buffer = Buffer.alloc(16);
-  const n = s.recv(fd, buffer, s.MSG_DONTWAIT);
-  s.close(fd);
-  return Number(buffer.toString('latin1', 0, n));
-}
 
 /** Whether sockets here give descriptors of their peers' processes with messages. */
 const passPidfd: Need = () => {

@@ -3,23 +3,8 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { openSockets } from '../helpers/fds.ts';
+import { numbered, numberOf, openSockets } from '../helpers/fds.ts';
 import { unixPair } from '../helpers/sockets.ts';
-
-/** A descriptor that tells its number when it is read. */
-function numbered(number: number): number {
-  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
-  s.send(a, String(number));
-  s.close(a);
-  return b;
-}
-
-function numberOf(fd: number): string {
-  const buffer = Buffer.alloc(16);
-  const n = s.recv(fd, buffer, s.MSG_DONTWAIT);
-  s.close(fd);
-  return buffer.toString('latin1', 0, n);
-}
 
 /** Messages m0, m1 ... of which each carries its number as a descriptor. */
 async function messages(socket: s.Socket, count: number): Promise<void> {

@@ -4,7 +4,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { openSockets } from '../helpers/fds.ts';
+import { numbered, numberOf, openSockets } from '../helpers/fds.ts';
 import { need, program } from '../helpers/need.ts';
 import { pythonPeer } from '../helpers/python.ts';
 import { failure, isSettled, keep, output, readAll, sleep, tcpPair, unixPair } from '../helpers/sockets.ts';
@@ -304,19 +304,6 @@ describe('exceptions of listeners', () => {
 });
 
 describe('descriptors', () => {
-  const numbered = (number: number): number => {
-    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
-    s.send(a, String(number));
-    s.close(a);
-    return b;
-  };
-  const numberOf = (fd: number): number => {
-    const buffer = Buffer.alloc(16);
-    const n = s.recv(fd, buffer, s.MSG_DONTWAIT);
-    s.close(fd);
-    return Number(buffer.toString('latin1', 0, n));
-  };
-
   test('an fds event comes before the data that they came with', async () => {
     const [a, b] = streams({ fds: 8 });
     const events: string[] = [];
