@@ -432,9 +432,11 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
     const given = sockets();
     const taken = [];
+    const held = new Set(); // until they are counted, so that none is collected earlier
     (() => {
       for (let round = 0; round < 10; round++) {
         const batch = new s.MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_SPACE(4) });
+        held.add(batch);
         for (let i = 0; i < 2; i++) {
           s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a] }] });
         }
@@ -443,6 +445,7 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
       }
     })();
     const most = sockets() - given;
+    held.clear();
     for (let i = 0; i < 100 && sockets() !== given + 1; i++) { gc(); await setImmediate(); }
     console.log(JSON.stringify([most, sockets() - given, s.fcntl(taken[0], s.F_GETFD)]));`;
   const dist = new URL('../../dist/index.js', import.meta.url).href;

@@ -124,9 +124,11 @@ test('a capture that is dropped unclosed is closed: its descriptor and its ring 
     const warnings = [];
     process.on('warning', (warning) => warnings.push(warning.code));
     const before = sockets();
-    const drop = async () => { for (let i = 0; i < 10; i++) { const capture = open({ ringSize: 1 << 20 }); send(); await first(capture); } };
-    await drop();
+    const held = new Set(); // until they are counted, so that none is collected earlier
+    const hold = async () => { const capture = open({ ringSize: 1 << 20 }); held.add(capture); send(); await first(capture); };
+    for (let i = 0; i < 10; i++) await hold();
     const open10 = [sockets() - before, await rings()];
+    held.clear();
     for (let i = 0; i < 8; i++) { gc(); await sleep(10); }
     console.log(open10.join(), sockets() - before, await rings(), warnings.join());`;
   expect(await program(script, ['--expose-gc', '--no-warnings'])).toBe('10,10 0 0 SYS_SOCKET_UNCLOSED');
