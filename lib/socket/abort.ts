@@ -1,4 +1,5 @@
 /** One listener for all that waits with the same AbortSignal, removed when the last wait is over. */
+import { aside } from './errors.ts';
 
 /** What is ended by a signal. */
 export interface Abortable {
@@ -13,22 +14,22 @@ interface Group {
 
 const groups = new WeakMap<AbortSignal, Group>();
 
-/** Ends `member` when the signal fires, unless `unlisten` comes before. */
+/** Ends `member` when the signal fires, unless `unlisten` comes before. A signal that fires while it is listened to ends it at once. */
 export function listen(signal: AbortSignal, member: Abortable): void {
-  let group = groups.get(signal);
-  if (group === undefined) {
-    const members = new Set<Abortable>();
-    const listener = () => {
-      groups.delete(signal);
-      const all = [...members];
-      members.clear();
-      for (const one of all) one.abort(signal);
-    };
-    group = { members, listener };
-    signal.addEventListener('abort', listener, { once: true });
-    groups.set(signal, group);
+  const known = groups.get(signal);
+  if (known !== undefined) {
+    known.members.add(member);
+    return;
   }
-  group.members.add(member);
+  const members = new Set([member]);
+  const listener = () => {
+    if (groups.get(signal)?.members === members) groups.delete(signal);
+    const all = [...members];
+    members.clear();
+    for (const one of all) one.abort(signal);
+  };
+  signal.addEventListener('abort', listener, { once: true });
+  if (members.size > 0) groups.set(signal, { members, listener });
 }
 
 export function unlisten(signal: AbortSignal, member: Abortable): void {
@@ -37,5 +38,5 @@ export function unlisten(signal: AbortSignal, member: Abortable): void {
   group.members.delete(member);
   if (group.members.size > 0) return;
   groups.delete(signal);
-  signal.removeEventListener('abort', group.listener);
+  aside(() => signal.removeEventListener('abort', group.listener)); // who was waited for is not told of its errors
 }

@@ -11,12 +11,12 @@ import * as reactor from './reactor.ts';
 import type { Readiness } from './readiness.ts';
 
 /** Nobody waits for it any more: takes it out of the set, does the last call, and only then tells those who waited. */
-function end<T>(readiness: Readiness, syscall: string, last: () => T): T {
+function end<T>(readiness: Readiness, last: () => T): T {
   const left = reactor.evict(readiness);
   try {
     return last();
   } finally {
-    reactor.endAll(left, syscall, 0, true);
+    reactor.endAll(left, 0, true);
   }
 }
 
@@ -48,7 +48,7 @@ const forgotten = new FinalizationRegistry<Readiness>((readiness) => {
       code: 'SYS_SOCKET_UNCLOSED',
     });
   }
-  end(readiness, 'close', () => {
+  end(readiness, () => {
     native.closeHeld(fd);
     released();
   });
@@ -114,10 +114,10 @@ export class Descriptor {
   }
 
   /** Gives the descriptor away. */
-  release(syscall: string): number {
+  release(): number {
     const fd = this.#leave();
     if (fd === -1 || this.readiness.closed) return fd;
-    end(this.readiness, syscall, () => {
+    end(this.readiness, () => {
       native.disown(fd);
       released();
     });
@@ -129,7 +129,7 @@ export class Descriptor {
     const fd = this.#leave();
     if (fd === -1) return 0;
     if (this.readiness.closed) return -EBADF; // closed by somebody else: the number is another's by now
-    const n = end(this.readiness, 'close', () => native.closeHeld(fd));
+    const n = end(this.readiness, () => native.closeHeld(fd));
     released();
     return settle(n, CLOSE);
   }

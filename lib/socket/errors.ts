@@ -16,13 +16,11 @@ export class AbortError extends Error {
   declare readonly sent?: number;
   readonly code = 'ABORT_ERR' as const;
   /** The operation that was aborted. */
-  declare readonly syscall?: string;
+  readonly syscall: string;
 
-  constructor(signal: AbortSignal, syscall?: string) {
-    super(syscall === undefined ? 'The operation was aborted' : `${syscall}: the operation was aborted`, {
-      cause: signal.reason,
-    });
-    if (syscall !== undefined) this.syscall = syscall;
+  constructor(signal: AbortSignal, syscall: string) {
+    super(`${syscall}: the operation was aborted`, { cause: signal.reason });
+    this.syscall = syscall;
   }
 }
 

@@ -56,8 +56,6 @@ export abstract class Operation<T> extends Wait<T> {
   drains = false;
   /** Whether it is done in this thread, without a budget. */
   sync = false;
-  /** Whether the call was made at least once. */
-  #tried = false;
 
   constructor(owner: Owner, target: Readiness, direction: typeof READ | typeof WRITE, patience: Patience) {
     super();
@@ -102,7 +100,6 @@ export abstract class Operation<T> extends Wait<T> {
 
   /** The call, again after EINTR. */
   try(): number {
-    this.#tried = true;
     const { target } = this;
     if (target.failed !== 0 && this.direction === READ && this.patience !== AT_ONCE) {
       const { failed } = target;
@@ -143,11 +140,6 @@ export abstract class Operation<T> extends Wait<T> {
     if (this.hasPart) this.resolve(this.finish(0));
     else super.reject(this.told(error));
   }
-
-  /** What was not tried in the beginning may have been there all the time. */
-  protected override late(): boolean {
-    return !this.#tried && this.attempt();
-  }
 }
 
 /** The operation as a promise, after those of its kind that wait already. */
@@ -166,8 +158,7 @@ export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T
   }
   let how: typeof reactor.FOR_EVENT | typeof reactor.FOR_TURN = reactor.FOR_EVENT;
   if (operation.patience !== WAITS) {
-    if (isFirst(operation)) return once(operation);
-    if (operation.patience === NEVER_WAITS) return Promise.reject(operation.failure(-EAGAIN));
+    if (isFirst(operation) || operation.patience === NEVER_WAITS) return once(operation);
   } else if (target.heads[direction] === undefined) {
     if (isSpent(target)) {
       how = reactor.FOR_TURN;
@@ -185,9 +176,15 @@ function isFirst<T>({ patience, target, direction }: Operation<T>): boolean {
   return patience === AT_ONCE || !target.isBusy(direction);
 }
 
+/** What answers at once: when the budget is spent, it is told in the next turn. */
 function once<T>(operation: Operation<T>): Promise<T> {
-  const n = operation.try();
-  return n >= 0 ? Promise.resolve(operation.finish(n)) : Promise.reject(operation.failure(n));
+  const { target } = operation;
+  const spent = isSpent(target);
+  let n = -EAGAIN;
+  if (isFirst(operation)) n = operation.try();
+  else spend(target, 0);
+  const result = n >= 0 ? Promise.resolve(operation.finish(n)) : Promise.reject(operation.failure(n));
+  return spent ? reactor.nextTurn(result) : result;
 }
 
 /** How often an operation that no event tells of is tried again in this thread, in milliseconds. */

@@ -33,10 +33,10 @@ export function milliseconds(value: number, name: string): number {
 }
 
 /** Refuses what is no signal. */
-export function optionalSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+export function optionalSignal(signal: AbortSignal | undefined, name = 'signal'): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   const isSignal = typeof signal?.addEventListener === 'function' && typeof signal.removeEventListener === 'function';
-  if (!isSignal) throw invalidType('signal', 'an AbortSignal');
+  if (!isSignal) throw invalidType(name, 'an AbortSignal');
   return signal;
 }
 

@@ -64,6 +64,8 @@ const timed = new Set<Readiness>();
 const retired = new Set<number>();
 /** Those that are tried again in the next turn. */
 let resumed: Readiness[] = [];
+/** Those that are told in the next turn of what is done already. */
+let paused: (() => void)[] = [];
 /** The number of this reactor among those of the environment, or -1 before it is started. */
 let id = -1;
 let serving = false;
@@ -107,7 +109,7 @@ export function adopt(fd: number): Readiness {
       old.owned = true;
       return old;
     }
-    endAll(evict(old), EPOLL_CTL.name);
+    endAll(evict(old));
   }
   const readiness = new Readiness(fd, nextGeneration(), true);
   byNumber.set(fd, readiness);
@@ -179,7 +181,7 @@ function arm(readiness: Readiness, kind: Kind): number {
   if (n < 0 && known) {
     // Closed under those who wait for it: they are told, and the number is that of another descriptor.
     readiness.edge = false;
-    endAll(takeAll(readiness), EPOLL_CTL.name);
+    endAll(takeAll(readiness));
     readiness.generation = nextGeneration();
     n = ask(readiness, ASK[kind]);
   }
@@ -315,17 +317,21 @@ export function evict(readiness: Readiness): Left {
   return takeAll(readiness);
 }
 
-/** Rejects all who waited, each with an error of its own; callbacks of a Socket just end. */
-export function endAll({ first, watchers }: Left, syscall: string, errno = 0, quiet = false): void {
-  const failure = () => (errno === 0 ? new ClosedError(syscall) : new SocketError(errno, syscall));
+/**
+ * Rejects all who waited, each with an error of its own: the errno of epoll_ctl(2), or that the descriptor is closed. The
+ * callbacks of a Socket that is closed just end.
+ */
+export function endAll({ first, watchers }: Left, errno = 0, quiet = false): void {
+  const failure = (syscall: string) =>
+    errno === 0 ? new ClosedError(syscall) : new SocketError(errno, EPOLL_CTL.name);
   for (let waiter = first; waiter !== undefined; ) {
     const { next } = waiter;
     waiter.next = undefined;
     waiter.previous = undefined;
-    waiter.reject(failure());
+    waiter.reject(failure(waiter.syscall));
     waiter = next;
   }
-  for (const watcher of watchers) watcher.end(quiet ? undefined : failure());
+  for (const watcher of watchers) watcher.end(quiet ? undefined : failure(watcher.syscall));
 }
 
 /** Changes what is asked, or ends all who wait with the error of it. */
@@ -334,7 +340,7 @@ function askOrEnd(readiness: Readiness, events: number): void {
   if (n === 0) return;
   const left = takeAll(readiness);
   release(readiness);
-  endAll(left, EPOLL_CTL.name, -n);
+  endAll(left, -n);
 }
 
 /** Asks for what those who wait now need beside what is asked already. */
@@ -364,18 +370,40 @@ function serveQueue(readiness: Readiness, kind: Kind): number {
   return done;
 }
 
+/** The time of somebody is over: those of its queue are tried once more, without an event. */
+export function tryOnce({ readiness, kind }: Waiter): void {
+  if (readiness === undefined) return;
+  acted++;
+  serveQueue(readiness, kind);
+  if (!readiness.closed) keepInterest(readiness);
+}
+
 /** Tries those who wait in the next turn, without an event. */
 export function resumeLater(readiness: Readiness): void {
   if (readiness.resuming) return;
   readiness.resuming = true;
-  if (resumed.push(readiness) === 1) setImmediate(resume);
+  if (resumed.push(readiness) + paused.length === 1) setImmediate(resume);
+}
+
+function nothing(): void {}
+
+/** A promise that is settled in the next turn, as another one, which is settled by now. */
+export async function nextTurn<T>(result: Promise<T>): Promise<T> {
+  result.catch(nothing); // not of those that nobody handles
+  await new Promise<void>((resolve) => {
+    if (resumed.length + paused.push(resolve) === 1) setImmediate(resume);
+  });
+  return result;
 }
 
 function resume(): void {
   const now = resumed;
+  const told = paused;
   resumed = [];
-  beginTurn(now.length);
+  paused = [];
+  beginTurn(now.length + told.length);
   acted++;
+  for (const tell of told) tell();
   for (let i = 0; i < now.length; i++) {
     const readiness = now[i]!;
     readiness.resuming = false;

@@ -20,6 +20,8 @@ export abstract class Waiter {
   previous: Waiter | undefined = undefined;
   /** Whether epoll has no event for it, so that it is tried again after a time. */
   eventless = false;
+  /** The name of the operation, for its errors. */
+  abstract get syscall(): string;
   /** Whether it moves data, so that a call that is made at once must not overtake it. */
   abstract get transfers(): boolean;
 
@@ -35,6 +37,8 @@ export interface Watcher {
   readonly asks: number;
   /** The events for which it is called. */
   readonly serves: number;
+  /** The name of the operation, for its errors. */
+  readonly syscall: string;
   /** Neither throws. */
   call(): void;
   /** It is called no more: by an error, or because its Socket was closed. */

@@ -690,7 +690,14 @@ export class Socket {
     setsockopt(this.#open('setsockopt'), level, name, value);
   }
 
-  /** Ends the connection in one direction or both: shutdown(2). As `shutdown`. */
+  /**
+   * Ends the connection in one direction or both: shutdown(2). As `shutdown`.
+   *
+   * @param how SHUT_WR ends it after all that was sent. SHUT_RDWR does not wait: a pending operation that sends is rejected
+   *   with EPIPE, and `sent` says how much went out before; one that receives gets what has arrived, then the end. So does
+   *   one that receives after SHUT_RD.
+   * @throws SocketError As `shutdown`; ClosedError; BusyError for SHUT_WR while operations that send are pending.
+   */
   shutdown(how: number): void {
     const { fd } = this;
     if (how === SHUT_WR && this.#target('shutdown').isBusy(WRITE)) throw new BusyError('shutdown');
@@ -715,13 +722,16 @@ export class Socket {
   /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */
   detach(): number {
     this.#open('detach');
-    const fd = this.#descriptor.release('detach');
+    const fd = this.#descriptor.release();
     if (channels.close.hasSubscribers) channels.close.publish({ socket: this, fd, detached: true });
     return fd;
   }
 
   /**
-   * Closes it: pending operations are rejected with a ClosedError, then close(2), once. Closing again does nothing.
+   * Closes it: close(2), once; pending operations are rejected with a ClosedError. Closing again does nothing.
+   *
+   * What was sent without waiting for its promise may be pending too, and then it is not sent: there was no room, or more
+   * was sent in one turn of the event loop than is done in one (256 calls, or 1 MiB). Await the last promise first.
    *
    * @throws SocketError EIO; the descriptor is gone all the same.
    */

@@ -22,7 +22,7 @@ import {
 import { invalidValue, isErrno, SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { object } from '../posix/snapshot.ts';
-import { aside } from './errors.ts';
+import { aside, ClosedError } from './errors.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { type NodeAddress, nodeAddress } from './node-address.ts';
 import type { Socket } from './socket.ts';
@@ -184,6 +184,7 @@ export class SocketStream extends Duplex {
       aside(() => this.emit('connect'));
       aside(() => this.emit('ready'));
     } catch (error) {
+      this.#closeWith(error);
       if (!this.destroyed) this.destroy(error as Error);
     } finally {
       this.connecting = false;
@@ -410,12 +411,28 @@ export class SocketStream extends Duplex {
     this.#reader.want();
   }
 
+  /** Calls back when a promise is settled. What the callback throws reaches uncaughtException. */
+  #settle(promise: Promise<void>, callback: (error?: Error | null) => void): void {
+    promise.then(
+      () => aside(callback),
+      (error: Error) => {
+        this.#closeWith(error);
+        aside(() => callback(error));
+      },
+    );
+  }
+
+  /** The program closed the Socket: that destroys the stream, and is no error of it. */
+  #closeWith(error: unknown): void {
+    if (error instanceof ClosedError) this.destroy();
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    settle(this.#writer.send(chunk), callback);
+    this.#settle(this.#writer.send(chunk), callback);
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
-    settle(this.#writer.sendMany(chunks.map(({ chunk }) => chunk)), callback);
+    this.#settle(this.#writer.sendMany(chunks.map(({ chunk }) => chunk)), callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -446,12 +463,4 @@ export class SocketStream extends Duplex {
     callback(reason);
     setImmediate(() => this.emit('close', reason !== null)); // after 'error', in a turn of its own as with net.Socket
   }
-}
-
-/** Calls back when a promise is settled. What the callback throws reaches uncaughtException. */
-function settle(promise: Promise<void>, callback: (error?: Error | null) => void): void {
-  promise.then(
-    () => aside(callback),
-    (error: Error) => aside(() => callback(error)),
-  );
 }

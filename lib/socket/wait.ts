@@ -36,7 +36,6 @@ async function rejection(error: Error): Promise<never> {
 
 /** The promise of something that is waited for, until it comes, the signal fires or the time is over. */
 export abstract class Wait<T> extends Waiter implements Abortable {
-  abstract get syscall(): string;
   #resolve: Resolve = nothing;
   #timer: NodeJS.Timeout | undefined = undefined;
   #signal: AbortSignal | undefined = undefined;
@@ -49,9 +48,12 @@ export abstract class Wait<T> extends Waiter implements Abortable {
     signal: AbortSignal | undefined,
     timeout: number | undefined,
   ): Promise<T> {
+    const promise = new Promise<T>(grab as Executor<T>);
+    this.#resolve = grabbedResolve;
     // First what may throw, so that nobody waits who was never promised anything.
     if (signal !== undefined) {
       listen(signal, this);
+      if (this.#resolve === nothing) return promise; // it has fired
       this.#signal = signal;
     }
     const n = reactor.wait(readiness, kind, this, how);
@@ -59,8 +61,6 @@ export abstract class Wait<T> extends Waiter implements Abortable {
       this.#settle();
       check(n, reactor.EPOLL_CTL);
     }
-    const promise = new Promise<T>(grab as Executor<T>);
-    this.#resolve = grabbedResolve;
     // Who waits keeps the process alive, or does not: see the reactor.
     if (timeout !== undefined && timeout <= LONGEST) {
       this.#timer = setTimeout(expire, timeout, this, timeout).unref();
@@ -74,15 +74,12 @@ export abstract class Wait<T> extends Waiter implements Abortable {
     this.reject(new AbortError(signal, this.syscall));
   }
 
+  /** The time is over. A busy thread sees that before the event, so that it is tried once more. */
   expire(timeout: number): void {
-    const done = this.readiness?.heads[this.kind] === this && this.late();
+    reactor.tryOnce(this);
+    if (this.#resolve === nothing) return;
     reactor.cancel(this);
-    if (!done) this.reject(new TimeoutError(this.syscall, timeout));
-  }
-
-  /** The time is over, and it is the first that waits: whether it is done all the same. */
-  protected late(): boolean {
-    return false;
+    this.reject(new TimeoutError(this.syscall, timeout));
   }
 
   #settle(): void {
@@ -187,11 +184,6 @@ class Ready extends Wait<void> {
     }
     this.resolve();
     return true;
-  }
-
-  /** A busy thread sees the end of the time before the event. */
-  protected override late(): boolean {
-    return this.attempt();
   }
 }
 

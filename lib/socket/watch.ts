@@ -3,7 +3,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { throwAside } from './errors.ts';
 import * as reactor from './reactor.ts';
-import type { Kind, Readiness, Watcher } from './readiness.ts';
+import { type Kind, READ, type Readiness, type Watcher } from './readiness.ts';
 
 /**
  * How a callback ends other than by `stop`.
@@ -56,6 +56,8 @@ class Registration extends AsyncResource implements Watcher, Abortable {
   readonly #call: () => void;
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly syscall: string;
+  stopped: boolean;
   /** The Socket, which is not collected (and so closed) while this is called. */
   readonly owner: object | undefined;
 
@@ -63,12 +65,14 @@ class Registration extends AsyncResource implements Watcher, Abortable {
     super('SysSocketWatch');
     this.asks = reactor.ASK[kind];
     this.serves = reactor.SERVES[kind];
+    this.syscall = kind === READ ? 'onReadable' : 'onWritable';
     this.#readiness = readiness;
     this.#call = call;
     this.#onError = options.onError;
     this.#signal = options.signal;
     this.owner = owner;
-    if (this.#signal?.aborted === false) listen(this.#signal, this);
+    this.stopped = Boolean(this.#signal?.aborted);
+    if (this.#signal !== undefined && !this.stopped) listen(this.#signal, this);
   }
 
   call(): void {
@@ -96,6 +100,7 @@ class Registration extends AsyncResource implements Watcher, Abortable {
   }
 
   stop(): void {
+    this.stopped = true;
     if (reactor.unwatch(this.#readiness, this)) this.end(undefined);
   }
 }
@@ -109,7 +114,7 @@ export function watch(
   owner?: object,
 ): Watch {
   const registration = new Registration(readiness, kind, call, options, owner);
-  if (options.signal?.aborted !== true) {
+  if (!registration.stopped) {
     try {
       reactor.watch(readiness, kind, registration);
     } catch (error) {

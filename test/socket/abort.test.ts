@@ -53,3 +53,69 @@ test('a signal for many is no leak to Node: nothing is said', async () => {
     for (const socket of [a, b]) socket.close();`;
   expect(await output(script)).toBe('1 true');
 });
+
+/** A signal that is no AbortSignal of the runtime. */
+function signalOf(rest: object): AbortSignal {
+  return { aborted: false, reason: 'why', addEventListener() {}, removeEventListener() {}, ...rest } as never;
+}
+
+test('a signal that fires while it is listened to ends the operation, and the next one with it too', async () => {
+  const fires = () => signalOf({ addEventListener: (_type: string, listener: () => void) => listener() });
+  const [a, b] = unixPair();
+  const one = fires();
+  for (const signal of [one, one, fires()]) {
+    expect(await failure(a.recv(1, 0, { signal }))).toMatchObject({
+      name: 'AbortError',
+      cause: 'why',
+      syscall: 'recv',
+    });
+    expect(await failure(a.readable({ signal }))).toMatchObject({ name: 'AbortError', syscall: 'readable' });
+    expect(await failure(promises.getaddrinfo('127.0.0.1', 80, { signal }))).toMatchObject({ name: 'AbortError' });
+    expect(await failure(s.createConnection({ host: 'localhost', port: 'no-such-service', signal }))).toMatchObject({
+      name: 'AbortError',
+    });
+    expect(s.createServer({ host: '127.0.0.1', port: 0, signal }).closed).toBe(true);
+    a.onReadable(() => expect.fail('it was aborted'), { signal });
+  }
+  await b.sendAll('x');
+  expect(String(await a.recv())).toBe('x');
+});
+
+test('a signal whose `aborted` is no boolean is taken for what it stands for', async () => {
+  const [a, b] = unixPair();
+  await b.sendAll('x');
+  a.onReadable(() => expect.fail('it was aborted'), { signal: signalOf({ aborted: 1 }) });
+  let abort = () => {};
+  const addEventListener = (_type: string, listener: () => void) => {
+    abort = listener;
+  };
+  const signal = signalOf({ aborted: undefined, addEventListener });
+  await new Promise<void>((resolve) => a.onReadable(resolve, { signal }));
+  abort();
+  const called = new Promise<void>((resolve) => {
+    a.onReadable(resolve, { signal });
+  });
+  await called;
+  expect(await failure(a.recv(1, 0, { signal: signalOf({ aborted: 1 }) }))).toMatchObject({ name: 'AbortError' });
+});
+
+test('a signal that cannot be left keeps no operation from its end, and its error is told', async () => {
+  const script = `
+    const told = [];
+    process.on('uncaughtException', ({ message }) => told.push(message));
+    const signal = {
+      addEventListener() {},
+      removeEventListener() {
+        throw new Error('not removed');
+      },
+    };
+    const [a, b] = s.Socket.pair();
+    const received = a.recv(1, 0, { signal });
+    await b.sendAll('x');
+    console.log(String(await received));
+    await a.recv(1, 0, { signal, timeout: 1 }).catch(({ name }) => console.log(name));
+    a.onReadable(() => {}, { signal }).stop();
+    await sleep(1);
+    console.log(told.join());`;
+  expect(await output(script)).toBe('x\nTimeoutError\nnot removed,not removed,not removed');
+});

@@ -28,13 +28,14 @@ test('onError runs in it too', async () => {
   const storage = new AsyncLocalStorage<string>();
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
   const seen = new Promise((resolve) => {
-    const onError = (error: Error) => resolve([storage.getStore(), (error as s.ClosedError).code]);
+    const onError = (error: Error) =>
+      resolve([storage.getStore(), (error as s.ClosedError).code, (error as s.ClosedError).syscall]);
     storage.run('mine', () => s.onReadable(b, () => {}, { onError }));
   });
   nothrow.close(b);
   expect(s.fcntl(a, s.F_DUPFD_CLOEXEC, b), 'its number is used again').toBe(b);
   const next = s.readable(b, { timeout: 1 }).catch(() => {});
-  expect(await seen).toEqual(['mine', 'ERR_SOCKET_CLOSED']);
+  expect(await seen).toEqual(['mine', 'ERR_SOCKET_CLOSED', 'onReadable']);
   nothrow.close(a);
   s.close(b);
   await next;

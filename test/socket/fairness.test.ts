@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
-import { output, unixPair } from '../helpers/sockets.ts';
+import { output, readAll, unixPair } from '../helpers/sockets.ts';
 
 /** How often the native functions of the reactor are called. */
 const calls = vi.hoisted(() => ({ control: 0, renew: 0 }));
@@ -44,6 +44,37 @@ describe('a loop whose operations are all done at once', () => {
       const batch = new s.MessageBatch({ messages: 64, size: 64 });
       for (let i = 0; i < 64; i++) batch.push('x', a.getsockname());
       const step = () => a.sendmmsg(batch);`,
+    'reads with MSG_DONTWAIT that find nothing': `
+      const [a] = s.Socket.pair();
+      const step = () => a.recv(1, s.MSG_DONTWAIT).catch(() => {});`,
+    'reads with MSG_DONTWAIT behind a read that waits': `
+      const [a] = s.Socket.pair();
+      a.recv().catch(() => {});
+      setTimeout(() => a.close(), 15);
+      const step = () => a.recv(1, s.MSG_DONTWAIT).catch(() => {});`,
+    'reads of the error queue, which is empty': `
+      const a = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+      const message = { buffers: [], controlLength: 64 };
+      const step = () => a.recvmsg(message, s.MSG_ERRQUEUE).catch(() => {});`,
+    'reads with MSG_PEEK': `
+      const [a, b] = s.Socket.pair();
+      a.sendSync('x');
+      const step = () => b.recv(1, s.MSG_PEEK);`,
+    'reads into an empty buffer': `
+      const [a, b] = s.Socket.pair();
+      a.sendSync('x');
+      const step = () => b.recvInto(new Uint8Array(0));`,
+    'writes of nothing': `
+      const [a] = s.Socket.pair();
+      const step = () => a.send('');`,
+    'reads of all kinds from many sockets': `
+      const pairs = Array.from({ length: 400 }, () => s.Socket.pair());
+      for (const [a] of pairs) a.sendSync('x');
+      let i = 0;
+      const step = () => {
+        const [, b] = pairs[i++ % pairs.length];
+        return i % 2 === 0 ? b.recv(1, s.MSG_PEEK) : b.recv(1, s.MSG_PEEK | s.MSG_DONTWAIT);
+      };`,
   };
   test.each(Object.entries(loops))('%s: timers go on', async (_, setUp) => {
     const script = `${setUp}
@@ -69,6 +100,17 @@ describe('a loop whose operations are all done at once', () => {
     await Promise.all([a.sendAll(Buffer.alloc(64 << 20)), read, counting]);
     expect(turns, 'turns for 64 MiB').toBeGreaterThan(60);
   });
+});
+
+test('sends that nobody awaits are pending when more is sent than is done in one turn, and close rejects them', async () => {
+  const [a, b] = unixPair();
+  const sends = Array.from({ length: 300 }, () => a.send('x').catch((error) => error));
+  a.close();
+  const results = await Promise.all(sends);
+  const rejected = results.filter((result) => result instanceof s.ClosedError);
+  expect(rejected[0]).toMatchObject({ syscall: 'send' });
+  expect([results.filter((n) => n === 1).length, rejected.length]).toEqual([256, 44]);
+  expect((await readAll(b)).length).toBe(256);
 });
 
 describe('cost, in calls of epoll_ctl', () => {

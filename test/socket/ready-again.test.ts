@@ -46,6 +46,32 @@ test('a thread that was busy for longer than the timeout still sees what is ther
   b.close();
 });
 
+/** Begins operations with a timeout, makes them possible, and keeps the thread busy beyond the timeout. */
+async function busyBeyond(begin: (socket: s.Socket) => Promise<unknown>[], data: string) {
+  const [a, b] = s.Socket.pair(s.SOCK_SEQPACKET);
+  await b.readable({ timeout: 1 }).catch(() => {}); // what is made once is made
+  await turn(); // timers come next, and then events
+  const waits = begin(b).map((wait) => wait.then(String, (error) => error.name));
+  for (const message of data) a.sendSync(message);
+  const end = performance.now() + 20;
+  while (performance.now() < end);
+  const got = await Promise.all(waits);
+  a.close();
+  b.close();
+  return got;
+}
+
+test('an operation that found nothing is tried once more when its time is over', async () => {
+  expect(await busyBeyond((b) => [b.recv(9, 0, { timeout: 1 })], '1')).toEqual(['1']);
+  expect(await busyBeyond((b) => [b.recvInto(Buffer.alloc(9), 0, { timeout: 1 })], '1')).toEqual(['1']);
+});
+
+test('so is one behind others, which come first', async () => {
+  const two = (b: s.Socket) => [b.recv(), b.recv(9, 0, { timeout: 1 }), b.recv(9, 0, { timeout: 1 })];
+  expect(await busyBeyond(two, '123')).toEqual(['1', '2', '3']);
+  expect(await busyBeyond(two, '12')).toEqual(['1', '2', 'TimeoutError']);
+});
+
 test('a callback with a signal that has fired leaves no listener behind', () => {
   const [a, b] = s.Socket.pair();
   const signal = AbortSignal.abort();

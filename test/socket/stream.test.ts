@@ -212,10 +212,51 @@ describe('the end', () => {
     a.socket.close();
     expect(await once(a, 'close')).toEqual([false]);
     expect(a.destroyed).toBe(true);
-    const writing = new Promise((resolve) => b.write(Buffer.alloc(5_000_000), resolve));
-    b.on('error', () => {});
-    b.socket.close();
-    expect(await writing).toBeInstanceOf(Error);
+    b.destroy();
+    const [c, d] = streams();
+    const writing = new Promise((resolve) => c.write(Buffer.alloc(5_000_000), resolve));
+    c.socket.close();
+    expect(await once(c, 'close')).toEqual([false]);
+    d.destroy();
+    expect(await writing).toMatchObject({ name: 'ClosedError', syscall: 'send' });
+  });
+
+  test('the Socket closed before or while something is written, corked or with descriptors, is no error', async () => {
+    const big = Buffer.alloc(2_000_000);
+    const writes: ((stream: s.SocketStream) => unknown)[] = [
+      (stream) => stream.write('x'),
+      (stream) => stream.end(big),
+      (stream) => stream.writeWithFds(big, [0]),
+      (stream) => {
+        stream.cork();
+        for (let i = 0; i < 3; i++) stream.write(big);
+        stream.uncork();
+      },
+    ];
+    for (const write of writes) {
+      for (const isFirst of [true, false]) {
+        const [a, b] = streams();
+        if (isFirst) a.socket.close();
+        write(a);
+        if (!isFirst) a.socket.close();
+        expect(await once(a, 'close')).toEqual([false]);
+        b.destroy();
+      }
+    }
+  });
+
+  test('the Socket closed while it is being connected is no error', async () => {
+    const server = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+    server.bind(loopback);
+    server.listen(0);
+    const fill = Array.from({ length: 4 }, () => keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)));
+    const connecting = fill.map((socket) => socket.connect(server.getsockname()!).catch((error) => error));
+    await sleep(5);
+    const stream = fill.at(-1)!.makefile();
+    expect(stream.connecting, 'the backlog is full').toBe(true);
+    stream.socket.close();
+    expect(await once(stream, 'close')).toEqual([false]);
+    expect(await connecting.at(-1)).toMatchObject({ name: 'ClosedError', syscall: 'connect' });
   });
 });
 

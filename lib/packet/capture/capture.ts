@@ -20,7 +20,7 @@ import {
   SOF_TIMESTAMPING_RAW_HARDWARE,
   SOL_SOCKET,
 } from '../../posix/constants.ts';
-import { invalidType, invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
+import { invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
 import { attachFilter, detachFilter } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
@@ -32,8 +32,10 @@ import { getOption, setOption } from '../../posix/option-table.ts';
 import type { Fanout } from '../../posix/option-value.ts';
 import { object, own, ownOr } from '../../posix/snapshot.ts';
 import { bind, getsockname } from '../../posix/socket.ts';
+import { listen, unlisten } from '../../socket/abort.ts';
 import { Descriptor, openSocket } from '../../socket/descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
+import { optionalSignal } from '../../socket/options.ts';
 import { READ } from '../../socket/readiness.ts';
 import { waitFor } from '../../socket/wait.ts';
 import { uint } from '../bytes.ts';
@@ -140,10 +142,7 @@ function check(options: CaptureOptions): Given {
   }
   const direction = ownOr(options, 'direction', 'both');
   if (!['in', 'out', 'both'].includes(direction)) throw invalidValue('options.direction', "'in', 'out' or 'both'");
-  const signal = own(options, 'signal');
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
-    throw invalidType('options.signal', 'an AbortSignal');
-  }
+  const signal = optionalSignal(own(options, 'signal'), 'options.signal');
   const filter = own(options, 'filter');
   return {
     ifindex,
@@ -261,7 +260,7 @@ function linktypeOf(fd: number, ifindex: number): number | undefined {
  */
 export function openCapture(options: CaptureOptions = {}): Capture {
   const given = check(options);
-  if (given.signal?.aborted) throw new AbortError(given.signal);
+  if (given.signal?.aborted) throw new AbortError(given.signal, 'openCapture');
   const descriptor = new Descriptor(openSocket(AF_PACKET, SOCK_RAW, 0));
   let source: CaptureSource | undefined;
   try {
@@ -321,11 +320,12 @@ export class Capture implements AsyncIterable<Packet> {
     this.#descriptor = descriptor;
     this.#source = source;
     const abort = () => {
-      this.#aborted = new AbortError(signal!);
+      this.#aborted = new AbortError(signal!, 'poll');
       this.close();
     };
-    signal?.addEventListener('abort', abort, { once: true });
-    this.#unlisten = () => signal?.removeEventListener('abort', abort);
+    const member = { abort };
+    this.#unlisten = () => signal !== undefined && unlisten(signal, member);
+    if (signal !== undefined) listen(signal, member);
   }
 
   /** The descriptor, for options; -1 when it was closed. */
