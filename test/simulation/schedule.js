@@ -117,7 +117,9 @@ function checkTurn(world) {
     const moved = taken.length + given.length;
     op.starved = isThere(op) && op.moved === moved ? op.starved + 1 : 0;
     op.moved = moved;
-    if (op.starved === MOST_TURNS) {
+    // A server that lacks descriptors pauses for up to a second, which is looked at in the end.
+    const pauses = op.kind === 'connections' && taken.at(-1)?.errno !== undefined;
+    if (op.starved === MOST_TURNS && !pauses) {
       kernel.violate(`${op.kind} #${op.id} of fd ${op.subject.fd} was not served in ${MOST_TURNS} turns`);
     }
   }
