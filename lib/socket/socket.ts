@@ -173,9 +173,7 @@ export class Socket {
 
   /** The descriptor for one call: a closed socket has none. */
   #open(syscall: string): number {
-    const { fd } = this.#descriptor;
-    if (fd === -1) throw new ClosedError(syscall);
-    return fd;
+    return this.#target(syscall).fd;
   }
 
   /**
@@ -208,10 +206,10 @@ export class Socket {
 
   // Waiting.
 
-  /** Who waits for it, for one operation: a closed socket has none. */
+  /** Who waits for it, for one operation: a closed socket has none, nor one whose number another Socket has by now. */
   #target(syscall: string): Readiness {
-    const { fd, readiness } = this.#descriptor;
-    if (fd === -1) throw new ClosedError(syscall);
+    const { readiness } = this.#descriptor;
+    if (readiness.closed) throw new ClosedError(syscall);
     return readiness;
   }
 
@@ -699,9 +697,9 @@ export class Socket {
    * @throws SocketError As `shutdown`; ClosedError; BusyError for SHUT_WR while operations that send are pending.
    */
   shutdown(how: number): void {
-    const { fd } = this;
-    if (how === SHUT_WR && this.#target('shutdown').isBusy(WRITE)) throw new BusyError('shutdown');
-    posix.shutdown(fd === -1 ? this.#open('shutdown') : fd, how);
+    const target = this.#target('shutdown');
+    if (how === SHUT_WR && target.isBusy(WRITE)) throw new BusyError('shutdown');
+    posix.shutdown(target.fd, how);
   }
 
   /**

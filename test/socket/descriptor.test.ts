@@ -94,8 +94,31 @@ describe('a number that was closed behind the back of its Socket', () => {
     expect(other.getsockname()).toEqual({ family: s.AF_UNIX, path: '' });
     s.close(second.fd);
     using third = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
-    expect(second.detach()).toBe(third.fd);
+    expect(() => second.detach()).toThrow(s.ClosedError);
     expect(() => s.Socket.fromFd(third.fd)).toThrow(code('ERR_INVALID_ARG_VALUE'));
+  });
+
+  test('is not used by the first Socket, whose operations are those of a closed one', async () => {
+    const [first, peer] = s.Socket.pair();
+    const pending = first.recv().catch((error) => error);
+    s.close(first.fd);
+    const [other, sender] = s.Socket.pair();
+    expect([other.fd, sender.fd]).toContain(first.fd);
+    await sender.send('x');
+    await other.send('x');
+    const attempts = [
+      first.recv(),
+      first.send('y'),
+      first.readable(),
+      (async () => first.recvSync())(),
+      (async () => first.shutdown(s.SHUT_RDWR))(),
+      (async () => first.getsockname())(),
+      (async () => first.onReadable(() => {}))(),
+    ].map((attempt) => attempt.then(String, (error) => error));
+    for (const error of [await pending, ...(await Promise.all(attempts))]) expect(error).toBeInstanceOf(s.ClosedError);
+    expect([String(await other.recv()), String(await sender.recv())]).toEqual(['x', 'x']);
+    for (const socket of [peer, other, sender]) socket.close();
+    expect(() => first.close()).toThrow(code('EBADF'));
   });
 
   test('is not closed when the worker ends', (context) => {
