@@ -48,10 +48,10 @@ export abstract class Operation<T> extends Wait<T> {
     return true;
   }
   /** The Socket, which is not collected (and so closed) while this waits. */
-  readonly owner: Owner;
+  owner: Owner;
   readonly target: Readiness;
   readonly direction: typeof READ | typeof WRITE;
-  readonly patience: Patience;
+  patience: Patience;
   /** Whether it reads all that there is, so that another may be spared its try. */
   drains = false;
   /** Whether it is done in this thread, without a budget. */

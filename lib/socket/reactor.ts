@@ -68,7 +68,9 @@ let resumed: Readiness[] = [];
 let paused: (() => void)[] = [];
 /** The number of this reactor among those of the environment, or -1 before it is started. */
 let id = -1;
+/** Whether the events of a list are being served, and whether one of them is that of nobody. */
 let serving = false;
+let stale = false;
 let ticking = false;
 let generations = 0;
 let waiting = 0;
@@ -364,6 +366,7 @@ function serveQueue(readiness: Readiness, kind: Kind): number {
     done++;
     if (waiter.readiness !== readiness) continue; // ended meanwhile, which took it out
     readiness.leave(waiter);
+    waiter.retire();
     count(readiness, -1);
   }
   if (heads[kind]?.eventless === true) tickLater(readiness);
@@ -491,12 +494,21 @@ function serveOne(readiness: Readiness, events: number): void {
   else keepInterest(readiness);
 }
 
-function serve(events: number): void {
-  let stale = false;
-  serving = true;
-  acted = 0;
-  beginTurn(events);
-  for (let i = 0; i < events; i++) {
+/**
+ * Serves the events of the list from `first` to `last`, of so many that were fetched at once. Between two calls for one
+ * list, what awaited the first ones runs.
+ */
+function serve(events: number, first = 0, last = events): void {
+  if (first === 0) {
+    serving = true;
+    stale = false;
+    if (retired.size > 0) retired.clear(); // of a list that was not served to its end
+    acted = 0;
+    beginTurn(events);
+  } else {
+    acted++;
+  }
+  for (let i = first; i < last; i++) {
     const readiness = byNumber.get(list[i * FIELDS]!);
     const generation = list[i * FIELDS + 1]! >>> 0;
     if (readiness?.generation === generation) {
@@ -507,6 +519,7 @@ function serve(events: number): void {
     }
   }
   served = undefined;
+  if (last < events) return;
   serving = false;
   if (retired.size > 0) retired.clear();
   if (stale && !threaded) renew();

@@ -27,6 +27,8 @@ export abstract class Waiter {
 
   /** Tries it: true when it is done, false when it waits on. It does not throw. */
   abstract attempt(): boolean;
+  /** It is done, and was taken out of its queue: nobody has it any more. */
+  abstract retire(): void;
   /** Ends it: the descriptor is closed, or epoll does not take it any more. It does not throw. */
   abstract reject(error: Error): void;
 }
@@ -62,6 +64,8 @@ export class Readiness {
   drained = false;
   /** Whether the last read brought much, so that the next is read where it can stay. */
   bulk = false;
+  /** A read that is done, to be used again. */
+  spare: Waiter | undefined = undefined;
   /** An error that ended a read which had data already: the next read reports it. 0 or -errno. */
   failed = 0;
   /** Whether those who wait keep the process alive. */

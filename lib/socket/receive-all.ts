@@ -113,7 +113,7 @@ export class ReceiveAllInto extends ReceivingAll<number> {
 /** recv(2) with a size and flags. */
 export function receiveOperation(owner: Owner, target: Readiness, size: number, flags: number): Operation<Buffer> {
   if (flags !== 0 && waitsForAll(owner, flags)) return new ReceiveAll(owner, target, size, flags);
-  return new Receive(owner, target, size, flags);
+  return Receive.take(owner, target, size, flags);
 }
 
 /** recv(2) into a buffer. */

@@ -22,6 +22,9 @@ export interface Datagram {
   address: Address | undefined;
 }
 
+/** The owner of an operation that is done. */
+const NO_OWNER: Owner = { fd: -1, family: -1, type: -1 };
+
 const from = new SockaddrStorage();
 
 /** Reads of more bytes than this are taken out of their room without a copy, where they fill it. */
@@ -46,13 +49,31 @@ export class Receive extends Reading<Buffer> {
   override get syscall(): string {
     return 'recv';
   }
-  readonly size: number;
+  size: number;
   #room: Buffer | undefined = undefined;
 
   constructor(owner: Owner, target: Readiness, size: number, flags: number) {
     super(owner, target, flags, count(size, 'size'));
     this.size = size;
     this.drains = flags === 0 && owner.type === SOCK_STREAM;
+  }
+
+  /** A new one, or the one that was done last: to make one costs more than the rest of a read that waits. */
+  static take(owner: Owner, target: Readiness, size: number, flags: number): Receive {
+    const { spare } = target;
+    if (flags !== 0 || !(spare instanceof Receive)) return new Receive(owner, target, size, flags);
+    spare.patience = patience(0, count(size, 'size'));
+    spare.size = size;
+    spare.owner = owner;
+    target.spare = undefined;
+    return spare;
+  }
+
+  override retire(): void {
+    if (this.flags !== 0 || !this.isForgotten) return;
+    this.#room = undefined;
+    this.owner = NO_OWNER; // so that the Socket can be collected
+    this.target.spare = this;
   }
 
   call(): number {

@@ -68,6 +68,13 @@ export abstract class Wait<T> extends Waiter implements Abortable {
     return promise;
   }
 
+  retire(): void {}
+
+  /** Whether neither a timer nor a signal may still know of it. */
+  protected get isForgotten(): boolean {
+    return this.#timer === undefined && this.#signal === undefined;
+  }
+
   abort(signal: AbortSignal): void {
     this.#signal = undefined;
     reactor.cancel(this);

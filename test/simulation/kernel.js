@@ -11,6 +11,9 @@ export class Violation extends Error {
 /** Descriptors below are those of the program itself. */
 const FIRST = 20;
 
+/** How many events are served at once: by native/reactor.cc, and at most. */
+const PARTS = [64, 1024];
+
 /** No faults: what is sent arrives at once, and every event is told in the next turn. */
 const NONE = {
   atOnce: 1,
@@ -23,6 +26,7 @@ const NONE = {
   split: 0,
   control: 0,
   renew: 0,
+  parts: 0,
 };
 
 class Kernel {
@@ -157,17 +161,23 @@ class Kernel {
     });
   }
 
-  /** One turn of the event loop: the events that are ready are served. In a thread, those that were ready before. */
-  deliver() {
+  /**
+   * One turn of the event loop: the events that are ready are served, in parts, between which the microtasks run
+   * (`drained`). In a thread, those that were ready before, all at once.
+   */
+  async deliver(drained) {
     let events = this.wait();
     if (this.threaded) [this.collected, events] = [events, this.collected];
-    if (events.length === 0) return 0;
     events.forEach((event, i) => {
       this.list.set(event, 3 * i);
       this.log(`event fd ${event[0]} generation ${event[1]} events 0x${event[2].toString(16)}`);
     });
-    this.serve(events.length);
-    return events.length;
+    const { random, faults } = this;
+    const part = this.threaded ? 1024 : random.chance(faults.parts) ? random.between(1, 3) : random.pick(PARTS);
+    for (let first = 0; first < events.length; first += part) {
+      this.serve(events.length, first, Math.min(first + part, events.length));
+      await drained();
+    }
   }
 
   /** The thread sleeps. */

@@ -70,7 +70,7 @@ async function runImmediates(late) {
 export async function turn(milliseconds, late) {
   clock.advance(milliseconds);
   await runDue();
-  if (kernel.deliver() > 0) await drained();
+  await kernel.deliver(drained);
   await runImmediates(late);
   for (const [fd, calls] of kernel.turn) {
     if (calls > MOST_CALLS) kernel.violate(`${calls} calls for fd ${fd} in one turn: nothing else was served`);
@@ -233,6 +233,7 @@ async function schedule(seed) {
     split: some(0.7),
     control: some(0.1),
     renew: some(1),
+    parts: some(1),
   };
   if (random.chance(0.1)) kernel.limit = random.between(4, 20);
   const late = random.chance(0.3);

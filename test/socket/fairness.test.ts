@@ -134,6 +134,25 @@ describe('cost, in calls of epoll_ctl', () => {
     expect(counted).toBeLessThanOrEqual(2 * width + 4);
   });
 
+  test('sockets that are closed by what awaited the first of those that are ready: one each, and nobody else is told', async (context) => {
+    need(context, node);
+    const pairs = Array.from({ length: 300 }, () => s.Socket.pair());
+    const [[, first]] = pairs as [[s.Socket, s.Socket]];
+    const waits = pairs.slice(1).map(([, b]) => b.recv().then(String, ({ name }) => name));
+    const closed = first.recv().then(() => {
+      for (const [, b] of pairs.slice(200)) b.close();
+    });
+    await turn();
+    calls.control = 0;
+    calls.renew = 0;
+    for (const [a] of pairs) a.sendSync('x');
+    await closed;
+    const told = await Promise.all(waits);
+    expect([calls.control, calls.renew], 'DEL of each').toEqual([100, 0]);
+    expect(told).toEqual(told.map((_, i) => (i < 199 ? 'x' : 'ClosedError')));
+    for (const socket of pairs.flat()) socket.close();
+  });
+
   test('sockets that are closed in the turn of their events, beside 1,000 idle ones: one each', async (context) => {
     need(context, node);
     const idle = Array.from({ length: 500 }, () => s.Socket.pair());

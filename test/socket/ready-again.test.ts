@@ -46,6 +46,26 @@ test('a thread that was busy for longer than the timeout still sees what is ther
   b.close();
 });
 
+test('of many that are ready in one turn, whoever finds its data taken meanwhile waits on', async () => {
+  const pairs = Array.from({ length: 200 }, () => s.Socket.pair());
+  const last = pairs.at(-1)![1];
+  let done = false;
+  const waits = last.readable().then(() => {
+    done = true;
+  });
+  const others = pairs
+    .slice(0, -1)
+    .map(([, b], i) => b.readable().then(() => i === 0 && s.recv(last.fd, Buffer.alloc(9))));
+  await turn();
+  for (const [a] of pairs) a.sendSync('x');
+  await Promise.all(others);
+  await turn();
+  expect(done).toBe(false);
+  pairs.at(-1)![0].sendSync('y');
+  await waits;
+  for (const socket of pairs.flat()) socket.close();
+});
+
 /** Begins operations with a timeout, makes them possible, and keeps the thread busy beyond the timeout. */
 async function busyBeyond(begin: (socket: s.Socket) => Promise<unknown>[], data: string) {
   const [a, b] = s.Socket.pair(s.SOCK_SEQPACKET);
