@@ -119,5 +119,5 @@ export function receiveOperation(owner: Owner, target: Readiness, size: number, 
 /** recv(2) into a buffer. */
 export function receiveIntoOperation(owner: Owner, target: Readiness, buffer: Bytes, flags: number): Operation<number> {
   if (flags !== 0 && waitsForAll(owner, flags)) return new ReceiveAllInto(owner, target, buffer, flags);
-  return new ReceiveInto(owner, target, buffer, flags);
+  return ReceiveInto.take(owner, target, buffer, flags);
 }

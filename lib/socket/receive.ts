@@ -22,7 +22,8 @@ export interface Datagram {
   address: Address | undefined;
 }
 
-/** The owner of an operation that is done. */
+/** The buffer and the owner of an operation that is done. */
+const NO_BUFFER = new Uint8Array(0);
 const NO_OWNER: Owner = { fd: -1, family: -1, type: -1 };
 
 const from = new SockaddrStorage();
@@ -36,6 +37,23 @@ abstract class Reading<T> extends Operation<T> {
   constructor(owner: Owner, target: Readiness, flags: number, length: number) {
     super(owner, target, READ, patience(flags, length));
     this.flags = flags;
+  }
+
+  /** It is used again, without flags: to make one costs more than the rest of a read that waits. */
+  protected renew(owner: Owner, length: number): void {
+    this.patience = patience(0, length);
+    this.owner = owner;
+    this.target.spare = undefined;
+  }
+
+  /** Keeps nothing that the program has. */
+  protected abstract forget(): void;
+
+  override retire(): void {
+    if (this.flags !== 0 || !this.isForgotten) return;
+    this.forget();
+    this.owner = NO_OWNER; // so that the Socket can be collected
+    this.target.spare = this;
   }
 }
 
@@ -58,22 +76,17 @@ export class Receive extends Reading<Buffer> {
     this.drains = flags === 0 && owner.type === SOCK_STREAM;
   }
 
-  /** A new one, or the one that was done last: to make one costs more than the rest of a read that waits. */
+  /** A new one, or the one that was done last. */
   static take(owner: Owner, target: Readiness, size: number, flags: number): Receive {
     const { spare } = target;
     if (flags !== 0 || !(spare instanceof Receive)) return new Receive(owner, target, size, flags);
-    spare.patience = patience(0, count(size, 'size'));
+    spare.renew(owner, count(size, 'size'));
     spare.size = size;
-    spare.owner = owner;
-    target.spare = undefined;
     return spare;
   }
 
-  override retire(): void {
-    if (this.flags !== 0 || !this.isForgotten) return;
+  protected forget(): void {
     this.#room = undefined;
-    this.owner = NO_OWNER; // so that the Socket can be collected
-    this.target.spare = this;
   }
 
   call(): number {
@@ -102,12 +115,25 @@ export class ReceiveFrom extends Reading<Datagram> {
   override get syscall(): string {
     return 'recvfrom';
   }
-  readonly size: number;
+  size: number;
   #room: Buffer | undefined = undefined;
 
   constructor(owner: Owner, target: Readiness, size: number, flags: number) {
     super(owner, target, flags, count(size, 'size'));
     this.size = size;
+  }
+
+  /** A new one, or the one that was done last. */
+  static take(owner: Owner, target: Readiness, size: number, flags: number): ReceiveFrom {
+    const { spare } = target;
+    if (flags !== 0 || !(spare instanceof ReceiveFrom)) return new ReceiveFrom(owner, target, size, flags);
+    spare.renew(owner, count(size, 'size'));
+    spare.size = size;
+    return spare;
+  }
+
+  protected forget(): void {
+    this.#room = undefined;
   }
 
   call(): number {
@@ -128,14 +154,29 @@ export class ReceiveInto extends Reading<number> {
   override get syscall(): string {
     return 'recv';
   }
-  readonly #buffer: Bytes;
-  readonly #empty: boolean;
+  #buffer: Bytes;
+  #empty: boolean;
 
   constructor(owner: Owner, target: Readiness, buffer: Bytes, flags: number) {
     super(owner, target, flags, buffer?.byteLength);
     this.#buffer = buffer;
     this.#empty = buffer?.byteLength === 0;
     this.drains = flags === 0 && owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer);
+  }
+
+  /** A new one, or the one that was done last. */
+  static take(owner: Owner, target: Readiness, buffer: Bytes, flags: number): ReceiveInto {
+    const { spare } = target;
+    if (flags !== 0 || !(spare instanceof ReceiveInto)) return new ReceiveInto(owner, target, buffer, flags);
+    spare.renew(owner, buffer?.byteLength);
+    spare.#buffer = buffer;
+    spare.#empty = buffer?.byteLength === 0;
+    spare.drains = owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer);
+    return spare;
+  }
+
+  protected forget(): void {
+    this.#buffer = NO_BUFFER;
   }
 
   call(): number {
@@ -162,6 +203,11 @@ export class ReceiveBatch extends Reading<number> {
     this.#batch = batch;
     this.drains = flags === 0 && batch instanceof MessageBatch;
   }
+
+  /** A batch moves so much that the making of its operation does not count: it is not used again. */
+  override retire(): void {}
+
+  protected forget(): void {}
 
   call(): number {
     return recvmmsgNothrow(this.fd, this.#batch, this.flags);

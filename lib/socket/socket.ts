@@ -467,7 +467,7 @@ export class Socket {
   /** Receives, and tells from whom: recvfrom(2). As `recv`. */
   recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = NONE): Promise<Datagram> {
     try {
-      return run(new ReceiveFrom(this, this.#target('recvfrom'), size, flags), options);
+      return run(ReceiveFrom.take(this, this.#target('recvfrom'), size, flags), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -475,7 +475,7 @@ export class Socket {
 
   /** As `recvfrom`, waiting in this thread. */
   recvfromSync(size: number = CHUNK, flags = 0): Datagram {
-    return runSync(new ReceiveFrom(this, this.#target('recvfrom'), size, flags));
+    return runSync(ReceiveFrom.take(this, this.#target('recvfrom'), size, flags));
   }
 
   /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
