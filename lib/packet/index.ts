@@ -22,8 +22,16 @@ export type { FilterContext } from './filter/ancillary.ts';
 export { assembleFilter } from './filter/assemble.ts';
 export { type CompileOptions, compileFilter } from './filter/compile.ts';
 export { disassembleFilter, type FilterFormat } from './filter/disassemble.ts';
+export type {
+  Direction,
+  FilterExpression,
+  FilterOperator,
+  FilterValue,
+  HeaderName,
+  Relation,
+  WlanAddress,
+} from './filter/expression.ts';
 export type { PacketFilter } from './filter/given.ts';
-export type { Direction, FilterExpression, HeaderName, Relation } from './filter/match.ts';
 export * as match from './filter/match.ts';
 export { parseFilter } from './filter/parse.ts';
 export { type OfflineFilter, offlineFilter } from './filter/run.ts';

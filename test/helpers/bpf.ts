@@ -1,10 +1,8 @@
 /** BPF programs and filter expressions for tests, and tcpdump as the judge of both. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import type { FilterInstruction } from '../../lib/index.ts';
 import { OPCODES } from '../../lib/packet/filter/instruction-text.ts';
-import { NUMBERS } from '../../lib/packet/filter/names.ts';
 import * as p from '../../lib/packet/index.ts';
 import type { Need } from './need.ts';
 
@@ -62,25 +60,6 @@ function repaired(one: FilterInstruction, left: number): FilterInstruction {
   if (operand === 'absolute' && one.k >= 0xfffff000) return { ...one, k: 0xfffff000 + 4 * (one.k % 16) };
   return { ...one, jt: within(one.jt), jf: within(one.jf) };
 }
-
-/** Names, and what needs them. Their packets need not be among those that are made. */
-export const NAMED: readonly string[] = [
-  ...['ah', 'esp', 'pim', 'igrp', 'vrrp', 'carp', 'ip multicast', 'ip6 multicast', 'not ip multicast', 'ip proto gre'],
-  ...[
-    'portrange 100-50',
-    'portrange 53',
-    '(tcp[tcpflags] & tcp-rst) != 0',
-    '((ip[0] & 0xf) > 5)',
-    ...(existsSync('/etc/services') ? ['tcp port http or ssh'] : []),
-  ],
-  // tcpdump reads the services of the host: those that are the same everywhere.
-  ...['ssh', 'telnet', 'smtp', 'domain', 'http', 'ntp', 'tftp', 'bgp', 'imaps']
-    .filter(() => existsSync('/etc/services'))
-    .map((name) => `port ${name}`),
-  ...Object.keys(NUMBERS)
-    .filter((name) => name.includes('-') && name !== 'icmp6-multicastroutertermination')
-    .map((name) => `ether[0] = ${name}`),
-];
 
 /** Expressions of pcap-filter(7), every word of the library's parser among them. */
 export const EXPRESSIONS: readonly string[] = [

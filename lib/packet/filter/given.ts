@@ -4,7 +4,7 @@ import { invalidType, invalidValue } from '../../posix/errno.ts';
 import type { FilterInstruction, FilterProgram } from '../../posix/filter.ts';
 import { compileFilter } from './compile.ts';
 import { instructionsOf } from './disassemble.ts';
-import type { FilterExpression } from './match.ts';
+import type { FilterExpression } from './expression.ts';
 import { parseFilter } from './parse.ts';
 import { linktypeOfProgram } from './program-link.ts';
 
@@ -37,6 +37,15 @@ function named<T>(call: () => T): T {
   }
 }
 
+/** Refuses what is no expression. Whether its words have a meaning shows when the link type is known. */
+function checkExpression(expression: FilterExpression): void {
+  try {
+    compileFilter(expression);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_INVALID_ARG_VALUE') throw error;
+  }
+}
+
 /** Reads a filter: its text is parsed, a program is checked and copied. */
 export function readFilter(filter: PacketFilter): ReadFilter {
   if (typeof filter === 'string' && !NUMBERS.test(filter)) {
@@ -49,7 +58,7 @@ export function readFilter(filter: PacketFilter): ReadFilter {
     throw invalidType(NAME, 'text of pcap-filter(7), a filter expression or a program');
   }
   const expression = filter as FilterExpression;
-  named(() => compileFilter(expression)); // an expression that is none is refused before anything is opened
+  named(() => checkExpression(expression)); // an expression that is none is refused before anything is opened
   return { expression };
 }
 

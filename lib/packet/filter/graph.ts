@@ -1,10 +1,8 @@
 /** Decisions as a graph, from which a BPF program is written: each node loads a value, compares it and goes on. */
-import { BPF_JA, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_K, BPF_MAXINSNS, BPF_RET } from '../../posix/constants.ts';
-import { outOfRange } from '../../posix/errno.ts';
-import type { FilterInstruction } from '../../posix/filter.ts';
-import { instruction, type Load } from './load.ts';
+import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET, BPF_X } from '../../posix/constants.ts';
+import type { Load } from './load.ts';
 
-/** A comparison of A with a number: one of the BPF_J numbers. */
+/** A comparison of A with a number: one of the BPF_J numbers. With BPF_X it is one with X, which the load sets, too. */
 export interface Comparison {
   operation: number;
   k: number;
@@ -19,18 +17,42 @@ interface Test extends Comparison {
 /** A place in the graph. Equal ones are the same object, and those behind it have a lower number. */
 export type Node = { id: number; keep: number } | ({ id: number } & Test);
 
-const FAR = 0xff;
 /** With so many nodes, or so many answers, it is no longer worth while to make others for what is known on the way to them. */
 const MANY = 50_000;
 const MANY_KNOWN = 400_000;
 
+/** The values that a comparison with this outcome leaves possible, from the least to the greatest. */
+function rangeOf({ operation, k }: Comparison, outcome: boolean): [number, number] {
+  switch (operation) {
+    case BPF_JEQ:
+      return outcome ? [k, k] : [0, 0xffffffff];
+    case BPF_JGT:
+      return outcome ? [k + 1, 0xffffffff] : [0, k];
+    case BPF_JGE:
+      return outcome ? [k, 0xffffffff] : [0, k - 1];
+    default:
+      return [0, 0xffffffff];
+  }
+}
+
 /** What a comparison gives when another of the same value gave `outcome`; undefined if that does not tell. */
 function implied(known: Comparison, outcome: boolean, asked: Comparison): boolean | undefined {
-  if (known.operation === asked.operation && known.k === asked.k) return outcome;
-  if (known.operation !== BPF_JEQ || !outcome) return undefined;
-  if (asked.operation === BPF_JEQ) return known.k === asked.k;
-  if (asked.operation === BPF_JGT) return known.k > asked.k;
-  return asked.operation === BPF_JGE ? known.k >= asked.k : (known.k & asked.k) !== 0;
+  const { operation, k } = asked;
+  if (known.operation === operation && known.k === k) return outcome;
+  if (((known.operation | operation) & BPF_X) !== 0) return undefined;
+  if (known.operation === BPF_JSET && !outcome) {
+    if (operation === BPF_JSET) return (k & ~known.k) === 0 ? false : undefined;
+    return operation === BPF_JEQ && (k & known.k) !== 0 ? false : undefined;
+  }
+  const [least, greatest] = rangeOf(known, outcome);
+  if (operation === BPF_JSET) return least === greatest ? (least & k) !== 0 : undefined;
+  if (operation === BPF_JEQ) {
+    if (k < least || k > greatest) return false;
+    return least === greatest ? true : undefined;
+  }
+  const bound = operation === BPF_JGT ? k + 1 : k;
+  if (least >= bound) return true;
+  return greatest < bound ? false : undefined;
 }
 
 /** The nodes of one program. They are made from the end: those behind a comparison before it. */
@@ -61,82 +83,33 @@ export class Graph {
   /** A comparison: where it holds goes on at `yes`, else at `no`. What it tells is not asked again there. */
   test(load: Load, comparison: Comparison, yes: Node, no: Node): Node {
     const after = (node: Node, outcome: boolean) => this.#given(node, load, comparison, outcome);
-    return this.#test({ load, ...comparison, yes: after(yes, true), no: after(no, false) });
+    // Of many values that are asked for one after the other, none tells anything of those behind it.
+    const tellsLittle = comparison.operation === BPF_JEQ && !load.remembered;
+    return this.#test({ load, ...comparison, yes: after(yes, true), no: tellsLittle ? no : after(no, false) });
   }
 
-  /** A node as it is behind a comparison whose outcome is known. */
+  /** A node as it is behind a comparison whose outcome is known. Long ways lead over `no`: they are gone without calls. */
   #given(node: Node, load: Load, known: Comparison, outcome: boolean): Node {
-    if ('keep' in node || this.#nodes.size > MANY || this.#known.size > MANY_KNOWN) return node;
-    const key = `${node.id} ${load.key} ${known.operation} ${known.k} ${outcome}`;
-    let result = this.#known.get(key);
-    if (result === undefined) {
-      const again = (next: Node) => this.#given(next, load, known, outcome);
-      const answer = node.load.key === load.key ? implied(known, outcome, node) : undefined;
-      if (answer !== undefined) result = again(answer ? node.yes : node.no);
-      else if (load.remembered || node.load.key === load.key) {
-        result = this.#test({ ...node, yes: again(node.yes), no: again(node.no) });
-      } else result = node;
+    const fact = `${load.key} ${known.operation} ${known.k} ${outcome}`;
+    const passed: [key: string, node: Node & Test, isAsked: boolean][] = [];
+    let result = node;
+    while (!('keep' in result) && this.#nodes.size <= MANY && this.#known.size <= MANY_KNOWN) {
+      const key = `${result.id} ${fact}`;
+      const found = this.#known.get(key);
+      if (found !== undefined) {
+        result = found;
+        break;
+      }
+      const isSame = result.load.key === load.key;
+      const answer = isSame ? implied(known, outcome, result) : undefined;
+      if (answer === undefined && !load.remembered && !isSame) break;
+      passed.push([key, result, answer === undefined]);
+      result = answer === true ? result.yes : result.no;
+    }
+    for (const [key, one, isAsked] of passed.reverse()) {
+      if (isAsked) result = this.#test({ ...one, yes: this.#given(one.yes, load, known, outcome), no: result });
       this.#known.set(key, result);
     }
     return result;
   }
-}
-
-/** The nodes that can be reached, the last of the program first. */
-function reachable(entry: Node): Node[] {
-  const found = new Set<Node>();
-  const waiting = [entry];
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (found.has(node)) continue;
-    found.add(node);
-    if (!('keep' in node)) waiting.push(node.yes, node.no);
-  }
-  return [...found].sort((a, b) => a.id - b.id);
-}
-
-/** The comparisons at which A holds their value already, on every way to them. */
-function loaded(nodes: readonly Node[]): Set<Node> {
-  const before = new Map<Node, Set<string>>();
-  for (const node of nodes) {
-    if ('keep' in node) continue;
-    for (const next of [node.yes, node.no]) before.set(next, (before.get(next) ?? new Set()).add(node.load.key));
-  }
-  const isLoaded = (node: Node) => {
-    const keys = before.get(node);
-    return !('keep' in node) && keys?.size === 1 && keys.has(node.load.key);
-  };
-  return new Set(nodes.filter(isLoaded));
-}
-
-/**
- * The program of a graph.
- *
- * Jumps of conditions reach 255 instructions: to go farther, they lead to a `ja` behind them.
- */
-export function programOf(entry: Node): FilterInstruction[] {
-  const nodes = reachable(entry);
-  const skip = loaded(nodes);
-  const reversed: FilterInstruction[] = [];
-  const starts = new Map<Node, number>(); // where the first instruction of a node stands in `reversed`
-  const distance = (to: number) => reversed.length - to - 1;
-  for (const node of nodes) {
-    if ('keep' in node) {
-      reversed.push(instruction(BPF_RET | BPF_K, node.keep));
-    } else {
-      const targets = [node.yes, node.no].map((next) => {
-        const start = starts.get(next)!;
-        if (distance(start) <= FAR - 1) return start; // one less, for the `ja` of the other
-        reversed.push(instruction(BPF_JMP | BPF_JA, distance(start)));
-        return reversed.length - 1;
-      }) as [number, number];
-      const [jt, jf] = targets.map(distance) as [number, number];
-      reversed.push({ code: BPF_JMP | node.operation | BPF_K, jt, jf, k: node.k });
-      if (!skip.has(node)) reversed.push(...[...node.load.instructions].reverse());
-    }
-    starts.set(node, reversed.length - 1);
-  }
-  if (reversed.length > BPF_MAXINSNS) {
-    throw outOfRange('expression', `one of at most ${BPF_MAXINSNS} instructions (it has ${reversed.length})`);
-  }
-  return reversed.reverse();
 }

@@ -1,34 +1,72 @@
-/** What the programs of filters know of link types: where a packet's EtherType and network header are. */
-import { SKF_AD_OFF, SKF_AD_PKTTYPE } from '../../posix/constants.ts';
+/** Link types that filters are compiled for: where the headers of their packets are. */
+import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from '../../posix/constants.ts';
 import {
   LINKTYPE_ETHERNET,
   LINKTYPE_IPV4,
   LINKTYPE_IPV6,
   LINKTYPE_LINUX_SLL,
   LINKTYPE_LINUX_SLL2,
+  LINKTYPE_NULL,
   LINKTYPE_RAW,
 } from '../linktype.ts';
-import { type Load, load } from './load.ts';
+import { ancillaryLoad, type Load, loadAt } from './load.ts';
+import { bits } from './part.ts';
+import type { LinkKind, Scope, Scopes } from './scope.ts';
 
-/** What a packet of a link type begins with. */
+/** What is known of a link type. */
 export interface Link {
-  /** Where the network header begins. */
-  network: number;
-  /** Where the EtherType stands, if anywhere. */
-  etherType?: number;
-  /** Where the PACKET_ number stands; it is an ancillary load where it is not in the packet. */
+  scopes: Scopes;
+  /** The PACKET_ number, in the packet or beside it. */
   pkttype: Load;
-  /** Without an EtherType: the versions of IP that there may be. */
-  versions?: readonly number[];
+  /** The number of the interface, in the packet or beside it. */
+  ifindex: Load;
 }
 
-const PKTTYPE = load(SKF_AD_OFF + SKF_AD_PKTTYPE, 2);
+const LINKTYPE_PPP = 9;
+const LINKTYPE_C_HDLC = 104;
+const LINKTYPE_IEEE802_11 = 105;
+const LINKTYPE_LOOP = 108;
+/** In a frame of data of 802.11: there are two bytes more, about the quality of service. */
+const QUALITY = 0x80;
+
+const scope = (kind: LinkKind, type: number, payload: number, bare = 0): Scope => ({
+  kind,
+  link: { at: 0 },
+  type: { at: type },
+  payload: { at: payload },
+  network: kind === '802.11' ? 8 : 0,
+  bare,
+  labels: 0,
+  isCaptured: true,
+});
+const link = (scopes: Scopes, parts: Partial<Link> = {}): Link => ({
+  scopes,
+  pkttype: ancillaryLoad(SKF_AD_PKTTYPE, 2),
+  ifindex: ancillaryLoad(SKF_AD_IFINDEX, 4),
+  ...parts,
+});
+
 /** By their LINKTYPE_ numbers. */
 export const LINKS: ReadonlyMap<number, Link> = new Map([
-  [LINKTYPE_ETHERNET, { network: 14, etherType: 12, pkttype: PKTTYPE }],
-  [LINKTYPE_RAW, { network: 0, pkttype: PKTTYPE, versions: [4, 6] }],
-  [LINKTYPE_IPV4, { network: 0, pkttype: PKTTYPE, versions: [4] }],
-  [LINKTYPE_IPV6, { network: 0, pkttype: PKTTYPE, versions: [6] }],
-  [LINKTYPE_LINUX_SLL, { network: 16, etherType: 14, pkttype: load(0, 2) }],
-  [LINKTYPE_LINUX_SLL2, { network: 20, etherType: 0, pkttype: load(10, 1) }],
+  [LINKTYPE_NULL, link(scope('null', 0, 4))],
+  [LINKTYPE_ETHERNET, link(scope('ethernet', 12, 14, 3))],
+  [LINKTYPE_PPP, link(scope('ppp', 2, 4))],
+  [LINKTYPE_RAW, link(scope('ip', 0, 0))],
+  [LINKTYPE_C_HDLC, link(scope('hdlc', 2, 4))],
+  [
+    LINKTYPE_IEEE802_11,
+    link({
+      question: bits({ ...loadAt({ at: 0 }, 1), remembered: true }, QUALITY),
+      yes: scope('802.11', 0, 26, 3),
+      no: scope('802.11', 0, 24, 3),
+    }),
+  ],
+  [LINKTYPE_LOOP, link(scope('loop', 0, 4))],
+  [LINKTYPE_LINUX_SLL, link(scope('cooked', 14, 16), { pkttype: loadAt({ at: 0 }, 2) })],
+  [LINKTYPE_IPV4, link(scope('ipv4', 0, 0))],
+  [LINKTYPE_IPV6, link(scope('ipv6', 0, 0))],
+  [
+    LINKTYPE_LINUX_SLL2,
+    link(scope('cooked 2', 0, 20), { pkttype: loadAt({ at: 10 }, 1), ifindex: loadAt({ at: 4 }, 4) }),
+  ],
 ] as [number, Link][]);

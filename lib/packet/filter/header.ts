@@ -1,0 +1,55 @@
+/** The headers whose bytes filter expressions can ask for: where they are, and what packets have them. */
+import {
+  ETH_P_ARP,
+  ETH_P_ATALK,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  ETH_P_RARP,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_IGMP,
+  IPPROTO_PIM,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+} from '../../posix/constants.ts';
+import type { HeaderName } from './expression.ts';
+import { linkTypeIs } from './link-type.ts';
+import type { Place } from './load.ts';
+import { isFirst, protocolIs } from './network-words.ts';
+import { all, always, type Part } from './part.ts';
+import { behindIpv4, networkOf, type Scope } from './scope.ts';
+
+/** The EtherTypes of headers that a link carries. */
+export const ETHER_TYPES: { readonly [Name in HeaderName]?: number } = {
+  ...{ ip: ETH_P_IP, ip6: ETH_P_IPV6, arp: ETH_P_ARP, rarp: ETH_P_RARP, atalk: ETH_P_ATALK },
+  ...{ mopdl: 0x6001, moprc: 0x6002, decnet: 0x6003, lat: 0x6004, sca: 0x6007 },
+};
+/** The protocols of headers that IPv4 carries. */
+const PROTOCOLS: { readonly [Name in HeaderName]?: number } = {
+  ...{ icmp: IPPROTO_ICMP, igmp: IPPROTO_IGMP, tcp: IPPROTO_TCP, igrp: 9, udp: IPPROTO_UDP },
+  ...{ pim: IPPROTO_PIM, vrrp: 112, carp: 112, sctp: IPPROTO_SCTP },
+};
+
+/** All headers, by the words for them. */
+export const HEADERS: readonly HeaderName[] = [
+  ...(['ether', 'icmp6'] as const),
+  ...(Object.keys(ETHER_TYPES) as HeaderName[]),
+  ...(Object.keys(PROTOCOLS) as HeaderName[]),
+];
+
+/** Where a header is. */
+export function headerPlace(scope: Scope, header: HeaderName): Place {
+  if (header === 'ether') return scope.link;
+  if (header === 'icmp6') return networkOf(scope, 40);
+  return ETHER_TYPES[header] === undefined ? behindIpv4(scope) : networkOf(scope);
+}
+
+/** The packet has a header. Those that IPv4 carries are not in its later fragments. */
+export function headerGuard(scope: Scope, asked: object, header: HeaderName): Part {
+  if (header === 'ether') return always;
+  if (header === 'icmp6') return protocolIs(scope, asked, ETH_P_IPV6, IPPROTO_ICMPV6);
+  const type = ETHER_TYPES[header];
+  if (type !== undefined) return linkTypeIs(scope, type, asked);
+  return all(protocolIs(scope, asked, ETH_P_IP, PROTOCOLS[header]!), isFirst(scope));
+}

@@ -1,0 +1,175 @@
+/** Words of filter expressions about IP and what it carries. */
+import {
+  AF_INET,
+  AF_INET6,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  ETH_P_RARP,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_IGMP,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+} from '../../posix/constants.ts';
+import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+import { get32, uint, uint8, uint16 } from '../bytes.ts';
+import { putIpv4, putIpv6 } from '../text.ts';
+import type { Direction, FilterExpression } from './expression.ts';
+import { etherProto } from './match-link.ts';
+
+const DIRECTIONS: readonly unknown[] = ['src', 'dst', 'src or dst', 'src and dst'];
+
+function directionOf(value: unknown): Direction {
+  if (!DIRECTIONS.includes(value)) throw invalidValue('direction', `one of '${DIRECTIONS.join("', '")}'`);
+  return value as Direction;
+}
+
+/** IPv4. */
+export function ip(): FilterExpression {
+  return etherProto(ETH_P_IP);
+}
+
+/** IPv6. */
+export function ip6(): FilterExpression {
+  return etherProto(ETH_P_IPV6);
+}
+
+/** ARP. */
+export function arp(): FilterExpression {
+  return etherProto(ETH_P_ARP);
+}
+
+/** RARP. */
+export function rarp(): FilterExpression {
+  return etherProto(ETH_P_RARP);
+}
+
+/**
+ * The protocol in the header of IPv4 or IPv6, there also behind a fragment header; other extension headers are not passed.
+ *
+ * @param protocol An IPPROTO_ number.
+ * @param over Only one of them.
+ */
+export function proto(protocol: number, over: 'ip' | 'ip6' | 'any' = 'any'): FilterExpression {
+  if (over !== 'ip' && over !== 'ip6' && over !== 'any') throw invalidValue('over', "'ip', 'ip6' or 'any'");
+  return { word: 'proto', protocol: uint8(protocol, 'protocol'), over };
+}
+
+/** TCP. */
+export function tcp(): FilterExpression {
+  return proto(IPPROTO_TCP);
+}
+
+/** UDP. */
+export function udp(): FilterExpression {
+  return proto(IPPROTO_UDP);
+}
+
+/** SCTP. */
+export function sctp(): FilterExpression {
+  return proto(IPPROTO_SCTP);
+}
+
+/** ICMP, over IPv4. */
+export function icmp(): FilterExpression {
+  return proto(IPPROTO_ICMP, 'ip');
+}
+
+/** ICMPv6, over IPv6. */
+export function icmp6(): FilterExpression {
+  return proto(IPPROTO_ICMPV6, 'ip6');
+}
+
+/** IGMP, over IPv4. */
+export function igmp(): FilterExpression {
+  return proto(IPPROTO_IGMP, 'ip');
+}
+
+/** An address as words of 32 bits, and its mask. */
+function network(address: unknown, name: string, length?: number) {
+  if (typeof address !== 'string') throw invalidType(name, 'a string');
+  const bytes = new Uint8Array(16);
+  const family = address.includes(':') ? AF_INET6 : AF_INET;
+  if (family === AF_INET6) putIpv6(bytes, 0, address, name);
+  else putIpv4(bytes, 0, address, name);
+  const words = family === AF_INET6 ? [0, 1, 2, 3] : [0];
+  const bits = words.length * 32;
+  const prefix = uint(length, bits, 'prefix length', bits);
+  const mask = words.map((i) => {
+    const left = Math.min(32, Math.max(0, prefix - 32 * i));
+    return left === 0 ? 0 : (-1 << (32 - left)) >>> 0;
+  });
+  return { family, addresses: [words.map((i) => get32(bytes, 4 * i))], mask };
+}
+
+function networkOf(
+  address: unknown,
+  name: string,
+  direction: Direction,
+  over: readonly number[] | undefined,
+  length?: number,
+): FilterExpression & { word: 'net' } {
+  const parts = network(address, name, length);
+  return { word: 'net', ...parts, direction: directionOf(direction), over };
+}
+
+/**
+ * An address of IPv4 or IPv6, that of IPv4 also in ARP and RARP.
+ *
+ * @param address `'192.0.2.1'`, `'2001:db8::1'`.
+ * @param direction Which of both; `'src or dst'` unless given.
+ * @param over Of IPv4: the EtherTypes in which it is looked for.
+ */
+export function host(
+  address: string,
+  direction: Direction = 'src or dst',
+  over?: readonly number[] | undefined,
+): FilterExpression {
+  return networkOf(address, 'address', direction, over);
+}
+
+/**
+ * A network of IPv4 or IPv6, that of IPv4 also in ARP and RARP.
+ *
+ * @param cidr `'192.0.2.0/24'`, `'2001:db8::/32'`. Bits behind the prefix must be 0.
+ * @param direction Which of both; `'src or dst'` unless given.
+ * @param over Of IPv4: the EtherTypes in which it is looked for.
+ */
+export function net(
+  cidr: string,
+  direction: Direction = 'src or dst',
+  over?: readonly number[] | undefined,
+): FilterExpression {
+  const match = /^([^/]+)\/(\d{1,3})$/.exec(String(cidr));
+  if (match === null) throw invalidValue('cidr', "an address with a prefix length: '192.0.2.0/24'");
+  const expression = networkOf(match[1]!, 'cidr', direction, over, Number(match[2]));
+  const { addresses, mask } = expression;
+  if (addresses[0]!.some((word, i) => (word & ~mask[i]!) !== 0)) {
+    throw invalidValue('cidr', 'a network: the bits behind its prefix are 0');
+  }
+  return expression;
+}
+
+/** To all hosts of a network of IPv4, or to all everywhere; `netmask` of `compileFilter` tells which bits are those of hosts. */
+export function ipBroadcast(): FilterExpression {
+  return { word: 'ip broadcast' };
+}
+
+/** A `number` of a port of TCP, UDP or SCTP; `direction` as for `host`. Of a fragmented packet of IPv4 it is known in the first fragment only. */
+export function port(number: number, direction: Direction = 'src or dst'): FilterExpression {
+  return portrange(number, number, direction);
+}
+
+/** Ports from one to another, both included. As `port`. */
+export function portrange(from: number, to: number, direction: Direction = 'src or dst'): FilterExpression {
+  return portsOf(from, to, direction);
+}
+
+/** Ports of one protocol, or of all that have some. */
+export function portsOf(from: number, to: number, direction: Direction, protocol?: number): FilterExpression {
+  const range = [uint16(from, 'from'), uint16(to, 'to')] as const;
+  if (from > to) throw outOfRange('to', `at least ${from}`);
+  return { word: 'port', ranges: [range], direction: directionOf(direction), protocol };
+}

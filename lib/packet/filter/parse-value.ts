@@ -1,0 +1,108 @@
+/** Comparisons in the text of filter expressions: numbers that are computed from packets. */
+import type { FilterExpression, FilterOperator, FilterValue, Relation } from './expression.ts';
+import { HEADERS } from './header.ts';
+import { compare } from './match.ts';
+import { named, type Reader } from './tokens.ts';
+import { headerOf, isProtocol } from './words.ts';
+
+const RELATIONS: readonly string[] = ['=', '!=', '>', '>=', '<', '<='];
+/**
+ * How tightly operators bind, all from the left. `%` and `^` have no place among them: as in libpcap they take what is
+ * before them as soon as they stand there, and all that follows them.
+ */
+const BINDS: { readonly [operator: string]: number } = {
+  ...{ '|': 1, '&': 2, '<<': 3, '>>': 3, '+': 4, '-': 4, '*': 5, '/': 5 },
+};
+const MINUS = 6;
+const GREEDY: readonly string[] = ['%', '^'];
+const OPERATORS: readonly string[] = [...Object.keys(BINDS), ...GREEDY];
+
+/** Whether what follows is a number of a comparison, and no address or port of a word before it. */
+export function isValueAhead(reader: Reader, ahead = 0): boolean {
+  let at = ahead + 1;
+  while (reader.is([')'], at)) at += 1;
+  return reader.is([...OPERATORS, ...RELATIONS], at);
+}
+
+/** Whether the parenthesis that is next closes before an operator or a relation: it holds a number. */
+export function isValueInParentheses(reader: Reader): boolean {
+  let depth = 0;
+  for (let at = 0; reader.peek(at).kind !== 'end'; at++) {
+    if (reader.is(['('], at)) depth += 1;
+    else if (reader.is([')'], at) && --depth === 0) return reader.is([...OPERATORS, ...RELATIONS], at + 1);
+  }
+  return false;
+}
+
+/** Bytes of a header: the brackets behind its word. */
+function field(reader: Reader): FilterValue {
+  const word = reader.take();
+  const header = headerOf(word.text);
+  if (!HEADERS.includes(header)) throw reader.refusal(word, `of '${word.text}' no bytes can be asked for`);
+  reader.expect('[');
+  const offset = value(reader);
+  let size = 1;
+  if (reader.takeOne(':') !== undefined) {
+    const token = reader.peek();
+    size = reader.number('a size of 1, 2 or 4');
+    if (size !== 1 && size !== 2 && size !== 4) throw reader.refusal(token, `a size is 1, 2 or 4, not ${size}`);
+  }
+  reader.expect(']');
+  return { header, offset, size: size as 1 | 2 | 4 };
+}
+
+/** A number without an operator around it. */
+function operand(reader: Reader): FilterValue {
+  const token = reader.peek();
+  if (reader.takeOne('-') !== undefined) return { minus: value(reader, MINUS) };
+  if (reader.takeOne('len') !== undefined) return 'len';
+  if (reader.takeOne('(') !== undefined) {
+    const inner = value(reader);
+    reader.expect(')');
+    return inner;
+  }
+  if (token.kind === 'number') return reader.numberOf(reader.take(), 'a number');
+  if (token.kind === 'word' && isProtocol(token.text)) {
+    if (reader.is(['['], 1)) return field(reader);
+    throw reader.refusal(token, `'${token.text}' is no number; '${token.text}[0]' is its first byte`);
+  }
+  if (token.kind === 'name' && /^\w+-\d+$/.test(token.text)) {
+    throw reader.refusal(token, `'${token.text}' is a name; a difference has spaces around '-'`);
+  }
+  if (token.kind === 'end') throw reader.refusal(token, 'a number is missing at the end');
+  throw reader.refusal(token, `${named(token)} is no number`);
+}
+
+/** A number, with those operators that bind more tightly than told. */
+function value(reader: Reader, tighter = 0): FilterValue {
+  return reader.nested(() => {
+    let left = operand(reader);
+    for (;;) {
+      const { text } = reader.peek();
+      if (!reader.is(OPERATORS)) return left;
+      const isGreedy = GREEDY.includes(text);
+      if (!isGreedy && BINDS[text]! <= tighter) return left;
+      reader.take();
+      left = { left, operator: text as FilterOperator, right: value(reader, isGreedy ? 0 : BINDS[text]!) };
+    }
+  });
+}
+
+/** Two numbers and how they are compared. */
+export function comparison(reader: Reader): FilterExpression {
+  const start = reader.peek();
+  const left = value(reader);
+  const relation = reader.takeOne(...RELATIONS);
+  if (relation === undefined) {
+    const next = reader.peek();
+    if (typeof left === 'number' && start.kind === 'number') {
+      throw reader.refusal(
+        start,
+        `no word tells what '${start.text}' is: 'host', 'net', 'port' or the like is missing`,
+      );
+    }
+    const example = left === 'len' ? 'len > 100' : 'ip[8] = 64';
+    throw reader.refusal(next, `a comparison is missing before ${named(next)}, as in '${example}'`);
+  }
+  return compare(left, relation.text as Relation, value(reader));
+}
