@@ -354,3 +354,58 @@
 #define TCP_ACCECN_ACE_FAIL_RECV 2
 #define TCP_ACCECN_OPT_FAIL_SEND 4
 #define TCP_ACCECN_OPT_FAIL_RECV 8
+
+// linux/if_arp.h, which cannot stand beside net/if_arp.h.
+#ifndef ARPHRD_6LOWPAN
+#define ARPHRD_IEEE802154_MONITOR 805
+#define ARPHRD_PHONET 820
+#define ARPHRD_PHONET_PIPE 821
+#define ARPHRD_CAIF 822
+#define ARPHRD_IP6GRE 823
+#define ARPHRD_NETLINK 824
+#define ARPHRD_6LOWPAN 825
+#define ARPHRD_VSOCKMON 826
+#endif
+
+// linux/fcntl.h and asm-generic/fcntl.h, which cannot stand beside fcntl.h.
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20  // Linux 6.3
+#endif
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027  // Linux 6.10
+#endif
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY 1028  // Linux 6.12
+#endif
+
+#define FRA_DSCP 25  // Linux 6.13
+#define FRA_FLOWLABEL 26
+#define FRA_FLOWLABEL_MASK 27
+#define FRA_SPORT_MASK 28  // Linux 6.15
+#define FRA_DPORT_MASK 29
+#define FRA_DSCP_MASK 30
+#define NHA_OP_FLAGS 14  // Linux 6.9
+#define NHA_GROUP_STATS 15
+#define NHA_HW_STATS_ENABLE 16
+#define NHA_HW_STATS_USED 17
+#define NHA_GROUP_STATS_UNSPEC 0
+#define NHA_GROUP_STATS_ENTRY 1
+#define NHA_GROUP_STATS_ENTRY_UNSPEC 0
+#define NHA_GROUP_STATS_ENTRY_ID 1
+#define NHA_GROUP_STATS_ENTRY_PACKETS 2
+#define NHA_GROUP_STATS_ENTRY_PACKETS_HW 3
+// Newer headers define these by BIT(), which they lack.
+#undef NHA_OP_FLAG_DUMP_STATS
+#undef NHA_OP_FLAG_DUMP_HW_STATS
+#undef NHA_OP_FLAG_RESP_GRP_RESVD_0
+#define NHA_OP_FLAG_DUMP_STATS 1
+#define NHA_OP_FLAG_DUMP_HW_STATS 2
+#define NHA_OP_FLAG_RESP_GRP_RESVD_0 0x80000000
+#define IFLA_DEVLINK_PORT 62       // Linux 6.2
+#define IFLA_GSO_IPV4_MAX_SIZE 63  // Linux 6.3
+#define IFLA_GRO_IPV4_MAX_SIZE 64
+#define IFLA_DPLL_PIN 65                    // Linux 6.7
+#define IFLA_MAX_PACING_OFFLOAD_HORIZON 66  // Linux 6.13
+#define IFLA_NETNS_IMMUTABLE 67             // Linux 6.15
+#define IFLA_HEADROOM 68
+#define IFLA_TAILROOM 69

@@ -2562,6 +2562,114 @@ export const CTRL_ATTR_POLICY_UNSPEC: 0 = 0;
 export const CTRL_ATTR_POLICY_DO: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_POLICY_DUMP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_DROP: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_ACCEPT: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_STOLEN: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_QUEUE: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_REPEAT: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_STOP: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_VERDICT_MASK: 255 = 255;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_VERDICT_FLAG_QUEUE_BYPASS: 32768 = 32768;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_VERDICT_QMASK: 4294901760 = 4294901760;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_PRE_ROUTING: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_LOCAL_IN: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_FORWARD: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_LOCAL_OUT: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_POST_ROUTING: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_INET_INGRESS: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_NETDEV_INGRESS: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NF_NETDEV_EGRESS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_INET: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_IPV4: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_ARP: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_NETDEV: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_BRIDGE: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_IPV6: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFPROTO_DECNET: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_NEW: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_UPDATE: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_DESTROY: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_EXP_NEW: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_EXP_UPDATE: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_CONNTRACK_EXP_DESTROY: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_NFTABLES: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_ACCT_QUOTA: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNLGRP_NFTRACE: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNETLINK_V0: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_CTNETLINK: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_CTNETLINK_EXP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_QUEUE: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_ULOG: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_OSF: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_IPSET: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_ACCT: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_CTNETLINK_TIMEOUT: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_CTHELPER: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_NFTABLES: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_NFT_COMPAT: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_SUBSYS_HOOK: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_MSG_BATCH_BEGIN: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_MSG_BATCH_END: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_BATCH_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_BATCH_GENID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+export const NFNL_NFA_NEST: 32768 = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_NOOP: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
@@ -3490,6 +3598,216 @@ export const RTAX_FEATURE_TCP_USEC_TS: 16 = 16;
 export const RTEXT_FILTER_NAME_ONLY: 256 = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_FLOWLABEL: 31 = 31;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_DEVLINK_PORT: 62 = 62;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_GSO_IPV4_MAX_SIZE: 63 = 63;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_GRO_IPV4_MAX_SIZE: 64 = 64;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_DPLL_PIN: 65 = 65;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_MAX_PACING_OFFLOAD_HORIZON: 66 = 66;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_NETNS_IMMUTABLE: 67 = 67;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_HEADROOM: 68 = 68;
+/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+export const IFLA_TAILROOM: 69 = 69;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_PERMANENT: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_INVERT: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_UNRESOLVED: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_IIF_DETACHED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_DEV_DETACHED: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_OIF_DETACHED: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FIB_RULE_FIND_SADDR: 65536 = 65536;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_IFNAME: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_DST: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_SRC: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_IIFNAME: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_GOTO: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UNUSED2: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_PRIORITY: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UNUSED3: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UNUSED4: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UNUSED5: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_FWMARK: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_FLOW: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_TUN_ID: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_SUPPRESS_IFGROUP: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_SUPPRESS_PREFIXLEN: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_TABLE: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_FWMASK: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_OIFNAME: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_PAD: 18 = 18;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_L3MDEV: 19 = 19;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_UID_RANGE: 20 = 20;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_PROTOCOL: 21 = 21;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_IP_PROTO: 22 = 22;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_SPORT_RANGE: 23 = 23;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_DPORT_RANGE: 24 = 24;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_TO_TBL: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_GOTO: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_NOP: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_RES3: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_RES4: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_BLACKHOLE: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_UNREACHABLE: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FR_ACT_PROHIBIT: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_DSCP: 25 = 25;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_FLOWLABEL: 26 = 26;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_FLOWLABEL_MASK: 27 = 27;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_SPORT_MASK: 28 = 28;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_DPORT_MASK: 29 = 29;
+/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+export const FRA_DSCP_MASK: 30 = 30;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NEXTHOP_GRP_TYPE_MPATH: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NEXTHOP_GRP_TYPE_RES: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_ID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_TYPE: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_BLACKHOLE: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_OIF: 5 = 5;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GATEWAY: 6 = 6;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_ENCAP_TYPE: 7 = 7;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_ENCAP: 8 = 8;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUPS: 9 = 9;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_MASTER: 10 = 10;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_FDB: 11 = 11;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP: 12 = 12;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET: 13 = 13;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_PAD: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_BUCKETS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_IDLE_TIMER: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_UNBALANCED_TIMER: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_GROUP_UNBALANCED_TIME: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET_PAD: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET_INDEX: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET_IDLE_TIME: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_RES_BUCKET_NH_ID: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_OP_FLAGS: 14 = 14;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS: 15 = 15;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_HW_STATS_ENABLE: 16 = 16;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_HW_STATS_USED: 17 = 17;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_ENTRY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_ENTRY_UNSPEC: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_ENTRY_ID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_ENTRY_PACKETS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_GROUP_STATS_ENTRY_PACKETS_HW: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_OP_FLAG_DUMP_STATS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_OP_FLAG_DUMP_HW_STATS: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+export const NHA_OP_FLAG_RESP_GRP_RESVD_0: 2147483648 = 2147483648;
+/** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
+export const IFAL_ADDRESS: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
+export const IFAL_LABEL: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_NSID_NOT_ASSIGNED: -1 = -1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_NONE: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_NSID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_PID: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_FD: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_TARGET_NSID: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+export const NETNSA_CURRENT_NSID: 5 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_CID_HYPERVISOR: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
@@ -3774,6 +4092,36 @@ export const O_RDONLY: 0 = 0;
 export const O_RDWR: 2 = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_WRONLY: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_SEAL_EXEC: 32 = 32;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_DUPFD_QUERY: 1027 = 1027;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_CREATED_QUERY: 1028 = 1028;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_RDLCK: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_WRLCK: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_UNLCK: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_OWNER_TID: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_OWNER_PID: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const F_OWNER_PGRP: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_NOT_SET: 0 = 0;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_NONE: 1 = 1;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_SHORT: 2 = 2;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_MEDIUM: 3 = 3;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_LONG: 4 = 4;
+/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+export const RWH_WRITE_LIFE_EXTREME: 5 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCOUTQ: 21521 = 21521;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
@@ -4120,6 +4468,22 @@ export const ARPHRD_IEEE80211_RADIOTAP: 803 = 803;
 export const ARPHRD_IEEE802154: 804 = 804;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802154_PHY: 805 = 805;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_IEEE802154_MONITOR: 805 = 805;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_PHONET: 820 = 820;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_PHONET_PIPE: 821 = 821;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_CAIF: 822 = 822;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_IP6GRE: 823 = 823;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_NETLINK: 824 = 824;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_6LOWPAN: 825 = 825;
+/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+export const ARPHRD_VSOCKMON: 826 = 826;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_NONE: 65534 = 65534;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
@@ -4512,6 +4876,130 @@ export const CAN_RAW_XL_VCID_TX_SET: 1 = 1;
 export const CAN_RAW_XL_VCID_TX_PASS: 2 = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_VCID_RX_FILTER: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_DLC: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TX_TIMEOUT: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_LOSTARB: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX: 16 = 16;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_ACK: 32 = 32;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_BUSOFF: 64 = 64;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_BUSERROR: 128 = 128;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_RESTARTED: 256 = 256;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CNT: 512 = 512;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_LOSTARB_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_RX_OVERFLOW: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_TX_OVERFLOW: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_RX_WARNING: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_TX_WARNING: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_RX_PASSIVE: 16 = 16;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_TX_PASSIVE: 32 = 32;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_CRTL_ACTIVE: 64 = 64;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_BIT: 1 = 1;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_FORM: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_STUFF: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_BIT0: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_BIT1: 16 = 16;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_OVERLOAD: 32 = 32;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_ACTIVE: 64 = 64;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_TX: 128 = 128;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_SOF: 3 = 3;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ID28_21: 2 = 2;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ID20_18: 6 = 6;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_SRTR: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_IDE: 5 = 5;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ID17_13: 7 = 7;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ID12_05: 15 = 15;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ID04_00: 14 = 14;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_RTR: 12 = 12;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_RES1: 13 = 13;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_RES0: 9 = 9;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_DLC: 11 = 11;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_DATA: 10 = 10;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_CRC_SEQ: 8 = 8;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_CRC_DEL: 24 = 24;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ACK: 25 = 25;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_ACK_DEL: 27 = 27;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_EOF: 26 = 26;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_PROT_LOC_INTERM: 18 = 18;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_UNSPEC: 0 = 0;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANH_NO_WIRE: 4 = 4;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANH_SHORT_TO_BAT: 5 = 5;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANH_SHORT_TO_VCC: 6 = 6;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANH_SHORT_TO_GND: 7 = 7;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANL_NO_WIRE: 64 = 64;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANL_SHORT_TO_BAT: 80 = 80;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANL_SHORT_TO_VCC: 96 = 96;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANL_SHORT_TO_GND: 112 = 112;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERR_TRX_CANL_SHORT_TO_CANH: 128 = 128;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERROR_WARNING_THRESHOLD: 96 = 96;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_ERROR_PASSIVE_THRESHOLD: 128 = 128;
+/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+export const CAN_BUS_OFF_THRESHOLD: 256 = 256;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CFG_SRV: 0 = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
