@@ -1,7 +1,7 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
 // The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
-//   npm run test:stress [part ...]        parts: workers reuse connections captures torture options differential fuzz
+//   npm run test:stress [part ...]        parts: workers reuse connections captures filters torture options differential fuzz
 // schedules; STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -274,17 +274,31 @@ async function connections() {
   for (const kind of ['sys-socket', 'net']) await connectionsOf(kind, count);
 }
 
-/** Its test, with more of them: test/packet/capture/ring.test.ts. */
-async function captures() {
+/** A test in its full size, which an environment variable tells. */
+function fullTest(part, what, environment, ...args) {
+  const vitest = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
+  const options = { env: { ...process.env, ...environment, NO_COLOR: '1' }, encoding: 'utf8' };
+  const { status, stdout } = spawnSync(process.execPath, [...vitest, '--configLoader', 'runner', ...args], options);
+  const ran = /Tests {2}\d+ passed/.test(stdout);
+  report(part, ran ? what : 'skipped, or failed', status === 0 ? [] : ['the test failed']);
+}
+
+function captures() {
   const count = 4 * times(125);
   const test = ['test/packet/capture/ring.test.ts', '-t', 'workers that are terminated with a capture'];
-  const vitest = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
-  const options = { env: { ...process.env, CAPTURE_WORKERS: String(count), NO_COLOR: '1' }, encoding: 'utf8' };
-  const { status, stdout } = spawnSync(process.execPath, [...vitest, '--configLoader', 'runner', ...test], options);
-  const ran = / 1 passed/.test(stdout);
-  report('captures', `${count} workers with one terminated: ${ran ? 'all is given back' : 'skipped, or failed'}`, [
-    ...(status === 0 ? [] : ['the test failed']),
-  ]);
+  fullTest(
+    'captures',
+    `${count} workers with one terminated: all is given back`,
+    { CAPTURE_WORKERS: String(count) },
+    ...test,
+  );
+}
+
+/** Filters beside libpcap: so many packets of each of the eleven link types, all expressions, and in the kernel. */
+function filters() {
+  const count = times(2000);
+  const what = `the same verdicts as libpcap and the kernel on ${11 * count} packets, and programs that are no longer`;
+  fullTest('filters', what, { FILTER_PACKETS: String(count) }, 'test/packet/filter/libpcap.test.ts');
 }
 
 /** A machine of test/torture/, which tells what it did and how a fault is replayed. */
@@ -301,7 +315,7 @@ const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
 const schedules = () =>
   machine(process.execPath, 'test/simulation/run.js', `--count=${times(1_000_000)}`, '--workers=all');
 
-const parts = { workers, reuse, connections, captures, torture, options, differential, fuzz, schedules };
+const parts = { workers, reuse, connections, captures, filters, torture, options, differential, fuzz, schedules };
 const [first, ...rest] = process.argv.slice(2);
 if (!isMainThread) await waitInWorker();
 else if (first === 'serve') await serve(rest[0]);
