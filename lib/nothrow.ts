@@ -485,7 +485,7 @@ export function setsockopt(fd: number, level: number, name: number, value: numbe
  * console.log(fcntl(socket(AF_INET, SOCK_DGRAM), F_GETFD) === FD_CLOEXEC); // true
  * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
  */
-export function fcntl(fd: number, command: number, argument = 0): number {
+export function fcntl(fd: number, command: number, argument: number | Bytes = 0): number {
   if (command === F_GETOWN) throw invalidType('command', 'one whose result is never negative');
   return settle(native.fcntl(fd, command, argument), FCNTL);
 }

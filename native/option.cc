@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
@@ -50,11 +51,14 @@ napi_value Given(napi_env env, Environment* environment, int level, int name, in
   return Result(env, result);
 }
 
-// The commands whose argument is an int. Those of F_SETLK and F_SETOWN_EX are pointers, and F_DUPFD would give a
-// descriptor that is not close-on-exec.
-bool TakesInt(int command) {
+// What a command takes: the address of a struct of this many bytes, an int (0), or what is not known.
+constexpr size_t kUnknownCommand = SIZE_MAX;
+
+size_t StructOf(int command) {
   switch (command) {
     case F_DUPFD_CLOEXEC:
+    case F_DUPFD_QUERY:
+    case F_CREATED_QUERY:
     case F_GETFD:
     case F_SETFD:
     case F_GETFL:
@@ -63,13 +67,30 @@ bool TakesInt(int command) {
     case F_SETOWN:
     case F_GETSIG:
     case F_SETSIG:
+    case F_GETLEASE:
+    case F_SETLEASE:
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ:
     case F_ADD_SEALS:
     case F_GET_SEALS:
-      return true;
+      return 0;
+    case F_GETOWN_EX:
+    case F_SETOWN_EX:
+      return sizeof(f_owner_ex);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+      return sizeof(flock);
+    case F_GET_RW_HINT:
+    case F_SET_RW_HINT:
+    case F_GET_FILE_RW_HINT:
+    case F_SET_FILE_RW_HINT:
+      return sizeof(uint64_t);
     default:
-      return false;
+      return kUnknownCommand;
   }
 }
 
@@ -149,16 +170,28 @@ napi_value Setsockopt(napi_env env, napi_callback_info info) {
   return Result(env, ::setsockopt(fd, level, name, room.data(), static_cast<socklen_t>(value.size)));
 }
 
-// (fd, command, argument); the result is out[0] too, as F_GETOWN may give a negative process group.
+// (fd, command, argument): an int, or the bytes of a struct, changed in place. The result is out[0] too, as F_GETOWN
+// may give a negative process group.
 napi_value Fcntl(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int fd = args.Int(0);
   const int command = args.Int(1);
-  const int argument = args.Int(2);
-  if (!args.refused() && !TakesInt(command)) args.Refuse(1, Refusal::kPointer);
+  const size_t size = StructOf(command);
+  if (command == F_DUPFD) args.Refuse(1, Refusal::kInherited);
+  if (size == kUnknownCommand) args.Refuse(1, Refusal::kPointer);
   if (args.refused()) return args.Refused();
+  int result = 0;
   errno = 0;  // what a negative process group leaves there: no failure
-  const int result = ::fcntl(fd, command, argument);
+  if (size == 0) {
+    const int argument = args.Int(2);
+    if (args.refused()) return args.Refused();
+    result = ::fcntl(fd, command, argument);
+  } else {
+    const Bytes bytes = args.GetBytes(2);
+    if (bytes.size != size) args.Refuse(2, Refusal::kStorage);
+    if (args.refused()) return args.Refused();
+    result = ::fcntl(fd, command, bytes.data);
+  }
   args.out()[0] = result;
   return command == F_DUPFD_CLOEXEC ? Fresh(env, args.environment(), result) : Result(env, result);
 }

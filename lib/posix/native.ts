@@ -107,7 +107,7 @@ interface Native {
   getsockopt(fd: number, level: number, name: number, buffer: Bytes): number;
   setsockoptInt(fd: number, level: number, name: number, value: number): number;
   setsockopt(fd: number, level: number, name: number, value: Bytes): number;
-  fcntl(fd: number, command: number, argument: number): number;
+  fcntl(fd: number, command: number, argument: number | Bytes): number;
   ioctl(fd: number, request: number, argument: number | Bytes | undefined): number;
   ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number;
 

@@ -75,19 +75,30 @@ export function setRaw(fd: number, level: number, name: number, value: number | 
 /**
  * Controls a descriptor: fcntl(2).
  *
+ * The command says what its argument is:
+ * - An int: F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_CREATED_QUERY, F_SETOWN, F_GETOWN,
+ *   F_SETSIG, F_GETSIG, F_SETLEASE, F_GETLEASE, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS.
+ * - The 8 bytes of a struct f_owner_ex, two ints (F_OWNER_PID and its kind, and the number): F_SETOWN_EX, F_GETOWN_EX.
+ * - The 32 bytes of a struct flock: F_SETLK, F_SETLKW, F_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_OFD_GETLK. Its type (F_RDLCK,
+ *   F_WRLCK, F_UNLCK) is the 16-bit number at byte 0, its whence (0: from the start) that at 2, its start and length (0:
+ *   to the end) are the 64-bit numbers at 8 and 16, its process is the int at 24. F_SETLKW and F_OFD_SETLKW block.
+ * - The 8 bytes of a 64-bit number: F_GET_RW_HINT, F_SET_RW_HINT and their twins for a file (RWH_WRITE_LIFE_...).
+ *
+ * Any other command is a RangeError: F_DUPFD would give a descriptor that is not close-on-exec, and F_NOTIFY watches
+ * directories, as node:fs does.
+ *
  * @param fd Any descriptor.
- * @param command F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, or the
- *   commands of pipes and seals. The others take a pointer, or would give a descriptor that is not close-on-exec: a
- *   RangeError.
- * @param argument The argument of the command.
+ * @param command The command.
+ * @param argument The int, or the bytes of the struct, which are changed in place.
  * @returns What the command gives. F_GETOWN of a process group is negative, as in C.
- * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH.
+ * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH; of locks EAGAIN, EACCES, EDEADLK, EINTR, ENOLCK.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
  * fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+ * fcntl(fd, F_SETOWN_EX, new Int32Array([F_OWNER_PID, process.pid]));
  * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
  */
-export function fcntl(fd: number, command: number, argument = 0): number {
+export function fcntl(fd: number, command: number, argument: number | Bytes = 0): number {
   check(native.fcntl(fd, command, argument), FCNTL);
   return out[0]!;
 }

@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
@@ -139,13 +140,7 @@ const F_DUPFD = 0;
 
 test.each([
   ['F_DUPFD', F_DUPFD],
-  ['F_GETLK', s.F_GETLK],
-  ['F_SETLK', s.F_SETLK],
-  ['F_SETLKW', s.F_SETLKW],
-  ['F_OFD_SETLK', s.F_OFD_SETLK],
-  ['F_SETOWN_EX', s.F_SETOWN_EX],
-  ['F_GETOWN_EX', s.F_GETOWN_EX],
-  ['F_GET_RW_HINT', s.F_GET_RW_HINT],
+  ['F_NOTIFY', s.F_NOTIFY],
   ['an unknown one', 99999],
   ['a negative one', -1],
 ])('%s is refused before the kernel sees it', (_, command) => {
@@ -153,6 +148,122 @@ test.each([
   for (const target of [fd, -1]) {
     expect(() => s.fcntl(target, command)).toThrow(RangeError);
     expect(() => nothrow.fcntl(target, command)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+  }
+});
+
+test('F_SETOWN_EX and F_GETOWN_EX: a group, a process or a thread, by its kind', () => {
+  const fd = udp();
+  const group = processGroup();
+  const owner = new Int32Array(2);
+  for (const [kind, id, owned] of [
+    [s.F_OWNER_PGRP, group, -group],
+    [s.F_OWNER_PID, process.pid, process.pid],
+    [s.F_OWNER_TID, process.pid, process.pid],
+  ] as const) {
+    expect(s.fcntl(fd, s.F_SETOWN_EX, Int32Array.of(kind, id))).toBe(0);
+    expect(s.fcntl(fd, s.F_GETOWN_EX, owner)).toBe(0);
+    expect([...owner]).toEqual([kind, id]);
+    expect(s.fcntl(fd, s.F_GETOWN)).toBe(owned);
+  }
+  const nobody = Int32Array.of(s.F_OWNER_PID, 0x7ffffffe);
+  expect(() => s.fcntl(fd, s.F_SETOWN_EX, nobody)).toThrow(expect.objectContaining({ code: 'ESRCH' }));
+  expect(nothrow.fcntl(fd, s.F_SETOWN_EX, Int32Array.of(9, 0))).toBe(-s.EINVAL);
+});
+
+/** A struct flock over a whole file or a part of it. */
+function flock(type: number, start = 0n, length = 0n): Buffer {
+  const bytes = Buffer.alloc(32);
+  bytes.writeInt16LE(type, 0);
+  bytes.writeBigInt64LE(start, 8);
+  bytes.writeBigInt64LE(length, 16);
+  return bytes;
+}
+
+const fields = (bytes: Buffer) => [bytes.readInt16LE(0), bytes.readBigInt64LE(8), bytes.readBigInt64LE(16)];
+
+/** A process that has locked bytes 10 to 14 of the file, until it is told to end. */
+async function locker(path: string) {
+  const script = `
+import fcntl, sys
+file = open(sys.argv[1], 'r+')
+fcntl.lockf(file, fcntl.LOCK_EX, 5, 10)
+print('locked', flush=True)
+sys.stdin.readline()`;
+  const child = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  await once(child.stdout, 'data');
+  return child;
+}
+
+test('F_GETLK, F_SETLK and F_SETLKW beside another process', async () => {
+  const path = join(folder(), 'file');
+  writeFileSync(path, '');
+  const fd = cleanup(openSync(path, 'r+'));
+  const child = await locker(path);
+  const found = flock(s.F_WRLCK);
+  expect(s.fcntl(fd, s.F_GETLK, found)).toBe(0);
+  expect([...fields(found), found.readInt32LE(24)]).toEqual([s.F_WRLCK, 10n, 5n, child.pid]);
+  expect(nothrow.fcntl(fd, s.F_SETLK, flock(s.F_RDLCK))).toBe(-s.EAGAIN);
+  expect(s.fcntl(fd, s.F_SETLK, flock(s.F_WRLCK, 15n))).toBe(0);
+  child.stdin.write('\n');
+  expect(s.fcntl(fd, s.F_SETLKW, flock(s.F_WRLCK)), 'as soon as the other process ends').toBe(0);
+  const free = flock(s.F_WRLCK);
+  s.fcntl(fd, s.F_GETLK, free);
+  expect(fields(free)[0], 'nobody else has a lock').toBe(s.F_UNLCK);
+});
+
+test('F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW: between two open files of one process', () => {
+  const path = join(folder(), 'file');
+  writeFileSync(path, '');
+  const [a, b] = [0, 0].map(() => cleanup(openSync(path, 'r+'))) as [number, number];
+  expect(s.fcntl(a, s.F_OFD_SETLKW, flock(s.F_WRLCK, 3n, 4n))).toBe(0);
+  const found = flock(s.F_RDLCK);
+  expect(s.fcntl(b, s.F_OFD_GETLK, found)).toBe(0);
+  expect([...fields(found), found.readInt32LE(24)]).toEqual([s.F_WRLCK, 3n, 4n, -1]);
+  expect(nothrow.fcntl(b, s.F_OFD_SETLK, flock(s.F_RDLCK))).toBe(-s.EAGAIN);
+  expect(s.fcntl(a, s.F_OFD_SETLK, flock(s.F_UNLCK))).toBe(0);
+  expect(s.fcntl(b, s.F_OFD_SETLK, flock(s.F_RDLCK))).toBe(0);
+});
+
+test('leases, hints and seals of files', () => {
+  const path = join(folder(), 'file');
+  writeFileSync(path, '');
+  const fd = cleanup(openSync(path, 'r'));
+  expect(s.fcntl(fd, s.F_GETLEASE)).toBe(s.F_UNLCK);
+  expect(s.fcntl(fd, s.F_SETLEASE, s.F_RDLCK)).toBe(0);
+  expect(s.fcntl(fd, s.F_GETLEASE)).toBe(s.F_RDLCK);
+  expect(s.fcntl(fd, s.F_SETLEASE, s.F_UNLCK)).toBe(0);
+  const hint = BigUint64Array.of(BigInt(s.RWH_WRITE_LIFE_SHORT));
+  expect(s.fcntl(fd, s.F_SET_RW_HINT, hint)).toBe(0);
+  hint[0] = 0n;
+  expect(s.fcntl(fd, s.F_GET_RW_HINT, hint)).toBe(0);
+  expect(hint[0]).toBe(BigInt(s.RWH_WRITE_LIFE_SHORT));
+  expect(() => s.fcntl(fd, s.F_GET_SEALS)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+});
+
+test('F_DUPFD_QUERY: whether two descriptors are one open file', (context) => {
+  const fd = udp();
+  const same = nothrow.fcntl(fd, s.F_DUPFD_QUERY, cleanup(s.dup(fd)));
+  need(context, () => (same === -s.EINVAL ? 'Linux 6.10 brought F_DUPFD_QUERY' : undefined));
+  expect(same).toBe(1);
+  expect(s.fcntl(fd, s.F_DUPFD_QUERY, udp())).toBe(0);
+});
+
+test('the bytes of a struct are those of its size, and no int', () => {
+  const fd = udp();
+  for (const [command, size] of [
+    [s.F_GETLK, 32],
+    [s.F_OFD_SETLKW, 32],
+    [s.F_GETOWN_EX, 8],
+    [s.F_SET_FILE_RW_HINT, 8],
+  ] as const) {
+    for (const wrong of [0, size - 1, size + 1]) {
+      expect(() => s.fcntl(fd, command, new Uint8Array(wrong))).toThrow(
+        /^The "argument" argument must be attached and of/,
+      );
+    }
+    expect(() => s.fcntl(fd, command)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => nothrow.fcntl(fd, command, 1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   }
 });
 

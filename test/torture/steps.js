@@ -170,6 +170,7 @@ export const steps = {
   setsockopt: onUdp((t, fd) => t.call('setsockopt', [fd, s.SOL_SOCKET, s.SO_REUSEADDR, bytes(4)])),
   fcntl: onUdp((t, fd) => {
     t.call('fcntl', [fd, s.F_GETFL, 0]);
+    t.call('fcntl', [fd, s.F_GETOWN_EX, bytes(8)]);
     const copy = t.call('fcntl', [fd, s.F_DUPFD_CLOEXEC, 0]);
     made(copy ?? undefined);
   }),
