@@ -13,6 +13,15 @@ import { connection, datagram, folder, listener, loopback, pair } from '../helpe
 
 const nonblocking = (type: number) => cleanup(s.socket(s.AF_INET, type | s.SOCK_NONBLOCK));
 
+test('what is no descriptor is refused, also a name that objects have', async () => {
+  for (const fd of ['0', 'length', 'at', '__proto__', 'constructor', Symbol.iterator, null, 1.5, 2 ** 32]) {
+    const error = await failure(s.readable(fd as number));
+    expect(['TypeError', 'RangeError'], String(fd)).toContain(error.name);
+    expect(() => s.onReadable(fd as number, () => {})).toThrow(error.constructor as ErrorConstructor);
+  }
+  expect(await failure(s.readable(-1))).toMatchObject({ code: 'EBADF', syscall: 'epoll_ctl' });
+});
+
 describe('events are true', () => {
   test('data, room, the end of a stream, a connection', async () => {
     const [a, b] = pair(s.SOCK_STREAM | s.SOCK_NONBLOCK);
