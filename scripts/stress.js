@@ -1,7 +1,7 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
 // The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
-//   npm run test:stress [part ...]        parts: workers reuse connections captures filters torture options differential fuzz
+//   npm run test:stress [part ...]        parts: workers reuse operations connections captures filters torture options differential fuzz
 // schedules; STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -315,7 +315,23 @@ const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
 const schedules = () =>
   machine(process.execPath, 'test/simulation/run.js', `--count=${times(1_000_000)}`, '--workers=all');
 
-const parts = { workers, reuse, connections, captures, filters, torture, options, differential, fuzz, schedules };
+/** Operations with a timeout and a signal, and what they leave. */
+const operations = () =>
+  machine(process.execPath, '--expose-gc', 'scripts/stress-operations.js', `--count=${times(100_000)}`);
+
+const parts = {
+  workers,
+  reuse,
+  operations,
+  connections,
+  captures,
+  filters,
+  torture,
+  options,
+  differential,
+  fuzz,
+  schedules,
+};
 const [first, ...rest] = process.argv.slice(2);
 if (!isMainThread) await waitInWorker();
 else if (first === 'serve') await serve(rest[0]);
