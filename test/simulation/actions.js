@@ -62,7 +62,7 @@ function iterate(world) {
   let left = world.random.between(1, 4);
   const next = () => {
     // Its time begins anew with each.
-    if (facts.due !== undefined) facts.due = clock.now + Math.max(1, options.timeout);
+    if (facts.due !== undefined) world.limit(facts, options.timeout);
     world.begin(subject, kind, READ, () => iterator.next(), { ...facts, done });
   };
   const done = (op) => {

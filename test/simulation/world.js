@@ -119,7 +119,7 @@ export class World {
   }
 
   #isLimit(op, { name }) {
-    return (name === 'AbortError' && op.signal?.aborted) || (name === 'TimeoutError' && op.due <= clock.now);
+    return (name === 'AbortError' && op.signal?.aborted) || (name === 'TimeoutError' && op.soonest <= clock.now);
   }
 
   /** Whether an error may be. */
@@ -132,12 +132,18 @@ export class World {
     }
   }
 
+  /** A timer of 0 ms is one of 1 ms; who looks at the clock as well may end before. */
+  limit(facts, timeout) {
+    facts.soonest = clock.now + timeout;
+    facts.due = clock.now + Math.max(1, timeout);
+  }
+
   /** A signal, a timeout, both or neither; the facts of the operation know of them. */
   limits(facts) {
     const options = {};
     if (this.random.chance(this.timed)) {
       options.timeout = this.random.pick([0, 1, 5, 20, 100]);
-      facts.due = clock.now + Math.max(1, options.timeout);
+      this.limit(facts, options.timeout);
     }
     if (this.random.chance(this.signalled)) {
       // One signal for many, or one of its own.
