@@ -2,7 +2,6 @@
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
 import * as c from '../../dist/posix/constants.js';
-import { clock } from './clock.js';
 import { kernel } from './kernel.js';
 import { accept, accepted, bound, connect, listener, pair, plain, stream } from './openings.js';
 import { Stream } from './sockets.js';
