@@ -4,7 +4,7 @@ import { subjects } from './subjects.js';
 
 const chosen = process.argv.slice(2);
 /** Programs of their own. */
-const programs = ['pause', 'calls', 'checksum', 'capture'];
+const programs = ['pause', 'calls', 'checksum', 'capture', 'filter'];
 const names = chosen.length === 0 ? Object.keys(subjects) : chosen.filter((name) => !programs.includes(name));
 for (const name of names) {
   if (subjects[name] === undefined)

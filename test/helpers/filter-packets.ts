@@ -1,8 +1,8 @@
 /** Packets of many kinds for filters: made from a seed, the same each time, with what the expressions of the tests ask for. */
 import * as p from '../../lib/packet/index.ts';
 
-/** Numbers from a seed: mulberry32. */
-function randomOf(seed: number): () => number {
+/** Numbers from 0 to 1 from a seed: mulberry32. */
+export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

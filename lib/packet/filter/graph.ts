@@ -10,12 +10,22 @@ export interface Comparison {
 
 interface Test extends Comparison {
   load: Load;
+  /** The number of its value in the graph. */
+  value: number;
   yes: Node;
   no: Node;
 }
 
 /** A place in the graph. Equal ones are the same object, and those behind it have a lower number. */
 export type Node = { id: number; keep: number } | ({ id: number } & Test);
+
+/** The outcome of a comparison, which is known. */
+interface Fact extends Comparison {
+  id: number;
+  value: number;
+  remembered: boolean;
+  outcome: boolean;
+}
 
 /** With so many nodes, or so many answers, it is no longer worth while to make others for what is known on the way to them. */
 const MANY = 50_000;
@@ -35,9 +45,9 @@ function rangeOf({ operation, k }: Comparison, outcome: boolean): [number, numbe
   }
 }
 
-/** What a comparison gives when another of the same value gave `outcome`; undefined if that does not tell. */
-function implied(known: Comparison, outcome: boolean, asked: Comparison): boolean | undefined {
-  const { operation, k } = asked;
+/** What a comparison of the same value gives when a fact is known; undefined if it does not tell. */
+function implied(known: Fact, { operation, k }: Comparison): boolean | undefined {
+  const { outcome } = known;
   if (known.operation === operation && known.k === k) return outcome;
   if (((known.operation | operation) & BPF_X) !== 0) return undefined;
   if (known.operation === BPF_JSET && !outcome) {
@@ -55,10 +65,16 @@ function implied(known: Comparison, outcome: boolean, asked: Comparison): boolea
   return greatest < bound ? false : undefined;
 }
 
+/** More than there are facts of any program. */
+const FACTS = 2 ** 24;
+
 /** The nodes of one program. They are made from the end: those behind a comparison before it. */
 export class Graph {
   readonly #nodes = new Map<string, Node>();
-  readonly #known = new Map<string, Node>();
+  readonly #values = new Map<string, number>();
+  readonly #facts = new Map<string, number>();
+  /** Nodes as they are behind facts, by the numbers of both. */
+  readonly #known = new Map<number, Node>();
 
   #intern(key: string, make: (id: number) => Node): Node {
     let node = this.#nodes.get(key);
@@ -75,41 +91,61 @@ export class Graph {
   }
 
   #test(test: Test): Node {
-    const { load, operation, k, yes, no } = test;
+    const { load, value, operation, k, yes, no } = test;
     if (yes === no) return yes;
-    return this.#intern(`${load.key} ${operation} ${k} ${yes.id} ${no.id}`, (id) => ({ ...test, id }));
+    const make = (id: number) => ({ id, load, value, operation, k, yes, no });
+    return this.#intern(`${value} ${operation} ${k} ${yes.id} ${no.id}`, make);
   }
 
   /** A comparison: where it holds goes on at `yes`, else at `no`. What it tells is not asked again there. */
-  test(load: Load, comparison: Comparison, yes: Node, no: Node): Node {
-    const after = (node: Node, outcome: boolean) => this.#given(node, load, comparison, outcome);
+  test(load: Load, { operation, k }: Comparison, yes: Node, no: Node): Node {
+    const value = numberOf(this.#values, load.key);
+    const { remembered } = load;
+    const after = (node: Node, outcome: boolean) => {
+      if ('keep' in node) return node;
+      const id = numberOf(this.#facts, `${value} ${operation} ${k} ${outcome}`);
+      return this.#given(node, { id, value, operation, k, remembered, outcome });
+    };
     // Of many values that are asked for one after the other, none tells anything of those behind it.
-    const tellsLittle = comparison.operation === BPF_JEQ && !load.remembered;
-    return this.#test({ load, ...comparison, yes: after(yes, true), no: tellsLittle ? no : after(no, false) });
+    const tellsLittle = operation === BPF_JEQ && !remembered;
+    return this.#test({ load, value, operation, k, yes: after(yes, true), no: tellsLittle ? no : after(no, false) });
   }
 
-  /** A node as it is behind a comparison whose outcome is known. Long ways lead over `no`: they are gone without calls. */
-  #given(node: Node, load: Load, known: Comparison, outcome: boolean): Node {
-    const fact = `${load.key} ${known.operation} ${known.k} ${outcome}`;
-    const passed: [key: string, node: Node & Test, isAsked: boolean][] = [];
+  /** A node as it is behind a fact. Long ways lead over `no`: they are gone without calls. */
+  #given(node: Node, fact: Fact): Node {
+    const passed: [key: number, node: Node & Test, isAsked: boolean][] = [];
     let result = node;
     while (!('keep' in result) && this.#nodes.size <= MANY && this.#known.size <= MANY_KNOWN) {
-      const key = `${result.id} ${fact}`;
+      const key = result.id * FACTS + fact.id;
       const found = this.#known.get(key);
       if (found !== undefined) {
         result = found;
         break;
       }
-      const isSame = result.load.key === load.key;
-      const answer = isSame ? implied(known, outcome, result) : undefined;
-      if (answer === undefined && !load.remembered && !isSame) break;
+      const isSame = result.value === fact.value;
+      const answer = isSame ? implied(fact, result) : undefined;
+      if (answer === undefined && !fact.remembered && !isSame) break;
       passed.push([key, result, answer === undefined]);
       result = answer === true ? result.yes : result.no;
     }
-    for (const [key, one, isAsked] of passed.reverse()) {
-      if (isAsked) result = this.#test({ ...one, yes: this.#given(one.yes, load, known, outcome), no: result });
+    for (let i = passed.length - 1; i >= 0; i--) {
+      const [key, one, isAsked] = passed[i]!;
+      if (isAsked) {
+        const yes = this.#given(one.yes, fact);
+        result = yes === one.yes && result === one.no ? one : this.#test({ ...one, yes, no: result });
+      }
       this.#known.set(key, result);
     }
     return result;
   }
+}
+
+/** The number of a key, a new one for a new key. */
+function numberOf(numbers: Map<string, number>, key: string): number {
+  let number = numbers.get(key);
+  if (number === undefined) {
+    number = numbers.size;
+    numbers.set(key, number);
+  }
+  return number;
 }

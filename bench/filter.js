@@ -1,0 +1,103 @@
+// Filters of this library beside those of libpcap (tcpdump -ddd): how long the kernel runs the programs of both, and how
+// long an expression takes to compile. Needs to open packet sockets, and tcpdump. Frames go over the loopback interface
+// past many sockets with the same filter, all of which drop them; what a filter of one instruction takes is taken off.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as s from 'sys-socket';
+import * as p from 'sys-socket/packet';
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
+const SOCKETS = 200;
+const FRAMES = 400;
+const list = readFileSync(new URL('../test/packet/filter/expressions.txt', import.meta.url), 'utf8');
+const texts = list.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
+
+const ethernet = (etherType) =>
+  p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01', etherType });
+const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
+const ports = { sourcePort: 50000, destinationPort: 50001 };
+/** Frames that hardly any expression chooses, so that a program goes its longest ways. */
+const frames = [
+  [ethernet(), p.ipv4(addresses), p.tcp(ports), new Uint8Array(60)],
+  [ethernet(), p.ipv4(addresses), p.udp(ports), new Uint8Array(60)],
+  [
+    ethernet(),
+    p.ipv6({ sourceAddress: '2001:db8::7', destinationAddress: '2001:db8::8' }),
+    p.tcp(ports),
+    new Uint8Array(60),
+  ],
+  [ethernet(0x88b5), new Uint8Array(80)],
+].map((layers) => p.encodePacket(layers));
+
+const ifindex = s.if_nametoindex('lo');
+const open = () => {
+  const fd = s.socket(s.AF_PACKET, s.SOCK_RAW);
+  s.bind(fd, { family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ALL });
+  return fd;
+};
+const none = [{ code: s.BPF_RET | s.BPF_K, jt: 0, jf: 0, k: 0 }];
+const receivers = Array.from({ length: SOCKETS }, () => {
+  const fd = open();
+  s.attachFilter(fd, none);
+  return fd;
+});
+const sender = s.socket(s.AF_PACKET, s.SOCK_RAW);
+const to = { family: s.AF_PACKET, ifindex, protocol: 0, hatype: 0, pkttype: 0, address: new Uint8Array(6) };
+
+/** Nanoseconds of a program for a frame. A frame passes each socket as it leaves and as it comes. */
+function time(program) {
+  for (const fd of receivers) s.attachFilter(fd, program);
+  const start = process.cpuUsage();
+  for (let i = 0; i < FRAMES; i++) s.sendto(sender, frames[i % frames.length], 0, to);
+  const { user, system } = process.cpuUsage(start);
+  return ((user + system) * 1000) / (FRAMES * SOCKETS * 2);
+}
+
+const programs = [];
+for (const [i, text] of texts.entries()) {
+  if (i % 20 !== 0) continue;
+  try {
+    const numbers = execFileSync('tcpdump', ['-i', 'lo', '-ddd', text], { encoding: 'utf8', stdio: 'pipe' });
+    const theirs = p.assembleFilter(p.disassembleFilter(numbers));
+    const ours = p.compileFilter(p.parseFilter(text));
+    const chooses = [ours, theirs].some((program) => frames.some((frame) => p.offlineFilter(program)(frame) > 0));
+    if (!chooses && theirs.length > 1) programs.push({ text, ours, theirs });
+  } catch {
+    // It is about another link type, or needs a netmask.
+  }
+}
+console.log(
+  `In the kernel, ${programs.length} filters: nanoseconds for a frame, and libpcap's as a multiple of the library's.`,
+);
+const ratios = [];
+for (const { text, ours, theirs } of programs) {
+  const times = [[], [], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, program] of [none, ours, theirs].entries()) times[i].push(time(program));
+  }
+  const [base, own, others] = times.map(median);
+  const [a, b] = [Math.max(own - base, 0.1), Math.max(others - base, 0.1)];
+  ratios.push(b / a);
+  console.log(`${a.toFixed(1).padStart(7)} ${b.toFixed(1).padStart(7)}  x ${(b / a).toFixed(2)}  ${text}`);
+}
+console.log(`median: x ${median(ratios).toFixed(2)}`);
+
+const compile = texts.map((text) => {
+  const once = () => {
+    try {
+      p.compileFilter(p.parseFilter(text), { netmask: '255.255.255.0' });
+    } catch {
+      // Refused, which takes its time, too.
+    }
+  };
+  for (let i = 0; i < 3; i++) once();
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < 5; i++) once();
+  return { text, micros: Number(process.hrtime.bigint() - start) / 5000 };
+});
+const longest = compile.reduce((a, b) => (a.micros > b.micros ? a : b));
+console.log(
+  `To parse and compile: ${median(compile.map(({ micros }) => micros)).toFixed(0)} us by the median, at most ` +
+    `${longest.micros.toFixed(0)} us (${longest.text})`,
+);
