@@ -1,4 +1,5 @@
 /** Compiled expressions choose the packets that tcpdump's program for the same text chooses, whole and cut. */
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
@@ -131,6 +132,45 @@ test('many alternatives: jumps go farther than a condition reaches', (context) =
   same('no host', FRAMES, none, theirs(`not (host ${hosts.join(' or ')})`));
   const more = Array.from({ length: 2000 }, (_, i) => match.host(`10.0.${i >> 8}.${i & 255}`));
   expect(() => p.compileFilter(match.or(...more))).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+});
+
+test('a file of a BSD loopback: the families of all systems, as tcpdump reads them', (context) => {
+  need(context, tcpdumpCompiles);
+  const packet = (family: number, version: number) => {
+    const bytes = Buffer.alloc(64);
+    bytes.writeUInt32LE(family);
+    bytes[4] = version << 4;
+    return bytes;
+  };
+  const packets = [packet(2, 4), packet(24, 6), packet(28, 6), packet(30, 6), packet(7, 4)];
+  const chunks: Uint8Array[] = [];
+  const writer = new p.PcapWriter((bytes) => void chunks.push(bytes), { linktype: p.LINKTYPE_NULL });
+  for (const data of packets) writer.write({ timestamp: 0n, data });
+  for (const text of ['ip', 'ip6', 'not ip', 'not ip6', 'ip or ip6']) {
+    const reader = new p.CaptureReader({ filter: text });
+    const ours = chunks.flatMap((chunk) => reader.push(chunk)).length;
+    const { stdout } = spawnSync('tcpdump', ['-r', '-', '-w', '-', text], { input: Buffer.concat(chunks) });
+    expect([text, ours]).toEqual([text, new p.CaptureReader().push(stdout).length]);
+  }
+  // Of a host with the other byte order, and of Linux.
+  const accepts = p.offlineFilter(p.compileFilter(match.ip6(), { linktype: p.LINKTYPE_NULL }));
+  expect([packet(10, 6), packet(30, 6).swap32(), packet(2, 4).swap32()].map((bytes) => accepts(bytes) > 0)).toEqual([
+    ...[true, true, false],
+  ]);
+});
+
+test('an address or a port behind a tunnel that is not there is none', () => {
+  const accepts = (text: string, bytes: Uint8Array) => p.offlineFilter(p.compileFilter(p.parseFilter(text)))(bytes) > 0;
+  const packet = p.encodePacket([
+    p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01' }),
+    p.ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' }),
+    p.udp({ sourcePort: 5000, destinationPort: 6082 }),
+    new Uint8Array(40),
+  ]);
+  expect(accepts('geneve or ip', packet)).toBe(false);
+  expect(accepts('ip or geneve and ip', packet)).toBe(false); // from the left: (ip or geneve) and ip, inside
+  expect(accepts('ip or (geneve and ip)', packet)).toBe(true);
+  expect(accepts('not geneve', packet)).toBe(true);
 });
 
 test('the functions make what the text means', () => {

@@ -74,7 +74,8 @@ const changed = changedTexts(isFull ? 4000 : 120);
 function changedTexts(count: number): string[] {
   const pick = randomOf(Number(process.env.FILTER_SEED ?? 5));
   const words = (text: string) => text.match(/[\w.:\\-]+|&&|\|\||[<>!=]=|<<|>>|\S/g)!;
-  const texts = TEXTS.filter((text) => !asksKernel(text));
+  // Where 'geneve' does not hold, libpcap reads offsets that were never stored: 'geneve or ip' is as memory has it.
+  const texts = TEXTS.filter((text) => !asksKernel(text) && !text.includes('geneve'));
   const of = <T>(list: readonly T[]) => list[Math.floor(pick() * list.length)]!;
   return Array.from({ length: count }, () => {
     const changing = words(of(texts));
