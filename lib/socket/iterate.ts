@@ -241,6 +241,8 @@ async function acceptNext(
         await setImmediate(); // a flood of them leaves the rest of the program its turn
       } else if (!isErrno(error, ...EXHAUSTED)) {
         throw error;
+      } else if (performance.now() >= end) {
+        throw new TimeoutError('accept', timeout); // it was tried once more at the end of its time
       } else if (exhausted) {
         tell(error);
         await pause(socket, Math.max(0, Math.min(PAUSE, end - performance.now())), signal!);
