@@ -294,10 +294,10 @@ function captures() {
   );
 }
 
-/** Filters beside libpcap: so many packets of each of the eleven link types, all expressions, and in the kernel. */
+/** Filters beside libpcap: so many packets of each of the twelve link types, all expressions, and in the kernel. */
 function filters() {
   const count = times(2000);
-  const what = `the same verdicts as libpcap and the kernel on ${11 * count} packets, and programs that are no longer`;
+  const what = `the same verdicts as libpcap and the kernel on ${12 * count} packets, and programs that are no longer`;
   fullTest('filters', what, { FILTER_PACKETS: String(count) }, 'test/packet/filter/libpcap.test.ts');
 }
 

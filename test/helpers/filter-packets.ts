@@ -258,6 +258,21 @@ export class PacketMaker {
     return Buffer.concat([head, quality, (kind & 0x0c) === 8 ? this.#llc() : this.#bytes(40)]);
   }
 
+  /** A radio header, and a frame of 802.11, with padding before the data where its flags say so. */
+  #radio(): Buffer {
+    const [hasTime, hasFlags] = [this.#chance(0.5), this.#chance(0.7)];
+    const flags = this.#of([0, 0, 0x10, 0x20]);
+    const fields = Buffer.concat([
+      hasTime ? this.#bytes(8) : Buffer.alloc(0),
+      hasFlags ? Buffer.from([flags]) : Buffer.alloc(0),
+      this.#bytes(this.#of([2, 3, 4, 6])),
+    ]);
+    const length = 8 + fields.length;
+    const present = (hasTime ? 1 : 0) | (hasFlags ? 2 : 0) | 4;
+    const frame = this.#wlan();
+    return Buffer.concat([Buffer.from([0, 0, length, 0, present, 0, 0, this.#chance(0.1) ? 0x80 : 0]), fields, frame]);
+  }
+
   #ip(): Buffer {
     return this.#chance(0.6) ? this.#ipv4() : this.#ipv6();
   }
@@ -311,6 +326,8 @@ export class PacketMaker {
       }
       case 105:
         return this.#wlan();
+      case 127:
+        return this.#radio();
       default:
         throw new Error(`no packets of link type ${linktype}`);
     }

@@ -20,7 +20,7 @@ export type WlanAddress = 'addr1' | 'addr2' | 'addr3' | 'addr4' | 'ra' | 'ta';
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export type HeaderName =
-  | ('ether' | 'arp' | 'rarp' | 'ip' | 'ip6' | 'atalk' | 'decnet' | 'lat' | 'sca' | 'moprc' | 'mopdl')
+  | ('ether' | 'radio' | 'arp' | 'rarp' | 'ip' | 'ip6' | 'atalk' | 'decnet' | 'lat' | 'sca' | 'moprc' | 'mopdl')
   | ('tcp' | 'udp' | 'sctp' | 'icmp' | 'icmp6' | 'igmp' | 'igrp' | 'pim' | 'vrrp' | 'carp');
 
 /**

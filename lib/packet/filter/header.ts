@@ -18,6 +18,7 @@ import { linkTypeIs } from './link-type.ts';
 import type { Place } from './load.ts';
 import { isFirst, protocolIs } from './network-words.ts';
 import { all, always, type Part } from './part.ts';
+import { refusedExpression } from './refusal.ts';
 import { behindIpv4, networkOf, type Scope } from './scope.ts';
 
 /** The EtherTypes of headers that a link carries. */
@@ -33,7 +34,7 @@ const PROTOCOLS: { readonly [Name in HeaderName]?: number } = {
 
 /** All headers, by the words for them. */
 export const HEADERS: readonly HeaderName[] = [
-  ...(['ether', 'icmp6'] as const),
+  ...(['ether', 'radio', 'icmp6'] as const),
   ...(Object.keys(ETHER_TYPES) as HeaderName[]),
   ...(Object.keys(PROTOCOLS) as HeaderName[]),
 ];
@@ -41,13 +42,17 @@ export const HEADERS: readonly HeaderName[] = [
 /** Where a header is. */
 export function headerPlace(scope: Scope, header: HeaderName): Place {
   if (header === 'ether') return scope.link;
+  if (header === 'radio') return { at: 0 };
   if (header === 'icmp6') return networkOf(scope, 40);
   return ETHER_TYPES[header] === undefined ? behindIpv4(scope) : networkOf(scope);
 }
 
 /** The packet has a header. Those that IPv4 carries are not in its later fragments. */
 export function headerGuard(scope: Scope, asked: object, header: HeaderName): Part {
-  if (header === 'ether') return always;
+  if (header === 'radio' && !scope.hasRadio) {
+    throw refusedExpression(asked, "'radio' is about captures of 802.11 with a radio header, and this link is another");
+  }
+  if (header === 'ether' || header === 'radio') return always;
   if (header === 'icmp6') return protocolIs(scope, asked, ETH_P_IPV6, IPPROTO_ICMPV6);
   const type = ETHER_TYPES[header];
   if (type !== undefined) return linkTypeIs(scope, type, asked);

@@ -10,8 +10,8 @@ import {
   LINKTYPE_RAW,
 } from '../linktype.ts';
 import { ancillaryLoad, type Load, loadAt } from './load.ts';
-import { bits } from './part.ts';
 import type { LinkKind, Scope, Scopes } from './scope.ts';
+import { RADIOTAP, WLAN } from './wlan-link.ts';
 
 /** What is known of a link type. */
 export interface Link {
@@ -26,15 +26,14 @@ const LINKTYPE_PPP = 9;
 const LINKTYPE_C_HDLC = 104;
 const LINKTYPE_IEEE802_11 = 105;
 const LINKTYPE_LOOP = 108;
-/** In a frame of data of 802.11: there are two bytes more, about the quality of service. */
-const QUALITY = 0x80;
+const LINKTYPE_IEEE802_11_RADIOTAP = 127;
 
 const scope = (kind: LinkKind, type: number, payload: number, bare = 0): Scope => ({
   kind,
   link: { at: 0 },
   type: { at: type },
   payload: { at: payload },
-  network: kind === '802.11' ? 8 : 0,
+  network: 0,
   bare,
   labels: 0,
   isCaptured: true,
@@ -53,15 +52,9 @@ export const LINKS: ReadonlyMap<number, Link> = new Map([
   [LINKTYPE_PPP, link(scope('ppp', 2, 4))],
   [LINKTYPE_RAW, link(scope('ip', 0, 0))],
   [LINKTYPE_C_HDLC, link(scope('hdlc', 2, 4))],
-  [
-    LINKTYPE_IEEE802_11,
-    link({
-      question: bits({ ...loadAt({ at: 0 }, 1), remembered: true }, QUALITY),
-      yes: scope('802.11', 0, 26, 3),
-      no: scope('802.11', 0, 24, 3),
-    }),
-  ],
+  [LINKTYPE_IEEE802_11, link(WLAN)],
   [LINKTYPE_LOOP, link(scope('loop', 0, 4))],
+  [LINKTYPE_IEEE802_11_RADIOTAP, link(RADIOTAP)],
   [LINKTYPE_LINUX_SLL, link(scope('cooked', 14, 16), { pkttype: loadAt({ at: 0 }, 2) })],
   [LINKTYPE_IPV4, link(scope('ipv4', 0, 0))],
   [LINKTYPE_IPV6, link(scope('ipv6', 0, 0))],

@@ -3,7 +3,7 @@ import type { FilterExpression, FilterOperator, FilterValue, Relation } from './
 import { HEADERS } from './header.ts';
 import { compare } from './match.ts';
 import { named, type Reader } from './tokens.ts';
-import { headerOf, isProtocol } from './words.ts';
+import { headerOf, isHeader } from './words.ts';
 
 const RELATIONS: readonly string[] = ['=', '!=', '>', '>=', '<', '<='];
 /**
@@ -62,7 +62,7 @@ function operand(reader: Reader): FilterValue {
     return inner;
   }
   if (token.kind === 'number') return reader.numberOf(reader.take(), 'a number');
-  if (token.kind === 'word' && isProtocol(token.text)) {
+  if (token.kind === 'word' && isHeader(token.text)) {
     if (reader.is(['['], 1)) return field(reader);
     throw reader.refusal(token, `'${token.text}' is no number; '${token.text}[0]' is its first byte`);
   }

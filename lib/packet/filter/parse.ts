@@ -7,7 +7,7 @@ import { llcWord, wlanWord } from './parse-frame.ts';
 import { comparison, isValueAhead, isValueInParentheses } from './parse-value.ts';
 import { placed } from './refusal.ts';
 import { named, Reader, type Token } from './tokens.ts';
-import { ALONE, DIRECTIONS, FOREIGN, isProtocol, LINK, TYPES } from './words.ts';
+import { ALONE, DIRECTIONS, FOREIGN, isHeader, isProtocol, LINK, TYPES } from './words.ts';
 
 /** An expression, and the words that an address behind it takes. */
 interface Parsed {
@@ -107,7 +107,7 @@ class Parser {
         return { expression, qualifiers: before };
       }
       const isValue = token.kind === 'number' || reader.is(['-', '(', 'len']);
-      if (isValue || (token.kind === 'word' && isProtocol(token.text) && reader.is(['['], 1))) {
+      if (isValue || (token.kind === 'word' && isHeader(token.text) && reader.is(['['], 1))) {
         return { expression: this.#place(comparison(reader), token), qualifiers: undefined };
       }
       return this.#primitive(token);

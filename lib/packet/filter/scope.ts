@@ -34,6 +34,8 @@ export interface Scope {
   labels: number;
   /** Whether this is the link that packets are captured on: there the kernel takes a VLAN tag out. */
   isCaptured: boolean;
+  /** Whether a header of the radio is before that of the link. */
+  hasRadio?: boolean;
   /** Whether there is no header of Ethernet, though the protocol is told by an EtherType. */
   isHeaderless?: boolean;
 }

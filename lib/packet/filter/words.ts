@@ -64,19 +64,23 @@ export const FOREIGN: { readonly [word: string]: string } = {
       ...['sio', 'opc', 'dpc', 'sls', 'hsio', 'hopc', 'hdpc', 'hsls'],
     ].map((word) => [word, 'the signalling system 7']),
   ),
-  radio: 'the radio headers of some captures of 802.11',
 };
 
 const WORDS = new Set([
   ...[...Object.keys(ALONE), ...LINK, ...TYPES, ...DIRECTIONS, ...Object.keys(FOREIGN)],
   ...['es-is', 'is-is', 'direction', 'address1', 'address2', 'address3', 'address4'],
-  ...['and', 'or', 'not', 'mask', 'len', 'length', 'less', 'greater', 'byte', 'broadcast', 'multicast'],
+  ...['and', 'or', 'not', 'mask', 'radio', 'len', 'length', 'less', 'greater', 'byte', 'broadcast', 'multicast'],
   ...['inbound', 'outbound', 'ifindex', 'vlan', 'mpls', 'pppoed', 'pppoes', 'geneve', 'llc', 'type', 'subtype', 'dir'],
 ]);
 
 /** Whether a name is a word of the language. */
 export function isWord(name: string): boolean {
   return WORDS.has(name);
+}
+
+/** Whether a word is a header whose bytes can be asked for, or another protocol. */
+export function isHeader(word: string): boolean {
+  return isProtocol(word) || word === 'radio';
 }
 
 /** Whether a word is a protocol, of which more can be asked by the words behind it. */

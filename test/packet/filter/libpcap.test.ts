@@ -18,7 +18,7 @@ const TEXTS = readFileSync(new URL('expressions.txt', import.meta.url), 'utf8')
   .filter((line) => line !== '' && !line.startsWith('#'));
 const LINKS = {
   ...{ EN10MB: 1, RAW: 101, LINUX_SLL: 113, LINUX_SLL2: 276, NULL: 0, LOOP: 108 },
-  ...{ PPP: 9, C_HDLC: 104, IEEE802_11: 105, IPV4: 228, IPV6: 229 },
+  ...{ PPP: 9, C_HDLC: 104, IEEE802_11: 105, IEEE802_11_RADIO: 127, IPV4: 228, IPV6: 229 },
 };
 const NETMASK = { text: '255.255.255.0', number: 0xffffff00 };
 const full = process.env.FILTER_PACKETS;
@@ -28,14 +28,15 @@ const some = <T>(list: readonly T[], each: number) => (isFull ? list : list.filt
 
 /**
  * For IPv6 on a BSD loopback there are four numbers in two byte orders. libpcap compares with that of the machine it was
- * built for, in its byte order.
+ * built for, in its byte order. Behind a radio header there are four ways through the header of 802.11, each written out,
+ * where libpcap works out its length for all and keeps it in memory.
  */
-const LONGER = ['NULL'];
+const LONGER = ['NULL', 'IEEE802_11_RADIO'];
 /**
  * With 802.11, whose header has no fixed length, libpcap 1.10.3 reads that length from a cell of memory that it did not
  * write, or gave away to other numbers before.
  */
-const isMistaken = (link: string, text: string) => link === 'IEEE802_11' && /geneve|^5 \+ 3|^010/.test(text);
+const isMistaken = (link: string, text: string) => link.startsWith('IEEE802_11') && /geneve|^5 \+ 3|^010/.test(text);
 
 type Program = readonly (readonly [code: number, jt: number, jf: number, k: number])[];
 const accepts = (program: s.FilterInstruction[]) => {
@@ -60,7 +61,7 @@ const REFUSED = [
   ),
 ].map(([, text, link = 'EN10MB']) => ({ text: text!.replaceAll('\\|', '|'), link }));
 /** The link types that filters are not compiled for, by their numbers. */
-const OTHERS: { [name: string]: number } = { PFLOG: 117, SUNATM: 123, MTP2: 140, IEEE802_11_RADIO: 127 };
+const OTHERS: { [name: string]: number } = { PFLOG: 117, SUNATM: 123, MTP2: 140, FDDI: 10 };
 
 const asksKernel = (text: string) => /bound|ifindex/.test(text);
 /** What is asked about each link type, and the answers, which one process of Python gives. */

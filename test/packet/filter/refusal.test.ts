@@ -92,7 +92,7 @@ test.each<[text: string, place: string, reason: RegExp]>([
   ['ip6 protochain 6', 'protochain 6', /jumps backwards, which the kernel takes in no program/],
   ['ifname eth0', 'ifname eth0', /'ifname' is about the log of the packet filter of OpenBSD/],
   ['vpi 5', 'vpi 5', /'vpi' is about ATM/],
-  ['radio[0] = 1', 'radio[0] = 1', /radio headers/],
+  ['radio', 'radio', /an expression is missing before 'radio'/],
   ['ip and\n tcp and port x', 'x', /no port/],
 ])('%s', (text, place, reason) => {
   const error = refusal(text);
@@ -109,6 +109,7 @@ test.each<[text: string, place: string, reason: RegExp, linktype: number]>([
   ['ether multicast', 'ether multicast', /hardware addresses/, p.LINKTYPE_LINUX_SLL2],
   ['type mgt', 'type mgt', /about frames of 802.11/, p.LINKTYPE_ETHERNET],
   ['wlan addr1 02:00:00:00:00:01', '02:00:00:00:00:01', /Ethernet has 'src' and 'dst'/, p.LINKTYPE_ETHERNET],
+  ['ip or radio[0] = 1', 'radio[0] = 1', /'radio' is about captures of 802.11/, p.LINKTYPE_ETHERNET],
   ['llc', 'llc', /'llc' is about Ethernet and 802.11/, p.LINKTYPE_LINUX_SLL],
   ['not mpls', 'mpls', /'mpls' is about Ethernet, HDLC and PPP/, p.LINKTYPE_RAW],
   ['mpls and arp', 'arp', /behind 'mpls' there is no protocol but IPv4 and IPv6/, p.LINKTYPE_ETHERNET],
