@@ -12,6 +12,7 @@ import process from 'node:process';
 import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
 import { GETHOST } from './posix/calls.ts';
 import { AF_INET } from './posix/constants.ts';
+import { text } from './posix/errno.ts';
 import { type Names, namesOf, onlyKnown } from './posix/known-names.ts';
 import { native } from './posix/native.ts';
 import {
@@ -200,6 +201,7 @@ export async function gethostbyaddr(address: string, options: LookupOptions = {}
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export async function getfqdn(name = '', options: LookupOptions = {}): Promise<string> {
+  text(name, 'name');
   const asked = name.trim() === '' || name.trim() === '0.0.0.0' ? gethostname() : name.trim();
   try {
     const found = await getaddrinfo(asked, null, {

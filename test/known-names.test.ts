@@ -343,29 +343,36 @@ const headers: Fields[] = [
 ];
 const ip = { sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.2' };
 const ip6 = { sourceAddress: '::1', destinationAddress: '::2' };
-const icmpv6Fields = { mtu: 1, pointer: 1, length: 1, targetAddress: '::1', destinationAddress: '::1', options: [] };
 const [ipv4, udp] = p.decodePacket(p.encodePacket([p.ipv4(ip), p.udp({ sourcePort: 1, destinationPort: 2 })]), {
   first: 'ip',
 }).layers;
 const [ipv6, tcp] = p.decodePacket(p.encodePacket([p.ipv6(ip6), p.tcp({ sourcePort: 1, destinationPort: 2 })]), {
   first: 'ip',
 }).layers;
-const [icmp] = p.decodePacket(p.encodePacket([p.icmp({ type: s.ICMP_TIMESTAMP })]), { first: 'icmp' }).layers;
-const [icmpv6] = p.decodePacket(
-  p.encodePacket([p.icmpv6({ type: p.ICMPV6_ROUTER_ADVERTISEMENT })], { pseudoHeader: ip6 }),
-  {
-    first: 'icmpv6',
-  },
-).layers;
-headers.push(
-  { ...ipv4 },
-  { ...ipv6 },
-  { ...tcp },
-  { ...udp },
-  { ...icmp, nextHopMtu: 1, length: 1, pointer: 1, gatewayInternetAddress: '127.0.0.1' },
-  { ...icmpv6, identifier: 1, sequenceNumber: 1, router: true, solicited: true, override: true, ...icmpv6Fields },
-);
-for (const header of headers) objects[`layer ${header.layer}`] = [packet, header, String(header.layer)];
+headers.push({ ...ipv4 }, { ...ipv6 }, { ...tcp }, { ...udp });
+// Messages of each type: decoding tells the fields of the type.
+const messages = [
+  p.icmp({ type: s.ICMP_TIMESTAMP }),
+  p.icmp({ type: s.ICMP_DEST_UNREACH }),
+  p.icmp({ type: s.ICMP_PARAMETERPROB }),
+  p.icmp({ type: s.ICMP_REDIRECT, gatewayInternetAddress: '127.0.0.1' }),
+  p.icmpv6({ type: p.ICMPV6_ECHO_REQUEST }),
+  p.icmpv6({ type: p.ICMPV6_PACKET_TOO_BIG }),
+  p.icmpv6({ type: p.ICMPV6_PARAMETER_PROBLEM }),
+  p.icmpv6({ type: p.ICMPV6_TIME_EXCEEDED }),
+  p.icmpv6({ type: p.ICMPV6_ROUTER_ADVERTISEMENT }),
+  p.icmpv6({ type: p.ICMPV6_NEIGHBOR_ADVERTISEMENT, targetAddress: '::1' }),
+  p.icmpv6({ type: p.ICMPV6_REDIRECT, targetAddress: '::1', destinationAddress: '::2' }),
+];
+for (const message of messages) {
+  const options = { first: message.layer, pseudoHeader: ip6 };
+  const [layer] = p.decodePacket(p.encodePacket([message]), options).layers;
+  headers.push({ ...layer });
+}
+for (const header of headers) {
+  const type = String(header.layer).startsWith('icmp') ? ` of type ${header.type}` : '';
+  objects[`layer ${header.layer}${type}`] = [packet, header, String(header.layer)];
+}
 
 const tag = { tpid: 0x8100, pcp: 1, dei: false, vid: 1 };
 objects['VLAN tags'] = [(given) => packet({ ...headers[0], tags: [given] }), tag, 'ethernet.tags'];
@@ -530,4 +537,29 @@ test('the name of an option or of a layer that is not known is refused, and the 
   expect(() => p.openCapture({ iface: 'lo' } as never)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
   );
+});
+
+/** Values of every kind. */
+const kinds = [undefined, null, 1, -1, 'x', {}, [], [null], Symbol('a'), 1n, true, ignore];
+/** Numbers that are families, layers and levels, and names to look up, are tested elsewhere. */
+const lookedUp = /^(host|path)$/;
+
+test('a value of a wrong type at any name works, or its error has a code', async () => {
+  const faults: string[] = [];
+  let calls = 0;
+  for (const [what, [call, given]] of Object.entries(objects)) {
+    for (const name of Object.keys(given)) {
+      for (const value of kinds) {
+        if (lookedUp.test(name) && typeof value === 'string') continue;
+        const error = await errorOf(call, { ...given, [name]: value });
+        calls++;
+        const code = String((error as { code?: unknown } | undefined)?.code);
+        if (error !== undefined && !/^(ERR_|E[A-Z0-9]+$|EAI_|HOST_|ABORT_ERR)/.test(code)) {
+          faults.push(`${what}, ${name} = ${typeof value}: ${error}`);
+        }
+      }
+    }
+  }
+  expect(faults).toEqual([]);
+  expect(calls).toBeGreaterThan(3000);
 });

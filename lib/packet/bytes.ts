@@ -60,6 +60,11 @@ export function asBytes(value: Bytes, name: string): Uint8Array {
   throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
 }
 
+/** Whether a value is what `asBytes` takes. */
+export function isBytes(value: unknown): value is Bytes {
+  return ArrayBuffer.isView(value) || value instanceof Uint8Array || isArrayBuffer(value);
+}
+
 /** A size rounded up to a multiple. */
 export function roundUp(size: number, multiple: number): number {
   return Math.ceil(size / multiple) * multiple;

@@ -2,8 +2,11 @@
 
 import { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
+import { text } from '../posix/errno.ts';
 import { isUint8Array } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
+import { object, uint8Array } from '../posix/snapshot.ts';
+import { isBytes } from './bytes.ts';
 import type { Icmp } from './layers/icmp.ts';
 import type { Icmpv6 } from './layers/icmpv6.ts';
 import type { Ipv4 } from './layers/ipv4.ts';
@@ -15,6 +18,7 @@ import {
   decodePacket,
   type Layer,
   type LayerName,
+  layersOf,
 } from './layers/packet.ts';
 import type { Tcp } from './layers/tcp.ts';
 
@@ -301,6 +305,8 @@ const TITLES: { readonly [name in LayerName | 'ip']: string } = {
  * @see https://man7.org/linux/man-pages/man1/hexdump.1.html
  */
 export function formatHex(bytes: Uint8Array, indent = ''): string {
+  uint8Array(bytes, 'bytes');
+  text(indent, 'indent');
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {
     let digits = '';
@@ -330,9 +336,9 @@ export function formatHex(bytes: Uint8Array, indent = ''): string {
  * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
  */
 export function formatPacket(packet: DecodedPacket | Bytes, options?: DecodeOptions): string {
-  const { layers, error, missing } = 'layers' in packet ? packet : decodePacket(packet, options);
+  const { layers, error, missing } = isBytes(packet) ? decodePacket(packet, options) : object(packet, 'packet');
   const lines: string[] = [];
-  for (const layer of layers) {
+  for (const layer of layersOf(layers, 'packet')) {
     lines.push(`${TITLES[layer.layer]}: ${line(layer)}`);
     if ((layer.layer === 'payload' || layer.layer === 'trailer') && layer.data.length > 0) {
       lines.push(formatHex(layer.data, '  '));

@@ -1,6 +1,7 @@
 /** Single fields of a packet, read where they stand: the fast path for loops over captured packets. */
 import { ETH_P_IP, ETH_P_IPV6, IPPROTO_TCP, IPPROTO_UDP } from '../posix/constants.ts';
-import { get16 } from './bytes.ts';
+import { invalidValue } from '../posix/errno.ts';
+import { asBytes, get16 } from './bytes.ts';
 import { isTag } from './layers/ethernet.ts';
 import { ipv4Text, ipv6Text } from './text.ts';
 
@@ -47,14 +48,15 @@ export class PacketView {
    * @see https://www.rfc-editor.org/rfc/rfc1122
    */
   of(bytes: Uint8Array, first: 'ethernet' | 'ip' = 'ethernet'): this {
-    this.bytes = bytes;
+    this.bytes = asBytes(bytes, 'bytes');
     this.etherType = -1;
     this.vlan = -1;
     this.networkOffset = -1;
     this.protocol = -1;
     this.transportOffset = -1;
     if (first === 'ip') this.#network(0, bytes.length > 0 ? bytes[0]! >>> 4 : 0);
-    else this.#link();
+    else if (first === 'ethernet') this.#link();
+    else throw invalidValue('first', "'ethernet' or 'ip'");
     return this;
   }
 

@@ -12,6 +12,7 @@ import {
 import { type NetlinkAttribute, view } from './netlink.ts';
 import { LITTLE } from './number.ts';
 import { Attributes, list } from './rtnetlink.ts';
+import { uint8Array } from './snapshot.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.
 const IFADDRMSG = { size: 8, family: 0, prefixlen: 1, flags: 2, scope: 3, index: 4 };
@@ -69,7 +70,7 @@ export interface AddressEntry {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeInterfaceAddress(data: Uint8Array): AddressEntry | undefined {
-  if (data.length < IFADDRMSG.size) return undefined;
+  if (uint8Array(data, 'data').length < IFADDRMSG.size) return undefined;
   const from = view(data);
   const family = from.getUint8(IFADDRMSG.family);
   const attributes = new Attributes(data.subarray(IFADDRMSG.size));

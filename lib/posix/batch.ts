@@ -276,7 +276,7 @@ export class MessageBatch {
 }
 
 /** The storage of a batch, and nothing else: the native code is never given another size. */
-function checked(batch: MessageBatch): MessageBatch {
+export function checked(batch: MessageBatch): MessageBatch {
   if (!isBatch(batch)) throw invalidType('batch', 'a MessageBatch');
   return batch;
 }

@@ -34,7 +34,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from './constants.ts';
-import { invalidValue, isErrno, isSocketError, strerror } from './errno.ts';
+import { invalidType, invalidValue, isErrno, isSocketError, strerror } from './errno.ts';
 import { setsockopt } from './option.ts';
 import { bind, close, socket } from './socket.ts';
 
@@ -236,6 +236,7 @@ export function capabilities<Name extends CapabilityName = CapabilityName>(
   names: readonly Name[] = Object.keys(probes) as Name[],
 ): { readonly [name in Name]: Capability } {
   const answers: Partial<Record<Name, Capability>> = {};
+  if (!Array.isArray(names as unknown)) throw invalidType('names', 'an array');
   for (const name of names) {
     if (!Object.hasOwn(probes, name)) throw invalidValue('names', `names of ${Object.keys(probes).join(', ')}`);
     answers[name] = answer(probes[name]);

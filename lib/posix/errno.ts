@@ -76,6 +76,9 @@ export class SocketError extends Error {
   declare readonly sent?: number;
 
   constructor(errno: number, syscall: string, about?: Address | About) {
+    if (typeof errno !== 'number') throw invalidType('errno', 'a number');
+    if (about !== undefined && (typeof about !== 'object' || about === null)) throw invalidType('about', 'an object');
+    text(syscall, 'syscall');
     const code = errnoName(errno) ?? (`E${errno}` as ErrnoName);
     const isInterface = about !== undefined && 'interface' in about;
     // The quotes of JSON keep control characters of a name from the terminal.
@@ -147,6 +150,12 @@ export function call(name: string, ...parameters: string[]): Call {
 /** An argument of the wrong type: Node's ERR_INVALID_ARG_TYPE. */
 export function invalidType(name: string, expected: string): TypeError {
   return Object.assign(new TypeError(`The "${name}" argument must be ${expected}`), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** Refuses what is no string. */
+export function text(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalidType(name, 'a string');
+  return value;
 }
 
 /** An argument of the right type that C has no form for: Node's ERR_INVALID_ARG_VALUE. */

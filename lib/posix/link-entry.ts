@@ -21,6 +21,7 @@ import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
 import { type NetlinkAttribute, view } from './netlink.ts';
 import { LITTLE } from './number.ts';
 import { Attributes, list } from './rtnetlink.ts';
+import { uint8Array } from './snapshot.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.
 const IFINFOMSG = { size: 16, type: 2, index: 4, flags: 8 };
@@ -91,7 +92,7 @@ export interface LinkEntry {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeLink(data: Uint8Array): LinkEntry | undefined {
-  if (data.length < IFINFOMSG.size) return undefined;
+  if (uint8Array(data, 'data').length < IFINFOMSG.size) return undefined;
   const from = view(data);
   const attributes = new Attributes(data.subarray(IFINFOMSG.size));
   return {

@@ -12,6 +12,7 @@ import {
 import { type NetlinkAttribute, view } from './netlink.ts';
 import { LITTLE } from './number.ts';
 import { Attributes, list } from './rtnetlink.ts';
+import { uint8Array } from './snapshot.ts';
 
 // Of linux/neighbour.h: sizes and offsets, the same everywhere.
 const NDMSG = { size: 12, family: 0, ifindex: 4, state: 8, flags: 10, type: 11 };
@@ -74,7 +75,7 @@ export interface NeighbourEntry {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeNeighbour(data: Uint8Array): NeighbourEntry | undefined {
-  if (data.length < NDMSG.size) return undefined;
+  if (uint8Array(data, 'data').length < NDMSG.size) return undefined;
   const from = view(data);
   const family = from.getUint8(NDMSG.family);
   const attributes = new Attributes(data.subarray(NDMSG.size));

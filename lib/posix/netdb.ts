@@ -12,12 +12,13 @@ import {
 } from './calls.ts';
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from './constants.ts';
-import { type Call, check, type ErrnoName, errnoName, invalidType, isNamed, outOfRange } from './errno.ts';
+import { type Call, check, type ErrnoName, errnoName, isNamed, outOfRange, text } from './errno.ts';
 import { formatAddress } from './format.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
 import { isArrayBuffer } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { native } from './native.ts';
+import { int32 } from './number.ts';
 import { object, ownOr } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
@@ -96,6 +97,9 @@ export class AddressInfoError extends Error {
   declare readonly errnoCode?: ErrnoName;
 
   constructor(eai: number, errno: number, syscall: string, asked: Asked = {}) {
+    int32(eai, 'eai');
+    text(syscall, 'syscall');
+    object(asked, 'asked');
     const code = addressInfoCodes.get(eai) ?? (`EAI_${-eai}` as AddressInfoCode);
     const cause = eai === constants.EAI_SYSTEM ? ` (${errnoName(errno) ?? errno})` : '';
     super(`${code}: ${gai_strerror(eai)}${cause}, ${syscall}${describe(asked)}`);
@@ -135,8 +139,11 @@ export class HostError extends Error {
   declare readonly host?: string;
 
   constructor(herrno: number, errno: number, syscall: string, asked: Asked = {}) {
-    const [code, text] = hostCodes[herrno] ?? ['NETDB_INTERNAL', `Resolver error (${errnoName(errno) ?? errno})`];
-    super(`${code}: ${text}, ${syscall}${describe(asked)}`);
+    int32(herrno, 'herrno');
+    text(syscall, 'syscall');
+    object(asked, 'asked');
+    const [code, words] = hostCodes[herrno] ?? ['NETDB_INTERNAL', `Resolver error (${errnoName(errno) ?? errno})`];
+    super(`${code}: ${words}, ${syscall}${describe(asked)}`);
     if (asked.host !== undefined) this.host = asked.host;
     this.code = code;
     this.herrno = herrno;
@@ -397,7 +404,7 @@ export const FULL_NAME_HINTS: AddressInfoHints = { socktype: constants.SOCK_DGRA
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */
 export function getfqdn(name = ''): string {
-  if (typeof name !== 'string') throw invalidType('name', 'a string');
+  text(name, 'name');
   const asked = name.trim() === '' || name.trim() === '0.0.0.0' ? gethostname() : name.trim();
   try {
     const { address } = getaddrinfo(asked, null, FULL_NAME_HINTS)[0]! as { address: Address & { address: string } };

@@ -11,11 +11,10 @@ import {
   NLMSGERR_ATTR_MSG,
   NLMSGERR_ATTR_OFFS,
 } from './constants.ts';
-import { invalidType, SocketError } from './errno.ts';
-import { isUint8Array } from './kind.ts';
+import { SocketError } from './errno.ts';
 import { align, decodeAttributes, type NetlinkMessage, view } from './netlink.ts';
 import { LITTLE } from './number.ts';
-import { object } from './snapshot.ts';
+import { object, uint8Array } from './snapshot.ts';
 
 /**
  * What the kernel says about a request: an errno, and with NETLINK_EXT_ACK more than that.
@@ -60,7 +59,7 @@ const HEADER = 16;
 export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefined {
   object(message, 'message');
   const { type, flags, data } = message;
-  if (!isUint8Array(data)) throw invalidType('message.data', 'a Uint8Array');
+  uint8Array(data, 'message.data');
   if ((type !== NLMSG_ERROR && type !== NLMSG_DONE) || data.length < 4) return undefined;
   const from = view(data);
   const ack: NetlinkAck = { errno: Math.abs(from.getInt32(0, LITTLE)) };
@@ -114,7 +113,8 @@ export class NetlinkError extends SocketError {
   /** Where in the body of the request the attribute begins that should have nested the missing one. */
   declare readonly missingNest?: number;
 
-  constructor({ errno, ...words }: NetlinkAck) {
+  constructor(ack: NetlinkAck) {
+    const { errno, ...words } = object(ack, 'ack');
     super(errno, NETLINK.name);
     Object.assign(this, words);
     if (words.text !== undefined) this.message += `: ${words.text}`;

@@ -2,10 +2,9 @@
 
 import { Buffer } from 'node:buffer';
 import { invalidType } from './errno.ts';
-import { isUint8Array } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { integer, LITTLE, uint16, uint32 } from './number.ts';
-import { elements, object, own } from './snapshot.ts';
+import { elements, object, own, uint8Array } from './snapshot.ts';
 
 /** NLMSG_ALIGNTO and RTA_ALIGNTO. */
 const ALIGN = 4;
@@ -53,11 +52,6 @@ export function view(bytes: Uint8Array): DataView {
 const MESSAGE = namesOf<NetlinkMessage>({ type: true, flags: true, seq: true, pid: true, data: true });
 const ATTRIBUTE = namesOf<NetlinkAttribute>({ type: true, data: true });
 
-function data(value: unknown, name: string): Uint8Array {
-  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
-  return value;
-}
-
 /**
  * The bytes of messages, each padded to its alignment (NLMSG_ALIGN): netlink(7).
  *
@@ -79,7 +73,7 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
       flags: uint16(own(message, 'flags'), 'message.flags'),
       seq: uint32(own(message, 'seq'), 'message.seq'),
       pid: uint32(own(message, 'pid'), 'message.pid'),
-      data: data(own(message, 'data'), 'message.data'),
+      data: uint8Array(own(message, 'data'), 'message.data'),
     };
   });
   const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + align(NLMSGHDR.size + part.data.length), 0));
@@ -105,7 +99,7 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
  * @param bytes A datagram from the kernel, or any bytes.
  * @param length How many of the bytes count; a larger number (of MSG_TRUNC) counts as all of them.
  * @returns The messages, with data of their own.
- * @throws TypeError for what is no Uint8Array, and for nothing else.
+ * @throws TypeError or RangeError for what is no Uint8Array or no length, and for nothing else.
  * @example
  * const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
  * const request = { type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP, seq: 1, pid: 0, data: Buffer.alloc(16) };
@@ -115,10 +109,10 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
  * console.log(messages[0].type === RTM_NEWLINK, messages[0].seq); // true 1
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
-export function decodeNetlink(bytes: Uint8Array, length: number = bytes.length): NetlinkMessage[] {
+export function decodeNetlink(bytes: Uint8Array, length?: number): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
-  const end = Math.min(length, bytes.length);
-  const from = view(bytes);
+  const from = view(uint8Array(bytes, 'bytes'));
+  const end = Math.min(integer(length, 'length', 0, Number.MAX_SAFE_INTEGER, bytes.length), bytes.length);
   let at = 0;
   while (end - at >= NLMSGHDR.size) {
     const size = from.getUint32(at + NLMSGHDR.len, LITTLE);
@@ -151,7 +145,7 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
   const parts = elements(attributes as readonly NetlinkAttribute[], 'attributes', attributes.length, (given) => {
     const attribute = onlyKnown(object(given!, 'attributes'), ATTRIBUTE, 'attribute');
     const type = uint16(own(attribute, 'type'), 'attribute.type');
-    const bytes = data(own(attribute, 'data'), 'attribute.data');
+    const bytes = uint8Array(own(attribute, 'data'), 'attribute.data');
     integer(bytes.length, 'attribute.data.length', 0, 0xffff - RTATTR.size);
     return { type, data: bytes };
   });
@@ -183,7 +177,7 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
  */
 export function decodeAttributes(bytes: Uint8Array): NetlinkAttribute[] {
   const attributes: NetlinkAttribute[] = [];
-  const from = view(bytes);
+  const from = view(uint8Array(bytes, 'bytes'));
   let at = 0;
   while (bytes.length - at >= RTATTR.size) {
     const size = from.getUint16(at + RTATTR.len, LITTLE);

@@ -16,6 +16,7 @@ import {
 import { align, type NetlinkAttribute, view } from './netlink.ts';
 import { LITTLE } from './number.ts';
 import { Attributes, addressText, list } from './rtnetlink.ts';
+import { uint8Array } from './snapshot.ts';
 
 // Of linux/rtnetlink.h and its kin: sizes and offsets, the same everywhere.
 const RTMSG = {
@@ -121,7 +122,7 @@ function nextHops(bytes: Uint8Array, family: number): NextHop[] {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
-  if (data.length < RTMSG.size) return undefined;
+  if (uint8Array(data, 'data').length < RTMSG.size) return undefined;
   const from = view(data);
   const family = from.getUint8(RTMSG.family);
   const attributes = new Attributes(data.subarray(RTMSG.size));

@@ -1,6 +1,7 @@
 /** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
 import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange } from './errno.ts';
+import { isUint8Array } from './kind.ts';
 import type { Bytes } from './native.ts';
 
 /** The kernel looks at no more than UIO_MAXIOV buffers: of a longer list it judges the count alone. */
@@ -20,6 +21,12 @@ export function ownOr<T extends object, K extends keyof T, D>(object: T, key: K,
 /** Refuses what is not an object. */
 export function object<T>(value: T, name: string): T & object {
   if (typeof value !== 'object' || value === null) throw invalidType(name, 'an object');
+  return value;
+}
+
+/** Refuses what is not a Uint8Array. */
+export function uint8Array(value: unknown, name: string): Uint8Array {
+  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
   return value;
 }
 

@@ -1,6 +1,7 @@
 /** TCP_INFO: what the kernel knows about a TCP connection, from the bytes of its struct tcp_info. */
 import { Buffer } from 'node:buffer';
 import { LITTLE } from './number.ts';
+import { uint8Array } from './snapshot.ts';
 
 /**
  * The state of a TCP connection: tcp(7), struct tcp_info. Counters of 64 bits are bigints.
@@ -209,6 +210,7 @@ function number(view: DataView, at: number, size: 1 | 2 | 4 | 8): number | bigin
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export function decodeTcpInfo(bytes: Uint8Array): Partial<TcpInfo> {
+  uint8Array(bytes, 'bytes');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const info: Record<string, number | bigint | boolean | Uint8Array> = {};
   let at = 0;

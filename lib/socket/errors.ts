@@ -1,5 +1,7 @@
 /** How a wait ends other than by its event: given up, out of time, or the socket closed under it. */
 import process from 'node:process';
+import { invalidType, text } from '../posix/errno.ts';
+import { object } from '../posix/snapshot.ts';
 
 /**
  * The AbortSignal of an operation fired. `cause` is its reason.
@@ -19,7 +21,7 @@ export class AbortError extends Error {
   readonly syscall: string;
 
   constructor(signal: AbortSignal, syscall: string) {
-    super(`${syscall}: the operation was aborted`, { cause: signal.reason });
+    super(`${text(syscall, 'syscall')}: the operation was aborted`, { cause: object(signal, 'signal').reason });
     this.syscall = syscall;
   }
 }
@@ -42,7 +44,8 @@ export class TimeoutError extends Error {
   readonly timeout: number;
 
   constructor(syscall: string, milliseconds: number) {
-    super(`${syscall}: not done within ${milliseconds} ms`);
+    if (typeof milliseconds !== 'number') throw invalidType('milliseconds', 'a number');
+    super(`${text(syscall, 'syscall')}: not done within ${milliseconds} ms`);
     this.syscall = syscall;
     this.timeout = milliseconds;
   }
@@ -65,7 +68,7 @@ export class ClosedError extends Error {
   readonly syscall: string;
 
   constructor(syscall: string) {
-    super(`${syscall}: the socket is closed`);
+    super(`${text(syscall, 'syscall')}: the socket is closed`);
     this.syscall = syscall;
   }
 }
@@ -91,7 +94,7 @@ export class BusyError extends Error {
   readonly syscall: string;
 
   constructor(syscall: string) {
-    super(`${syscall}: operations of the same direction are pending on this socket`);
+    super(`${text(syscall, 'syscall')}: operations of the same direction are pending on this socket`);
     this.syscall = syscall;
   }
 }

@@ -10,7 +10,7 @@ import { object } from '../posix/snapshot.ts';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { onRelease } from './descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from './errors.ts';
-import { optionalSignal, type WaitOptions } from './options.ts';
+import { optionalSignal, type WaitOptions, waitOptions } from './options.ts';
 import type { AcceptedSocket, Socket } from './socket.ts';
 import { clearTimeout, setTimeout } from './timers.ts';
 
@@ -144,7 +144,7 @@ class Each<T> implements AsyncGenerator<T, void, void> {
 
 /** Values that `take` gives, one after the other, until the Socket is closed. */
 export function each<T>(socket: Socket, take: Take<T>, options: WaitOptions): AsyncGenerator<T, void, void> {
-  return new Each(socket, take, options);
+  return new Each(socket, take, waitOptions(options));
 }
 
 /**

@@ -19,7 +19,7 @@ import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import { object } from '../posix/snapshot.ts';
 import { discard, type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
-import { Operation, type Owner, patience, WAITS } from './operation.ts';
+import { flagsOf, Operation, type Owner, patience, WAITS } from './operation.ts';
 import { READ, type Readiness, WRITE } from './readiness.ts';
 import { room, take } from './received.ts';
 import { sendsWithoutEvent } from './send.ts';
@@ -40,7 +40,8 @@ function lengthOf(buffer: Bytes | string): number {
 }
 
 /** The bytes that a message has room for; what is no list of buffers is judged by the call. */
-function sizeOf({ buffers }: { readonly buffers: readonly (Bytes | string)[] }): number {
+function sizeOf(message: { readonly buffers: readonly (Bytes | string)[] }): number {
+  const { buffers } = object(message, 'message');
   return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer), 0) : 1;
 }
 
@@ -140,7 +141,7 @@ export class SendMessageOperation extends Operation<number> {
   #connecting = false;
 
   constructor(owner: Owner, target: Readiness, message: SendMessage, flags: number) {
-    super(owner, target, WRITE, patience(flags & ~MSG_OOB));
+    super(owner, target, WRITE, patience(flagsOf(flags) & ~MSG_OOB));
     const { address, buffers, control } = { ...object(message, 'message') };
     this.#name = address === undefined ? undefined : encodeAddress(address);
     this.#message = { buffers, address: this.#name, control };

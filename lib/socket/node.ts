@@ -1,5 +1,6 @@
 /** The descriptors of Node's own sockets. */
 import { invalidType } from '../posix/errno.ts';
+import { object } from '../posix/snapshot.ts';
 
 interface Handle {
   readonly fd?: number;
@@ -7,6 +8,7 @@ interface Handle {
 
 /** The descriptor of a net.Socket, net.Server or dgram.Socket, which keeps it. */
 export function nodeDescriptor(socket: object): number {
+  object(socket, 'socket');
   // A dgram.Socket has its handle in its state. Its _handle is the same, but to read it gives a deprecation warning.
   const state = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
   const handle =

@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import { decodeAddress } from '../posix/address.ts';
 import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLERR, POLLIN, POLLOUT } from '../posix/constants.ts';
-import { SocketError } from '../posix/errno.ts';
+import { invalidType, SocketError } from '../posix/errno.ts';
 import { type PollFdResult, pollNothrow } from '../posix/poll.ts';
 import { isSpent, spend } from './budget.ts';
 import { AbortError, BusyError, TimeoutError } from './errors.ts';
@@ -34,9 +34,15 @@ export const NEVER_WAITS = 2;
 export const IN_TURN = 3;
 export type Patience = typeof WAITS | typeof AT_ONCE | typeof NEVER_WAITS | typeof IN_TURN;
 
+/** Refuses flags that are no number; what else they cannot be is told by the call. */
+export function flagsOf(flags: number): number {
+  if (typeof flags !== 'number') throw invalidType('flags', 'a number');
+  return flags;
+}
+
 /** What the flags and the length of a buffer say of it. */
 export function patience(flags: number, length = 1): Patience {
-  if (flags !== 0 && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) !== 0) {
+  if (flags !== 0 && (flagsOf(flags) & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) !== 0) {
     return (flags & (MSG_ERRQUEUE | MSG_OOB)) !== 0 ? AT_ONCE : NEVER_WAITS;
   }
   return length === 0 ? IN_TURN : WAITS;

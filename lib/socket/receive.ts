@@ -8,7 +8,7 @@ import { type Bytes, out } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import * as pinned from '../posix/pinned.ts';
 import { MESSAGE } from './budget.ts';
-import { Operation, type Owner, patience, WAITS } from './operation.ts';
+import { flagsOf, Operation, type Owner, patience, WAITS } from './operation.ts';
 import { READ, type Readiness } from './readiness.ts';
 import { CHUNK, receive, received, room, take } from './received.ts';
 
@@ -59,7 +59,12 @@ abstract class Reading<T> extends Operation<T> {
 
 /** Whether a read waits until all that it asks for is there: MSG_WAITALL on a stream. */
 export function waitsForAll({ type }: Owner, flags: number): boolean {
-  return type === SOCK_STREAM && (flags & MSG_WAITALL) !== 0 && (flags & MSG_PEEK) === 0 && patience(flags) === WAITS;
+  return (
+    type === SOCK_STREAM &&
+    (flagsOf(flags) & MSG_WAITALL) !== 0 &&
+    (flags & MSG_PEEK) === 0 &&
+    patience(flags) === WAITS
+  );
 }
 
 /** recv(2). A read of a stream that was not filled emptied it. */

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import * as nothrow from '../nothrow.ts';
 import { type AddressLike, encodeShared } from '../posix/address.ts';
-import { type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
+import { checked, type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
 import { SEND, SENDMSG, SENDTO } from '../posix/calls.ts';
 import {
   AF_UNIX,
@@ -25,7 +25,7 @@ import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
-import { Operation, type Owner, type Patience, patience, run, WAITS } from './operation.ts';
+import { flagsOf, Operation, type Owner, type Patience, patience, run, WAITS } from './operation.ts';
 import { NONE, type WaitOptions } from './options.ts';
 import { resumeLater } from './reactor.ts';
 import { type Readiness, WRITE } from './readiness.ts';
@@ -53,7 +53,7 @@ abstract class Sending<T> extends Operation<T> {
   flags: number;
   #connecting = false;
 
-  constructor(owner: Owner, target: Readiness, flags: number, when: Patience = patience(flags & ~MSG_OOB)) {
+  constructor(owner: Owner, target: Readiness, flags: number, when: Patience = patience(flagsOf(flags) & ~MSG_OOB)) {
     super(owner, target, WRITE, when);
     this.flags = flags;
   }
@@ -81,7 +81,7 @@ abstract class SendingData<T> extends Sending<T> {
 
   constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, when?: Patience) {
     const bytes = view(data);
-    super(owner, target, flags, when ?? patience(flags & ~MSG_OOB, bytes.length));
+    super(owner, target, flags, when ?? patience(flagsOf(flags) & ~MSG_OOB, bytes.length));
     this.data = bytes;
     this.length = bytes.length;
   }
@@ -152,6 +152,7 @@ export class SendAll extends SendingData<void> {
   ) {
     super(owner, target, data, flags, WAITS); // it waits with any flag: what has been sent is sent
     this.#sent = sent;
+    if (fds !== undefined && !Array.isArray(fds)) throw invalidType('fds', 'an array of descriptors');
     this.#control =
       fds === undefined || fds.length === 0 ? undefined : [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [...fds] }];
     this.#withFds = this.#control !== undefined;
@@ -278,7 +279,7 @@ export class SendBatch extends Sending<number> {
 
   constructor(owner: Owner, target: Readiness, batch: MessageBatch, flags: number) {
     super(owner, target, flags);
-    this.#batch = batch;
+    this.#batch = checked(batch);
     this.eventless = sendsWithoutEvent(owner, true) && isAddressed(batch);
   }
 

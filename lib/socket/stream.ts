@@ -19,8 +19,9 @@ import {
   TCP_NODELAY,
   TCP_SYN_SENT,
 } from '../posix/constants.ts';
-import { invalidValue, isErrno, SocketError } from '../posix/errno.ts';
+import { invalidType, invalidValue, isErrno, SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
+import { count } from '../posix/number.ts';
 import { object } from '../posix/snapshot.ts';
 import { aside, ClosedError } from './errors.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -125,7 +126,7 @@ export class SocketStream extends Duplex {
 
   constructor(socket: Socket, options: SocketStreamOptions = {}) {
     onlyKnown(object(options, 'options'), NAMES, 'options');
-    if (socket.type !== SOCK_STREAM) {
+    if (object(socket, 'socket').type !== SOCK_STREAM) {
       throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the bounds of its records');
     }
     if (streamed.has(socket)) {
@@ -136,11 +137,12 @@ export class SocketStream extends Duplex {
     this.socket = socket;
     this.#idle = new IdleTimer(() => this.emit('timeout'));
     this.#writer = new StreamWriter(socket, (bytes) => this.#sent(bytes));
-    this.#reader = new StreamReader(socket, this.#readingStream(), options.fds ?? 0);
+    const fds = count(options.fds ?? 0, 'options.fds');
+    this.#reader = new StreamReader(socket, this.#readingStream(), fds);
     this.connecting = isConnecting(socket);
     streamed.add(socket);
     if (this.connecting) void this.#connected();
-    if ((options.fds ?? 0) > 0) this.on('newListener', () => process.nextTick(() => this.#reader.consumed()));
+    if (fds > 0) this.on('newListener', () => process.nextTick(() => this.#reader.consumed()));
     this.read(0);
   }
 
@@ -227,6 +229,7 @@ export class SocketStream extends Duplex {
    * @returns As `write`: false asks to wait for 'drain'.
    */
   writeWithFds(data: Uint8Array | string, fds: readonly number[], callback?: (error?: Error | null) => void): boolean {
+    if (!Array.isArray(fds as unknown)) throw invalidType('fds', 'an array of descriptors');
     const bytes = Buffer.from(data as Uint8Array);
     this.#writer.carry(bytes, [...fds]);
     return this.write(bytes, callback);

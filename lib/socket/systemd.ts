@@ -22,6 +22,7 @@ import {
 import type { Rights } from '../posix/control.ts';
 import { invalidValue, isErrno } from '../posix/errno.ts';
 import { fcntl } from '../posix/option.ts';
+import { object } from '../posix/snapshot.ts';
 import type { WaitOptions } from './options.ts';
 import { Socket } from './socket.ts';
 import { readable } from './wait.ts';
@@ -52,7 +53,7 @@ const FIRST = 3;
  * @see https://man7.org/linux/man-pages/man3/sd_listen_fds.3.html
  */
 export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
-  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = env;
+  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = object(env, 'env');
   if (Number(pid) !== process.pid || !/^\d+$/.test(count ?? '')) return [];
   for (const key of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[key];
   const named = names?.split(':') ?? [];
@@ -85,7 +86,7 @@ const CIDS: Readonly<Record<string, number>> = {
 
 /** Reads $NOTIFY_SOCKET: undefined when there is no service manager. */
 function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
-  const { NOTIFY_SOCKET: text } = env;
+  const { NOTIFY_SOCKET: text } = object(env, 'env');
   if (text === undefined || text === '') return undefined;
   if (text.startsWith('/')) return { address: { family: AF_UNIX, path: text } };
   if (text.startsWith('@')) return { address: { family: AF_UNIX, path: `\0${text.slice(1)}` } };

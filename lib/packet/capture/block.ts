@@ -7,6 +7,8 @@ import {
   TP_STATUS_VLAN_TPID_VALID,
   TP_STATUS_VLAN_VALID,
 } from '../../posix/constants.ts';
+import { invalidType } from '../../posix/errno.ts';
+import { isDataView } from '../../posix/kind.ts';
 import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
 
@@ -124,13 +126,14 @@ export class Packet {
   #at: number;
   #left: number;
 
-  constructor(memory: BlockMemory, at = 0, left: number = memory.count) {
+  constructor(memory: BlockMemory, at = 0, left?: number) {
+    if (!isDataView(memory?.view)) throw invalidType('memory', 'that of a block of a capture');
     this.#memory = memory;
     this.#view = memory.view;
     this.#buffer = memory.view.buffer as ArrayBuffer;
     this.#end = memory.end;
     this.#at = at;
-    this.#left = left;
+    this.#left = left ?? memory.count;
   }
 
   /**
@@ -309,6 +312,7 @@ export class Block implements Iterable<Packet> {
   readonly #memory: BlockMemory;
 
   constructor(memory: BlockMemory) {
+    if (!isDataView(memory?.view)) throw invalidType('memory', 'that of a block of a capture');
     this.count = memory.count;
     this.#memory = memory;
   }

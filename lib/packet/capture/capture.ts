@@ -20,7 +20,7 @@ import {
   SOF_TIMESTAMPING_RAW_HARDWARE,
   SOL_SOCKET,
 } from '../../posix/constants.ts';
-import { invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
+import { invalidType, invalidValue, isSocketError, outOfRange, SocketError } from '../../posix/errno.ts';
 import { attachFilter, detachFilter } from '../../posix/filter.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
@@ -315,6 +315,7 @@ export class Capture implements AsyncIterable<Packet> {
     linktype: number | undefined,
     signal: AbortSignal | undefined,
   ) {
+    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openCapture');
     this.linktype = linktype;
     this.isRing = source instanceof RingSource;
     this.#descriptor = descriptor;

@@ -14,7 +14,7 @@ import {
   TP_STATUS_WRONG_FORMAT,
   TPACKET_V2,
 } from '../../posix/constants.ts';
-import { outOfRange, SocketError, settle } from '../../posix/errno.ts';
+import { invalidType, outOfRange, SocketError, settle } from '../../posix/errno.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { layout, native } from '../../posix/native.ts';
 import { integer } from '../../posix/number.ts';
@@ -125,6 +125,8 @@ export class TransmitRing {
   #sent = 0;
 
   constructor(descriptor: Descriptor, ring: Ring, frames: number, frameSize: number) {
+    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openTransmitRing');
+    if (!(ring instanceof Ring)) throw invalidType('ring', 'that of openTransmitRing');
     this.frames = frames;
     this.frameRoom = frameSize - HEADER;
     this.#descriptor = descriptor;

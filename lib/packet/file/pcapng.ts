@@ -1,7 +1,7 @@
 /** The writer of pcapng files: draft-ietf-opsawg-pcapng. */
 
 import { Buffer } from 'node:buffer';
-import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { invalidType, outOfRange, text } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { object } from '../../posix/snapshot.ts';
@@ -29,7 +29,7 @@ export interface SectionOptions {
 }
 
 /** An option of a block: its code and its value, a number as 32 or a bigint as 64 bits. */
-type Option = readonly [code: number, value: string | Uint8Array | number | bigint | undefined];
+type Option = readonly [code: number, value: Uint8Array | number | bigint | undefined];
 
 const SECTION_NAMES = namesOf<SectionOptions>({ hardware: true, os: true, application: true, comment: true });
 const INTERFACE_NAMES = namesOf<CaptureInterface>({
@@ -64,12 +64,12 @@ const LONGEST = 0xffff;
 
 type Value = Uint8Array | number | bigint;
 
-function checked([code, value]: Option): Value | undefined {
-  const given: Value | undefined = typeof value === 'string' ? Buffer.from(value) : value;
-  if (isUint8Array(given) && given.length > LONGEST) {
-    throw outOfRange(`option ${code}`, `at most ${LONGEST} bytes long`);
-  }
-  return given;
+/** An option that is a text, perhaps with a byte before it. */
+function textOption(value: string | undefined, name: string, before = ''): Uint8Array | undefined {
+  if (value === undefined) return undefined;
+  const bytes = Buffer.from(before + text(value, name));
+  if (bytes.length > LONGEST) throw outOfRange(name, `at most ${LONGEST} bytes long`);
+  return bytes;
 }
 
 const valueSize = (value: Value) =>
@@ -83,10 +83,7 @@ function block(
   fill: (view: DataView, bytes: Uint8Array) => void,
 ) {
   const list: (readonly [code: number, value: Value])[] = [];
-  for (const option of options) {
-    const value = checked(option);
-    if (value !== undefined) list.push([option[0], value]);
-  }
+  for (const [code, value] of options) if (value !== undefined) list.push([code, value]);
   let size = 12 + fixed + (list.length > 0 ? 4 : 0);
   for (const [, value] of list) size += 4 + valueSize(value);
   const bytes = new Uint8Array(size);
@@ -157,10 +154,10 @@ export class PcapngWriter<Result> {
     this.#sink = sink;
     onlyKnown(object(options, 'options'), SECTION_NAMES, 'options');
     const texts: Option[] = [
-      [1, options.comment],
-      [2, options.hardware],
-      [3, options.os],
-      [4, options.application],
+      [1, textOption(options.comment, 'options.comment')],
+      [2, textOption(options.hardware, 'options.hardware')],
+      [3, textOption(options.os, 'options.os')],
+      [4, textOption(options.application, 'options.application')],
     ];
     sink(
       block(SECTION, 16, texts, (view) => {
@@ -181,15 +178,14 @@ export class PcapngWriter<Result> {
    */
   addInterface(given: CaptureInterface): number {
     onlyKnown(object(given, 'interface'), INTERFACE_NAMES, 'interface');
-    const filter = given.filter === undefined ? undefined : Buffer.from(`\0${given.filter}`); // 0: a filter as text
     const options: Option[] = [
-      [2, given.name],
-      [3, given.description],
+      [2, textOption(given.name, 'interface.name')],
+      [3, textOption(given.description, 'interface.description')],
       [8, count(given.speed, 'interface.speed')],
       [9, NANOSECONDS],
-      [11, filter],
-      [12, given.os],
-      [15, given.hardware],
+      [11, textOption(given.filter, 'interface.filter', '\0')], // 0: a filter as text
+      [12, textOption(given.os, 'interface.os')],
+      [15, textOption(given.hardware, 'interface.hardware')],
     ];
     const linktype = uint16(given.linktype, 'interface.linktype');
     const snaplen = uint32(given.snaplen, 'interface.snaplen', 0);
@@ -223,7 +219,7 @@ export class PcapngWriter<Result> {
     const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');
     const originalLength = uint32(packet.originalLength, 'packet.originalLength', data.length);
     const options: Option[] = [
-      [1, packet.comment],
+      [1, textOption(packet.comment, 'packet.comment')],
       [2, packet.flags === undefined ? undefined : uint32(packet.flags, 'packet.flags')],
       [4, count(packet.dropCount, 'packet.dropCount')],
     ];

@@ -1,5 +1,6 @@
 /** Lists of domain names in DNS wire format, for the search list of router advertisements. */
-import { invalidValue } from '../../posix/errno.ts';
+import { invalidValue, text } from '../../posix/errno.ts';
+import { list } from '../bytes.ts';
 
 const LONGEST_LABEL = 63;
 const LABEL = /^[!-\-/-~]{1,63}$/; // printable ASCII without the dot
@@ -7,8 +8,8 @@ const LABEL = /^[!-\-/-~]{1,63}$/; // printable ASCII without the dot
 /** Writes names one after the other, each ended by an empty label, into zeros; or only tells their length. */
 export function writeNames(names: readonly string[], to?: Uint8Array, start = 0): number {
   let at = start;
-  for (const name of names) {
-    for (const label of name.split('.')) {
+  for (const name of list(names, 'icmpv6.options.domainNames')) {
+    for (const label of text(name, 'icmpv6.options.domainNames').split('.')) {
       if (!LABEL.test(label)) throw invalidValue('icmpv6.options.domainNames', 'domain names of printable ASCII');
       if (to !== undefined) {
         to[at] = label.length;

@@ -16,7 +16,7 @@ import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
 import { fold, sum } from '../checksum.ts';
 import { ipv4Text, putIpv4 } from '../text.ts';
 import type { Codec } from './codec.ts';
-import { quotation, writeMessage } from './icmp-header.ts';
+import { type Common, checkFields, type FieldTypes, quotation, writeMessage } from './icmp-header.ts';
 
 /**
  * An ICMP message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
@@ -79,7 +79,7 @@ export interface Icmp extends IcmpFields {
  *
  * @param fields The checksum is filled in unless given.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold, and fields that messages of its type do not have.
  * @example
  * const echo = encodePacket([icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 }), 'data']);
  * console.log(Buffer.from(echo).toString('hex')); // 08001f350007000164617461
@@ -98,7 +98,21 @@ const hasLength = (type: number) =>
   type === ICMP_DEST_UNREACH || type === ICMP_TIME_EXCEEDED || type === ICMP_PARAMETERPROB;
 const quotes = (type: number) => hasLength(type) || type === ICMP_REDIRECT || type === ICMP_SOURCE_QUENCH;
 
+const isNumbered = (type: number) => isEcho(type) || isTimestamp(type);
+const FIELD_TYPES = {
+  identifier: isNumbered,
+  sequenceNumber: isNumbered,
+  nextHopMtu: (type: number) => type === ICMP_DEST_UNREACH,
+  length: hasLength,
+  pointer: (type: number) => type === ICMP_PARAMETERPROB,
+  gatewayInternetAddress: (type: number) => type === ICMP_REDIRECT,
+  originateTimestamp: isTimestamp,
+  receiveTimestamp: isTimestamp,
+  transmitTimestamp: isTimestamp,
+} satisfies { readonly [Field in Exclude<keyof IcmpFields, Common>]: FieldTypes[string] };
+
 export const icmpCodec: Codec<IcmpInput> = {
+  check: (layer) => checkFields('icmp', layer, FIELD_TYPES),
   names: namesOf<Icmp>({
     layer: true,
     type: true,
@@ -121,7 +135,7 @@ export const icmpCodec: Codec<IcmpInput> = {
   write(layer, to, at) {
     const { bytes } = to;
     const { type } = layer;
-    writeMessage('icmp', layer, bytes, at, isEcho(type) || isTimestamp(type));
+    writeMessage('icmp', layer, bytes, at, isNumbered(type));
     if (isTimestamp(type)) {
       put32(bytes, at + 8, uint32(layer.originateTimestamp, 'icmp.originateTimestamp', 0));
       put32(bytes, at + 12, uint32(layer.receiveTimestamp, 'icmp.receiveTimestamp', 0));
@@ -156,7 +170,7 @@ export const icmpCodec: Codec<IcmpInput> = {
       checksumOk: from.partial ? undefined : fold(sum(bytes, at, from.end)) === 0xffff,
       restOfHeader: get32(bytes, at + 4),
     };
-    if (isEcho(type) || isTimestamp(type)) {
+    if (isNumbered(type)) {
       layer.identifier = get16(bytes, at + 4);
       layer.sequenceNumber = get16(bytes, at + 6);
     }

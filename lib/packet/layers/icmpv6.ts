@@ -1,12 +1,11 @@
 /** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
 
-import { invalidValue } from '../../posix/errno.ts';
 import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import { ipv6Text, putIpv6 } from '../text.ts';
 import type { Codec } from './codec.ts';
-import { quotation, writeMessage } from './icmp-header.ts';
+import { type Common, checkFields, type FieldTypes, quotation, writeMessage } from './icmp-header.ts';
 import {
   ICMPV6_DESTINATION_UNREACHABLE,
   ICMPV6_ECHO_REPLY,
@@ -105,7 +104,7 @@ export interface Icmpv6 extends Icmpv6Fields {
  *
  * @param fields The checksum is filled in unless given.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing: `encodePacket` refuses what its header cannot hold, and fields that messages of its type do not have.
  * @example
  * const question = icmpv6({
  *   type: ICMPV6_NEIGHBOR_SOLICITATION,
@@ -121,6 +120,8 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
 }
 
 const HEADER = 8;
+/** That of a neighbor solicitation, which a target address ends. */
+const NEIGHBOR_HEADER = 24;
 const PROTOCOL = 58;
 const FIRST_ERROR_BIT = 128;
 
@@ -137,7 +138,7 @@ function discoverySize(type: number): number {
       return 16;
     case ICMPV6_NEIGHBOR_SOLICITATION:
     case ICMPV6_NEIGHBOR_ADVERTISEMENT:
-      return 24;
+      return NEIGHBOR_HEADER;
     case ICMPV6_REDIRECT:
       return 40;
     default:
@@ -200,8 +201,35 @@ function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
   }
 }
 
+const isAdvertisement = (type: number) => type === ICMPV6_ROUTER_ADVERTISEMENT;
+const isNeighbor = (type: number) => type === ICMPV6_NEIGHBOR_ADVERTISEMENT;
+const FIELD_TYPES = {
+  identifier: isEcho,
+  sequenceNumber: isEcho,
+  mtu: (type: number) => type === ICMPV6_PACKET_TOO_BIG,
+  pointer: (type: number) => type === ICMPV6_PARAMETER_PROBLEM,
+  length: hasLength,
+  curHopLimit: isAdvertisement,
+  managedAddressConfiguration: isAdvertisement,
+  otherConfiguration: isAdvertisement,
+  homeAgent: isAdvertisement,
+  defaultRouterPreference: isAdvertisement,
+  routerLifetime: isAdvertisement,
+  reachableTime: isAdvertisement,
+  retransTimer: isAdvertisement,
+  router: isNeighbor,
+  solicited: isNeighbor,
+  override: isNeighbor,
+  targetAddress: (type: number) => discoverySize(type) >= NEIGHBOR_HEADER,
+  destinationAddress: (type: number) => type === ICMPV6_REDIRECT,
+  options: (type: number) => discoverySize(type) > 0,
+} satisfies { readonly [Field in Exclude<keyof Icmpv6Fields, Common>]: FieldTypes[string] };
+
 export const icmpv6Codec: Codec<Icmpv6Input> = {
-  check: ({ options }) => ndOptions.check(options),
+  check(layer) {
+    checkFields('icmpv6', layer, FIELD_TYPES);
+    ndOptions.check(layer.options);
+  },
   names: namesOf<Icmpv6>({
     layer: true,
     type: true,
@@ -231,9 +259,7 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
   }),
   size(layer) {
     const discovery = discoverySize(layer.type);
-    if (discovery > 0) return discovery + ndOptions.size(layer.options);
-    if (layer.options !== undefined) throw invalidValue('icmpv6.options', 'left out of what is no neighbour discovery');
-    return HEADER;
+    return discovery > 0 ? discovery + ndOptions.size(layer.options) : HEADER;
   },
 
   write(layer, to, at) {

@@ -53,7 +53,7 @@ const NAMES = optionNames<Ipv4Option>({
 function size(option: Ipv4Option): number {
   switch (option.name) {
     case 'endOfOptionList':
-      return 1 + (option.data?.length ?? 0);
+      return 1 + data(option.data, 'ipv4.options.data').length;
     case 'noOperation':
       return 1;
     case 'timestamp':
@@ -61,11 +61,11 @@ function size(option: Ipv4Option): number {
     case 'routerAlert':
       return 4;
     case 'other':
-      return 2 + option.data.length;
+      return 2 + data(option.data, 'ipv4.options.data').length;
     case 'malformed':
-      return option.data.length;
+      return data(option.data, 'ipv4.options.data').length;
     default:
-      return 3 + 4 * option.route.length;
+      return 3 + 4 * list(option.route, 'ipv4.options.route').length;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The extension headers of IPv6, each a layer: hop-by-hop and destination options, routing, fragment (RFC 8200). */
 import { namesOf } from '../../posix/known-names.ts';
-import { get16, get32, put16, put32, roundUp, uint, uint8, uint32 } from '../bytes.ts';
+import { data as bytesOf, get16, get32, list, put16, put32, roundUp, uint, uint8, uint32 } from '../bytes.ts';
 import { sum } from '../checksum.ts';
 import { ipv6Text, putIpv6 } from '../text.ts';
 import type { Codec, Decoding, Filled, Next } from './codec.ts';
@@ -276,8 +276,9 @@ function finalDestination(bytes: Uint8Array, at: number, size: number): number {
   return at + 8 + (bytes[at + 2] === SEGMENT_ROUTING ? 0 : 16 * (count - 1));
 }
 
-function routingSize(layer: RoutingFields): number {
-  return roundUp(8 + 16 * (layer.addresses?.length ?? 0) + (layer.data?.length ?? 0), 8);
+function routingSize({ addresses = [], data }: RoutingFields): number {
+  const { length } = list(addresses, 'routing.addresses');
+  return roundUp(8 + 16 * length + bytesOf(data, 'routing.data').length, 8);
 }
 
 export const routingCodec: Codec<RoutingInput> = {
@@ -306,7 +307,7 @@ export const routingCodec: Codec<RoutingInput> = {
       layer.routingType === SEGMENT_ROUTING && addresses.length > 0 ? (addresses.length - 1) * 2 ** 24 : 0;
     put32(bytes, at + 4, uint32(layer.typeSpecific, 'routing.typeSpecific', typeSpecific));
     addresses.forEach((address, i) => void putIpv6(bytes, at + 8 + 16 * i, address, 'routing.addresses'));
-    if (layer.data !== undefined) bytes.set(layer.data, at + 8 + 16 * addresses.length);
+    if (layer.data !== undefined) bytes.set(bytesOf(layer.data, 'routing.data'), at + 8 + 16 * addresses.length);
     const last = finalDestination(bytes, at, size);
     if (last >= 0 && to.sourceSum >= 0) to.destinationSum = sum(bytes, last, last + 16);
   },

@@ -40,15 +40,15 @@ function size(option: Ipv6Option): number {
     case 'pad1':
       return 1;
     case 'padN':
-      return HEADER + option.length;
+      return HEADER + uint8(option.length, 'ipv6.options.length');
     case 'routerAlert':
       return 4;
     case 'jumboPayload':
       return 6;
     case 'other':
-      return HEADER + option.data.length;
+      return HEADER + data(option.data, 'ipv6.options.data').length;
     case 'malformed':
-      return option.data.length;
+      return data(option.data, 'ipv6.options.data').length;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The options of IPv6 neighbour discovery: RFC 4861, 4191 and 8106. */
 import { invalidValue } from '../../posix/errno.ts';
-import { data, get16, get32, put16, put32, roundUp, uint, uint8, uint16, uint32 } from '../bytes.ts';
+import { data, get16, get32, list, put16, put32, roundUp, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from '../text.ts';
 import { readNames, writeNames } from './domain-name.ts';
 import { type OptionList, optionList, optionNames } from './option-list.ts';
@@ -57,9 +57,12 @@ const TYPE = {
   dnsSearchList: 31,
 } as const;
 
+const field = (name: string) => `icmpv6.options.${name}`;
+
 function routeLength(option: { length?: number; prefixLength: number }): number {
-  if (option.length !== undefined) return option.length;
-  return option.prefixLength === 0 ? 1 : option.prefixLength <= 64 ? 2 : 3;
+  if (option.length !== undefined) return uint8(option.length, field('length'));
+  const prefixLength = uint8(option.prefixLength, field('prefixLength'));
+  return prefixLength === 0 ? 1 : prefixLength <= 64 ? 2 : 3;
 }
 
 const LINK_LAYER_ADDRESS = { linkLayerAddress: true } as const;
@@ -100,23 +103,21 @@ function size(option: NdOption): number {
     case 'prefixInformation':
       return 32;
     case 'redirectedHeader':
-      return roundUp(8 + option.data.length, 8);
+      return roundUp(8 + data(option.data, field('data')).length, 8);
     case 'mtu':
       return 8;
     case 'routeInformation':
       return 8 * routeLength(option);
     case 'recursiveDnsServer':
-      return 8 + 16 * option.addresses.length;
+      return 8 + 16 * list(option.addresses, field('addresses')).length;
     case 'dnsSearchList':
       return roundUp(8 + writeNames(option.domainNames), 8);
     case 'other':
-      return roundUp(2 + option.data.length, 8);
+      return roundUp(2 + data(option.data, field('data')).length, 8);
     case 'malformed':
-      return option.data.length;
+      return data(option.data, field('data')).length;
   }
 }
-
-const field = (name: string) => `icmpv6.options.${name}`;
 
 function writeRoute(option: NdOption & { name: 'routeInformation' }, bytes: Uint8Array, at: number): void {
   const length = routeLength(option);

@@ -1,12 +1,12 @@
 /** Whole packets: layers composed into bytes, and bytes taken apart into layers. */
 
 import { Buffer } from 'node:buffer';
-import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
-import { keyOf, namesOf, onlyKnown } from '../../posix/known-names.ts';
+import { keyOf, namesOf, nearest, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
-import { object } from '../../posix/snapshot.ts';
-import { asBytes } from '../bytes.ts';
+import { object, uint8Array } from '../../posix/snapshot.ts';
+import { asBytes, isBytes, uint32 } from '../bytes.ts';
 import { sum } from '../checksum.ts';
 import { putIpv4, putIpv6 } from '../text.ts';
 import { type Arp, type ArpInput, arpCodec } from './arp.ts';
@@ -193,6 +193,7 @@ export function trailer(data: Bytes): Trailer {
 
 const bytesCodec: Codec<Payload | Trailer> = {
   names: namesOf<Payload | Trailer>({ layer: true, data: true }),
+  check: (layer) => void uint8Array(layer.data, `${layer.layer}.data`),
   size: (layer) => layer.data.length,
   write: (layer, to, at) => to.bytes.set(layer.data, at),
   decode: () => undefined,
@@ -226,7 +227,7 @@ function codecOf(name: LayerName): Codec<LayerInput> {
 function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number; destinationSum: number } {
   if (pseudoHeader === undefined) return { sourceSum: -1, destinationSum: -1 };
   const bytes = new Uint8Array(32);
-  const { sourceAddress, destinationAddress } = pseudoHeader;
+  const { sourceAddress, destinationAddress } = object(pseudoHeader, 'pseudoHeader');
   const put = String(sourceAddress).includes(':') ? putIpv6 : putIpv4;
   put(bytes, 0, sourceAddress, 'pseudoHeader.sourceAddress');
   put(bytes, 16, destinationAddress, 'pseudoHeader.destinationAddress');
@@ -237,14 +238,21 @@ function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number
 function asLayers(parts: readonly (LayerInput | Bytes | string)[]): LayerInput[] {
   if (!Array.isArray(parts)) throw invalidType('layers', 'an array');
   return parts.map((part: LayerInput | Bytes | string) => {
-    if (typeof part === 'object' && part !== null && 'layer' in part) {
-      const codec = codecOf(part.layer);
-      onlyKnown(part, codec.names, part.layer);
-      codec.check?.(part);
-      return part;
-    }
-    return payload(part as Bytes | string);
+    if (typeof part === 'string' || isBytes(part)) return payload(part);
+    const { layer } = onlyNamed(object(part, 'layers'));
+    const codec = codecOf(layer);
+    onlyKnown(part, codec.names, layer);
+    codec.check?.(part);
+    return part;
   });
+}
+
+/** Refuses an object without `layer`, and tells the name that was probably meant. */
+function onlyNamed(part: LayerInput): LayerInput {
+  if ('layer' in part) return part;
+  const wrong = Object.keys(part).find((name) => nearest(name, ['layer']) !== undefined);
+  if (wrong !== undefined) throw invalidValue(`layers.${wrong}`, 'written "layers.layer"');
+  throw invalidType('layers', 'an array of layers (objects with a "layer"), bytes and strings');
 }
 
 function totalSize(layers: readonly LayerInput[]): number {
@@ -388,11 +396,20 @@ export function findLayer<Name extends LayerName>(
   name: Name,
   index = 0,
 ): Extract<Layer, { layer: Name }> | undefined {
-  let left = index;
-  for (const layer of 'layers' in packet ? packet.layers : packet) {
+  keyOf(name, codecs, 'name');
+  let left = uint32(index, 'index');
+  const layers = Array.isArray(packet) ? packet : object(packet as DecodedPacket, 'packet').layers;
+  for (const layer of layersOf(layers, 'packet')) {
     if (layer.layer === name && left-- === 0) return layer as Extract<Layer, { layer: Name }>;
   }
   return undefined;
+}
+
+/** Refuses what is no array of layers. */
+export function layersOf(given: unknown, name: string): readonly Layer[] {
+  const isLayer = (layer: unknown): boolean => typeof layer === 'object' && layer !== null && 'layer' in layer;
+  if (!Array.isArray(given) || !given.every(isLayer)) throw invalidType(name, 'an array of layers');
+  return given;
 }
 
 /** What encoding fills in. The numbers of the next layer stay: those of unknown layers could not be told again. */
@@ -415,7 +432,7 @@ const HEADER_FIELDS = ['ihl', 'totalLength', 'headerChecksum', 'payloadLength', 
  */
 export function refill(layers: readonly Layer[]): LayerInput[] {
   let fragment = false;
-  return layers.map((layer) => {
+  return layersOf(layers, 'layers').map((layer) => {
     const copy: { [field: string]: unknown } = { ...layer };
     for (const field of HEADER_FIELDS) delete copy[field];
     if ('moreFragments' in layer && layer.moreFragments) fragment = true;

@@ -52,10 +52,12 @@ const NAMES = optionNames<TcpOption>({
   malformed: { data: true },
 });
 
+const field = (name: string) => `tcp.options.${name}`;
+
 function size(option: TcpOption): number {
   switch (option.name) {
     case 'endOfOptionList':
-      return 1 + (option.data?.length ?? 0);
+      return 1 + data(option.data, field('data')).length;
     case 'noOperation':
       return 1;
     case 'maximumSegmentSize':
@@ -69,17 +71,15 @@ function size(option: TcpOption): number {
     case 'timestamps':
       return 10;
     case 'fastOpen':
-      return 2 + option.cookie.length;
+      return 2 + data(option.cookie, field('cookie')).length;
     case 'md5Signature':
-      return 2 + option.digest.length;
+      return 2 + data(option.digest, field('digest')).length;
     case 'other':
-      return 2 + option.data.length;
+      return 2 + data(option.data, field('data')).length;
     case 'malformed':
-      return option.data.length;
+      return data(option.data, field('data')).length;
   }
 }
-
-const field = (name: string) => `tcp.options.${name}`;
 
 function write(option: TcpOption, bytes: Uint8Array, at: number): void {
   if (option.name === 'malformed') {

@@ -328,7 +328,7 @@ test('what a field cannot hold is refused by its name, never cut', () => {
         ]),
     ],
     ['layer', () => p.encodePacket([{ layer: 'constructor' } as never])],
-    ['data', () => p.encodePacket([5 as never])],
+    ['layers', () => p.encodePacket([5 as never])],
     ['layers', () => p.encodePacket('data' as never)],
     ['bytes', () => p.decodePacket('data' as never)],
     ['layer', () => p.decodePacket(new Uint8Array(9), { first: 'toString' as never })],

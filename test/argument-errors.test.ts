@@ -1,0 +1,19 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+test('whatever any function is given, its error has a code', () => {
+  const program = join(import.meta.dirname, 'helpers/argument-errors.js');
+  const { status, output } = spawnSync(process.execPath, [program], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  expect({ status, stderr: output[2]!.replace(/^.*(?:SYS_SOCKET_UNCLOSED|--trace-warnings).*\n/gm, '') }).toEqual({
+    status: 0,
+    stderr: '',
+  });
+  const { calls, faults } = JSON.parse(output[3]!);
+  expect(faults).toEqual([]);
+  expect(calls).toBeGreaterThan(50_000);
+});

@@ -1,0 +1,128 @@
+// Run by test/argument-errors.test.ts, with standard output at /dev/null: calls every exported function, constructor, static
+// function and method with values of every kind at each place. Prints the errors that have no code to descriptor 3.
+import { fstatSync, openSync, writeSync } from 'node:fs';
+import process from 'node:process';
+import { setImmediate } from 'node:timers/promises';
+import * as binary from '../../dist/binary.js';
+import * as s from '../../dist/index.js';
+import * as nothrow from '../../dist/nothrow.js';
+import * as packet from '../../dist/packet/index.js';
+import * as promises from '../../dist/promises.js';
+
+const entries = { s, nothrow, promises, packet, match: packet.match, binary };
+
+/** What is not called, or not with these values. */
+const leftOut = {
+  sethostname: 'renames the machine',
+  close: 'closes what this program needs; test/posix/arguments.test.ts has it',
+  select: 'waits for ever when it is given nothing, as do the next two; test/posix/arguments.test.ts has them',
+  pselect: 'as select',
+  ppoll: 'as select',
+};
+/** Functions that take long when they work: they are called with one argument alone. */
+const slow = new Set(['capabilities', 'openCapture']);
+/** Names are not looked up: the answer would come from another machine. */
+const looksUp = /getaddrinfo|gethostby|getfqdn|createConnection|createServer|getnameinfo/;
+const values = (name) => [undefined, null, 1, looksUp.test(name) ? '127.0.0.1' : 'x', {}, [], Symbol('a')];
+
+/** Objects whose methods are called, each on one of its own. Without a peer nothing waits. */
+const instances = {
+  Socket: () => withoutPeer(),
+  SocketStream: () => withoutPeer().makefile().on('error', ignore),
+  Datagrams: () => {
+    const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+    socket.setTimeout(0.01);
+    return socket;
+  },
+  MessageBatch: () => new s.MessageBatch({ messages: 1, size: 8, controlSize: 64 }),
+  SockaddrStorage: () => new s.SockaddrStorage(),
+  PacketView: () => new packet.PacketView(),
+  PcapWriter: () => new packet.PcapWriter(ignore),
+  PcapngWriter: () => new packet.PcapngWriter(ignore),
+  CaptureReader: () => new packet.CaptureReader(),
+};
+/** Those of Node, with its own checks. */
+const ofNode = /^(read|_.*)$/;
+
+const faults = new Set();
+let calls = 0;
+
+function ignore() {}
+
+function withoutPeer() {
+  const [socket, peer] = s.Socket.pair();
+  peer.close();
+  return socket;
+}
+
+function judge(what, args, error) {
+  if (/^(ERR_|E[A-Z0-9]+$|EAI_|HOST_|NO_|TRY_|NETDB_|ABORT_ERR)/.test(String(error?.code))) return;
+  faults.add(`${what}(${args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : String(arg)))}): ${error}`);
+}
+
+function call(what, f, args) {
+  calls++;
+  try {
+    const result = f(...args);
+    if (typeof result?.then === 'function') {
+      result.then(
+        (value) => value?.close?.(),
+        (error) => judge(what, args, error),
+      );
+    } else if (/^(Socket|Capture|TransmitRing|Server)$/.test(result?.constructor?.name)) {
+      result.close();
+    }
+  } catch (error) {
+    judge(what, args, error);
+  }
+  // A Socket of descriptor 1 closed it: what is opened next would be taken for it.
+  try {
+    fstatSync(1);
+  } catch {
+    openSync('/dev/null');
+  }
+}
+
+function* lists(name) {
+  const all = values(name);
+  for (const a of all) {
+    if (!slow.has(name))
+      for (const b of all)
+        yield* [
+          [a, b],
+          [1, a, b],
+          [{}, a, b],
+        ];
+    if (name !== 'capabilities' || a !== undefined) yield [a];
+  }
+}
+
+for (const [entry, module] of Object.entries(entries)) {
+  for (const [name, f] of Object.entries(module)) {
+    if (typeof f !== 'function' || Object.hasOwn(leftOut, name)) continue;
+    const isClass = /^class\b/.test(Function.prototype.toString.call(f));
+    for (const args of lists(name)) {
+      call(`${entry}.${name}`, isClass ? (...given) => Reflect.construct(f, given) : f, args);
+      if (!isClass) continue;
+      for (const key of Object.getOwnPropertyNames(f)) {
+        if (typeof f[key] === 'function') call(`${entry}.${name}.${key}`, f[key].bind(f), args);
+      }
+    }
+  }
+}
+for (const [name, make] of Object.entries(instances)) {
+  const { prototype } = make().constructor;
+  for (const key of Reflect.ownKeys(prototype)) {
+    const { value } = Object.getOwnPropertyDescriptor(prototype, key);
+    if (typeof value !== 'function' || key === 'constructor' || ofNode.test(String(key))) continue;
+    for (const args of lists(name)) {
+      const one = make();
+      call(`${name}.${String(key)}`, value.bind(one), args);
+      one.destroy?.();
+      one.close?.();
+    }
+  }
+}
+for (let i = 0; i < 20; i++) await setImmediate(); // promises reject
+writeSync(3, JSON.stringify({ calls, faults: [...faults] }));
+process.exit(0); // some of what was opened waits still
