@@ -10,6 +10,7 @@
  */
 
 import { type AddressLike, encodeAddress, type SockaddrStorage } from './posix/address.ts';
+import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './posix/arrived.ts';
 import {
   ACCEPT,
   ACCEPT4,
@@ -439,16 +440,16 @@ export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
   const nameLength = n < 0 ? 0 : out[0]!; // read before anything is assigned, which can run code of the user
   const controlLength = n < 0 ? 0 : out[1]!;
   const returned = n < 0 ? 0 : out[2]!;
-  const arrived = n < 0 ? 0 : out[3]!;
+  const arrived = n < 0 ? NONE : out[RECEIPT_HIGH]! * TWO_32 + (out[RECEIPT_LOW]! >>> 0);
   try {
     if (name !== undefined) name.length = nameLength;
     message.controlLength = controlLength;
     message.flags = returned;
+    if (arrived !== NONE) native.handOverReceived(arrived);
   } catch (error) {
-    if (arrived > 0) native.closeRights(control!); // the caller does not look for them now
+    if (arrived !== NONE) native.closeReceived(arrived, 1); // the caller does not look for them now
     throw error;
   }
-  if (arrived > 0) native.handOverRights(control!);
   return n;
 }
 

@@ -1,7 +1,9 @@
 // Many datagrams by one system call: man 2 sendmmsg, recvmmsg, over the storage of a MessageBatch (lib/posix/batch.ts).
 #include <sys/socket.h>
 
+#include <cstdlib>
 #include <ctime>
+#include <memory>
 
 #include "args.h"
 #include "kernel.h"
@@ -69,6 +71,10 @@ void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
   header.msg_control = batch.control_size == 0 ? nullptr : batch.control + (i * batch.control_size);
 }
 
+struct Free {
+  void operator()(uint8_t* memory) const { std::free(memory); }
+};
+
 // Whether no other thread has the memory of the control data, the typed array in argument 4.
 template <size_t N>
 bool IsPrivate(napi_env env, const Args<N>& args) {
@@ -125,7 +131,8 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
   return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }
 
-// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?)
+// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?); see GiveArrived: message
+// i has the receipt that is given plus i.
 napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   Args<10> args(env, info);
   const int fd = args.Int(0);
@@ -144,9 +151,16 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   const Batch batch = GetBatch(&args);
   if (args.refused()) return args.Refused();
 
+  // The kernel writes control data into memory of the call alone, as in recvmsg.
+  const std::unique_ptr<uint8_t, Free> control(
+      batch.control_size == 0 ? nullptr : static_cast<uint8_t*>(std::malloc(batch.capacity * batch.control_size)));
+  if (batch.control_size != 0 && control == nullptr) return Number(env, -ENOMEM);
+  Batch private_batch = batch;
+  private_batch.control = control.get();
+
   Messages messages;
   for (size_t i = 0; i < batch.capacity; ++i) {
-    Point(batch, i, &messages, i);
+    Point(private_batch, i, &messages, i);
     messages.vectors[i].iov_len = batch.data_size;
     messages.entries[i].msg_hdr.msg_namelen = kNameSize;
     messages.entries[i].msg_hdr.msg_controllen = batch.control_size;
@@ -155,15 +169,24 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
     return kernel::recvmmsg(fd, messages.entries, static_cast<unsigned>(batch.capacity), given,
                             timed ? &timeout : nullptr);
   });
+  if (received < 0) return Result(env, received);
+  const Receipt first = args.environment()->owned.NewReceipts(batch.capacity);
+  bool any = false;
   for (int i = 0; i < received; ++i) {
     const mmsghdr& from = messages.entries[i];
-    OwnArrived(env, args.environment(), from.msg_hdr.msg_control, from.msg_hdr.msg_controllen);
+    const size_t length = from.msg_hdr.msg_controllen;
+    if (control != nullptr && length > 0) {
+      const auto* written = static_cast<const uint8_t*>(from.msg_hdr.msg_control);
+      if (OwnArrived(env, args.environment(), written, length, first + i)) any = true;
+      CopyMessages(batch.control + (i * batch.control_size), written, length);
+    }
     batch.headers[i] = {.length = static_cast<int32_t>(from.msg_len),
                         .name_length = static_cast<int32_t>(from.msg_hdr.msg_namelen),
-                        .control_length = static_cast<int32_t>(from.msg_hdr.msg_controllen),
+                        .control_length = static_cast<int32_t>(length),
                         .flags = ReturnedFlags(from.msg_hdr.msg_flags, flags)};
   }
-  return Result(env, received);
+  GiveArrived(args.out(), any, first);
+  return Number(env, received);
 }
 
 }  // namespace sys_socket

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
+#include <new>
 
 #include "args.h"
 
@@ -29,25 +29,39 @@ bool IsOfObject(Owner owner) { return owner == Owner::kMade || owner == Owner::k
 
 Owned::~Owned() {
   for (size_t fd = 0; fd < capacity_; ++fd) {
-    if (owners_[fd] != Owner::kProgram) ::close(static_cast<int>(fd));
+    if (entries_[fd].owner != Owner::kProgram) ::close(static_cast<int>(fd));
   }
-  std::free(owners_);
+  std::free(entries_);
 }
 
 Owner Owned::Get(int fd) const {
-  return fd >= 0 && static_cast<size_t>(fd) < capacity_ ? owners_[fd] : Owner::kProgram;
+  return fd >= 0 && static_cast<size_t>(fd) < capacity_ ? entries_[fd].owner : Owner::kProgram;
 }
 
-// The kernel has a table of descriptors too, of eight bytes each: this one is never larger, as only open descriptors
-// get here.
+// The kernel has a table of descriptors too, and with each an open file: this one is never longer, as only open
+// descriptors get here.
 bool Owned::Grow(int fd) {
   const size_t capacity = (static_cast<size_t>(fd) + 64) * 2;
-  auto* owners = static_cast<Owner*>(std::realloc(owners_, capacity * sizeof(Owner)));
-  if (owners == nullptr) return false;
-  for (size_t i = capacity_; i < capacity; ++i) owners[i] = Owner::kProgram;
-  owners_ = owners;
+  auto* entries = static_cast<Entry*>(std::realloc(entries_, capacity * sizeof(Entry)));
+  if (entries == nullptr) return false;
+  for (size_t i = capacity_; i < capacity; ++i) new (entries + i) Entry;
+  entries_ = entries;
   capacity_ = capacity;
   return true;
+}
+
+void Owned::Link(int fd, Receipt receipt) {
+  Entry& entry = entries_[fd];
+  entry.receipt = receipt;
+  entry.before = std::exchange(last_, fd);
+  entry.after = kNone;
+  (entry.before == kNone ? first_ : entries_[entry.before].after) = fd;
+}
+
+void Owned::Unlink(int fd) {
+  const Entry& entry = entries_[fd];
+  (entry.before == kNone ? first_ : entries_[entry.before].after) = entry.after;
+  (entry.after == kNone ? last_ : entries_[entry.after].before) = entry.before;
 }
 
 // Adding and removing agree: the k-th object weighs the same whichever it is.
@@ -62,7 +76,8 @@ bool Owned::Set(napi_env env, int fd, Owner owner) {
   const Owner before = Get(fd);
   if (before == owner) return true;
   if (static_cast<size_t>(fd) >= capacity_ && !Grow(fd)) return false;
-  owners_[fd] = owner;
+  if (before == Owner::kArrived) Unlink(fd);
+  entries_[fd].owner = owner;
   if (IsOfObject(before) != IsOfObject(owner)) Weigh(env, IsOfObject(owner));
   return true;
 }
@@ -70,8 +85,40 @@ bool Owned::Set(napi_env env, int fd, Owner owner) {
 void Owned::Forget(napi_env env, int fd) {
   const Owner before = Get(fd);
   if (before == Owner::kProgram) return;
-  owners_[fd] = Owner::kProgram;
+  if (before == Owner::kArrived) Unlink(fd);
+  entries_[fd].owner = Owner::kProgram;
   if (IsOfObject(before)) Weigh(env, false);
+}
+
+// Whoever had the number before had it closed behind his back.
+bool Owned::Arrive(napi_env env, int fd, Receipt receipt) {
+  Forget(env, fd);
+  if (!Set(env, fd, Owner::kArrived)) return false;
+  Link(fd, receipt);
+  return true;
+}
+
+template <typename Use>
+int Owned::EndArrived(napi_env env, Receipt first, Receipt count, Use use) {
+  int ended = 0;
+  for (int fd = first_; fd != kNone && entries_[fd].receipt - first < count;) {
+    const int after = entries_[fd].after;
+    if (entries_[fd].receipt >= first) {
+      Forget(env, fd);
+      use(fd);
+      ++ended;
+    }
+    fd = after;
+  }
+  return ended;
+}
+
+int Owned::HandOver(napi_env env, Receipt first, Receipt count) {
+  return EndArrived(env, first, count, [](int) {});
+}
+
+int Owned::CloseArrived(napi_env env, Receipt first, Receipt count) {
+  return EndArrived(env, first, count, [](int fd) { ::close(fd); });
 }
 
 // (fd): what was made for an object: the descriptor, or -ENOMEM, and then it is closed.
@@ -125,6 +172,23 @@ napi_value HandOver(napi_env env, napi_callback_info info) {
   Owned& descriptors = args.environment()->owned;
   if (descriptors.Get(fd) == Owner::kArrived) descriptors.Forget(env, fd);
   return Number(env, 0);
+}
+
+// (receipt): the program has what came by it. How many there were.
+napi_value HandOverReceived(napi_env env, napi_callback_info info) {
+  Args<1> args(env, info);
+  const Receipt receipt = args.Long(0);
+  if (args.refused()) return args.Refused();
+  return Number(env, args.environment()->owned.HandOver(env, receipt, 1));
+}
+
+// (first receipt, count): closes what came by these receipts and was not handed over. How many there were.
+napi_value CloseReceived(napi_env env, napi_callback_info info) {
+  Args<2> args(env, info);
+  const Receipt first = args.Long(0);
+  const auto count = static_cast<Receipt>(args.Unsigned(1));
+  if (args.refused()) return args.Refused();
+  return Number(env, args.environment()->owned.CloseArrived(env, first, count));
 }
 
 }  // namespace sys_socket

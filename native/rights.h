@@ -92,14 +92,32 @@ class ControlCopy {
 };
 
 // From the instant a call returned, the descriptors in its control data belong to the environment, until the program
-// has been given them. Returns how many there are.
-inline int OwnArrived(napi_env env, Environment* environment, const void* control, size_t size) {
-  int arrived = 0;
-  ForEachDescriptor(static_cast<const uint8_t*>(control), size, [&](int fd) {
+// has been given them. `control` is memory that only the kernel has written. Returns whether there is one.
+inline bool OwnArrived(napi_env env, Environment* environment, const uint8_t* control, size_t size, Receipt receipt) {
+  bool any = false;
+  ForEachDescriptor(control, size, [&](int fd) {
     // Without memory for that the program has it all the same; only what a worker leaves behind is not closed.
-    if (fd >= 0 && environment->owned.Set(env, fd, Owner::kArrived)) ++arrived;
+    if (fd >= 0 && environment->owned.Arrive(env, fd, receipt)) any = true;
   });
-  return arrived;
+  return any;
+}
+
+// Where in `out` the receipt is, in two halves: 0 when no descriptor arrived. lib/posix/arrived.ts has the same.
+inline constexpr size_t kReceipt = 10;
+
+inline void GiveArrived(int32_t* out, bool any, Receipt receipt) {
+  if (!any) receipt = 0;
+  out[kReceipt] = static_cast<int32_t>(receipt);
+  out[kReceipt + 1] = static_cast<int32_t>(receipt >> 32);
+}
+
+// Control data from memory of a call alone to the program's. What is between the messages, which the kernel does not
+// write, stays as it is.
+inline void CopyMessages(uint8_t* to, const uint8_t* from, size_t size) {
+  ForEachMessage(from, size, [&](int, int, const uint8_t* data, size_t length) {
+    const uint8_t* message = data - sizeof(cmsghdr);
+    std::memcpy(to + (message - from), message, sizeof(cmsghdr) + length);
+  });
 }
 
 }  // namespace sys_socket

@@ -120,7 +120,7 @@ napi_value Recvfrom(napi_env env, napi_callback_info info) {
   return Result(env, result);
 }
 
-// (fd, buffers, name?, control?, flags); out is [name length, control length, msg_flags, descriptors that arrived].
+// (fd, buffers, name?, control?, flags); out is [name length, control length, msg_flags], and see GiveArrived.
 napi_value Recvmsg(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const int fd = args.Int(0);
@@ -139,39 +139,13 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
   const uint8_t* written = copy.bytes().data;
-  args.out()[3] = OwnArrived(env, args.environment(), written, message.msg_controllen);
+  const Receipt receipt = args.environment()->owned.NewReceipts(1);
+  GiveArrived(args.out(), OwnArrived(env, args.environment(), written, message.msg_controllen, receipt), receipt);
   if (written != nullptr) std::memcpy(control.data, written, message.msg_controllen);
   args.out()[0] = static_cast<int32_t>(message.msg_namelen);
   args.out()[1] = static_cast<int32_t>(message.msg_controllen);
   args.out()[2] = ReturnedFlags(message.msg_flags, flags);
   return Result(env, result);
-}
-
-// (control): closes the descriptors in it that arrived and that the program was not given; returns how many.
-napi_value CloseRights(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  const Bytes control = args.GetBytes(0);
-  if (args.refused()) return args.Refused();
-  Owned& owned = args.environment()->owned;
-  int closed = 0;
-  ForEachDescriptor(control.data, control.size, [&](int fd) {
-    if (owned.Get(fd) != Owner::kArrived) return;
-    owned.Forget(env, fd);
-    if (::close(fd) == 0) ++closed;
-  });
-  return Number(env, closed);
-}
-
-// (control): the program has the descriptors in it.
-napi_value HandOverRights(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  const Bytes control = args.GetBytes(0);
-  if (args.refused()) return args.Refused();
-  Owned& owned = args.environment()->owned;
-  ForEachDescriptor(control.data, control.size, [&](int fd) {
-    if (owned.Get(fd) == Owner::kArrived) owned.Forget(env, fd);
-  });
-  return Number(env, 0);
 }
 
 }  // namespace sys_socket

@@ -2,15 +2,16 @@
 
 import { Buffer } from 'node:buffer';
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
 import { isUint8Array } from './kind.ts';
 import { namesOf as declareNames, onlyKnown } from './known-names.ts';
-import { layout, native } from './native.ts';
+import { layout, native, out } from './native.ts';
 import { integer } from './number.ts';
 import { bytes, object, own, ownOr } from './snapshot.ts';
-import { controlBytes, handOver, type SendMessage } from './transfer.ts';
+import { controlBytes, type SendMessage } from './transfer.ts';
 
 const NAME_SIZE = layout('sockaddr_storage');
 /** UIO_MAXIOV: the kernel takes no more messages by one call. */
@@ -45,19 +46,18 @@ interface Storage {
   control: Buffer;
   view: DataView;
   controlSize: number;
-  /** Messages whose control data still owns its descriptors: from the first to, not including, the second. */
+  /** How many messages were received last. */
   received: number;
-  taken: Uint8Array;
+  /** The receipt of the descriptors of the first of them: see arrived.ts. */
+  receipt: number;
 }
 
 function closeUntaken(storage: Storage): void {
-  const { headers, control, controlSize, taken } = storage;
-  for (let i = 0; i < storage.received; i++) {
-    const length = Math.min(headers[i * FIELDS + CONTROL_LENGTH]!, controlSize);
-    if (length > 0 && taken[i] === 0) native.closeRights(control.subarray(i * controlSize, i * controlSize + length));
-    headers[i * FIELDS + CONTROL_LENGTH] = 0; // their numbers are those of others from now on
-  }
+  const { headers, received } = storage;
+  if (storage.receipt !== NONE) native.closeReceived(storage.receipt, received);
+  for (let i = 0; i < received; i++) headers[i * FIELDS + CONTROL_LENGTH] = 0; // their numbers are those of others from now on
   storage.received = 0;
+  storage.receipt = NONE;
 }
 
 const abandoned = new FinalizationRegistry<Storage>(closeUntaken);
@@ -123,7 +123,7 @@ export class MessageBatch {
       view: new DataView(control.buffer),
       controlSize: this.controlSize,
       received: 0,
-      taken: new Uint8Array(this.capacity),
+      receipt: NONE,
     };
     if (this.controlSize > 0) abandoned.register(this, this.#storage, this);
   }
@@ -264,8 +264,7 @@ export class MessageBatch {
       storage.control.subarray(start, start + this.controlSize),
       storage.headers[i * FIELDS + CONTROL_LENGTH]!,
     );
-    storage.taken[i] = 1;
-    handOver(messages);
+    if (storage.receipt !== NONE) native.handOverReceived(storage.receipt + i);
     return messages;
   }
 
@@ -321,9 +320,11 @@ function receiveBatch(fd: number, batch: MessageBatch, flags: number, timeout: b
           timeout / 1_000_000_000n,
           Number(timeout % 1_000_000_000n),
         );
-  batch.count = Math.max(n, 0);
-  storage.received = batch.count;
-  storage.taken.fill(0);
+  if (n > 0) {
+    storage.receipt = out[RECEIPT_HIGH]! * TWO_32 + (out[RECEIPT_LOW]! >>> 0);
+    storage.received = n;
+  }
+  batch.count = storage.received;
   return n;
 }
 

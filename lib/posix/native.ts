@@ -65,8 +65,6 @@ interface Native {
     control: Uint8Array | undefined,
     flags: number,
   ): number;
-  closeRights(control: Uint8Array): number;
-  handOverRights(control: Uint8Array): number;
 
   /** Only for pinned.ts. */
   pin(slot: number, array: Bytes): number;
@@ -174,6 +172,9 @@ interface Native {
   hold(fd: number): number;
   closeHeld(fd: number): number;
   handOver(fd: number): number;
+  /** See arrived.ts. */
+  handOverReceived(receipt: number): number;
+  closeReceived(receipt: number, count: number): number;
 
   /** Only for lib/packet. */
   ringMap(fd: number, size: number): number;

@@ -1,6 +1,7 @@
 /** Data in and out, call by call. Batches of datagrams are in batch.ts. */
 
 import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { SOL_SOCKET } from './constants.ts';
 import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
@@ -329,10 +330,11 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
   const list = buffers(own(message, 'buffers')!, 'buffers');
   const room = controlRoom(own(message, 'controlLength'));
   const control = room === 0 ? undefined : new Uint8Array(room);
-  let received = -1;
+  let arrived = NONE;
   try {
-    received = native.recvmsg(fd, list, scratch, control, flags);
+    const received = native.recvmsg(fd, list, scratch, control, flags);
     if (received < 0) return received;
+    arrived = out[RECEIPT_HIGH]! * TWO_32 + (out[RECEIPT_LOW]! >>> 0);
     // By index: what is taken apart as a list goes through an iterator that a program can replace, and that would be
     // handed the memory that the native code writes into.
     const nameLength = out[0]!;
@@ -346,7 +348,7 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
     };
   } catch (error) {
     // They would reach nobody.
-    if (received >= 0 && control !== undefined) native.closeRights(control);
+    if (arrived !== NONE) native.closeReceived(arrived, 1);
     throw error;
   }
 }

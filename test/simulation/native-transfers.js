@@ -98,7 +98,6 @@ export const transfers = {
   recvmsg: (fd, buffers, name, _control, flags) => receive('recvmsg', fd, buffers, flags, name),
   read: (fd, buffer) => receive('read', fd, [buffer], 0),
   readv: (fd, buffers) => receive('readv', fd, buffers, 0),
-  closeRights: () => 0,
 
   pin(slot, array) {
     pins[slot] = view(array);

@@ -130,13 +130,6 @@ export const steps = {
     t.call('recvmsg', [a, [bytes()], name(), control, 0]);
     t.call('recvmsg', [a, [bytes()], undefined, undefined, 0]);
   }),
-  closeRights(t) {
-    const [a, b] = pair();
-    const control = rights([a, b]);
-    t.done = () => [a, b].map((fd) => nothrow.close(fd));
-    t.call('closeRights', [control]);
-  },
-  handOverRights: (t) => t.call('handOverRights', [rights([0])]),
   pin: (t) => t.call('pin', [0, bytes(64)]),
   sendPinned: onPair((t, a) => pinned(t, 'sendPinned', a, bytes(8))),
   sendtoPinned: onUdp((t, fd) => pinned(t, 'sendtoPinned', fd, bytes(8), s.encodeAddress(s.getsockname(fd)))),
@@ -274,6 +267,8 @@ export const steps = {
     t.call('closeHeld', [fd]);
   }),
   handOver: owning((t, fd) => t.call('handOver', [fd])),
+  handOverReceived: onPair((t, a, b) => t.call('handOverReceived', [arrived(t, a, b)])),
+  closeReceived: onPair((t, a, b) => t.call('closeReceived', [arrived(t, a, b), 1])),
 
   ringMap: onRing((t, fd, size) => {
     const id = t.call('ringMap', [fd, size]);
@@ -312,6 +307,19 @@ function owning(run) {
       nothrow.close(fd);
     };
   };
+}
+
+/** Receives two descriptors, which are closed afterwards if they are still open: their receipt. */
+function arrived(t, a, b) {
+  t.pause();
+  const control = bytes(64);
+  s.sendmsg(b, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a, b] }] });
+  t.native.recvmsg(a, [bytes()], undefined, control, 0);
+  t.done = () => {
+    for (const { fds } of s.decodeControl(control)) fds.forEach(nothrow.close);
+  };
+  t.resume();
+  return t.native.out[10];
 }
 
 function pinned(t, call, fd, data, address) {

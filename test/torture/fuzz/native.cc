@@ -13,6 +13,7 @@ namespace sys_socket {
 Owned::~Owned() = default;
 Owner Owned::Get(int) const { return Owner::kProgram; }
 bool Owned::Set(napi_env, int fd, Owner) { return fd % 2 == 0; }
+bool Owned::Arrive(napi_env, int fd, Receipt) { return fd % 2 == 0; }
 void Owned::Forget(napi_env, int) {}
 Rings::~Rings() = default;
 Lookups::~Lookups() = default;
@@ -30,18 +31,40 @@ struct Target {
 };
 
 constexpr Target kTargets[] = {
-    {sys_socket::CloseRights, "b"},     {sys_socket::InetPton, "ntb"},     {sys_socket::InetNtop, "nb"},
-    {sys_socket::InetAton, "tb"},       {sys_socket::ChecksumSum, "bss"},  {sys_socket::AttachFilter, "nobb"},
-    {sys_socket::GetFilter, "n"},       {sys_socket::Readv, "na"},         {sys_socket::Writev, "na"},
-    {sys_socket::Sendmsg, "na?b?bn"},   {sys_socket::Recvmsg, "na?b?bn"},  {sys_socket::Sendmmsg, "nm"},
-    {sys_socket::Recvmmsg, "nm"},       {sys_socket::Sendto, "nbnb"},      {sys_socket::Recvfrom, "nbn?b"},
-    {sys_socket::Bind, "nb"},           {sys_socket::Getsockname, "nb"},   {sys_socket::Accept4, "n?bn"},
-    {sys_socket::Getsockopt, "nob"},    {sys_socket::Setsockopt, "nob"},   {sys_socket::GetsockoptInt, "no"},
-    {sys_socket::SetsockoptInt, "non"}, {sys_socket::Ioctl, "nn?b"},       {sys_socket::Fcntl, "nnn"},
-    {sys_socket::Poll, "bn"},           {sys_socket::Ppoll, "b?nn?b"},     {sys_socket::Select, "bbb?nn"},
-    {sys_socket::Pselect, "bbb?nn?b"},  {sys_socket::Getifaddrs, ""},      {sys_socket::Pin, "sb"},
-    {sys_socket::SendPinned, ""},       {sys_socket::RecvPinned, ""},      {sys_socket::RecvPooled, "b"},
-    {sys_socket::Received, "b"},        {sys_socket::HandOverRights, "b"}, {sys_socket::IoctlData, "nnbb"},
+    {sys_socket::InetPton, "ntb"},
+    {sys_socket::InetNtop, "nb"},
+    {sys_socket::InetAton, "tb"},
+    {sys_socket::ChecksumSum, "bss"},
+    {sys_socket::AttachFilter, "nobb"},
+    {sys_socket::GetFilter, "n"},
+    {sys_socket::Readv, "na"},
+    {sys_socket::Writev, "na"},
+    {sys_socket::Sendmsg, "na?b?bn"},
+    {sys_socket::Recvmsg, "na?b?bn"},
+    {sys_socket::Sendmmsg, "nm"},
+    {sys_socket::Recvmmsg, "nm"},
+    {sys_socket::Sendto, "nbnb"},
+    {sys_socket::Recvfrom, "nbn?b"},
+    {sys_socket::Bind, "nb"},
+    {sys_socket::Getsockname, "nb"},
+    {sys_socket::Accept4, "n?bn"},
+    {sys_socket::Getsockopt, "nob"},
+    {sys_socket::Setsockopt, "nob"},
+    {sys_socket::GetsockoptInt, "no"},
+    {sys_socket::SetsockoptInt, "non"},
+    {sys_socket::Ioctl, "nn?b"},
+    {sys_socket::Fcntl, "nnn"},
+    {sys_socket::Poll, "bn"},
+    {sys_socket::Ppoll, "b?nn?b"},
+    {sys_socket::Select, "bbb?nn"},
+    {sys_socket::Pselect, "bbb?nn?b"},
+    {sys_socket::Getifaddrs, ""},
+    {sys_socket::Pin, "sb"},
+    {sys_socket::SendPinned, ""},
+    {sys_socket::RecvPinned, ""},
+    {sys_socket::RecvPooled, "b"},
+    {sys_socket::Received, "b"},
+    {sys_socket::IoctlData, "nnbb"},
 };
 
 fuzz::Value* Bytes(size_t size) {

@@ -1,0 +1,144 @@
+// The descriptors that arrived are those that the kernel wrote, whatever numbers are in the program's memory by the time
+// they are closed or handed over.
+import { Buffer } from 'node:buffer';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
+import { numbered, numberOf, openFds } from '../helpers/fds.ts';
+import { need, node } from '../helpers/need.ts';
+import { folder, pair } from '../helpers/world.ts';
+
+const rights = (...fds: number[]): s.ControlMessage[] => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }];
+const CONTROL = s.CMSG_SPACE(4);
+
+/** Sends a descriptor that tells this number. */
+function send(fd: number, number: number, data: Uint8Array | string = 'x'): void {
+  const sent = numbered(number);
+  s.sendmsg(fd, { buffers: [data], control: rights(sent) });
+  s.close(sent);
+}
+
+/** A batch in which one message waits whose descriptor nobody took, and the number of that descriptor. */
+function untaken(number: number): { batch: s.MessageBatch; fd: number } {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  send(a, number);
+  const before = openFds();
+  const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: CONTROL });
+  s.recvmmsg(b, batch);
+  return { batch, fd: [...openFds().keys()].find((fd) => !before.has(fd))! };
+}
+
+const fdsOf = (messages: s.ControlMessage[]): number[] =>
+  messages.flatMap((message) => ('fds' in message ? message.fds : []));
+
+test('recvmsg that fails after it received closes what arrived, not what the control data say by then', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const other = untaken(7);
+  send(a, 8);
+  const before = openFds().size;
+  const control = new Uint8Array(CONTROL);
+  const message = {
+    buffers: [new Uint8Array(8)],
+    control,
+    set flags(value: number) {
+      if (value === 0) return;
+      control.set(s.encodeControl(rights(other.fd)));
+      throw new Error('no place');
+    },
+  };
+  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('no place');
+  expect(openFds().size).toBe(before);
+  expect(fdsOf(other.batch.control(0)).map(numberOf)).toEqual([7]);
+});
+
+test('recvmsg hands over what arrived, not what the control data say by then', (context) => {
+  need(context, node);
+  const here = folder();
+  const dist = new URL('../../dist/', import.meta.url).href;
+  // A worker sees the descriptor, writes over it, and ends: it is the program's all the same.
+  writeFileSync(
+    join(here, 'main.mjs'),
+    `import { once } from 'node:events';
+    import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+    import * as s from '${dist}index.js';
+    import * as nothrow from '${dist}nothrow.js';
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url));
+      const [fd] = await once(worker, 'message');
+      await once(worker, 'exit');
+      console.log(nothrow.fcntl(fd, s.F_GETFD) >= 0);
+    } else {
+      const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+      s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [0] }] });
+      const control = new Uint8Array(s.CMSG_SPACE(4));
+      nothrow.recvmsg(b, {
+        buffers: [new Uint8Array(8)],
+        control,
+        set flags(value) {
+          if (value === 0) return;
+          parentPort.postMessage(s.decodeControl(control)[0].fds[0]);
+          control.fill(0);
+        },
+      }, s.MSG_CMSG_CLOEXEC);
+    }`,
+  );
+  const { stdout, stderr } = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8' });
+  expect([stdout, stderr]).toEqual(['true\n', '']);
+}, 30_000);
+
+test('recvmmsg knows what arrived although data of the peer lie over the control data', () => {
+  const SIZE = 64;
+  const MESSAGES = 2;
+  // A program that replaced Buffer.from gives the batch memory that overlaps: the data of message 1 come to lie where
+  // the control data of message 0 are.
+  const memory = new ArrayBuffer(SIZE * 4);
+  const original = Buffer.from;
+  onTestFinished(() => {
+    Buffer.from = original;
+  });
+  let made = 0;
+  Buffer.from = ((...given: Parameters<typeof original>) => {
+    const length = (given[0] as unknown as ArrayBuffer).byteLength;
+    made++;
+    if (made === 2) return original.apply(Buffer, given); // the addresses
+    return original(memory, made === 1 ? 0 : SIZE, length);
+  }) as typeof original;
+  const batch = new s.MessageBatch({ messages: MESSAGES, size: SIZE, controlSize: SIZE });
+  Buffer.from = original;
+
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const other = untaken(7);
+  const before = openFds().size;
+  send(a, 8);
+  send(a, 9, s.encodeControl(rights(other.fd)));
+  expect(s.recvmmsg(b, batch)).toBe(2);
+  batch.clear();
+  expect(openFds().size).toBe(before);
+  expect(fdsOf(other.batch.control(0)).map(numberOf)).toEqual([7]);
+});
+
+test('a batch whose memory was taken away closes what arrived', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const before = openFds().size;
+  send(a, 8);
+  const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: CONTROL });
+  expect(s.recvmmsg(b, batch)).toBe(1);
+  const { subarray } = Buffer.prototype;
+  onTestFinished(() => {
+    Buffer.prototype.subarray = subarray;
+  });
+  // A program that replaced subarray sees the control data, and transfers them away.
+  Buffer.prototype.subarray = function (this: Buffer, ...given: [number?, number?]): Buffer {
+    if (this.length === CONTROL) structuredClone(this.buffer, { transfer: [this.buffer as ArrayBuffer] });
+    return subarray.apply(this, given);
+  } as typeof subarray;
+  try {
+    batch.clear();
+  } finally {
+    Buffer.prototype.subarray = subarray;
+  }
+  expect(openFds().size).toBe(before);
+});
