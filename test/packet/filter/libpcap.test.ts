@@ -34,9 +34,13 @@ const some = <T>(list: readonly T[], each: number) => (isFull ? list : list.filt
 const LONGER = ['NULL', 'IEEE802_11_RADIO'];
 /**
  * With 802.11, whose header has no fixed length, libpcap 1.10.3 reads that length from a cell of memory that it did not
- * write, or gave away to other numbers before.
+ * write, or gave away to other numbers before. Behind a radio header it adds the length of that to what it asks of the kernel.
  */
-const isMistaken = (link: string, text: string) => link.startsWith('IEEE802_11') && /geneve|^5 \+ 3|^010/.test(text);
+const MISTAKES: { readonly [link: string]: RegExp } = {
+  IEEE802_11: /geneve|^5 \+ 3|^010/,
+  IEEE802_11_RADIO: /geneve|^5 \+ 3|^010|pppoes|^radio\[4|bound|ifindex/,
+};
+const isMistaken = (link: string, text: string) => MISTAKES[link]?.test(text) ?? false;
 
 type Program = readonly (readonly [code: number, jt: number, jf: number, k: number])[];
 const accepts = (program: s.FilterInstruction[]) => {
