@@ -205,6 +205,16 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
     },
     'options',
   ],
+  'the fanout of openCapture': [
+    (given) => p.openCapture({ interface: 999_999, fanout: given }),
+    { id: 1, type: 0, flags: s.PACKET_FANOUT_FLAG_DEFRAG },
+    'options.fanout',
+  ],
+  'the fanout of openCapture for received packets': [
+    (given) => p.openCapture({ interface: 999_999, direction: 'in', fanout: given }),
+    { id: 1, type: 0, flags: s.PACKET_FANOUT_FLAG_DEFRAG },
+    'options.fanout',
+  ],
   CaptureReader: [(given) => new p.CaptureReader(given), { filter: 'udp' }, 'options'],
   openTransmitRing: [
     (given) => p.openTransmitRing({ ...(given as Fields), interface: 'no such interface' } as never),

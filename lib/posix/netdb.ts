@@ -7,7 +7,8 @@ import {
   GETHOSTNAME,
   GETNAMEINFO,
   GETPROTO,
-  GETSERV,
+  GETSERVBYNAME,
+  GETSERVBYPORT,
   SETHOSTNAME,
 } from './calls.ts';
 import * as constants from './constants.ts';
@@ -18,7 +19,7 @@ import { inet_ntop, inet_pton } from './inet.ts';
 import { isArrayBuffer } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { native } from './native.ts';
-import { int32 } from './number.ts';
+import { int32, uint16 } from './number.ts';
 import { object, ownOr } from './snapshot.ts';
 import { Unpack } from './unpack.ts';
 
@@ -428,8 +429,8 @@ export interface ServiceEntry {
   protocol: string;
 }
 
-function readService(result: ArrayBuffer | number): ServiceEntry | undefined {
-  if (typeof result === 'number') throw check(result, GETSERV);
+function readService(result: ArrayBuffer | number, call: Call): ServiceEntry | undefined {
+  if (typeof result === 'number') throw check(result, call);
   const unpack = new Unpack(result);
   if (unpack.done) return undefined;
   return { name: unpack.string()!, aliases: unpack.strings(), port: unpack.int(), protocol: unpack.string()! };
@@ -448,7 +449,7 @@ function readService(result: ArrayBuffer | number): ServiceEntry | undefined {
  * @see https://man7.org/linux/man-pages/man3/getservbyname.3.html
  */
 export function getservbyname(name: string, protocol?: string): ServiceEntry | undefined {
-  return readService(native.getserv(name ?? null, 0, protocol));
+  return readService(native.getserv(name ?? null, 0, protocol), GETSERVBYNAME);
 }
 
 /**
@@ -464,8 +465,7 @@ export function getservbyname(name: string, protocol?: string): ServiceEntry | u
  * @see https://man7.org/linux/man-pages/man3/getservbyname.3.html
  */
 export function getservbyport(port: number, protocol?: string): ServiceEntry | undefined {
-  if (typeof port === 'number' && (port < 0 || port > 65535)) throw outOfRange('port', 'an integer from 0 to 65535');
-  return readService(native.getserv(undefined, port, protocol));
+  return readService(native.getserv(undefined, uint16(port, 'port'), protocol), GETSERVBYPORT);
 }
 
 /**

@@ -416,6 +416,16 @@ const packetMreq: Codec<PacketMreq> = {
 
 const FANOUT_NAMES = namesOf<Fanout>({ id: true, type: true, flags: true });
 
+/** Refuses what is no group. The flags have bits of their own: one of the type would make it another type. */
+export function fanoutFields(value: Fanout, name: string): Required<Fanout> {
+  const from = onlyKnown(object(value, name), FANOUT_NAMES, name);
+  const id = uint16(own(from, 'id'), `${name}.id`);
+  const type = uint8(own(from, 'type'), `${name}.type`);
+  const flags = uint16(own(from, 'flags'), `${name}.flags`, 0);
+  if ((flags & 0xff) !== 0) throw outOfRange(`${name}.flags`, 'bits of PACKET_FANOUT_FLAG_, which are above 255');
+  return { id, type, flags };
+}
+
 /** One u32: the id in its lower half; in the upper one the type, and the flags above the type. */
 const fanout: Codecs['fanout'] = {
   size: 4,
@@ -424,10 +434,7 @@ const fanout: Codecs['fanout'] = {
     return { id: word & 0xffff, type: (word >>> 16) & 0xff, flags: (word >>> 16) & 0xff00 };
   },
   encode: (value, name) => {
-    const from = onlyKnown(object(value, name), FANOUT_NAMES, name);
-    const id = uint16(own(from, 'id'), `${name}.id`);
-    const type = uint8(own(from, 'type'), `${name}.type`);
-    const flags = uint16(own(from, 'flags'), `${name}.flags`, 0);
+    const { id, type, flags } = fanoutFields(value, name);
     const { bytes, view } = room(4);
     view.setUint32(0, (((type | flags) << 16) | id) >>> 0, LITTLE);
     return bytes;

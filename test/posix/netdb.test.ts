@@ -631,6 +631,7 @@ test('what C has no form for is refused: an inner NUL, another type, a port that
   for (const port of [-1, 65536, 1.5, Number.NaN, 2 ** 32]) {
     expect(() => s.getaddrinfo('1.2.3.4', port)).toThrow(range);
     expect(() => s.getservbyport(port)).toThrow(range);
+    expect(() => s.getservbyport(port)).toThrow('The "port" argument must be an integer from 0 to 65535');
   }
   for (const number of [1.5, Number.NaN, 2 ** 32]) {
     expect(() => s.getaddrinfo('1.2.3.4', null, { flags: number })).toThrow(range);

@@ -237,6 +237,7 @@ test.each<[s.WritableOption, unknown, string, object]>([
   ['PACKET_ADD_MEMBERSHIP', { ifindex: 1, type: 1, address: Buffer.alloc(65536) }, '.address.length', TOO_BIG],
   ['PACKET_FANOUT', { id: 65536, type: 0 }, '.id', TOO_BIG],
   ['PACKET_FANOUT', { id: 1, type: 256 }, '.type', TOO_BIG],
+  ['PACKET_FANOUT', { id: 1, type: 0, flags: 1 }, '.flags', TOO_BIG], // it would be type 1
 ])('%s refuses %o', (name, value, field, expected) => {
   const { fd } = datagram();
   const message = expect.stringContaining(`"${name}${field}"`);

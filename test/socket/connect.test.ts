@@ -201,7 +201,7 @@ describe('options', () => {
       ['options.port', { port: 65536 }],
       ['options.port', { port: -1 }],
       ['options.port', { port: 1.5 }],
-      ...['65536', '99999', '104635', ' 99999', '+99999', '-1', '9'.repeat(40)].map(
+      ...['65536', '99999', '104635', ' 99999', '+99999', '-1', '9'.repeat(40), '', ' ', '\t\n'].map(
         (port) => ['options.port', { port }] as [string, object],
       ),
       ['options.host', { host: 5 }],
@@ -219,6 +219,11 @@ describe('options', () => {
       const error = await failure(s.createConnection({ ...to, ...more } as never));
       expect(error.message, JSON.stringify(more)).toContain(`"${name}"`);
       expect(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE', 'ERR_OUT_OF_RANGE']).toContain(error.code);
+    }
+    // Digits alone are a port: of any other text node:net makes a number (0x50, 8e1), which here is the name of a service.
+    for (const port of ['0x50', '8e1', '80.5', '80 ', '0b1', '1_0', '\u{ff18}0', '\0']) {
+      const { code } = await failure(s.createConnection({ ...to, port }));
+      expect(['EAI_SERVICE', 'ERR_INVALID_ARG_VALUE'], JSON.stringify(port)).toContain(code);
     }
     const call = s.createConnection as (...given: unknown[]) => Promise<s.Socket>;
     expect((await failure(call(80, '127.0.0.1'))).message).toMatch(/an object, as in createConnection\(\{ port \}\)$/);

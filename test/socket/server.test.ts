@@ -64,13 +64,15 @@ describe('TCP', () => {
   test('a port as text, and what is no port', () => {
     const port = portOf(serve({ host: '127.0.0.1', port: '0' }));
     expect(port).toBeGreaterThan(0);
-    for (const wrong of [undefined, null, -1, 65536, 1.5, '65536', '104635', true]) {
+    for (const wrong of [undefined, null, -1, 65536, 1.5, '65536', '104635', true, '', ' ', '\n']) {
       for (const host of [undefined, '127.0.0.1']) {
         expect(() => serve({ host, port: wrong as never }), String(wrong)).toThrow('"options.port"');
       }
     }
     expect(() => serve({} as never)).toThrow('"options.port"');
-    expect(() => serve({ port: 'no-such-service' })).toThrow(s.AddressInfoError);
+    for (const text of ['no-such-service', '0x50', '8e1', '80.5']) {
+      expect(() => serve({ port: text })).toThrow(s.AddressInfoError);
+    }
     expect(() => serve(8080 as never)).toThrow(/an object, as in createServer\(\{ port \}\)$/);
     expect(() => serve('/run/x' as never)).toThrow(/createServer\(\{ path: "\/run\/x" \}\)$/);
   });

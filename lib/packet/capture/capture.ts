@@ -29,7 +29,7 @@ import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
 import { getsockopt } from '../../posix/option.ts';
 import { getOption, setOption } from '../../posix/option-table.ts';
-import type { Fanout } from '../../posix/option-value.ts';
+import { type Fanout, fanoutFields } from '../../posix/option-value.ts';
 import { object, own, ownOr } from '../../posix/snapshot.ts';
 import { bind, getsockname } from '../../posix/socket.ts';
 import { listen, unlisten } from '../../socket/abort.ts';
@@ -160,10 +160,10 @@ function check(options: CaptureOptions): Given {
 
 /** The group, which ignores the packets that are sent when only received ones are wanted. */
 function fanoutOf(fanout: Fanout | undefined, direction: string): Fanout | undefined {
-  if (fanout === undefined || direction !== 'in') return fanout;
-  object(fanout, 'options.fanout');
-  const flags = uint(ownOr(fanout, 'flags', 0), 0xffff, 'options.fanout.flags');
-  return { id: own(fanout, 'id')!, type: own(fanout, 'type')!, flags: flags | PACKET_FANOUT_FLAG_IGNORE_OUTGOING };
+  if (fanout === undefined) return undefined;
+  const given = fanoutFields(fanout, 'options.fanout');
+  if (direction === 'in') given.flags |= PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+  return given;
 }
 
 /** Blocks of one size that fill the ring. */
