@@ -10,11 +10,11 @@ import { cleanup } from '../../helpers/fds.ts';
 import { type Need, need, packetSockets } from '../../helpers/need.ts';
 
 const { match } = p;
-const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 60);
 const FRAMES = fc.sample(frame, { numRuns: 1500, seed: 3 });
 const CUT = fc.sample(
   fc.tuple(frame, fc.nat(70)).map(([bytes, size]) => bytes.subarray(0, size)),
-  { numRuns: 1500, seed: 4 },
+  { numRuns: 500, seed: 4 },
 );
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
@@ -71,7 +71,10 @@ test('composed expressions: the same frames as with the program of tcpdump', (co
   need(context, tcpdumpCompiles);
   fc.assert(
     // Its optimizer errs now and then: it lets frames through for "dst net fd00::/127 and not (dst net fd00::/127)".
-    fc.property(composed, (text) => void same(text, FRAMES, ours(text), theirs(text, '-y', 'EN10MB', '-O'))),
+    fc.property(
+      composed,
+      (text) => void same(text, FRAMES.slice(0, 500), ours(text), theirs(text, '-y', 'EN10MB', '-O')),
+    ),
     { numRuns, interruptAfterTimeLimit: 20_000 },
   );
 });
