@@ -106,12 +106,18 @@ inline napi_value Number(napi_env env, int64_t value) {
 // n, or -errno: the reader of errno (one more is in rights.h, which asks why recvmsg failed).
 inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -errno : n); }
 
-// The same of a call that makes a descriptor. Whoever had the number before had it closed behind his back.
-inline napi_value Fresh(napi_env env, Environment* environment, int fd) {
+// The same of a call that makes a descriptor, for an object or for the program. Whoever had the number before had it
+// closed behind his back. For an object it is owned from here on, as a worker can end at any call; without memory for
+// that it is closed.
+inline napi_value Fresh(napi_env env, Environment* environment, int fd, bool is_owned) {
   if (fd < 0) return Result(env, fd);
-  environment->owned.Forget(env, fd);
-  napi_value result = Number(env, fd);
-  if (result == nullptr) ::close(fd);  // nobody is told of it
+  Owned& owned = environment->owned;
+  owned.Forget(env, fd);
+  const bool is_kept = !is_owned || owned.Set(env, fd, Owner::kMade);
+  napi_value result = Number(env, is_kept ? fd : -ENOMEM);
+  if (is_kept && result != nullptr) return result;
+  owned.Forget(env, fd);
+  ::close(fd);  // nobody is told of it
   return result;
 }
 

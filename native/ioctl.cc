@@ -191,7 +191,7 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
     const int result = ::ioctl(fd, request, &value);
     args.out()[0] = argument.kind == Kind::kNone ? result : value;
     const bool made = argument.kind == Kind::kNone && request != FIOCLEX && request != FIONCLEX;
-    return made ? Fresh(env, args.environment(), result) : Result(env, result);
+    return made ? Fresh(env, args.environment(), result, false) : Result(env, result);
   }
   if (argument.kind == Kind::kValue) {
     const uint32_t value = args.Unsigned(2);

@@ -170,13 +170,14 @@ napi_value Setsockopt(napi_env env, napi_callback_info info) {
   return Result(env, ::setsockopt(fd, level, name, room.data(), static_cast<socklen_t>(value.size)));
 }
 
-// (fd, command, argument): an int, or the bytes of a struct, changed in place. The result is out[0] too, as F_GETOWN
-// may give a negative process group.
+// (fd, command, argument, own?): an int, or the bytes of a struct, changed in place; see Fresh, of F_DUPFD_CLOEXEC. The
+// result is out[0] too, as F_GETOWN may give a negative process group.
 napi_value Fcntl(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   const int fd = args.Int(0);
   const int command = args.Int(1);
   const size_t size = StructOf(command);
+  const bool is_owned = args.Has(3);
   if (command == F_DUPFD) args.Refuse(1, Refusal::kInherited);
   if (size == kUnknownCommand) args.Refuse(1, Refusal::kPointer);
   if (args.refused()) return args.Refused();
@@ -193,7 +194,7 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
     result = ::fcntl(fd, command, bytes.data);
   }
   args.out()[0] = result;
-  return command == F_DUPFD_CLOEXEC ? Fresh(env, args.environment(), result) : Result(env, result);
+  return command == F_DUPFD_CLOEXEC ? Fresh(env, args.environment(), result, is_owned) : Result(env, result);
 }
 
 }  // namespace sys_socket

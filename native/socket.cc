@@ -26,17 +26,18 @@ napi_value Name(napi_env env, napi_callback_info info, Naming call) {
 
 }  // namespace
 
+// (domain, type, protocol, own?): see Fresh.
 napi_value Socket(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   const int domain = args.Int(0);
   const int type = args.Int(1);
   const int protocol = args.Int(2);
+  const bool is_owned = args.Has(3);
   if (args.refused()) return args.Refused();
-  return Fresh(env, args.environment(), ::socket(domain, type | SOCK_CLOEXEC, protocol));
+  return Fresh(env, args.environment(), ::socket(domain, type | SOCK_CLOEXEC, protocol), is_owned);
 }
 
-// The two descriptors are out[0] and out[1].
-// With a fourth argument they are made for objects, and owned from here on: a worker can end at any call.
+// (domain, type, protocol, own?): see Fresh. The two descriptors are out[0] and out[1].
 napi_value Socketpair(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int domain = args.Int(0);
@@ -81,18 +82,19 @@ napi_value Listen(napi_env env, napi_callback_info info) {
   return Result(env, ::listen(fd, backlog));
 }
 
-// (fd, name, flags); without a name no address is asked for. The address length is out[0].
+// (fd, name, flags, own?): see Fresh; without a name no address is asked for. The address length is out[0].
 napi_value Accept4(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
+  Args<4> args(env, info);
   const int fd = args.Int(0);
   const int flags = args.Int(2);
+  const bool is_owned = args.Has(3);
   const Bytes name = args.OptionalSized(1);
   if (args.refused()) return args.Refused();
   auto length = static_cast<socklen_t>(name.size);
   const int result = kernel::accept4(fd, reinterpret_cast<sockaddr*>(name.data),
                                      name.data == nullptr ? nullptr : &length, flags | SOCK_CLOEXEC);
   args.out()[0] = static_cast<int32_t>(length);
-  return Fresh(env, args.environment(), result);
+  return Fresh(env, args.environment(), result, is_owned);
 }
 
 napi_value Connect(napi_env env, napi_callback_info info) {

@@ -30,12 +30,12 @@ interface Native {
   /** sizeof and offsetof facts of native/layout.def. */
   readonly layout: { readonly [name: string]: number };
 
-  socket(domain: number, type: number, protocol: number): number;
-  /** With `own` both are made for objects. */
+  /** What is made with `own` is made for an object: see native/args.h, Fresh. */
+  socket(domain: number, type: number, protocol: number, own?: 1): number;
   socketpair(domain: number, type: number, protocol: number, own?: 1): number;
   bind(fd: number, name: Uint8Array): number;
   listen(fd: number, backlog: number): number;
-  accept4(fd: number, name: Uint8Array | undefined, flags: number): number;
+  accept4(fd: number, name: Uint8Array | undefined, flags: number, own?: 1): number;
   connect(fd: number, name: Uint8Array): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
@@ -105,7 +105,7 @@ interface Native {
   getsockopt(fd: number, level: number, name: number, buffer: Bytes): number;
   setsockoptInt(fd: number, level: number, name: number, value: number): number;
   setsockopt(fd: number, level: number, name: number, value: Bytes): number;
-  fcntl(fd: number, command: number, argument: number | Bytes): number;
+  fcntl(fd: number, command: number, argument: number | Bytes, own?: 1): number;
   ioctl(fd: number, request: number, argument: number | Bytes | undefined): number;
   ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number;
 

@@ -55,33 +55,43 @@ const forgotten = new FinalizationRegistry<Readiness>((readiness) => {
   if (channels.close.hasSubscribers) channels.close.publish({ socket: undefined, fd, collected: true });
 });
 
-// A worker can be terminated wherever a function of JavaScript begins. A descriptor that is made here is owned before
-// the next one does, so that none is left behind.
+// A worker can be terminated wherever a function of JavaScript begins, and the stack can end there. A descriptor that is
+// made here is owned by the call that makes it, and none begins before it is with its caller. Who does not come to make
+// an object of it closes it.
 
-/** socket(2): the descriptor, non-blocking and owned. */
-export function openSocket(family: number, type: number, protocol: number): number {
-  const fd = native.socket(family, type | SOCK_NONBLOCK, protocol);
-  return check(fd < 0 ? fd : native.own(fd), SOCKET);
+/** socket(2): non-blocking and owned. */
+export function openSocket(family: number, type: number, protocol: number): Descriptor {
+  const fd = native.socket(family, type | SOCK_NONBLOCK, protocol, 1);
+  if (fd < 0) throw check(fd, SOCKET);
+  try {
+    return new Descriptor(fd);
+  } catch (error) {
+    native.close(fd);
+    throw error;
+  }
 }
 
 /** socketpair(2): two descriptors, non-blocking and owned. */
 export function openPair(family: number, type: number): [number, number] {
-  check(native.socketpair(family, type | SOCK_NONBLOCK, 0, 1), SOCKETPAIR);
-  return [out[0]!, out[1]!];
+  const pair: [number, number] = [-1, -1]; // before: to make a literal needs stack, too
+  const n = native.socketpair(family, type | SOCK_NONBLOCK, 0, 1);
+  if (n < 0) throw check(n, SOCKETPAIR);
+  pair[0] = out[0]!;
+  pair[1] = out[1]!;
+  return pair;
 }
 
 /** accept4(2): the descriptor, non-blocking and owned, or -errno. The address goes to `from`. */
 export function acceptSocket(fd: number, from: SockaddrStorage): number {
-  let n = native.accept4(fd, from.bytes, SOCK_NONBLOCK);
+  const n = native.accept4(fd, from.bytes, SOCK_NONBLOCK, 1);
   from.length = n < 0 ? 0 : out[0]!;
-  if (n >= 0) n = native.own(n);
-  return settle(n, ACCEPT);
+  return n < 0 ? settle(n, ACCEPT) : n;
 }
 
 /** dup(2): the descriptor, owned. */
 export function duplicate(fd: number): number {
-  const n = native.fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  return check(n < 0 ? n : native.own(n), DUP);
+  const n = native.fcntl(fd, F_DUPFD_CLOEXEC, 0, 1);
+  return n < 0 ? check(n, DUP) : n;
 }
 
 export class Descriptor {
@@ -90,14 +100,19 @@ export class Descriptor {
   readonly readiness: Readiness;
 
   /**
-   * @param fd What was made above, or a descriptor that is open.
+   * @param fd What was made above, or a descriptor that is open. When it throws, nobody has it.
    * @throws TypeError or RangeError when it is no int, or another Descriptor has it; SocketError EBADF.
    */
   constructor(fd: number) {
     if (check(native.hold(fd), HOLD) !== 0) throw invalidValue('fd', 'a descriptor that no other Socket has');
+    try {
+      this.readiness = reactor.adopt(fd);
+      forgotten.register(this, this.readiness, this);
+    } catch (error) {
+      native.disown(fd); // it is as it was
+      throw error;
+    }
     this.#fd = fd;
-    this.readiness = reactor.adopt(fd);
-    forgotten.register(this, this.readiness, this);
   }
 
   /** The number, or -1 when it was closed or given away. */
@@ -126,10 +141,23 @@ export class Descriptor {
 
   /** Closes it, once: close(2), then those who wait are told. Gives 0, or -errno. */
   close(): number {
-    const fd = this.#leave();
+    const fd = this.#fd;
     if (fd === -1) return 0;
-    if (this.readiness.closed) return -EBADF; // closed by somebody else: the number is another's by now
-    const n = end(this.readiness, () => native.closeHeld(fd));
+    this.#fd = -1;
+    const { readiness } = this;
+    let gone = readiness.closed; // by somebody else: the number is another's by now
+    let n = -EBADF;
+    try {
+      forgotten.unregister(this);
+      if (gone) return n;
+      n = end(readiness, () => {
+        gone = true;
+        return native.closeHeld(fd);
+      });
+    } catch (error) {
+      if (!gone) native.closeHeld(fd); // the stack ended before
+      throw error;
+    }
     released();
     return settle(n, CLOSE);
   }

@@ -15,6 +15,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../posix/constants.ts';
+import { native } from '../posix/native.ts';
 import { acceptSocket } from './descriptor.ts';
 import { Operation, type Owner, WAITS } from './operation.ts';
 import { READ, type Readiness, WRITE } from './readiness.ts';
@@ -81,6 +82,7 @@ export class Accept<T> extends Operation<T> {
     return 'accept';
   }
   readonly #make: (fd: number, address: Address | undefined) => T;
+  #made: T | undefined;
 
   constructor(owner: Owner, target: Readiness, make: (fd: number, address: Address | undefined) => T) {
     super(owner, target, READ, WAITS);
@@ -88,14 +90,22 @@ export class Accept<T> extends Operation<T> {
   }
 
   call(): number {
-    return acceptSocket(this.fd, from);
+    const n = acceptSocket(this.fd, from);
+    if (n < 0) return n;
+    try {
+      this.#made = this.#make(n, from.decode());
+    } catch (error) {
+      native.close(n);
+      throw error;
+    }
+    return n;
   }
 
   override weight(): number {
     return 0;
   }
 
-  finish(n: number): T {
-    return this.#make(n, from.decode());
+  finish(): T {
+    return this.#made as T;
   }
 }

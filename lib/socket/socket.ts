@@ -21,7 +21,7 @@ import {
 } from '../posix/constants.ts';
 import { isSocketError, SocketError } from '../posix/errno.ts';
 import { formatAddress, nameOf } from '../posix/format.ts';
-import type { Bytes } from '../posix/native.ts';
+import { type Bytes, native } from '../posix/native.ts';
 import { int32 } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import * as posix from '../posix/socket.ts';
@@ -105,7 +105,7 @@ export class Socket {
     this.family = int32(family, 'family');
     this.type = int32(type, 'type') & ~FLAGS;
     this.protocol = int32(protocol, 'protocol');
-    this.#descriptor = new Descriptor(fd === undefined ? openSocket(family, type, protocol) : fd);
+    this.#descriptor = fd === undefined ? openSocket(family, type, protocol) : new Descriptor(fd);
     if (channels.socket.hasSubscribers) channels.socket.publish({ socket: this, fd: this.fd });
   }
 
@@ -130,8 +130,17 @@ export class Socket {
    * @throws SocketError EMFILE, EOPNOTSUPP.
    */
   static pair(type: number = SOCK_STREAM): [Socket, Socket] {
-    const [a, b] = openPair(AF_UNIX, int32(type, 'type'));
-    return [new Socket(AF_UNIX, type, 0, a), new Socket(AF_UNIX, type, 0, b)];
+    const fds = openPair(AF_UNIX, int32(type, 'type'));
+    let first: Socket | undefined;
+    try {
+      first = new Socket(AF_UNIX, type, 0, fds[0]);
+      return [first, new Socket(AF_UNIX, type, 0, fds[1])];
+    } catch (error) {
+      native.close(fds[1]);
+      if (first === undefined) native.close(fds[0]);
+      else first.close();
+      throw error;
+    }
   }
 
   /**
@@ -714,7 +723,13 @@ export class Socket {
 
   /** A second Socket for the same socket: dup(2). */
   dup(): Socket {
-    return new Socket(this.family, this.type, this.protocol, duplicate(this.#open('dup')));
+    const fd = duplicate(this.#open('dup'));
+    try {
+      return new Socket(this.family, this.type, this.protocol, fd);
+    } catch (error) {
+      native.close(fd);
+      throw error;
+    }
   }
 
   /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */

@@ -49,11 +49,17 @@ function connect(description, name) {
   return random.chance(kernel.faults.interrupt) ? -c.EINTR : -c.EINPROGRESS;
 }
 
+/** A descriptor that a call made, for an object or for the program. */
+function owned(fd, own) {
+  if (fd >= 0 && own === 1) kernel.owned.set(fd, 'made');
+  return fd;
+}
+
 export const sockets = {
-  socket(family, type, protocol) {
+  socket(family, type, protocol, own) {
     if (limited('socket')) return -c.EMFILE;
     const Kind = kind(type) === c.SOCK_STREAM ? Stream : Datagrams;
-    return told('socket', '', made(new Kind(kernel, family, kind(type), protocol)));
+    return told('socket', '', owned(made(new Kind(kernel, family, kind(type), protocol)), own));
   },
 
   socketpair(family, type, protocol) {
@@ -92,7 +98,7 @@ export const sockets = {
     return told('listen', fd, 0);
   },
 
-  accept4(fd, name) {
+  accept4(fd, name, _flags, own) {
     const listener = open('accept', fd);
     if (listener === undefined) return -c.EBADF;
     let n = fault(listener, 'blockedRead');
@@ -107,7 +113,7 @@ export const sockets = {
     const accepted = kernel.install(listener.queue.shift());
     listener.taken.push({ fd: accepted, description: kernel.fds.get(accepted) });
     copyName(undefined, name);
-    return told('accept', fd, accepted);
+    return told('accept', fd, owned(accepted, own));
   },
 
   connect(fd, name) {
@@ -129,10 +135,7 @@ export const sockets = {
   },
 
   // Whose descriptors are: native/owned.cc.
-  own(fd) {
-    kernel.owned.set(fd, 'made');
-    return fd;
-  },
+  own: (fd) => owned(fd, 1),
   disown(fd) {
     kernel.owned.delete(fd);
     return 0;
@@ -161,11 +164,11 @@ export const sockets = {
     return 0;
   },
 
-  fcntl(fd, command) {
+  fcntl(fd, command, _argument, own) {
     const description = open('fcntl', fd);
     if (description === undefined) return -c.EBADF;
     if (command === c.F_GETFL) return c.O_NONBLOCK;
-    if (command === c.F_DUPFD_CLOEXEC) return told('dup', fd, kernel.install(description));
+    if (command === c.F_DUPFD_CLOEXEC) return told('dup', fd, owned(kernel.install(description), own));
     return 0;
   },
 

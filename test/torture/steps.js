@@ -61,7 +61,10 @@ const kinds = () => [
 ];
 
 export const steps = {
-  socket: (t) => made(t.call('socket', [s.AF_INET, s.SOCK_DGRAM, 0])),
+  socket: (t) => {
+    made(t.call('socket', [s.AF_INET, s.SOCK_DGRAM, 0]));
+    made(t.call('socket', [s.AF_INET, s.SOCK_DGRAM, 0, 1]));
+  },
   socketpair(t) {
     const n = t.call('socketpair', [s.AF_UNIX, s.SOCK_STREAM, 0]);
     if (n === 0) close(t.native.out[0], t.native.out[1]);
@@ -84,7 +87,7 @@ export const steps = {
     s.listen(listener);
     s.connect(client, s.getsockname(listener));
     made(t.call('accept4', [listener, name(), 0]));
-    made(t.call('accept4', [listener, undefined, 0]));
+    made(t.call('accept4', [listener, undefined, 0, 1]));
   },
   connect: onUdp((t, fd) => t.call('connect', [fd, s.encodeAddress(s.getsockname(fd))])),
   shutdown: onPair((t, a) => t.call('shutdown', [a, s.SHUT_RD])),
@@ -164,8 +167,8 @@ export const steps = {
   fcntl: onUdp((t, fd) => {
     t.call('fcntl', [fd, s.F_GETFL, 0]);
     t.call('fcntl', [fd, s.F_GETOWN_EX, bytes(8)]);
-    const copy = t.call('fcntl', [fd, s.F_DUPFD_CLOEXEC, 0]);
-    made(copy ?? undefined);
+    made(t.call('fcntl', [fd, s.F_DUPFD_CLOEXEC, 0]));
+    made(t.call('fcntl', [fd, s.F_DUPFD_CLOEXEC, 0, 1]));
   }),
   ioctl: onUdp((t, fd) => {
     t.call('ioctl', [fd, s.FIONREAD, undefined]);

@@ -261,7 +261,7 @@ function linktypeOf(fd: number, ifindex: number): number | undefined {
 export function openCapture(options: CaptureOptions = {}): Capture {
   const given = check(options);
   if (given.signal?.aborted) throw new AbortError(given.signal, 'openCapture');
-  const descriptor = new Descriptor(openSocket(AF_PACKET, SOCK_RAW, 0));
+  const descriptor = openSocket(AF_PACKET, SOCK_RAW, 0);
   let source: CaptureSource | undefined;
   try {
     source = openSource(descriptor.fd, given);

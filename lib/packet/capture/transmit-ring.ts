@@ -80,7 +80,7 @@ export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
   if (ringSize % BLOCK !== 0) throw outOfRange('options.ringSize', `a multiple of ${BLOCK}`);
   const frameSize = integer(ownOr(options, 'frameSize', FRAME_SIZE), 'options.frameSize', 128, BLOCK);
   if (BLOCK % frameSize !== 0) throw outOfRange('options.frameSize', 'a power of 2');
-  const descriptor = new Descriptor(openSocket(AF_PACKET, SOCK_RAW, 0));
+  const descriptor = openSocket(AF_PACKET, SOCK_RAW, 0);
   try {
     const { fd } = descriptor;
     setOption(fd, 'PACKET_VERSION', TPACKET_V2);
