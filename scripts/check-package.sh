@@ -140,9 +140,10 @@ echo 'types: ok'
 (cd "$root" && node scripts/check-tools.js "$tarball" "${short[@]}")
 # Every program of the README in the tarball, as pasted.
 (cd "$root" && PATH=$path SYS_SOCKET_INSTALLED=$work/npm-11 "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
+disk=$(du -sh node_modules/sys-socket | cut -f1)
 rm -r node_modules/sys-socket/prebuilds
 command=$({ node use.mjs 2>&1 || true; } | grep -oE -m 1 'cd /.* npm run build:native') || { echo 'no command in the error' >&2 && exit 1; }
 PATH=$path bash -c "$command" >"$work/source.log" 2>&1 || { cat "$work/source.log" && exit 1; }
 node use.mjs
 echo 'from source, as the error says: ok'
-echo "tarball: $(stat -c %s "$tarball" | numfmt --to=iec), unpacked: $(tar xzOf "$tarball" | wc -c | numfmt --to=iec)"
+echo "tarball: $(stat -c %s "$tarball" | numfmt --to=iec), unpacked: $(tar xzOf "$tarball" | wc -c | numfmt --to=iec), on disk: $disk"

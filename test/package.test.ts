@@ -69,9 +69,7 @@ describe('the published files', () => {
     needed.push(manifest.types.slice(2), 'dist/cjs/package.json');
     for (const name of readdirSync(join(root, 'native'))) needed.push(`native/${name}`);
     for (const name of readdirSync(join(root, 'lib/posix'))) {
-      for (const ending of ['.js', '.d.ts']) {
-        needed.push(`dist/posix/${name.slice(0, -3)}${ending}`, `dist/cjs/posix/${name.slice(0, -3)}${ending}`);
-      }
+      needed.push(`dist/posix/${name.slice(0, -3)}.js`, `dist/cjs/posix/${name.slice(0, -3)}.js`);
     }
     const sources = readFileSync(join(root, 'native/sys_socket.gypi'), 'utf8').match(/(?<=")\w+\.cc/g)!;
     expect(sources.length).toBeGreaterThan(5);
@@ -92,6 +90,18 @@ describe('the published files', () => {
     );
     expect(strays).toEqual([]);
     expect(files.filter((path) => /\.(tgz|log|test\.[jt]s)$|(^|\/)\./.test(path))).toEqual([]);
+  });
+
+  test('have no declaration that none of the entry points refers to, and the constants once', () => {
+    const files = published();
+    for (const name of ['posix/calls', 'posix/kind', 'doctor']) expect(files).not.toContain(`dist/${name}.d.ts`);
+    for (const name of ['posix/constants', 'socket/stream']) {
+      for (const build of ['dist', 'dist/cjs']) expect(files).toContain(`${build}/${name}.d.ts`);
+    }
+    const size = (path: string) => readFileSync(join(root, path)).length;
+    expect(readFileSync(join(root, 'dist/posix/constants.d.ts'), 'utf8')).toContain('socket(2)');
+    expect(size('dist/posix/constants.js')).toBeLessThan(150_000); // 370 kB with the comments of the declarations
+    expect(size('dist/cjs/posix/constants.js')).toBeLessThan(120_000);
   });
 
   test('name no source map, as there is none', () => {
