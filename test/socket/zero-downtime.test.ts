@@ -81,10 +81,9 @@ test('an old version that is killed leaves a next one that serves, with its sock
   const name = newName();
   const unasked = doomed(name, 'accept4', 3); // before it knows the next version
   await portOf(unasked);
-  const ungiven = doomed(name, 'sendmsg'); // before it gives the sockets
-  const port = await portOf(ungiven);
+  const ungiven = doomed(name, 'sendmsg'); // before it gives the sockets; an answer of http would be such a call, too
+  await portOf(ungiven);
   expect(await wasKilled(unasked)).toBe(true);
-  expect(await answer(port)).toBe(`version ${ungiven.child.pid}`);
   const given = doomed(name, 'recvfrom'); // before it is told that the next version serves
   const lastPort = await portOf(given);
   expect(await wasKilled(ungiven)).toBe(true);
