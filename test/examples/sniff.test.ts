@@ -147,7 +147,7 @@ test('a reader that goes away, as head(1), ends a capture', async (context) => {
 test.each([
   [[], 2, /one of --interface and --read is wanted/],
   [['-i', 'lo', '-r', 'file'], 2, /one of --interface and --read is wanted/],
-  [['-i', 'lo', 'tcp', 'and'], 2, /something is missing at the end/],
+  [['-i', 'lo', 'tcp', 'and'], 2, /an expression is missing before the end/],
   [['-i', 'lo', '-Q', 'up'], 2, /--direction: in, out or inout/],
   [['-i', 'lo', '-c', '0'], 2, /--count: a number from 1/],
   [['-i', 'lo', '-s', '300000'], 2, /--snaplen: a number from 1 to 262144/],
