@@ -112,6 +112,7 @@ async function drained() {
   return false;
 }
 
+server.emit('listening'); // node:http looks at the time limits of its connections from here on
 const { listener, door, predecessor } = await takeOver();
 for (;;) {
   const accepting = listener.dup();

@@ -350,6 +350,11 @@ export class SocketStream extends Duplex {
     return this.#bytesSent + this.writableLength;
   }
 
+  /** The number of bytes that wait to be sent; undefined when the Socket is closed. net.Socket has it, deprecated. */
+  get bufferSize(): number | undefined {
+    return this.socket.closed ? undefined : this.writableLength;
+  }
+
   /** Whether there is no connection yet, or any more. */
   get pending(): boolean {
     return this.connecting || this.socket.closed;
