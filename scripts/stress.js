@@ -1,8 +1,8 @@
 // What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
 // again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
 // The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
-//   npm run test:stress [part ...]        parts: workers reuse operations connections captures filters torture options differential fuzz
-// schedules; STRESS_SCALE=0.1 makes a tenth of each
+//   npm run test:stress [part ...]        parts: workers reuse operations connections captures filters torture options memory differential
+// fuzz schedules; STRESS_SCALE=0.1 makes a tenth of each
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -308,6 +308,7 @@ function machine(program, ...args) {
 }
 const torture = () => machine(process.execPath, 'test/torture/torture.js', `--most=${times(10)}`);
 const options = () => machine(process.execPath, 'test/torture/options.js', ...(scale < 1 ? [] : ['--full']));
+const memory = () => machine(process.execPath, 'test/torture/shared-memory.js', `--rounds=${times(3000)}`);
 const differential = () => machine(process.execPath, 'test/torture/differential.js', `--calls=${times(100_000)}`);
 const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
 
@@ -328,6 +329,7 @@ const parts = {
   filters,
   torture,
   options,
+  memory,
   differential,
   fuzz,
   schedules,

@@ -142,3 +142,31 @@ test('a batch whose memory was taken away closes what arrived', () => {
   }
   expect(openFds().size).toBe(before);
 });
+
+test('recvmsg gives the control data that the kernel wrote although the sender’s address lies over them', () => {
+  const [a, b] = pair(s.SOCK_DGRAM);
+  const other = untaken(7);
+  // The kernel writes the address last. An abstract name holds any bytes: here, a message with the number of another
+  // descriptor, which comes to lie where the control data are.
+  const AT = 64;
+  const forged = s.encodeControl(rights(other.fd));
+  const name = Buffer.alloc(4 + forged.length);
+  name.set(forged, 1);
+  name[0] = 0;
+  s.bind(a, { family: s.AF_UNIX, path: name });
+  send(a, 8);
+  const memory = new Uint8Array(256);
+  const before = openFds().size;
+  const control = memory.subarray(AT, AT + CONTROL);
+  const message = {
+    buffers: [new Uint8Array(8)],
+    name: { bytes: memory.subarray(AT - 3), length: 0 } as unknown as s.SockaddrStorage, // the family, a zero, the name
+    control,
+  };
+  expect(nothrow.recvmsg(b, { ...message, controlLength: 0, flags: 0 })).toBe(1);
+  const [fd] = fdsOf(s.decodeControl(control));
+  expect(fd).not.toBe(other.fd);
+  expect(openFds().size).toBe(before + 1);
+  expect(numberOf(fd!)).toBe(8);
+  expect(fdsOf(other.batch.control(0)).map(numberOf)).toEqual([7]);
+});

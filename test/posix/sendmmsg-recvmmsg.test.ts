@@ -452,3 +452,21 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
   const args = ['--expose-gc', '--input-type=module', '-e', script, dist];
   expect(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))).toEqual([20, 1, s.FD_CLOEXEC]);
 });
+
+test('control data that another thread could change are not sent: the kernel would read them after they were looked at', () => {
+  const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
+  const original = globalThis.ArrayBuffer;
+  let batch: s.MessageBatch;
+  try {
+    // A program that has put something else in the place of the constructor.
+    globalThis.ArrayBuffer = SharedArrayBuffer as unknown as typeof ArrayBuffer;
+    batch = new MessageBatch({ messages: 2, size: 8, controlSize: s.CMSG_SPACE(4) });
+  } finally {
+    globalThis.ArrayBuffer = original;
+  }
+  batch.push('plain');
+  expect(sendmmsg(a, batch)).toBe(1);
+  batch.push('rights', undefined, rights(a));
+  expect(() => sendmmsg(a, batch)).toThrow(RangeError);
+  expect([s.recv(b, new Uint8Array(8)), nothrow.recv(b, new Uint8Array(8))]).toEqual([5, -s.EAGAIN]);
+});
