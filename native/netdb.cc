@@ -305,7 +305,7 @@ napi_value Getserv(napi_env env, napi_callback_info info) {
   const int port = by_name ? 0 : args.Int(1);
   const Text protocol(env, &args, 2, true);
   if (args.refused()) return args.Refused();
-  const int network = htons(static_cast<uint16_t>(port));
+  const int network = htons(static_cast<uint16_t>(port));  // getservbyport of netdb.ts refuses what is no uint16
   servent entry = {};
   String memory;
   const bool found = Find(&entry, &memory, [&](servent* to, char* buffer, size_t size, servent** result) {
