@@ -31,6 +31,11 @@ function closeAll(fds: readonly number[]): void {
   for (const fd of fds) close(fd);
 }
 
+/** Makes a call as a tick of its own, so that what it schedules has the order that it has in events of net.Socket. */
+function inTick<T>(call: () => T): Promise<T> {
+  return new Promise((resolve) => process.nextTick(() => resolve(call())));
+}
+
 /**
  * Reads a Socket for a stream.
  *
@@ -87,8 +92,13 @@ export class StreamReader {
     this.#reading = true;
     try {
       while (this.#wanted && this.#held === undefined && !this.#stream.destroyed) {
-        const isOver = this.#most === 0 ? this.#give(await this.#receive()) : this.#take(await this.#receiveFds());
-        if (isOver) return;
+        if (this.#most === 0) {
+          const data = await this.#receive();
+          if (await inTick(() => this.#give(data))) return;
+        } else {
+          const message = await this.#receiveFds();
+          if (await inTick(() => this.#take(message))) return;
+        }
       }
     } catch (error) {
       if (this.#stream.destroyed) return;
@@ -107,7 +117,7 @@ export class StreamReader {
   async #receiveFds(): Promise<DataWithFds> {
     const message = await this.#socket.recvFds(READ_SIZE, this.#most, 0, NO_TIMEOUT);
     const isTruncated = (message.flags & MSG_CTRUNC) !== 0;
-    if (isTruncated || this.#stream.destroyed) closeAll(message.fds);
+    if (isTruncated) closeAll(message.fds);
     else for (const fd of message.fds) native.own(fd); // until the program has it: a worker may end before
     if (!isTruncated) return message;
     const text = `More descriptors came with one read than the ${this.#most} that were asked for, or that fit`;
@@ -132,7 +142,10 @@ export class StreamReader {
 
   /** Gives a message to the stream, or keeps it until the stream can have it. Returns true at the end. */
   #take(message: DataWithFds): boolean {
-    if (this.#stream.destroyed) return true;
+    if (this.#stream.destroyed) {
+      closeAll(message.fds);
+      return true;
+    }
     if (!this.#mayPass(message)) {
       this.#held = message;
       return false;

@@ -115,7 +115,8 @@ export class SocketStream extends Duplex {
   timeout: number | undefined = undefined;
   /** The number of bytes that were received. */
   bytesRead = 0;
-  #bytesSent = 0;
+  /** The bytes of the writes that are over. */
+  #bytesDone = 0;
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
   readonly #idle: IdleTimer;
@@ -136,7 +137,7 @@ export class SocketStream extends Duplex {
     super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: false });
     this.socket = socket;
     this.#idle = new IdleTimer(() => this.emit('timeout'));
-    this.#writer = new StreamWriter(socket, (bytes) => this.#sent(bytes));
+    this.#writer = new StreamWriter(socket, () => this.#idle.refresh());
     const fds = count(options.fds ?? 0, 'options.fds');
     this.#reader = new StreamReader(socket, this.#readingStream(), fds);
     this.connecting = isConnecting(socket);
@@ -179,18 +180,21 @@ export class SocketStream extends Duplex {
   async #connected(): Promise<void> {
     try {
       await this.socket.writable(NO_TIMEOUT);
-      const name = new SockaddrStorage();
-      // Without a peer it failed: the read that waits reports why.
-      if (this.destroyed || nothrow.getpeername(this.socket.fd, name) < 0) return;
-      this.connecting = false;
-      aside(() => this.emit('connect'));
-      aside(() => this.emit('ready'));
+      process.nextTick(() => {
+        this.connecting = false;
+        // Without a peer it failed: the read that waits reports why.
+        if (!this.destroyed && nothrow.getpeername(this.socket.fd, new SockaddrStorage()) >= 0) this.#announce();
+      });
     } catch (error) {
+      this.connecting = false;
       this.#closeWith(error);
       if (!this.destroyed) this.destroy(error as Error);
-    } finally {
-      this.connecting = false;
     }
+  }
+
+  #announce(): void {
+    this.emit('connect');
+    this.emit('ready');
   }
 
   /**
@@ -207,17 +211,8 @@ export class SocketStream extends Duplex {
     if (this.connecting || this.destroyed) return this;
     const n = nothrow.getpeername(this.socket.fd, new SockaddrStorage());
     if (n < 0) return this.destroy(new SocketError(-n, 'getpeername'));
-    process.nextTick(() => {
-      if (this.destroyed) return;
-      this.emit('connect');
-      this.emit('ready');
-    });
+    process.nextTick(() => this.destroyed || this.#announce());
     return this;
-  }
-
-  #sent(bytes: number): void {
-    this.#bytesSent += bytes;
-    this.#idle.refresh();
   }
 
   /**
@@ -347,7 +342,7 @@ export class SocketStream extends Duplex {
 
   /** The number of bytes that were written: those that were sent, and those that wait. */
   get bytesWritten(): number {
-    return this.#bytesSent + this.writableLength;
+    return this.#bytesDone + this.writableLength;
   }
 
   /** The number of bytes that wait to be sent; undefined when the Socket is closed. net.Socket has it, deprecated. */
@@ -419,15 +414,26 @@ export class SocketStream extends Duplex {
     this.#reader.want();
   }
 
-  /** Calls back when a promise is settled. What the callback throws reaches uncaughtException. */
-  #settle(promise: Promise<void>, callback: (error?: Error | null) => void): void {
-    promise.then(
-      () => aside(callback),
-      (error: Error) => {
-        this.#closeWith(error);
-        aside(() => callback(error));
-      },
-    );
+  /** Sends chunks, at once as far as the kernel takes them. What the callback throws later reaches uncaughtException. */
+  #send(chunks: readonly Buffer[], callback: (error?: Error | null) => void): void {
+    const done = (error?: Error) => {
+      for (const { length } of chunks) this.#bytesDone += length;
+      this.#closeWith(error);
+      callback(error);
+    };
+    let left: readonly Uint8Array[];
+    try {
+      left = this.#writer.atOnce(chunks);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    if (left.length === 0) done();
+    else
+      this.#writer.sendMany(left).then(
+        () => aside(done),
+        (error: Error) => aside(() => done(error)),
+      );
   }
 
   /** The program closed the Socket: that destroys the stream, and is no error of it. */
@@ -436,11 +442,14 @@ export class SocketStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#settle(this.#writer.send(chunk), callback);
+    this.#send([chunk], callback);
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
-    this.#settle(this.#writer.sendMany(chunks.map(({ chunk }) => chunk)), callback);
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      callback,
+    );
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -1,63 +1,11 @@
 /** The same program over net.Socket and over our stream gives the same events, results and properties, end by end. */
 import { once } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import { Duplex, finished, PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { need, node } from '../helpers/need.ts';
-import { tcpPair } from '../helpers/sockets.ts';
+import { closed, code, compare, state, turn } from '../helpers/stream-pairs.ts';
 
-type Log = string[];
-/** What both kinds of stream have. */
-type Stream = net.Socket;
-type Pair = [client: Stream, server: Stream];
-type Options = { allowHalfOpen?: boolean };
-
-async function nodePair(options: Options): Promise<Pair> {
-  const server = net.createServer(options).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  const client = net.connect({ port, host: '127.0.0.1', ...options });
-  const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
-  server.close();
-  return [client, accepted];
-}
-
-async function ourPair(options: Options): Promise<Pair> {
-  const [client, server] = await tcpPair();
-  return [client.makefile(options), server.makefile(options)] as unknown as Pair;
-}
-
-const code = (error: unknown) =>
-  (error as { code?: string } | null)?.code ?? (error as Error | null)?.message ?? 'none';
-
-/** Writes down the events of a stream. Data is one entry, however it is cut. */
-function record(stream: Stream, log: Log): void {
-  for (const event of ['end', 'finish', 'timeout', 'connect', 'ready'] as const)
-    stream.on(event, () => log.push(event));
-  stream.on('error', (error) => log.push(`error ${code(error)}`));
-  stream.on('close', (hadError: boolean) => log.push(`close ${hadError}`));
-}
-
-function recordData(stream: Stream, log: Log): void {
-  stream.on('data', (data) => {
-    if (log.at(-1)?.startsWith('data ')) log.push(`${log.pop()}${data}`);
-    else log.push(`data ${data}`);
-  });
-}
-
-const closed = (stream: Stream) => new Promise<void>((resolve) => stream.once('close', () => setImmediate(resolve)));
-const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
-
-interface Scenario {
-  options?: Options;
-  run(client: Stream, server: Stream, log: Log): Promise<void>;
-}
-
-const state = (stream: Stream) =>
-  `${stream.readyState} ${stream.pending} ${stream.connecting} ${stream.destroyed} ${stream.writable} ${stream.readable}`;
-
-const scenarios: Record<string, Scenario> = {
+compare({
   'both sides end': {
     async run(client, server) {
       server.on('data', (data) => server.write(data));
@@ -371,30 +319,4 @@ const scenarios: Record<string, Scenario> = {
       await Promise.all([piping, closed(client)]);
     },
   },
-};
-
-for (const [name, { options = {}, run }] of Object.entries(scenarios)) {
-  test(name, async (context) => {
-    need(context, node); // other runtimes have a net.Socket of their own
-    const logs: Record<string, Log[]> = {};
-    for (const [kind, makePair] of [
-      ['net', nodePair],
-      ['ours', ourPair],
-    ] as const) {
-      const [client, server] = await makePair(options);
-      onTestFinished(() => {
-        client.destroy();
-        server.destroy();
-      });
-      const all: Log[] = [[], [], []];
-      logs[kind] = all;
-      record(client, all[0]!);
-      record(server, all[1]!);
-      recordData(client, all[0]!);
-      recordData(server, all[1]!);
-      await run(client, server, all[2]!);
-    }
-    expect(logs.ours).toEqual(logs.net);
-    expect(logs.net!.flat().length).toBeGreaterThan(0);
-  });
-}
+});

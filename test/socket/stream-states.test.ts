@@ -1,0 +1,296 @@
+/** Timeouts, limits, options and counts of a stream in every state: the same happens to net.Socket and to ours. */
+import { once } from 'node:events';
+import { allClosed, closed, code, compare, state, turn } from '../helpers/stream-pairs.ts';
+
+compare({
+  'setTimeout of a stream that is ended, destroyed or closed': {
+    options: { allowHalfOpen: true },
+    async run(client, server, log) {
+      client.end();
+      await once(server, 'end');
+      server.setTimeout(15);
+      await once(server, 'timeout');
+      log.push(state(server));
+      client.setTimeout(15);
+      await once(client, 'timeout');
+      server.end();
+      await allClosed(client, server);
+      server.setTimeout(5, () => log.push('never'));
+      await turn();
+      log.push(`${server.timeout} ${client.timeout} ${server.listenerCount('timeout')}`);
+    },
+  },
+  'setTimeout inside timeout, and destroy inside it': {
+    async run(client, server, log) {
+      client.setTimeout(10, () => client.setTimeout(12, () => client.destroy()));
+      await allClosed(client, server);
+      log.push(String(client.timeout));
+    },
+  },
+  'setTimeout twice with one callback, and taken back': {
+    async run(client, server, log) {
+      const called = () => log.push('called');
+      client.setTimeout(1000, called);
+      client.setTimeout(10, called);
+      log.push(String(client.listenerCount('timeout')));
+      await once(client, 'timeout');
+      client.setTimeout(10, called);
+      client.setTimeout(0, called);
+      log.push(`${client.timeout} ${client.listenerCount('timeout')}`);
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'setTimeout with a callback that is none': {
+    async run(client, server, log) {
+      for (const callback of [5, null, 'x', {}]) {
+        try {
+          client.setTimeout(10, callback as unknown as () => void);
+          log.push('taken');
+        } catch (error) {
+          log.push(code(error));
+        }
+      }
+      log.push(String(client.timeout));
+      client.destroy();
+      await closed(server);
+    },
+  },
+  'setTimeout with data that keeps coming': {
+    async run(client, server, log) {
+      let timeouts = 0;
+      server.setTimeout(400);
+      server.on('timeout', () => timeouts++);
+      for (let i = 0; i < 3; i++) {
+        client.write('x');
+        await turn();
+      }
+      log.push(String(timeouts));
+      client.end();
+      await allClosed(client, server);
+    },
+  },
+  'listeners that throw in the way of others': {
+    async run(client, server, log) {
+      const caught: string[] = [];
+      const before = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      process.on('uncaughtException', (error) => caught.push(error.message));
+      try {
+        server.once('data', () => {
+          throw new Error('in data');
+        });
+        client.write('one', () => {
+          throw new Error('in write');
+        });
+        while (caught.length < 2) await turn();
+        client.end('two');
+        await allClosed(client, server);
+        await turn();
+      } finally {
+        process.removeAllListeners('uncaughtException');
+        for (const listener of before) process.on('uncaughtException', listener);
+      }
+      log.push(...caught.sort());
+    },
+  },
+  'ref and unref give the stream back in every state': {
+    async run(client, server, log) {
+      const both = () => log.push(String(client.ref() === client && client.unref() === client));
+      both();
+      client.end();
+      both();
+      await allClosed(client, server);
+      both();
+    },
+  },
+  'options and counts after the close': {
+    async run(client, server, log) {
+      client.write('four');
+      client.end();
+      await allClosed(client, server);
+      log.push(String(client.setNoDelay() === client && client.setKeepAlive(true, 1000) === client));
+      log.push(`${client.bytesWritten} ${server.bytesRead} ${client.bytesRead} ${client.writableLength}`);
+      log.push(state(client), String(client.resetAndDestroy() === client));
+      client.destroySoon();
+      client.resume();
+      client.pause();
+      client.cork();
+      client.uncork();
+      log.push(String(client.read()), `${client.readableEnded} ${client.writableFinished} ${client.closed}`);
+    },
+  },
+  'a destroyed stream: end, with a callback': {
+    async run(client, server, log) {
+      client.destroy();
+      client.end('x', (error?: Error) => log.push(`end ${code(error)}`));
+      await allClosed(client, server);
+      client.end((error?: Error) => log.push(`later ${code(error)}`));
+      await turn();
+    },
+  },
+  'destroySoon of a stream without data, and twice': {
+    async run(client, server, log) {
+      client.destroySoon();
+      client.destroySoon();
+      log.push(state(client));
+      await allClosed(client, server);
+    },
+  },
+  'destroySoon inside data': {
+    async run(client, server) {
+      server.once('data', () => {
+        server.write('answer');
+        server.destroySoon();
+      });
+      client.write('question');
+      await allClosed(client, server);
+    },
+  },
+  'high water marks of 1': {
+    options: { readableHighWaterMark: 1, writableHighWaterMark: 1 },
+    unread: true,
+    async run(client, server, log) {
+      log.push(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
+      log.push(String(client.write('ab')), String(client.writableNeedDrain));
+      let text = '';
+      server.on('data', (data) => {
+        text += data;
+      });
+      client.end('cdef');
+      client.resume();
+      await allClosed(client, server);
+      log.push(text);
+    },
+  },
+  'high water marks of 0': {
+    options: { readableHighWaterMark: 0, writableHighWaterMark: 0 },
+    unread: true,
+    async run(client, server, log) {
+      log.push(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
+      log.push(String(client.write('ab')), String(client.writableNeedDrain));
+      let text = '';
+      server.on('data', (data) => {
+        text += data;
+      });
+      client.end('cdef');
+      client.resume();
+      await allClosed(client, server);
+      log.push(text);
+    },
+  },
+  'allowHalfOpen changed later': {
+    async run(client, server, log) {
+      server.allowHalfOpen = true;
+      server.on('end', () => {
+        log.push(state(server));
+        setTimeout(() => server.end('late'), 10);
+      });
+      client.end('x');
+      await allClosed(client, server);
+    },
+  },
+  'allowHalfOpen taken back': {
+    options: { allowHalfOpen: true },
+    async run(client, server) {
+      server.allowHalfOpen = false;
+      client.end('x');
+      client.allowHalfOpen = false;
+      await allClosed(client, server);
+    },
+  },
+  'an error listener that is missing for a while': {
+    async run(client, server, log) {
+      client.removeAllListeners('error');
+      process.nextTick(() => client.on('error', (error) => log.push(`late ${code(error)}`)));
+      client.resetAndDestroy();
+      await allClosed(client, server);
+    },
+  },
+  'empty writes and empty ends': {
+    async run(client, server, log) {
+      client.write('', (error) => log.push(`empty ${code(error)}`));
+      client.write(Buffer.alloc(0), (error) => log.push(`none ${code(error)}`));
+      client.write(new Uint8Array([104, 105]));
+      client.end('', () => log.push('ended'));
+      await allClosed(client, server);
+      log.push(`${client.bytesWritten}`);
+    },
+  },
+  'bufferSize, which is deprecated': {
+    async run(client, server, log) {
+      log.push(`${(client as unknown as { bufferSize?: number }).bufferSize}`, String('bufferSize' in client));
+      client.cork();
+      client.write('hello');
+      log.push(`${(client as unknown as { bufferSize?: number }).bufferSize}`);
+      client.uncork();
+      client.end();
+      await allClosed(client, server);
+      log.push(`${(client as unknown as { bufferSize?: number }).bufferSize}`);
+    },
+  },
+  'bytesWritten of text, by its encoding, while it waits': {
+    async run(client, server, log) {
+      client.cork();
+      client.write('ü€');
+      client.write('6869', 'hex');
+      log.push(`${client.bytesWritten}`); // writableLength counts characters in net.Socket, bytes in ours
+      client.uncork();
+      client.end();
+      await allClosed(client, server);
+      log.push(`${client.bytesWritten} ${server.bytesRead}`);
+    },
+  },
+  'bytesWritten of a write that the peer takes slowly': {
+    unread: true,
+    async run(client, server, log) {
+      client.resume();
+      server.pause();
+      client.write(Buffer.alloc(20_000_000), (error) => log.push(`write ${code(error)}`));
+      client.write('more');
+      while (server.readableLength === 0) await turn();
+      log.push(`${client.bytesWritten}`);
+      client.end();
+      server.resume();
+      await allClosed(client, server);
+      log.push(`${client.bytesWritten} ${server.bytesRead}`);
+    },
+  },
+  'what data schedules: ticks before promises': {
+    unread: true,
+    async run(client, server, log) {
+      for (const event of ['data', 'end', 'close'] as const) {
+        server.on(event, () => {
+          log.push(event);
+          Promise.resolve().then(() => log.push(`${event}: promise`));
+          process.nextTick(() => log.push(`${event}: tick`));
+        });
+      }
+      client.resume();
+      client.end('x');
+      await allClosed(client, server);
+    },
+  },
+  'many small writes, each in the callback of the last': {
+    async run(client, server, log) {
+      let left = 100;
+      const next = () => {
+        if (left-- > 0) log.push(String(client.write('x', next)));
+        else client.end();
+      };
+      next();
+      await allClosed(client, server);
+      log.push(`${client.bytesWritten}`);
+    },
+  },
+  'the events of a stream that nobody listens to, but close': {
+    unread: true,
+    async run(client, server, log) {
+      client.end('unread');
+      await turn();
+      log.push(state(client), state(server), `${server.readableLength}`);
+      server.destroy();
+      await allClosed(client, server);
+    },
+  },
+});
