@@ -10,7 +10,6 @@ import {
   formatHex,
   formatPacket,
   LINKTYPE_ETHERNET,
-  layerOfLinktype,
   match,
   openCapture,
   PcapWriter,
@@ -25,7 +24,7 @@ const usage = `Usage: sniff.js -i interface [options] [filter]
 Prints the packets that a filter lets through. The filter is of pcap-filter(7): 'tcp port 80 and not host 10.0.0.1',
 'icmp or arp', 'vlan 5 and udp', 'tcp[tcpflags] & tcp-syn != 0', 'net 2001:db8::/32'; no name of a host is looked up.
 
-  -i, --interface name    capture there
+  -i, --interface name    capture there; any is all interfaces, whose packets have a cooked header
   -r, --read file         read a pcap or pcapng file in place of an interface; - is the standard input
   -w, --write file        write a pcap file in place of the text; - is the standard output
   -c, --count number      end after so many packets
@@ -50,7 +49,7 @@ const options = /** @type {const} */ ({
   dump: { type: 'boolean', short: 'd' },
 });
 
-/** @typedef {{ timestamp: bigint, data: Uint8Array, originalLength: number, flags?: number | undefined }} Seen */
+/** @typedef {{ timestamp: bigint, data: Uint8Array, originalLength: number, flags?: number | undefined, status?: number }} Seen */
 
 const DIRECTIONS = new Map([
   ['in', match.inbound()],
@@ -71,10 +70,10 @@ const isOutgoing = ({ flags = 0 }) => (flags & 3) === 2;
 
 /** Prints one packet. @param {Seen} packet @param {number} linktype @param {boolean} hex */
 function print(packet, linktype, hex) {
-  const { timestamp, data, originalLength } = packet;
+  const { timestamp, data, originalLength, status } = packet;
   const cut = data.length < originalLength ? `, ${data.length} kept` : '';
   console.log(`${clock(timestamp)} ${isOutgoing(packet) ? 'out' : 'in'} ${originalLength} bytes${cut}`);
-  console.log(formatPacket(data, { first: layerOfLinktype(linktype) }).replace(/^/gm, '  '));
+  console.log(formatPacket({ data, linktype, status }).replace(/^/gm, '  '));
   if (hex) console.log(formatHex(data, '  '));
 }
 
@@ -139,7 +138,6 @@ async function read(path, { expression, snaplen, count, signal }, output) {
 async function listen(name, promiscuous, { expression, snaplen, count, signal }, output) {
   const capture = openCapture({ interface: name, promiscuous, filter: expression, snaplen, immediate: true });
   const { linktype } = capture;
-  if (linktype === undefined) throw new Error(`${name} is of a kind that is not known here`);
   console.error(`listening on ${name}`);
   output.begin(linktype);
   let { received, dropped } = capture.statistics();
@@ -182,11 +180,11 @@ await command(usage, options, async (values, words) => {
     return;
   }
   if ((name === undefined) === (path === undefined)) throw new UsageError('one of --interface and --read is wanted');
-  if (name !== undefined) interfaceNamed(name);
+  if (name !== undefined && name !== 'any') interfaceNamed(name);
   const gone = new AbortController();
   process.stdout.on('error', () => gone.abort()); // who read along, as head(1), has gone
   const wanted = { expression, snaplen, count, signal: AbortSignal.any([interruption(), gone.signal]) };
   const output = new Output(values, snaplen);
   if (path !== undefined) await read(path, wanted, output);
-  else if (name !== undefined) await listen(name, values['no-promiscuous'] !== true, wanted, output);
+  else if (name !== undefined) await listen(name, values['no-promiscuous'] !== true && name !== 'any', wanted, output);
 });

@@ -4,8 +4,11 @@
  * @module sys-socket/packet
  */
 
-export { Block, GivenBackError, Packet, type PacketCopy } from './capture/block.ts';
-export { Capture, type CaptureOptions, type CaptureStatistics, openCapture } from './capture/capture.ts';
+export { Block } from './capture/block.ts';
+export { Capture, type CaptureStatistics } from './capture/capture.ts';
+export type { CaptureOptions } from './capture/capture-options.ts';
+export { openCapture } from './capture/open-capture.ts';
+export { GivenBackError, Packet, type PacketCopy } from './capture/packet.ts';
 export { openTransmitRing, TransmitRing, type TransmitRingOptions } from './capture/transmit-ring.ts';
 export { checksum, pseudoHeaderIpv4, pseudoHeaderIpv6, updateChecksum } from './checksum.ts';
 export type {
@@ -36,9 +39,20 @@ export * as match from './filter/match.ts';
 export { parseFilter } from './filter/parse.ts';
 export { type OfflineFilter, offlineFilter } from './filter/run.ts';
 export { type FilterFault, verifyFilter } from './filter/verify.ts';
-export { formatHex, formatPacket } from './format-packet.ts';
+export { formatHex } from './format/format-hex.ts';
+export { formatPacket } from './format/format-packet.ts';
 export { type Arp, type ArpFields, type ArpInput, arp } from './layers/arp.ts';
-export type { DecodeError, Filled } from './layers/codec.ts';
+export { type BsdLoopback, type BsdLoopbackFields, type BsdLoopbackInput, bsdLoopback } from './layers/bsd-loopback.ts';
+export type { DecodeError, Filled, Next } from './layers/codec.ts';
+export {
+  type CapturedData,
+  type DecodedPacket,
+  type DecodeOptions,
+  decodePacket,
+  findLayer,
+} from './layers/decode.ts';
+export { defineLayer } from './layers/define-layer.ts';
+export { type EncodeOptions, encodePacket, encodePacketInto, payload, trailer } from './layers/encode.ts';
 export {
   type Ethernet,
   type EthernetFields,
@@ -71,27 +85,43 @@ export {
   routing,
 } from './layers/ipv6-extension.ts';
 export type { Ipv6Option } from './layers/ipv6-option.ts';
-export type { NdOption } from './layers/nd-option.ts';
+export type { Layer, LayerInput, LayerName, Payload, Trailer } from './layers/layer.ts';
 export {
-  type DecodedPacket,
-  type DecodeOptions,
-  decodePacket,
-  type EncodeOptions,
-  encodePacket,
-  encodePacketInto,
-  findLayer,
-  type Layer,
-  type LayerInput,
-  type LayerName,
-  type Payload,
-  type PseudoHeader,
-  payload,
-  refill,
-  type Trailer,
-  trailer,
-} from './layers/packet.ts';
+  type LinuxSll,
+  type LinuxSll2,
+  type LinuxSll2Fields,
+  type LinuxSll2Input,
+  type LinuxSllFields,
+  type LinuxSllInput,
+  linuxSll,
+  linuxSll2,
+} from './layers/linux-cooked.ts';
+export {
+  type Llc,
+  type LlcFields,
+  type LlcInput,
+  llc,
+  type Snap,
+  type SnapFields,
+  type SnapInput,
+  snap,
+} from './layers/llc.ts';
+export type { NdOption } from './layers/nd-option.ts';
+export type {
+  AnyLayerType,
+  DecodedFields,
+  LayerDefinition,
+  LayerOf,
+  LayerType,
+  OwnLayer,
+} from './layers/own-layer.ts';
+export { type Ppp, type PppFields, type PppInput, ppp } from './layers/ppp.ts';
+export type { PseudoHeader } from './layers/pseudo-header.ts';
+export { refill } from './layers/refill.ts';
+export { type Stp, type StpFields, type StpInput, stp } from './layers/stp.ts';
 export { type Tcp, type TcpFields, type TcpInput, tcp } from './layers/tcp.ts';
 export type { TcpOption } from './layers/tcp-option.ts';
 export { type Udp, type UdpFields, type UdpInput, udp } from './layers/udp.ts';
+export { type Vlan, type VlanFields, type VlanInput, vlan } from './layers/vlan.ts';
 export * from './linktype.ts';
 export { PacketView } from './packet-view.ts';

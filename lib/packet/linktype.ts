@@ -1,20 +1,38 @@
 /** Link types: what a captured packet begins with, by the numbers of pcap files. */
-import type { LayerName } from './layers/packet.ts';
+import type { LayerName } from './layers/layer.ts';
 
 /** BSD loopback: the address family in 4 bytes of the capturing host's order. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_NULL: 0 = 0;
 /** Ethernet. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_ETHERNET: 1 = 1;
+/** PPP, with or without the addresses of HDLC. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_PPP: 9 = 9;
+/** PPP in HDLC-like framing. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_PPP_HDLC: 50 = 50;
 /** IPv4 or IPv6, by the version. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_RAW: 101 = 101;
+/** HDLC of Cisco. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_C_HDLC: 104 = 104;
+/** IEEE 802.11. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_IEEE802_11: 105 = 105;
+/** BSD loopback of OpenBSD: the address family in network order. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_LOOP: 108 = 108;
 /** Linux cooked capture, of the any device. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_LINUX_SLL: 113 = 113;
+/** IEEE 802.11 behind what the radio says. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_IEEE802_11_RADIOTAP: 127 = 127;
+/** Frames of CAN. @see https://www.tcpdump.org/linktypes.html */
+export const LINKTYPE_CAN_SOCKETCAN: 227 = 227;
 /** IPv4. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_IPV4: 228 = 228;
 /** IPv6. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_IPV6: 229 = 229;
 /** Linux cooked capture v2, of the any device. @see https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE_LINUX_SLL2: 276 = 276;
+
+/** Numbers of old systems that files may have in place of RAW. */
+const BSD_RAW = 12;
+const OPENBSD_RAW = 14;
 
 /**
  * The first layer of packets of a link type: the `first` of `decodePacket`.
@@ -31,11 +49,23 @@ export function layerOfLinktype(linktype: number): LayerName | 'ip' {
     case LINKTYPE_ETHERNET:
       return 'ethernet';
     case LINKTYPE_RAW:
+    case BSD_RAW:
+    case OPENBSD_RAW:
       return 'ip';
     case LINKTYPE_IPV4:
       return 'ipv4';
     case LINKTYPE_IPV6:
       return 'ipv6';
+    case LINKTYPE_NULL:
+    case LINKTYPE_LOOP:
+      return 'bsdLoopback';
+    case LINKTYPE_PPP:
+    case LINKTYPE_PPP_HDLC:
+      return 'ppp';
+    case LINKTYPE_LINUX_SLL:
+      return 'linuxSll';
+    case LINKTYPE_LINUX_SLL2:
+      return 'linuxSll2';
     default:
       return 'payload';
   }

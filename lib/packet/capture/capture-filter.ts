@@ -1,5 +1,6 @@
 /** The program of a capture: the filter of the user, the direction and the length, as one classic BPF program. */
 import {
+  ARPHRD_LOOPBACK,
   BPF_A,
   BPF_ABS,
   BPF_IMM,
@@ -12,6 +13,7 @@ import {
   BPF_RET,
   BPF_W,
   PACKET_OUTGOING,
+  SKF_AD_HATYPE,
   SKF_AD_OFF,
   SKF_AD_PKTTYPE,
 } from '../../posix/constants.ts';
@@ -26,11 +28,22 @@ const RETURN = BPF_RET | BPF_K;
 const RETURN_A = BPF_RET | BPF_A;
 /** The kernel's word for the kind of packet, PACKET_OUTGOING for one that is sent. */
 const PKTTYPE = (SKF_AD_OFF + SKF_AD_PKTTYPE) >>> 0;
+/** The kind of link. */
+const HATYPE = (SKF_AD_OFF + SKF_AD_HATYPE) >>> 0;
 
 const of = (code: number, k: number, jt = 0, jf = 0): FilterInstruction => ({ code, jt, jf, k });
 
 /** Drops everything: for the time until a capture is complete. */
 export const DROP: readonly FilterInstruction[] = [of(RETURN, 0)];
+
+/** Drops what is sent on lo, which is received, too. */
+const ONCE: readonly FilterInstruction[] = [
+  of(LOAD_WORD, PKTTYPE),
+  of(JUMP_EQUAL, PACKET_OUTGOING, 0, 3),
+  of(LOAD_WORD, HATYPE),
+  of(JUMP_EQUAL, ARPHRD_LOOPBACK, 0, 1),
+  of(RETURN, 0),
+];
 
 /** The whole packet. */
 const ALL: readonly FilterInstruction[] = [of(RETURN, 0xffffffff)];
@@ -51,18 +64,20 @@ function limit(program: readonly FilterInstruction[], snaplen: number): FilterIn
  *
  * @param filter The user's.
  * @param snaplen The most bytes of a packet; undefined for all.
- * @param direction Whether only packets that are received, or only those that are sent, are wanted.
+ * @param direction Whether only packets that are received, or only those that are sent, are wanted; or `'once'` for both,
+ *   but those of lo only as received.
  */
 export function captureProgram(
   filter: FilterProgram | undefined,
   snaplen: number | undefined,
-  direction?: 'in' | 'out',
+  direction?: 'in' | 'out' | 'once',
 ): FilterInstruction[] | undefined {
   if (filter === undefined && snaplen === undefined && direction === undefined) return undefined;
   const program = filter === undefined ? ALL : decodeFilter(encodeFilter(filter));
   const limited = snaplen === undefined ? [...program] : limit(program, snaplen);
   if (direction === undefined) return limited;
   // A is 0 where the program of the user begins, as always.
+  if (direction === 'once') return [...ONCE, of(LOAD_NUMBER, 0), ...limited];
   const wanted = direction === 'out' ? of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0) : of(JUMP_EQUAL, PACKET_OUTGOING, 0, 1);
   return [of(LOAD_WORD, PKTTYPE), wanted, of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];
 }

@@ -20,7 +20,7 @@ import { LITTLE } from '../../posix/number.ts';
 import { setsockopt } from '../../posix/option.ts';
 import { setOption } from '../../posix/option-table.ts';
 import { roundUp } from '../bytes.ts';
-import { AT, type BlockMemory, HEADER } from './block.ts';
+import { AT, type BlockMemory, HEADER, ROOM } from './block-memory.ts';
 import { Ring } from './ring.ts';
 
 /** Gives blocks, one at a time. */
@@ -31,6 +31,9 @@ export interface CaptureSource {
   give(): void;
   close(): void;
 }
+
+/** What the packets of a source begin with. */
+type SourceLink = Pick<BlockMemory, 'linktype' | 'cooked'>;
 
 /** struct tpacket_req3. */
 export interface RingRequest {
@@ -62,6 +65,7 @@ function request({ blockSize, blocks, retire }: RingRequest): Uint8Array {
 export class RingSource implements CaptureSource {
   readonly #ring: Ring;
   readonly #request: RingRequest;
+  readonly #link: SourceLink;
   readonly #view: DataView<ArrayBuffer>;
   /** Where a block goes in a runtime that cannot see the ring. */
   readonly #copy: Uint8Array<ArrayBuffer> | undefined;
@@ -70,13 +74,15 @@ export class RingSource implements CaptureSource {
   /**
    * @param fd A packet socket that is not bound.
    * @param given The size of the ring.
+   * @param link What its packets begin with.
    * @param shared False to copy each block.
    * @throws SocketError ENOPROTOOPT, EINVAL, ENOMEM.
    */
-  constructor(fd: number, given: RingRequest, shared = true) {
+  constructor(fd: number, given: RingRequest, link: SourceLink, shared = true) {
     setOption(fd, 'PACKET_VERSION', TPACKET_V3);
     setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request(given));
     this.#request = given;
+    this.#link = link;
     try {
       this.#ring = new Ring(fd, given.blockSize * given.blocks, shared);
     } catch (error) {
@@ -97,7 +103,8 @@ export class RingSource implements CaptureSource {
     const start = this.#copy === undefined ? place : 0;
     const count = view.getUint32(start + BLOCK.count, LITTLE);
     const first = start + view.getUint32(start + BLOCK.first, LITTLE);
-    return { view, first, end: start + blockSize, count, held: true };
+    const { linktype, cooked } = this.#link;
+    return { view, first, end: start + blockSize, count, linktype, cooked, held: true };
   }
 
   give(): void {
@@ -114,25 +121,28 @@ export class RingSource implements CaptureSource {
 /** Packets that are taken by one call. */
 const MESSAGES = 32;
 const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + OPTION_ROOM;
-/** Where the packet begins, with room for a VLAN tag before it. */
-const MAC = roundUp(HEADER + 4, 16);
+/** Where the packet begins, with room for what is put before it. */
+const MAC = roundUp(HEADER + ROOM, 16);
 const SECOND = 1_000_000_000n;
 
 /** Packets of recvmmsg(2), written as the kernel writes a block. */
 export class BatchSource implements CaptureSource {
   readonly #fd: number;
   readonly #batch: MessageBatch;
+  readonly #link: SourceLink;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
 
   /**
    * @param fd A packet socket that is not bound.
    * @param snaplen The most bytes of a packet.
+   * @param link What packets begin with.
    */
-  constructor(fd: number, snaplen: number) {
+  constructor(fd: number, snaplen: number, link: SourceLink) {
     setOption(fd, 'PACKET_AUXDATA', true);
     setOption(fd, 'SO_TIMESTAMPNS', true);
     this.#fd = fd;
+    this.#link = link;
     this.#batch = new MessageBatch({ messages: MESSAGES, size: snaplen, controlSize: CONTROL });
     this.#bytes = new Uint8Array(roundUp(MAC + snaplen, 16) * (MESSAGES + 1)); // none begins at 0
     this.#view = new DataView(this.#bytes.buffer);
@@ -145,7 +155,8 @@ export class BatchSource implements CaptureSource {
     const first = MAC;
     let at = first;
     for (let i = 0; i < n; i++) at += this.#put(i, at);
-    return { view: this.#view, first, end: at, count: n, held: true };
+    const { linktype, cooked } = this.#link;
+    return { view: this.#view, first, end: at, count: n, linktype, cooked, held: true };
   }
 
   /** Writes message i; gives what it took. */
@@ -164,6 +175,7 @@ export class BatchSource implements CaptureSource {
     view.setUint32(at + AT.len, auxiliary?.len ?? data.length, LITTLE);
     view.setUint32(at + AT.status, auxiliary?.status ?? 0, LITTLE);
     view.setUint16(at + AT.mac, MAC, LITTLE);
+    view.setUint16(at + AT.net, this.#link.cooked ? MAC : 0, LITTLE);
     view.setUint32(at + AT.vlanTci, auxiliary?.vlanTci ?? 0, LITTLE);
     view.setUint16(at + AT.vlanTpid, auxiliary?.vlanTpid ?? 0, LITTLE);
     this.#bytes.fill(0, at + AT.link, at + HEADER);

@@ -1,7 +1,8 @@
 /** What the codecs of the layers share: their interface, and the state of a packet that is being written or read. */
 import type { Names } from '../../posix/known-names.ts';
 import { sum } from '../checksum.ts';
-import type { Layer, LayerInput, LayerName } from './packet.ts';
+import type { Layer, LayerInput, LayerName } from './layer.ts';
+import type { AnyLayerType, OwnLayer, OwnLayers } from './own-layer.ts';
 
 /**
  * Fields as a decoder gives them: none is left out.
@@ -10,8 +11,12 @@ import type { Layer, LayerInput, LayerName } from './packet.ts';
  */
 export type Filled<Fields> = { [K in keyof Fields]-?: Exclude<Fields[K], undefined> };
 
-/** The layer a decoder expects next; `'ip'` is IPv4 or IPv6, by the version. */
-export type Next = LayerName | 'ip' | undefined;
+/**
+ * The layer a decoder expects next; `'ip'` is IPv4 or IPv6, by the version.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
+export type Next = LayerName | 'ip' | AnyLayerType | undefined;
 
 /**
  * Where and why decoding stopped.
@@ -19,8 +24,8 @@ export type Next = LayerName | 'ip' | undefined;
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface DecodeError {
-  /** The layer that could not be decoded, or not to its end. */
-  layer: LayerName | 'ip';
+  /** The layer that could not be decoded, or not to its end; `'ip'` for what is neither IPv4 nor IPv6. */
+  layer: LayerName | 'ip' | (string & {});
   /** Where in the packet, in bytes. */
   offset: number;
   /** What is wrong, for people. */
@@ -39,7 +44,7 @@ export interface Encoding extends Addresses {
   /** Where the data end that lengths and checksums cover. */
   readonly end: number;
   /** The layer that follows the one being written. */
-  next: LayerInput | undefined;
+  next: LayerInput | OwnLayer | undefined;
 }
 
 /** How one layer becomes bytes and back. */
@@ -62,6 +67,8 @@ export interface Codec<Input> {
 export class Decoding implements Addresses {
   readonly bytes: Uint8Array;
   readonly layers: Layer[] = [];
+  /** The layers that the program added. */
+  readonly own: OwnLayers | undefined;
   /** Where the next header begins. */
   at = 0;
   /** Where the data of the current layer end. */
@@ -73,11 +80,14 @@ export class Decoding implements Addresses {
   partial = false;
   /** Within the packet that an ICMP error quotes. */
   quoted = false;
+  /** Whether the network card is yet to fill checksums in. */
+  pending = false;
   sourceSum = -1;
   destinationSum = -1;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, own?: OwnLayers) {
     this.bytes = bytes;
+    this.own = own;
     this.end = bytes.length;
   }
 
@@ -92,12 +102,12 @@ export class Decoding implements Addresses {
   }
 
   /** Notes the first reason to stop. */
-  stop(layer: LayerName | 'ip', reason: string, offset: number = this.at): undefined {
+  stop(layer: DecodeError['layer'], reason: string, offset: number = this.at): undefined {
     this.error ??= { layer, offset, reason };
   }
 
   /** Whether a header is not there as a whole. A quotation may end anywhere: that is no error. */
-  cut(layer: LayerName | 'ip', size: number): boolean {
+  cut(layer: DecodeError['layer'], size: number): boolean {
     if (this.left >= size) return false;
     if (!(this.quoted && this.partial)) this.stop(layer, `a header of ${size} bytes, ${this.left} are there`);
     return true;
@@ -111,6 +121,11 @@ export class Decoding implements Addresses {
     } else {
       this.end = end;
     }
+  }
+
+  /** The verdict over a checksum that a network card may be yet to fill in: none then. */
+  judge(isRight: boolean): boolean | undefined {
+    return isRight || !this.pending ? isRight : undefined;
   }
 
   /** Notes the addresses of an IP header. */

@@ -5,7 +5,7 @@ import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { object } from '../../posix/snapshot.ts';
 import { get16, list, put16, uint, uint16 } from '../bytes.ts';
 import { hardwareText, putHardware } from '../text.ts';
-import type { Codec, Filled } from './codec.ts';
+import type { Codec, Encoding, Filled } from './codec.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
 
 /**
@@ -41,7 +41,7 @@ export interface EthernetFields {
   source: string;
   /** VLAN tags, the outer one first. */
   tags?: readonly VlanTagFields[] | undefined;
-  /** Told by the following layer unless given. Up to 1500 it is the length of an IEEE 802.3 frame. */
+  /** Told by the following layer unless given. Up to 1500 it is the length of an IEEE 802.3 frame, filled in before `llc`. */
   etherType?: number | undefined;
 }
 
@@ -87,6 +87,11 @@ export function isTag(etherType: number): boolean {
   return etherType === ETH_P_8021Q || etherType === ETH_P_8021AD || etherType === ETH_P_QINQ1;
 }
 
+/** The EtherType of what follows, or the length of an 802.3 frame. */
+function typeOrLength({ next, end }: Encoding, start: number): number {
+  return next?.layer === 'llc' ? uint(end - start, LONGEST_802_3, 'ethernet.etherType') : etherTypeOf(next);
+}
+
 const TAG = namesOf<VlanTag>({ tpid: true, pcp: true, dei: true, vid: true });
 
 export const ethernetCodec: Codec<EthernetInput> = {
@@ -112,7 +117,7 @@ export const ethernetCodec: Codec<EthernetInput> = {
     put16(
       bytes,
       at,
-      layer.etherType === undefined ? etherTypeOf(to.next) : uint16(layer.etherType, 'ethernet.etherType'),
+      layer.etherType === undefined ? typeOrLength(to, at + 2) : uint16(layer.etherType, 'ethernet.etherType'),
     );
   },
 
@@ -137,7 +142,9 @@ export const ethernetCodec: Codec<EthernetInput> = {
     });
     from.at = at + 2;
     if (isTag(etherType)) return from.stop('ethernet', `a VLAN tag of 4 bytes, ${from.left} are there`, at);
-    if (etherType <= LONGEST_802_3) from.limit(from.at + etherType);
-    return etherType < ETH_P_802_3_MIN ? undefined : layerOfEtherType(etherType);
+    if (etherType >= ETH_P_802_3_MIN) return layerOfEtherType(from, etherType);
+    if (etherType > LONGEST_802_3) return undefined;
+    from.limit(from.at + etherType);
+    return from.left === 0 ? undefined : 'llc';
   },
 };

@@ -201,6 +201,6 @@ export const ipv4Codec: Codec<Ipv4Input> = {
       from.limit(at + totalLength);
     }
     if ((flags & (MORE_FRAGMENTS | 0x1fff)) !== 0) from.partial = true;
-    return (flags & 0x1fff) === 0 ? layerOfProtocol(protocol) : undefined;
+    return (flags & 0x1fff) === 0 ? layerOfProtocol(from, protocol) : undefined;
   },
 };

@@ -251,7 +251,7 @@ function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): Codec<HopByHopI
       from.layers.push({ layer, nextHeader: bytes[at]!, headerExtensionLength: bytes[at + 1]!, options });
       from.at = at + length;
       if (layer === 'hopByHop') limitJumbo(from, at, options);
-      return layerOfNextHeader(bytes[at]!);
+      return layerOfNextHeader(from, bytes[at]!);
     },
   };
 }
@@ -332,7 +332,7 @@ export const routingCodec: Codec<RoutingInput> = {
     const last = finalDestination(bytes, at, size);
     if (last >= 0 && from.sourceSum >= 0) from.destinationSum = sum(bytes, last, last + 16);
     from.at = at + size;
-    return layerOfNextHeader(bytes[at]!);
+    return layerOfNextHeader(from, bytes[at]!);
   },
 };
 
@@ -373,6 +373,6 @@ export const fragmentCodec: Codec<FragmentInput> = {
     });
     from.at = at + 8;
     if (field >>> 3 !== 0 || (field & 1) !== 0) from.partial = true;
-    return field >>> 3 === 0 ? layerOfNextHeader(bytes[at]!) : undefined;
+    return field >>> 3 === 0 ? layerOfNextHeader(from, bytes[at]!) : undefined;
   },
 };

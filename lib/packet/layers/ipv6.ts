@@ -63,6 +63,7 @@ export function ipv6(fields: Ipv6Fields): Ipv6Input {
 }
 
 const HEADER = 40;
+const LONGEST = 0xffff;
 
 export const ipv6Codec: Codec<Ipv6Input> = {
   names: namesOf<Ipv6>({
@@ -116,9 +117,11 @@ export const ipv6Codec: Codec<Ipv6Input> = {
     });
     from.addresses(at + 8, at + 24, 16);
     from.at = at + HEADER;
-    // Before a hop-by-hop header 0 may mean a jumbo payload, whose option limits the packet then.
-    if (payloadLength !== 0 || nextHeader !== IPPROTO_HOPOPTS) from.limit(from.at + payloadLength);
+    // 0 is the length of a jumbo payload, whose option in a hop-by-hop header limits the packet then, and of a large packet
+    // before segmentation offload: there the length is that of the frame.
+    const isLarge = nextHeader === IPPROTO_HOPOPTS || from.left > LONGEST;
+    if (payloadLength !== 0 || !isLarge) from.limit(from.at + payloadLength);
     if (from.left === 0 && payloadLength === 0) return undefined;
-    return layerOfNextHeader(nextHeader);
+    return layerOfNextHeader(from, nextHeader);
   },
 };

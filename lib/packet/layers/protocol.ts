@@ -1,8 +1,11 @@
 /** Which number announces which layer. */
 import {
+  ETH_P_8021AD,
+  ETH_P_8021Q,
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
+  ETH_P_QINQ1,
   ETH_P_RARP,
   IPPROTO_DSTOPTS,
   IPPROTO_FRAGMENT,
@@ -17,86 +20,128 @@ import {
   IPPROTO_UDP,
 } from '../../posix/constants.ts';
 import { invalidValue } from '../../posix/errno.ts';
-import type { Next } from './codec.ts';
-import type { LayerInput, LayerName } from './packet.ts';
+import type { Decoding, Encoding, Next } from './codec.ts';
+import type { LayerName } from './layer.ts';
+import { numberOf } from './own-layer.ts';
+
+type Numbers = readonly (readonly [LayerName, ...number[]])[];
+
+/** EtherTypes by layer: what is encoded, then what is decoded, too. */
+const ETHER_TYPES: Numbers = [
+  ['ipv4', ETH_P_IP],
+  ['ipv6', ETH_P_IPV6],
+  ['arp', ETH_P_ARP, ETH_P_RARP],
+  ['vlan', ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1],
+];
+/** Protocols of IPv4, and of IPv6 unless there are others. */
+const PROTOCOLS: Numbers = [
+  ['icmp', IPPROTO_ICMP],
+  ['ipv4', IPPROTO_IPIP],
+  ['tcp', IPPROTO_TCP],
+  ['udp', IPPROTO_UDP],
+  ['ipv6', IPPROTO_IPV6],
+];
+/** Protocols of IPv6 alone. */
+const EXTENSIONS: Numbers = [
+  ['hopByHop', IPPROTO_HOPOPTS],
+  ['routing', IPPROTO_ROUTING],
+  ['fragment', IPPROTO_FRAGMENT],
+  ['destinationOptions', IPPROTO_DSTOPTS],
+  ['icmpv6', IPPROTO_ICMPV6],
+];
+/** Protocols of PPP. */
+const PPP_PROTOCOLS: Numbers = [
+  ['ipv4', 0x21],
+  ['ipv6', 0x57],
+];
+/** Service access points of IEEE 802.2, for messages without a connection. */
+const POINTS: Numbers = [
+  ['stp', 0x42],
+  ['snap', 0xaa],
+  ['ipv4', 0x06],
+];
+
+function byNumber(...lists: Numbers[]): ReadonlyMap<number, LayerName> {
+  return new Map(lists.flat().flatMap(([name, ...numbers]) => numbers.map((number) => [number, name] as const)));
+}
+function byName(...lists: Numbers[]): ReadonlyMap<string, number> {
+  return new Map(lists.flat().map(([name, number]) => [name, number!]));
+}
+
+const layersOfEtherType = byNumber(ETHER_TYPES);
+const layersOfProtocol = byNumber(PROTOCOLS);
+const layersOfNextHeader = byNumber(
+  PROTOCOLS.filter(([name]) => name !== 'icmp'),
+  EXTENSIONS,
+);
+const layersOfPpp = byNumber(PPP_PROTOCOLS);
+const layersOfPoint = byNumber(POINTS);
+const etherTypes = byName(ETHER_TYPES);
+const protocols = byName(PROTOCOLS, EXTENSIONS);
+const pppProtocols = byName(PPP_PROTOCOLS);
+const points = byName(POINTS);
 
 /** The layer that an EtherType announces. */
-export function layerOfEtherType(etherType: number): Next {
-  switch (etherType) {
-    case ETH_P_IP:
-      return 'ipv4';
-    case ETH_P_IPV6:
-      return 'ipv6';
-    case ETH_P_ARP:
-    case ETH_P_RARP:
-      return 'arp';
-    default:
-      return undefined;
-  }
+export function layerOfEtherType(from: Decoding, etherType: number): Next {
+  return from.own?.of('etherType', etherType) ?? layersOfEtherType.get(etherType);
 }
 
 /** The layer that a protocol number announces in an IPv4 header. */
-export function layerOfProtocol(protocol: number): Next {
-  switch (protocol) {
-    case IPPROTO_ICMP:
-      return 'icmp';
-    case IPPROTO_IPIP:
-      return 'ipv4';
-    case IPPROTO_TCP:
-      return 'tcp';
-    case IPPROTO_UDP:
-      return 'udp';
-    case IPPROTO_IPV6:
-      return 'ipv6';
-    default:
-      return undefined;
-  }
+export function layerOfProtocol(from: Decoding, protocol: number): Next {
+  return from.own?.of('protocol', protocol) ?? layersOfProtocol.get(protocol);
 }
 
 /** The layer that a next header number announces in IPv6 and its extension headers. */
-export function layerOfNextHeader(nextHeader: number): Next {
-  switch (nextHeader) {
-    case IPPROTO_HOPOPTS:
-      return 'hopByHop';
-    case IPPROTO_ROUTING:
-      return 'routing';
-    case IPPROTO_FRAGMENT:
-      return 'fragment';
-    case IPPROTO_DSTOPTS:
-      return 'destinationOptions';
-    case IPPROTO_ICMPV6:
-      return 'icmpv6';
-    case IPPROTO_ICMP:
-      return undefined;
-    default:
-      return layerOfProtocol(nextHeader);
-  }
+export function layerOfNextHeader(from: Decoding, nextHeader: number): Next {
+  return from.own?.of('protocol', nextHeader) ?? layersOfNextHeader.get(nextHeader);
 }
 
-const ETHER_TYPES: { readonly [name in LayerName]?: number } = { ipv4: ETH_P_IP, ipv6: ETH_P_IPV6, arp: ETH_P_ARP };
-const PROTOCOLS: { readonly [name in LayerName]?: number } = {
-  hopByHop: IPPROTO_HOPOPTS,
-  icmp: IPPROTO_ICMP,
-  ipv4: IPPROTO_IPIP,
-  tcp: IPPROTO_TCP,
-  udp: IPPROTO_UDP,
-  ipv6: IPPROTO_IPV6,
-  routing: IPPROTO_ROUTING,
-  fragment: IPPROTO_FRAGMENT,
-  icmpv6: IPPROTO_ICMPV6,
-  destinationOptions: IPPROTO_DSTOPTS,
-};
+/** The layer that a protocol number of PPP announces. */
+export function layerOfPpp(protocol: number): Next {
+  return layersOfPpp.get(protocol);
+}
+
+/** The layer that a service access point of IEEE 802.2 announces. */
+export function layerOfPoint(point: number): Next {
+  return layersOfPoint.get(point);
+}
+
+/** The layer of a program that a port announces; the destination comes first. */
+export function ownLayerOfPorts(from: Decoding, by: 'udpPort' | 'tcpPort', source: number, destination: number): Next {
+  if (from.own === undefined || from.left === 0) return undefined;
+  return from.own.of(by, destination) ?? from.own.of(by, source);
+}
+
+/** The layer that the ports of UDP announce. */
+export function layerOfUdp(from: Decoding, source: number, destination: number): Next {
+  return ownLayerOfPorts(from, 'udpPort', source, destination);
+}
+
+type Follower = Encoding['next'];
+
+/** The number of the layer that follows, which must be known. */
+export function told(number: number | undefined, name: string): number {
+  if (number === undefined) throw invalidValue(name, 'given, as no following layer tells it');
+  return number;
+}
 
 /** The EtherType of the layer that follows. */
-export function etherTypeOf(next: LayerInput | undefined): number {
-  const number = next === undefined ? undefined : ETHER_TYPES[next.layer];
-  if (number === undefined) throw invalidValue('ethernet.etherType', 'given, as no following layer tells it');
-  return number;
+export function etherTypeOf(next: Follower, name = 'ethernet.etherType'): number {
+  return told(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
 }
 
 /** The protocol number of the layer that follows. */
-export function protocolOf(next: LayerInput | undefined, name: string): number {
-  const number = next === undefined ? IPPROTO_NONE : PROTOCOLS[next.layer];
-  if (number === undefined) throw invalidValue(name, 'given, as no following layer tells it');
-  return number;
+export function protocolOf(next: Follower, name: string): number {
+  if (next === undefined) return IPPROTO_NONE;
+  return told(numberOf(next, 'protocol') ?? protocols.get(next.layer), name);
+}
+
+/** The protocol number of PPP of the layer that follows. */
+export function pppProtocolOf(next: Follower, name: string): number {
+  return told(next && pppProtocols.get(next.layer), name);
+}
+
+/** The service access point of the layer that follows. */
+export function pointOf(next: Follower, name: string): number {
+  return told(next && points.get(next.layer), name);
 }

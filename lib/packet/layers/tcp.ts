@@ -3,6 +3,7 @@ import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import type { Codec, Filled } from './codec.ts';
+import { ownLayerOfPorts } from './protocol.ts';
 import { checkTcpOptions, type TcpOption, tcpOptions } from './tcp-option.ts';
 
 /**
@@ -145,10 +146,12 @@ export const tcpCodec: Codec<TcpInput> = {
     const headerEnd = Math.min(at + Math.max(HEADER, 4 * dataOffset), end);
     const options: TcpOption[] = [];
     const malformed = tcpOptions.read(bytes, at + HEADER, headerEnd, options);
+    const sourcePort = get16(bytes, at);
+    const destinationPort = get16(bytes, at + 2);
     from.layers.push({
       layer: 'tcp',
-      sourcePort: get16(bytes, at),
-      destinationPort: get16(bytes, at + 2),
+      sourcePort,
+      destinationPort,
       sequenceNumber: get32(bytes, at + 4),
       acknowledgmentNumber: get32(bytes, at + 8),
       dataOffset,
@@ -165,7 +168,8 @@ export const tcpCodec: Codec<TcpInput> = {
       checksum: get16(bytes, at + 16),
       urgentPointer: get16(bytes, at + 18),
       options,
-      checksumOk: from.partial || pseudo < 0 ? undefined : upperLayerSum(bytes, at, end, pseudo, PROTOCOL) === 0xffff,
+      checksumOk:
+        from.partial || pseudo < 0 ? undefined : from.judge(upperLayerSum(bytes, at, end, pseudo, PROTOCOL) === 0xffff),
     });
     if (dataOffset < 5) from.stop('tcp', `a data offset of ${dataOffset} words, less than 5`, at + 12);
     // A header that is cut: its last option is so for that reason.
@@ -173,6 +177,6 @@ export const tcpCodec: Codec<TcpInput> = {
       from.stop('tcp', 'an option whose length cannot be right', malformed);
     }
     from.at = headerEnd;
-    return undefined;
+    return from.error === undefined ? ownLayerOfPorts(from, 'tcpPort', sourcePort, destinationPort) : undefined;
   },
 };

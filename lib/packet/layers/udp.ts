@@ -3,6 +3,7 @@ import { namesOf } from '../../posix/known-names.ts';
 import { get16, put16, uint16 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
 import type { Codec, Filled } from './codec.ts';
+import { layerOfUdp } from './protocol.ts';
 
 /**
  * A UDP header to encode.
@@ -101,17 +102,15 @@ export const udpCodec: Codec<UdpInput> = {
     } else if (!known) from.stop('udp', `a length of ${length}, less than the header`, at + 4);
     const judged = known && !from.partial && pseudo >= 0 && (length === 0 || length <= from.left);
     let checksumOk: boolean | undefined;
-    if (judged && checksum !== 0) checksumOk = upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff;
-    else if (judged && before !== undefined && before.layer !== 'ipv4') checksumOk = false;
-    from.layers.push({
-      layer: 'udp',
-      sourcePort: get16(bytes, at),
-      destinationPort: get16(bytes, at + 2),
-      length,
-      checksum,
-      checksumOk,
-    });
+    if (judged && checksum !== 0) {
+      checksumOk = from.judge(upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff);
+    }
+    // None over IPv6 is wrong.
+    if (judged && checksum === 0 && before !== undefined && before.layer !== 'ipv4') checksumOk = false;
+    const sourcePort = get16(bytes, at);
+    const destinationPort = get16(bytes, at + 2);
+    from.layers.push({ layer: 'udp', sourcePort, destinationPort, length, checksum, checksumOk });
     from.at = at + HEADER;
-    return undefined;
+    return layerOfUdp(from, sourcePort, destinationPort);
   },
 };

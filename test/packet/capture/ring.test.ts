@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as s from '../../../lib/index.ts';
-import { Block, type BlockMemory } from '../../../lib/packet/capture/block.ts';
+import { Block } from '../../../lib/packet/capture/block.ts';
+import type { BlockMemory } from '../../../lib/packet/capture/block-memory.ts';
 import { RingSource } from '../../../lib/packet/capture/capture-source.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { layout } from '../../../lib/posix/native.ts';
@@ -250,18 +251,21 @@ test('memory that no kernel wrote: packets end where their block does, and every
     wild,
     wild,
     fc.boolean(),
-    (headers, first, count, ethernet) => {
+    fc.boolean(),
+    (headers, first, count, ethernet, cooked) => {
       const bytes = new Uint8Array(size).map((_, i) => i);
       const view = new DataView(bytes.buffer);
       for (const { at, ...fields } of headers) {
         view.setUint32(at * 16 + layout(AT.next), fields.next, true);
         view.setUint16(at * 16 + layout(AT.mac), fields.mac & 0xffff, true);
+        if (cooked) view.setUint16(at * 16 + layout('tp3_net'), fields.mac & 0xffff, true);
         view.setUint32(at * 16 + layout(AT.snaplen), fields.snaplen, true);
         view.setUint32(at * 16 + layout(AT.status), fields.status, true);
         if (ethernet) view.setUint16(at * 16 + layout('tpacket3_hdr') + layout('sll_hatype'), 1, true);
       }
       const [start, end] = [1024, 3072];
-      const memory: BlockMemory = { view, first: start + first, end, count, held: true };
+      const linktype = cooked ? p.LINKTYPE_LINUX_SLL2 : p.LINKTYPE_ETHERNET;
+      const memory: BlockMemory = { view, first: start + first, end, count, linktype, cooked, held: true };
       const outside = [bytes.slice(0, start), bytes.slice(end)];
       let packets = 0;
       for (const packet of new Block(memory)) {
@@ -285,7 +289,12 @@ test('where the runtime cannot see the ring, blocks are copied out of it', async
   need(context, ...needs);
   const here = await link();
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  const source = new RingSource(fd, { blockSize: 65536, blocks: 32, retire: 4 }, false);
+  const source = new RingSource(
+    fd,
+    { blockSize: 65536, blocks: 32, retire: 4 },
+    { linktype: p.LINKTYPE_ETHERNET, cooked: false },
+    false,
+  );
   onTestFinished(() => source.close());
   s.bind(fd, { family: s.AF_PACKET, ifindex: here.ifindex, protocol: PROTOCOL });
   const numbers: number[] = [];

@@ -84,7 +84,8 @@ test.each<[unknown, RegExp]>([
 
 test('a capture compiles text for its interface, and refuses a program for another link type', async (context) => {
   need(context, packetSockets);
-  const capture = p.openCapture({ interface: 'lo', filter: 'udp dst port 40999', immediate: true, snaplen: 43 });
+  const options = { interface: 'lo', immediate: true, snaplen: 43, loopbackTwice: true };
+  const capture = p.openCapture({ filter: 'udp dst port 40999', ...options });
   onTestFinished(() => capture.close());
   expect(s.getFilter(capture.fd)).toEqual(p.compileFilter(p.parseFilter('udp dst port 40999'), { snaplen: 43 }));
   const sender = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));

@@ -56,7 +56,8 @@ test('a packet without a link layer, encoded into bytes that are there', () => {
 
 const first = fc.constantFrom(
   ...(['ethernet', 'ip', 'arp', 'ipv4', 'ipv6', 'hopByHop', 'destinationOptions', 'routing', 'fragment'] as const),
-  ...(['icmp', 'icmpv6', 'tcp', 'udp', 'payload', 'trailer'] as const),
+  ...(['icmp', 'icmpv6', 'tcp', 'udp', 'payload', 'trailer', 'bsdLoopback', 'linuxSll', 'linuxSll2'] as const),
+  ...(['llc', 'ppp', 'snap', 'stp', 'vlan'] as const),
 );
 
 test('any bytes are decoded without a throw, and encode to the same bytes', () => {

@@ -70,7 +70,7 @@ test('an IEEE 802.3 frame: its length ends the payload', () => {
   const { layers, error } = p.decodePacket(packet);
   expect(error).toBeUndefined();
   expect(layers.slice(1)).toEqual([
-    { layer: 'payload', data: bytes('424203') },
+    { layer: 'llc', dsap: 0x42, ssap: 0x42, control: 3 },
     { layer: 'trailer', data: bytes('000000') },
   ]);
 });

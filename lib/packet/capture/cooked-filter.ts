@@ -1,0 +1,118 @@
+/** Programs for packets with a header of LINUX_SLL2, as the kernel runs them on packets that do not have it yet. */
+import {
+  BPF_ABS,
+  BPF_ADD,
+  BPF_ALU,
+  BPF_B,
+  BPF_H,
+  BPF_IMM,
+  BPF_IND,
+  BPF_JA,
+  BPF_JMP,
+  BPF_K,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LEN,
+  BPF_MEM,
+  BPF_MEMWORDS,
+  BPF_MISC,
+  BPF_MSH,
+  BPF_ST,
+  BPF_STX,
+  BPF_TAX,
+  BPF_W,
+  SKF_AD_HATYPE,
+  SKF_AD_IFINDEX,
+  SKF_AD_OFF,
+  SKF_AD_PKTTYPE,
+  SKF_AD_PROTOCOL,
+} from '../../posix/constants.ts';
+import { invalidValue, outOfRange } from '../../posix/errno.ts';
+import type { FilterInstruction } from '../../posix/filter.ts';
+
+/** The length of the header. */
+const HEADER = 20;
+const NEGATIVE = 0x80000000;
+const FARTHEST = 255;
+
+const of = (code: number, k: number): FilterInstruction => ({ code, jt: 0, jf: 0, k });
+const kept = (offset: number): FilterInstruction => of(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + offset) >>> 0);
+
+/** What the kernel has of the header beside the packet, by the size and the offset of the load. */
+const FIELDS: ReadonlyMap<string, FilterInstruction> = new Map([
+  [`${BPF_H} 0`, kept(SKF_AD_PROTOCOL)],
+  [`${BPF_H} 2`, of(BPF_LD | BPF_IMM, 0)],
+  [`${BPF_W} 4`, kept(SKF_AD_IFINDEX)],
+  [`${BPF_H} 8`, kept(SKF_AD_HATYPE)],
+  [`${BPF_B} 10`, kept(SKF_AD_PKTTYPE)],
+]);
+
+function unreadable(k: number): TypeError {
+  return invalidValue(
+    'options.filter',
+    `about the packet, its protocol, its interface or its direction: the kernel has no byte ${k} of a cooked header`,
+  );
+}
+
+/** The first word of the memory of programs that this one does not use. */
+function unusedMemory(program: readonly FilterInstruction[]): number {
+  const used = new Set<number>();
+  for (const { code, k } of program) {
+    const kind = code & 7;
+    const isStore = kind === BPF_ST || kind === BPF_STX;
+    if (isStore || ((kind === BPF_LD || kind === BPF_LDX) && (code & 0xe0) === BPF_MEM)) used.add(k);
+  }
+  for (let k = 0; k < BPF_MEMWORDS; k++) if (!used.has(k)) return k;
+  throw outOfRange('options.filter', `a program that leaves one of the ${BPF_MEMWORDS} words of memory unused`);
+}
+
+/** The length with the header, as X: what is in A is put aside. */
+function lengthInX(program: readonly FilterInstruction[]): FilterInstruction[] {
+  const k = unusedMemory(program);
+  return [of(BPF_ST, k), ...LENGTH, of(BPF_MISC | BPF_TAX, 0), of(BPF_LD | BPF_MEM, k)];
+}
+const LENGTH = [of(BPF_LD | BPF_W | BPF_LEN, 0), of(BPF_ALU | BPF_ADD | BPF_K, HEADER)];
+
+/** An instruction, as it is for packets without the header. */
+function translated(instruction: FilterInstruction, program: readonly FilterInstruction[]): FilterInstruction[] {
+  const { code, k } = instruction;
+  const [kind, mode] = [code & 7, code & 0xe0];
+  if (kind !== BPF_LD && kind !== BPF_LDX) return [instruction];
+  if (mode === BPF_LEN) return kind === BPF_LD ? LENGTH : lengthInX(program);
+  const isPacket = mode === BPF_ABS || mode === BPF_IND || mode === BPF_MSH;
+  if (!isPacket || (mode === BPF_ABS && k >= NEGATIVE)) return [instruction];
+  if (k >= HEADER) return [{ ...instruction, k: k - HEADER }];
+  const field = mode === BPF_ABS ? FIELDS.get(`${code & 0x18} ${k}`) : undefined;
+  if (field === undefined) throw unreadable(k);
+  return [field];
+}
+
+/**
+ * The program that has the same verdicts on packets without the header of LINUX_SLL2, whose fields the kernel has beside
+ * them.
+ *
+ * @param program A program for packets with that header.
+ * @throws TypeError for a program that asks for a part of the header that the kernel does not have; RangeError for one
+ *   whose jumps become too long.
+ */
+export function cookedProgram(program: readonly FilterInstruction[]): FilterInstruction[] {
+  const groups = program.map((instruction) => translated(instruction, program));
+  const starts: number[] = [];
+  let length = 0;
+  for (const group of groups) {
+    starts.push(length);
+    length += group.length;
+  }
+  /** How far a jump goes now that one of `distance` went in the program of before. */
+  const jump = (i: number, distance: number) => (starts[i + 1 + distance] ?? length) - (starts[i + 1] ?? length);
+  return groups.flatMap((group, i) => {
+    const { code, jt, jf, k } = program[i]!;
+    if ((code & 7) !== BPF_JMP) return group;
+    if (code === (BPF_JMP | BPF_JA)) return [of(code, jump(i, k))];
+    const moved = { code, jt: jump(i, jt), jf: jump(i, jf), k };
+    if (moved.jt > FARTHEST || moved.jf > FARTHEST) {
+      throw outOfRange('options.filter', 'a program with shorter jumps, as it becomes longer for cooked packets');
+    }
+    return [moved];
+  });
+}

@@ -1,0 +1,71 @@
+/** A line for each layer: its title, and what is said of it. */
+import type { Layer, LayerName } from '../layers/layer.ts';
+import { fieldsOf, type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import {
+  arpLine,
+  bsdLoopbackLine,
+  cookedLine,
+  ethernetLine,
+  llcLine,
+  pppLine,
+  snapLine,
+  stpLine,
+  vlanLine,
+} from './link.ts';
+import { fragmentLine, ipv4Line, ipv6Line, routingLine } from './network.ts';
+import { icmpLine, icmpv6Line, tcpLine, udpLine } from './transport.ts';
+import { list, named, optionsText, optionText, PROTOCOLS } from './words.ts';
+
+/** The title of a layer, and its line; `pending` that a network card is yet to fill in its checksum. */
+type Line<Name extends LayerName> = readonly [
+  title: string,
+  line: (layer: Extract<Layer, { layer: Name }>, pending: boolean) => string,
+];
+
+const bytesLine = ({ data }: { data: Uint8Array }): string => `${data.length} bytes`;
+
+const LINES: { readonly [Name in LayerName]: Line<Name> } = {
+  ethernet: ['Ethernet', ethernetLine],
+  bsdLoopback: ['BSD loopback', bsdLoopbackLine],
+  linuxSll: ['Linux cooked', cookedLine],
+  linuxSll2: ['Linux cooked v2', cookedLine],
+  llc: ['LLC', llcLine],
+  ppp: ['PPP', pppLine],
+  snap: ['SNAP', snapLine],
+  stp: ['STP', stpLine],
+  vlan: ['VLAN', vlanLine],
+  arp: ['ARP', arpLine],
+  ipv4: ['IPv4', ipv4Line],
+  ipv6: ['IPv6', ipv6Line],
+  hopByHop: ['Hop-by-hop options', (layer) => list(optionsText(layer.options), named(PROTOCOLS, layer.nextHeader))],
+  destinationOptions: [
+    'Destination options',
+    (layer) => list(optionsText(layer.options), named(PROTOCOLS, layer.nextHeader)),
+  ],
+  routing: ['Routing', routingLine],
+  fragment: ['Fragment', fragmentLine],
+  icmp: ['ICMP', icmpLine],
+  icmpv6: ['ICMPv6', icmpv6Line],
+  tcp: ['TCP', tcpLine],
+  udp: ['UDP', udpLine],
+  payload: ['Payload', bytesLine],
+  trailer: ['Trailer', bytesLine],
+};
+
+/** The title of a layer, or of what was expected to be one. */
+export function titleOf(name: string): string {
+  if (name === 'ip') return 'IP';
+  return Object.hasOwn(LINES, name) ? LINES[name as LayerName][0] : name;
+}
+
+function ownLine(layer: OwnLayer): string {
+  const fields = fieldsOf(layer);
+  return typeOf(layer)!.definition.format?.(fields) ?? optionText({ name: '', ...fields }).trim();
+}
+
+/** What is said of a layer after its title. */
+export function lineOf(layer: Layer | OwnLayer, pending: boolean): string {
+  if (typeOf(layer) !== undefined) return ownLine(layer as OwnLayer);
+  const [, line] = LINES[(layer as Layer).layer];
+  return line(layer as never, pending);
+}
