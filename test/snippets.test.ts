@@ -49,6 +49,7 @@ function workplace(document: string): string {
   const path = folder();
   mkdirSync(join(path, 'node_modules'));
   symlinkSync(root, join(path, 'node_modules/sys-socket'));
+  symlinkSync(join(root, 'node_modules/dns-packet'), join(path, 'node_modules/dns-packet')); // what a guide uses
   for (const { code } of blocks.filter((block) => block.document === document)) {
     const name = fileName(code);
     if (name !== undefined) writeFileSync(join(path, name), code);

@@ -14,7 +14,7 @@ import {
 } from './link.ts';
 import { fragmentLine, ipv4Line, ipv6Line, routingLine } from './network.ts';
 import { icmpLine, icmpv6Line, tcpLine, udpLine } from './transport.ts';
-import { list, named, optionsText, optionText, PROTOCOLS } from './words.ts';
+import { list, named, optionsText, PROTOCOLS, valueText } from './words.ts';
 
 /** The title of a layer, and its line; `pending` that a network card is yet to fill in its checksum. */
 type Line<Name extends LayerName> = readonly [
@@ -60,7 +60,8 @@ export function titleOf(name: string): string {
 
 function ownLine(layer: OwnLayer): string {
   const fields = fieldsOf(layer);
-  return typeOf(layer)!.definition.format?.(fields) ?? optionText({ name: '', ...fields }).trim();
+  const all = () => list(...Object.entries(fields).map(([name, value]) => `${name} ${valueText(value)}`));
+  return typeOf(layer)!.definition.format?.(fields) ?? all();
 }
 
 /** What is said of a layer after its title. */

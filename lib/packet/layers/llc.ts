@@ -7,7 +7,7 @@ import { etherTypeOf, layerOfEtherType, layerOfPoint, pointOf } from './protocol
 /**
  * A header of logical link control to encode.
  *
- * @see https://www.ieee802.org/2/
+ * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export interface LlcFields {
   /** The service access point of the destination; told by the following layer unless given. */
@@ -21,7 +21,7 @@ export interface LlcFields {
 /**
  * A header of logical link control for `encodePacket`.
  *
- * @see https://www.ieee802.org/2/
+ * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export interface LlcInput extends LlcFields {
   readonly layer: 'llc';
@@ -30,7 +30,7 @@ export interface LlcInput extends LlcFields {
 /**
  * A header of logical link control as decoded.
  *
- * @see https://www.ieee802.org/2/
+ * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export interface Llc extends Filled<LlcFields> {
   readonly layer: 'llc';
@@ -75,7 +75,7 @@ export interface Snap extends Filled<SnapFields> {
  * @example
  * const header = ethernet({ destination: '01:80:c2:00:00:00', source: '02:00:00:00:00:01' });
  * console.log(encodePacket([header, llc({ dsap: 0xfe }), 'data'])[13]); // 7
- * @see https://www.ieee802.org/2/
+ * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export function llc(fields: LlcFields): LlcInput {
   return { ...fields, layer: 'llc' };

@@ -57,7 +57,11 @@ export interface LayerDefinition<Name extends string, Fields extends object> {
   format?(fields: Fields): string;
 }
 
-/** A layer of `defineLayer`, whichever its fields are. */
+/**
+ * A layer of `defineLayer`, whichever its fields are.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export interface AnyLayerType {
   readonly layerName: string;
   readonly definition: LayerDefinition<string, object>;
@@ -74,7 +78,11 @@ export interface LayerType<Name extends string, Fields extends object> extends A
   readonly definition: LayerDefinition<Name, Fields>;
 }
 
-/** The layers that a type of layer makes. */
+/**
+ * The layers that a layer of `defineLayer` makes and decodes.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc1122
+ */
 export type LayerOf<Type> = Type extends LayerType<infer Name, infer Fields> ? OwnLayer<Name, Fields> : never;
 
 /** What announces a layer, and its greatest number. */

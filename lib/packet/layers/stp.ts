@@ -29,7 +29,7 @@ interface Configuration {
  * A spanning tree message to encode. A configuration has the fields from `flags` on, 0 unless given; a notification of a
  * change has none of them.
  *
- * @see https://www.ieee802.org/1/pages/802.1D.html
+ * @see https://www.rfc-editor.org/rfc/rfc4188
  */
 export interface StpFields extends Configuration {
   /** 0 unless given. */
@@ -43,7 +43,7 @@ export interface StpFields extends Configuration {
 /**
  * A spanning tree message for `encodePacket`.
  *
- * @see https://www.ieee802.org/1/pages/802.1D.html
+ * @see https://www.rfc-editor.org/rfc/rfc4188
  */
 export interface StpInput extends StpFields {
   readonly layer: 'stp';
@@ -52,7 +52,7 @@ export interface StpInput extends StpFields {
 /**
  * A spanning tree message as decoded. What the multiple spanning tree adds is payload.
  *
- * @see https://www.ieee802.org/1/pages/802.1D.html
+ * @see https://www.rfc-editor.org/rfc/rfc4188
  */
 export interface Stp extends Configuration {
   readonly layer: 'stp';
@@ -71,7 +71,7 @@ export interface Stp extends Configuration {
  * const header = ethernet({ destination: '01:80:c2:00:00:00', source: '02:00:00:00:00:01' });
  * const message = stp({ type: 0, rootPriority: 0x8000, rootAddress: '02:00:00:00:00:01', helloTime: 512 });
  * console.log(encodePacket([header, llc({}), message]).length); // 52
- * @see https://www.ieee802.org/1/pages/802.1D.html
+ * @see https://www.rfc-editor.org/rfc/rfc4188
  */
 export function stp(fields: StpFields): StpInput {
   return { ...fields, layer: 'stp' };

@@ -7,7 +7,7 @@ import { etherTypeOf, layerOfEtherType } from './protocol.ts';
 /**
  * A VLAN tag as a layer, to encode. The tags of an Ethernet frame are in its `tags`.
  *
- * @see https://www.ieee802.org/1/pages/802.1Q.html
+ * @see https://www.rfc-editor.org/rfc/rfc9542
  */
 export interface VlanFields {
   /** The priority code point, 0 to 7. */
@@ -23,7 +23,7 @@ export interface VlanFields {
 /**
  * A VLAN tag for `encodePacket`.
  *
- * @see https://www.ieee802.org/1/pages/802.1Q.html
+ * @see https://www.rfc-editor.org/rfc/rfc9542
  */
 export interface VlanInput extends VlanFields {
   readonly layer: 'vlan';
@@ -32,7 +32,7 @@ export interface VlanInput extends VlanFields {
 /**
  * A VLAN tag as decoded.
  *
- * @see https://www.ieee802.org/1/pages/802.1Q.html
+ * @see https://www.rfc-editor.org/rfc/rfc9542
  */
 export interface Vlan extends Filled<VlanFields> {
   readonly layer: 'vlan';
@@ -47,7 +47,7 @@ export interface Vlan extends Filled<VlanFields> {
  * @example
  * const packet = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
  * console.log(encodePacket([linuxSll2({}), vlan({ vid: 7 }), packet]).length); // 44
- * @see https://www.ieee802.org/1/pages/802.1Q.html
+ * @see https://www.rfc-editor.org/rfc/rfc9542
  */
 export function vlan(fields: VlanFields): VlanInput {
   return { ...fields, layer: 'vlan' };

@@ -4,11 +4,11 @@ import * as s from '../../../lib/index.ts';
 import { cookedProgram } from '../../../lib/packet/capture/cooked-filter.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { PacketMaker } from '../../helpers/filter-packets.ts';
-import { type Need, namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { type Need, namespaces, need, packetSockets, program, tunnels } from '../../helpers/need.ts';
 import { output } from '../../helpers/sockets.ts';
 
 const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
-const needs: Need[] = [namespaces, packetSockets];
+const needs: Need[] = [namespaces, packetSockets, tunnels];
 
 /**
  * What programs start with: a veth pair, a tun device, and `send`, which sends a packet on each of them and on lo. Frames
@@ -28,6 +28,7 @@ const start = `
   request.writeUInt16LE(s.IFF_TUN | s.IFF_NO_PI, 16);
   s.ioctl(tun, s.TUNSETIFF, request);
   for (const name of ['va', 'vb', 'tun7']) ip('link set ' + name + ' up');
+  for (const name of ['va', 'vb']) while (!String(ip('link show ' + name)).includes('state UP'));
   const addresses = { sourceAddress: '10.9.0.1', destinationAddress: '10.9.0.2' };
   const icmp = (sequenceNumber) => [p.ipv4(addresses), p.icmp({ type: 8, sequenceNumber }), 'ping'];
   const link = (tags) => p.ethernet({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02', tags });

@@ -92,7 +92,7 @@ const CASES: [linktype: number, layers: p.LayerInput[], fields: { [field: string
       'stp.port': '0x8002',
       'stp.hello': '2',
       'stp.forward': '15',
-      'eth.padding': '00:00:00:00:00:00:00:00',
+      'eth.padding': '0000000000000000',
     },
   ],
   [
@@ -102,7 +102,7 @@ const CASES: [linktype: number, layers: p.LayerInput[], fields: { [field: string
   ],
   [
     p.LINKTYPE_ETHERNET,
-    [ethernet, p.llc({}), p.snap({}), p.stp({ type: 0, ...bridge })],
+    [ethernet, p.llc({}), p.snap({}), p.stp({ type: 0, ...bridge }), p.payload(bytes('00 0000 0002 0001'))],
     { 'llc.oui': '12', 'llc.cisco_pid': '0x010b', 'stp.root.hw': bridge.rootAddress },
   ],
   [
