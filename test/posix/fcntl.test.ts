@@ -181,7 +181,7 @@ function flock(type: number, start = 0n, length = 0n): Buffer {
 
 const fields = (bytes: Buffer) => [bytes.readInt16LE(0), bytes.readBigInt64LE(8), bytes.readBigInt64LE(16)];
 
-/** A process that has locked bytes 10 to 14 of the file, until it is told to end. */
+/** A process that has locked bytes 10 to 14 of the file, until it is told to end: by a socket, as this thread will block. */
 async function locker(path: string) {
   const script = `
 import fcntl, sys
@@ -189,10 +189,11 @@ file = open(sys.argv[1], 'r+')
 fcntl.lockf(file, fcntl.LOCK_EX, 5, 10)
 print('locked', flush=True)
 sys.stdin.readline()`;
-  const child = spawn('python3', ['-c', script, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [ours, theirs] = pair(s.SOCK_STREAM);
+  const child = spawn('python3', ['-c', script, path], { stdio: [theirs, 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill());
-  await once(child.stdout, 'data');
-  return child;
+  await once(child.stdout!, 'data');
+  return { pid: child.pid, end: () => s.send(ours, '\n') };
 }
 
 test('F_GETLK, F_SETLK and F_SETLKW beside another process', async () => {
@@ -205,7 +206,7 @@ test('F_GETLK, F_SETLK and F_SETLKW beside another process', async () => {
   expect([...fields(found), found.readInt32LE(24)]).toEqual([s.F_WRLCK, 10n, 5n, child.pid]);
   expect(nothrow.fcntl(fd, s.F_SETLK, flock(s.F_RDLCK))).toBe(-s.EAGAIN);
   expect(s.fcntl(fd, s.F_SETLK, flock(s.F_WRLCK, 15n))).toBe(0);
-  child.stdin.write('\n');
+  child.end();
   expect(s.fcntl(fd, s.F_SETLKW, flock(s.F_WRLCK)), 'as soon as the other process ends').toBe(0);
   const free = flock(s.F_WRLCK);
   s.fcntl(fd, s.F_GETLK, free);
