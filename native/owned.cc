@@ -101,7 +101,7 @@ bool Owned::Arrive(napi_env env, int fd, Receipt receipt) {
 template <typename Use>
 int Owned::EndArrived(napi_env env, Receipt first, Receipt count, Use use) {
   int ended = 0;
-  for (int fd = first_; fd != kNone && entries_[fd].receipt - first < count;) {
+  for (int fd = first_; fd >= 0 && entries_[fd].receipt - first < count;) {
     const int after = entries_[fd].after;
     if (entries_[fd].receipt >= first) {
       Forget(env, fd);
