@@ -81,10 +81,11 @@ export class Capture implements AsyncIterable<Packet> {
   constructor(
     descriptor: Descriptor,
     source: CaptureSource,
-    { linktype, ifindex }: { linktype: number; ifindex: number },
+    from: { linktype: number; ifindex: number },
     signal: AbortSignal | undefined,
   ) {
     if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openCapture');
+    const { linktype, ifindex } = from;
     this.linktype = linktype;
     this.#ifindex = ifindex;
     this.#names = new InterfaceNames(ifindex);
