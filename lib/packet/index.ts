@@ -61,9 +61,21 @@ export {
   type VlanTag,
   type VlanTagFields,
 } from './layers/ethernet.ts';
+export { type Gre, type GreFields, type GreInput, gre } from './layers/gre.ts';
 export { type Icmp, type IcmpFields, type IcmpInput, icmp } from './layers/icmp.ts';
 export { type Icmpv6, type Icmpv6Fields, type Icmpv6Input, icmpv6 } from './layers/icmpv6.ts';
 export * from './layers/icmpv6-type.ts';
+export { type Igmp, type IgmpFields, type IgmpInput, type IgmpRecord, igmp } from './layers/igmp.ts';
+export {
+  type Ah,
+  type AhFields,
+  type AhInput,
+  ah,
+  type Esp,
+  type EspFields,
+  type EspInput,
+  esp,
+} from './layers/ipsec.ts';
 export { type Ipv4, type Ipv4Fields, type Ipv4Input, ipv4 } from './layers/ipv4.ts';
 export type { Ipv4Option } from './layers/ipv4-option.ts';
 export { type Ipv6, type Ipv6Fields, type Ipv6Input, ipv6 } from './layers/ipv6.ts';
@@ -106,6 +118,14 @@ export {
   type SnapInput,
   snap,
 } from './layers/llc.ts';
+export {
+  type Mpls,
+  type MplsEntry,
+  type MplsEntryFields,
+  type MplsFields,
+  type MplsInput,
+  mpls,
+} from './layers/mpls.ts';
 export type { NdOption } from './layers/nd-option.ts';
 export type {
   AnyLayerType,
@@ -116,12 +136,25 @@ export type {
   OwnLayer,
 } from './layers/own-layer.ts';
 export { type Ppp, type PppFields, type PppInput, ppp } from './layers/ppp.ts';
+export { type Pppoe, type PppoeFields, type PppoeInput, pppoe } from './layers/pppoe.ts';
 export type { PseudoHeader } from './layers/pseudo-header.ts';
 export { refill } from './layers/refill.ts';
+export { type Sctp, type SctpFields, type SctpInput, sctp } from './layers/sctp.ts';
 export { type Stp, type StpFields, type StpInput, stp } from './layers/stp.ts';
 export { type Tcp, type TcpFields, type TcpInput, tcp } from './layers/tcp.ts';
 export type { TcpOption } from './layers/tcp-option.ts';
 export { type Udp, type UdpFields, type UdpInput, udp } from './layers/udp.ts';
 export { type Vlan, type VlanFields, type VlanInput, vlan } from './layers/vlan.ts';
+export {
+  type Geneve,
+  type GeneveFields,
+  type GeneveInput,
+  type GeneveOption,
+  geneve,
+  type Vxlan,
+  type VxlanFields,
+  type VxlanInput,
+  vxlan,
+} from './layers/vxlan.ts';
 export * from './linktype.ts';
 export { PacketView } from './packet-view.ts';

@@ -9,7 +9,7 @@ import { folder } from './world.ts';
 
 /** Checksums are verified; every packet stands for itself, without reassembly or the history of a connection. */
 const PREFERENCES = [
-  ...['ip.check_checksum:TRUE', 'tcp.check_checksum:TRUE', 'udp.check_checksum:TRUE'],
+  ...['ip.check_checksum:TRUE', 'tcp.check_checksum:TRUE', 'udp.check_checksum:TRUE', 'sctp.checksum:CRC 32c'],
   ...['ip.defragment:FALSE', 'ipv6.defragment:FALSE', 'tcp.desegment_tcp_streams:FALSE'],
   ...['tcp.analyze_sequence_numbers:FALSE', 'tcp.relative_sequence_numbers:FALSE'],
 ].flatMap((preference) => ['-o', preference]);

@@ -14,6 +14,7 @@ import {
 } from './link.ts';
 import { fragmentLine, ipv4Line, ipv6Line, routingLine } from './network.ts';
 import { icmpLine, icmpv6Line, tcpLine, udpLine } from './transport.ts';
+import { ahLine, espLine, geneveLine, greLine, igmpLine, mplsLine, pppoeLine, sctpLine, vxlanLine } from './tunnel.ts';
 import { list, named, optionsText, PROTOCOLS, valueText } from './words.ts';
 
 /** The title of a layer, and its line; `pending` that a network card is yet to fill in its checksum. */
@@ -48,6 +49,15 @@ const LINES: { readonly [Name in LayerName]: Line<Name> } = {
   icmpv6: ['ICMPv6', icmpv6Line],
   tcp: ['TCP', tcpLine],
   udp: ['UDP', udpLine],
+  ah: ['AH', ahLine],
+  esp: ['ESP', espLine],
+  geneve: ['Geneve', geneveLine],
+  gre: ['GRE', greLine],
+  igmp: ['IGMP', igmpLine],
+  mpls: ['MPLS', mplsLine],
+  pppoe: ['PPPoE', pppoeLine],
+  sctp: ['SCTP', sctpLine],
+  vxlan: ['VXLAN', vxlanLine],
   payload: ['Payload', bytesLine],
   trailer: ['Trailer', bytesLine],
 };

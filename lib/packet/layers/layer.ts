@@ -2,8 +2,11 @@
 import type { Arp, ArpInput } from './arp.ts';
 import type { BsdLoopback, BsdLoopbackInput } from './bsd-loopback.ts';
 import type { Ethernet, EthernetInput } from './ethernet.ts';
+import type { Gre, GreInput } from './gre.ts';
 import type { Icmp, IcmpInput } from './icmp.ts';
 import type { Icmpv6, Icmpv6Input } from './icmpv6.ts';
+import type { Igmp, IgmpInput } from './igmp.ts';
+import type { Ah, AhInput, Esp, EspInput } from './ipsec.ts';
 import type { Ipv4, Ipv4Input } from './ipv4.ts';
 import type { Ipv6, Ipv6Input } from './ipv6.ts';
 import type {
@@ -18,11 +21,15 @@ import type {
 } from './ipv6-extension.ts';
 import type { LinuxSll, LinuxSll2, LinuxSll2Input, LinuxSllInput } from './linux-cooked.ts';
 import type { Llc, LlcInput, Snap, SnapInput } from './llc.ts';
+import type { Mpls, MplsInput } from './mpls.ts';
 import type { Ppp, PppInput } from './ppp.ts';
+import type { Pppoe, PppoeInput } from './pppoe.ts';
+import type { Sctp, SctpInput } from './sctp.ts';
 import type { Stp, StpInput } from './stp.ts';
 import type { Tcp, TcpInput } from './tcp.ts';
 import type { Udp, UdpInput } from './udp.ts';
 import type { Vlan, VlanInput } from './vlan.ts';
+import type { Geneve, GeneveInput, Vxlan, VxlanInput } from './vxlan.ts';
 
 /**
  * Data after the last header that is understood.
@@ -70,6 +77,15 @@ export type Layer =
   | Icmpv6
   | Tcp
   | Udp
+  | Ah
+  | Esp
+  | Geneve
+  | Gre
+  | Igmp
+  | Mpls
+  | Pppoe
+  | Sctp
+  | Vxlan
   | Payload
   | Trailer;
 
@@ -99,6 +115,15 @@ export type LayerInput =
   | Icmpv6Input
   | TcpInput
   | UdpInput
+  | AhInput
+  | EspInput
+  | GeneveInput
+  | GreInput
+  | IgmpInput
+  | MplsInput
+  | PppoeInput
+  | SctpInput
+  | VxlanInput
   | Payload
   | Trailer;
 

@@ -5,17 +5,29 @@ import {
   ETH_P_ARP,
   ETH_P_IP,
   ETH_P_IPV6,
+  ETH_P_MPLS_MC,
+  ETH_P_MPLS_UC,
+  ETH_P_PPP_DISC,
+  ETH_P_PPP_SES,
   ETH_P_QINQ1,
   ETH_P_RARP,
+  ETH_P_TEB,
+  IPPROTO_AH,
   IPPROTO_DSTOPTS,
+  IPPROTO_ESP,
+  IPPROTO_ETHERNET,
   IPPROTO_FRAGMENT,
+  IPPROTO_GRE,
   IPPROTO_HOPOPTS,
   IPPROTO_ICMP,
   IPPROTO_ICMPV6,
+  IPPROTO_IGMP,
   IPPROTO_IPIP,
   IPPROTO_IPV6,
+  IPPROTO_MPLS,
   IPPROTO_NONE,
   IPPROTO_ROUTING,
+  IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
 } from '../../posix/constants.ts';
@@ -32,6 +44,9 @@ const ETHER_TYPES: Numbers = [
   ['ipv6', ETH_P_IPV6],
   ['arp', ETH_P_ARP, ETH_P_RARP],
   ['vlan', ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1],
+  ['mpls', ETH_P_MPLS_UC, ETH_P_MPLS_MC],
+  ['pppoe', ETH_P_PPP_SES, ETH_P_PPP_DISC],
+  ['ethernet', ETH_P_TEB],
 ];
 /** Protocols of IPv4, and of IPv6 unless there are others. */
 const PROTOCOLS: Numbers = [
@@ -40,7 +55,16 @@ const PROTOCOLS: Numbers = [
   ['tcp', IPPROTO_TCP],
   ['udp', IPPROTO_UDP],
   ['ipv6', IPPROTO_IPV6],
+  ['gre', IPPROTO_GRE],
+  ['esp', IPPROTO_ESP],
+  ['ah', IPPROTO_AH],
+  ['sctp', IPPROTO_SCTP],
+  ['mpls', IPPROTO_MPLS],
+  ['ethernet', IPPROTO_ETHERNET],
+  ['igmp', IPPROTO_IGMP],
 ];
+/** Protocols of IPv4 alone. */
+const IPV4_ONLY: readonly LayerName[] = ['icmp', 'igmp'];
 /** Protocols of IPv6 alone. */
 const EXTENSIONS: Numbers = [
   ['hopByHop', IPPROTO_HOPOPTS],
@@ -53,6 +77,7 @@ const EXTENSIONS: Numbers = [
 const PPP_PROTOCOLS: Numbers = [
   ['ipv4', 0x21],
   ['ipv6', 0x57],
+  ['mpls', 0x281, 0x283],
 ];
 /** Service access points of IEEE 802.2, for messages without a connection. */
 const POINTS: Numbers = [
@@ -71,7 +96,7 @@ function byName(...lists: Numbers[]): ReadonlyMap<string, number> {
 const layersOfEtherType = byNumber(ETHER_TYPES);
 const layersOfProtocol = byNumber(PROTOCOLS);
 const layersOfNextHeader = byNumber(
-  PROTOCOLS.filter(([name]) => name !== 'icmp'),
+  PROTOCOLS.filter(([name]) => !IPV4_ONLY.includes(name)),
   EXTENSIONS,
 );
 const layersOfPpp = byNumber(PPP_PROTOCOLS);
@@ -112,9 +137,16 @@ export function ownLayerOfPorts(from: Decoding, by: 'udpPort' | 'tcpPort', sourc
   return from.own.of(by, destination) ?? from.own.of(by, source);
 }
 
+/** Tunnels, whose senders choose the port of the source at random. */
+const layersOfPort: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
+  [4789, 'vxlan'],
+  [6081, 'geneve'],
+]);
+
 /** The layer that the ports of UDP announce. */
 export function layerOfUdp(from: Decoding, source: number, destination: number): Next {
-  return ownLayerOfPorts(from, 'udpPort', source, destination);
+  const own = ownLayerOfPorts(from, 'udpPort', source, destination);
+  return own ?? (from.left > 0 ? layersOfPort.get(destination) : undefined);
 }
 
 type Follower = Encoding['next'];
@@ -127,6 +159,7 @@ export function told(number: number | undefined, name: string): number {
 
 /** The EtherType of the layer that follows. */
 export function etherTypeOf(next: Follower, name = 'ethernet.etherType'): number {
+  if (next?.layer === 'pppoe' && 'code' in next && next.code !== 0 && next.code !== undefined) return ETH_P_PPP_DISC;
   return told(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
 }
 

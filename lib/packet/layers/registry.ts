@@ -5,19 +5,26 @@ import { arpCodec } from './arp.ts';
 import { bsdLoopbackCodec } from './bsd-loopback.ts';
 import type { Codec } from './codec.ts';
 import { ethernetCodec } from './ethernet.ts';
+import { greCodec } from './gre.ts';
 import { icmpCodec } from './icmp.ts';
 import { icmpv6Codec } from './icmpv6.ts';
+import { igmpCodec } from './igmp.ts';
+import { ahCodec, espCodec } from './ipsec.ts';
 import { ipv4Codec } from './ipv4.ts';
 import { ipv6Codec } from './ipv6.ts';
 import { destinationOptionsCodec, fragmentCodec, hopByHopCodec, routingCodec } from './ipv6-extension.ts';
 import type { LayerInput, LayerName, Payload, Trailer } from './layer.ts';
 import { linuxSll2Codec, linuxSllCodec } from './linux-cooked.ts';
 import { llcCodec, snapCodec } from './llc.ts';
+import { mplsCodec } from './mpls.ts';
 import { pppCodec } from './ppp.ts';
+import { pppoeCodec } from './pppoe.ts';
+import { sctpCodec } from './sctp.ts';
 import { stpCodec } from './stp.ts';
 import { tcpCodec } from './tcp.ts';
 import { udpCodec } from './udp.ts';
 import { vlanCodec } from './vlan.ts';
+import { geneveCodec, vxlanCodec } from './vxlan.ts';
 
 export const bytesCodec: Codec<Payload | Trailer> = {
   names: namesOf<Payload | Trailer>({ layer: true, data: true }),
@@ -51,6 +58,15 @@ const codecs: { readonly [Name in LayerName]: Codec<never> } = {
   icmpv6: icmpv6Codec,
   tcp: tcpCodec,
   udp: udpCodec,
+  ah: ahCodec,
+  esp: espCodec,
+  geneve: geneveCodec,
+  gre: greCodec,
+  igmp: igmpCodec,
+  mpls: mplsCodec,
+  pppoe: pppoeCodec,
+  sctp: sctpCodec,
+  vxlan: vxlanCodec,
   payload: bytesCodec,
   trailer: bytesCodec,
 };

@@ -12,7 +12,7 @@ const PADDING = ['pad1', 'padN', 'endOfOptionList'];
 
 /** A decoded layer without the padding that encoding added to its options. */
 function unpadded(layer: p.Layer, given: p.LayerInput): p.Layer {
-  if (!('options' in layer) || layer.options === undefined) return layer;
+  if (!('options' in layer) || layer.options === undefined || layer.layer === 'geneve') return layer;
   const list = layer.options.slice(0, (given as { options?: unknown[] }).options?.length ?? 0);
   const rest = layer.options.slice(list.length);
   for (const option of rest) expect(PADDING).toContain(option.name);
@@ -57,7 +57,22 @@ test('a packet without a link layer, encoded into bytes that are there', () => {
 const first = fc.constantFrom(
   ...(['ethernet', 'ip', 'arp', 'ipv4', 'ipv6', 'hopByHop', 'destinationOptions', 'routing', 'fragment'] as const),
   ...(['icmp', 'icmpv6', 'tcp', 'udp', 'payload', 'trailer', 'bsdLoopback', 'linuxSll', 'linuxSll2'] as const),
-  ...(['llc', 'ppp', 'snap', 'stp', 'vlan'] as const),
+  ...([
+    'llc',
+    'ppp',
+    'snap',
+    'stp',
+    'vlan',
+    'ah',
+    'esp',
+    'geneve',
+    'gre',
+    'igmp',
+    'mpls',
+    'pppoe',
+    'sctp',
+    'vxlan',
+  ] as const),
 );
 
 test('any bytes are decoded without a throw, and encode to the same bytes', () => {
