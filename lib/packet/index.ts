@@ -61,6 +61,7 @@ export {
   type VlanTag,
   type VlanTagFields,
 } from './layers/ethernet.ts';
+export type { ExtendedEchoFields } from './layers/extended-echo.ts';
 export { type Gre, type GreFields, type GreInput, gre } from './layers/gre.ts';
 export { type Icmp, type IcmpFields, type IcmpInput, icmp } from './layers/icmp.ts';
 export { type Icmpv6, type Icmpv6Fields, type Icmpv6Input, icmpv6 } from './layers/icmpv6.ts';

@@ -1,4 +1,5 @@
 /** What is said of the headers above IP. */
+import type { ExtendedEchoFields } from '../layers/extended-echo.ts';
 import type { Icmp } from '../layers/icmp.ts';
 import type { Icmpv6 } from '../layers/icmpv6.ts';
 import type { Tcp } from '../layers/tcp.ts';
@@ -17,6 +18,8 @@ export const ICMP_TYPES: NumberNames = {
   12: 'parameter problem',
   13: 'timestamp',
   14: 'timestamp reply',
+  42: 'extended echo request',
+  43: 'extended echo reply',
 };
 const UNREACHABLE: readonly string[] = [
   'net',
@@ -42,7 +45,15 @@ export const ICMPV6_TYPES: NumberNames = {
   136: 'neighbor advertisement',
   137: 'redirect',
   143: 'multicast listener report v2',
+  160: 'extended echo request',
+  161: 'extended echo reply',
 };
+/** What an extended echo says of an interface. */
+function extendedEcho(layer: ExtendedEchoFields): (string | false | undefined)[] {
+  const flags = (['local', 'active', 'ipv4', 'ipv6'] as const).map((flag) => layer[flag] && flag);
+  return [layer.state !== undefined && `state ${layer.state}`, ...flags];
+}
+
 export function icmpLine(layer: Icmp): string {
   const code = layer.type === 3 ? (UNREACHABLE[layer.code] ?? `code ${layer.code}`) : `code ${layer.code}`;
   return list(
@@ -50,6 +61,7 @@ export function icmpLine(layer: Icmp): string {
     (layer.code > 0 || layer.type === 3) && code,
     layer.identifier !== undefined && `id ${layer.identifier}`,
     layer.sequenceNumber !== undefined && `seq ${layer.sequenceNumber}`,
+    ...extendedEcho(layer),
     layer.type === 3 && layer.code === 4 && `mtu ${layer.nextHopMtu}`,
     layer.pointer !== undefined && `pointer ${layer.pointer}`,
     layer.gatewayInternetAddress !== undefined && `gateway ${layer.gatewayInternetAddress}`,
@@ -65,6 +77,7 @@ export function icmpv6Line(layer: Icmpv6): string {
     layer.code > 0 && `code ${layer.code}`,
     layer.identifier !== undefined && `id ${layer.identifier}`,
     layer.sequenceNumber !== undefined && `seq ${layer.sequenceNumber}`,
+    ...extendedEcho(layer),
     layer.mtu !== undefined && `mtu ${layer.mtu}`,
     layer.pointer !== undefined && `pointer ${layer.pointer}`,
     layer.targetAddress !== undefined && `target ${layer.targetAddress}`,

@@ -16,6 +16,13 @@ import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
 import { fold, sum } from '../checksum.ts';
 import { ipv4Text, putIpv4 } from '../text.ts';
 import type { Codec } from './codec.ts';
+import {
+  type ExtendedEchoFields,
+  extendedTypes,
+  isExtendedEcho,
+  readExtendedEcho,
+  writeExtendedEcho,
+} from './extended-echo.ts';
 import { type Common, checkFields, type FieldTypes, quotation, writeMessage } from './icmp-header.ts';
 
 /**
@@ -23,7 +30,7 @@ import { type Common, checkFields, type FieldTypes, quotation, writeMessage } fr
  *
  * @see https://www.rfc-editor.org/rfc/rfc792
  */
-export interface IcmpFields {
+export interface IcmpFields extends ExtendedEchoFields {
   /** An ICMP_ number: `ICMP_ECHO`, `ICMP_DEST_UNREACH`, ... */
   type: number;
   /** 0 unless given. */
@@ -32,9 +39,9 @@ export interface IcmpFields {
   checksum?: number | undefined;
   /** The second word of the header, under the fields below. */
   restOfHeader?: number | undefined;
-  /** Echo and timestamp. */
+  /** Echo, timestamp and extended echo. */
   identifier?: number | undefined;
-  /** Echo and timestamp. */
+  /** Echo, timestamp and extended echo, where it is one byte. */
   sequenceNumber?: number | undefined;
   /** Destination unreachable, because fragmentation is needed. */
   nextHopMtu?: number | undefined;
@@ -99,9 +106,11 @@ const hasLength = (type: number) =>
 const quotes = (type: number) => hasLength(type) || type === ICMP_REDIRECT || type === ICMP_SOURCE_QUENCH;
 
 const isNumbered = (type: number) => isEcho(type) || isTimestamp(type);
+const hasNumber = (type: number) => isNumbered(type) || isExtendedEcho('icmp', type);
 const FIELD_TYPES = {
-  identifier: isNumbered,
-  sequenceNumber: isNumbered,
+  ...extendedTypes('icmp'),
+  identifier: hasNumber,
+  sequenceNumber: hasNumber,
   nextHopMtu: (type: number) => type === ICMP_DEST_UNREACH,
   length: hasLength,
   pointer: (type: number) => type === ICMP_PARAMETERPROB,
@@ -128,6 +137,11 @@ export const icmpCodec: Codec<IcmpInput> = {
     originateTimestamp: true,
     receiveTimestamp: true,
     transmitTimestamp: true,
+    local: true,
+    state: true,
+    active: true,
+    ipv4: true,
+    ipv6: true,
     checksumOk: true,
   }),
   size: ({ type }) => (isTimestamp(type) ? TIMESTAMP_HEADER : HEADER),
@@ -136,6 +150,7 @@ export const icmpCodec: Codec<IcmpInput> = {
     const { bytes } = to;
     const { type } = layer;
     writeMessage('icmp', layer, bytes, at, isNumbered(type));
+    if (isExtendedEcho('icmp', type)) writeExtendedEcho('icmp', layer, bytes, at);
     if (isTimestamp(type)) {
       put32(bytes, at + 8, uint32(layer.originateTimestamp, 'icmp.originateTimestamp', 0));
       put32(bytes, at + 12, uint32(layer.receiveTimestamp, 'icmp.receiveTimestamp', 0));
@@ -174,6 +189,7 @@ export const icmpCodec: Codec<IcmpInput> = {
       layer.identifier = get16(bytes, at + 4);
       layer.sequenceNumber = get16(bytes, at + 6);
     }
+    if (isExtendedEcho('icmp', type)) readExtendedEcho('icmp', layer, bytes, at);
     if (isTimestamp(type)) {
       layer.originateTimestamp = get32(bytes, at + 8);
       layer.receiveTimestamp = get32(bytes, at + 12);

@@ -1,32 +1,37 @@
 /** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
 
 import { namesOf } from '../../posix/known-names.ts';
-import { get16, get32, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
+import { get16, get32, put16, put32, uint8, uint32 } from '../bytes.ts';
 import { upperLayerSum } from '../checksum.ts';
-import { ipv6Text, putIpv6 } from '../text.ts';
 import type { Codec } from './codec.ts';
+import {
+  type ExtendedEchoFields,
+  extendedTypes,
+  isExtendedEcho,
+  readExtendedEcho,
+  writeExtendedEcho,
+} from './extended-echo.ts';
 import { type Common, checkFields, type FieldTypes, quotation, writeMessage } from './icmp-header.ts';
 import {
   ICMPV6_DESTINATION_UNREACHABLE,
   ICMPV6_ECHO_REPLY,
   ICMPV6_ECHO_REQUEST,
   ICMPV6_NEIGHBOR_ADVERTISEMENT,
-  ICMPV6_NEIGHBOR_SOLICITATION,
   ICMPV6_PACKET_TOO_BIG,
   ICMPV6_PARAMETER_PROBLEM,
   ICMPV6_REDIRECT,
   ICMPV6_ROUTER_ADVERTISEMENT,
-  ICMPV6_ROUTER_SOLICITATION,
   ICMPV6_TIME_EXCEEDED,
 } from './icmpv6-type.ts';
 import { type NdOption, ndOptions } from './nd-option.ts';
+import { discoverySize, NEIGHBOR_HEADER, readDiscovery, writeDiscovery } from './neighbor-discovery.ts';
 
 /**
  * An ICMPv6 message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc4443
  */
-export interface Icmpv6Fields {
+export interface Icmpv6Fields extends ExtendedEchoFields {
   /** An ICMPV6_ number. */
   type: number;
   /** 0 unless given. */
@@ -35,9 +40,9 @@ export interface Icmpv6Fields {
   checksum?: number | undefined;
   /** The second word of the header, under the fields below: their reserved bits. */
   restOfHeader?: number | undefined;
-  /** Echo. */
+  /** Echo and extended echo. */
   identifier?: number | undefined;
-  /** Echo. */
+  /** Echo and extended echo, where it is one byte. */
   sequenceNumber?: number | undefined;
   /** Packet too big. */
   mtu?: number | undefined;
@@ -120,8 +125,6 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
 }
 
 const HEADER = 8;
-/** That of a neighbor solicitation, which a target address ends. */
-const NEIGHBOR_HEADER = 24;
 const PROTOCOL = 58;
 const FIRST_ERROR_BIT = 128;
 
@@ -129,83 +132,13 @@ const isEcho = (type: number) => type === ICMPV6_ECHO_REQUEST || type === ICMPV6
 const hasLength = (type: number) => type === ICMPV6_DESTINATION_UNREACHABLE || type === ICMPV6_TIME_EXCEEDED;
 const quotes = (type: number) => type > 0 && type <= ICMPV6_PARAMETER_PROBLEM && type < FIRST_ERROR_BIT;
 
-/** The length of a message of neighbour discovery before its options; 0 for other types. */
-function discoverySize(type: number): number {
-  switch (type) {
-    case ICMPV6_ROUTER_SOLICITATION:
-      return 8;
-    case ICMPV6_ROUTER_ADVERTISEMENT:
-      return 16;
-    case ICMPV6_NEIGHBOR_SOLICITATION:
-    case ICMPV6_NEIGHBOR_ADVERTISEMENT:
-      return NEIGHBOR_HEADER;
-    case ICMPV6_REDIRECT:
-      return 40;
-    default:
-      return 0;
-  }
-}
-
-/** Sets or clears a bit of a byte, if its field is given. */
-function putFlag(bytes: Uint8Array, at: number, bit: number, value: boolean | undefined): void {
-  if (value !== undefined) bytes[at] = value ? bytes[at]! | bit : bytes[at]! & ~bit;
-}
-
-function writeDiscovery(layer: Icmpv6Input, bytes: Uint8Array, at: number): void {
-  const { type } = layer;
-  if (type === ICMPV6_ROUTER_ADVERTISEMENT) {
-    if (layer.curHopLimit !== undefined) bytes[at + 4] = uint8(layer.curHopLimit, 'icmpv6.curHopLimit');
-    putFlag(bytes, at + 5, 0x80, layer.managedAddressConfiguration);
-    putFlag(bytes, at + 5, 0x40, layer.otherConfiguration);
-    putFlag(bytes, at + 5, 0x20, layer.homeAgent);
-    if (layer.defaultRouterPreference !== undefined) {
-      const preference = uint(layer.defaultRouterPreference, 3, 'icmpv6.defaultRouterPreference');
-      bytes[at + 5] = (bytes[at + 5]! & 0xe7) | (preference << 3);
-    }
-    if (layer.routerLifetime !== undefined) put16(bytes, at + 6, uint16(layer.routerLifetime, 'icmpv6.routerLifetime'));
-    put32(bytes, at + 8, uint32(layer.reachableTime, 'icmpv6.reachableTime', 0));
-    put32(bytes, at + 12, uint32(layer.retransTimer, 'icmpv6.retransTimer', 0));
-  } else if (type !== ICMPV6_ROUTER_SOLICITATION) {
-    if (type === ICMPV6_NEIGHBOR_ADVERTISEMENT) {
-      putFlag(bytes, at + 4, 0x80, layer.router);
-      putFlag(bytes, at + 4, 0x40, layer.solicited);
-      putFlag(bytes, at + 4, 0x20, layer.override);
-    }
-    putIpv6(bytes, at + 8, layer.targetAddress, 'icmpv6.targetAddress');
-    if (type === ICMPV6_REDIRECT) putIpv6(bytes, at + 24, layer.destinationAddress, 'icmpv6.destinationAddress');
-  }
-  ndOptions.write(layer.options, bytes, at + discoverySize(type));
-}
-
-function readDiscovery(layer: Icmpv6, bytes: Uint8Array, at: number): void {
-  const { type } = layer;
-  if (type === ICMPV6_ROUTER_ADVERTISEMENT) {
-    const flags = bytes[at + 5]!;
-    layer.curHopLimit = bytes[at + 4]!;
-    layer.managedAddressConfiguration = (flags & 0x80) !== 0;
-    layer.otherConfiguration = (flags & 0x40) !== 0;
-    layer.homeAgent = (flags & 0x20) !== 0;
-    layer.defaultRouterPreference = (flags >>> 3) & 3;
-    layer.routerLifetime = get16(bytes, at + 6);
-    layer.reachableTime = get32(bytes, at + 8);
-    layer.retransTimer = get32(bytes, at + 12);
-  } else if (type !== ICMPV6_ROUTER_SOLICITATION) {
-    if (type === ICMPV6_NEIGHBOR_ADVERTISEMENT) {
-      const flags = bytes[at + 4]!;
-      layer.router = (flags & 0x80) !== 0;
-      layer.solicited = (flags & 0x40) !== 0;
-      layer.override = (flags & 0x20) !== 0;
-    }
-    layer.targetAddress = ipv6Text(bytes, at + 8);
-    if (type === ICMPV6_REDIRECT) layer.destinationAddress = ipv6Text(bytes, at + 24);
-  }
-}
-
 const isAdvertisement = (type: number) => type === ICMPV6_ROUTER_ADVERTISEMENT;
 const isNeighbor = (type: number) => type === ICMPV6_NEIGHBOR_ADVERTISEMENT;
+const hasNumber = (type: number) => isEcho(type) || isExtendedEcho('icmpv6', type);
 const FIELD_TYPES = {
-  identifier: isEcho,
-  sequenceNumber: isEcho,
+  ...extendedTypes('icmpv6'),
+  identifier: hasNumber,
+  sequenceNumber: hasNumber,
   mtu: (type: number) => type === ICMPV6_PACKET_TOO_BIG,
   pointer: (type: number) => type === ICMPV6_PARAMETER_PROBLEM,
   length: hasLength,
@@ -255,6 +188,11 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     targetAddress: true,
     destinationAddress: true,
     options: true,
+    local: true,
+    state: true,
+    active: true,
+    ipv4: true,
+    ipv6: true,
     checksumOk: true,
   }),
   size(layer) {
@@ -266,6 +204,7 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     const { bytes } = to;
     const { type } = layer;
     writeMessage('icmpv6', layer, bytes, at, isEcho(type));
+    if (isExtendedEcho('icmpv6', type)) writeExtendedEcho('icmpv6', layer, bytes, at);
     if (type === ICMPV6_PACKET_TOO_BIG) {
       if (layer.mtu !== undefined) put32(bytes, at + 4, uint32(layer.mtu, 'icmpv6.mtu'));
     } else if (type === ICMPV6_PARAMETER_PROBLEM) {
@@ -302,6 +241,8 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     if (isEcho(type)) {
       layer.identifier = get16(bytes, at + 4);
       layer.sequenceNumber = get16(bytes, at + 6);
+    } else if (isExtendedEcho('icmpv6', type)) {
+      readExtendedEcho('icmpv6', layer, bytes, at);
     } else if (type === ICMPV6_PACKET_TOO_BIG) {
       layer.mtu = get32(bytes, at + 4);
     } else if (type === ICMPV6_PARAMETER_PROBLEM) {

@@ -192,6 +192,40 @@ test('what is encoded is what tshark reads, and what is decoded', (context) => {
   expect(complaints(file)).toBe('');
 });
 
+test('extended echoes of RFC 8335', (context) => {
+  need(context, program('tshark'));
+  const request = { identifier: 0x1234, sequenceNumber: 9, local: true };
+  const reply = { identifier: 0x1234, sequenceNumber: 9, state: 2, active: true, ipv4: true, ipv6: false };
+  const object = bytes('2000 0000 0008 0302 00000002'); // an interface, by its index
+  const packets = [
+    p.encodePacket([ethernet, outer, p.icmp({ type: 42, ...request }), object]),
+    p.encodePacket([ethernet, outer, p.icmp({ type: 43, ...reply })]),
+    p.encodePacket([ethernet, outer6, p.icmpv6({ type: 160, ...request }), object]),
+    p.encodePacket([ethernet, outer6, p.icmpv6({ type: 161, ...reply })]),
+  ];
+  const names = [
+    'icmp.ident',
+    'icmp.ext.echo.seq',
+    'icmp.ext.echo.req.local',
+    'icmp.ext.echo.rsp.state',
+    'icmp.ext.echo.rsp.active',
+  ];
+  const rows = fieldsOf(pcapOf(packets.slice(0, 2)), names);
+  expect(rows.map((row) => row.map(([first]) => first))).toEqual([
+    ['4660', '9', '1', undefined, undefined],
+    ['4660', '9', undefined, '2', '1'],
+  ]);
+  packets.forEach((packet, i) => {
+    const decoded = p.decodePacket(packet);
+    const message = p.findLayer(decoded, 'icmp') ?? p.findLayer(decoded, 'icmpv6');
+    expect(message).toMatchObject({ ...(i % 2 === 0 ? request : reply), checksumOk: true });
+    expect(hex(p.encodePacket(decoded.layers))).toBe(hex(packet));
+    expect(p.formatPacket(decoded)).toMatch(
+      i % 2 === 0 ? /extended echo request.*seq 9, local/ : /extended echo reply.*state 2, active, ipv4,/,
+    );
+  });
+});
+
 test('a changed byte is seen in each checksum, of outer and inner headers', () => {
   for (const [layers] of CASES) {
     const packet = p.encodePacket(layers);

@@ -13,6 +13,11 @@ const values = {
     originateTimestamp: 1,
     receiveTimestamp: 1,
     transmitTimestamp: 1,
+    local: true,
+    state: 5,
+    active: true,
+    ipv4: true,
+    ipv6: true,
   },
   icmpv6: {
     identifier: 1,
@@ -34,6 +39,11 @@ const values = {
     targetAddress: '2001:db8::1',
     destinationAddress: '2001:db8::2',
     options: [],
+    local: true,
+    state: 5,
+    active: true,
+    ipv4: true,
+    ipv6: true,
   },
 } as const;
 const needed = { targetAddress: '::1', destinationAddress: '::2' };
