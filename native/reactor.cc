@@ -70,11 +70,13 @@ bool Serve(const Reactor* reactor, size_t count, size_t first, size_t last) {
                                   Number(env, static_cast<int64_t>(last))};
   napi_value result = nullptr;
   const napi_status status = napi_make_callback(env, reactor->context, global, callback, 3, arguments, &result);
+  bool served = status == napi_ok;
   if (status == napi_pending_exception) {
+    // A program that handles uncaught exceptions goes on, and so do the sockets that are served next.
     napi_value error = nullptr;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+    served = napi_get_and_clear_last_exception(env, &error) == napi_ok && napi_fatal_exception(env, error) == napi_ok;
   }
-  return status == napi_ok && !reactor->closing;
+  return served && !reactor->closing;
 }
 
 // Calls JavaScript for all events of the list.

@@ -3,6 +3,7 @@
  * of a pool of 8 KiB, as `Buffer.allocUnsafe` has it. Nothing is reserved while an operation waits.
  */
 import { Buffer } from 'node:buffer';
+import { markAsUntransferable } from 'node:worker_threads';
 import { native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 
@@ -37,7 +38,15 @@ export function take(from: Buffer, n: number): Buffer {
 }
 
 const POOL = 8192;
-let pool = Buffer.allocUnsafeSlow(POOL);
+
+/** A new pool. As that of `Buffer`, it cannot be transferred: others have parts of it. */
+function newPool(): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(POOL);
+  markAsUntransferable(buffer.buffer);
+  return buffer;
+}
+
+let pool = newPool();
 let used = 0;
 /** Whether the data of the last `receive` is in the pool. */
 let pooled = false;
@@ -55,7 +64,7 @@ export function received(n: number): Buffer {
     const data = Buffer.allocUnsafeSlow(n);
     if (n > 0) native.received(data);
     if (used > 0 && n <= POOL / 4) {
-      pool = Buffer.allocUnsafeSlow(POOL);
+      pool = newPool();
       used = 0;
     }
     return data;

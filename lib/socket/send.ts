@@ -217,7 +217,7 @@ export function sendAll(
   const { length } = data;
   if (length > MOST) return run(new SendAll(owner, target, data, flags), options);
   const n = pinned.send(target.fd, data, 0);
-  if (n >= 0) spend(target, n);
+  spend(target, Math.max(n, 0)); // what fails counts, too: a loop over it leaves the others their turn
   if (n === length) return DONE;
   const operation = new SendAll(owner, target, data, flags, undefined, Math.max(n, 0));
   // What the call said is said once: an error of the connection is gone when it was told.

@@ -56,10 +56,12 @@ export abstract class Wait<T> extends Waiter implements Abortable {
       if (this.#resolve === nothing) return promise; // it has fired
       this.#signal = signal;
     }
-    const n = reactor.wait(readiness, kind, this, how);
-    if (n < 0) {
+    try {
+      check(reactor.wait(readiness, kind, this, how), reactor.EPOLL_CTL);
+    } catch (error) {
       this.#settle();
-      check(n, reactor.EPOLL_CTL);
+      this.#resolve = nothing; // nobody has the promise
+      throw error;
     }
     // Who waits keeps the process alive, or does not: see the reactor.
     if (timeout !== undefined && timeout <= LONGEST) {

@@ -67,6 +67,10 @@ describe('a loop whose operations are all done at once', () => {
     'writes of nothing': `
       const [a] = s.Socket.pair();
       const step = () => a.send('');`,
+    'writes that fail': `
+      const a = new s.Socket(s.AF_INET, s.SOCK_STREAM);
+      const data = Buffer.from('x');
+      const step = () => a.sendAll(data).catch(() => {});`,
     'reads of all kinds from many sockets': `
       const pairs = Array.from({ length: 400 }, () => s.Socket.pair());
       for (const [a] of pairs) a.sendSync('x');

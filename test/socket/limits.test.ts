@@ -43,6 +43,27 @@ test('no descriptor is left when events come that nobody can explain: nobody els
   expect(await output(script, [], {}, ['prlimit', '--nofile=256:256'])).toBe('1 y true');
 });
 
+test('no descriptor is left for the event loop itself: the first wait rejects, and its signal forgets it', async (context) => {
+  need(context, program('prlimit'), node);
+  const script = `
+    import { getEventListeners } from 'node:events';
+    const unhandled = [];
+    process.on('unhandledRejection', ({ message }) => unhandled.push(message));
+    const [a, b] = s.Socket.pair();
+    const fds = [];
+    try { for (;;) fds.push(s.dup(0)); } catch {}
+    const controller = new AbortController();
+    const { signal } = controller;
+    const errors = [await b.recv(1, 0, { signal }).catch(({ code }) => code), await b.readable({ signal }).catch(({ code }) => code)];
+    for (const fd of fds) s.close(fd);
+    const listeners = getEventListeners(signal, 'abort').length;
+    controller.abort();
+    a.sendSync('x');
+    console.log(errors.join(), listeners, String(await b.recv()), unhandled.join());
+    process.exit();`;
+  expect(await output(script, [], {}, ['prlimit', '--nofile=64:64'])).toBe('EMFILE,EMFILE 0 x');
+});
+
 test('more pending operations than a stack has room for, and close(): all are rejected, the descriptor is closed', async (context) => {
   need(context, node);
   const script = `

@@ -36,14 +36,18 @@ test('a thousand pending reads of a megabyte reserve nothing', async (context) =
   await Promise.all(waits);
 });
 
-test('small results do not share bytes, and a transferred pool harms none of the next', async () => {
+test('small results do not share bytes, and their pool cannot be transferred', async () => {
   const [a, b] = unixPair(s.SOCK_DGRAM);
   const kept: Buffer[] = [];
   for (let i = 0; i < 500; i++) {
     a.sendSync(String(i).repeat(10));
     kept.push(await b.recv());
-    if (i === 250) structuredClone(kept[250]!.buffer, { transfer: [kept[250]!.buffer as ArrayBuffer] });
+    const buffer = kept[i]!.buffer as ArrayBuffer;
+    if (i % 50 === 0) {
+      try {
+        structuredClone(buffer, { transfer: [buffer] }); // Node 20 copies it
+      } catch {}
+    }
   }
-  for (const [i, data] of kept.entries()) if (data.length > 0) expect(String(data)).toBe(String(i).repeat(10));
-  expect(kept.filter((data) => data.length === 0).length).toBeLessThan(400);
+  expect(kept.map(String)).toEqual(kept.map((_, i) => String(i).repeat(10)));
 });
