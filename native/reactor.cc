@@ -93,8 +93,10 @@ void Ready(uv_poll_t* handle, int, int) {
   if (napi_open_handle_scope(reactor->env, &scope) != napi_ok) return;
   const napi_env env = reactor->env;
   int32_t* to = nullptr;
-  const size_t most = Places(env, reactor->list, &to);
-  if (most == 0) {
+  size_t most = 0;
+  if (!Places(env, reactor->list, &to, &most)) {
+    // The events are told again in the next turn.
+  } else if (most == 0) {
     uv_poll_stop(handle);  // there is nowhere to tell of events, now or later
   } else {
     epoll_event events[kMostEvents];
@@ -166,6 +168,22 @@ int Prepare(Reactor* reactor, napi_value callback) {
   if (status == napi_ok) status = napi_create_reference(env, callback, 0, &reactor->callback);
   if (status == napi_ok) status = napi_add_async_cleanup_hook(env, Cleanup, reactor, &reactor->hook);
   return Errno(status);
+}
+
+// Makes a reference weak. One that stays strong keeps its copy of the module in memory, and harms nobody else.
+void Release(napi_env env, napi_ref reference) {
+  uint32_t count = 0;
+  napi_reference_unref(env, reference, &count);
+}
+
+// Makes both references strong, or none.
+napi_status Hold(const Reactor* reactor) {
+  uint32_t count = 0;
+  napi_status status = napi_reference_ref(reactor->env, reactor->list, &count);
+  if (status != napi_ok) return status;
+  status = napi_reference_ref(reactor->env, reactor->callback, &count);
+  if (status != napi_ok) Release(reactor->env, reactor->list);
+  return status;
 }
 
 Reactor* Get(const Environment* environment, int id) {
@@ -253,20 +271,17 @@ napi_value ReactorRef(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   if (alive == reactor->alive) return Number(env, 0);
   auto* handle = reinterpret_cast<uv_handle_t*>(&reactor->handle);
-  napi_status status = napi_ok;
-  for (napi_ref reference : {reactor->list, reactor->callback}) {
-    uint32_t count = 0;
-    const napi_status one =
-        alive ? napi_reference_ref(env, reference, &count) : napi_reference_unref(env, reference, &count);
-    if (one != napi_ok) status = one;
-  }
-  reactor->alive = alive;
   if (alive) {
+    const napi_status status = Hold(reactor);
+    if (status != napi_ok) return Number(env, Errno(status));
     uv_ref(handle);
   } else {
+    Release(env, reactor->list);
+    Release(env, reactor->callback);
     uv_unref(handle);
   }
-  return Number(env, Errno(status));
+  reactor->alive = alive;
+  return Number(env, 0);
 }
 
 }  // namespace sys_socket

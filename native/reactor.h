@@ -40,20 +40,21 @@ inline EpollSet* Find(const Environment* environment, int id) {
   return set;
 }
 
-// How many events the list that a reference holds has room for, and its memory: none when it is detached.
-inline size_t Places(napi_env env, napi_ref list, int32_t** memory) {
+// How many events the list that a reference holds has room for, and its memory: none when it is detached or collected.
+// Whether Node-API could tell.
+inline bool Places(napi_env env, napi_ref list, int32_t** memory, size_t* places) {
+  *places = 0;
   napi_value array = nullptr;
   napi_typedarray_type type = napi_int8_array;
   size_t length = 0;
   void* data = nullptr;
-  if (napi_get_reference_value(env, list, &array) != napi_ok || array == nullptr ||
-      napi_get_typedarray_info(env, array, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_int32_array) {
-    return 0;
-  }
+  if (napi_get_reference_value(env, list, &array) != napi_ok) return false;
+  if (array == nullptr) return true;
+  if (napi_get_typedarray_info(env, array, &type, &length, &data, nullptr, nullptr) != napi_ok) return false;
+  if (type != napi_int32_array) return true;
   *memory = static_cast<int32_t*>(data);
-  const size_t places = length / kFields;
-  return places < kMostEvents ? places : kMostEvents;
+  *places = length / kFields < kMostEvents ? length / kFields : kMostEvents;
+  return true;
 }
 
 }  // namespace sys_socket

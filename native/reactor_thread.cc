@@ -1,6 +1,7 @@
 // The reactor where uv_poll does not work (Bun, Deno): a thread waits for the epoll set, fills the ready list, and
 // wakes JavaScript by a thread-safe function. It waits on until JavaScript has served the list, so that neither the
 // list is overwritten nor a ready descriptor floods the queue. reactor.cc is the other one, which is faster.
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,15 +35,18 @@ struct ReactorThread : EpollSet {
   // What is ready: the thread writes it, and then JavaScript has it until it has served all.
   epoll_event events[kMostEvents] = {};
   std::atomic<int> count = 0;
+  std::atomic<bool> unserved = false;
   napi_ref list = nullptr;
   napi_threadsafe_function function = nullptr;
 };
 
 constexpr uint64_t kWake = UINT64_MAX;
 
+// It must arrive: without it the other side waits for ever.
 void Signal(int eventfd) {
   const uint64_t one = 1;
-  (void)!::write(eventfd, &one, sizeof(one));
+  while (::write(eventfd, &one, sizeof(one)) < 0 && errno != EBADF) {
+  }
 }
 
 void AwaitSignal(int eventfd) {
@@ -51,25 +55,35 @@ void AwaitSignal(int eventfd) {
   }
 }
 
+// Before something that failed is tried again.
+void Pause() { ::poll(nullptr, 0, 1); }
+
 void* Run(void* data) {
   auto* reactor = static_cast<ReactorThread*>(data);
   while (!reactor->ending) {
     const int ready = ::epoll_wait(reactor->epoll, reactor->events, static_cast<int>(kMostEvents), -1);
     if (reactor->ending || ready <= 0) continue;
     reactor->count = ready;
-    if (napi_call_threadsafe_function(reactor->function, nullptr, napi_tsfn_blocking) != napi_ok) break;
-    AwaitSignal(reactor->served);
+    reactor->unserved = true;
+    // EPOLLONESHOT tells each event once, so that none may be lost for a lack of memory.
+    while (reactor->unserved && !reactor->ending) {
+      const napi_status status = napi_call_threadsafe_function(reactor->function, nullptr, napi_tsfn_blocking);
+      if (status == napi_ok) AwaitSignal(reactor->served);
+      if (status == napi_closing) reactor->ending = true;
+      if (reactor->unserved && !reactor->ending) Pause();
+    }
   }
   napi_release_threadsafe_function(reactor->function, napi_tsfn_release);
   return nullptr;
 }
 
-// Calls JavaScript with as many events as the list has room for. What is left is told again.
-void ServeList(napi_env env, napi_value callback, const ReactorThread* reactor) {
+// Calls JavaScript with as many events as the list has room for. What is left is told again. Whether it was called, or
+// there is nothing to call it for.
+bool ServeList(napi_env env, napi_value callback, const ReactorThread* reactor) {
   napi_value undefined = nullptr;
   int32_t* to = nullptr;
-  const size_t most = Places(env, reactor->list, &to);
-  if (most == 0 || napi_get_undefined(env, &undefined) != napi_ok) return;
+  size_t most = 0;
+  if (!Places(env, reactor->list, &to, &most) || napi_get_undefined(env, &undefined) != napi_ok) return false;
   size_t count = 0;
   const int ready = reactor->count;
   for (int i = 0; i < ready && count < most; ++i) {
@@ -80,19 +94,21 @@ void ServeList(napi_env env, napi_value callback, const ReactorThread* reactor) 
     *to++ = static_cast<int32_t>(event.events);
     ++count;
   }
-  if (count == 0) return;
+  if (count == 0) return true;
   napi_value argument = Number(env, static_cast<int64_t>(count));
   napi_value result = nullptr;
-  if (napi_call_function(env, undefined, callback, 1, &argument, &result) == napi_pending_exception) {
+  const napi_status status = napi_call_function(env, undefined, callback, 1, &argument, &result);
+  if (status == napi_pending_exception) {
     napi_value error = nullptr;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
   }
+  return status == napi_ok || status == napi_pending_exception;
 }
 
 // In the thread of JavaScript.
 void Serve(napi_env env, napi_value callback, void* context, void*) {
-  const auto* reactor = static_cast<ReactorThread*>(context);
-  if (env != nullptr && !reactor->ending) ServeList(env, callback, reactor);
+  auto* reactor = static_cast<ReactorThread*>(context);
+  reactor->unserved = env != nullptr && !reactor->ending && !ServeList(env, callback, reactor);
   Signal(reactor->served);
 }
 

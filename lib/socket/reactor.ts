@@ -75,7 +75,8 @@ let stale = false;
 let ticking = false;
 let generations = 0;
 let waiting = 0;
-let alive = false;
+/** Whether the native half keeps the process alive; undefined when it failed to say. */
+let alive: boolean | undefined = false;
 /** What was done for others since the events were fetched, which may have made an event untrue. */
 let acted = 0;
 /** Whose event is being served. */
@@ -85,11 +86,20 @@ let served: Readiness | undefined;
 function count(readiness: Readiness, change: number): void {
   if (!readiness.refed) return;
   waiting += change;
+  if (waiting > 0 !== alive) keepAlive();
+}
+
+/** Tells the native half whether somebody waits, again in the next turn when it had no memory for that. */
+function keepAlive(): void {
   const wanted = waiting > 0;
   if (wanted === alive || id === -1) return;
-  alive = wanted;
-  if (threaded) native.reactorThreadRef(wanted ? 1 : 0, id);
-  else native.reactorRef(wanted ? 1 : 0, id);
+  const ref = threaded ? native.reactorThreadRef : native.reactorRef;
+  let n = -1;
+  try {
+    n = ref(wanted ? 1 : 0, id);
+  } catch {} // as without memory
+  alive = n === 0 ? wanted : undefined;
+  if (alive === undefined) setImmediate(keepAlive);
 }
 
 function start(): void {

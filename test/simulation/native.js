@@ -54,10 +54,9 @@ const simulated = {
   },
   reactorRef(alive) {
     kernel.alive = alive !== 0;
+    return 0;
   },
-  reactorThreadRef(alive) {
-    kernel.alive = alive !== 0;
-  },
+  reactorThreadRef: (alive) => simulated.reactorRef(alive),
 };
 
 /** What has nothing to do with descriptors is that of the binary. */

@@ -26,6 +26,7 @@ vi.mock('../../lib/posix/native.ts', async (original) => {
 });
 
 describe('a loop whose operations are all done at once', () => {
+  // What is collected says so: both ends are kept.
   const loops = {
     'sends and receives of one socket': `
       const [a, b] = s.Socket.pair();
@@ -45,10 +46,10 @@ describe('a loop whose operations are all done at once', () => {
       for (let i = 0; i < 64; i++) batch.push('x', a.getsockname());
       const step = () => a.sendmmsg(batch);`,
     'reads with MSG_DONTWAIT that find nothing': `
-      const [a] = s.Socket.pair();
+      const [a] = (globalThis.kept = s.Socket.pair());
       const step = () => a.recv(1, s.MSG_DONTWAIT).catch(() => {});`,
     'reads with MSG_DONTWAIT behind a read that waits': `
-      const [a] = s.Socket.pair();
+      const [a] = (globalThis.kept = s.Socket.pair());
       a.recv().catch(() => {});
       setTimeout(() => a.close(), 15);
       const step = () => a.recv(1, s.MSG_DONTWAIT).catch(() => {});`,
@@ -57,15 +58,15 @@ describe('a loop whose operations are all done at once', () => {
       const message = { buffers: [], controlLength: 64 };
       const step = () => a.recvmsg(message, s.MSG_ERRQUEUE).catch(() => {});`,
     'reads with MSG_PEEK': `
-      const [a, b] = s.Socket.pair();
+      const [a, b] = (globalThis.kept = s.Socket.pair());
       a.sendSync('x');
       const step = () => b.recv(1, s.MSG_PEEK);`,
     'reads into an empty buffer': `
-      const [a, b] = s.Socket.pair();
+      const [a, b] = (globalThis.kept = s.Socket.pair());
       a.sendSync('x');
       const step = () => b.recvInto(new Uint8Array(0));`,
     'writes of nothing': `
-      const [a] = s.Socket.pair();
+      const [a] = (globalThis.kept = s.Socket.pair());
       const step = () => a.send('');`,
     'writes that fail': `
       const a = new s.Socket(s.AF_INET, s.SOCK_STREAM);

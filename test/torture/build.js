@@ -157,7 +157,7 @@ export async function build() {
     await run('g++', ['-shared', '-o', binary, ...renamed, control, join(folder, 'stubs.S')]);
   }
   cpSync(join(root, 'dist'), join(tree, 'dist'), { recursive: true });
-  writeFileSync(join(tree, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(tree, 'package.json'), '{"name":"sys-socket","type":"module"}');
   if (!existsSync(join(tree, 'node_modules'))) symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
   return names(numbers);
 }

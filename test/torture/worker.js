@@ -14,6 +14,14 @@ const library = () => import(pathToFileURL(`${tree}/dist/index.js`).href);
 /** A wait that ought to end within this time has failed silently. */
 const soon = () => ({ timeout: 3000 });
 
+function released(native, id) {
+  try {
+    return native.reactorThreadRef(0, id) === 0;
+  } catch {
+    return false;
+  }
+}
+
 const works = {
   init() {
     const native = load();
@@ -40,32 +48,35 @@ const works = {
     a.sendSync('x');
     await received;
     // A descriptor that is closed behind the back of the reactor makes it renew its set.
-    const [c, d] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
-    const kept = s.fcntl(c, s.F_DUPFD_CLOEXEC, 0);
+    const [kept, d] = t.Socket.pair();
+    const c = s.fcntl(kept.fd, s.F_DUPFD_CLOEXEC, 0);
     const gone = t.readable(c, soon()).catch(() => {});
     s.close(c);
-    s.write(d, 'x');
+    d.sendSync('x');
     const again = b.recv(64, 0, soon());
     a.sendSync('y');
     await again;
     void gone;
-    s.close(kept);
-    s.close(d);
+    kept.close();
+    d.close();
     if (terminated) b.recv().catch(() => {});
   },
 
   /** The reactor for runtimes without uv_poll. */
   async thread() {
     const native = load();
-    const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
-    const list = new Int32Array(30);
+    // Sockets, which are closed even when the worker ends by an exception.
+    const sockets = s.Socket.pair();
+    const [a, b] = sockets.map(({ fd }) => fd);
+    const list = new Int32Array(new SharedArrayBuffer(120));
+    let id = -1;
     try {
       const served = new Promise((resolve) => {
-        const n = native.reactorThreadStart(list, resolve);
-        if (n !== 0) throw new Error(`reactorThreadStart: ${n}`);
+        id = native.reactorThreadStart(list, resolve);
+        if (id < 0) throw new Error(`reactorThreadStart: ${id}`);
       });
-      native.reactorThreadRef(1);
-      const n = native.reactorControl(s.EPOLL_CTL_ADD, a, s.EPOLLIN | s.EPOLLONESHOT, 7);
+      if (native.reactorThreadRef(1, id) !== 0) throw new Error('reactorThreadRef');
+      const n = native.reactorControl(s.EPOLL_CTL_ADD, a, s.EPOLLIN | s.EPOLLONESHOT, 7, id);
       if (n !== 0) throw new Error(`reactorControl: ${n}`);
       s.write(b, 'x');
       const late = new Promise((_, reject) => {
@@ -73,10 +84,10 @@ const works = {
       });
       const count = await Promise.race([served, late]);
       if (count !== 1 || list[0] !== a || list[1] !== 7) throw new Error('served wrongly');
-      if (!terminated) native.reactorThreadRef(0);
     } finally {
-      s.close(a);
-      s.close(b);
+      // What failed once succeeds the second time, and the worker ends.
+      while (id >= 0 && !terminated && !released(native, id));
+      for (const socket of sockets) socket.close();
     }
   },
 
@@ -122,7 +133,7 @@ try {
 } catch (error) {
   if (String(error.message).includes('silent') || error.name === 'TimeoutError')
     parentPort.postMessage(`silent: ${error.message}`);
-  else parentPort.postMessage('failed');
+  else parentPort.postMessage(`failed: ${error.message}`);
   if (!terminated) process.exit(0); // what is pending is of no interest any more
 }
 if (terminated) await once(parentPort, 'message');
