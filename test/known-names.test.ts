@@ -36,6 +36,18 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
   'another family': [encode, { family: 99, data: bytes }, 'address'],
 
   sendmsg: [message, { buffers: [], address, control: [] }, 'message'],
+  'sendmsg of a Socket': [
+    (given) => {
+      const pair = s.Socket.pair();
+      try {
+        return pair[0].sendmsgSync(given as never);
+      } finally {
+        for (const socket of pair) socket.close();
+      }
+    },
+    { buffers: [], address, control: [] },
+    'message',
+  ],
   'sendmsg of nothrow': [(given) => nothrow.sendmsg(-1, given), { buffers: [], address, control: [] }, 'message'],
   recvmsg: [(given) => s.recvmsg(-1, given), { buffers: [], controlLength: 0 }, 'message'],
   'recvmsg of nothrow': [

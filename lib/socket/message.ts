@@ -15,10 +15,18 @@ import {
 import { isControl } from '../posix/control.ts';
 import { descriptorRoom } from '../posix/control-room.ts';
 import { invalidType, settle } from '../posix/errno.ts';
+import { onlyKnown } from '../posix/known-names.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import { object } from '../posix/snapshot.ts';
-import { discard, type ReceivedMessage, type ReceiveMessage, receive, type SendMessage } from '../posix/transfer.ts';
+import {
+  discard,
+  type ReceivedMessage,
+  type ReceiveMessage,
+  receive,
+  SEND_NAMES,
+  type SendMessage,
+} from '../posix/transfer.ts';
 import { flagsOf, Operation, type Owner, patience, WAITS } from './operation.ts';
 import { READ, type Readiness, WRITE } from './readiness.ts';
 import { room, take } from './received.ts';
@@ -142,7 +150,8 @@ export class SendMessageOperation extends Operation<number> {
 
   constructor(owner: Owner, target: Readiness, message: SendMessage, flags: number) {
     super(owner, target, WRITE, patience(flagsOf(flags) & ~MSG_OOB));
-    const { address, buffers, control } = { ...object(message, 'message') };
+    onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
+    const { address, buffers, control } = { ...message };
     this.#name = address === undefined ? undefined : encodeAddress(address);
     this.#message = { buffers, address: this.#name, control };
     this.#size = sizeOf(this.#message);
