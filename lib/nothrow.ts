@@ -109,7 +109,7 @@ export function socketpair(domain: number, type: number, protocol: number, sv: n
   const n = settle(native.socketpair(domain, type, protocol), SOCKETPAIR);
   const one = out[0]!; // by index: no iterator, which a program can replace, is handed `out`
   const two = out[1]!;
-  if (n === 0 && !(Reflect.set(sv, 0, one) && Reflect.set(sv, 1, two))) {
+  if (n === 0 && !(Reflect.set(sv, 0, one) && Reflect.set(sv, 1, two) && sv[0] === one && sv[1] === two)) {
     native.close(one);
     native.close(two);
     throw invalidValue('sv', 'one that can hold 2 results');
@@ -151,8 +151,18 @@ export function listen(fd: number, backlog: number = SOMAXCONN): number {
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept(fd: number, from?: SockaddrStorage): number {
-  const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), 0), ACCEPT);
-  if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
+  return accepted(settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), 0), ACCEPT), from);
+}
+
+/** Gives a connection and its address to the caller. It is closed when the caller's object does not take the address. */
+function accepted(n: number, from: SockaddrStorage | undefined): number {
+  if (from === undefined) return n;
+  try {
+    from.length = n < 0 ? 0 : out[0]!;
+  } catch (error) {
+    if (n >= 0) native.close(n);
+    throw error;
+  }
   return n;
 }
 
@@ -166,9 +176,10 @@ export function accept(fd: number, from?: SockaddrStorage): number {
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept4(fd: number, flags: number, from?: SockaddrStorage): number {
-  const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), ACCEPT4);
-  if (from !== undefined) from.length = n < 0 ? 0 : out[0]!;
-  return n;
+  return accepted(
+    settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), ACCEPT4),
+    from,
+  );
 }
 
 /**

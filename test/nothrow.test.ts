@@ -367,3 +367,26 @@ test('send and recv of a part of a buffer', () => {
     expect(() => nothrow.recv(b, none as never, s.MSG_DONTWAIT, 1)).toThrow(TypeError);
   }
 });
+
+test('descriptors that the object of the caller does not take are closed', () => {
+  const listener = s.socket(s.AF_INET, s.SOCK_STREAM);
+  s.listen(listener);
+  const client = s.socket(s.AF_INET, s.SOCK_STREAM);
+  const before = openSockets();
+  const short = Object.defineProperty(new Int32Array(0), 'length', { value: 2 });
+  expect(() => nothrow.socketpair(s.AF_UNIX, s.SOCK_STREAM, 0, short)).toThrow(TypeError);
+  const from = Object.defineProperty(new s.SockaddrStorage(), 'length', {
+    get: () => 0,
+    set(length) {
+      if (length > 0) throw new Error('of the caller');
+    },
+  });
+  for (const accept of [() => nothrow.accept(listener, from), () => nothrow.accept4(listener, 0, from)]) {
+    s.connect(client, s.getsockname(listener)!);
+    expect(accept).toThrow('of the caller');
+    s.connect(client, { family: s.AF_UNSPEC, data: new Uint8Array(14) });
+  }
+  expect(openSockets()).toBe(before);
+  s.close(listener);
+  s.close(client);
+});

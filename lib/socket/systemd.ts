@@ -20,10 +20,10 @@ import {
   VMADDR_PORT_ANY,
 } from '../posix/constants.ts';
 import type { Rights } from '../posix/control.ts';
-import { invalidValue, isErrno } from '../posix/errno.ts';
+import { invalidValue, isErrno, text } from '../posix/errno.ts';
 import { fcntl } from '../posix/option.ts';
 import { object } from '../posix/snapshot.ts';
-import type { WaitOptions } from './options.ts';
+import { type WaitOptions, waitOptions } from './options.ts';
 import { Socket } from './socket.ts';
 import { readable } from './wait.ts';
 
@@ -162,6 +162,8 @@ export async function sdNotify(
   options: WaitOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
+  text(state, 'state');
+  waitOptions(options); // also where there is no manager, so that a mistake shows before there is one
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;
@@ -191,6 +193,7 @@ export async function sdNotifyBarrier(
   options: WaitOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
+  waitOptions(options);
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;

@@ -350,6 +350,14 @@ sys.stdin.readline()`;
   expect(receiver.child.exitCode).toBe(null); // the barrier was the closed descriptor, not the end of the process
 });
 
+test('wrong arguments are refused also where there is no manager', async () => {
+  const names = { code: 'ERR_INVALID_ARG_VALUE' };
+  await expect(s.sdNotify('READY=1', { timout: 5 } as never, {})).rejects.toMatchObject(names);
+  await expect(s.sdNotifyBarrier({ timout: 5 } as never, {})).rejects.toMatchObject(names);
+  await expect(s.sdNotify('READY=1', { timeout: -1 }, {})).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+  await expect(s.sdNotify(5 as never, {}, {})).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+});
+
 test('without a manager, or with one that is gone', async () => {
   expect(await sdNotify('READY=1', {}, {})).toBe(false);
   expect(await sdNotifyBarrier({}, { NOTIFY_SOCKET: '' })).toBe(false);
