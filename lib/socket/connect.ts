@@ -217,8 +217,8 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
  * when one fails or after `attemptDelay`, until one is connected (happy eyeballs, RFC 8305). With `path`, connects to an
  * AF_UNIX server.
  *
- * An address text needs no look-up and no thread. `timeout` is for the look-up and all attempts together. All timers are
- * those of `node:timers`.
+ * An address text with a number as the port needs no look-up and no thread. `timeout` is for the look-up and all attempts
+ * together. All timers are those of `node:timers`.
  *
  * @param options Where to, and how. A name that is not among the options is refused.
  * @returns The connected Socket; the others are closed.
