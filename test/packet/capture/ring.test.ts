@@ -156,7 +156,7 @@ test('what is opened and closed again and again takes no memory, addresses or de
 });
 
 /** How many there are: `npm run test:stress` has 500. */
-const WORKERS = Number(process.env.CAPTURE_WORKERS ?? 40);
+const WORKERS = Number(process.env.CAPTURE_WORKERS ?? 16);
 
 test('workers that are terminated with a capture: no crash, memory and descriptors back', {
   timeout: 600_000,
@@ -177,7 +177,7 @@ test('workers that are terminated with a capture: no crash, memory and descripto
       await worker.terminate();
     };
     const now = async () => { gc(); await sleep(50); return [sockets(), await rings(), (await maps()).length, process.memoryUsage().rss]; };
-    for (let i = 0; i < 20; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)]);
+    for (let i = 0; i < 8; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)]);
     const before = await now();
     for (let i = 0; i < ${WORKERS}; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)]);
     const [fds, mapped, lines, bytes] = (await now()).map((value, i) => value - before[i]);
