@@ -9,8 +9,8 @@ const config: ViteUserConfig = {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/helpers/setup.ts'],
     pool: 'forks',
-    // Three at least: most tests wait for other programs.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Two at least: most tests wait for other programs.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     // Their collectors close what tests dropped at other times than Node's: tests that count descriptors see that.
     retry: 'Bun' in globalThis || 'Deno' in globalThis ? 2 : 0,
