@@ -42,7 +42,7 @@ import {
   WRITEV,
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
-import { invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
+import { type Call, invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
 import { isInt32Array, isUint8Array } from './posix/kind.ts';
 import { namesOf, onlyKnown } from './posix/known-names.ts';
 import { type Bytes, native, out } from './posix/native.ts';
@@ -151,11 +151,12 @@ export function listen(fd: number, backlog: number = SOMAXCONN): number {
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept(fd: number, from?: SockaddrStorage): number {
-  return accepted(settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), 0), ACCEPT), from);
+  return acceptInto(fd, 0, from, ACCEPT);
 }
 
-/** Gives a connection and its address to the caller. It is closed when the caller's object does not take the address. */
-function accepted(n: number, from: SockaddrStorage | undefined): number {
+/** A connection and its address. It is closed when the caller's object does not take the address. */
+function acceptInto(fd: number, flags: number, from: SockaddrStorage | undefined, call: Call): number {
+  const n = settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), call);
   if (from === undefined) return n;
   try {
     from.length = n < 0 ? 0 : out[0]!;
@@ -176,10 +177,7 @@ function accepted(n: number, from: SockaddrStorage | undefined): number {
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export function accept4(fd: number, flags: number, from?: SockaddrStorage): number {
-  return accepted(
-    settle(native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags), ACCEPT4),
-    from,
-  );
+  return acceptInto(fd, flags, from, ACCEPT4);
 }
 
 /**

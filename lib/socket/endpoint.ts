@@ -36,9 +36,11 @@ export interface TcpOptions {
 /** A port: a number, its text, or the name of a service. The C library cuts a text that is too large to 16 bits. */
 export function portOf(value: unknown, name: string): number | string {
   const number = typeof value === 'string' && /^\s*[+-]?\d+$/.test(value) ? Number(value) : value;
-  // The C library takes an empty text for port 0.
-  if (typeof number === 'string' && number.trim() !== '') return number;
-  if (typeof number === 'string') throw invalidValue(name, 'a port from 0 to 65535, or the name of a service');
+  if (typeof number === 'string') {
+    if (number.trim() !== '') return number;
+    // The C library takes an empty text for port 0.
+    throw invalidValue(name, 'a port from 0 to 65535, or the name of a service');
+  }
   if (typeof number !== 'number') throw invalidType(name, 'a number or a string');
   if (!Number.isInteger(number) || number < 0 || number > 65535) throw outOfRange(name, 'an integer from 0 to 65535');
   return number;

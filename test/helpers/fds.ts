@@ -22,6 +22,13 @@ export function openSockets(): number {
   return [...openFds().values()].filter((target) => target.startsWith('socket:')).length;
 }
 
+/** As `openSockets`, for the text of a program that has imported readdirSync and readlinkSync: `sockets()`. */
+export const SOCKETS = `
+  const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
+    try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
+  }).length;
+`;
+
 /** Closes descriptors when the test ends. Gives the first one back. */
 export function cleanup(...fds: [number, ...number[]]): number {
   onTestFinished(() => {

@@ -3,7 +3,7 @@ import { fstatSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { openSockets } from '../helpers/fds.ts';
+import { openSockets, SOCKETS } from '../helpers/fds.ts';
 import { datagram, pair } from '../helpers/world.ts';
 
 const { MessageBatch, recvmmsg, sendmmsg } = s;
@@ -426,9 +426,7 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
     import { readdirSync, readlinkSync } from 'node:fs';
     import { setImmediate } from 'node:timers/promises';
     const s = await import(process.argv[1]);
-    const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
-      try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-    }).length;
+    ${SOCKETS}
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
     const given = sockets();
     const taken = [];

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { openSockets } from '../helpers/fds.ts';
+import { openSockets, SOCKETS } from '../helpers/fds.ts';
 import { ipv6, need, node, program } from '../helpers/need.ts';
 import { pythonPeer } from '../helpers/python.ts';
 import { failure, keep, output, readAll, tcpServer, world, worlds } from '../helpers/sockets.ts';
@@ -17,9 +17,7 @@ const connect = async (options: s.ConnectionOptions): Promise<s.Socket> => keep(
 async function inWorld<T>(script: string, hosts = '127.0.0.1 both\n::1 both\n', flags: string[] = []): Promise<T> {
   const common = `
     const shown = (error) => [error.name, error.code, error.syscall].filter((text) => text !== undefined).join(' ');
-    const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
-      try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-    }).length;
+    ${SOCKETS}
     const order = async (host) => s.getaddrinfo(host, 1, { socktype: s.SOCK_STREAM }).map(({ family }) => family);
     `;
   return JSON.parse(await output(common + script, flags, {}, world(hosts))) as T;

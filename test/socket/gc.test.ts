@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
+import { SOCKETS } from '../helpers/fds.ts';
 import { output, run } from '../helpers/sockets.ts';
 
 const collect = `
-  const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
-    try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-  }).length;
+  ${SOCKETS}
   const collect = async () => { for (let i = 0; i < 5; i++) { gc(); await sleep(10); } };
 `;
 

@@ -1,6 +1,24 @@
 /** Timeouts, limits, options and counts of a stream in every state: the same happens to net.Socket and to ours. */
 import { once } from 'node:events';
-import { allClosed, closed, code, compare, state, turn } from '../helpers/stream-pairs.ts';
+import { allClosed, closed, code, compare, type Scenario, state, turn } from '../helpers/stream-pairs.ts';
+
+/** Both marks of a stream that is written to beyond them. */
+const highWaterMarks = (mark: number): Scenario => ({
+  options: { readableHighWaterMark: mark, writableHighWaterMark: mark },
+  unread: true,
+  async run(client, server, log) {
+    log.push(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
+    log.push(String(client.write('ab')), String(client.writableNeedDrain));
+    let text = '';
+    server.on('data', (data) => {
+      text += data;
+    });
+    client.end('cdef');
+    client.resume();
+    await allClosed(client, server);
+    log.push(text);
+  },
+});
 
 compare({
   'setTimeout of a stream that is ended, destroyed or closed': {
@@ -147,38 +165,8 @@ compare({
       await allClosed(client, server);
     },
   },
-  'high water marks of 1': {
-    options: { readableHighWaterMark: 1, writableHighWaterMark: 1 },
-    unread: true,
-    async run(client, server, log) {
-      log.push(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
-      log.push(String(client.write('ab')), String(client.writableNeedDrain));
-      let text = '';
-      server.on('data', (data) => {
-        text += data;
-      });
-      client.end('cdef');
-      client.resume();
-      await allClosed(client, server);
-      log.push(text);
-    },
-  },
-  'high water marks of 0': {
-    options: { readableHighWaterMark: 0, writableHighWaterMark: 0 },
-    unread: true,
-    async run(client, server, log) {
-      log.push(`${client.readableHighWaterMark} ${client.writableHighWaterMark}`);
-      log.push(String(client.write('ab')), String(client.writableNeedDrain));
-      let text = '';
-      server.on('data', (data) => {
-        text += data;
-      });
-      client.end('cdef');
-      client.resume();
-      await allClosed(client, server);
-      log.push(text);
-    },
-  },
+  'high water marks of 1': highWaterMarks(1),
+  'high water marks of 0': highWaterMarks(0),
   'allowHalfOpen changed later': {
     async run(client, server, log) {
       server.allowHalfOpen = true;

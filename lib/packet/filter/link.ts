@@ -1,12 +1,17 @@
 /** Link types that filters are compiled for: where the headers of their packets are. */
 import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from '../../posix/constants.ts';
 import {
+  LINKTYPE_C_HDLC,
   LINKTYPE_ETHERNET,
+  LINKTYPE_IEEE802_11,
+  LINKTYPE_IEEE802_11_RADIOTAP,
   LINKTYPE_IPV4,
   LINKTYPE_IPV6,
   LINKTYPE_LINUX_SLL,
   LINKTYPE_LINUX_SLL2,
+  LINKTYPE_LOOP,
   LINKTYPE_NULL,
+  LINKTYPE_PPP,
   LINKTYPE_RAW,
 } from '../linktype.ts';
 import { ancillaryLoad, type Load, loadAt } from './load.ts';
@@ -21,12 +26,6 @@ export interface Link {
   /** The number of the interface, in the packet or beside it. */
   ifindex: Load;
 }
-
-const LINKTYPE_PPP = 9;
-const LINKTYPE_C_HDLC = 104;
-const LINKTYPE_IEEE802_11 = 105;
-const LINKTYPE_LOOP = 108;
-const LINKTYPE_IEEE802_11_RADIOTAP = 127;
 
 const scope = (kind: LinkKind, type: number, payload: number, bare = 0): Scope => ({
   kind,

@@ -8,7 +8,7 @@ import type { BlockMemory } from '../../../lib/packet/capture/block-memory.ts';
 import { RingSource } from '../../../lib/packet/capture/capture-source.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { layout } from '../../../lib/posix/native.ts';
-import { cleanup } from '../../helpers/fds.ts';
+import { cleanup, SOCKETS } from '../../helpers/fds.ts';
 import { number, numbered, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { type Need, namespaces, need, packetSockets, strace } from '../../helpers/need.ts';
 import { MAJORS, nodeLine, nodeOf } from '../../helpers/node-versions.ts';
@@ -33,9 +33,7 @@ const start = `
     return readFileSync('/proc/self/maps', 'latin1').split('\\n');
   };
   const rings = async () => (await maps()).filter((line) => line.includes('socket:')).length;
-  const sockets = () => readdirSync('/proc/self/fd').filter((fd) => {
-    try { return readlinkSync('/proc/self/fd/' + fd).startsWith('socket:'); } catch { return false; }
-  }).length;
+  ${SOCKETS}
   const first = async (capture) => (await capture[Symbol.asyncIterator]().next()).value;
 `;
 
