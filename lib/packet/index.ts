@@ -159,3 +159,6 @@ export {
 } from './layers/vxlan.ts';
 export * from './linktype.ts';
 export { PacketView } from './packet-view.ts';
+export type { IncompleteDatagram, IncompleteReason } from './reassembly/datagram.ts';
+export { type DefragmentOptions, defragment, ReassembledPacket } from './reassembly/defragment.ts';
+export type { PacketSource, SourcePacket } from './reassembly/source.ts';

@@ -1,0 +1,67 @@
+/** The parts of a datagram that have come, in their order. */
+
+interface Piece {
+  readonly offset: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Parts that do not overlap. */
+export class Pieces {
+  readonly #list: Piece[] = [];
+  /** How many bytes there are. */
+  received = 0;
+
+  get count(): number {
+    return this.#list.length;
+  }
+
+  /** Where the last one ends. */
+  get end(): number {
+    return this.#list.at(-1)?.end ?? 0;
+  }
+
+  /**
+   * What a part would be beside those that are there: `new`, or a `duplicate` whose bytes are all there already, or an
+   * `overlap`, which says something else or more.
+   */
+  judge(offset: number, bytes: Uint8Array): 'new' | 'duplicate' | 'overlap' {
+    const end = offset + bytes.length;
+    let i = this.#search(offset);
+    if (i > 0 && this.#list[i - 1]!.end > offset) i--;
+    const first = this.#list[i];
+    if (first === undefined || first.offset >= end) return 'new';
+    for (let at = offset; at < end; i++) {
+      const piece = this.#list[i];
+      if (piece === undefined || piece.offset > at) return 'overlap';
+      const stop = Math.min(piece.end, end);
+      for (; at < stop; at++) if (piece.bytes[at - piece.offset] !== bytes[at - offset]) return 'overlap';
+    }
+    return 'duplicate';
+  }
+
+  /** Adds a part that is `new`, with bytes of its own. */
+  add(offset: number, bytes: Uint8Array): void {
+    const piece = { offset, end: offset + bytes.length, bytes };
+    this.received += bytes.length;
+    if (offset >= this.end) this.#list.push(piece);
+    else this.#list.splice(this.#search(offset), 0, piece);
+  }
+
+  /** How many of them begin before an offset. */
+  #search(offset: number): number {
+    let low = 0;
+    let high = this.#list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#list[middle]!.offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Copies all of them to where they belong, from an offset on. */
+  copyTo(target: Uint8Array, at: number): void {
+    for (const { offset, bytes } of this.#list) target.set(bytes, at + offset);
+  }
+}
