@@ -16,7 +16,6 @@ import {
   SERVER_PORT,
 } from './support/dhcp.js';
 import { ethernetNamed } from './support/interface.js';
-import { mac } from './support/text.js';
 import { asking, interruption } from './support/until.js';
 
 const usage = `Usage: dhcp-discover.js [options] interface
@@ -38,13 +37,15 @@ const options = /** @type {const} */ ({
 /** Ask again after so many milliseconds, and then after twice as many: RFC 2131, 4.1. */
 const AGAIN = 4000;
 
-const BROADCAST = Buffer.alloc(6, 0xff);
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 
 /** @param {string} text */
 function hardwareAddress(text) {
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text))
-    throw new UsageError(`--mac: an address like 02:00:00:00:00:01, not '${text}'`);
-  return Buffer.from(text.replaceAll(':', ''), 'hex');
+  try {
+    const bytes = Buffer.from(s.parseHardwareAddress(text));
+    if (bytes.length === 6) return bytes;
+  } catch {}
+  throw new UsageError(`--mac: an address like 02:00:00:00:00:01, not '${text}'`);
 }
 
 /**
@@ -109,7 +110,8 @@ await command(usage, options, async (values, [name, ...rest]) => {
     const reply = received(buffer.subarray(0, bytes), control);
     if (reply === undefined || reply.xid !== xid || messageType(reply) !== OFFER || !hardware.equals(reply.hardware))
       continue;
-    const hardwareOf = address !== undefined && 'ifindex' in address ? mac(address.address ?? new Uint8Array()) : '?';
+    const sender = address !== undefined && 'ifindex' in address ? address.address : undefined;
+    const hardwareOf = sender === undefined ? '?' : s.formatHardwareAddress(sender);
     const from = `${reply.options.get(54)?.join('.') ?? '?'} (${hardwareOf})`;
     if (offers.has(`${reply.yourAddress} ${from}`)) continue;
     offers.add(`${reply.yourAddress} ${from}`);

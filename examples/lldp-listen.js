@@ -5,6 +5,7 @@
 import {
   AF_PACKET,
   ETH_P_LLDP,
+  formatHardwareAddress,
   htons,
   PACKET_MR_MULTICAST,
   PACKET_OUTGOING,
@@ -15,7 +16,6 @@ import {
 import { command, countOf, number } from './support/command.js';
 import { ethernetNamed, interfaces } from './support/interface.js';
 import { decodeLldp, LLDP_GROUPS } from './support/lldp.js';
-import { mac } from './support/text.js';
 import { interruption, until } from './support/until.js';
 
 const usage = `Usage: lldp-listen.js [options] [interface...]
@@ -53,7 +53,7 @@ await command(usage, options, async (values, names) => {
     const name = on.find(({ ifindex }) => ifindex === from.ifindex)?.name;
     if (name === undefined) continue;
     const { tlvs, error } = decodeLldp(data);
-    console.log(`${name}: ${mac(from.address ?? new Uint8Array())}`);
+    console.log(`${name}: ${formatHardwareAddress(from.address ?? new Uint8Array())}`);
     for (const tlv of tlvs) console.log(`  ${tlv.name}: ${tlv.text}`);
     if (error !== undefined) console.log(`  malformed: ${error}`);
     heard += 1;

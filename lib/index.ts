@@ -14,6 +14,7 @@ export {
   type OtherAddress,
   type OtherFamily,
   type PacketAddress,
+  type PacketAddressInput,
   SockaddrStorage,
   type UnixAddress,
   type VsockAddress,
@@ -58,6 +59,7 @@ export {
   getFilter,
   lockFilter,
 } from './posix/filter.ts';
+export { formatHardwareAddress, type HardwareAddressLike, parseHardwareAddress } from './posix/hardware-address.ts';
 export * from './posix/inet.ts';
 export * from './posix/interface.ts';
 export { ifreq, ioctl, ioctlData } from './posix/ioctl.ts';

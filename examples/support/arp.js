@@ -18,9 +18,6 @@ export function openArp({ ifindex }) {
   return socket;
 }
 
-/** The bytes of a hardware address. @param {string} text */
-const bytes = (text) => Buffer.from(text.replaceAll(':', ''), 'hex');
-
 /**
  * Who has an address, to be sent. Without `from` it is a probe (RFC 5227), which tells nobody a new address.
  * @param {import('./interface.js').Interface & { mac: string }} link
@@ -29,7 +26,7 @@ const bytes = (text) => Buffer.from(text.replaceAll(':', ''), 'hex');
 export function question({ ifindex, mac }, address, from = '0.0.0.0', to = BROADCAST) {
   const sender = { senderHardwareAddress: mac, senderProtocolAddress: from };
   const data = encodePacket([arp({ operation: REQUEST, ...sender, targetProtocolAddress: address })]);
-  return { data, to: { family: AF_PACKET, ifindex, protocol: ETH_P_ARP, address: bytes(to) } };
+  return { data, to: { family: AF_PACKET, ifindex, protocol: ETH_P_ARP, address: to } };
 }
 
 /**

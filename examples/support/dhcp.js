@@ -1,7 +1,8 @@
 // @ts-check
 // DHCP messages: RFC 2131, and their options: RFC 2132.
+import { formatHardwareAddress } from 'sys-socket';
 import { readName } from './dns.js';
-import { hex, mac, utf8 } from './text.js';
+import { hex, utf8 } from './text.js';
 
 export const SERVER_PORT = 67;
 export const CLIENT_PORT = 68;
@@ -63,7 +64,8 @@ function searchList(bytes) {
 }
 
 /** A client: its hardware type, and address. @param {Uint8Array} bytes */
-const client = (bytes) => (bytes[0] === 1 && bytes.length === 7 ? mac(bytes.subarray(1)) : hex(bytes));
+const client = (bytes) =>
+  bytes[0] === 1 && bytes.length === 7 ? formatHardwareAddress(bytes.subarray(1)) : hex(bytes);
 
 /** The options that are known by name. @type {Record<number, [string, (bytes: Uint8Array) => string]>} */
 const OPTIONS = {

@@ -1,8 +1,7 @@
 // @ts-check
 // The network interfaces: what the programs here want to know of them.
-import { AF_INET, AF_INET6, ARPHRD_ETHER, listAddresses, listLinks } from 'sys-socket';
+import { AF_INET, AF_INET6, ARPHRD_ETHER, formatHardwareAddress, listAddresses, listLinks } from 'sys-socket';
 import { sourceAddress } from './host.js';
-import { mac } from './text.js';
 
 /**
  * @typedef {object} Interface
@@ -29,7 +28,7 @@ export function interfaces() {
       ifindex,
       flags,
       mtu,
-      mac: ethernet ? mac(address) : undefined,
+      mac: ethernet ? formatHardwareAddress(address) : undefined,
       ipv4: of(AF_INET),
       ipv6: of(AF_INET6),
     };

@@ -1,7 +1,7 @@
 // @ts-check
 // LLDP: what a neighbour on the link tells of itself. IEEE 802.1AB.
-import { AF_INET, AF_INET6, inet_ntop } from 'sys-socket';
-import { hex, mac, utf8 } from './text.js';
+import { AF_INET, AF_INET6, formatHardwareAddress, inet_ntop } from 'sys-socket';
+import { hex, utf8 } from './text.js';
 
 /**
  * @typedef {object} Tlv One element of a message: type, length, value.
@@ -21,7 +21,7 @@ const ORGANIZATION = 127;
 function networkAddress(family, bytes) {
   if (family === 1 && bytes.length === 4) return inet_ntop(AF_INET, bytes);
   if (family === 2 && bytes.length === 16) return inet_ntop(AF_INET6, bytes);
-  if (family === 6) return mac(bytes);
+  if (family === 6) return formatHardwareAddress(bytes);
   return `${hex(bytes)} (family ${family})`;
 }
 
@@ -36,7 +36,7 @@ function identity(kinds, value) {
   const [subtype = 0, family = 0] = value;
   const kind = kinds[subtype] || `subtype ${subtype}`;
   const id = value.subarray(1);
-  if (kind === 'MAC') return `${mac(id)} (${kind})`;
+  if (kind === 'MAC') return `${formatHardwareAddress(id)} (${kind})`;
   if (kind === 'network address') return `${networkAddress(family, value.subarray(2))} (${kind})`;
   return `${utf8(id)} (${kind})`;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // What the kernel announces over netlink, as `ip monitor` prints it.
 import * as s from 'sys-socket';
-import { mac, printable } from './text.js';
+import { printable } from './text.js';
 
 const FOREVER = 0xffffffff;
 
@@ -145,8 +145,8 @@ export function linkText(link, interfaces) {
   ];
   const hardware = [
     `    link/${named(linkTypes, hatype)}`,
-    ...(address === undefined ? [] : [mac(address)]),
-    ...field(flags & s.IFF_POINTOPOINT ? 'peer' : 'brd', broadcast && mac(broadcast)),
+    ...(address === undefined ? [] : [s.formatHardwareAddress(address)]),
+    ...field(flags & s.IFF_POINTOPOINT ? 'peer' : 'brd', broadcast && s.formatHardwareAddress(broadcast)),
     ...field('link-netnsid', foreign),
   ];
   return `${head.join(' ')}\n${hardware.join(' ')}`;
@@ -223,7 +223,7 @@ export function neighbourText({ address, ifindex, linkAddress, state, flags }, i
   return [
     ...(address === undefined ? [] : [address]), // an entry of a bridge has none
     `dev ${interfaces.of(ifindex)}`,
-    ...field('lladdr', linkAddress && mac(linkAddress)),
+    ...field('lladdr', linkAddress && s.formatHardwareAddress(linkAddress)),
     ...(flags & s.NTF_ROUTER ? ['router'] : []),
     ...(flags & s.NTF_PROXY ? ['proxy'] : []),
     named(states, state).toUpperCase(),

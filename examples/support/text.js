@@ -16,12 +16,7 @@ export function utf8(bytes) {
   return printable(Buffer.from(bytes).toString('utf8').replace(/\0+$/, ''));
 }
 
-/** Bytes as hex digits, with something between them. @param {Uint8Array} bytes */
-export function hex(bytes, between = '') {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(between);
-}
-
-/** A hardware address: 02:00:00:00:00:01. @param {Uint8Array} bytes */
-export function mac(bytes) {
-  return hex(bytes, ':');
+/** Bytes as hex digits. @param {Uint8Array} bytes */
+export function hex(bytes) {
+  return Buffer.from(bytes).toString('hex');
 }

@@ -127,7 +127,7 @@ export {
   type MplsInput,
   mpls,
 } from './layers/mpls.ts';
-export type { NdOption } from './layers/nd-option.ts';
+export type { NdOption, NdOptionInput } from './layers/nd-option.ts';
 export type {
   AnyLayerType,
   DecodedFields,

@@ -1,34 +1,23 @@
 /** Addresses in packets as text: hardware addresses, IPv4 and IPv6. */
 import { AF_INET, AF_INET6 } from '../posix/constants.ts';
 import { invalidType, invalidValue } from '../posix/errno.ts';
+import { hardwareBytes } from '../posix/hardware-address.ts';
 import { inet_ntop } from '../posix/inet.ts';
 import { native } from '../posix/native.ts';
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+export { hardwareText } from '../posix/hardware-text.ts';
+
 // One for all: an address is read and written at once.
 const scratch = new Uint8Array(16);
 
-/** Bytes as `'aa:bb:cc:dd:ee:ff'`, of any length. */
-export function hardwareText(bytes: Uint8Array, at: number, length: number): string {
-  let text = length === 0 ? '' : HEX[bytes[at]!]!;
-  for (let i = 1; i < length; i++) text += `:${HEX[bytes[at + i]!]!}`;
-  return text;
-}
-
 /** The number of bytes of a hardware address. */
-export function hardwareLength(text: unknown, name: string): number {
-  if (typeof text !== 'string') throw invalidType(name, 'a string');
-  return Math.ceil(text.length / 3);
+export function hardwareLength(address: unknown, name: string): number {
+  return hardwareBytes(address, name).length;
 }
 
 /** Writes a hardware address; `length` is how many bytes it must have, if that is given. */
-export function putHardware(bytes: Uint8Array, at: number, text: unknown, name: string, length?: number): void {
-  const size = hardwareLength(text, name);
-  const valid = /^(?:[0-9a-f]{2}(?::[0-9a-f]{2})*)?$/i.test(text as string);
-  if (!valid || (length !== undefined && size !== length)) {
-    throw invalidValue(name, `a hardware address${length === undefined ? '' : ` of ${length} bytes`} ('aa:bb:...')`);
-  }
-  for (let i = 0; i < size; i++) bytes[at + i] = Number.parseInt((text as string).slice(3 * i, 3 * i + 2), 16);
+export function putHardware(bytes: Uint8Array, at: number, address: unknown, name: string, length?: number): void {
+  bytes.set(hardwareBytes(address, name, length), at);
 }
 
 /** 4 bytes as dotted text. */

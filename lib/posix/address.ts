@@ -6,6 +6,7 @@ import { TextDecoder } from 'node:util';
 import type * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';
 import { inet_ntop } from './inet.ts';
 import { isUint8Array } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
@@ -71,6 +72,16 @@ export interface PacketAddress {
   pkttype?: number;
   /** The hardware address. */
   address?: Uint8Array;
+}
+
+/**
+ * A network interface at the link layer, to be given to a call: its hardware address may be text.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
+export interface PacketAddressInput extends Omit<PacketAddress, 'address'> {
+  /** The hardware address, `'02:00:00:00:00:01'` or its bytes. */
+  address?: HardwareAddressLike;
 }
 
 /**
@@ -144,7 +155,7 @@ export type Address =
  *
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
-export type AddressLike = Address | SocketAddress | Uint8Array;
+export type AddressLike = Address | PacketAddressInput | SocketAddress | Uint8Array;
 
 const NAMES = {
   inet: namesOf<InetAddress>({ family: true, address: true, port: true }),
@@ -255,10 +266,10 @@ function encodeUnix(address: UnixAddress): Uint8Array {
   return bytes.subarray(0, size);
 }
 
-function encodePacket(address: PacketAddress): Uint8Array {
+function encodePacket(address: PacketAddressInput): Uint8Array {
   onlyKnown(address, NAMES.packet, 'address');
-  const hardware = own(address, 'address');
-  if (hardware !== undefined && !isUint8Array(hardware)) throw invalidType('address.address', 'a Uint8Array');
+  const given = own(address, 'address');
+  const hardware = given === undefined ? undefined : hardwareBytes(given, 'address.address');
   const length = uint8(hardware?.length ?? 0, 'address.address.length');
   const { bytes, view } = sockaddr(AF_PACKET, Math.max(SIZE.packet, AT.sll_addr + length));
   view.setUint16(AT.sll_protocol, uint16(own(address, 'protocol'), 'address.protocol'));
@@ -329,7 +340,7 @@ export function encodeAddress(address: AddressLike): Uint8Array {
     case AF_UNIX:
       return encodeUnix(address as UnixAddress);
     case AF_PACKET:
-      return encodePacket(address as PacketAddress);
+      return encodePacket(address as PacketAddressInput);
     case AF_NETLINK:
       return encodeNetlink(address as NetlinkAddress);
     case AF_VSOCK:

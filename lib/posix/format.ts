@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { Address, NetlinkAddress, PacketAddress, VsockAddress } from './address.ts';
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
+import { hardwareText } from './hardware-text.ts';
 
 /** Other names of the same numbers. */
 const ALIASES = new Set([
@@ -29,12 +30,10 @@ export function nameOf(prefix: string, value: number): string {
   return names.get(value) ?? String(value);
 }
 
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
-
 /** `AF_PACKET ETH_P_IP ifindex=2 02:00:00:00:00:01` */
 function formatPacket({ family, protocol, ifindex, address }: PacketAddress): string {
   const parts = [nameOf('AF_', family), nameOf('ETH_P_', protocol), `ifindex=${ifindex}`];
-  if (address !== undefined && address.length > 0) parts.push(hex(address));
+  if (address !== undefined && address.length > 0) parts.push(hardwareText(address, 0, address.length));
   return parts.join(' ');
 }
 

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { AddressLike } from './address.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';
 import { isUint8Array } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
@@ -195,7 +196,8 @@ export interface PacketMreq {
   ifindex: number;
   /** PACKET_MR_PROMISC, PACKET_MR_MULTICAST, ... */
   type: number;
-  address?: Uint8Array;
+  /** A hardware address, `'01:00:5e:00:00:fb'` or its bytes. */
+  address?: HardwareAddressLike;
 }
 
 /**
@@ -404,8 +406,7 @@ const packetMreq: Codec<PacketMreq> = {
   encode: (value, name) => {
     const { ifindex, type } = onlyKnown(object(value, name), MREQ_NAMES, name);
     const fixed = request.encode({ ifindex, type }, name);
-    const address = own(value, 'address') ?? new Uint8Array(0);
-    if (!isUint8Array(address)) throw invalidType(`${name}.address`, 'a Uint8Array');
+    const address = hardwareBytes(own(value, 'address') ?? '', `${name}.address`);
     const { bytes, view } = room(Math.max(fixed.length, MR_ADDRESS + address.length));
     bytes.set(fixed);
     u16(layout('mr_alen')).write(view, address.length, `${name}.address.length`);

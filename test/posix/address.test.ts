@@ -293,7 +293,7 @@ describe('what its struct cannot hold is refused, by the name of the field', () 
     [{ ...ll, protocol: 65536 }, 'address.protocol', range],
     [{ ...ll, hatype: 65536 }, 'address.hatype', range],
     [{ ...ll, pkttype: 256 }, 'address.pkttype', range],
-    [{ ...ll, address: '00:00:00:00:00:00' }, 'address.address', type],
+    [{ ...ll, address: '00:00:00:00:00:0g' }, 'address.address', value],
     [{ ...ll, address: [1, 2] }, 'address.address', type],
     [{ ...ll, address: new Uint8Array(256) }, 'address.address', range],
     [{ family: s.AF_NETLINK, pid: -1, groups: 0 }, 'address.pid', range],

@@ -1,7 +1,7 @@
 /** Words of filter expressions about the link: its addresses, 802.2, and what is above it but not IP. */
 import { PACKET_OUTGOING } from '../../posix/constants.ts';
+import { hardwareBytes } from '../../posix/hardware-address.ts';
 import { get16, get32 } from '../bytes.ts';
-import { putHardware } from '../text.ts';
 import type { Direction, FilterExpression, Word } from './expression.ts';
 import type { Link } from './link.ts';
 import { ISO_POINT, isWlanData, linkTypeIs } from './link-type.ts';
@@ -17,8 +17,7 @@ const LARGEST_LENGTH = 1500;
 
 /** A hardware address at a place. */
 export function addressAt(place: Place, address: string): Part {
-  const bytes = new Uint8Array(6);
-  putHardware(bytes, 0, address, 'address', 6);
+  const bytes = hardwareBytes(address, 'address', 6);
   return all(equal(loadAt(further(place, 2), 4), get32(bytes, 2)), equal(loadAt(place, 2), get16(bytes, 0)));
 }
 

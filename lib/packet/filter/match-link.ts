@@ -1,7 +1,8 @@
 /** Words of filter expressions about the link, and about what is above it but not IP. */
 import { invalidType, invalidValue } from '../../posix/errno.ts';
+import { type HardwareAddressLike, hardwareBytes } from '../../posix/hardware-address.ts';
+import { hardwareText } from '../../posix/hardware-text.ts';
 import { uint, uint8, uint16, uint32 } from '../bytes.ts';
-import { putHardware } from '../text.ts';
 import type { Direction, FilterExpression, WlanAddress } from './expression.ts';
 
 const DIRECTIONS: readonly unknown[] = [
@@ -17,13 +18,16 @@ export function etherProto(etherType: number): FilterExpression {
 /**
  * A hardware address of Ethernet or IEEE 802.11.
  *
- * @param address `'02:00:00:00:00:01'`.
+ * @param address `'02:00:00:00:00:01'`, or six bytes.
  * @param direction Which of both; `'src or dst'` unless given. Of 802.11 also `'addr1'` to `'addr4'`, `'ra'`, `'ta'`.
  */
-export function etherHost(address: string, direction: Direction | WlanAddress = 'src or dst'): FilterExpression {
-  putHardware(new Uint8Array(6), 0, address, 'address', 6);
+export function etherHost(
+  address: HardwareAddressLike,
+  direction: Direction | WlanAddress = 'src or dst',
+): FilterExpression {
+  const bytes = hardwareBytes(address, 'address', 6);
   if (!DIRECTIONS.includes(direction)) throw invalidValue('direction', `one of '${DIRECTIONS.join("', '")}'`);
-  return { word: 'ether host', address, direction };
+  return { word: 'ether host', address: hardwareText(bytes, 0, 6), direction };
 }
 
 /** To all stations of an Ethernet. */

@@ -120,9 +120,7 @@ function hardwareAddress(reader: Reader, asked: Asked): FilterExpression {
   if (protocol === undefined || !LINK.includes(protocol) || (type !== undefined && type !== 'host')) {
     throw reader.refusal(token, `'${token.text}' is a hardware address, for 'ether host', 'ether src' or 'ether dst'`);
   }
-  const parts = /[:.-]/.test(token.text) && !/^.{4}\./.test(token.text) ? token.text.split(/[:.-]/) : undefined;
-  const digits = parts?.map((part) => part.padStart(2, '0')) ?? token.text.replaceAll('.', '').match(/../g)!;
-  return match.etherHost(digits.join(':'), direction);
+  return match.etherHost(token.text, direction);
 }
 
 /** Ports, with the protocol that the words or the name of a service tell. */

@@ -2,13 +2,15 @@
 
 import { ETH_P_IP } from '../../posix/constants.ts';
 import { invalidType, invalidValue } from '../../posix/errno.ts';
+import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
 import { namesOf } from '../../posix/known-names.ts';
 import { get16, put16, uint8, uint16 } from '../bytes.ts';
 import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from '../text.ts';
 import type { Codec, Filled } from './codec.ts';
 
 /**
- * An ARP message to encode. Addresses that are no IPv4 addresses are `'aa:bb:...'` of any length.
+ * An ARP message to encode. Hardware addresses are text, `'aa:bb:...'`, or bytes, of any length; protocol addresses that are
+ * not those of IPv4 are `'aa:bb:...'`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc826
  */
@@ -23,10 +25,10 @@ export interface ArpFields {
   protocolLength?: number | undefined;
   /** 1 is a request, 2 a reply. */
   operation: number;
-  senderHardwareAddress: string;
+  senderHardwareAddress: HardwareAddressLike;
   senderProtocolAddress: string;
   /** Zeros by default: what a request asks for. */
-  targetHardwareAddress?: string | undefined;
+  targetHardwareAddress?: HardwareAddressLike | undefined;
   targetProtocolAddress: string;
 }
 
@@ -46,6 +48,8 @@ export interface ArpInput extends ArpFields {
  */
 export interface Arp extends Filled<ArpFields> {
   readonly layer: 'arp';
+  senderHardwareAddress: string;
+  targetHardwareAddress: string;
 }
 
 /**

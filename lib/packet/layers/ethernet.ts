@@ -1,6 +1,7 @@
 /** Ethernet II frames with any number of VLAN tags: IEEE 802.1Q and 802.1ad (QinQ). */
 
 import { ETH_P_802_3_MIN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_QINQ1 } from '../../posix/constants.ts';
+import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { object } from '../../posix/snapshot.ts';
 import { get16, list, put16, uint, uint16 } from '../bytes.ts';
@@ -37,8 +38,9 @@ export interface VlanTag extends Filled<VlanTagFields> {}
  * @see https://www.rfc-editor.org/rfc/rfc894
  */
 export interface EthernetFields {
-  destination: string;
-  source: string;
+  /** `'aa:bb:cc:dd:ee:ff'`, or six bytes. */
+  destination: HardwareAddressLike;
+  source: HardwareAddressLike;
   /** VLAN tags, the outer one first. */
   tags?: readonly VlanTagFields[] | undefined;
   /** Told by the following layer unless given. Up to 1500 it is the length of an IEEE 802.3 frame, filled in before `llc`. */
@@ -61,13 +63,15 @@ export interface EthernetInput extends EthernetFields {
  */
 export interface Ethernet extends Filled<EthernetFields> {
   readonly layer: 'ethernet';
+  destination: string;
+  source: string;
   tags: VlanTag[];
 }
 
 /**
  * An Ethernet II header as a layer of `encodePacket`.
  *
- * @param fields Addresses as `'aa:bb:cc:dd:ee:ff'`; encoding fills in what is left out.
+ * @param fields Addresses as text or bytes; encoding fills in what is left out.
  * @returns The layer.
  * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example

@@ -23,7 +23,7 @@ import {
   ICMPV6_ROUTER_ADVERTISEMENT,
   ICMPV6_TIME_EXCEEDED,
 } from './icmpv6-type.ts';
-import { type NdOption, ndOptions } from './nd-option.ts';
+import { type NdOption, type NdOptionInput, ndOptions } from './nd-option.ts';
 import { discoverySize, NEIGHBOR_HEADER, readDiscovery, writeDiscovery } from './neighbor-discovery.ts';
 
 /**
@@ -77,7 +77,7 @@ export interface Icmpv6Fields extends ExtendedEchoFields {
   /** Redirect. */
   destinationAddress?: string | undefined;
   /** Of the five messages of neighbour discovery. */
-  options?: readonly NdOption[] | undefined;
+  options?: readonly NdOptionInput[] | undefined;
 }
 
 /**
@@ -96,6 +96,7 @@ export interface Icmpv6Input extends Icmpv6Fields {
  */
 export interface Icmpv6 extends Icmpv6Fields {
   readonly layer: 'icmpv6';
+  options?: readonly NdOption[] | undefined;
   code: number;
   checksum: number;
   /** Whether the checksum is right; undefined when the message is cut, a fragment, or its addresses are not known. */

@@ -7,6 +7,7 @@ import {
   ETH_P_802_2,
   PACKET_HOST,
 } from '../../posix/constants.ts';
+import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
 import { namesOf } from '../../posix/known-names.ts';
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
 import { hardwareLength, hardwareText, putHardware } from '../text.ts';
@@ -21,8 +22,8 @@ interface CookedFields {
   hardwareType?: number | undefined;
   /** The length of the sender's address, of which the header holds 8 bytes at most; filled in unless given. */
   addressLength?: number | undefined;
-  /** The hardware address of the sender, `'aa:bb:...'` of up to 8 bytes; none unless given. */
-  address?: string | undefined;
+  /** The hardware address of the sender, `'aa:bb:...'` or bytes, up to 8; none unless given. */
+  address?: HardwareAddressLike | undefined;
   /** What is behind the address in its 8 bytes; zeros unless given. */
   unused?: Uint8Array | undefined;
   /** An EtherType; told by the following layer unless given. */
@@ -52,6 +53,7 @@ export interface LinuxSllInput extends LinuxSllFields {
  */
 export interface LinuxSll extends Filled<LinuxSllFields> {
   readonly layer: 'linuxSll';
+  address: string;
 }
 
 /**
@@ -82,6 +84,7 @@ export interface LinuxSll2Input extends LinuxSll2Fields {
  */
 export interface LinuxSll2 extends Filled<LinuxSll2Fields> {
   readonly layer: 'linuxSll2';
+  address: string;
 }
 
 /**
@@ -144,11 +147,7 @@ function putAddress(bytes: Uint8Array, at: number, { address = '', unused }: Coo
   bytes.set(data(unused, `${name}.unused`).subarray(0, ADDRESS - length), at + length);
 }
 
-function addressOf(
-  bytes: Uint8Array,
-  at: number,
-  addressLength: number,
-): Pick<Filled<CookedFields>, 'address' | 'unused'> {
+function addressOf(bytes: Uint8Array, at: number, addressLength: number): Pick<LinuxSll, 'address' | 'unused'> {
   const length = Math.min(addressLength, ADDRESS);
   return { address: hardwareText(bytes, at, length), unused: bytes.subarray(at + length, at + ADDRESS) };
 }

@@ -1,5 +1,6 @@
 /** The options of IPv6 neighbour discovery: RFC 4861, 4191 and 8106. */
 import { invalidValue } from '../../posix/errno.ts';
+import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
 import { data, get16, get32, list, put16, put32, roundUp, uint, uint8, uint16, uint32 } from '../bytes.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from '../text.ts';
 import { readNames, writeNames } from './domain-name.ts';
@@ -46,6 +47,15 @@ export type NdOption =
   /** What is left where an option's length cannot be right; encodes as it is. */
   | { name: 'malformed'; data: Uint8Array };
 
+/**
+ * An option of neighbour discovery to encode: its hardware address may be bytes.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc4861#section-4.6
+ */
+export type NdOptionInput =
+  | NdOption
+  | { name: 'sourceLinkLayerAddress' | 'targetLinkLayerAddress'; linkLayerAddress: HardwareAddressLike };
+
 const TYPE = {
   sourceLinkLayerAddress: 1,
   targetLinkLayerAddress: 2,
@@ -66,7 +76,7 @@ function routeLength(option: { length?: number; prefixLength: number }): number 
 }
 
 const LINK_LAYER_ADDRESS = { linkLayerAddress: true } as const;
-const NAMES = optionNames<NdOption>({
+const NAMES = optionNames<NdOptionInput>({
   sourceLinkLayerAddress: LINK_LAYER_ADDRESS,
   targetLinkLayerAddress: LINK_LAYER_ADDRESS,
   prefixInformation: {
@@ -95,7 +105,7 @@ const NAMES = optionNames<NdOption>({
   malformed: { data: true },
 });
 
-function size(option: NdOption): number {
+function size(option: NdOptionInput): number {
   switch (option.name) {
     case 'sourceLinkLayerAddress':
     case 'targetLinkLayerAddress':
@@ -131,7 +141,7 @@ function writeRoute(option: NdOption & { name: 'routeInformation' }, bytes: Uint
   for (let i = 0; i < 8 * (length - 1); i++) bytes[at + 8 + i] = prefix[i]!;
 }
 
-function write(option: NdOption, bytes: Uint8Array, at: number): void {
+function write(option: NdOptionInput, bytes: Uint8Array, at: number): void {
   if (option.name === 'malformed') {
     bytes.set(data(option.data, field('data')), at);
     return;
@@ -245,7 +255,7 @@ function readKnown(bytes: Uint8Array, at: number, length: number): NdOption | un
   }
 }
 
-export const ndOptions: OptionList<NdOption> = optionList<NdOption>({
+export const ndOptions: OptionList<NdOptionInput> = optionList<NdOptionInput>({
   argument: 'icmpv6.options',
   names: NAMES,
   size,

@@ -1,4 +1,5 @@
 /** Spanning tree messages of bridges: IEEE 802.1D, with the rapid spanning tree. */
+import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
 import { namesOf } from '../../posix/known-names.ts';
 import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
 import { hardwareText, putHardware } from '../text.ts';
@@ -10,11 +11,11 @@ interface Configuration {
   flags?: number | undefined;
   /** The priority of the root with the number of its VLAN. */
   rootPriority?: number | undefined;
-  rootAddress?: string | undefined;
+  rootAddress?: HardwareAddressLike | undefined;
   rootPathCost?: number | undefined;
   /** The priority of the sender with the number of its VLAN. */
   bridgePriority?: number | undefined;
-  bridgeAddress?: string | undefined;
+  bridgeAddress?: HardwareAddressLike | undefined;
   portIdentifier?: number | undefined;
   /** Times in units of 1/256 s. */
   messageAge?: number | undefined;
@@ -56,6 +57,8 @@ export interface StpInput extends StpFields {
  */
 export interface Stp extends Configuration {
   readonly layer: 'stp';
+  rootAddress?: string | undefined;
+  bridgeAddress?: string | undefined;
   protocolIdentifier: number;
   version: number;
   type: number;

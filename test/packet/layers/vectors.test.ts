@@ -307,7 +307,7 @@ test('what a field cannot hold is refused by its name, never cut', () => {
           udp,
         ]),
     ],
-    ['ethernet.source', () => p.encodePacket([p.ethernet({ ...link, source: '1:2:3:4:5:6' })])],
+    ['ethernet.source', () => p.encodePacket([p.ethernet({ ...link, source: '1:2:3:4:5' })])],
     ['ethernet.etherType', () => p.encodePacket([p.ethernet(link), 'data'])],
     ['ethernet.tags.vid', () => p.encodePacket([p.ethernet({ ...link, tags: [{ vid: 4096 }] }), p.ipv4(addresses)])],
     [

@@ -1,0 +1,87 @@
+/** Hardware addresses: their bytes, and the text that people write. */
+import { invalidType, invalidValue } from './errno.ts';
+import { hardwareText } from './hardware-text.ts';
+import { isUint8Array } from './kind.ts';
+import { uint8Array } from './snapshot.ts';
+
+/**
+ * Wherever a hardware address is taken: text, `'02:00:00:00:00:01'`, or its bytes.
+ *
+ * @see https://man7.org/linux/man-pages/man7/packet.7.html
+ */
+export type HardwareAddressLike = string | Uint8Array;
+
+/** Bytes of one or two digits between colons, hyphens or dots; groups of two bytes between dots; digits alone. */
+const BYTES = /^[0-9a-f]{1,2}(?:([:.-])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2})*)?$/i;
+const GROUPS = /^[0-9a-f]{4}(?:\.[0-9a-f]{4})+$/i;
+const DIGITS = /^(?:[0-9a-f]{2})*$/i;
+
+/** The value of a character as a digit of hex, by its code; NONE of others. */
+const NONE = 0xff;
+const DIGIT_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? NONE : value;
+});
+
+/** The bytes of the form that is the rule, two digits between colons, without searching the text. */
+function plain(text: string): Uint8Array | undefined {
+  const count = (text.length + 1) / 3;
+  if (!Number.isInteger(count)) return undefined;
+  const bytes = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const high = DIGIT_VALUES[text.charCodeAt(3 * i)] ?? NONE;
+    const low = DIGIT_VALUES[text.charCodeAt(3 * i + 1)] ?? NONE;
+    if (high === NONE || low === NONE || (i > 0 && text[3 * i - 1] !== ':')) return undefined;
+    bytes[i] = (high << 4) | low;
+  }
+  return bytes;
+}
+
+/** The bytes of any spelling; undefined for a text that is no hardware address. */
+function spelled(text: string): Uint8Array | undefined {
+  let parts: readonly string[];
+  if (BYTES.test(text)) parts = text.split(/[:.-]/);
+  else if (GROUPS.test(text) || DIGITS.test(text)) parts = text.replaceAll('.', '').match(/../g) ?? [];
+  else return undefined;
+  return Uint8Array.from(parts, (part) => Number.parseInt(part, 16));
+}
+
+/** The bytes of a hardware address; `length` is how many it must have, if that is given. */
+export function hardwareBytes(value: unknown, name: string, length?: number): Uint8Array {
+  if (typeof value !== 'string' && !isUint8Array(value)) throw invalidType(name, 'a string or a Uint8Array');
+  const bytes = typeof value === 'string' ? (plain(value) ?? spelled(value)) : value;
+  if (bytes === undefined || (length !== undefined && bytes.length !== length)) {
+    throw invalidValue(name, `a hardware address${length === undefined ? '' : ` of ${length} bytes`} ('aa:bb:...')`);
+  }
+  return bytes;
+}
+
+/**
+ * The bytes of a hardware address: ether_aton(3), for addresses of any length and in every common spelling.
+ *
+ * @param address `'02:00:00:00:00:01'`, `'2:0:0:0:0:1'`, `'02-00-00-00-00-01'`, `'0200.0000.0001'` or `'020000000001'`, in upper
+ *   or lower case; bytes come back as they are. `''` has no bytes.
+ * @returns The bytes: six of Ethernet.
+ * @throws TypeError for what is no hardware address.
+ * @example
+ * console.log(parseHardwareAddress('02:00:00:00:00:01')); // Uint8Array(6) [ 2, 0, 0, 0, 0, 1 ]
+ * @see https://man7.org/linux/man-pages/man3/ether_aton.3.html
+ */
+export function parseHardwareAddress(address: HardwareAddressLike): Uint8Array {
+  return hardwareBytes(address, 'address');
+}
+
+/**
+ * A hardware address as text: ether_ntoa(3), for addresses of any length and with two digits for each byte.
+ *
+ * @param address Its bytes.
+ * @returns `'02:00:00:00:00:01'`; `''` for no bytes.
+ * @throws TypeError for what is no Uint8Array.
+ * @example
+ * const lo = listLinks().find(({ name }) => name === 'lo');
+ * console.log(formatHardwareAddress(lo.address)); // 00:00:00:00:00:00
+ * @see https://man7.org/linux/man-pages/man3/ether_aton.3.html
+ */
+export function formatHardwareAddress(address: Uint8Array): string {
+  return hardwareText(uint8Array(address, 'address'), 0, address.length);
+}
