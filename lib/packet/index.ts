@@ -6,6 +6,7 @@
 
 export { Block } from './capture/block.ts';
 export { Capture, type CaptureStatistics } from './capture/capture.ts';
+export { type CaptureDevice, type DeviceAddress, listCaptureDevices } from './capture/capture-device.ts';
 export type { CaptureOptions } from './capture/capture-options.ts';
 export { openCapture } from './capture/open-capture.ts';
 export { GivenBackError, Packet, type PacketCopy } from './capture/packet.ts';

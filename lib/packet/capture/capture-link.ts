@@ -64,6 +64,11 @@ function hatypeOf(fd: number, ifindex: number): number | undefined {
   }
 }
 
+/** The link type of captures of a kind of link, by its ARPHRD_ number: cooked, if it has none of its own here. */
+export function linktypeOfHatype(hatype: number): number {
+  return LINKTYPES.get(hatype) ?? LINKTYPE_LINUX_SLL2;
+}
+
 /**
  * The link of an interface. What has no link type of its own here is cooked, and so are all interfaces together, whose
  * packets begin with headers of different kinds.
