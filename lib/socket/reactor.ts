@@ -492,7 +492,13 @@ function serveOne(readiness: Readiness, events: number): void {
     if (head !== undefined && (broken || !head.eventless)) done += serveQueue(readiness, kind as Kind);
     else if ((events & ASK[kind as Kind] & ~watched) !== 0) idle = true;
   }
-  if (readiness.closed || (!idle && !broken)) return;
+  if (readiness.closed) return;
+  const mended = readiness.edge && !broken;
+  if (mended) readiness.edge = false;
+  if (!idle && !broken) {
+    if (mended) askOrEnd(readiness, readiness.asked); // the error was taken: from now on as if it had never been
+    return;
+  }
   // EPOLLERR and EPOLLHUP cannot be asked away: whom nobody waits for leaves the set, and those whom they do not
   // concern (a full error queue, and they wait for data) are told of changes only.
   const wanted = interest(readiness);

@@ -1,5 +1,5 @@
 // What the event loop costs, to be counted by strace: between two marks on the standard output is one part.
-//   node test/helpers/costs-program.js <part>=<width> ...        parts: echo close ready sendAll
+//   node test/helpers/costs-program.js <part>=<width> ...        parts: echo close ready sendAll errors
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -23,6 +23,15 @@ function end(list) {
     socket.close();
     nothrow.close(peer);
   }
+}
+
+/** An address at which nobody listens any more. */
+function deserted() {
+  const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  socket.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
+  const address = socket.getsockname();
+  socket.close();
+  return address;
 }
 
 const parts = {
@@ -88,6 +97,33 @@ const parts = {
     await turn();
     mark('');
     end([...idle, ...list]);
+  },
+
+  /** So many datagrams, each waited for, after an error that was taken from the error queue. */
+  async errors(width, name) {
+    const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+    const sender = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+    socket.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
+    socket.setsockopt(s.IPPROTO_IP, s.IP_RECVERR, true);
+    s.connect(sender.fd, socket.getsockname());
+    await socket.sendto('x', 0, deserted());
+    await socket.errorReady();
+    s.getsockopt(socket.fd, s.SOL_SOCKET, s.SO_ERROR); // the queue has its entry still
+    let data = socket.recv();
+    for (let i = 0; i < 3; i++) await turn();
+    await socket.recvmsg({ buffers: [new Uint8Array(9)], controlLength: 512 }, s.MSG_ERRQUEUE);
+    mark(name);
+    for (let i = 0; i < width; i++) {
+      await turn();
+      sender.sendSync('x');
+      await data;
+      data = socket.recv();
+    }
+    mark('');
+    sender.sendSync('x');
+    await data;
+    socket.close();
+    sender.close();
   },
 
   /** So many MB to a reader that keeps up. */

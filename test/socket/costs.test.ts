@@ -7,7 +7,7 @@ let known: Map<string, Costs> | undefined;
 
 /** Counted once for all tests. */
 function costs(part: string): Costs {
-  known ??= costsOf('echo=1', 'echo=64', 'echo=300', 'close=200', 'ready=200', 'sendAll=32');
+  known ??= costsOf('echo=1', 'echo=64', 'echo=300', 'close=200', 'ready=200', 'errors=100', 'sendAll=32');
   return known.get(part)!;
 }
 
@@ -38,6 +38,13 @@ describe('to close a socket is epoll_ctl and close', () => {
     expect(count('epoll_ctl')).toBeLessThanOrEqual(20);
     expect(count('epoll_create1')).toBe(0);
   });
+});
+
+test('an error that was taken does not make the waits after it dearer', (context) => {
+  need(context, node, strace);
+  const { count } = costs('errors=100');
+  expect(count('recvfrom')).toBeGreaterThanOrEqual(100);
+  expect(count('epoll_ctl')).toBeLessThanOrEqual(2);
 });
 
 test('a sendAll to a reader that keeps up leaves the event loop its turns', (context) => {
