@@ -43,7 +43,7 @@ import {
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
 import { type Call, invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
-import { isInt32Array, isUint8Array } from './posix/kind.ts';
+import { isInt32Array, isUint8Array, isView } from './posix/kind.ts';
 import { namesOf, onlyKnown } from './posix/known-names.ts';
 import { type Bytes, native, out } from './posix/native.ts';
 import { integer } from './posix/number.ts';
@@ -63,7 +63,7 @@ function prepare<T extends object, K extends keyof T>(target: T, key: K, empty: 
 /** The bytes of a place for an address, which is empty until the call has filled it. */
 function room(storage: SockaddrStorage, name: string): Uint8Array {
   const { bytes } = object(storage, name);
-  if (!ArrayBuffer.isView(bytes)) throw invalidType(name, 'a SockaddrStorage');
+  if (!isView(bytes)) throw invalidType(name, 'a SockaddrStorage');
   prepare(storage, 'length', 0, name);
   return bytes;
 }

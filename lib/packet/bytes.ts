@@ -1,7 +1,7 @@
 /** Numbers in network byte order, and the refusal of values that a field cannot hold. */
 
 import { invalidType } from '../posix/errno.ts';
-import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
+import { isArrayBuffer, isUint8Array, isView } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
 import { integer } from '../posix/number.ts';
 
@@ -55,14 +55,14 @@ export function list<T>(value: readonly T[], name: string): readonly T[] {
 export function asBytes(value: Bytes, name: string): Uint8Array {
   // A proxy of one is taken too: this memory is read in JavaScript alone.
   if (isUint8Array(value) || value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   if (isArrayBuffer(value)) return new Uint8Array(value);
   throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
 }
 
 /** Whether a value is what `asBytes` takes. */
 export function isBytes(value: unknown): value is Bytes {
-  return ArrayBuffer.isView(value) || value instanceof Uint8Array || isArrayBuffer(value);
+  return isArrayBuffer(value) || value instanceof Uint8Array || value instanceof DataView || ArrayBuffer.isView(value);
 }
 
 /** A size rounded up to a multiple. */

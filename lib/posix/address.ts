@@ -8,7 +8,7 @@ import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './c
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';
 import { inet_ntop } from './inet.ts';
-import { isUint8Array } from './kind.ts';
+import { isUint8Array, isView } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
@@ -395,9 +395,9 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  */
 export function decodeAddress(
   bytes: Uint8Array,
-  length: number = ArrayBuffer.isView(bytes) ? bytes.length : 0,
+  length: number = isView(bytes) ? bytes.length : 0,
 ): Address | undefined {
-  if (!ArrayBuffer.isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (!isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
   if (typeof length !== 'number') throw invalidType('length', 'a number');
   const size = Math.min(Math.trunc(length), bytes.length);
   if (!(size > 0)) return undefined;

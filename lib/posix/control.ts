@@ -34,7 +34,7 @@ import {
 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
-import { isUint8Array } from './kind.ts';
+import { isUint8Array, isView } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
@@ -702,12 +702,9 @@ export function findSegmentSize(view: DataView, start: number, length: number): 
  * console.log(decodeControl(bytes)[0].value); // 64
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
-export function decodeControl(
-  bytes: Uint8Array,
-  length: number = ArrayBuffer.isView(bytes) ? bytes.length : 0,
-): ControlMessage[] {
+export function decodeControl(bytes: Uint8Array, length: number = isView(bytes) ? bytes.length : 0): ControlMessage[] {
   const messages: ControlMessage[] = [];
-  if (!ArrayBuffer.isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (!isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
   if (typeof length !== 'number') throw invalidType('length', 'a number');
   const end = Math.min(Math.trunc(length), bytes.length);
   if (!(end > 0)) return messages; // also of detached memory, over which there is no DataView

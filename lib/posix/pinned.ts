@@ -5,7 +5,7 @@
  * or shrinking its memory makes the length 0 or less. The length is asked from the intrinsic getter, which user code
  * cannot replace, and no user code runs between that and the call. Everything else takes the ordinary path.
  */
-import { types } from 'node:util';
+import { isArrayBuffer, isView } from './kind.ts';
 import { type Bytes, native, out } from './native.ts';
 
 const { sendPinned, sendtoPinned, recvPinned, recvfromPinned, recvPooled: recvPooledCall } = native;
@@ -104,9 +104,9 @@ export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8A
 
 /** The first bytes of a buffer, all by default. What is no buffer is judged by the call. */
 function first(buffer: Bytes, size: number): Bytes {
-  if (size === ALL || !(ArrayBuffer.isView(buffer) || types.isArrayBuffer(buffer))) return buffer;
+  if (size === ALL || !(isView(buffer) || isArrayBuffer(buffer))) return buffer;
   const length = Math.min(size, buffer.byteLength);
-  if (!ArrayBuffer.isView(buffer)) return new Uint8Array(buffer, 0, length);
+  if (!isView(buffer)) return new Uint8Array(buffer, 0, length);
   return new Uint8Array(buffer.buffer, buffer.byteOffset, length);
 }
 

@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import { RECV } from '../posix/calls.ts';
 import { EAGAIN, EINTR } from '../posix/constants.ts';
 import { invalidType, settle } from '../posix/errno.ts';
+import { isView } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import * as pinned from '../posix/pinned.ts';
@@ -98,8 +99,8 @@ export class ReceiveAllInto extends ReceivingAll<number> {
     const buffer = this.#buffer;
     if (buffer?.byteLength !== this.size) throw invalidType('buffer', 'attached until it is filled');
     if (this.got === 0) return settle(pinned.recv(this.fd, buffer, this.flags), RECV);
-    const memory = ArrayBuffer.isView(buffer) ? buffer.buffer : buffer;
-    const start = ArrayBuffer.isView(buffer) ? buffer.byteOffset : 0;
+    const memory = isView(buffer) ? buffer.buffer : buffer;
+    const start = isView(buffer) ? buffer.byteOffset : 0;
     const rest = new Uint8Array(memory, start + this.got, this.size - this.got);
     return settle(pinned.recv(this.fd, rest, this.flags), RECV);
   }

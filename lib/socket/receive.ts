@@ -4,6 +4,7 @@ import { MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
 import { RECV, RECVFROM } from '../posix/calls.ts';
 import { MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from '../posix/constants.ts';
 import { invalidType, settle } from '../posix/errno.ts';
+import { isView } from '../posix/kind.ts';
 import { type Bytes, out } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import * as pinned from '../posix/pinned.ts';
@@ -166,7 +167,7 @@ export class ReceiveInto extends Reading<number> {
     super(owner, target, flags, buffer?.byteLength);
     this.#buffer = buffer;
     this.#empty = buffer?.byteLength === 0;
-    this.drains = flags === 0 && owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer);
+    this.drains = flags === 0 && owner.type === SOCK_STREAM && isView(buffer);
   }
 
   /** A new one, or the one that was done last. */
@@ -176,7 +177,7 @@ export class ReceiveInto extends Reading<number> {
     spare.renew(owner, buffer?.byteLength);
     spare.#buffer = buffer;
     spare.#empty = buffer?.byteLength === 0;
-    spare.drains = owner.type === SOCK_STREAM && ArrayBuffer.isView(buffer);
+    spare.drains = owner.type === SOCK_STREAM && isView(buffer);
     return spare;
   }
 

@@ -21,7 +21,7 @@ import {
 } from '../posix/constants.ts';
 import { type ControlMessage, encodeControl } from '../posix/control.ts';
 import { invalidType, isErrnoResult, settle } from '../posix/errno.ts';
-import { isArrayBuffer, isUint8Array } from '../posix/kind.ts';
+import { isArrayBuffer, isUint8Array, isView } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
@@ -33,7 +33,7 @@ import { type Readiness, WRITE } from './readiness.ts';
 function view(data: Bytes | string): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
   if (isUint8Array(data)) return data;
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (isArrayBuffer(data)) return new Uint8Array(data);
   throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
 }
