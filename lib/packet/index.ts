@@ -163,3 +163,5 @@ export { PacketView } from './packet-view.ts';
 export type { IncompleteDatagram, IncompleteReason } from './reassembly/datagram.ts';
 export { type DefragmentOptions, defragment, ReassembledPacket } from './reassembly/defragment.ts';
 export type { PacketSource, SourcePacket } from './reassembly/source.ts';
+export type { TcpCloseReason, TcpEndpoint, TcpEvent, TcpStream } from './reassembly/tcp-event.ts';
+export { type TcpStreamsOptions, tcpStreams } from './reassembly/tcp-streams.ts';

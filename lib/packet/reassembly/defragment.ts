@@ -1,5 +1,5 @@
 /** IP packets put together from their fragments: RFC 791, RFC 8200. */
-import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { invalidType } from '../../posix/errno.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { integer, uint32 } from '../../posix/number.ts';
 import { object, own, uint8Array } from '../../posix/snapshot.ts';
@@ -10,6 +10,7 @@ import { networkOffset, pppoeLengthAt } from './network-offset.ts';
 import {
   checkSource,
   dataOf,
+  duration,
   type Machine,
   millisecondsOf,
   type PacketSource,
@@ -34,14 +35,6 @@ export interface DefragmentOptions {
 }
 
 const NAMES = namesOf<DefragmentOptions>({ timeout: true, maxBytes: true, maxDatagrams: true, onIncomplete: true });
-
-/** Milliseconds, or Infinity. */
-export function duration(value: unknown, name: string, absent: number): number {
-  if (value === undefined) return absent;
-  if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!(value >= 0)) throw outOfRange(name, 'a number from 0 on');
-  return value;
-}
 
 /**
  * A packet that was put together from its fragments. Writers of capture files take it.

@@ -1,5 +1,5 @@
 /** Where packets come from: captures, files, arrays; and loops that make something else of them. */
-import { invalidType } from '../../posix/errno.ts';
+import { invalidType, outOfRange } from '../../posix/errno.ts';
 import { isUint8Array } from '../../posix/kind.ts';
 import { Packet } from '../capture/packet.ts';
 import type { CapturedData } from '../layers/decode.ts';
@@ -94,4 +94,12 @@ export function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array 
   const copy = new Uint8Array(to - from);
   copy.set(bytes.subarray(from, to));
   return copy;
+}
+
+/** Milliseconds, or Infinity. */
+export function duration(value: unknown, name: string, absent: number): number {
+  if (value === undefined) return absent;
+  if (typeof value !== 'number') throw invalidType(name, 'a number');
+  if (!(value >= 0)) throw outOfRange(name, 'a number from 0 on');
+  return value;
 }
