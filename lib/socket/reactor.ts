@@ -79,8 +79,9 @@ let waiting = 0;
 let alive: boolean | undefined = false;
 /** What was done for others since the events were fetched, which may have made an event untrue. */
 let acted = 0;
-/** Whose event is being served. */
+/** Whose event is being served, and which. */
 let served: Readiness | undefined;
+let told = 0;
 
 /** Only those who wait keep the process alive. */
 function count(readiness: Readiness, change: number): void {
@@ -287,9 +288,9 @@ export function isDrained({ drained, edge, asked, refed, failed }: Readiness): b
   return drained && asked > 0 && (asked & EPOLLIN) !== 0 && !edge && refed && failed === 0;
 }
 
-/** Whether the event that is being served is that of this descriptor, and nothing was done since it was fetched. */
-export function isFresh(readiness: Readiness): boolean {
-  return served === readiness && acted === 0 && !threaded;
+/** The events of this descriptor, if they are being served and nothing was done since they were fetched; or else 0. */
+export function freshEvents(readiness: Readiness): number {
+  return served === readiness && acted === 0 && !threaded ? told : 0;
 }
 
 /** All who wait for it, taken out. */
@@ -533,7 +534,8 @@ function serve(events: number, first = 0, last = events): void {
     const generation = list[i * FIELDS + 1]! >>> 0;
     if (readiness?.generation === generation) {
       served = readiness;
-      serveOne(readiness, list[i * FIELDS + 2]!);
+      told = list[i * FIELDS + 2]!;
+      serveOne(readiness, told);
     } else if (!retired.has(generation)) {
       stale = true; // left behind by a descriptor that was closed elsewhere
     }

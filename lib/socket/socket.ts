@@ -242,12 +242,17 @@ export class Socket {
     this.setTimeout(blocking ? undefined : 0);
   }
 
-  /** Waits until a read would not block. */
+  /**
+   * Waits until a read would not block: data, a connection, the end of the stream, a pending error or a hang-up.
+   *
+   * The error queue is none of that: see `errorReady`. While it has entries, a pending error is taken from the kernel to know of
+   * it, and the next read of this Socket reports it.
+   */
   async readable(options: WaitOptions = NONE): Promise<void> {
     await ready(this.#target('readable'), READ, options, this);
   }
 
-  /** Waits until a write would not block. */
+  /** Waits until a write would not block: room, a pending error or a hang-up. */
   async writable(options: WaitOptions = NONE): Promise<void> {
     await ready(this.#target('writable'), WRITE, options, this);
   }

@@ -1,5 +1,19 @@
 /** Readiness as promises: the primitive under everything else. */
-import { POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../posix/constants.ts';
+import { getsockopt, recv } from '../nothrow.ts';
+import {
+  EAGAIN,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+  SK_MEMINFO_RMEM_ALLOC,
+  SO_MEMINFO,
+  SOL_SOCKET,
+} from '../posix/constants.ts';
 import { check, invalidType } from '../posix/errno.ts';
 import { type PollFdResult, pollNothrow } from '../posix/poll.ts';
 import { type Abortable, listen, unlisten } from './abort.ts';
@@ -163,6 +177,11 @@ export async function waitFor<T>(condition: Condition<T>, options: WaitOptions):
 
 /** What poll(2) is asked for each kind. */
 const POLL = [POLLIN | POLLRDHUP, POLLOUT, POLLPRI] as const;
+/** What of it says that a read or a write would not block. */
+const SHOWS = [POLLIN | POLLRDHUP | POLLHUP | POLLERR, POLLOUT | POLLHUP | POLLERR] as const;
+/** The answer of SO_MEMINFO: what is used for data that came, entries of the error queue among them, and more. */
+const memory = new Uint32Array(9);
+const octet = new Uint8Array(1);
 const SYSCALL = ['readable', 'writable', 'errorReady'] as const;
 
 /** Waits until a descriptor is ready. */
@@ -185,13 +204,35 @@ class Ready extends Wait<void> {
 
   /** An event is true when it is fetched: what was done since, and those who waited before, may have taken the data. */
   attempt(): boolean {
-    if (this.readiness === undefined || !reactor.isFresh(this.readiness)) {
-      const fds: PollFdResult[] = [{ fd: this.#fd, events: POLL[this.kind] }];
-      if (pollNothrow(fds, 0) === 0) return false;
+    const { readiness, kind } = this;
+    if (readiness === undefined || kind !== READ || readiness.failed === 0) {
+      let events = readiness === undefined ? 0 : reactor.freshEvents(readiness);
+      if (events === 0) {
+        const fds: PollFdResult[] = [{ fd: this.#fd, events: POLL[kind] }];
+        if (pollNothrow(fds, 0) === 0) return false;
+        events = fds[0]!.revents ?? 0;
+      }
       // A hang-up, of which poll always tells, is no error.
-      if (this.kind === ERROR && fds[0]!.revents === POLLHUP) return false;
+      if (kind === ERROR ? events === POLLHUP : (events & SHOWS[kind]) === POLLERR && !this.#fails()) return false;
     }
     this.resolve();
+    return true;
+  }
+
+  /**
+   * Whether a read or a write would fail, where poll tells of an error alone: that may also be an entry of the error queue, and
+   * the kernel tells a pending error only by giving it away. So it is asked for only if there are entries, and only of a
+   * Socket, whose next read reports it.
+   */
+  #fails(): boolean {
+    const { readiness } = this;
+    if (readiness === undefined || !readiness.owned || getsockopt(this.#fd, SOL_SOCKET, SO_MEMINFO, memory) < 0)
+      return true;
+    if (memory[SK_MEMINFO_RMEM_ALLOC] === 0) return true;
+    if (this.kind === WRITE) return false; // room comes, and with it the error is told
+    const n = recv(this.#fd, octet, MSG_PEEK | MSG_DONTWAIT);
+    if (n === -EAGAIN) return false;
+    if (n < 0) readiness.failed = n;
     return true;
   }
 }
@@ -200,11 +241,16 @@ class Ready extends Wait<void> {
 export async function ready(readiness: Readiness, kind: Kind, options: WaitOptions, owner?: object): Promise<void> {
   const { signal, timeout = readiness.timeout || undefined } = waitOptions(options);
   if (signal?.aborted) throw new AbortError(signal, SYSCALL[kind]);
-  return await new Ready(readiness.fd, owner).begin(readiness, kind, reactor.FOR_EVENT, signal, timeout);
+  // Of an error that is reported by the next read there is no event.
+  const how = kind === READ && readiness.failed !== 0 ? reactor.FOR_TURN : reactor.FOR_EVENT;
+  return await new Ready(readiness.fd, owner).begin(readiness, kind, how, signal, timeout);
 }
 
 /**
- * Waits until a read would not block: data, a connection, the end of the stream, an error or a hang-up. See epoll(7).
+ * Waits until a read would not block: data, a connection, the end of the stream, a pending error or a hang-up. See epoll(7).
+ *
+ * An entry of the error queue (MSG_ERRQUEUE) ends it too, although a read may find nothing: the kernel does not tell it from a
+ * pending error. `readable` of a Socket tells them apart.
  *
  * The descriptor must stay open meanwhile: before you close it, abort the wait (class Socket does that by itself).
  *

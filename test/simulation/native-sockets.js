@@ -188,6 +188,13 @@ export const sockets = {
   },
 
   getsockopt(fd, level, name, buffer) {
+    if (name === c.SO_MEMINFO) {
+      // What has come, or waits in the error queue.
+      buffer.fill(0);
+      buffer[c.SK_MEMINFO_RMEM_ALLOC] = open('getsockopt', fd)?.queued ?? 0;
+      out[0] = buffer.byteLength;
+      return 0;
+    }
     const n = sockets.getsockoptInt(fd, level, name);
     if (n < 0) return n;
     new DataView(buffer.buffer, buffer.byteOffset).setInt32(0, out[0], true);

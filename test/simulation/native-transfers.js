@@ -23,6 +23,7 @@ function take(description, room, flags) {
     description.queued--;
     return { data: new Uint8Array(0), from: undefined, queue: true };
   }
+  if ((flags & c.MSG_PEEK) !== 0) return peek(description);
   let n = fault(description, 'blockedRead');
   if (n === 0 && kernel.random.chance(kernel.faults.memory)) n = -c.ENOMEM;
   const message = n === 0 ? description.read(room) : n;
@@ -37,6 +38,15 @@ function take(description, room, flags) {
   const data = message.data.subarray(0, room);
   description.taken.push({ data, from: message.from });
   return { data, from: message.from };
+}
+
+/** Nothing is taken but an error, which the next read of the library reports. */
+function peek(description) {
+  const { error } = description;
+  if ((description.mask() & c.EPOLLIN) !== 0) return { data: new Uint8Array(0), from: undefined };
+  if (error === 0) return -c.EAGAIN;
+  description.taken.push({ errno: error, peeked: true });
+  return description.takeError();
 }
 
 function receive(name, fd, buffers, flags, from) {

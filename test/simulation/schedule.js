@@ -86,7 +86,7 @@ function isThere({ kind, direction, subject, to }) {
   if (description.blockedRead > 0 || description.blockedWrite > 0) return false;
   const mask = description.mask();
   if (direction === ERROR) return (mask & (c.EPOLLPRI | c.EPOLLERR)) !== 0;
-  if (kind === 'readable') return (mask & c.EPOLLIN) !== 0;
+  if (kind === 'readable') return (mask & c.EPOLLIN) !== 0 || description.error !== 0;
   if (kind === 'writable') return (mask & c.EPOLLOUT) !== 0;
   if (kind === 'connect') {
     const { target } = subject;
@@ -94,7 +94,7 @@ function isThere({ kind, direction, subject, to }) {
     return description.connected || description.error !== 0;
   }
   if (description instanceof Listener) return description.queue.length > 0 && kernel.fds.size < kernel.limit;
-  if (direction === READ) return (mask & c.EPOLLIN) !== 0;
+  if (direction === READ) return (mask & c.EPOLLIN) !== 0 || description.error !== 0;
   if (to !== undefined) return description.error !== 0 || to.closed || !to.description.full;
   if (description instanceof Stream && description.devours) return true;
   return (mask & c.EPOLLOUT) !== 0;

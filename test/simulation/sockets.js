@@ -196,7 +196,7 @@ export class Datagrams extends Description {
 
   state() {
     let mask = 0;
-    if (this.queue.length > 0 || this.error !== 0) mask |= c.EPOLLIN;
+    if (this.queue.length > 0) mask |= c.EPOLLIN;
     if (this.error !== 0) mask |= c.EPOLLERR;
     if (this.peer === undefined || this.peer.closed || !this.peer.full) mask |= c.EPOLLOUT;
     return mask;

@@ -63,10 +63,18 @@ export function write(world) {
 
 const WAITS = { readable: READ, writable: WRITE, errorReady: ERROR };
 const SHOWS = {
-  readable: c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP | c.EPOLLERR,
-  writable: c.EPOLLOUT | c.EPOLLHUP | c.EPOLLERR,
+  readable: c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLHUP,
+  writable: c.EPOLLOUT | c.EPOLLHUP,
   errorReady: c.EPOLLPRI | c.EPOLLERR,
 };
+
+/** Whether what was waited for is there. The error queue of a plain descriptor is not told from a pending error. */
+function isKept(kind, { description, socket }) {
+  const mask = description.mask();
+  if ((mask & SHOWS[kind]) !== 0) return true;
+  if (socket === undefined) return (mask & c.EPOLLERR) !== 0;
+  return description.error !== 0 || (kind === 'readable' && description.taken.at(-1)?.peeked === true);
+}
 
 export function wait(world) {
   // Mostly where there is an error queue: of what lasts, epoll may be asked to tell changes only.
@@ -80,8 +88,7 @@ export function wait(world) {
     /** A promise of readiness is kept when it is resolved. */
     settling: (op, how) => {
       if (how !== 'resolve' || subject.foreign || kernel.threaded) return;
-      const { description } = subject;
-      if ((description.mask() & SHOWS[kind]) === 0) kernel.violate(`${kind} #${op.id} resolved and nothing is there`);
+      if (!isKept(kind, subject)) kernel.violate(`${kind} #${op.id} resolved and nothing is there`);
     },
   };
   const options = world.limits(facts);

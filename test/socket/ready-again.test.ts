@@ -1,10 +1,11 @@
 /** Waits for a state that lasts: it is told each time, also where epoll tells of changes only. */
 import { getEventListeners } from 'node:events';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
 import { need, node } from '../helpers/need.ts';
-import { output } from '../helpers/sockets.ts';
+import { failure, keep, output, tcpPair, udp } from '../helpers/sockets.ts';
 
 /** A connected datagram socket whose error queue has an entry, and on which somebody waits for data meanwhile. */
 async function withErrorQueue() {
@@ -31,6 +32,105 @@ test('errorReady and writable resolve again and again while the error queue is f
   }
   socket.close();
   expect(await data).toBe('ClosedError');
+});
+
+describe('readable of a Socket is kept while its error queue has an entry', () => {
+  const { AF_INET, SOCK_DGRAM } = s;
+  /** The address of a socket that is closed by now. */
+  function deserted() {
+    const socket = new s.Socket(AF_INET, SOCK_DGRAM);
+    socket.bind({ family: AF_INET, address: '127.0.0.1', port: 0 });
+    const address = socket.getsockname()!;
+    socket.close();
+    return address as s.InetAddress;
+  }
+  /** A bound socket with an entry, and an error of it that is pending. */
+  async function failing() {
+    const { socket, address } = udp();
+    socket.setsockopt(s.IPPROTO_IP, s.IP_RECVERR, true);
+    s.sendto(socket.fd, 'x', 0, deserted());
+    await socket.errorReady();
+    return { socket, address };
+  }
+
+  test('it waits for data', async () => {
+    const { socket, address } = await failing();
+    expect(await failure(socket.recv())).toMatchObject({ code: 'ECONNREFUSED' });
+    for (const word of ['one', 'two']) {
+      let done = false;
+      const waits = socket.readable().then(() => {
+        done = true;
+      });
+      await socket.errorReady();
+      await socket.writable();
+      await sleep(10);
+      expect(done).toBe(false);
+      udp().socket.sendtoSync(word, 0, address);
+      await waits;
+      expect(String(await socket.recv())).toBe(word);
+    }
+  });
+
+  test('it tells of a pending error, which the next read reports, once', async () => {
+    const { socket } = await failing();
+    await socket.readable();
+    await socket.recvmsg({ buffers: [new Uint8Array(9)], controlLength: 512 }, s.MSG_ERRQUEUE);
+    await socket.readable(); // the error is there still, without the entry
+    expect(await failure(socket.recv())).toMatchObject({ code: 'ECONNREFUSED', syscall: 'recv' });
+    expect(await failure(socket.readable({ timeout: 10 }))).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  test('without an entry it takes nothing from the kernel', async () => {
+    const socket = keep(new s.Socket(AF_INET, SOCK_DGRAM));
+    s.connect(socket.fd, deserted());
+    s.send(socket.fd, 'x');
+    await socket.readable();
+    expect(nothrow.recv(socket.fd, new Uint8Array(1))).toBe(-s.ECONNREFUSED);
+  });
+
+  test('timestamps of what was sent are no data', async () => {
+    const { socket } = udp();
+    const flags = s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE;
+    socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPING, flags);
+    const peer = udp();
+    await socket.sendto('x', 0, peer.address);
+    await socket.errorReady();
+    expect(await failure(socket.readable({ timeout: 10 }))).toMatchObject({ name: 'TimeoutError' });
+    await peer.socket.sendto('y', 0, socket.getsockname()!);
+    await socket.readable();
+  });
+
+  test('nor are they room', async () => {
+    const [client, server] = await tcpPair();
+    client.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPING, s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE);
+    const chunk = new Uint8Array(65536);
+    while (nothrow.send(client.fd, chunk) > 0);
+    await client.errorReady();
+    let done = false;
+    const events = client.writable().then(() => {
+      done = true;
+      return s.poll([{ fd: client.fd, events: s.POLLOUT }], 0)[0]!;
+    });
+    await client.errorReady();
+    while (!done) {
+      await server.recv(65536);
+      await turn();
+    }
+    expect((await events) & s.POLLOUT).toBe(s.POLLOUT);
+  });
+
+  test('an error that ended MSG_WAITALL after a part is readable', async () => {
+    const [client, server] = await tcpPair();
+    server.setsockopt(s.SOL_SOCKET, s.SO_LINGER, Buffer.from(new Int32Array([1, 0]).buffer));
+    await server.sendAll('part');
+    const part = client.recv(100, s.MSG_WAITALL);
+    await turn();
+    await turn();
+    server.close(); // by RST
+    expect(String(await part)).toBe('part');
+    await client.readable();
+    expect(await failure(client.recv())).toMatchObject({ code: 'ECONNRESET' });
+  });
 });
 
 test('a thread that was busy for longer than the timeout still sees what is there', async () => {
