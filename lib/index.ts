@@ -3,23 +3,9 @@
  *
  * @module sys-socket
  */
-export {
-  type Address,
-  type AddressLike,
-  decodeAddress,
-  encodeAddress,
-  type Inet6Address,
-  type InetAddress,
-  type NetlinkAddress,
-  type OtherAddress,
-  type OtherFamily,
-  type PacketAddress,
-  type PacketAddressInput,
-  SockaddrStorage,
-  type UnixAddress,
-  type VsockAddress,
-} from './posix/address.ts';
+export { decodeAddress, encodeAddress, SockaddrStorage } from './posix/address.ts';
 export * from './posix/address-entry.ts';
+export * from './posix/address-type.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
 export { type Capability, type CapabilityName, capabilities } from './posix/capabilities.ts';
 export * from './posix/constants.ts';
@@ -173,7 +159,7 @@ export {
   hasDualstackIPv6,
   type UnixConnectionOptions,
 } from './socket/connect.ts';
-export type { Control, TcpOptions } from './socket/endpoint.ts';
+export type { Control, InetSocket, TcpOptions } from './socket/endpoint.ts';
 export { AbortError, BusyError, ClosedError, TimeoutError } from './socket/errors.ts';
 export type { ConnectionsOptions } from './socket/iterate.ts';
 export type { DataWithFds } from './socket/message.ts';

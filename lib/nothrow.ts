@@ -9,7 +9,8 @@
  * @module sys-socket/nothrow
  */
 
-import { type AddressLike, encodeAddress, type SockaddrStorage } from './posix/address.ts';
+import { encodeAddress, type SockaddrStorage } from './posix/address.ts';
+import type { AddressLike } from './posix/address-type.ts';
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './posix/arrived.ts';
 import {
   ACCEPT,

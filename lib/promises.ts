@@ -9,7 +9,8 @@
  * @module sys-socket/promises
  */
 import process from 'node:process';
-import { type Address, type AddressLike, encodeAddress } from './posix/address.ts';
+import { encodeAddress } from './posix/address.ts';
+import type { AddressLike } from './posix/address-type.ts';
 import { GETHOST } from './posix/calls.ts';
 import { AF_INET } from './posix/constants.ts';
 import { text } from './posix/errno.ts';
@@ -208,7 +209,7 @@ export async function getfqdn(name = '', options: LookupOptions = {}): Promise<s
       ...FULL_NAME_HINTS,
       signal: own(onlyKnown(object(options, 'options'), OPTIONS, 'options'), 'signal'),
     });
-    const { address } = found[0]! as { address: Address & { address: string } };
+    const { address } = found[0]!;
     return chooseFullName(await gethostbyaddr(address.address, options), asked);
   } catch (error) {
     if (isLookupError(error)) return asked;

@@ -60,9 +60,12 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
+#include <iterator>
 #include <string>
 
 #define class class_  // the name of a member
@@ -71,9 +74,28 @@
 
 #include "../native/compat.h"
 
-// The type is written out: without it, a constant in an object would widen to number.
+// The constants that tell members of a union apart: families of addresses, levels and types of control messages. Their
+// type is written out, so that it stays literal in a variable and in an object. All others become number there, as
+// flags are joined with `|` and a variable takes another value.
+static bool Discriminates(const std::string& name) {
+  static const char* const kPrefixes[] = {"AF_", "SOL_", "SCM_"};
+  static const char* const kNames[] = {
+      "IPPROTO_IP",     "IPPROTO_IPV6",        "IP_ORIGDSTADDR",   "IP_PKTINFO",   "IP_RECVERR",   "IP_TOS",
+      "IP_TTL",         "IPV6_HOPLIMIT",       "IPV6_ORIGDSTADDR", "IPV6_PKTINFO", "IPV6_RECVERR", "IPV6_TCLASS",
+      "PACKET_AUXDATA", "PACKET_TX_TIMESTAMP", "SO_RXQ_OVFL",      "UDP_GRO",      "UDP_SEGMENT",
+  };
+  for (const char* prefix : kPrefixes) {
+    if (name.compare(0, std::strlen(prefix), prefix) == 0) return true;
+  }
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 static void Print(const char* name, long long value) {
-  std::printf("export const %s: %lld = %lld;\n", name, value, value);
+  if (Discriminates(name)) {
+    std::printf("export const %s: %lld = %lld;\n", name, value, value);
+  } else {
+    std::printf("export const %s = %lld;\n", name, value);
+  }
 }
 
 int main(int argc, char** argv) {

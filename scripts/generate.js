@@ -17,7 +17,7 @@ function withDocstrings(text) {
     const name = /^CONST\((\w+)\)$/.exec(line)?.[1];
     if (name !== undefined) pages.set(name, page);
   }
-  return text.replace(/^export const (\w+): /gm, (line, name) => `${pages.get(name)}\n${line}`);
+  return text.replace(/^export const ([A-Z]\w*)(?=:| =)/gm, (line, name) => `${pages.get(name)}\n${line}`);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'sys-socket-generate-'));

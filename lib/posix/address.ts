@@ -3,10 +3,22 @@
 import { Buffer } from 'node:buffer';
 import { SocketAddress } from 'node:net';
 import { TextDecoder } from 'node:util';
-import type * as constants from './constants.ts';
+import type {
+  Address,
+  AddressLike,
+  Inet6AddressInput,
+  InetAddress,
+  NetlinkAddress,
+  OtherAddressInput,
+  OtherFamily,
+  PacketAddressInput,
+  UnixAddress,
+  UnixAddressInput,
+  VsockAddressInput,
+} from './address-type.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
-import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';
+import { hardwareBytes } from './hardware-address.ts';
 import { inet_ntop } from './inet.ts';
 import { isUint8Array, isView } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
@@ -14,154 +26,11 @@ import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
 import { object, own } from './snapshot.ts';
 
-/**
- * An IPv4 address: ip(7).
- *
- * @see https://man7.org/linux/man-pages/man7/ip.7.html
- */
-export interface InetAddress {
-  family: typeof AF_INET;
-  /** Dotted text, `'127.0.0.1'`. */
-  address: string;
-  /** 0 to 65535, in host byte order. */
-  port: number;
-}
-
-/**
- * An IPv6 address: ipv6(7).
- *
- * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
- */
-export interface Inet6Address {
-  family: typeof AF_INET6;
-  /** Text, `'fe80::1'`, without a scope. */
-  address: string;
-  /** 0 to 65535, in host byte order. */
-  port: number;
-  /** The flow label field, in host byte order. */
-  flowinfo?: number;
-  /** The interface index of a link-local address. */
-  scopeId?: number;
-}
-
-/**
- * A local socket: unix(7).
- *
- * @see https://man7.org/linux/man-pages/man7/unix.7.html
- */
-export interface UnixAddress {
-  family: typeof AF_UNIX;
-  /** A path; `'\0name'` is abstract; `''` is unnamed (to bind(2): autobind). Bytes are taken exactly as they are. */
-  path: string | Uint8Array;
-}
-
-/**
- * A network interface at the link layer: packet(7).
- *
- * @see https://man7.org/linux/man-pages/man7/packet.7.html
- */
-export interface PacketAddress {
-  family: typeof AF_PACKET;
-  /** The interface; 0 is any. */
-  ifindex: number;
-  /** An ETH_P_ number, in host byte order. */
-  protocol: number;
-  /** An ARPHRD_ number. */
-  hatype?: number;
-  /** PACKET_HOST, PACKET_OUTGOING, ... */
-  pkttype?: number;
-  /** The hardware address. */
-  address?: Uint8Array;
-}
-
-/**
- * A network interface at the link layer, to be given to a call: its hardware address may be text.
- *
- * @see https://man7.org/linux/man-pages/man7/packet.7.html
- */
-export interface PacketAddressInput extends Omit<PacketAddress, 'address'> {
-  /** The hardware address, `'02:00:00:00:00:01'` or its bytes. */
-  address?: HardwareAddressLike;
-}
-
-/**
- * A netlink port: netlink(7).
- *
- * @see https://man7.org/linux/man-pages/man7/netlink.7.html
- */
-export interface NetlinkAddress {
-  family: typeof AF_NETLINK;
-  /** The port; 0 is the kernel. */
-  pid: number;
-  /** A bit mask of multicast groups. */
-  groups: number;
-}
-
-/**
- * A virtual machine socket: vsock(7).
- *
- * @see https://man7.org/linux/man-pages/man7/vsock.7.html
- */
-export interface VsockAddress {
-  family: typeof AF_VSOCK;
-  /** The context id; VMADDR_CID_ANY is 4294967295. */
-  cid: number;
-  /** The port; VMADDR_PORT_ANY is 4294967295. */
-  port: number;
-  /** svm_flags. */
-  flags?: number;
-}
-
-type Families = {
-  [K in keyof typeof constants as K extends `AF_${string}` ? K : never]: (typeof constants)[K];
-};
-
-/**
- * The families whose addresses this library gives as bytes.
- *
- * @see https://man7.org/linux/man-pages/man7/address_families.7.html
- */
-export type OtherFamily = Exclude<
-  Families[keyof Families],
-  typeof AF_INET | typeof AF_INET6 | typeof AF_UNIX | typeof AF_PACKET | typeof AF_NETLINK | typeof AF_VSOCK
->;
-
-/**
- * An address of any other family, or one too short for its own: what follows sa_family, as bytes.
- *
- * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
- */
-export interface OtherAddress {
-  family: OtherFamily;
-  data: Uint8Array;
-}
-
-/**
- * A socket address of any family.
- *
- * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
- */
-export type Address =
-  | InetAddress
-  | Inet6Address
-  | UnixAddress
-  | PacketAddress
-  | NetlinkAddress
-  | VsockAddress
-  | OtherAddress;
-
-/**
- * Wherever a call takes an address: an object, node:net's SocketAddress, or an encoded sockaddr, taken as it is.
- *
- * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
- */
-export type AddressLike = Address | PacketAddressInput | SocketAddress | Uint8Array;
-
 const NAMES = {
   inet: namesOf<InetAddress>({ family: true, address: true, port: true }),
-  inet6: namesOf<Inet6Address>({ family: true, address: true, port: true, flowinfo: true, scopeId: true }),
-  unix: namesOf<UnixAddress>({ family: true, path: true }),
-  packet: namesOf<PacketAddress>({
+  inet6: namesOf<Inet6AddressInput>({ family: true, address: true, port: true, flowinfo: true, scopeId: true }),
+  unix: namesOf<UnixAddressInput>({ family: true, path: true }),
+  packet: namesOf<PacketAddressInput>({
     family: true,
     ifindex: true,
     protocol: true,
@@ -170,8 +39,8 @@ const NAMES = {
     address: true,
   }),
   netlink: namesOf<NetlinkAddress>({ family: true, pid: true, groups: true }),
-  vsock: namesOf<VsockAddress>({ family: true, cid: true, port: true, flags: true }),
-  other: namesOf<OtherAddress>({ family: true, data: true }),
+  vsock: namesOf<VsockAddressInput>({ family: true, cid: true, port: true, flags: true }),
+  other: namesOf<OtherAddressInput>({ family: true, data: true }),
 };
 
 const SIZE = {
@@ -234,7 +103,7 @@ function encodeInet(address: InetAddress): Uint8Array {
   return bytes;
 }
 
-function encodeInet6(address: Inet6Address): Uint8Array {
+function encodeInet6(address: Inet6AddressInput): Uint8Array {
   onlyKnown(address, NAMES.inet6, 'address');
   const { bytes, view } = sockaddr(AF_INET6, SIZE.inet6);
   view.setUint16(AT.sin6_port, uint16(own(address, 'port'), 'address.port'));
@@ -245,7 +114,7 @@ function encodeInet6(address: Inet6Address): Uint8Array {
 }
 
 /** Never padded and never terminated: of an AF_UNIX address only the length tells what it is. */
-function encodeUnix(address: UnixAddress): Uint8Array {
+function encodeUnix(address: UnixAddressInput): Uint8Array {
   onlyKnown(address, NAMES.unix, 'address');
   const path = own(address, 'path');
   if (typeof path !== 'string' && !isUint8Array(path)) {
@@ -289,7 +158,7 @@ function encodeNetlink(address: NetlinkAddress): Uint8Array {
   return bytes;
 }
 
-function encodeVsock(address: VsockAddress): Uint8Array {
+function encodeVsock(address: VsockAddressInput): Uint8Array {
   onlyKnown(address, NAMES.vsock, 'address');
   const { bytes, view } = sockaddr(AF_VSOCK, SIZE.vsock);
   view.setUint32(AT.svm_port, uint32(own(address, 'port'), 'address.port'), LITTLE);
@@ -298,7 +167,7 @@ function encodeVsock(address: VsockAddress): Uint8Array {
   return bytes;
 }
 
-function encodeOther(family: number, address: OtherAddress): Uint8Array {
+function encodeOther(family: number, address: OtherAddressInput): Uint8Array {
   onlyKnown(address, NAMES.other, 'address');
   const data = own(address, 'data');
   if (!isUint8Array(data)) throw invalidType('address.data', 'a Uint8Array');
@@ -331,22 +200,22 @@ export function encodeAddress(address: AddressLike): Uint8Array {
       : encodeInet6({ family: AF_INET6, address: text, port, flowinfo: flowlabel });
   }
   const family = uint16(own(object(address, 'address'), 'family'), 'address.family');
-  if (Object.hasOwn(address, 'data')) return encodeOther(family, address as OtherAddress);
+  if (Object.hasOwn(address, 'data')) return encodeOther(family, address as OtherAddressInput);
   switch (family) {
     case AF_INET:
       return encodeInet(address as InetAddress);
     case AF_INET6:
-      return encodeInet6(address as Inet6Address);
+      return encodeInet6(address as Inet6AddressInput);
     case AF_UNIX:
-      return encodeUnix(address as UnixAddress);
+      return encodeUnix(address as UnixAddressInput);
     case AF_PACKET:
       return encodePacket(address as PacketAddressInput);
     case AF_NETLINK:
       return encodeNetlink(address as NetlinkAddress);
     case AF_VSOCK:
-      return encodeVsock(address as VsockAddress);
+      return encodeVsock(address as VsockAddressInput);
     default:
-      return encodeOther(family, address as OtherAddress);
+      return encodeOther(family, address as OtherAddressInput);
   }
 }
 

@@ -1,7 +1,8 @@
 /** Many datagrams by one system call: sendmmsg(2) and recvmmsg(2) over storage that is made once and used again. */
 
 import { Buffer } from 'node:buffer';
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { Address, AddressLike } from './address-type.ts';
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { type ControlMessage, decodeControl, findSegmentSize } from './control.ts';

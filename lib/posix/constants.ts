@@ -101,193 +101,193 @@ export const AF_MCTP: 45 = 45;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_MAX: 46 = 46;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_UNSPEC: 0 = 0;
+export const PF_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_FILE: 1 = 1;
+export const PF_FILE = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_LOCAL: 1 = 1;
+export const PF_LOCAL = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_UNIX: 1 = 1;
+export const PF_UNIX = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_INET: 2 = 2;
+export const PF_INET = 2;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_AX25: 3 = 3;
+export const PF_AX25 = 3;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_IPX: 4 = 4;
+export const PF_IPX = 4;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_APPLETALK: 5 = 5;
+export const PF_APPLETALK = 5;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_NETROM: 6 = 6;
+export const PF_NETROM = 6;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_BRIDGE: 7 = 7;
+export const PF_BRIDGE = 7;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ATMPVC: 8 = 8;
+export const PF_ATMPVC = 8;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_X25: 9 = 9;
+export const PF_X25 = 9;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_INET6: 10 = 10;
+export const PF_INET6 = 10;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ROSE: 11 = 11;
+export const PF_ROSE = 11;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_DECnet: 12 = 12;
+export const PF_DECnet = 12;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_NETBEUI: 13 = 13;
+export const PF_NETBEUI = 13;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_SECURITY: 14 = 14;
+export const PF_SECURITY = 14;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_KEY: 15 = 15;
+export const PF_KEY = 15;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_NETLINK: 16 = 16;
+export const PF_NETLINK = 16;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ROUTE: 16 = 16;
+export const PF_ROUTE = 16;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_PACKET: 17 = 17;
+export const PF_PACKET = 17;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ASH: 18 = 18;
+export const PF_ASH = 18;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ECONET: 19 = 19;
+export const PF_ECONET = 19;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ATMSVC: 20 = 20;
+export const PF_ATMSVC = 20;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_RDS: 21 = 21;
+export const PF_RDS = 21;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_SNA: 22 = 22;
+export const PF_SNA = 22;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_IRDA: 23 = 23;
+export const PF_IRDA = 23;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_PPPOX: 24 = 24;
+export const PF_PPPOX = 24;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_WANPIPE: 25 = 25;
+export const PF_WANPIPE = 25;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_LLC: 26 = 26;
+export const PF_LLC = 26;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_IB: 27 = 27;
+export const PF_IB = 27;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_MPLS: 28 = 28;
+export const PF_MPLS = 28;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_CAN: 29 = 29;
+export const PF_CAN = 29;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_TIPC: 30 = 30;
+export const PF_TIPC = 30;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_BLUETOOTH: 31 = 31;
+export const PF_BLUETOOTH = 31;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_IUCV: 32 = 32;
+export const PF_IUCV = 32;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_RXRPC: 33 = 33;
+export const PF_RXRPC = 33;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ISDN: 34 = 34;
+export const PF_ISDN = 34;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_PHONET: 35 = 35;
+export const PF_PHONET = 35;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_IEEE802154: 36 = 36;
+export const PF_IEEE802154 = 36;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_CAIF: 37 = 37;
+export const PF_CAIF = 37;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_ALG: 38 = 38;
+export const PF_ALG = 38;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_NFC: 39 = 39;
+export const PF_NFC = 39;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_VSOCK: 40 = 40;
+export const PF_VSOCK = 40;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_KCM: 41 = 41;
+export const PF_KCM = 41;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_QIPCRTR: 42 = 42;
+export const PF_QIPCRTR = 42;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_SMC: 43 = 43;
+export const PF_SMC = 43;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_XDP: 44 = 44;
+export const PF_XDP = 44;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_MCTP: 45 = 45;
+export const PF_MCTP = 45;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const PF_MAX: 46 = 46;
+export const PF_MAX = 46;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_TXREHASH_DISABLED: 0 = 0;
+export const SOCK_TXREHASH_DISABLED = 0;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_SNDBUF_LOCK: 1 = 1;
+export const SOCK_SNDBUF_LOCK = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_STREAM: 1 = 1;
+export const SOCK_STREAM = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_TXREHASH_ENABLED: 1 = 1;
+export const SOCK_TXREHASH_ENABLED = 1;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_DGRAM: 2 = 2;
+export const SOCK_DGRAM = 2;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_RCVBUF_LOCK: 2 = 2;
+export const SOCK_RCVBUF_LOCK = 2;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_BUF_LOCK_MASK: 3 = 3;
+export const SOCK_BUF_LOCK_MASK = 3;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_RAW: 3 = 3;
+export const SOCK_RAW = 3;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_RDM: 4 = 4;
+export const SOCK_RDM = 4;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_SEQPACKET: 5 = 5;
+export const SOCK_SEQPACKET = 5;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_DCCP: 6 = 6;
+export const SOCK_DCCP = 6;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_PACKET: 10 = 10;
+export const SOCK_PACKET = 10;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_IOC_TYPE: 137 = 137;
+export const SOCK_IOC_TYPE = 137;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_TXREHASH_DEFAULT: 255 = 255;
+export const SOCK_TXREHASH_DEFAULT = 255;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_NONBLOCK: 2048 = 2048;
+export const SOCK_NONBLOCK = 2048;
 /** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
-export const SOCK_CLOEXEC: 524288 = 524288;
+export const SOCK_CLOEXEC = 524288;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const SHUT_RD: 0 = 0;
+export const SHUT_RD = 0;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const SHUT_WR: 1 = 1;
+export const SHUT_WR = 1;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const SHUT_RDWR: 2 = 2;
+export const SHUT_RDWR = 2;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_OOB: 1 = 1;
+export const MSG_OOB = 1;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_PEEK: 2 = 2;
+export const MSG_PEEK = 2;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_DONTROUTE: 4 = 4;
+export const MSG_DONTROUTE = 4;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_TRYHARD: 4 = 4;
+export const MSG_TRYHARD = 4;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_CTRUNC: 8 = 8;
+export const MSG_CTRUNC = 8;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_PROXY: 16 = 16;
+export const MSG_PROXY = 16;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_TRUNC: 32 = 32;
+export const MSG_TRUNC = 32;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_DONTWAIT: 64 = 64;
+export const MSG_DONTWAIT = 64;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_EOR: 128 = 128;
+export const MSG_EOR = 128;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_WAITALL: 256 = 256;
+export const MSG_WAITALL = 256;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_FIN: 512 = 512;
+export const MSG_FIN = 512;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_SYN: 1024 = 1024;
+export const MSG_SYN = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_CONFIRM: 2048 = 2048;
+export const MSG_CONFIRM = 2048;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_RST: 4096 = 4096;
+export const MSG_RST = 4096;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_ERRQUEUE: 8192 = 8192;
+export const MSG_ERRQUEUE = 8192;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_NOSIGNAL: 16384 = 16384;
+export const MSG_NOSIGNAL = 16384;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_MORE: 32768 = 32768;
+export const MSG_MORE = 32768;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_WAITFORONE: 65536 = 65536;
+export const MSG_WAITFORONE = 65536;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_BATCH: 262144 = 262144;
+export const MSG_BATCH = 262144;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_SOCK_DEVMEM: 33554432 = 33554432;
+export const MSG_SOCK_DEVMEM = 33554432;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_ZEROCOPY: 67108864 = 67108864;
+export const MSG_ZEROCOPY = 67108864;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_FASTOPEN: 536870912 = 536870912;
+export const MSG_FASTOPEN = 536870912;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const MSG_CMSG_CLOEXEC: 1073741824 = 1073741824;
+export const MSG_CMSG_CLOEXEC = 1073741824;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const SOMAXCONN: 4096 = 4096;
+export const SOMAXCONN = 4096;
 /** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
-export const UIO_MAXIOV: 1024 = 1024;
+export const UIO_MAXIOV = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_IP: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
@@ -367,213 +367,213 @@ export const SOL_SMC: 286 = 286;
 /** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_VSOCK: 287 = 287;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_NONE: 0 = 0;
+export const SO_EE_ORIGIN_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DEBUG: 1 = 1;
+export const SO_DEBUG = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_CODE_TXTIME_INVALID_PARAM: 1 = 1;
+export const SO_EE_CODE_TXTIME_INVALID_PARAM = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_CODE_ZEROCOPY_COPIED: 1 = 1;
+export const SO_EE_CODE_ZEROCOPY_COPIED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_LOCAL: 1 = 1;
+export const SO_EE_ORIGIN_LOCAL = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_RFC4884_FLAG_INVALID: 1 = 1;
+export const SO_EE_RFC4884_FLAG_INVALID = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_J1939_FILTER: 1 = 1;
+export const SO_J1939_FILTER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_CODE_TXTIME_MISSED: 2 = 2;
+export const SO_EE_CODE_TXTIME_MISSED = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_ICMP: 2 = 2;
+export const SO_EE_ORIGIN_ICMP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_J1939_PROMISC: 2 = 2;
+export const SO_J1939_PROMISC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_REUSEADDR: 2 = 2;
+export const SO_REUSEADDR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_ICMP6: 3 = 3;
+export const SO_EE_ORIGIN_ICMP6 = 3;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_J1939_SEND_PRIO: 3 = 3;
+export const SO_J1939_SEND_PRIO = 3;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TYPE: 3 = 3;
+export const SO_TYPE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_TIMESTAMPING: 4 = 4;
+export const SO_EE_ORIGIN_TIMESTAMPING = 4;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_TXSTATUS: 4 = 4;
+export const SO_EE_ORIGIN_TXSTATUS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ERROR: 4 = 4;
+export const SO_ERROR = 4;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_J1939_ERRQUEUE: 4 = 4;
+export const SO_J1939_ERRQUEUE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DONTROUTE: 5 = 5;
+export const SO_DONTROUTE = 5;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_ZEROCOPY: 5 = 5;
+export const SO_EE_ORIGIN_ZEROCOPY = 5;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BROADCAST: 6 = 6;
+export const SO_BROADCAST = 6;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_EE_ORIGIN_TXTIME: 6 = 6;
+export const SO_EE_ORIGIN_TXTIME = 6;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDBUF: 7 = 7;
+export const SO_SNDBUF = 7;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVBUF: 8 = 8;
+export const SO_RCVBUF = 8;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_KEEPALIVE: 9 = 9;
+export const SO_KEEPALIVE = 9;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_OOBINLINE: 10 = 10;
+export const SO_OOBINLINE = 10;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_NO_CHECK: 11 = 11;
+export const SO_NO_CHECK = 11;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PRIORITY: 12 = 12;
+export const SO_PRIORITY = 12;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_LINGER: 13 = 13;
+export const SO_LINGER = 13;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BSDCOMPAT: 14 = 14;
+export const SO_BSDCOMPAT = 14;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_REUSEPORT: 15 = 15;
+export const SO_REUSEPORT = 15;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PASSCRED: 16 = 16;
+export const SO_PASSCRED = 16;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEERCRED: 17 = 17;
+export const SO_PEERCRED = 17;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVLOWAT: 18 = 18;
+export const SO_RCVLOWAT = 18;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDLOWAT: 19 = 19;
+export const SO_SNDLOWAT = 19;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVTIMEO: 20 = 20;
+export const SO_RCVTIMEO = 20;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVTIMEO_OLD: 20 = 20;
+export const SO_RCVTIMEO_OLD = 20;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDTIMEO: 21 = 21;
+export const SO_SNDTIMEO = 21;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDTIMEO_OLD: 21 = 21;
+export const SO_SNDTIMEO_OLD = 21;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SECURITY_AUTHENTICATION: 22 = 22;
+export const SO_SECURITY_AUTHENTICATION = 22;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SECURITY_ENCRYPTION_TRANSPORT: 23 = 23;
+export const SO_SECURITY_ENCRYPTION_TRANSPORT = 23;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SECURITY_ENCRYPTION_NETWORK: 24 = 24;
+export const SO_SECURITY_ENCRYPTION_NETWORK = 24;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BINDTODEVICE: 25 = 25;
+export const SO_BINDTODEVICE = 25;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ATTACH_FILTER: 26 = 26;
+export const SO_ATTACH_FILTER = 26;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_GET_FILTER: 26 = 26;
+export const SO_GET_FILTER = 26;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DETACH_BPF: 27 = 27;
+export const SO_DETACH_BPF = 27;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DETACH_FILTER: 27 = 27;
+export const SO_DETACH_FILTER = 27;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEERNAME: 28 = 28;
+export const SO_PEERNAME = 28;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMP: 29 = 29;
+export const SO_TIMESTAMP = 29;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMP_OLD: 29 = 29;
+export const SO_TIMESTAMP_OLD = 29;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ACCEPTCONN: 30 = 30;
+export const SO_ACCEPTCONN = 30;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEERSEC: 31 = 31;
+export const SO_PEERSEC = 31;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDBUFFORCE: 32 = 32;
+export const SO_SNDBUFFORCE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVBUFFORCE: 33 = 33;
+export const SO_RCVBUFFORCE = 33;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PASSSEC: 34 = 34;
+export const SO_PASSSEC = 34;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPNS: 35 = 35;
+export const SO_TIMESTAMPNS = 35;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPNS_OLD: 35 = 35;
+export const SO_TIMESTAMPNS_OLD = 35;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_MARK: 36 = 36;
+export const SO_MARK = 36;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPING: 37 = 37;
+export const SO_TIMESTAMPING = 37;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPING_OLD: 37 = 37;
+export const SO_TIMESTAMPING_OLD = 37;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PROTOCOL: 38 = 38;
+export const SO_PROTOCOL = 38;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DOMAIN: 39 = 39;
+export const SO_DOMAIN = 39;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_RXQ_OVFL: 40 = 40;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_WIFI_STATUS: 41 = 41;
+export const SO_WIFI_STATUS = 41;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEEK_OFF: 42 = 42;
+export const SO_PEEK_OFF = 42;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_NOFCS: 43 = 43;
+export const SO_NOFCS = 43;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_LOCK_FILTER: 44 = 44;
+export const SO_LOCK_FILTER = 44;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SELECT_ERR_QUEUE: 45 = 45;
+export const SO_SELECT_ERR_QUEUE = 45;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BUSY_POLL: 46 = 46;
+export const SO_BUSY_POLL = 46;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_MAX_PACING_RATE: 47 = 47;
+export const SO_MAX_PACING_RATE = 47;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BPF_EXTENSIONS: 48 = 48;
+export const SO_BPF_EXTENSIONS = 48;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_INCOMING_CPU: 49 = 49;
+export const SO_INCOMING_CPU = 49;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ATTACH_BPF: 50 = 50;
+export const SO_ATTACH_BPF = 50;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ATTACH_REUSEPORT_CBPF: 51 = 51;
+export const SO_ATTACH_REUSEPORT_CBPF = 51;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ATTACH_REUSEPORT_EBPF: 52 = 52;
+export const SO_ATTACH_REUSEPORT_EBPF = 52;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_CNX_ADVICE: 53 = 53;
+export const SO_CNX_ADVICE = 53;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_MEMINFO: 55 = 55;
+export const SO_MEMINFO = 55;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_INCOMING_NAPI_ID: 56 = 56;
+export const SO_INCOMING_NAPI_ID = 56;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_COOKIE: 57 = 57;
+export const SO_COOKIE = 57;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEERGROUPS: 59 = 59;
+export const SO_PEERGROUPS = 59;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ZEROCOPY: 60 = 60;
+export const SO_ZEROCOPY = 60;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TXTIME: 61 = 61;
+export const SO_TXTIME = 61;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BINDTOIFINDEX: 62 = 62;
+export const SO_BINDTOIFINDEX = 62;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMP_NEW: 63 = 63;
+export const SO_TIMESTAMP_NEW = 63;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPNS_NEW: 64 = 64;
+export const SO_TIMESTAMPNS_NEW = 64;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TIMESTAMPING_NEW: 65 = 65;
+export const SO_TIMESTAMPING_NEW = 65;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVTIMEO_NEW: 66 = 66;
+export const SO_RCVTIMEO_NEW = 66;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_SNDTIMEO_NEW: 67 = 67;
+export const SO_SNDTIMEO_NEW = 67;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DETACH_REUSEPORT_BPF: 68 = 68;
+export const SO_DETACH_REUSEPORT_BPF = 68;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PREFER_BUSY_POLL: 69 = 69;
+export const SO_PREFER_BUSY_POLL = 69;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BUSY_POLL_BUDGET: 70 = 70;
+export const SO_BUSY_POLL_BUDGET = 70;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_NETNS_COOKIE: 71 = 71;
+export const SO_NETNS_COOKIE = 71;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_BUF_LOCK: 72 = 72;
+export const SO_BUF_LOCK = 72;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RESERVE_MEM: 73 = 73;
+export const SO_RESERVE_MEM = 73;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_TXREHASH: 74 = 74;
+export const SO_TXREHASH = 74;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVMARK: 75 = 75;
+export const SO_RCVMARK = 75;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PASSPIDFD: 76 = 76;
+export const SO_PASSPIDFD = 76;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PEERPIDFD: 77 = 77;
+export const SO_PEERPIDFD = 77;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DEVMEM_LINEAR: 78 = 78;
+export const SO_DEVMEM_LINEAR = 78;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DEVMEM_DMABUF: 79 = 79;
+export const SO_DEVMEM_DMABUF = 79;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_DEVMEM_DONTNEED: 80 = 80;
+export const SO_DEVMEM_DONTNEED = 80;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_RCVPRIORITY: 82 = 82;
+export const SO_RCVPRIORITY = 82;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_PASSRIGHTS: 83 = 83;
+export const SO_PASSRIGHTS = 83;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_INQ: 84 = 84;
+export const SO_INQ = 84;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_J1939_DEST_ADDR: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
@@ -621,6010 +621,6010 @@ export const SCM_TSTAMP_SCHED: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TSTAMP_SND: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_RECORD_MASK: 771 = 771;
+export const SOF_TIMESTAMPING_TX_RECORD_MASK = 771;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_BIND_PHC: 32768 = 32768;
+export const SOF_TIMESTAMPING_BIND_PHC = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_CMSG: 1024 = 1024;
+export const SOF_TIMESTAMPING_OPT_CMSG = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_ID: 128 = 128;
+export const SOF_TIMESTAMPING_OPT_ID = 128;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_ID_TCP: 65536 = 65536;
+export const SOF_TIMESTAMPING_OPT_ID_TCP = 65536;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_PKTINFO: 8192 = 8192;
+export const SOF_TIMESTAMPING_OPT_PKTINFO = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_RX_FILTER: 131072 = 131072;
+export const SOF_TIMESTAMPING_OPT_RX_FILTER = 131072;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_STATS: 4096 = 4096;
+export const SOF_TIMESTAMPING_OPT_STATS = 4096;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_TSONLY: 2048 = 2048;
+export const SOF_TIMESTAMPING_OPT_TSONLY = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_OPT_TX_SWHW: 16384 = 16384;
+export const SOF_TIMESTAMPING_OPT_TX_SWHW = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_RAW_HARDWARE: 64 = 64;
+export const SOF_TIMESTAMPING_RAW_HARDWARE = 64;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_RX_HARDWARE: 4 = 4;
+export const SOF_TIMESTAMPING_RX_HARDWARE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_RX_SOFTWARE: 8 = 8;
+export const SOF_TIMESTAMPING_RX_SOFTWARE = 8;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_SOFTWARE: 16 = 16;
+export const SOF_TIMESTAMPING_SOFTWARE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_SYS_HARDWARE: 32 = 32;
+export const SOF_TIMESTAMPING_SYS_HARDWARE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_ACK: 512 = 512;
+export const SOF_TIMESTAMPING_TX_ACK = 512;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_COMPLETION: 262144 = 262144;
+export const SOF_TIMESTAMPING_TX_COMPLETION = 262144;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TXTIME_DEADLINE_MODE: 1 = 1;
+export const SOF_TXTIME_DEADLINE_MODE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TXTIME_REPORT_ERRORS: 2 = 2;
+export const SOF_TXTIME_REPORT_ERRORS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_HARDWARE: 1 = 1;
+export const SOF_TIMESTAMPING_TX_HARDWARE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_SCHED: 256 = 256;
+export const SOF_TIMESTAMPING_TX_SCHED = 256;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SOF_TIMESTAMPING_TX_SOFTWARE: 2 = 2;
+export const SOF_TIMESTAMPING_TX_SOFTWARE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
-export const SO_ORIGINAL_DST: 80 = 80;
+export const SO_ORIGINAL_DST = 80;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_HOPOPTS: 0 = 0;
+export const IPPROTO_HOPOPTS = 0;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_IP: 0 = 0;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ICMP: 1 = 1;
+export const IPPROTO_ICMP = 1;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_IGMP: 2 = 2;
+export const IPPROTO_IGMP = 2;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_IPIP: 4 = 4;
+export const IPPROTO_IPIP = 4;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_TCP: 6 = 6;
+export const IPPROTO_TCP = 6;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_EGP: 8 = 8;
+export const IPPROTO_EGP = 8;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_PUP: 12 = 12;
+export const IPPROTO_PUP = 12;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_UDP: 17 = 17;
+export const IPPROTO_UDP = 17;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_IDP: 22 = 22;
+export const IPPROTO_IDP = 22;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_TP: 29 = 29;
+export const IPPROTO_TP = 29;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_DCCP: 33 = 33;
+export const IPPROTO_DCCP = 33;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_IPV6: 41 = 41;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ROUTING: 43 = 43;
+export const IPPROTO_ROUTING = 43;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_FRAGMENT: 44 = 44;
+export const IPPROTO_FRAGMENT = 44;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_RSVP: 46 = 46;
+export const IPPROTO_RSVP = 46;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_GRE: 47 = 47;
+export const IPPROTO_GRE = 47;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ESP: 50 = 50;
+export const IPPROTO_ESP = 50;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_AH: 51 = 51;
+export const IPPROTO_AH = 51;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ICMPV6: 58 = 58;
+export const IPPROTO_ICMPV6 = 58;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_NONE: 59 = 59;
+export const IPPROTO_NONE = 59;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_DSTOPTS: 60 = 60;
+export const IPPROTO_DSTOPTS = 60;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_MTP: 92 = 92;
+export const IPPROTO_MTP = 92;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_BEETPH: 94 = 94;
+export const IPPROTO_BEETPH = 94;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ENCAP: 98 = 98;
+export const IPPROTO_ENCAP = 98;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_PIM: 103 = 103;
+export const IPPROTO_PIM = 103;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_COMP: 108 = 108;
+export const IPPROTO_COMP = 108;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_L2TP: 115 = 115;
+export const IPPROTO_L2TP = 115;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_SCTP: 132 = 132;
+export const IPPROTO_SCTP = 132;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_MH: 135 = 135;
+export const IPPROTO_MH = 135;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_UDPLITE: 136 = 136;
+export const IPPROTO_UDPLITE = 136;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_MPLS: 137 = 137;
+export const IPPROTO_MPLS = 137;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_ETHERNET: 143 = 143;
+export const IPPROTO_ETHERNET = 143;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_RAW: 255 = 255;
+export const IPPROTO_RAW = 255;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_SMC: 256 = 256;
+export const IPPROTO_SMC = 256;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_MPTCP: 262 = 262;
+export const IPPROTO_MPTCP = 262;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPORT_RESERVED: 1024 = 1024;
+export const IPPORT_RESERVED = 1024;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPORT_USERRESERVED: 5000 = 5000;
+export const IPPORT_USERRESERVED = 5000;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_ANY: 0 = 0;
+export const INADDR_ANY = 0;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_LOOPBACK: 2130706433 = 2130706433;
+export const INADDR_LOOPBACK = 2130706433;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_DUMMY: 3221225480 = 3221225480;
+export const INADDR_DUMMY = 3221225480;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_UNSPEC_GROUP: 3758096384 = 3758096384;
+export const INADDR_UNSPEC_GROUP = 3758096384;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_ALLHOSTS_GROUP: 3758096385 = 3758096385;
+export const INADDR_ALLHOSTS_GROUP = 3758096385;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_ALLRTRS_GROUP: 3758096386 = 3758096386;
+export const INADDR_ALLRTRS_GROUP = 3758096386;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_ALLSNOOPERS_GROUP: 3758096490 = 3758096490;
+export const INADDR_ALLSNOOPERS_GROUP = 3758096490;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_MAX_LOCAL_GROUP: 3758096639 = 3758096639;
+export const INADDR_MAX_LOCAL_GROUP = 3758096639;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_BROADCAST: 4294967295 = 4294967295;
+export const INADDR_BROADCAST = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const INADDR_NONE: 4294967295 = 4294967295;
+export const INADDR_NONE = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
-export const IPPROTO_AGGFRAG: 144 = 144;
+export const IPPROTO_AGGFRAG = 144;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_DONT: 0 = 0;
+export const IP_PMTUDISC_DONT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_DEFAULT_MULTICAST_LOOP: 1 = 1;
+export const IP_DEFAULT_MULTICAST_LOOP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_DEFAULT_MULTICAST_TTL: 1 = 1;
+export const IP_DEFAULT_MULTICAST_TTL = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_WANT: 1 = 1;
+export const IP_PMTUDISC_WANT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_TOS: 1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_DO: 2 = 2;
+export const IP_PMTUDISC_DO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_TTL: 2 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_HDRINCL: 3 = 3;
+export const IP_HDRINCL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_PROBE: 3 = 3;
+export const IP_PMTUDISC_PROBE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_OPTIONS: 4 = 4;
+export const IP_OPTIONS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_INTERFACE: 4 = 4;
+export const IP_PMTUDISC_INTERFACE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC_OMIT: 5 = 5;
+export const IP_PMTUDISC_OMIT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_ROUTER_ALERT: 5 = 5;
+export const IP_ROUTER_ALERT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVOPTS: 6 = 6;
+export const IP_RECVOPTS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVRETOPTS: 7 = 7;
+export const IP_RECVRETOPTS = 7;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RETOPTS: 7 = 7;
+export const IP_RETOPTS = 7;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PKTINFO: 8 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PKTOPTIONS: 9 = 9;
+export const IP_PKTOPTIONS = 9;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MTU_DISCOVER: 10 = 10;
+export const IP_MTU_DISCOVER = 10;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PMTUDISC: 10 = 10;
+export const IP_PMTUDISC = 10;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RECVERR: 11 = 11;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVTTL: 12 = 12;
+export const IP_RECVTTL = 12;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVTOS: 13 = 13;
+export const IP_RECVTOS = 13;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MTU: 14 = 14;
+export const IP_MTU = 14;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_FREEBIND: 15 = 15;
+export const IP_FREEBIND = 15;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_IPSEC_POLICY: 16 = 16;
+export const IP_IPSEC_POLICY = 16;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_XFRM_POLICY: 17 = 17;
+export const IP_XFRM_POLICY = 17;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PASSSEC: 18 = 18;
+export const IP_PASSSEC = 18;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_TRANSPARENT: 19 = 19;
+export const IP_TRANSPARENT = 19;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MAX_MEMBERSHIPS: 20 = 20;
+export const IP_MAX_MEMBERSHIPS = 20;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_ORIGDSTADDR: 20 = 20;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVORIGDSTADDR: 20 = 20;
+export const IP_RECVORIGDSTADDR = 20;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MINTTL: 21 = 21;
+export const IP_MINTTL = 21;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_NODEFRAG: 22 = 22;
+export const IP_NODEFRAG = 22;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_CHECKSUM: 23 = 23;
+export const IP_CHECKSUM = 23;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_BIND_ADDRESS_NO_PORT: 24 = 24;
+export const IP_BIND_ADDRESS_NO_PORT = 24;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVFRAGSIZE: 25 = 25;
+export const IP_RECVFRAGSIZE = 25;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RECVERR_RFC4884: 26 = 26;
+export const IP_RECVERR_RFC4884 = 26;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MULTICAST_IF: 32 = 32;
+export const IP_MULTICAST_IF = 32;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MULTICAST_TTL: 33 = 33;
+export const IP_MULTICAST_TTL = 33;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MULTICAST_LOOP: 34 = 34;
+export const IP_MULTICAST_LOOP = 34;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_ADD_MEMBERSHIP: 35 = 35;
+export const IP_ADD_MEMBERSHIP = 35;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_DROP_MEMBERSHIP: 36 = 36;
+export const IP_DROP_MEMBERSHIP = 36;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_UNBLOCK_SOURCE: 37 = 37;
+export const IP_UNBLOCK_SOURCE = 37;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_BLOCK_SOURCE: 38 = 38;
+export const IP_BLOCK_SOURCE = 38;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_ADD_SOURCE_MEMBERSHIP: 39 = 39;
+export const IP_ADD_SOURCE_MEMBERSHIP = 39;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_DROP_SOURCE_MEMBERSHIP: 40 = 40;
+export const IP_DROP_SOURCE_MEMBERSHIP = 40;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MSFILTER: 41 = 41;
+export const IP_MSFILTER = 41;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MULTICAST_ALL: 49 = 49;
+export const IP_MULTICAST_ALL = 49;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_UNICAST_IF: 50 = 50;
+export const IP_UNICAST_IF = 50;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_LOCAL_PORT_RANGE: 51 = 51;
+export const IP_LOCAL_PORT_RANGE = 51;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_PROTOCOL: 52 = 52;
+export const IP_PROTOCOL = 52;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MSS: 576 = 576;
+export const IP_MSS = 576;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_OFFMASK: 8191 = 8191;
+export const IP_OFFMASK = 8191;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MF: 8192 = 8192;
+export const IP_MF = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_DF: 16384 = 16384;
+export const IP_DF = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_RF: 32768 = 32768;
+export const IP_RF = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IP_MAXPACKET: 65535 = 65535;
+export const IP_MAXPACKET = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_EXCLUDE: 0 = 0;
+export const MCAST_EXCLUDE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_INCLUDE: 1 = 1;
+export const MCAST_INCLUDE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_JOIN_GROUP: 42 = 42;
+export const MCAST_JOIN_GROUP = 42;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_BLOCK_SOURCE: 43 = 43;
+export const MCAST_BLOCK_SOURCE = 43;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_UNBLOCK_SOURCE: 44 = 44;
+export const MCAST_UNBLOCK_SOURCE = 44;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_LEAVE_GROUP: 45 = 45;
+export const MCAST_LEAVE_GROUP = 45;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_JOIN_SOURCE_GROUP: 46 = 46;
+export const MCAST_JOIN_SOURCE_GROUP = 46;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_LEAVE_SOURCE_GROUP: 47 = 47;
+export const MCAST_LEAVE_SOURCE_GROUP = 47;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MCAST_MSFILTER: 48 = 48;
+export const MCAST_MSFILTER = 48;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_INIT: 200 = 200;
+export const MRT_INIT = 200;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_DONE: 201 = 201;
+export const MRT_DONE = 201;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_ADD_VIF: 202 = 202;
+export const MRT_ADD_VIF = 202;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_DEL_VIF: 203 = 203;
+export const MRT_DEL_VIF = 203;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_ADD_MFC: 204 = 204;
+export const MRT_ADD_MFC = 204;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_DEL_MFC: 205 = 205;
+export const MRT_DEL_MFC = 205;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_VERSION: 206 = 206;
+export const MRT_VERSION = 206;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_ASSERT: 207 = 207;
+export const MRT_ASSERT = 207;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_PIM: 208 = 208;
+export const MRT_PIM = 208;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_TABLE: 209 = 209;
+export const MRT_TABLE = 209;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_ADD_MFC_PROXY: 210 = 210;
+export const MRT_ADD_MFC_PROXY = 210;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_DEL_MFC_PROXY: 211 = 211;
+export const MRT_DEL_MFC_PROXY = 211;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_FLUSH: 212 = 212;
+export const MRT_FLUSH = 212;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_FLUSH_MFC: 1 = 1;
+export const MRT_FLUSH_MFC = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_FLUSH_MFC_STATIC: 2 = 2;
+export const MRT_FLUSH_MFC_STATIC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_FLUSH_VIFS: 4 = 4;
+export const MRT_FLUSH_VIFS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const MRT_FLUSH_VIFS_STATIC: 8 = 8;
+export const MRT_FLUSH_VIFS_STATIC = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const ALL_VIFS: 65535 = 65535;
+export const ALL_VIFS = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const VIFF_TUNNEL: 1 = 1;
+export const VIFF_TUNNEL = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const VIFF_SRCRT: 2 = 2;
+export const VIFF_SRCRT = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const VIFF_REGISTER: 4 = 4;
+export const VIFF_REGISTER = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const VIFF_USE_IFINDEX: 8 = 8;
+export const VIFF_USE_IFINDEX = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IGMPMSG_NOCACHE: 1 = 1;
+export const IGMPMSG_NOCACHE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IGMPMSG_WRONGVIF: 2 = 2;
+export const IGMPMSG_WRONGVIF = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IGMPMSG_WHOLEPKT: 3 = 3;
+export const IGMPMSG_WHOLEPKT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
-export const IGMPMSG_WRVIFWHOLE: 4 = 4;
+export const IGMPMSG_WRVIFWHOLE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_A_GET: 0 = 0;
+export const IPV6_FL_A_GET = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_S_NONE: 0 = 0;
+export const IPV6_FL_S_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_DONT: 0 = 0;
+export const IPV6_PMTUDISC_DONT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_UNCHARACTERIZED: 0 = 0;
+export const IPV6_PRIORITY_UNCHARACTERIZED = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RTHDR_LOOSE: 0 = 0;
+export const IPV6_RTHDR_LOOSE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RTHDR_TYPE_0: 0 = 0;
+export const IPV6_RTHDR_TYPE_0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_PAD1: 0 = 0;
+export const IPV6_TLV_PAD1 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_ADDRFORM: 1 = 1;
+export const IPV6_ADDRFORM = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_A_PUT: 1 = 1;
+export const IPV6_FL_A_PUT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_F_CREATE: 1 = 1;
+export const IPV6_FL_F_CREATE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_S_EXCL: 1 = 1;
+export const IPV6_FL_S_EXCL = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_WANT: 1 = 1;
+export const IPV6_PMTUDISC_WANT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_TMP: 1 = 1;
+export const IPV6_PREFER_SRC_TMP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RTHDR_STRICT: 1 = 1;
+export const IPV6_RTHDR_STRICT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_PADN: 1 = 1;
+export const IPV6_TLV_PADN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292PKTINFO: 2 = 2;
+export const IPV6_2292PKTINFO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_A_RENEW: 2 = 2;
+export const IPV6_FL_A_RENEW = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_F_EXCL: 2 = 2;
+export const IPV6_FL_F_EXCL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_S_PROCESS: 2 = 2;
+export const IPV6_FL_S_PROCESS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_DO: 2 = 2;
+export const IPV6_PMTUDISC_DO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_PUBLIC: 2 = 2;
+export const IPV6_PREFER_SRC_PUBLIC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292HOPOPTS: 3 = 3;
+export const IPV6_2292HOPOPTS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_S_USER: 3 = 3;
+export const IPV6_FL_S_USER = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_PROBE: 3 = 3;
+export const IPV6_PMTUDISC_PROBE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292DSTOPTS: 4 = 4;
+export const IPV6_2292DSTOPTS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_F_REFLECT: 4 = 4;
+export const IPV6_FL_F_REFLECT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_INTERFACE: 4 = 4;
+export const IPV6_PMTUDISC_INTERFACE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_COA: 4 = 4;
+export const IPV6_PREFER_SRC_COA = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292RTHDR: 5 = 5;
+export const IPV6_2292RTHDR = 5;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PMTUDISC_OMIT: 5 = 5;
+export const IPV6_PMTUDISC_OMIT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_ROUTERALERT: 5 = 5;
+export const IPV6_TLV_ROUTERALERT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292PKTOPTIONS: 6 = 6;
+export const IPV6_2292PKTOPTIONS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_CHECKSUM: 7 = 7;
+export const IPV6_CHECKSUM = 7;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_CALIPSO: 7 = 7;
+export const IPV6_TLV_CALIPSO = 7;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_2292HOPLIMIT: 8 = 8;
+export const IPV6_2292HOPLIMIT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_F_REMOTE: 8 = 8;
+export const IPV6_FL_F_REMOTE = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_CGA: 8 = 8;
+export const IPV6_PREFER_SRC_CGA = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_NEXTHOP: 9 = 9;
+export const IPV6_NEXTHOP = 9;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_AUTHHDR: 10 = 10;
+export const IPV6_AUTHHDR = 10;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FLOWINFO: 11 = 11;
+export const IPV6_FLOWINFO = 11;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_UNICAST_HOPS: 16 = 16;
+export const IPV6_UNICAST_HOPS = 16;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MULTICAST_IF: 17 = 17;
+export const IPV6_MULTICAST_IF = 17;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MULTICAST_HOPS: 18 = 18;
+export const IPV6_MULTICAST_HOPS = 18;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MULTICAST_LOOP: 19 = 19;
+export const IPV6_MULTICAST_LOOP = 19;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_ADD_MEMBERSHIP: 20 = 20;
+export const IPV6_ADD_MEMBERSHIP = 20;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_JOIN_GROUP: 20 = 20;
+export const IPV6_JOIN_GROUP = 20;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_DROP_MEMBERSHIP: 21 = 21;
+export const IPV6_DROP_MEMBERSHIP = 21;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_LEAVE_GROUP: 21 = 21;
+export const IPV6_LEAVE_GROUP = 21;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_ROUTER_ALERT: 22 = 22;
+export const IPV6_ROUTER_ALERT = 22;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MTU_DISCOVER: 23 = 23;
+export const IPV6_MTU_DISCOVER = 23;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MTU: 24 = 24;
+export const IPV6_MTU = 24;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RECVERR: 25 = 25;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_V6ONLY: 26 = 26;
+export const IPV6_V6ONLY = 26;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_JOIN_ANYCAST: 27 = 27;
+export const IPV6_JOIN_ANYCAST = 27;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_LEAVE_ANYCAST: 28 = 28;
+export const IPV6_LEAVE_ANYCAST = 28;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MULTICAST_ALL: 29 = 29;
+export const IPV6_MULTICAST_ALL = 29;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_ROUTER_ALERT_ISOLATE: 30 = 30;
+export const IPV6_ROUTER_ALERT_ISOLATE = 30;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVERR_RFC4884: 31 = 31;
+export const IPV6_RECVERR_RFC4884 = 31;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FLOWLABEL_MGR: 32 = 32;
+export const IPV6_FLOWLABEL_MGR = 32;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FLOWINFO_SEND: 33 = 33;
+export const IPV6_FLOWINFO_SEND = 33;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_IPSEC_POLICY: 34 = 34;
+export const IPV6_IPSEC_POLICY = 34;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_XFRM_POLICY: 35 = 35;
+export const IPV6_XFRM_POLICY = 35;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_HDRINCL: 36 = 36;
+export const IPV6_HDRINCL = 36;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVPKTINFO: 49 = 49;
+export const IPV6_RECVPKTINFO = 49;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_IOAM: 49 = 49;
+export const IPV6_TLV_IOAM = 49;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PKTINFO: 50 = 50;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVHOPLIMIT: 51 = 51;
+export const IPV6_RECVHOPLIMIT = 51;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_HOPLIMIT: 52 = 52;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVHOPOPTS: 53 = 53;
+export const IPV6_RECVHOPOPTS = 53;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_HOPOPTS: 54 = 54;
+export const IPV6_HOPOPTS = 54;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RXHOPOPTS: 54 = 54;
+export const IPV6_RXHOPOPTS = 54;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RTHDRDSTOPTS: 55 = 55;
+export const IPV6_RTHDRDSTOPTS = 55;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVRTHDR: 56 = 56;
+export const IPV6_RECVRTHDR = 56;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RTHDR: 57 = 57;
+export const IPV6_RTHDR = 57;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVDSTOPTS: 58 = 58;
+export const IPV6_RECVDSTOPTS = 58;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_DSTOPTS: 59 = 59;
+export const IPV6_DSTOPTS = 59;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RXDSTOPTS: 59 = 59;
+export const IPV6_RXDSTOPTS = 59;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVPATHMTU: 60 = 60;
+export const IPV6_RECVPATHMTU = 60;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PATHMTU: 61 = 61;
+export const IPV6_PATHMTU = 61;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_DONTFRAG: 62 = 62;
+export const IPV6_DONTFRAG = 62;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVTCLASS: 66 = 66;
+export const IPV6_RECVTCLASS = 66;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TCLASS: 67 = 67;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_AUTOFLOWLABEL: 70 = 70;
+export const IPV6_AUTOFLOWLABEL = 70;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_ADDR_PREFERENCES: 72 = 72;
+export const IPV6_ADDR_PREFERENCES = 72;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_MINHOPCOUNT: 73 = 73;
+export const IPV6_MINHOPCOUNT = 73;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_ORIGDSTADDR: 74 = 74;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVORIGDSTADDR: 74 = 74;
+export const IPV6_RECVORIGDSTADDR = 74;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TRANSPARENT: 75 = 75;
+export const IPV6_TRANSPARENT = 75;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_UNICAST_IF: 76 = 76;
+export const IPV6_UNICAST_IF = 76;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_RECVFRAGSIZE: 77 = 77;
+export const IPV6_RECVFRAGSIZE = 77;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FREEBIND: 78 = 78;
+export const IPV6_FREEBIND = 78;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_JUMBO: 194 = 194;
+export const IPV6_TLV_JUMBO = 194;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_TLV_HAO: 201 = 201;
+export const IPV6_TLV_HAO = 201;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FL_S_ANY: 255 = 255;
+export const IPV6_FL_S_ANY = 255;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_PUBTMP_DEFAULT: 256 = 256;
+export const IPV6_PREFER_SRC_PUBTMP_DEFAULT = 256;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_FILLER: 256 = 256;
+export const IPV6_PRIORITY_FILLER = 256;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_UNATTENDED: 512 = 512;
+export const IPV6_PRIORITY_UNATTENDED = 512;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_RESERVED1: 768 = 768;
+export const IPV6_PRIORITY_RESERVED1 = 768;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_HOME: 1024 = 1024;
+export const IPV6_PREFER_SRC_HOME = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_BULK: 1024 = 1024;
+export const IPV6_PRIORITY_BULK = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_RESERVED2: 1280 = 1280;
+export const IPV6_PRIORITY_RESERVED2 = 1280;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_INTERACTIVE: 1536 = 1536;
+export const IPV6_PRIORITY_INTERACTIVE = 1536;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_CONTROL: 1792 = 1792;
+export const IPV6_PRIORITY_CONTROL = 1792;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PREFER_SRC_NONCGA: 2048 = 2048;
+export const IPV6_PREFER_SRC_NONCGA = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_8: 2048 = 2048;
+export const IPV6_PRIORITY_8 = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_9: 2304 = 2304;
+export const IPV6_PRIORITY_9 = 2304;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_10: 2560 = 2560;
+export const IPV6_PRIORITY_10 = 2560;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_11: 2816 = 2816;
+export const IPV6_PRIORITY_11 = 2816;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_12: 3072 = 3072;
+export const IPV6_PRIORITY_12 = 3072;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_13: 3328 = 3328;
+export const IPV6_PRIORITY_13 = 3328;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_14: 3584 = 3584;
+export const IPV6_PRIORITY_14 = 3584;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_PRIORITY_15: 3840 = 3840;
+export const IPV6_PRIORITY_15 = 3840;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FLOWINFO_FLOWLABEL: 1048575 = 1048575;
+export const IPV6_FLOWINFO_FLOWLABEL = 1048575;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IPV6_FLOWINFO_PRIORITY: 267386880 = 267386880;
+export const IPV6_FLOWINFO_PRIORITY = 267386880;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_INIT: 200 = 200;
+export const MRT6_INIT = 200;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_DONE: 201 = 201;
+export const MRT6_DONE = 201;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_ADD_MIF: 202 = 202;
+export const MRT6_ADD_MIF = 202;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_DEL_MIF: 203 = 203;
+export const MRT6_DEL_MIF = 203;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_ADD_MFC: 204 = 204;
+export const MRT6_ADD_MFC = 204;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_DEL_MFC: 205 = 205;
+export const MRT6_DEL_MFC = 205;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_VERSION: 206 = 206;
+export const MRT6_VERSION = 206;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_ASSERT: 207 = 207;
+export const MRT6_ASSERT = 207;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_PIM: 208 = 208;
+export const MRT6_PIM = 208;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_TABLE: 209 = 209;
+export const MRT6_TABLE = 209;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_ADD_MFC_PROXY: 210 = 210;
+export const MRT6_ADD_MFC_PROXY = 210;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_DEL_MFC_PROXY: 211 = 211;
+export const MRT6_DEL_MFC_PROXY = 211;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_FLUSH: 212 = 212;
+export const MRT6_FLUSH = 212;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_FLUSH_MFC: 1 = 1;
+export const MRT6_FLUSH_MFC = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_FLUSH_MFC_STATIC: 2 = 2;
+export const MRT6_FLUSH_MFC_STATIC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_FLUSH_MIFS: 4 = 4;
+export const MRT6_FLUSH_MIFS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6_FLUSH_MIFS_STATIC: 8 = 8;
+export const MRT6_FLUSH_MIFS_STATIC = 8;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const ALL_MIFS: 65535 = 65535;
+export const ALL_MIFS = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MIFF_REGISTER: 1 = 1;
+export const MIFF_REGISTER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6MSG_NOCACHE: 1 = 1;
+export const MRT6MSG_NOCACHE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6MSG_WRONGMIF: 2 = 2;
+export const MRT6MSG_WRONGMIF = 2;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6MSG_WHOLEPKT: 3 = 3;
+export const MRT6MSG_WHOLEPKT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const MRT6MSG_WRMIFWHOLE: 4 = 4;
+export const MRT6MSG_WRMIFWHOLE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
-export const IP6T_SO_ORIGINAL_DST: 80 = 80;
+export const IP6T_SO_ORIGINAL_DST = 80;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_OFF: 0 = 0;
+export const TCP_REPAIR_OFF = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MD5SIG_FLAG_PREFIX: 1 = 1;
+export const TCP_MD5SIG_FLAG_PREFIX = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NODELAY: 1 = 1;
+export const TCP_NODELAY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT: 1 = 1;
+export const TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_OFF_NO_WP: -1 = -1;
+export const TCP_REPAIR_OFF_NO_WP = -1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_ON: 1 = 1;
+export const TCP_REPAIR_ON = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MAXSEG: 2 = 2;
+export const TCP_MAXSEG = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MD5SIG_FLAG_IFINDEX: 2 = 2;
+export const TCP_MD5SIG_FLAG_IFINDEX = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CORK: 3 = 3;
+export const TCP_CORK = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_KEEPIDLE: 4 = 4;
+export const TCP_KEEPIDLE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_KEEPINTVL: 5 = 5;
+export const TCP_KEEPINTVL = 5;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_KEEPCNT: 6 = 6;
+export const TCP_KEEPCNT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ENCAP_ESPINTCP: 7 = 7;
+export const TCP_ENCAP_ESPINTCP = 7;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SYNCNT: 7 = 7;
+export const TCP_SYNCNT = 7;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_LINGER2: 8 = 8;
+export const TCP_LINGER2 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_DEFER_ACCEPT: 9 = 9;
+export const TCP_DEFER_ACCEPT = 9;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_WINDOW_CLAMP: 10 = 10;
+export const TCP_WINDOW_CLAMP = 10;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_INFO: 11 = 11;
+export const TCP_INFO = 11;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_QUICKACK: 12 = 12;
+export const TCP_QUICKACK = 12;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CONGESTION: 13 = 13;
+export const TCP_CONGESTION = 13;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MD5SIG: 14 = 14;
+export const TCP_MD5SIG = 14;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_THIN_LINEAR_TIMEOUTS: 16 = 16;
+export const TCP_THIN_LINEAR_TIMEOUTS = 16;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_THIN_DUPACK: 17 = 17;
+export const TCP_THIN_DUPACK = 17;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_USER_TIMEOUT: 18 = 18;
+export const TCP_USER_TIMEOUT = 18;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR: 19 = 19;
+export const TCP_REPAIR = 19;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_QUEUE: 20 = 20;
+export const TCP_REPAIR_QUEUE = 20;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_QUEUE_SEQ: 21 = 21;
+export const TCP_QUEUE_SEQ = 21;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_OPTIONS: 22 = 22;
+export const TCP_REPAIR_OPTIONS = 22;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FASTOPEN: 23 = 23;
+export const TCP_FASTOPEN = 23;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_TIMESTAMP: 24 = 24;
+export const TCP_TIMESTAMP = 24;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NOTSENT_LOWAT: 25 = 25;
+export const TCP_NOTSENT_LOWAT = 25;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CC_INFO: 26 = 26;
+export const TCP_CC_INFO = 26;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SAVE_SYN: 27 = 27;
+export const TCP_SAVE_SYN = 27;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SAVED_SYN: 28 = 28;
+export const TCP_SAVED_SYN = 28;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_REPAIR_WINDOW: 29 = 29;
+export const TCP_REPAIR_WINDOW = 29;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FASTOPEN_CONNECT: 30 = 30;
+export const TCP_FASTOPEN_CONNECT = 30;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ULP: 31 = 31;
+export const TCP_ULP = 31;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MD5SIG_EXT: 32 = 32;
+export const TCP_MD5SIG_EXT = 32;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FASTOPEN_KEY: 33 = 33;
+export const TCP_FASTOPEN_KEY = 33;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FASTOPEN_NO_COOKIE: 34 = 34;
+export const TCP_FASTOPEN_NO_COOKIE = 34;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ZEROCOPY_RECEIVE: 35 = 35;
+export const TCP_ZEROCOPY_RECEIVE = 35;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CM_INQ: 36 = 36;
+export const TCP_CM_INQ = 36;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_INQ: 36 = 36;
+export const TCP_INQ = 36;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_TX_DELAY: 37 = 37;
+export const TCP_TX_DELAY = 37;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_ADD_KEY: 38 = 38;
+export const TCP_AO_ADD_KEY = 38;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_DEL_KEY: 39 = 39;
+export const TCP_AO_DEL_KEY = 39;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_INFO: 40 = 40;
+export const TCP_AO_INFO = 40;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_GET_KEYS: 41 = 41;
+export const TCP_AO_GET_KEYS = 41;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_REPAIR: 42 = 42;
+export const TCP_AO_REPAIR = 42;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_IS_MPTCP: 43 = 43;
+export const TCP_IS_MPTCP = 43;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_RTO_MAX_MS: 44 = 44;
+export const TCP_RTO_MAX_MS = 44;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_RTO_MIN_US: 45 = 45;
+export const TCP_RTO_MIN_US = 45;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_DELACK_MAX_US: 46 = 46;
+export const TCP_DELACK_MAX_US = 46;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MD5SIG_MAXKEYLEN: 80 = 80;
+export const TCP_MD5SIG_MAXKEYLEN = 80;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MSS_DEFAULT: 536 = 536;
+export const TCP_MSS_DEFAULT = 536;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_MSS_DESIRED: 1220 = 1220;
+export const TCP_MSS_DESIRED = 1220;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CLOSE: 7 = 7;
+export const TCP_CLOSE = 7;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CLOSE_WAIT: 8 = 8;
+export const TCP_CLOSE_WAIT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CLOSING: 11 = 11;
+export const TCP_CLOSING = 11;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ESTABLISHED: 1 = 1;
+export const TCP_ESTABLISHED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FIN_WAIT1: 4 = 4;
+export const TCP_FIN_WAIT1 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_FIN_WAIT2: 5 = 5;
+export const TCP_FIN_WAIT2 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_LAST_ACK: 9 = 9;
+export const TCP_LAST_ACK = 9;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_LISTEN: 10 = 10;
+export const TCP_LISTEN = 10;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SYN_RECV: 3 = 3;
+export const TCP_SYN_RECV = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SYN_SENT: 2 = 2;
+export const TCP_SYN_SENT = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_TIME_WAIT: 6 = 6;
+export const TCP_TIME_WAIT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_TIMESTAMPS: 1 = 1;
+export const TCPI_OPT_TIMESTAMPS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_SACK: 2 = 2;
+export const TCPI_OPT_SACK = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_WSCALE: 4 = 4;
+export const TCPI_OPT_WSCALE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_ECN: 8 = 8;
+export const TCPI_OPT_ECN = 8;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_ECN_SEEN: 16 = 16;
+export const TCPI_OPT_ECN_SEEN = 16;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_SYN_DATA: 32 = 32;
+export const TCPI_OPT_SYN_DATA = 32;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NO_QUEUE: 0 = 0;
+export const TCP_NO_QUEUE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_RECV_QUEUE: 1 = 1;
+export const TCP_RECV_QUEUE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_SEND_QUEUE: 2 = 2;
+export const TCP_SEND_QUEUE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TFO_STATUS_UNSPEC: 0 = 0;
+export const TFO_STATUS_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TFO_COOKIE_UNAVAILABLE: 1 = 1;
+export const TFO_COOKIE_UNAVAILABLE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TFO_DATA_NOT_ACKED: 2 = 2;
+export const TFO_DATA_NOT_ACKED = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TFO_SYN_RETRANSMITTED: 3 = 3;
+export const TFO_SYN_RETRANSMITTED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CA_Open: 0 = 0;
+export const TCP_CA_Open = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CA_Disorder: 1 = 1;
+export const TCP_CA_Disorder = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CA_CWR: 2 = 2;
+export const TCP_CA_CWR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CA_Recovery: 3 = 3;
+export const TCP_CA_Recovery = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_CA_Loss: 4 = 4;
+export const TCP_CA_Loss = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_PAD: 0 = 0;
+export const TCP_NLA_PAD = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_BUSY: 1 = 1;
+export const TCP_NLA_BUSY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_RWND_LIMITED: 2 = 2;
+export const TCP_NLA_RWND_LIMITED = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_SNDBUF_LIMITED: 3 = 3;
+export const TCP_NLA_SNDBUF_LIMITED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DATA_SEGS_OUT: 4 = 4;
+export const TCP_NLA_DATA_SEGS_OUT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_TOTAL_RETRANS: 5 = 5;
+export const TCP_NLA_TOTAL_RETRANS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_PACING_RATE: 6 = 6;
+export const TCP_NLA_PACING_RATE = 6;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DELIVERY_RATE: 7 = 7;
+export const TCP_NLA_DELIVERY_RATE = 7;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_SND_CWND: 8 = 8;
+export const TCP_NLA_SND_CWND = 8;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_REORDERING: 9 = 9;
+export const TCP_NLA_REORDERING = 9;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_MIN_RTT: 10 = 10;
+export const TCP_NLA_MIN_RTT = 10;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_RECUR_RETRANS: 11 = 11;
+export const TCP_NLA_RECUR_RETRANS = 11;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DELIVERY_RATE_APP_LMT: 12 = 12;
+export const TCP_NLA_DELIVERY_RATE_APP_LMT = 12;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_SNDQ_SIZE: 13 = 13;
+export const TCP_NLA_SNDQ_SIZE = 13;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_CA_STATE: 14 = 14;
+export const TCP_NLA_CA_STATE = 14;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_SND_SSTHRESH: 15 = 15;
+export const TCP_NLA_SND_SSTHRESH = 15;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DELIVERED: 16 = 16;
+export const TCP_NLA_DELIVERED = 16;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DELIVERED_CE: 17 = 17;
+export const TCP_NLA_DELIVERED_CE = 17;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_BYTES_SENT: 18 = 18;
+export const TCP_NLA_BYTES_SENT = 18;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_BYTES_RETRANS: 19 = 19;
+export const TCP_NLA_BYTES_RETRANS = 19;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_DSACK_DUPS: 20 = 20;
+export const TCP_NLA_DSACK_DUPS = 20;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_REORD_SEEN: 21 = 21;
+export const TCP_NLA_REORD_SEEN = 21;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_SRTT: 22 = 22;
+export const TCP_NLA_SRTT = 22;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_TIMEOUT_REHASH: 23 = 23;
+export const TCP_NLA_TIMEOUT_REHASH = 23;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_BYTES_NOTSENT: 24 = 24;
+export const TCP_NLA_BYTES_NOTSENT = 24;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_EDT: 25 = 25;
+export const TCP_NLA_EDT = 25;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_TTL: 26 = 26;
+export const TCP_NLA_TTL = 26;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_USEC_TS: 64 = 64;
+export const TCPI_OPT_USEC_TS = 64;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_OPT_TFO_CHILD: 128 = 128;
+export const TCPI_OPT_TFO_CHILD = 128;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_KEYF_IFINDEX: 1 = 1;
+export const TCP_AO_KEYF_IFINDEX = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_AO_KEYF_EXCLUDE_OPT: 2 = 2;
+export const TCP_AO_KEYF_EXCLUDE_OPT = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_NLA_REHASH: 27 = 27;
+export const TCP_NLA_REHASH = 27;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_ECN_MODE_DISABLED: 0 = 0;
+export const TCPI_ECN_MODE_DISABLED = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_ECN_MODE_RFC3168: 1 = 1;
+export const TCPI_ECN_MODE_RFC3168 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_ECN_MODE_ACCECN: 2 = 2;
+export const TCPI_ECN_MODE_ACCECN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCPI_ECN_MODE_PENDING: 3 = 3;
+export const TCPI_ECN_MODE_PENDING = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_NOT_SEEN: 0 = 0;
+export const TCP_ACCECN_OPT_NOT_SEEN = 0;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_EMPTY_SEEN: 1 = 1;
+export const TCP_ACCECN_OPT_EMPTY_SEEN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_COUNTER_SEEN: 2 = 2;
+export const TCP_ACCECN_OPT_COUNTER_SEEN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_FAIL_SEEN: 3 = 3;
+export const TCP_ACCECN_OPT_FAIL_SEEN = 3;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_ACE_FAIL_SEND: 1 = 1;
+export const TCP_ACCECN_ACE_FAIL_SEND = 1;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_ACE_FAIL_RECV: 2 = 2;
+export const TCP_ACCECN_ACE_FAIL_RECV = 2;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_FAIL_SEND: 4 = 4;
+export const TCP_ACCECN_OPT_FAIL_SEND = 4;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
-export const TCP_ACCECN_OPT_FAIL_RECV: 8 = 8;
+export const TCP_ACCECN_OPT_FAIL_RECV = 8;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_CORK: 1 = 1;
+export const UDP_CORK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_ESPINUDP_NON_IKE: 1 = 1;
+export const UDP_ENCAP_ESPINUDP_NON_IKE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_ESPINUDP: 2 = 2;
+export const UDP_ENCAP_ESPINUDP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_L2TPINUDP: 3 = 3;
+export const UDP_ENCAP_L2TPINUDP = 3;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_GTP0: 4 = 4;
+export const UDP_ENCAP_GTP0 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_GTP1U: 5 = 5;
+export const UDP_ENCAP_GTP1U = 5;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_RXRPC: 6 = 6;
+export const UDP_ENCAP_RXRPC = 6;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP: 100 = 100;
+export const UDP_ENCAP = 100;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_NO_CHECK6_TX: 101 = 101;
+export const UDP_NO_CHECK6_TX = 101;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_NO_CHECK6_RX: 102 = 102;
+export const UDP_NO_CHECK6_RX = 102;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_SEGMENT: 103 = 103;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_GRO: 104 = 104;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDPLITE_SEND_CSCOV: 10 = 10;
+export const UDPLITE_SEND_CSCOV = 10;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDPLITE_RECV_CSCOV: 11 = 11;
+export const UDPLITE_RECV_CSCOV = 11;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
-export const UDP_ENCAP_OVPNINUDP: 8 = 8;
+export const UDP_ENCAP_OVPNINUDP = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ECHOREPLY: 0 = 0;
+export const ICMP_ECHOREPLY = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXC_TTL: 0 = 0;
+export const ICMP_EXC_TTL = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_NET_UNREACH: 0 = 0;
+export const ICMP_NET_UNREACH = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIRECT_NET: 0 = 0;
+export const ICMP_REDIRECT_NET = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIR_NET: 0 = 0;
+export const ICMP_REDIR_NET = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIMXCEED_INTRANS: 0 = 0;
+export const ICMP_TIMXCEED_INTRANS = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_NET: 0 = 0;
+export const ICMP_UNREACH_NET = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_AFI_IP: 1 = 1;
+export const ICMP_AFI_IP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXC_FRAGTIME: 1 = 1;
+export const ICMP_EXC_FRAGTIME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_CODE_MAL_QUERY: 1 = 1;
+export const ICMP_EXT_CODE_MAL_QUERY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHOREPLY_IPV6: 1 = 1;
+export const ICMP_EXT_ECHOREPLY_IPV6 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHO_CTYPE_NAME: 1 = 1;
+export const ICMP_EXT_ECHO_CTYPE_NAME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_FILTER: 1 = 1;
+export const ICMP_FILTER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_HOST_UNREACH: 1 = 1;
+export const ICMP_HOST_UNREACH = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PARAMPROB_OPTABSENT: 1 = 1;
+export const ICMP_PARAMPROB_OPTABSENT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIRECT_HOST: 1 = 1;
+export const ICMP_REDIRECT_HOST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIR_HOST: 1 = 1;
+export const ICMP_REDIR_HOST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIMXCEED_REASS: 1 = 1;
+export const ICMP_TIMXCEED_REASS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_HOST: 1 = 1;
+export const ICMP_UNREACH_HOST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_AFI_IP6: 2 = 2;
+export const ICMP_AFI_IP6 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_CODE_NO_IF: 2 = 2;
+export const ICMP_EXT_CODE_NO_IF = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHOREPLY_IPV4: 2 = 2;
+export const ICMP_EXT_ECHOREPLY_IPV4 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHO_CTYPE_INDEX: 2 = 2;
+export const ICMP_EXT_ECHO_CTYPE_INDEX = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PROT_UNREACH: 2 = 2;
+export const ICMP_PROT_UNREACH = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIRECT_TOSNET: 2 = 2;
+export const ICMP_REDIRECT_TOSNET = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIR_NETTOS: 2 = 2;
+export const ICMP_REDIR_NETTOS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_PROTOCOL: 2 = 2;
+export const ICMP_UNREACH_PROTOCOL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_DEST_UNREACH: 3 = 3;
+export const ICMP_DEST_UNREACH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_CODE_NO_TABLE_ENT: 3 = 3;
+export const ICMP_EXT_CODE_NO_TABLE_ENT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHO_CTYPE_ADDR: 3 = 3;
+export const ICMP_EXT_ECHO_CTYPE_ADDR = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PORT_UNREACH: 3 = 3;
+export const ICMP_PORT_UNREACH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIRECT_TOSHOST: 3 = 3;
+export const ICMP_REDIRECT_TOSHOST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIR_HOSTTOS: 3 = 3;
+export const ICMP_REDIR_HOSTTOS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH: 3 = 3;
+export const ICMP_UNREACH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_PORT: 3 = 3;
+export const ICMP_UNREACH_PORT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_CODE_MULT_IFS: 4 = 4;
+export const ICMP_EXT_CODE_MULT_IFS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHOREPLY_ACTIVE: 4 = 4;
+export const ICMP_EXT_ECHOREPLY_ACTIVE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_FRAG_NEEDED: 4 = 4;
+export const ICMP_FRAG_NEEDED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_SOURCEQUENCH: 4 = 4;
+export const ICMP_SOURCEQUENCH = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_SOURCE_QUENCH: 4 = 4;
+export const ICMP_SOURCE_QUENCH = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_NEEDFRAG: 4 = 4;
+export const ICMP_UNREACH_NEEDFRAG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_REDIRECT: 5 = 5;
+export const ICMP_REDIRECT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_SR_FAILED: 5 = 5;
+export const ICMP_SR_FAILED = 5;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_SRCFAIL: 5 = 5;
+export const ICMP_UNREACH_SRCFAIL = 5;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_NET_UNKNOWN: 6 = 6;
+export const ICMP_NET_UNKNOWN = 6;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_NET_UNKNOWN: 6 = 6;
+export const ICMP_UNREACH_NET_UNKNOWN = 6;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_HOST_UNKNOWN: 7 = 7;
+export const ICMP_HOST_UNKNOWN = 7;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_HOST_UNKNOWN: 7 = 7;
+export const ICMP_UNREACH_HOST_UNKNOWN = 7;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ECHO: 8 = 8;
+export const ICMP_ECHO = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_HOST_ISOLATED: 8 = 8;
+export const ICMP_HOST_ISOLATED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_MINLEN: 8 = 8;
+export const ICMP_MINLEN = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_ISOLATED: 8 = 8;
+export const ICMP_UNREACH_ISOLATED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_NET_ANO: 9 = 9;
+export const ICMP_NET_ANO = 9;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ROUTERADVERT: 9 = 9;
+export const ICMP_ROUTERADVERT = 9;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_NET_PROHIB: 9 = 9;
+export const ICMP_UNREACH_NET_PROHIB = 9;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_HOST_ANO: 10 = 10;
+export const ICMP_HOST_ANO = 10;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ROUTERSOLICIT: 10 = 10;
+export const ICMP_ROUTERSOLICIT = 10;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_HOST_PROHIB: 10 = 10;
+export const ICMP_UNREACH_HOST_PROHIB = 10;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_NET_UNR_TOS: 11 = 11;
+export const ICMP_NET_UNR_TOS = 11;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIME_EXCEEDED: 11 = 11;
+export const ICMP_TIME_EXCEEDED = 11;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIMXCEED: 11 = 11;
+export const ICMP_TIMXCEED = 11;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_TOSNET: 11 = 11;
+export const ICMP_UNREACH_TOSNET = 11;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_HOST_UNR_TOS: 12 = 12;
+export const ICMP_HOST_UNR_TOS = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_MASKLEN: 12 = 12;
+export const ICMP_MASKLEN = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PARAMETERPROB: 12 = 12;
+export const ICMP_PARAMETERPROB = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PARAMPROB: 12 = 12;
+export const ICMP_PARAMPROB = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_TOSHOST: 12 = 12;
+export const ICMP_UNREACH_TOSHOST = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PKT_FILTERED: 13 = 13;
+export const ICMP_PKT_FILTERED = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIMESTAMP: 13 = 13;
+export const ICMP_TIMESTAMP = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TSTAMP: 13 = 13;
+export const ICMP_TSTAMP = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_FILTER_PROHIB: 13 = 13;
+export const ICMP_UNREACH_FILTER_PROHIB = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PREC_VIOLATION: 14 = 14;
+export const ICMP_PREC_VIOLATION = 14;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TIMESTAMPREPLY: 14 = 14;
+export const ICMP_TIMESTAMPREPLY = 14;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_TSTAMPREPLY: 14 = 14;
+export const ICMP_TSTAMPREPLY = 14;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_HOST_PRECEDENCE: 14 = 14;
+export const ICMP_UNREACH_HOST_PRECEDENCE = 14;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_INFO_REQUEST: 15 = 15;
+export const ICMP_INFO_REQUEST = 15;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_IREQ: 15 = 15;
+export const ICMP_IREQ = 15;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_PREC_CUTOFF: 15 = 15;
+export const ICMP_PREC_CUTOFF = 15;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_UNREACH_PRECEDENCE_CUTOFF: 15 = 15;
+export const ICMP_UNREACH_PRECEDENCE_CUTOFF = 15;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_INFO_REPLY: 16 = 16;
+export const ICMP_INFO_REPLY = 16;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_IREQREPLY: 16 = 16;
+export const ICMP_IREQREPLY = 16;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ADDRESS: 17 = 17;
+export const ICMP_ADDRESS = 17;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_MASKREQ: 17 = 17;
+export const ICMP_MASKREQ = 17;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ADDRESSREPLY: 18 = 18;
+export const ICMP_ADDRESSREPLY = 18;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_MASKREPLY: 18 = 18;
+export const ICMP_MASKREPLY = 18;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_MAXTYPE: 18 = 18;
+export const ICMP_MAXTYPE = 18;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_ADVLENMIN: 36 = 36;
+export const ICMP_ADVLENMIN = 36;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHO: 42 = 42;
+export const ICMP_EXT_ECHO = 42;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP_EXT_ECHOREPLY: 43 = 43;
+export const ICMP_EXT_ECHOREPLY = 43;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH_NOROUTE: 0 = 0;
+export const ICMP6_DST_UNREACH_NOROUTE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_PARAMPROB_HEADER: 0 = 0;
+export const ICMP6_PARAMPROB_HEADER = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_TIME_EXCEED_TRANSIT: 0 = 0;
+export const ICMP6_TIME_EXCEED_TRANSIT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH: 1 = 1;
+export const ICMP6_DST_UNREACH = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH_ADMIN: 1 = 1;
+export const ICMP6_DST_UNREACH_ADMIN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_FILTER: 1 = 1;
+export const ICMP6_FILTER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_FILTER_BLOCK: 1 = 1;
+export const ICMP6_FILTER_BLOCK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_PARAMPROB_NEXTHEADER: 1 = 1;
+export const ICMP6_PARAMPROB_NEXTHEADER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_TIME_EXCEED_REASSEMBLY: 1 = 1;
+export const ICMP6_TIME_EXCEED_REASSEMBLY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH_BEYONDSCOPE: 2 = 2;
+export const ICMP6_DST_UNREACH_BEYONDSCOPE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_FILTER_PASS: 2 = 2;
+export const ICMP6_FILTER_PASS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_PACKET_TOO_BIG: 2 = 2;
+export const ICMP6_PACKET_TOO_BIG = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_PARAMPROB_OPTION: 2 = 2;
+export const ICMP6_PARAMPROB_OPTION = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH_ADDR: 3 = 3;
+export const ICMP6_DST_UNREACH_ADDR = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_FILTER_BLOCKOTHERS: 3 = 3;
+export const ICMP6_FILTER_BLOCKOTHERS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_TIME_EXCEEDED: 3 = 3;
+export const ICMP6_TIME_EXCEEDED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_DST_UNREACH_NOPORT: 4 = 4;
+export const ICMP6_DST_UNREACH_NOPORT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_FILTER_PASSONLY: 4 = 4;
+export const ICMP6_FILTER_PASSONLY = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_PARAM_PROB: 4 = 4;
+export const ICMP6_PARAM_PROB = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_FLAGS_PREVDONE: 8 = 8;
+export const ICMP6_RR_FLAGS_PREVDONE = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_FLAGS_SPECSITE: 16 = 16;
+export const ICMP6_RR_FLAGS_SPECSITE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_PCOUSE_RAFLAGS_AUTO: 16 = 16;
+export const ICMP6_RR_PCOUSE_RAFLAGS_AUTO = 16;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_FLAGS_FORCEAPPLY: 32 = 32;
+export const ICMP6_RR_FLAGS_FORCEAPPLY = 32;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_PCOUSE_RAFLAGS_ONLINK: 32 = 32;
+export const ICMP6_RR_PCOUSE_RAFLAGS_ONLINK = 32;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_FLAGS_REQRESULT: 64 = 64;
+export const ICMP6_RR_FLAGS_REQRESULT = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME: 64 = 64;
+export const ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_ECHO_REQUEST: 128 = 128;
+export const ICMP6_ECHO_REQUEST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_INFOMSG_MASK: 128 = 128;
+export const ICMP6_INFOMSG_MASK = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_FLAGS_TEST: 128 = 128;
+export const ICMP6_RR_FLAGS_TEST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME: 128 = 128;
+export const ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_ECHO_REPLY: 129 = 129;
+export const ICMP6_ECHO_REPLY = 129;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_ROUTER_RENUMBERING: 138 = 138;
+export const ICMP6_ROUTER_RENUMBERING = 138;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_RESULT_FLAGS_FORBIDDEN: 256 = 256;
+export const ICMP6_RR_RESULT_FLAGS_FORBIDDEN = 256;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMP6_RR_RESULT_FLAGS_OOB: 512 = 512;
+export const ICMP6_RR_RESULT_FLAGS_OOB = 512;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const MLD_LISTENER_QUERY: 130 = 130;
+export const MLD_LISTENER_QUERY = 130;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const MLD_LISTENER_REPORT: 131 = 131;
+export const MLD_LISTENER_REPORT = 131;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const MLD_LISTENER_REDUCTION: 132 = 132;
+export const MLD_LISTENER_REDUCTION = 132;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMPV6_EXT_ECHO_REQUEST: 160 = 160;
+export const ICMPV6_EXT_ECHO_REQUEST = 160;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ICMPV6_EXT_ECHO_REPLY: 161 = 161;
+export const ICMPV6_EXT_ECHO_REPLY = 161;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_ROUTER_SOLICIT: 133 = 133;
+export const ND_ROUTER_SOLICIT = 133;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_ROUTER_ADVERT: 134 = 134;
+export const ND_ROUTER_ADVERT = 134;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_NEIGHBOR_SOLICIT: 135 = 135;
+export const ND_NEIGHBOR_SOLICIT = 135;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_NEIGHBOR_ADVERT: 136 = 136;
+export const ND_NEIGHBOR_ADVERT = 136;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_REDIRECT: 137 = 137;
+export const ND_REDIRECT = 137;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_RA_FLAG_MANAGED: 128 = 128;
+export const ND_RA_FLAG_MANAGED = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_RA_FLAG_OTHER: 64 = 64;
+export const ND_RA_FLAG_OTHER = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_RA_FLAG_HOME_AGENT: 32 = 32;
+export const ND_RA_FLAG_HOME_AGENT = 32;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_NA_FLAG_ROUTER: 128 = 128;
+export const ND_NA_FLAG_ROUTER = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_NA_FLAG_SOLICITED: 64 = 64;
+export const ND_NA_FLAG_SOLICITED = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_NA_FLAG_OVERRIDE: 32 = 32;
+export const ND_NA_FLAG_OVERRIDE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_SOURCE_LINKADDR: 1 = 1;
+export const ND_OPT_SOURCE_LINKADDR = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_TARGET_LINKADDR: 2 = 2;
+export const ND_OPT_TARGET_LINKADDR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_PREFIX_INFORMATION: 3 = 3;
+export const ND_OPT_PREFIX_INFORMATION = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_REDIRECTED_HEADER: 4 = 4;
+export const ND_OPT_REDIRECTED_HEADER = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_MTU: 5 = 5;
+export const ND_OPT_MTU = 5;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_RTR_ADV_INTERVAL: 7 = 7;
+export const ND_OPT_RTR_ADV_INTERVAL = 7;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_HOME_AGENT_INFO: 8 = 8;
+export const ND_OPT_HOME_AGENT_INFO = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_PI_FLAG_ONLINK: 128 = 128;
+export const ND_OPT_PI_FLAG_ONLINK = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_PI_FLAG_AUTO: 64 = 64;
+export const ND_OPT_PI_FLAG_AUTO = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const ND_OPT_PI_FLAG_RADDR: 32 = 32;
+export const ND_OPT_PI_FLAG_RADDR = 32;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const RPM_PCO_ADD: 1 = 1;
+export const RPM_PCO_ADD = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const RPM_PCO_CHANGE: 2 = 2;
+export const RPM_PCO_CHANGE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
-export const RPM_PCO_SETGLOBAL: 3 = 3;
+export const RPM_PCO_SETGLOBAL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_HASH: 0 = 0;
+export const PACKET_FANOUT_HASH = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_HOST: 0 = 0;
+export const PACKET_HOST = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_MR_MULTICAST: 0 = 0;
+export const PACKET_MR_MULTICAST = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_ADD_MEMBERSHIP: 1 = 1;
+export const PACKET_ADD_MEMBERSHIP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_BROADCAST: 1 = 1;
+export const PACKET_BROADCAST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_LB: 1 = 1;
+export const PACKET_FANOUT_LB = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_MR_PROMISC: 1 = 1;
+export const PACKET_MR_PROMISC = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_DROP_MEMBERSHIP: 2 = 2;
+export const PACKET_DROP_MEMBERSHIP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_CPU: 2 = 2;
+export const PACKET_FANOUT_CPU = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_MR_ALLMULTI: 2 = 2;
+export const PACKET_MR_ALLMULTI = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_MULTICAST: 2 = 2;
+export const PACKET_MULTICAST = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_ROLLOVER: 3 = 3;
+export const PACKET_FANOUT_ROLLOVER = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_MR_UNICAST: 3 = 3;
+export const PACKET_MR_UNICAST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_OTHERHOST: 3 = 3;
+export const PACKET_OTHERHOST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_RECV_OUTPUT: 3 = 3;
+export const PACKET_RECV_OUTPUT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_RND: 4 = 4;
+export const PACKET_FANOUT_RND = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_OUTGOING: 4 = 4;
+export const PACKET_OUTGOING = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_QM: 5 = 5;
+export const PACKET_FANOUT_QM = 5;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_LOOPBACK: 5 = 5;
+export const PACKET_LOOPBACK = 5;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_RX_RING: 5 = 5;
+export const PACKET_RX_RING = 5;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_CBPF: 6 = 6;
+export const PACKET_FANOUT_CBPF = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FASTROUTE: 6 = 6;
+export const PACKET_FASTROUTE = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_STATISTICS: 6 = 6;
+export const PACKET_STATISTICS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_USER: 6 = 6;
+export const PACKET_USER = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_COPY_THRESH: 7 = 7;
+export const PACKET_COPY_THRESH = 7;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_EBPF: 7 = 7;
+export const PACKET_FANOUT_EBPF = 7;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_KERNEL: 7 = 7;
+export const PACKET_KERNEL = 7;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_AUXDATA: 8 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_ORIGDEV: 9 = 9;
+export const PACKET_ORIGDEV = 9;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_VERSION: 10 = 10;
+export const PACKET_VERSION = 10;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_HDRLEN: 11 = 11;
+export const PACKET_HDRLEN = 11;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_RESERVE: 12 = 12;
+export const PACKET_RESERVE = 12;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_TX_RING: 13 = 13;
+export const PACKET_TX_RING = 13;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_LOSS: 14 = 14;
+export const PACKET_LOSS = 14;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_VNET_HDR: 15 = 15;
+export const PACKET_VNET_HDR = 15;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_TX_TIMESTAMP: 16 = 16;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_TIMESTAMP: 17 = 17;
+export const PACKET_TIMESTAMP = 17;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT: 18 = 18;
+export const PACKET_FANOUT = 18;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_TX_HAS_OFF: 19 = 19;
+export const PACKET_TX_HAS_OFF = 19;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_QDISC_BYPASS: 20 = 20;
+export const PACKET_QDISC_BYPASS = 20;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_ROLLOVER_STATS: 21 = 21;
+export const PACKET_ROLLOVER_STATS = 21;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_DATA: 22 = 22;
+export const PACKET_FANOUT_DATA = 22;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_IGNORE_OUTGOING: 23 = 23;
+export const PACKET_IGNORE_OUTGOING = 23;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_VNET_HDR_SZ: 24 = 24;
+export const PACKET_VNET_HDR_SZ = 24;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_FLAG_ROLLOVER: 4096 = 4096;
+export const PACKET_FANOUT_FLAG_ROLLOVER = 4096;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_FLAG_UNIQUEID: 8192 = 8192;
+export const PACKET_FANOUT_FLAG_UNIQUEID = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_FLAG_DEFRAG: 32768 = 32768;
+export const PACKET_FANOUT_FLAG_DEFRAG = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET_ALIGNMENT: 16 = 16;
+export const TPACKET_ALIGNMENT = 16;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET_V1: 0 = 0;
+export const TPACKET_V1 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET_V2: 1 = 1;
+export const TPACKET_V2 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET_V3: 2 = 2;
+export const TPACKET_V3 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_KERNEL: 0 = 0;
+export const TP_STATUS_KERNEL = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_USER: 1 = 1;
+export const TP_STATUS_USER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_COPY: 2 = 2;
+export const TP_STATUS_COPY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_LOSING: 4 = 4;
+export const TP_STATUS_LOSING = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_CSUMNOTREADY: 8 = 8;
+export const TP_STATUS_CSUMNOTREADY = 8;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_VLAN_VALID: 16 = 16;
+export const TP_STATUS_VLAN_VALID = 16;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_BLK_TMO: 32 = 32;
+export const TP_STATUS_BLK_TMO = 32;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_VLAN_TPID_VALID: 64 = 64;
+export const TP_STATUS_VLAN_TPID_VALID = 64;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_CSUM_VALID: 128 = 128;
+export const TP_STATUS_CSUM_VALID = 128;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_AVAILABLE: 0 = 0;
+export const TP_STATUS_AVAILABLE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_SEND_REQUEST: 1 = 1;
+export const TP_STATUS_SEND_REQUEST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_SENDING: 2 = 2;
+export const TP_STATUS_SENDING = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_WRONG_FORMAT: 4 = 4;
+export const TP_STATUS_WRONG_FORMAT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_TS_SOFTWARE: 536870912 = 536870912;
+export const TP_STATUS_TS_SOFTWARE = 536870912;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_TS_RAW_HARDWARE: 2147483648 = 2147483648;
+export const TP_STATUS_TS_RAW_HARDWARE = 2147483648;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET2_HDRLEN: 52 = 52;
+export const TPACKET2_HDRLEN = 52;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET_HDRLEN: 52 = 52;
+export const TPACKET_HDRLEN = 52;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TPACKET3_HDRLEN: 68 = 68;
+export const TPACKET3_HDRLEN = 68;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_802_3: 1 = 1;
+export const ETH_P_802_3 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_AX25: 2 = 2;
+export const ETH_P_AX25 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ALL: 3 = 3;
+export const ETH_P_ALL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_802_2: 4 = 4;
+export const ETH_P_802_2 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_SNAP: 5 = 5;
+export const ETH_P_SNAP = 5;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DDCMP: 6 = 6;
+export const ETH_P_DDCMP = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_WAN_PPP: 7 = 7;
+export const ETH_P_WAN_PPP = 7;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PPP_MP: 8 = 8;
+export const ETH_P_PPP_MP = 8;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LOCALTALK: 9 = 9;
+export const ETH_P_LOCALTALK = 9;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CAN: 12 = 12;
+export const ETH_P_CAN = 12;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CANFD: 13 = 13;
+export const ETH_P_CANFD = 13;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CANXL: 14 = 14;
+export const ETH_P_CANXL = 14;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PPPTALK: 16 = 16;
+export const ETH_P_PPPTALK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TR_802_2: 17 = 17;
+export const ETH_P_TR_802_2 = 17;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MOBITEX: 21 = 21;
+export const ETH_P_MOBITEX = 21;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CONTROL: 22 = 22;
+export const ETH_P_CONTROL = 22;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IRDA: 23 = 23;
+export const ETH_P_IRDA = 23;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ECONET: 24 = 24;
+export const ETH_P_ECONET = 24;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_HDLC: 25 = 25;
+export const ETH_P_HDLC = 25;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ARCNET: 26 = 26;
+export const ETH_P_ARCNET = 26;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DSA: 27 = 27;
+export const ETH_P_DSA = 27;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TRAILER: 28 = 28;
+export const ETH_P_TRAILER = 28;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETHERTYPE_IP: 2048 = 2048;
+export const ETHERTYPE_IP = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETHERTYPE_ARP: 2054 = 2054;
+export const ETHERTYPE_ARP = 2054;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETHERTYPE_VLAN: 33024 = 33024;
+export const ETHERTYPE_VLAN = 33024;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETHERTYPE_IPV6: 34525 = 34525;
+export const ETHERTYPE_IPV6 = 34525;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LOOP: 96 = 96;
+export const ETH_P_LOOP = 96;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PHONET: 245 = 245;
+export const ETH_P_PHONET = 245;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IEEE802154: 246 = 246;
+export const ETH_P_IEEE802154 = 246;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CAIF: 247 = 247;
+export const ETH_P_CAIF = 247;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_XDSA: 248 = 248;
+export const ETH_P_XDSA = 248;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MAP: 249 = 249;
+export const ETH_P_MAP = 249;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MCTP: 250 = 250;
+export const ETH_P_MCTP = 250;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PUP: 512 = 512;
+export const ETH_P_PUP = 512;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PUPAT: 513 = 513;
+export const ETH_P_PUPAT = 513;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_802_3_MIN: 1536 = 1536;
+export const ETH_P_802_3_MIN = 1536;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IP: 2048 = 2048;
+export const ETH_P_IP = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_X25: 2053 = 2053;
+export const ETH_P_X25 = 2053;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ARP: 2054 = 2054;
+export const ETH_P_ARP = 2054;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_BPQ: 2303 = 2303;
+export const ETH_P_BPQ = 2303;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IEEEPUP: 2560 = 2560;
+export const ETH_P_IEEEPUP = 2560;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IEEEPUPAT: 2561 = 2561;
+export const ETH_P_IEEEPUPAT = 2561;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ERSPAN2: 8939 = 8939;
+export const ETH_P_ERSPAN2 = 8939;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TSN: 8944 = 8944;
+export const ETH_P_TSN = 8944;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_BATMAN: 17157 = 17157;
+export const ETH_P_BATMAN = 17157;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DEC: 24576 = 24576;
+export const ETH_P_DEC = 24576;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DNA_DL: 24577 = 24577;
+export const ETH_P_DNA_DL = 24577;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DNA_RC: 24578 = 24578;
+export const ETH_P_DNA_RC = 24578;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DNA_RT: 24579 = 24579;
+export const ETH_P_DNA_RT = 24579;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LAT: 24580 = 24580;
+export const ETH_P_LAT = 24580;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DIAG: 24581 = 24581;
+export const ETH_P_DIAG = 24581;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CUST: 24582 = 24582;
+export const ETH_P_CUST = 24582;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_SCA: 24583 = 24583;
+export const ETH_P_SCA = 24583;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TEB: 25944 = 25944;
+export const ETH_P_TEB = 25944;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_RARP: 32821 = 32821;
+export const ETH_P_RARP = 32821;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ATALK: 32923 = 32923;
+export const ETH_P_ATALK = 32923;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_AARP: 33011 = 33011;
+export const ETH_P_AARP = 33011;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_8021Q: 33024 = 33024;
+export const ETH_P_8021Q = 33024;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IPX: 33079 = 33079;
+export const ETH_P_IPX = 33079;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IPV6: 34525 = 34525;
+export const ETH_P_IPV6 = 34525;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PAUSE: 34824 = 34824;
+export const ETH_P_PAUSE = 34824;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_SLOW: 34825 = 34825;
+export const ETH_P_SLOW = 34825;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_WCCP: 34878 = 34878;
+export const ETH_P_WCCP = 34878;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MPLS_UC: 34887 = 34887;
+export const ETH_P_MPLS_UC = 34887;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MPLS_MC: 34888 = 34888;
+export const ETH_P_MPLS_MC = 34888;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ATMMPOA: 34892 = 34892;
+export const ETH_P_ATMMPOA = 34892;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PPP_DISC: 34915 = 34915;
+export const ETH_P_PPP_DISC = 34915;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PPP_SES: 34916 = 34916;
+export const ETH_P_PPP_SES = 34916;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LINK_CTL: 34924 = 34924;
+export const ETH_P_LINK_CTL = 34924;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ATMFATE: 34948 = 34948;
+export const ETH_P_ATMFATE = 34948;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PAE: 34958 = 34958;
+export const ETH_P_PAE = 34958;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PROFINET: 34962 = 34962;
+export const ETH_P_PROFINET = 34962;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_REALTEK: 34969 = 34969;
+export const ETH_P_REALTEK = 34969;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_AOE: 34978 = 34978;
+export const ETH_P_AOE = 34978;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ETHERCAT: 34980 = 34980;
+export const ETH_P_ETHERCAT = 34980;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_8021AD: 34984 = 34984;
+export const ETH_P_8021AD = 34984;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_802_EX1: 34997 = 34997;
+export const ETH_P_802_EX1 = 34997;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_ERSPAN: 35006 = 35006;
+export const ETH_P_ERSPAN = 35006;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PREAUTH: 35015 = 35015;
+export const ETH_P_PREAUTH = 35015;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TIPC: 35018 = 35018;
+export const ETH_P_TIPC = 35018;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LLDP: 35020 = 35020;
+export const ETH_P_LLDP = 35020;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MRP: 35043 = 35043;
+export const ETH_P_MRP = 35043;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MACSEC: 35045 = 35045;
+export const ETH_P_MACSEC = 35045;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_8021AH: 35047 = 35047;
+export const ETH_P_8021AH = 35047;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MVRP: 35061 = 35061;
+export const ETH_P_MVRP = 35061;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_1588: 35063 = 35063;
+export const ETH_P_1588 = 35063;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_NCSI: 35064 = 35064;
+export const ETH_P_NCSI = 35064;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_PRP: 35067 = 35067;
+export const ETH_P_PRP = 35067;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_CFM: 35074 = 35074;
+export const ETH_P_CFM = 35074;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_FCOE: 35078 = 35078;
+export const ETH_P_FCOE = 35078;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_TDLS: 35085 = 35085;
+export const ETH_P_TDLS = 35085;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_FIP: 35092 = 35092;
+export const ETH_P_FIP = 35092;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IBOE: 35093 = 35093;
+export const ETH_P_IBOE = 35093;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_80221: 35095 = 35095;
+export const ETH_P_80221 = 35095;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_HSR: 35119 = 35119;
+export const ETH_P_HSR = 35119;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_NSH: 35151 = 35151;
+export const ETH_P_NSH = 35151;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_LOOPBACK: 36864 = 36864;
+export const ETH_P_LOOPBACK = 36864;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_QINQ1: 37120 = 37120;
+export const ETH_P_QINQ1 = 37120;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_QINQ2: 37376 = 37376;
+export const ETH_P_QINQ2 = 37376;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_QINQ3: 37632 = 37632;
+export const ETH_P_QINQ3 = 37632;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_EDSA: 56026 = 56026;
+export const ETH_P_EDSA = 56026;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DSA_8021Q: 56027 = 56027;
+export const ETH_P_DSA_8021Q = 56027;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_DSA_A5PSW: 57345 = 57345;
+export const ETH_P_DSA_A5PSW = 57345;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_IFE: 60734 = 60734;
+export const ETH_P_IFE = 60734;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_AF_IUCV: 64507 = 64507;
+export const ETH_P_AF_IUCV = 64507;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_ALEN: 6 = 6;
+export const ETH_ALEN = 6;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_TLEN: 2 = 2;
+export const ETH_TLEN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_ZLEN: 60 = 60;
+export const ETH_ZLEN = 60;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_DATA_LEN: 1500 = 1500;
+export const ETH_DATA_LEN = 1500;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_FRAME_LEN: 1514 = 1514;
+export const ETH_FRAME_LEN = 1514;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_FCS_LEN: 4 = 4;
+export const ETH_FCS_LEN = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_MIN_MTU: 68 = 68;
+export const ETH_MIN_MTU = 68;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_MAX_MTU: 65535 = 65535;
+export const ETH_MAX_MTU = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_TS_SYS_HARDWARE: 1073741824 = 1073741824;
+export const TP_STATUS_TS_SYS_HARDWARE = 1073741824;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_FT_REQ_FILL_RXHASH: 1 = 1;
+export const TP_FT_REQ_FILL_RXHASH = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const PACKET_FANOUT_FLAG_IGNORE_OUTGOING: 16384 = 16384;
+export const PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const TP_STATUS_GSO_TCP: 256 = 256;
+export const TP_STATUS_GSO_TCP = 256;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_F_NEEDS_CSUM: 1 = 1;
+export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_F_DATA_VALID: 2 = 2;
+export const VIRTIO_NET_HDR_F_DATA_VALID = 2;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_F_RSC_INFO: 4 = 4;
+export const VIRTIO_NET_HDR_F_RSC_INFO = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_NONE: 0 = 0;
+export const VIRTIO_NET_HDR_GSO_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_TCPV4: 1 = 1;
+export const VIRTIO_NET_HDR_GSO_TCPV4 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_UDP: 3 = 3;
+export const VIRTIO_NET_HDR_GSO_UDP = 3;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_TCPV6: 4 = 4;
+export const VIRTIO_NET_HDR_GSO_TCPV6 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_UDP_L4: 5 = 5;
+export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const VIRTIO_NET_HDR_GSO_ECN: 128 = 128;
+export const VIRTIO_NET_HDR_GSO_ECN = 128;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_8021AC: 34928 = 34928;
+export const ETH_P_8021AC = 34928;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_MXLGSW: 35011 = 35011;
+export const ETH_P_MXLGSW = 35011;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_YT921X: 39304 = 39304;
+export const ETH_P_YT921X = 39304;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_NXP_NETC: 64826 = 64826;
+export const ETH_P_NXP_NETC = 64826;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
-export const ETH_P_GRE_OSI: 254 = 254;
+export const ETH_P_GRE_OSI = 254;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_LD: 0 = 0;
+export const BPF_LD = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_LDX: 1 = 1;
+export const BPF_LDX = 1;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_ST: 2 = 2;
+export const BPF_ST = 2;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_STX: 3 = 3;
+export const BPF_STX = 3;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_ALU: 4 = 4;
+export const BPF_ALU = 4;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JMP: 5 = 5;
+export const BPF_JMP = 5;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_RET: 6 = 6;
+export const BPF_RET = 6;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MISC: 7 = 7;
+export const BPF_MISC = 7;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_W: 0 = 0;
+export const BPF_W = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_H: 8 = 8;
+export const BPF_H = 8;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_B: 16 = 16;
+export const BPF_B = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_IMM: 0 = 0;
+export const BPF_IMM = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_ABS: 32 = 32;
+export const BPF_ABS = 32;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_IND: 64 = 64;
+export const BPF_IND = 64;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MEM: 96 = 96;
+export const BPF_MEM = 96;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_LEN: 128 = 128;
+export const BPF_LEN = 128;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MSH: 160 = 160;
+export const BPF_MSH = 160;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_ADD: 0 = 0;
+export const BPF_ADD = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_SUB: 16 = 16;
+export const BPF_SUB = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MUL: 32 = 32;
+export const BPF_MUL = 32;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_DIV: 48 = 48;
+export const BPF_DIV = 48;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_OR: 64 = 64;
+export const BPF_OR = 64;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_AND: 80 = 80;
+export const BPF_AND = 80;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_LSH: 96 = 96;
+export const BPF_LSH = 96;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_RSH: 112 = 112;
+export const BPF_RSH = 112;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_NEG: 128 = 128;
+export const BPF_NEG = 128;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MOD: 144 = 144;
+export const BPF_MOD = 144;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_XOR: 160 = 160;
+export const BPF_XOR = 160;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JA: 0 = 0;
+export const BPF_JA = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JEQ: 16 = 16;
+export const BPF_JEQ = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JGT: 32 = 32;
+export const BPF_JGT = 32;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JGE: 48 = 48;
+export const BPF_JGE = 48;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_JSET: 64 = 64;
+export const BPF_JSET = 64;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_K: 0 = 0;
+export const BPF_K = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_X: 8 = 8;
+export const BPF_X = 8;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_A: 16 = 16;
+export const BPF_A = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_TAX: 0 = 0;
+export const BPF_TAX = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_TXA: 128 = 128;
+export const BPF_TXA = 128;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MAXINSNS: 4096 = 4096;
+export const BPF_MAXINSNS = 4096;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_MEMWORDS: 16 = 16;
+export const BPF_MEMWORDS = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_OFF: -4096 = -4096;
+export const SKF_AD_OFF = -4096;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_PROTOCOL: 0 = 0;
+export const SKF_AD_PROTOCOL = 0;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_PKTTYPE: 4 = 4;
+export const SKF_AD_PKTTYPE = 4;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_IFINDEX: 8 = 8;
+export const SKF_AD_IFINDEX = 8;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_NLATTR: 12 = 12;
+export const SKF_AD_NLATTR = 12;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_NLATTR_NEST: 16 = 16;
+export const SKF_AD_NLATTR_NEST = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_MARK: 20 = 20;
+export const SKF_AD_MARK = 20;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_QUEUE: 24 = 24;
+export const SKF_AD_QUEUE = 24;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_HATYPE: 28 = 28;
+export const SKF_AD_HATYPE = 28;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_RXHASH: 32 = 32;
+export const SKF_AD_RXHASH = 32;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_CPU: 36 = 36;
+export const SKF_AD_CPU = 36;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_ALU_XOR_X: 40 = 40;
+export const SKF_AD_ALU_XOR_X = 40;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_VLAN_TAG: 44 = 44;
+export const SKF_AD_VLAN_TAG = 44;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_VLAN_TAG_PRESENT: 48 = 48;
+export const SKF_AD_VLAN_TAG_PRESENT = 48;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_PAY_OFFSET: 52 = 52;
+export const SKF_AD_PAY_OFFSET = 52;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_RANDOM: 56 = 56;
+export const SKF_AD_RANDOM = 56;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_VLAN_TPID: 60 = 60;
+export const SKF_AD_VLAN_TPID = 60;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_AD_MAX: 64 = 64;
+export const SKF_AD_MAX = 64;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_NET_OFF: -1048576 = -1048576;
+export const SKF_NET_OFF = -1048576;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const SKF_LL_OFF: -2097152 = -2097152;
+export const SKF_LL_OFF = -2097152;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_NET_OFF: -1048576 = -1048576;
+export const BPF_NET_OFF = -1048576;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
-export const BPF_LL_OFF: -2097152 = -2097152;
+export const BPF_LL_OFF = -2097152;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_ROUTE: 0 = 0;
+export const NETLINK_ROUTE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_ADD_MEMBERSHIP: 1 = 1;
+export const NETLINK_ADD_MEMBERSHIP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_UNUSED: 1 = 1;
+export const NETLINK_UNUSED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_DROP_MEMBERSHIP: 2 = 2;
+export const NETLINK_DROP_MEMBERSHIP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_USERSOCK: 2 = 2;
+export const NETLINK_USERSOCK = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_FIREWALL: 3 = 3;
+export const NETLINK_FIREWALL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_PKTINFO: 3 = 3;
+export const NETLINK_PKTINFO = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_BROADCAST_ERROR: 4 = 4;
+export const NETLINK_BROADCAST_ERROR = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_INET_DIAG: 4 = 4;
+export const NETLINK_INET_DIAG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_SOCK_DIAG: 4 = 4;
+export const NETLINK_SOCK_DIAG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_NFLOG: 5 = 5;
+export const NETLINK_NFLOG = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_NO_ENOBUFS: 5 = 5;
+export const NETLINK_NO_ENOBUFS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_RX_RING: 6 = 6;
+export const NETLINK_RX_RING = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_XFRM: 6 = 6;
+export const NETLINK_XFRM = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_SELINUX: 7 = 7;
+export const NETLINK_SELINUX = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_TX_RING: 7 = 7;
+export const NETLINK_TX_RING = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_ISCSI: 8 = 8;
+export const NETLINK_ISCSI = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_LISTEN_ALL_NSID: 8 = 8;
+export const NETLINK_LISTEN_ALL_NSID = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_AUDIT: 9 = 9;
+export const NETLINK_AUDIT = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_LIST_MEMBERSHIPS: 9 = 9;
+export const NETLINK_LIST_MEMBERSHIPS = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_CAP_ACK: 10 = 10;
+export const NETLINK_CAP_ACK = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_FIB_LOOKUP: 10 = 10;
+export const NETLINK_FIB_LOOKUP = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_CONNECTOR: 11 = 11;
+export const NETLINK_CONNECTOR = 11;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_EXT_ACK: 11 = 11;
+export const NETLINK_EXT_ACK = 11;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_GET_STRICT_CHK: 12 = 12;
+export const NETLINK_GET_STRICT_CHK = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_NETFILTER: 12 = 12;
+export const NETLINK_NETFILTER = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_IP6_FW: 13 = 13;
+export const NETLINK_IP6_FW = 13;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_DNRTMSG: 14 = 14;
+export const NETLINK_DNRTMSG = 14;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_KOBJECT_UEVENT: 15 = 15;
+export const NETLINK_KOBJECT_UEVENT = 15;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_GENERIC: 16 = 16;
+export const NETLINK_GENERIC = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_SCSITRANSPORT: 18 = 18;
+export const NETLINK_SCSITRANSPORT = 18;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_ECRYPTFS: 19 = 19;
+export const NETLINK_ECRYPTFS = 19;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_RDMA: 20 = 20;
+export const NETLINK_RDMA = 20;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_CRYPTO: 21 = 21;
+export const NETLINK_CRYPTO = 21;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_SMC: 22 = 22;
+export const NETLINK_SMC = 22;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_UNCONNECTED: 0 = 0;
+export const NETLINK_UNCONNECTED = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NETLINK_CONNECTED: 1 = 1;
+export const NETLINK_CONNECTED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_INVALID: 0 = 0;
+export const NL_ATTR_TYPE_INVALID = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_FLAG: 1 = 1;
+export const NL_ATTR_TYPE_FLAG = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_U8: 2 = 2;
+export const NL_ATTR_TYPE_U8 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_U16: 3 = 3;
+export const NL_ATTR_TYPE_U16 = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_U32: 4 = 4;
+export const NL_ATTR_TYPE_U32 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_U64: 5 = 5;
+export const NL_ATTR_TYPE_U64 = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_S8: 6 = 6;
+export const NL_ATTR_TYPE_S8 = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_S16: 7 = 7;
+export const NL_ATTR_TYPE_S16 = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_S32: 8 = 8;
+export const NL_ATTR_TYPE_S32 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_S64: 9 = 9;
+export const NL_ATTR_TYPE_S64 = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_BINARY: 10 = 10;
+export const NL_ATTR_TYPE_BINARY = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_STRING: 11 = 11;
+export const NL_ATTR_TYPE_STRING = 11;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_NUL_STRING: 12 = 12;
+export const NL_ATTR_TYPE_NUL_STRING = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_NESTED: 13 = 13;
+export const NL_ATTR_TYPE_NESTED = 13;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_NESTED_ARRAY: 14 = 14;
+export const NL_ATTR_TYPE_NESTED_ARRAY = 14;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_BITFIELD32: 15 = 15;
+export const NL_ATTR_TYPE_BITFIELD32 = 15;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_UNSPEC: 0 = 0;
+export const NL_POLICY_TYPE_ATTR_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_TYPE: 1 = 1;
+export const NL_POLICY_TYPE_ATTR_TYPE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MIN_VALUE_S: 2 = 2;
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_S = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MAX_VALUE_S: 3 = 3;
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_S = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MIN_VALUE_U: 4 = 4;
+export const NL_POLICY_TYPE_ATTR_MIN_VALUE_U = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MAX_VALUE_U: 5 = 5;
+export const NL_POLICY_TYPE_ATTR_MAX_VALUE_U = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MIN_LENGTH: 6 = 6;
+export const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MAX_LENGTH: 7 = 7;
+export const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_POLICY_IDX: 8 = 8;
+export const NL_POLICY_TYPE_ATTR_POLICY_IDX = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE: 9 = 9;
+export const NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK: 10 = 10;
+export const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_PAD: 11 = 11;
+export const NL_POLICY_TYPE_ATTR_PAD = 11;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_POLICY_TYPE_ATTR_MASK: 12 = 12;
+export const NL_POLICY_TYPE_ATTR_MASK = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_SINT: 16 = 16;
+export const NL_ATTR_TYPE_SINT = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NL_ATTR_TYPE_UINT: 17 = 17;
+export const NL_ATTR_TYPE_UINT = 17;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_MIN_ID: 16 = 16;
+export const GENL_MIN_ID = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_MAX_ID: 1023 = 1023;
+export const GENL_MAX_ID = 1023;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_ADMIN_PERM: 1 = 1;
+export const GENL_ADMIN_PERM = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_CMD_CAP_DO: 2 = 2;
+export const GENL_CMD_CAP_DO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_CMD_CAP_DUMP: 4 = 4;
+export const GENL_CMD_CAP_DUMP = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_CMD_CAP_HASPOL: 8 = 8;
+export const GENL_CMD_CAP_HASPOL = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_UNS_ADMIN_PERM: 16 = 16;
+export const GENL_UNS_ADMIN_PERM = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_ID_CTRL: 16 = 16;
+export const GENL_ID_CTRL = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_ID_VFS_DQUOT: 17 = 17;
+export const GENL_ID_VFS_DQUOT = 17;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_ID_PMCRAID: 18 = 18;
+export const GENL_ID_PMCRAID = 18;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const GENL_START_ALLOC: 19 = 19;
+export const GENL_START_ALLOC = 19;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_UNSPEC: 0 = 0;
+export const CTRL_CMD_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_NEWFAMILY: 1 = 1;
+export const CTRL_CMD_NEWFAMILY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_DELFAMILY: 2 = 2;
+export const CTRL_CMD_DELFAMILY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_GETFAMILY: 3 = 3;
+export const CTRL_CMD_GETFAMILY = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_NEWOPS: 4 = 4;
+export const CTRL_CMD_NEWOPS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_DELOPS: 5 = 5;
+export const CTRL_CMD_DELOPS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_GETOPS: 6 = 6;
+export const CTRL_CMD_GETOPS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_NEWMCAST_GRP: 7 = 7;
+export const CTRL_CMD_NEWMCAST_GRP = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_DELMCAST_GRP: 8 = 8;
+export const CTRL_CMD_DELMCAST_GRP = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_GETMCAST_GRP: 9 = 9;
+export const CTRL_CMD_GETMCAST_GRP = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_CMD_GETPOLICY: 10 = 10;
+export const CTRL_CMD_GETPOLICY = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_UNSPEC: 0 = 0;
+export const CTRL_ATTR_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_FAMILY_ID: 1 = 1;
+export const CTRL_ATTR_FAMILY_ID = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_FAMILY_NAME: 2 = 2;
+export const CTRL_ATTR_FAMILY_NAME = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_VERSION: 3 = 3;
+export const CTRL_ATTR_VERSION = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_HDRSIZE: 4 = 4;
+export const CTRL_ATTR_HDRSIZE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_MAXATTR: 5 = 5;
+export const CTRL_ATTR_MAXATTR = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OPS: 6 = 6;
+export const CTRL_ATTR_OPS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_MCAST_GROUPS: 7 = 7;
+export const CTRL_ATTR_MCAST_GROUPS = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_POLICY: 8 = 8;
+export const CTRL_ATTR_POLICY = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OP_POLICY: 9 = 9;
+export const CTRL_ATTR_OP_POLICY = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OP: 10 = 10;
+export const CTRL_ATTR_OP = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OP_UNSPEC: 0 = 0;
+export const CTRL_ATTR_OP_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OP_ID: 1 = 1;
+export const CTRL_ATTR_OP_ID = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_OP_FLAGS: 2 = 2;
+export const CTRL_ATTR_OP_FLAGS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_MCAST_GRP_UNSPEC: 0 = 0;
+export const CTRL_ATTR_MCAST_GRP_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_MCAST_GRP_NAME: 1 = 1;
+export const CTRL_ATTR_MCAST_GRP_NAME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_MCAST_GRP_ID: 2 = 2;
+export const CTRL_ATTR_MCAST_GRP_ID = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_POLICY_UNSPEC: 0 = 0;
+export const CTRL_ATTR_POLICY_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_POLICY_DO: 1 = 1;
+export const CTRL_ATTR_POLICY_DO = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const CTRL_ATTR_POLICY_DUMP: 2 = 2;
+export const CTRL_ATTR_POLICY_DUMP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_DROP: 0 = 0;
+export const NF_DROP = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_ACCEPT: 1 = 1;
+export const NF_ACCEPT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_STOLEN: 2 = 2;
+export const NF_STOLEN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_QUEUE: 3 = 3;
+export const NF_QUEUE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_REPEAT: 4 = 4;
+export const NF_REPEAT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_STOP: 5 = 5;
+export const NF_STOP = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_VERDICT_MASK: 255 = 255;
+export const NF_VERDICT_MASK = 255;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_VERDICT_FLAG_QUEUE_BYPASS: 32768 = 32768;
+export const NF_VERDICT_FLAG_QUEUE_BYPASS = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_VERDICT_QMASK: 4294901760 = 4294901760;
+export const NF_VERDICT_QMASK = 4294901760;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_PRE_ROUTING: 0 = 0;
+export const NF_INET_PRE_ROUTING = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_LOCAL_IN: 1 = 1;
+export const NF_INET_LOCAL_IN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_FORWARD: 2 = 2;
+export const NF_INET_FORWARD = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_LOCAL_OUT: 3 = 3;
+export const NF_INET_LOCAL_OUT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_POST_ROUTING: 4 = 4;
+export const NF_INET_POST_ROUTING = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_INET_INGRESS: 5 = 5;
+export const NF_INET_INGRESS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_NETDEV_INGRESS: 0 = 0;
+export const NF_NETDEV_INGRESS = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NF_NETDEV_EGRESS: 1 = 1;
+export const NF_NETDEV_EGRESS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_UNSPEC: 0 = 0;
+export const NFPROTO_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_INET: 1 = 1;
+export const NFPROTO_INET = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_IPV4: 2 = 2;
+export const NFPROTO_IPV4 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_ARP: 3 = 3;
+export const NFPROTO_ARP = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_NETDEV: 5 = 5;
+export const NFPROTO_NETDEV = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_BRIDGE: 7 = 7;
+export const NFPROTO_BRIDGE = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_IPV6: 10 = 10;
+export const NFPROTO_IPV6 = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFPROTO_DECNET: 12 = 12;
+export const NFPROTO_DECNET = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_NONE: 0 = 0;
+export const NFNLGRP_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_NEW: 1 = 1;
+export const NFNLGRP_CONNTRACK_NEW = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_UPDATE: 2 = 2;
+export const NFNLGRP_CONNTRACK_UPDATE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_DESTROY: 3 = 3;
+export const NFNLGRP_CONNTRACK_DESTROY = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_EXP_NEW: 4 = 4;
+export const NFNLGRP_CONNTRACK_EXP_NEW = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_EXP_UPDATE: 5 = 5;
+export const NFNLGRP_CONNTRACK_EXP_UPDATE = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_CONNTRACK_EXP_DESTROY: 6 = 6;
+export const NFNLGRP_CONNTRACK_EXP_DESTROY = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_NFTABLES: 7 = 7;
+export const NFNLGRP_NFTABLES = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_ACCT_QUOTA: 8 = 8;
+export const NFNLGRP_ACCT_QUOTA = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNLGRP_NFTRACE: 9 = 9;
+export const NFNLGRP_NFTRACE = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNETLINK_V0: 0 = 0;
+export const NFNETLINK_V0 = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_NONE: 0 = 0;
+export const NFNL_SUBSYS_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_CTNETLINK: 1 = 1;
+export const NFNL_SUBSYS_CTNETLINK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_CTNETLINK_EXP: 2 = 2;
+export const NFNL_SUBSYS_CTNETLINK_EXP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_QUEUE: 3 = 3;
+export const NFNL_SUBSYS_QUEUE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_ULOG: 4 = 4;
+export const NFNL_SUBSYS_ULOG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_OSF: 5 = 5;
+export const NFNL_SUBSYS_OSF = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_IPSET: 6 = 6;
+export const NFNL_SUBSYS_IPSET = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_ACCT: 7 = 7;
+export const NFNL_SUBSYS_ACCT = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_CTNETLINK_TIMEOUT: 8 = 8;
+export const NFNL_SUBSYS_CTNETLINK_TIMEOUT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_CTHELPER: 9 = 9;
+export const NFNL_SUBSYS_CTHELPER = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_NFTABLES: 10 = 10;
+export const NFNL_SUBSYS_NFTABLES = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_NFT_COMPAT: 11 = 11;
+export const NFNL_SUBSYS_NFT_COMPAT = 11;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_SUBSYS_HOOK: 12 = 12;
+export const NFNL_SUBSYS_HOOK = 12;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_MSG_BATCH_BEGIN: 16 = 16;
+export const NFNL_MSG_BATCH_BEGIN = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_MSG_BATCH_END: 17 = 17;
+export const NFNL_MSG_BATCH_END = 17;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_BATCH_UNSPEC: 0 = 0;
+export const NFNL_BATCH_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_BATCH_GENID: 1 = 1;
+export const NFNL_BATCH_GENID = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
-export const NFNL_NFA_NEST: 32768 = 32768;
+export const NFNL_NFA_NEST = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSG_NOOP: 1 = 1;
+export const NLMSG_NOOP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSG_ERROR: 2 = 2;
+export const NLMSG_ERROR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSG_DONE: 3 = 3;
+export const NLMSG_DONE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSG_OVERRUN: 4 = 4;
+export const NLMSG_OVERRUN = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSG_MIN_TYPE: 16 = 16;
+export const NLMSG_MIN_TYPE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_REQUEST: 1 = 1;
+export const NLM_F_REQUEST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_MULTI: 2 = 2;
+export const NLM_F_MULTI = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_ACK: 4 = 4;
+export const NLM_F_ACK = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_ECHO: 8 = 8;
+export const NLM_F_ECHO = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_DUMP_INTR: 16 = 16;
+export const NLM_F_DUMP_INTR = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_DUMP_FILTERED: 32 = 32;
+export const NLM_F_DUMP_FILTERED = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_ROOT: 256 = 256;
+export const NLM_F_ROOT = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_MATCH: 512 = 512;
+export const NLM_F_MATCH = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_ATOMIC: 1024 = 1024;
+export const NLM_F_ATOMIC = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_DUMP: 768 = 768;
+export const NLM_F_DUMP = 768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_REPLACE: 256 = 256;
+export const NLM_F_REPLACE = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_EXCL: 512 = 512;
+export const NLM_F_EXCL = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_CREATE: 1024 = 1024;
+export const NLM_F_CREATE = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_APPEND: 2048 = 2048;
+export const NLM_F_APPEND = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_NONREC: 256 = 256;
+export const NLM_F_NONREC = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_BULK: 512 = 512;
+export const NLM_F_BULK = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_CAPPED: 256 = 256;
+export const NLM_F_CAPPED = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLM_F_ACK_TLVS: 512 = 512;
+export const NLM_F_ACK_TLVS = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_UNUSED: 0 = 0;
+export const NLMSGERR_ATTR_UNUSED = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_MSG: 1 = 1;
+export const NLMSGERR_ATTR_MSG = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_OFFS: 2 = 2;
+export const NLMSGERR_ATTR_OFFS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_COOKIE: 3 = 3;
+export const NLMSGERR_ATTR_COOKIE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_POLICY: 4 = 4;
+export const NLMSGERR_ATTR_POLICY = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_MISS_TYPE: 5 = 5;
+export const NLMSGERR_ATTR_MISS_TYPE = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLMSGERR_ATTR_MISS_NEST: 6 = 6;
+export const NLMSGERR_ATTR_MISS_NEST = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLA_F_NESTED: 32768 = 32768;
+export const NLA_F_NESTED = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLA_F_NET_BYTEORDER: 16384 = 16384;
+export const NLA_F_NET_BYTEORDER = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NLA_TYPE_MASK: -49153 = -49153;
+export const NLA_TYPE_MASK = -49153;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWLINK: 16 = 16;
+export const RTM_NEWLINK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELLINK: 17 = 17;
+export const RTM_DELLINK = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETLINK: 18 = 18;
+export const RTM_GETLINK = 18;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_SETLINK: 19 = 19;
+export const RTM_SETLINK = 19;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWADDR: 20 = 20;
+export const RTM_NEWADDR = 20;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELADDR: 21 = 21;
+export const RTM_DELADDR = 21;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETADDR: 22 = 22;
+export const RTM_GETADDR = 22;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWROUTE: 24 = 24;
+export const RTM_NEWROUTE = 24;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELROUTE: 25 = 25;
+export const RTM_DELROUTE = 25;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETROUTE: 26 = 26;
+export const RTM_GETROUTE = 26;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNEIGH: 28 = 28;
+export const RTM_NEWNEIGH = 28;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELNEIGH: 29 = 29;
+export const RTM_DELNEIGH = 29;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNEIGH: 30 = 30;
+export const RTM_GETNEIGH = 30;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWRULE: 32 = 32;
+export const RTM_NEWRULE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELRULE: 33 = 33;
+export const RTM_DELRULE = 33;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETRULE: 34 = 34;
+export const RTM_GETRULE = 34;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWQDISC: 36 = 36;
+export const RTM_NEWQDISC = 36;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELQDISC: 37 = 37;
+export const RTM_DELQDISC = 37;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETQDISC: 38 = 38;
+export const RTM_GETQDISC = 38;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWTCLASS: 40 = 40;
+export const RTM_NEWTCLASS = 40;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELTCLASS: 41 = 41;
+export const RTM_DELTCLASS = 41;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETTCLASS: 42 = 42;
+export const RTM_GETTCLASS = 42;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWTFILTER: 44 = 44;
+export const RTM_NEWTFILTER = 44;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELTFILTER: 45 = 45;
+export const RTM_DELTFILTER = 45;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETTFILTER: 46 = 46;
+export const RTM_GETTFILTER = 46;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWACTION: 48 = 48;
+export const RTM_NEWACTION = 48;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELACTION: 49 = 49;
+export const RTM_DELACTION = 49;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETACTION: 50 = 50;
+export const RTM_GETACTION = 50;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWPREFIX: 52 = 52;
+export const RTM_NEWPREFIX = 52;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETMULTICAST: 58 = 58;
+export const RTM_GETMULTICAST = 58;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETANYCAST: 62 = 62;
+export const RTM_GETANYCAST = 62;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNEIGHTBL: 64 = 64;
+export const RTM_NEWNEIGHTBL = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNEIGHTBL: 66 = 66;
+export const RTM_GETNEIGHTBL = 66;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_SETNEIGHTBL: 67 = 67;
+export const RTM_SETNEIGHTBL = 67;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNDUSEROPT: 68 = 68;
+export const RTM_NEWNDUSEROPT = 68;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWADDRLABEL: 72 = 72;
+export const RTM_NEWADDRLABEL = 72;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELADDRLABEL: 73 = 73;
+export const RTM_DELADDRLABEL = 73;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETADDRLABEL: 74 = 74;
+export const RTM_GETADDRLABEL = 74;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETDCB: 78 = 78;
+export const RTM_GETDCB = 78;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_SETDCB: 79 = 79;
+export const RTM_SETDCB = 79;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNETCONF: 80 = 80;
+export const RTM_NEWNETCONF = 80;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELNETCONF: 81 = 81;
+export const RTM_DELNETCONF = 81;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNETCONF: 82 = 82;
+export const RTM_GETNETCONF = 82;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWMDB: 84 = 84;
+export const RTM_NEWMDB = 84;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELMDB: 85 = 85;
+export const RTM_DELMDB = 85;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETMDB: 86 = 86;
+export const RTM_GETMDB = 86;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNSID: 88 = 88;
+export const RTM_NEWNSID = 88;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELNSID: 89 = 89;
+export const RTM_DELNSID = 89;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNSID: 90 = 90;
+export const RTM_GETNSID = 90;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWSTATS: 92 = 92;
+export const RTM_NEWSTATS = 92;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETSTATS: 94 = 94;
+export const RTM_GETSTATS = 94;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_SETSTATS: 95 = 95;
+export const RTM_SETSTATS = 95;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWCACHEREPORT: 96 = 96;
+export const RTM_NEWCACHEREPORT = 96;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWCHAIN: 100 = 100;
+export const RTM_NEWCHAIN = 100;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELCHAIN: 101 = 101;
+export const RTM_DELCHAIN = 101;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETCHAIN: 102 = 102;
+export const RTM_GETCHAIN = 102;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNEXTHOP: 104 = 104;
+export const RTM_NEWNEXTHOP = 104;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELNEXTHOP: 105 = 105;
+export const RTM_DELNEXTHOP = 105;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNEXTHOP: 106 = 106;
+export const RTM_GETNEXTHOP = 106;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWLINKPROP: 108 = 108;
+export const RTM_NEWLINKPROP = 108;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELLINKPROP: 109 = 109;
+export const RTM_DELLINKPROP = 109;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETLINKPROP: 110 = 110;
+export const RTM_GETLINKPROP = 110;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWVLAN: 112 = 112;
+export const RTM_NEWVLAN = 112;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELVLAN: 113 = 113;
+export const RTM_DELVLAN = 113;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETVLAN: 114 = 114;
+export const RTM_GETVLAN = 114;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWNEXTHOPBUCKET: 116 = 116;
+export const RTM_NEWNEXTHOPBUCKET = 116;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELNEXTHOPBUCKET: 117 = 117;
+export const RTM_DELNEXTHOPBUCKET = 117;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETNEXTHOPBUCKET: 118 = 118;
+export const RTM_GETNEXTHOPBUCKET = 118;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWTUNNEL: 120 = 120;
+export const RTM_NEWTUNNEL = 120;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELTUNNEL: 121 = 121;
+export const RTM_DELTUNNEL = 121;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_GETTUNNEL: 122 = 122;
+export const RTM_GETTUNNEL = 122;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_LINK: 1 = 1;
+export const RTMGRP_LINK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_NOTIFY: 2 = 2;
+export const RTMGRP_NOTIFY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_NEIGH: 4 = 4;
+export const RTMGRP_NEIGH = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_TC: 8 = 8;
+export const RTMGRP_TC = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV4_IFADDR: 16 = 16;
+export const RTMGRP_IPV4_IFADDR = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV4_MROUTE: 32 = 32;
+export const RTMGRP_IPV4_MROUTE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV4_ROUTE: 64 = 64;
+export const RTMGRP_IPV4_ROUTE = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV4_RULE: 128 = 128;
+export const RTMGRP_IPV4_RULE = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV6_IFADDR: 256 = 256;
+export const RTMGRP_IPV6_IFADDR = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV6_MROUTE: 512 = 512;
+export const RTMGRP_IPV6_MROUTE = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV6_ROUTE: 1024 = 1024;
+export const RTMGRP_IPV6_ROUTE = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV6_IFINFO: 2048 = 2048;
+export const RTMGRP_IPV6_IFINFO = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_DECnet_IFADDR: 4096 = 4096;
+export const RTMGRP_DECnet_IFADDR = 4096;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_DECnet_ROUTE: 16384 = 16384;
+export const RTMGRP_DECnet_ROUTE = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTMGRP_IPV6_PREFIX: 131072 = 131072;
+export const RTMGRP_IPV6_PREFIX = 131072;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_NONE: 0 = 0;
+export const RTNLGRP_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_LINK: 1 = 1;
+export const RTNLGRP_LINK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_NOTIFY: 2 = 2;
+export const RTNLGRP_NOTIFY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_NEIGH: 3 = 3;
+export const RTNLGRP_NEIGH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_TC: 4 = 4;
+export const RTNLGRP_TC = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_IFADDR: 5 = 5;
+export const RTNLGRP_IPV4_IFADDR = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_MROUTE: 6 = 6;
+export const RTNLGRP_IPV4_MROUTE = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_ROUTE: 7 = 7;
+export const RTNLGRP_IPV4_ROUTE = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_RULE: 8 = 8;
+export const RTNLGRP_IPV4_RULE = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_IFADDR: 9 = 9;
+export const RTNLGRP_IPV6_IFADDR = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_MROUTE: 10 = 10;
+export const RTNLGRP_IPV6_MROUTE = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_ROUTE: 11 = 11;
+export const RTNLGRP_IPV6_ROUTE = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_IFINFO: 12 = 12;
+export const RTNLGRP_IPV6_IFINFO = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_DECnet_IFADDR: 13 = 13;
+export const RTNLGRP_DECnet_IFADDR = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_DECnet_ROUTE: 15 = 15;
+export const RTNLGRP_DECnet_ROUTE = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_DECnet_RULE: 16 = 16;
+export const RTNLGRP_DECnet_RULE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_PREFIX: 18 = 18;
+export const RTNLGRP_IPV6_PREFIX = 18;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_RULE: 19 = 19;
+export const RTNLGRP_IPV6_RULE = 19;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_ND_USEROPT: 20 = 20;
+export const RTNLGRP_ND_USEROPT = 20;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_PHONET_IFADDR: 21 = 21;
+export const RTNLGRP_PHONET_IFADDR = 21;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_PHONET_ROUTE: 22 = 22;
+export const RTNLGRP_PHONET_ROUTE = 22;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_DCB: 23 = 23;
+export const RTNLGRP_DCB = 23;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_NETCONF: 24 = 24;
+export const RTNLGRP_IPV4_NETCONF = 24;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_NETCONF: 25 = 25;
+export const RTNLGRP_IPV6_NETCONF = 25;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_MDB: 26 = 26;
+export const RTNLGRP_MDB = 26;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_MPLS_ROUTE: 27 = 27;
+export const RTNLGRP_MPLS_ROUTE = 27;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_NSID: 28 = 28;
+export const RTNLGRP_NSID = 28;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_MPLS_NETCONF: 29 = 29;
+export const RTNLGRP_MPLS_NETCONF = 29;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_MROUTE_R: 30 = 30;
+export const RTNLGRP_IPV4_MROUTE_R = 30;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_MROUTE_R: 31 = 31;
+export const RTNLGRP_IPV6_MROUTE_R = 31;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_NEXTHOP: 32 = 32;
+export const RTNLGRP_NEXTHOP = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_BRVLAN: 33 = 33;
+export const RTNLGRP_BRVLAN = 33;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_MCTP_IFADDR: 34 = 34;
+export const RTNLGRP_MCTP_IFADDR = 34;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_TUNNEL: 35 = 35;
+export const RTNLGRP_TUNNEL = 35;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_STATS: 36 = 36;
+export const RTNLGRP_STATS = 36;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_UNSPEC: 0 = 0;
+export const IFLA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_ADDRESS: 1 = 1;
+export const IFLA_ADDRESS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_BROADCAST: 2 = 2;
+export const IFLA_BROADCAST = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_IFNAME: 3 = 3;
+export const IFLA_IFNAME = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MTU: 4 = 4;
+export const IFLA_MTU = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_LINK: 5 = 5;
+export const IFLA_LINK = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_QDISC: 6 = 6;
+export const IFLA_QDISC = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_STATS: 7 = 7;
+export const IFLA_STATS = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_COST: 8 = 8;
+export const IFLA_COST = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PRIORITY: 9 = 9;
+export const IFLA_PRIORITY = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MASTER: 10 = 10;
+export const IFLA_MASTER = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_WIRELESS: 11 = 11;
+export const IFLA_WIRELESS = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PROTINFO: 12 = 12;
+export const IFLA_PROTINFO = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_TXQLEN: 13 = 13;
+export const IFLA_TXQLEN = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MAP: 14 = 14;
+export const IFLA_MAP = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_WEIGHT: 15 = 15;
+export const IFLA_WEIGHT = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_OPERSTATE: 16 = 16;
+export const IFLA_OPERSTATE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_LINKMODE: 17 = 17;
+export const IFLA_LINKMODE = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_LINKINFO: 18 = 18;
+export const IFLA_LINKINFO = 18;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NET_NS_PID: 19 = 19;
+export const IFLA_NET_NS_PID = 19;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_IFALIAS: 20 = 20;
+export const IFLA_IFALIAS = 20;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NUM_VF: 21 = 21;
+export const IFLA_NUM_VF = 21;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_VFINFO_LIST: 22 = 22;
+export const IFLA_VFINFO_LIST = 22;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_STATS64: 23 = 23;
+export const IFLA_STATS64 = 23;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_VF_PORTS: 24 = 24;
+export const IFLA_VF_PORTS = 24;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PORT_SELF: 25 = 25;
+export const IFLA_PORT_SELF = 25;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_AF_SPEC: 26 = 26;
+export const IFLA_AF_SPEC = 26;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GROUP: 27 = 27;
+export const IFLA_GROUP = 27;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NET_NS_FD: 28 = 28;
+export const IFLA_NET_NS_FD = 28;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_EXT_MASK: 29 = 29;
+export const IFLA_EXT_MASK = 29;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PROMISCUITY: 30 = 30;
+export const IFLA_PROMISCUITY = 30;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NUM_TX_QUEUES: 31 = 31;
+export const IFLA_NUM_TX_QUEUES = 31;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NUM_RX_QUEUES: 32 = 32;
+export const IFLA_NUM_RX_QUEUES = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_CARRIER: 33 = 33;
+export const IFLA_CARRIER = 33;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PHYS_PORT_ID: 34 = 34;
+export const IFLA_PHYS_PORT_ID = 34;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_CARRIER_CHANGES: 35 = 35;
+export const IFLA_CARRIER_CHANGES = 35;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PHYS_SWITCH_ID: 36 = 36;
+export const IFLA_PHYS_SWITCH_ID = 36;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_LINK_NETNSID: 37 = 37;
+export const IFLA_LINK_NETNSID = 37;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PHYS_PORT_NAME: 38 = 38;
+export const IFLA_PHYS_PORT_NAME = 38;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PROTO_DOWN: 39 = 39;
+export const IFLA_PROTO_DOWN = 39;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GSO_MAX_SEGS: 40 = 40;
+export const IFLA_GSO_MAX_SEGS = 40;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GSO_MAX_SIZE: 41 = 41;
+export const IFLA_GSO_MAX_SIZE = 41;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PAD: 42 = 42;
+export const IFLA_PAD = 42;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_XDP: 43 = 43;
+export const IFLA_XDP = 43;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_EVENT: 44 = 44;
+export const IFLA_EVENT = 44;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NEW_NETNSID: 45 = 45;
+export const IFLA_NEW_NETNSID = 45;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_IF_NETNSID: 46 = 46;
+export const IFLA_IF_NETNSID = 46;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_TARGET_NETNSID: 46 = 46;
+export const IFLA_TARGET_NETNSID = 46;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_CARRIER_UP_COUNT: 47 = 47;
+export const IFLA_CARRIER_UP_COUNT = 47;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_CARRIER_DOWN_COUNT: 48 = 48;
+export const IFLA_CARRIER_DOWN_COUNT = 48;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NEW_IFINDEX: 49 = 49;
+export const IFLA_NEW_IFINDEX = 49;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MIN_MTU: 50 = 50;
+export const IFLA_MIN_MTU = 50;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MAX_MTU: 51 = 51;
+export const IFLA_MAX_MTU = 51;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PROP_LIST: 52 = 52;
+export const IFLA_PROP_LIST = 52;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_ALT_IFNAME: 53 = 53;
+export const IFLA_ALT_IFNAME = 53;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PERM_ADDRESS: 54 = 54;
+export const IFLA_PERM_ADDRESS = 54;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PROTO_DOWN_REASON: 55 = 55;
+export const IFLA_PROTO_DOWN_REASON = 55;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PARENT_DEV_NAME: 56 = 56;
+export const IFLA_PARENT_DEV_NAME = 56;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_PARENT_DEV_BUS_NAME: 57 = 57;
+export const IFLA_PARENT_DEV_BUS_NAME = 57;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GRO_MAX_SIZE: 58 = 58;
+export const IFLA_GRO_MAX_SIZE = 58;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_TSO_MAX_SIZE: 59 = 59;
+export const IFLA_TSO_MAX_SIZE = 59;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_TSO_MAX_SEGS: 60 = 60;
+export const IFLA_TSO_MAX_SEGS = 60;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_ALLMULTI: 61 = 61;
+export const IFLA_ALLMULTI = 61;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_UNSPEC: 0 = 0;
+export const IFLA_INFO_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_KIND: 1 = 1;
+export const IFLA_INFO_KIND = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_DATA: 2 = 2;
+export const IFLA_INFO_DATA = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_XSTATS: 3 = 3;
+export const IFLA_INFO_XSTATS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_SLAVE_KIND: 4 = 4;
+export const IFLA_INFO_SLAVE_KIND = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_INFO_SLAVE_DATA: 5 = 5;
+export const IFLA_INFO_SLAVE_DATA = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_VF: 1 = 1;
+export const RTEXT_FILTER_VF = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_BRVLAN: 2 = 2;
+export const RTEXT_FILTER_BRVLAN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_BRVLAN_COMPRESSED: 4 = 4;
+export const RTEXT_FILTER_BRVLAN_COMPRESSED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_SKIP_STATS: 8 = 8;
+export const RTEXT_FILTER_SKIP_STATS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_MRP: 16 = 16;
+export const RTEXT_FILTER_MRP = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_CFM_CONFIG: 32 = 32;
+export const RTEXT_FILTER_CFM_CONFIG = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_CFM_STATUS: 64 = 64;
+export const RTEXT_FILTER_CFM_STATUS = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_MST: 128 = 128;
+export const RTEXT_FILTER_MST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_UNSPEC: 0 = 0;
+export const IFA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_ADDRESS: 1 = 1;
+export const IFA_ADDRESS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_LOCAL: 2 = 2;
+export const IFA_LOCAL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_LABEL: 3 = 3;
+export const IFA_LABEL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_BROADCAST: 4 = 4;
+export const IFA_BROADCAST = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_ANYCAST: 5 = 5;
+export const IFA_ANYCAST = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_CACHEINFO: 6 = 6;
+export const IFA_CACHEINFO = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_MULTICAST: 7 = 7;
+export const IFA_MULTICAST = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_FLAGS: 8 = 8;
+export const IFA_FLAGS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_RT_PRIORITY: 9 = 9;
+export const IFA_RT_PRIORITY = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_TARGET_NETNSID: 10 = 10;
+export const IFA_TARGET_NETNSID = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_PROTO: 11 = 11;
+export const IFA_PROTO = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_SECONDARY: 1 = 1;
+export const IFA_F_SECONDARY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_TEMPORARY: 1 = 1;
+export const IFA_F_TEMPORARY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_NODAD: 2 = 2;
+export const IFA_F_NODAD = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_OPTIMISTIC: 4 = 4;
+export const IFA_F_OPTIMISTIC = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_DADFAILED: 8 = 8;
+export const IFA_F_DADFAILED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_HOMEADDRESS: 16 = 16;
+export const IFA_F_HOMEADDRESS = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_DEPRECATED: 32 = 32;
+export const IFA_F_DEPRECATED = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_TENTATIVE: 64 = 64;
+export const IFA_F_TENTATIVE = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_PERMANENT: 128 = 128;
+export const IFA_F_PERMANENT = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_MANAGETEMPADDR: 256 = 256;
+export const IFA_F_MANAGETEMPADDR = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_NOPREFIXROUTE: 512 = 512;
+export const IFA_F_NOPREFIXROUTE = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_MCAUTOJOIN: 1024 = 1024;
+export const IFA_F_MCAUTOJOIN = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFA_F_STABLE_PRIVACY: 2048 = 2048;
+export const IFA_F_STABLE_PRIVACY = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_UNSPEC: 0 = 0;
+export const RTA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_DST: 1 = 1;
+export const RTA_DST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_SRC: 2 = 2;
+export const RTA_SRC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_IIF: 3 = 3;
+export const RTA_IIF = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_OIF: 4 = 4;
+export const RTA_OIF = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_GATEWAY: 5 = 5;
+export const RTA_GATEWAY = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_PRIORITY: 6 = 6;
+export const RTA_PRIORITY = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_PREFSRC: 7 = 7;
+export const RTA_PREFSRC = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_METRICS: 8 = 8;
+export const RTA_METRICS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_MULTIPATH: 9 = 9;
+export const RTA_MULTIPATH = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_PROTOINFO: 10 = 10;
+export const RTA_PROTOINFO = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_FLOW: 11 = 11;
+export const RTA_FLOW = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_CACHEINFO: 12 = 12;
+export const RTA_CACHEINFO = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_SESSION: 13 = 13;
+export const RTA_SESSION = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_MP_ALGO: 14 = 14;
+export const RTA_MP_ALGO = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_TABLE: 15 = 15;
+export const RTA_TABLE = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_MARK: 16 = 16;
+export const RTA_MARK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_MFC_STATS: 17 = 17;
+export const RTA_MFC_STATS = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_VIA: 18 = 18;
+export const RTA_VIA = 18;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_NEWDST: 19 = 19;
+export const RTA_NEWDST = 19;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_PREF: 20 = 20;
+export const RTA_PREF = 20;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_ENCAP_TYPE: 21 = 21;
+export const RTA_ENCAP_TYPE = 21;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_ENCAP: 22 = 22;
+export const RTA_ENCAP = 22;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_EXPIRES: 23 = 23;
+export const RTA_EXPIRES = 23;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_PAD: 24 = 24;
+export const RTA_PAD = 24;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_UID: 25 = 25;
+export const RTA_UID = 25;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_TTL_PROPAGATE: 26 = 26;
+export const RTA_TTL_PROPAGATE = 26;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_IP_PROTO: 27 = 27;
+export const RTA_IP_PROTO = 27;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_SPORT: 28 = 28;
+export const RTA_SPORT = 28;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_DPORT: 29 = 29;
+export const RTA_DPORT = 29;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_NH_ID: 30 = 30;
+export const RTA_NH_ID = 30;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_UNSPEC: 0 = 0;
+export const RTAX_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_LOCK: 1 = 1;
+export const RTAX_LOCK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_MTU: 2 = 2;
+export const RTAX_MTU = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_WINDOW: 3 = 3;
+export const RTAX_WINDOW = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_RTT: 4 = 4;
+export const RTAX_RTT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_RTTVAR: 5 = 5;
+export const RTAX_RTTVAR = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_SSTHRESH: 6 = 6;
+export const RTAX_SSTHRESH = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_CWND: 7 = 7;
+export const RTAX_CWND = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_ADVMSS: 8 = 8;
+export const RTAX_ADVMSS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_REORDERING: 9 = 9;
+export const RTAX_REORDERING = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_HOPLIMIT: 10 = 10;
+export const RTAX_HOPLIMIT = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_INITCWND: 11 = 11;
+export const RTAX_INITCWND = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURES: 12 = 12;
+export const RTAX_FEATURES = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_RTO_MIN: 13 = 13;
+export const RTAX_RTO_MIN = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_INITRWND: 14 = 14;
+export const RTAX_INITRWND = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_QUICKACK: 15 = 15;
+export const RTAX_QUICKACK = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_CC_ALGO: 16 = 16;
+export const RTAX_CC_ALGO = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FASTOPEN_NO_COOKIE: 17 = 17;
+export const RTAX_FASTOPEN_NO_COOKIE = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_UNSPEC: 0 = 0;
+export const RTN_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_UNICAST: 1 = 1;
+export const RTN_UNICAST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_LOCAL: 2 = 2;
+export const RTN_LOCAL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_BROADCAST: 3 = 3;
+export const RTN_BROADCAST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_ANYCAST: 4 = 4;
+export const RTN_ANYCAST = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_MULTICAST: 5 = 5;
+export const RTN_MULTICAST = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_BLACKHOLE: 6 = 6;
+export const RTN_BLACKHOLE = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_UNREACHABLE: 7 = 7;
+export const RTN_UNREACHABLE = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_PROHIBIT: 8 = 8;
+export const RTN_PROHIBIT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_THROW: 9 = 9;
+export const RTN_THROW = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_NAT: 10 = 10;
+export const RTN_NAT = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTN_XRESOLVE: 11 = 11;
+export const RTN_XRESOLVE = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_UNSPEC: 0 = 0;
+export const RTPROT_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_REDIRECT: 1 = 1;
+export const RTPROT_REDIRECT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_KERNEL: 2 = 2;
+export const RTPROT_KERNEL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_BOOT: 3 = 3;
+export const RTPROT_BOOT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_STATIC: 4 = 4;
+export const RTPROT_STATIC = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_GATED: 8 = 8;
+export const RTPROT_GATED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_RA: 9 = 9;
+export const RTPROT_RA = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_MRT: 10 = 10;
+export const RTPROT_MRT = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_ZEBRA: 11 = 11;
+export const RTPROT_ZEBRA = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_BIRD: 12 = 12;
+export const RTPROT_BIRD = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_DNROUTED: 13 = 13;
+export const RTPROT_DNROUTED = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_XORP: 14 = 14;
+export const RTPROT_XORP = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_NTK: 15 = 15;
+export const RTPROT_NTK = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_DHCP: 16 = 16;
+export const RTPROT_DHCP = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_MROUTED: 17 = 17;
+export const RTPROT_MROUTED = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_KEEPALIVED: 18 = 18;
+export const RTPROT_KEEPALIVED = 18;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_BABEL: 42 = 42;
+export const RTPROT_BABEL = 42;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_OPENR: 99 = 99;
+export const RTPROT_OPENR = 99;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_BGP: 186 = 186;
+export const RTPROT_BGP = 186;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_ISIS: 187 = 187;
+export const RTPROT_ISIS = 187;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_OSPF: 188 = 188;
+export const RTPROT_OSPF = 188;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_RIP: 189 = 189;
+export const RTPROT_RIP = 189;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_EIGRP: 192 = 192;
+export const RTPROT_EIGRP = 192;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_SCOPE_UNIVERSE: 0 = 0;
+export const RT_SCOPE_UNIVERSE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_SCOPE_SITE: 200 = 200;
+export const RT_SCOPE_SITE = 200;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_SCOPE_LINK: 253 = 253;
+export const RT_SCOPE_LINK = 253;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_SCOPE_HOST: 254 = 254;
+export const RT_SCOPE_HOST = 254;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_SCOPE_NOWHERE: 255 = 255;
+export const RT_SCOPE_NOWHERE = 255;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_TABLE_UNSPEC: 0 = 0;
+export const RT_TABLE_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_TABLE_COMPAT: 252 = 252;
+export const RT_TABLE_COMPAT = 252;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_TABLE_DEFAULT: 253 = 253;
+export const RT_TABLE_DEFAULT = 253;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_TABLE_MAIN: 254 = 254;
+export const RT_TABLE_MAIN = 254;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RT_TABLE_LOCAL: 255 = 255;
+export const RT_TABLE_LOCAL = 255;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_NOTIFY: 256 = 256;
+export const RTM_F_NOTIFY = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_CLONED: 512 = 512;
+export const RTM_F_CLONED = 512;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_EQUALIZE: 1024 = 1024;
+export const RTM_F_EQUALIZE = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_PREFIX: 2048 = 2048;
+export const RTM_F_PREFIX = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_LOOKUP_TABLE: 4096 = 4096;
+export const RTM_F_LOOKUP_TABLE = 4096;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_FIB_MATCH: 8192 = 8192;
+export const RTM_F_FIB_MATCH = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_OFFLOAD: 16384 = 16384;
+export const RTM_F_OFFLOAD = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_TRAP: 32768 = 32768;
+export const RTM_F_TRAP = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_F_OFFLOAD_FAILED: 536870912 = 536870912;
+export const RTM_F_OFFLOAD_FAILED = 536870912;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_DEAD: 1 = 1;
+export const RTNH_F_DEAD = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_PERVASIVE: 2 = 2;
+export const RTNH_F_PERVASIVE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_ONLINK: 4 = 4;
+export const RTNH_F_ONLINK = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_OFFLOAD: 8 = 8;
+export const RTNH_F_OFFLOAD = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_LINKDOWN: 16 = 16;
+export const RTNH_F_LINKDOWN = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_UNRESOLVED: 32 = 32;
+export const RTNH_F_UNRESOLVED = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNH_F_TRAP: 64 = 64;
+export const RTNH_F_TRAP = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_UNSPEC: 0 = 0;
+export const NDA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_DST: 1 = 1;
+export const NDA_DST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_LLADDR: 2 = 2;
+export const NDA_LLADDR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_CACHEINFO: 3 = 3;
+export const NDA_CACHEINFO = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_PROBES: 4 = 4;
+export const NDA_PROBES = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_VLAN: 5 = 5;
+export const NDA_VLAN = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_PORT: 6 = 6;
+export const NDA_PORT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_VNI: 7 = 7;
+export const NDA_VNI = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_IFINDEX: 8 = 8;
+export const NDA_IFINDEX = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_MASTER: 9 = 9;
+export const NDA_MASTER = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_LINK_NETNSID: 10 = 10;
+export const NDA_LINK_NETNSID = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_SRC_VNI: 11 = 11;
+export const NDA_SRC_VNI = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_PROTOCOL: 12 = 12;
+export const NDA_PROTOCOL = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_NH_ID: 13 = 13;
+export const NDA_NH_ID = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_FDB_EXT_ATTRS: 14 = 14;
+export const NDA_FDB_EXT_ATTRS = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_FLAGS_EXT: 15 = 15;
+export const NDA_FLAGS_EXT = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_NDM_STATE_MASK: 16 = 16;
+export const NDA_NDM_STATE_MASK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDA_NDM_FLAGS_MASK: 17 = 17;
+export const NDA_NDM_FLAGS_MASK = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_USE: 1 = 1;
+export const NTF_USE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_SELF: 2 = 2;
+export const NTF_SELF = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_MASTER: 4 = 4;
+export const NTF_MASTER = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_PROXY: 8 = 8;
+export const NTF_PROXY = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_EXT_LEARNED: 16 = 16;
+export const NTF_EXT_LEARNED = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_OFFLOADED: 32 = 32;
+export const NTF_OFFLOADED = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_STICKY: 64 = 64;
+export const NTF_STICKY = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_ROUTER: 128 = 128;
+export const NTF_ROUTER = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_EXT_MANAGED: 1 = 1;
+export const NTF_EXT_MANAGED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_INCOMPLETE: 1 = 1;
+export const NUD_INCOMPLETE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_REACHABLE: 2 = 2;
+export const NUD_REACHABLE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_STALE: 4 = 4;
+export const NUD_STALE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_DELAY: 8 = 8;
+export const NUD_DELAY = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_PROBE: 16 = 16;
+export const NUD_PROBE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_FAILED: 32 = 32;
+export const NUD_FAILED = 32;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_NOARP: 64 = 64;
+export const NUD_NOARP = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_PERMANENT: 128 = 128;
+export const NUD_PERMANENT = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NUD_NONE: 0 = 0;
+export const NUD_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_UNKNOWN: 0 = 0;
+export const IF_OPER_UNKNOWN = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_NOTPRESENT: 1 = 1;
+export const IF_OPER_NOTPRESENT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_DOWN: 2 = 2;
+export const IF_OPER_DOWN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_LOWERLAYERDOWN: 3 = 3;
+export const IF_OPER_LOWERLAYERDOWN = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_TESTING: 4 = 4;
+export const IF_OPER_TESTING = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_DORMANT: 5 = 5;
+export const IF_OPER_DORMANT = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IF_OPER_UP: 6 = 6;
+export const IF_OPER_UP = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURE_ECN: 1 = 1;
+export const RTAX_FEATURE_ECN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURE_SACK: 2 = 2;
+export const RTAX_FEATURE_SACK = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURE_TIMESTAMP: 4 = 4;
+export const RTAX_FEATURE_TIMESTAMP = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURE_ALLFRAG: 8 = 8;
+export const RTAX_FEATURE_ALLFRAG = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCM_IFINDEX_MAGIC_BLOCK: 4294967295 = 4294967295;
+export const TCM_IFINDEX_MAGIC_BLOCK = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_DUMP_FLAGS_TERSE: 1 = 1;
+export const TCA_DUMP_FLAGS_TERSE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ACT_TAB: 1 = 1;
+export const TCA_ACT_TAB = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_FLAG_LARGE_DUMP_ON: 1 = 1;
+export const TCA_FLAG_LARGE_DUMP_ON = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ACT_FLAG_LARGE_DUMP_ON: 1 = 1;
+export const TCA_ACT_FLAG_LARGE_DUMP_ON = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ACT_FLAG_TERSE_DUMP: 2 = 2;
+export const TCA_ACT_FLAG_TERSE_DUMP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const PREFIX_UNSPEC: 0 = 0;
+export const PREFIX_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const PREFIX_ADDRESS: 1 = 1;
+export const PREFIX_ADDRESS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const PREFIX_CACHEINFO: 2 = 2;
+export const PREFIX_CACHEINFO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_UNSPEC: 0 = 0;
+export const TCA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_KIND: 1 = 1;
+export const TCA_KIND = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_OPTIONS: 2 = 2;
+export const TCA_OPTIONS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_STATS: 3 = 3;
+export const TCA_STATS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_XSTATS: 4 = 4;
+export const TCA_XSTATS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_RATE: 5 = 5;
+export const TCA_RATE = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_FCNT: 6 = 6;
+export const TCA_FCNT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_STATS2: 7 = 7;
+export const TCA_STATS2 = 7;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_STAB: 8 = 8;
+export const TCA_STAB = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_PAD: 9 = 9;
+export const TCA_PAD = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_DUMP_INVISIBLE: 10 = 10;
+export const TCA_DUMP_INVISIBLE = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_CHAIN: 11 = 11;
+export const TCA_CHAIN = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_HW_OFFLOAD: 12 = 12;
+export const TCA_HW_OFFLOAD = 12;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_INGRESS_BLOCK: 13 = 13;
+export const TCA_INGRESS_BLOCK = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_EGRESS_BLOCK: 14 = 14;
+export const TCA_EGRESS_BLOCK = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_DUMP_FLAGS: 15 = 15;
+export const TCA_DUMP_FLAGS = 15;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_EXT_WARN_MSG: 16 = 16;
+export const TCA_EXT_WARN_MSG = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDUSEROPT_UNSPEC: 0 = 0;
+export const NDUSEROPT_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NDUSEROPT_SRCADDR: 1 = 1;
+export const NDUSEROPT_SRCADDR = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_UNSPEC: 0 = 0;
+export const TCA_ROOT_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_TAB: 1 = 1;
+export const TCA_ROOT_TAB = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_FLAGS: 2 = 2;
+export const TCA_ROOT_FLAGS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_COUNT: 3 = 3;
+export const TCA_ROOT_COUNT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_TIME_DELTA: 4 = 4;
+export const TCA_ROOT_TIME_DELTA = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const TCA_ROOT_EXT_WARN_MSG: 5 = 5;
+export const TCA_ROOT_EXT_WARN_MSG = 5;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFAPROT_UNSPEC: 0 = 0;
+export const IFAPROT_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFAPROT_KERNEL_LO: 1 = 1;
+export const IFAPROT_KERNEL_LO = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFAPROT_KERNEL_RA: 2 = 2;
+export const IFAPROT_KERNEL_RA = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFAPROT_KERNEL_LL: 3 = 3;
+export const IFAPROT_KERNEL_LL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV4_MCADDR: 37 = 37;
+export const RTNLGRP_IPV4_MCADDR = 37;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_MCADDR: 38 = 38;
+export const RTNLGRP_IPV6_MCADDR = 38;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTNLGRP_IPV6_ACADDR: 39 = 39;
+export const RTNLGRP_IPV6_ACADDR = 39;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWMULTICAST: 56 = 56;
+export const RTM_NEWMULTICAST = 56;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELMULTICAST: 57 = 57;
+export const RTM_DELMULTICAST = 57;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_NEWANYCAST: 60 = 60;
+export const RTM_NEWANYCAST = 60;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTM_DELANYCAST: 61 = 61;
+export const RTM_DELANYCAST = 61;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_EXT_LOCKED: 2 = 2;
+export const NTF_EXT_LOCKED = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const NTF_EXT_EXT_VALIDATED: 4 = 4;
+export const NTF_EXT_EXT_VALIDATED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTPROT_OVN: 84 = 84;
+export const RTPROT_OVN = 84;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTAX_FEATURE_TCP_USEC_TS: 16 = 16;
+export const RTAX_FEATURE_TCP_USEC_TS = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTEXT_FILTER_NAME_ONLY: 256 = 256;
+export const RTEXT_FILTER_NAME_ONLY = 256;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const RTA_FLOWLABEL: 31 = 31;
+export const RTA_FLOWLABEL = 31;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_DEVLINK_PORT: 62 = 62;
+export const IFLA_DEVLINK_PORT = 62;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GSO_IPV4_MAX_SIZE: 63 = 63;
+export const IFLA_GSO_IPV4_MAX_SIZE = 63;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_GRO_IPV4_MAX_SIZE: 64 = 64;
+export const IFLA_GRO_IPV4_MAX_SIZE = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_DPLL_PIN: 65 = 65;
+export const IFLA_DPLL_PIN = 65;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_MAX_PACING_OFFLOAD_HORIZON: 66 = 66;
+export const IFLA_MAX_PACING_OFFLOAD_HORIZON = 66;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_NETNS_IMMUTABLE: 67 = 67;
+export const IFLA_NETNS_IMMUTABLE = 67;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_HEADROOM: 68 = 68;
+export const IFLA_HEADROOM = 68;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
-export const IFLA_TAILROOM: 69 = 69;
+export const IFLA_TAILROOM = 69;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_PERMANENT: 1 = 1;
+export const FIB_RULE_PERMANENT = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_INVERT: 2 = 2;
+export const FIB_RULE_INVERT = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_UNRESOLVED: 4 = 4;
+export const FIB_RULE_UNRESOLVED = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_IIF_DETACHED: 8 = 8;
+export const FIB_RULE_IIF_DETACHED = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_DEV_DETACHED: 8 = 8;
+export const FIB_RULE_DEV_DETACHED = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_OIF_DETACHED: 16 = 16;
+export const FIB_RULE_OIF_DETACHED = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FIB_RULE_FIND_SADDR: 65536 = 65536;
+export const FIB_RULE_FIND_SADDR = 65536;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_IFNAME: 3 = 3;
+export const FRA_IFNAME = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UNSPEC: 0 = 0;
+export const FRA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_DST: 1 = 1;
+export const FRA_DST = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_SRC: 2 = 2;
+export const FRA_SRC = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_IIFNAME: 3 = 3;
+export const FRA_IIFNAME = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_GOTO: 4 = 4;
+export const FRA_GOTO = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UNUSED2: 5 = 5;
+export const FRA_UNUSED2 = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_PRIORITY: 6 = 6;
+export const FRA_PRIORITY = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UNUSED3: 7 = 7;
+export const FRA_UNUSED3 = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UNUSED4: 8 = 8;
+export const FRA_UNUSED4 = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UNUSED5: 9 = 9;
+export const FRA_UNUSED5 = 9;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_FWMARK: 10 = 10;
+export const FRA_FWMARK = 10;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_FLOW: 11 = 11;
+export const FRA_FLOW = 11;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_TUN_ID: 12 = 12;
+export const FRA_TUN_ID = 12;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_SUPPRESS_IFGROUP: 13 = 13;
+export const FRA_SUPPRESS_IFGROUP = 13;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_SUPPRESS_PREFIXLEN: 14 = 14;
+export const FRA_SUPPRESS_PREFIXLEN = 14;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_TABLE: 15 = 15;
+export const FRA_TABLE = 15;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_FWMASK: 16 = 16;
+export const FRA_FWMASK = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_OIFNAME: 17 = 17;
+export const FRA_OIFNAME = 17;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_PAD: 18 = 18;
+export const FRA_PAD = 18;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_L3MDEV: 19 = 19;
+export const FRA_L3MDEV = 19;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_UID_RANGE: 20 = 20;
+export const FRA_UID_RANGE = 20;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_PROTOCOL: 21 = 21;
+export const FRA_PROTOCOL = 21;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_IP_PROTO: 22 = 22;
+export const FRA_IP_PROTO = 22;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_SPORT_RANGE: 23 = 23;
+export const FRA_SPORT_RANGE = 23;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_DPORT_RANGE: 24 = 24;
+export const FRA_DPORT_RANGE = 24;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_UNSPEC: 0 = 0;
+export const FR_ACT_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_TO_TBL: 1 = 1;
+export const FR_ACT_TO_TBL = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_GOTO: 2 = 2;
+export const FR_ACT_GOTO = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_NOP: 3 = 3;
+export const FR_ACT_NOP = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_RES3: 4 = 4;
+export const FR_ACT_RES3 = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_RES4: 5 = 5;
+export const FR_ACT_RES4 = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_BLACKHOLE: 6 = 6;
+export const FR_ACT_BLACKHOLE = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_UNREACHABLE: 7 = 7;
+export const FR_ACT_UNREACHABLE = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FR_ACT_PROHIBIT: 8 = 8;
+export const FR_ACT_PROHIBIT = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_DSCP: 25 = 25;
+export const FRA_DSCP = 25;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_FLOWLABEL: 26 = 26;
+export const FRA_FLOWLABEL = 26;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_FLOWLABEL_MASK: 27 = 27;
+export const FRA_FLOWLABEL_MASK = 27;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_SPORT_MASK: 28 = 28;
+export const FRA_SPORT_MASK = 28;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_DPORT_MASK: 29 = 29;
+export const FRA_DPORT_MASK = 29;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
-export const FRA_DSCP_MASK: 30 = 30;
+export const FRA_DSCP_MASK = 30;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NEXTHOP_GRP_TYPE_MPATH: 0 = 0;
+export const NEXTHOP_GRP_TYPE_MPATH = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NEXTHOP_GRP_TYPE_RES: 1 = 1;
+export const NEXTHOP_GRP_TYPE_RES = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_UNSPEC: 0 = 0;
+export const NHA_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_ID: 1 = 1;
+export const NHA_ID = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP: 2 = 2;
+export const NHA_GROUP = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_TYPE: 3 = 3;
+export const NHA_GROUP_TYPE = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_BLACKHOLE: 4 = 4;
+export const NHA_BLACKHOLE = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_OIF: 5 = 5;
+export const NHA_OIF = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GATEWAY: 6 = 6;
+export const NHA_GATEWAY = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_ENCAP_TYPE: 7 = 7;
+export const NHA_ENCAP_TYPE = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_ENCAP: 8 = 8;
+export const NHA_ENCAP = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUPS: 9 = 9;
+export const NHA_GROUPS = 9;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_MASTER: 10 = 10;
+export const NHA_MASTER = 10;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_FDB: 11 = 11;
+export const NHA_FDB = 11;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP: 12 = 12;
+export const NHA_RES_GROUP = 12;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET: 13 = 13;
+export const NHA_RES_BUCKET = 13;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_UNSPEC: 0 = 0;
+export const NHA_RES_GROUP_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_PAD: 0 = 0;
+export const NHA_RES_GROUP_PAD = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_BUCKETS: 1 = 1;
+export const NHA_RES_GROUP_BUCKETS = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_IDLE_TIMER: 2 = 2;
+export const NHA_RES_GROUP_IDLE_TIMER = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_UNBALANCED_TIMER: 3 = 3;
+export const NHA_RES_GROUP_UNBALANCED_TIMER = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_GROUP_UNBALANCED_TIME: 4 = 4;
+export const NHA_RES_GROUP_UNBALANCED_TIME = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET_UNSPEC: 0 = 0;
+export const NHA_RES_BUCKET_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET_PAD: 0 = 0;
+export const NHA_RES_BUCKET_PAD = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET_INDEX: 1 = 1;
+export const NHA_RES_BUCKET_INDEX = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET_IDLE_TIME: 2 = 2;
+export const NHA_RES_BUCKET_IDLE_TIME = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_RES_BUCKET_NH_ID: 3 = 3;
+export const NHA_RES_BUCKET_NH_ID = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_OP_FLAGS: 14 = 14;
+export const NHA_OP_FLAGS = 14;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS: 15 = 15;
+export const NHA_GROUP_STATS = 15;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_HW_STATS_ENABLE: 16 = 16;
+export const NHA_HW_STATS_ENABLE = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_HW_STATS_USED: 17 = 17;
+export const NHA_HW_STATS_USED = 17;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_UNSPEC: 0 = 0;
+export const NHA_GROUP_STATS_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_ENTRY: 1 = 1;
+export const NHA_GROUP_STATS_ENTRY = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_ENTRY_UNSPEC: 0 = 0;
+export const NHA_GROUP_STATS_ENTRY_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_ENTRY_ID: 1 = 1;
+export const NHA_GROUP_STATS_ENTRY_ID = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_ENTRY_PACKETS: 2 = 2;
+export const NHA_GROUP_STATS_ENTRY_PACKETS = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_GROUP_STATS_ENTRY_PACKETS_HW: 3 = 3;
+export const NHA_GROUP_STATS_ENTRY_PACKETS_HW = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_OP_FLAG_DUMP_STATS: 1 = 1;
+export const NHA_OP_FLAG_DUMP_STATS = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_OP_FLAG_DUMP_HW_STATS: 2 = 2;
+export const NHA_OP_FLAG_DUMP_HW_STATS = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
-export const NHA_OP_FLAG_RESP_GRP_RESVD_0: 2147483648 = 2147483648;
+export const NHA_OP_FLAG_RESP_GRP_RESVD_0 = 2147483648;
 /** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
-export const IFAL_ADDRESS: 1 = 1;
+export const IFAL_ADDRESS = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
-export const IFAL_LABEL: 2 = 2;
+export const IFAL_LABEL = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_NSID_NOT_ASSIGNED: -1 = -1;
+export const NETNSA_NSID_NOT_ASSIGNED = -1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_NONE: 0 = 0;
+export const NETNSA_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_NSID: 1 = 1;
+export const NETNSA_NSID = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_PID: 2 = 2;
+export const NETNSA_PID = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_FD: 3 = 3;
+export const NETNSA_FD = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_TARGET_NSID: 4 = 4;
+export const NETNSA_TARGET_NSID = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
-export const NETNSA_CURRENT_NSID: 5 = 5;
+export const NETNSA_CURRENT_NSID = 5;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_CID_HYPERVISOR: 0 = 0;
+export const VMADDR_CID_HYPERVISOR = 0;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_CID_LOCAL: 1 = 1;
+export const VMADDR_CID_LOCAL = 1;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_FLAG_TO_HOST: 1 = 1;
+export const VMADDR_FLAG_TO_HOST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_CID_HOST: 2 = 2;
+export const VMADDR_CID_HOST = 2;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_CID_ANY: 4294967295 = 4294967295;
+export const VMADDR_CID_ANY = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VMADDR_PORT_ANY: 4294967295 = 4294967295;
+export const VMADDR_PORT_ANY = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VM_SOCKETS_INVALID_VERSION: 4294967295 = 4294967295;
+export const VM_SOCKETS_INVALID_VERSION = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_BUFFER_SIZE: 0 = 0;
+export const SO_VM_SOCKETS_BUFFER_SIZE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_BUFFER_MIN_SIZE: 1 = 1;
+export const SO_VM_SOCKETS_BUFFER_MIN_SIZE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_BUFFER_MAX_SIZE: 2 = 2;
+export const SO_VM_SOCKETS_BUFFER_MAX_SIZE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_PEER_HOST_VM_ID: 3 = 3;
+export const SO_VM_SOCKETS_PEER_HOST_VM_ID = 3;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_TRUSTED: 5 = 5;
+export const SO_VM_SOCKETS_TRUSTED = 5;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_CONNECT_TIMEOUT: 6 = 6;
+export const SO_VM_SOCKETS_CONNECT_TIMEOUT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD: 6 = 6;
+export const SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD = 6;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_NONBLOCK_TXRX: 7 = 7;
+export const SO_VM_SOCKETS_NONBLOCK_TXRX = 7;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW: 8 = 8;
+export const SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW = 8;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const IOCTL_VM_SOCKETS_GET_LOCAL_CID: 1977 = 1977;
+export const IOCTL_VM_SOCKETS_GET_LOCAL_CID = 1977;
 /** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
-export const VSOCK_RECVERR: 1 = 1;
+export const VSOCK_RECVERR = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_PASSIVE: 1 = 1;
+export const AI_PASSIVE = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_CANONNAME: 2 = 2;
+export const AI_CANONNAME = 2;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_NUMERICHOST: 4 = 4;
+export const AI_NUMERICHOST = 4;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_V4MAPPED: 8 = 8;
+export const AI_V4MAPPED = 8;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_ALL: 16 = 16;
+export const AI_ALL = 16;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_ADDRCONFIG: 32 = 32;
+export const AI_ADDRCONFIG = 32;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_IDN: 64 = 64;
+export const AI_IDN = 64;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_CANONIDN: 128 = 128;
+export const AI_CANONIDN = 128;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_IDN_ALLOW_UNASSIGNED: 256 = 256;
+export const AI_IDN_ALLOW_UNASSIGNED = 256;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_IDN_USE_STD3_ASCII_RULES: 512 = 512;
+export const AI_IDN_USE_STD3_ASCII_RULES = 512;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const AI_NUMERICSERV: 1024 = 1024;
+export const AI_NUMERICSERV = 1024;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_NUMERICHOST: 1 = 1;
+export const NI_NUMERICHOST = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_NUMERICSERV: 2 = 2;
+export const NI_NUMERICSERV = 2;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_NOFQDN: 4 = 4;
+export const NI_NOFQDN = 4;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_NAMEREQD: 8 = 8;
+export const NI_NAMEREQD = 8;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_DGRAM: 16 = 16;
+export const NI_DGRAM = 16;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_IDN: 32 = 32;
+export const NI_IDN = 32;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_MAXSERV: 32 = 32;
+export const NI_MAXSERV = 32;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_IDN_ALLOW_UNASSIGNED: 64 = 64;
+export const NI_IDN_ALLOW_UNASSIGNED = 64;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_IDN_USE_STD3_ASCII_RULES: 128 = 128;
+export const NI_IDN_USE_STD3_ASCII_RULES = 128;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NI_MAXHOST: 1025 = 1025;
+export const NI_MAXHOST = 1025;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_BADFLAGS: -1 = -1;
+export const EAI_BADFLAGS = -1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_NONAME: -2 = -2;
+export const EAI_NONAME = -2;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_AGAIN: -3 = -3;
+export const EAI_AGAIN = -3;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_FAIL: -4 = -4;
+export const EAI_FAIL = -4;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_NODATA: -5 = -5;
+export const EAI_NODATA = -5;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_FAMILY: -6 = -6;
+export const EAI_FAMILY = -6;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_SOCKTYPE: -7 = -7;
+export const EAI_SOCKTYPE = -7;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_SERVICE: -8 = -8;
+export const EAI_SERVICE = -8;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_ADDRFAMILY: -9 = -9;
+export const EAI_ADDRFAMILY = -9;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_MEMORY: -10 = -10;
+export const EAI_MEMORY = -10;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_SYSTEM: -11 = -11;
+export const EAI_SYSTEM = -11;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_OVERFLOW: -12 = -12;
+export const EAI_OVERFLOW = -12;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_INPROGRESS: -100 = -100;
+export const EAI_INPROGRESS = -100;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_CANCELED: -101 = -101;
+export const EAI_CANCELED = -101;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_NOTCANCELED: -102 = -102;
+export const EAI_NOTCANCELED = -102;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_ALLDONE: -103 = -103;
+export const EAI_ALLDONE = -103;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_INTR: -104 = -104;
+export const EAI_INTR = -104;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const EAI_IDN_ENCODE: -105 = -105;
+export const EAI_IDN_ENCODE = -105;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const HOST_NOT_FOUND: 1 = 1;
+export const HOST_NOT_FOUND = 1;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const TRY_AGAIN: 2 = 2;
+export const TRY_AGAIN = 2;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NO_RECOVERY: 3 = 3;
+export const NO_RECOVERY = 3;
 /** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
-export const NO_DATA: 4 = 4;
+export const NO_DATA = 4;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLIN: 1 = 1;
+export const POLLIN = 1;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLPRI: 2 = 2;
+export const POLLPRI = 2;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLOUT: 4 = 4;
+export const POLLOUT = 4;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLERR: 8 = 8;
+export const POLLERR = 8;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLHUP: 16 = 16;
+export const POLLHUP = 16;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLNVAL: 32 = 32;
+export const POLLNVAL = 32;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLRDNORM: 64 = 64;
+export const POLLRDNORM = 64;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLRDBAND: 128 = 128;
+export const POLLRDBAND = 128;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLWRNORM: 256 = 256;
+export const POLLWRNORM = 256;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLWRBAND: 512 = 512;
+export const POLLWRBAND = 512;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLMSG: 1024 = 1024;
+export const POLLMSG = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLREMOVE: 4096 = 4096;
+export const POLLREMOVE = 4096;
 /** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
-export const POLLRDHUP: 8192 = 8192;
+export const POLLRDHUP = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLL_CTL_ADD: 1 = 1;
+export const EPOLL_CTL_ADD = 1;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLL_CTL_DEL: 2 = 2;
+export const EPOLL_CTL_DEL = 2;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLL_CTL_MOD: 3 = 3;
+export const EPOLL_CTL_MOD = 3;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLIN: 1 = 1;
+export const EPOLLIN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLPRI: 2 = 2;
+export const EPOLLPRI = 2;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLOUT: 4 = 4;
+export const EPOLLOUT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLERR: 8 = 8;
+export const EPOLLERR = 8;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLHUP: 16 = 16;
+export const EPOLLHUP = 16;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLRDNORM: 64 = 64;
+export const EPOLLRDNORM = 64;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLRDBAND: 128 = 128;
+export const EPOLLRDBAND = 128;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLWRNORM: 256 = 256;
+export const EPOLLWRNORM = 256;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLWRBAND: 512 = 512;
+export const EPOLLWRBAND = 512;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLMSG: 1024 = 1024;
+export const EPOLLMSG = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLRDHUP: 8192 = 8192;
+export const EPOLLRDHUP = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLEXCLUSIVE: 268435456 = 268435456;
+export const EPOLLEXCLUSIVE = 268435456;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLWAKEUP: 536870912 = 536870912;
+export const EPOLLWAKEUP = 536870912;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLONESHOT: 1073741824 = 1073741824;
+export const EPOLLONESHOT = 1073741824;
 /** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
-export const EPOLLET: 2147483648 = 2147483648;
+export const EPOLLET = 2147483648;
 /** {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
-export const SPLICE_F_MOVE: 1 = 1;
+export const SPLICE_F_MOVE = 1;
 /** {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
-export const SPLICE_F_NONBLOCK: 2 = 2;
+export const SPLICE_F_NONBLOCK = 2;
 /** {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
-export const SPLICE_F_MORE: 4 = 4;
+export const SPLICE_F_MORE = 4;
 /** {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
-export const SPLICE_F_GIFT: 8 = 8;
+export const SPLICE_F_GIFT = 8;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETFD: 1 = 1;
+export const F_GETFD = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_SEAL: 1 = 1;
+export const F_SEAL_SEAL = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_SHRINK: 2 = 2;
+export const F_SEAL_SHRINK = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETFD: 2 = 2;
+export const F_SETFD = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETFL: 3 = 3;
+export const F_GETFL = 3;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_GROW: 4 = 4;
+export const F_SEAL_GROW = 4;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETFL: 4 = 4;
+export const F_SETFL = 4;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETLK: 5 = 5;
+export const F_GETLK = 5;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETLK64: 5 = 5;
+export const F_GETLK64 = 5;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETLK: 6 = 6;
+export const F_SETLK = 6;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETLK64: 6 = 6;
+export const F_SETLK64 = 6;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETLKW: 7 = 7;
+export const F_SETLKW = 7;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETLKW64: 7 = 7;
+export const F_SETLKW64 = 7;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_WRITE: 8 = 8;
+export const F_SEAL_WRITE = 8;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETOWN: 8 = 8;
+export const F_SETOWN = 8;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETOWN: 9 = 9;
+export const F_GETOWN = 9;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETSIG: 10 = 10;
+export const F_SETSIG = 10;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETSIG: 11 = 11;
+export const F_GETSIG = 11;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETOWN_EX: 15 = 15;
+export const F_SETOWN_EX = 15;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETOWN_EX: 16 = 16;
+export const F_GETOWN_EX = 16;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_FUTURE_WRITE: 16 = 16;
+export const F_SEAL_FUTURE_WRITE = 16;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OFD_GETLK: 36 = 36;
+export const F_OFD_GETLK = 36;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OFD_SETLK: 37 = 37;
+export const F_OFD_SETLK = 37;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OFD_SETLKW: 38 = 38;
+export const F_OFD_SETLKW = 38;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETLEASE: 1024 = 1024;
+export const F_SETLEASE = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETLEASE: 1025 = 1025;
+export const F_GETLEASE = 1025;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_NOTIFY: 1026 = 1026;
+export const F_NOTIFY = 1026;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_DUPFD_CLOEXEC: 1030 = 1030;
+export const F_DUPFD_CLOEXEC = 1030;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SETPIPE_SZ: 1031 = 1031;
+export const F_SETPIPE_SZ = 1031;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GETPIPE_SZ: 1032 = 1032;
+export const F_GETPIPE_SZ = 1032;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_ADD_SEALS: 1033 = 1033;
+export const F_ADD_SEALS = 1033;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GET_SEALS: 1034 = 1034;
+export const F_GET_SEALS = 1034;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GET_RW_HINT: 1035 = 1035;
+export const F_GET_RW_HINT = 1035;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SET_RW_HINT: 1036 = 1036;
+export const F_SET_RW_HINT = 1036;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_GET_FILE_RW_HINT: 1037 = 1037;
+export const F_GET_FILE_RW_HINT = 1037;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SET_FILE_RW_HINT: 1038 = 1038;
+export const F_SET_FILE_RW_HINT = 1038;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const FD_CLOEXEC: 1 = 1;
+export const FD_CLOEXEC = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const FD_SETSIZE: 1024 = 1024;
+export const FD_SETSIZE = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_NONBLOCK: 2048 = 2048;
+export const O_NONBLOCK = 2048;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_ACCMODE: 3 = 3;
+export const O_ACCMODE = 3;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_APPEND: 1024 = 1024;
+export const O_APPEND = 1024;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_ASYNC: 8192 = 8192;
+export const O_ASYNC = 8192;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_CLOEXEC: 524288 = 524288;
+export const O_CLOEXEC = 524288;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_RDONLY: 0 = 0;
+export const O_RDONLY = 0;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_RDWR: 2 = 2;
+export const O_RDWR = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const O_WRONLY: 1 = 1;
+export const O_WRONLY = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_SEAL_EXEC: 32 = 32;
+export const F_SEAL_EXEC = 32;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_DUPFD_QUERY: 1027 = 1027;
+export const F_DUPFD_QUERY = 1027;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_CREATED_QUERY: 1028 = 1028;
+export const F_CREATED_QUERY = 1028;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_RDLCK: 0 = 0;
+export const F_RDLCK = 0;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_WRLCK: 1 = 1;
+export const F_WRLCK = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_UNLCK: 2 = 2;
+export const F_UNLCK = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OWNER_TID: 0 = 0;
+export const F_OWNER_TID = 0;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OWNER_PID: 1 = 1;
+export const F_OWNER_PID = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const F_OWNER_PGRP: 2 = 2;
+export const F_OWNER_PGRP = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_NOT_SET: 0 = 0;
+export const RWH_WRITE_LIFE_NOT_SET = 0;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_NONE: 1 = 1;
+export const RWH_WRITE_LIFE_NONE = 1;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_SHORT: 2 = 2;
+export const RWH_WRITE_LIFE_SHORT = 2;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_MEDIUM: 3 = 3;
+export const RWH_WRITE_LIFE_MEDIUM = 3;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_LONG: 4 = 4;
+export const RWH_WRITE_LIFE_LONG = 4;
 /** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
-export const RWH_WRITE_LIFE_EXTREME: 5 = 5;
+export const RWH_WRITE_LIFE_EXTREME = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCOUTQ: 21521 = 21521;
+export const SIOCOUTQ = 21521;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCINQ: 21531 = 21531;
+export const SIOCINQ = 21531;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSPGRP: 35074 = 35074;
+export const SIOCSPGRP = 35074;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGPGRP: 35076 = 35076;
+export const SIOCGPGRP = 35076;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCATMARK: 35077 = 35077;
+export const SIOCATMARK = 35077;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMP: 35078 = 35078;
+export const SIOCGSTAMP = 35078;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMP_OLD: 35078 = 35078;
+export const SIOCGSTAMP_OLD = 35078;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMPNS: 35079 = 35079;
+export const SIOCGSTAMPNS = 35079;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMPNS_OLD: 35079 = 35079;
+export const SIOCGSTAMPNS_OLD = 35079;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCADDRT: 35083 = 35083;
+export const SIOCADDRT = 35083;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDELRT: 35084 = 35084;
+export const SIOCDELRT = 35084;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCRTMSG: 35085 = 35085;
+export const SIOCRTMSG = 35085;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFNAME: 35088 = 35088;
+export const SIOCGIFNAME = 35088;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFLINK: 35089 = 35089;
+export const SIOCSIFLINK = 35089;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFCONF: 35090 = 35090;
+export const SIOCGIFCONF = 35090;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFFLAGS: 35091 = 35091;
+export const SIOCGIFFLAGS = 35091;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFFLAGS: 35092 = 35092;
+export const SIOCSIFFLAGS = 35092;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFADDR: 35093 = 35093;
+export const SIOCGIFADDR = 35093;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFADDR: 35094 = 35094;
+export const SIOCSIFADDR = 35094;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFDSTADDR: 35095 = 35095;
+export const SIOCGIFDSTADDR = 35095;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFDSTADDR: 35096 = 35096;
+export const SIOCSIFDSTADDR = 35096;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFBRDADDR: 35097 = 35097;
+export const SIOCGIFBRDADDR = 35097;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFBRDADDR: 35098 = 35098;
+export const SIOCSIFBRDADDR = 35098;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFNETMASK: 35099 = 35099;
+export const SIOCGIFNETMASK = 35099;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFNETMASK: 35100 = 35100;
+export const SIOCSIFNETMASK = 35100;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFMETRIC: 35101 = 35101;
+export const SIOCGIFMETRIC = 35101;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFMETRIC: 35102 = 35102;
+export const SIOCSIFMETRIC = 35102;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFMEM: 35103 = 35103;
+export const SIOCGIFMEM = 35103;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFMEM: 35104 = 35104;
+export const SIOCSIFMEM = 35104;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFMTU: 35105 = 35105;
+export const SIOCGIFMTU = 35105;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFMTU: 35106 = 35106;
+export const SIOCSIFMTU = 35106;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFNAME: 35107 = 35107;
+export const SIOCSIFNAME = 35107;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFHWADDR: 35108 = 35108;
+export const SIOCSIFHWADDR = 35108;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFENCAP: 35109 = 35109;
+export const SIOCGIFENCAP = 35109;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFENCAP: 35110 = 35110;
+export const SIOCSIFENCAP = 35110;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFHWADDR: 35111 = 35111;
+export const SIOCGIFHWADDR = 35111;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFSLAVE: 35113 = 35113;
+export const SIOCGIFSLAVE = 35113;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFSLAVE: 35120 = 35120;
+export const SIOCSIFSLAVE = 35120;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCADDMULTI: 35121 = 35121;
+export const SIOCADDMULTI = 35121;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDELMULTI: 35122 = 35122;
+export const SIOCDELMULTI = 35122;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFINDEX: 35123 = 35123;
+export const SIOCGIFINDEX = 35123;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFPFLAGS: 35124 = 35124;
+export const SIOCSIFPFLAGS = 35124;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFPFLAGS: 35125 = 35125;
+export const SIOCGIFPFLAGS = 35125;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDIFADDR: 35126 = 35126;
+export const SIOCDIFADDR = 35126;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFHWBROADCAST: 35127 = 35127;
+export const SIOCSIFHWBROADCAST = 35127;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFCOUNT: 35128 = 35128;
+export const SIOCGIFCOUNT = 35128;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFBR: 35136 = 35136;
+export const SIOCGIFBR = 35136;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFBR: 35137 = 35137;
+export const SIOCSIFBR = 35137;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFTXQLEN: 35138 = 35138;
+export const SIOCGIFTXQLEN = 35138;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFTXQLEN: 35139 = 35139;
+export const SIOCSIFTXQLEN = 35139;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCETHTOOL: 35142 = 35142;
+export const SIOCETHTOOL = 35142;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGMIIPHY: 35143 = 35143;
+export const SIOCGMIIPHY = 35143;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGMIIREG: 35144 = 35144;
+export const SIOCGMIIREG = 35144;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSMIIREG: 35145 = 35145;
+export const SIOCSMIIREG = 35145;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCWANDEV: 35146 = 35146;
+export const SIOCWANDEV = 35146;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCOUTQNSD: 35147 = 35147;
+export const SIOCOUTQNSD = 35147;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSKNS: 35148 = 35148;
+export const SIOCGSKNS = 35148;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDARP: 35155 = 35155;
+export const SIOCDARP = 35155;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGARP: 35156 = 35156;
+export const SIOCGARP = 35156;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSARP: 35157 = 35157;
+export const SIOCSARP = 35157;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDRARP: 35168 = 35168;
+export const SIOCDRARP = 35168;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGRARP: 35169 = 35169;
+export const SIOCGRARP = 35169;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSRARP: 35170 = 35170;
+export const SIOCSRARP = 35170;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFMAP: 35184 = 35184;
+export const SIOCGIFMAP = 35184;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFMAP: 35185 = 35185;
+export const SIOCSIFMAP = 35185;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCADDDLCI: 35200 = 35200;
+export const SIOCADDDLCI = 35200;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCDELDLCI: 35201 = 35201;
+export const SIOCDELDLCI = 35201;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGIFVLAN: 35202 = 35202;
+export const SIOCGIFVLAN = 35202;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSIFVLAN: 35203 = 35203;
+export const SIOCSIFVLAN = 35203;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDENSLAVE: 35216 = 35216;
+export const SIOCBONDENSLAVE = 35216;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDRELEASE: 35217 = 35217;
+export const SIOCBONDRELEASE = 35217;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDSETHWADDR: 35218 = 35218;
+export const SIOCBONDSETHWADDR = 35218;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDSLAVEINFOQUERY: 35219 = 35219;
+export const SIOCBONDSLAVEINFOQUERY = 35219;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDINFOQUERY: 35220 = 35220;
+export const SIOCBONDINFOQUERY = 35220;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBONDCHANGEACTIVE: 35221 = 35221;
+export const SIOCBONDCHANGEACTIVE = 35221;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBRADDBR: 35232 = 35232;
+export const SIOCBRADDBR = 35232;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBRDELBR: 35233 = 35233;
+export const SIOCBRDELBR = 35233;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBRADDIF: 35234 = 35234;
+export const SIOCBRADDIF = 35234;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCBRDELIF: 35235 = 35235;
+export const SIOCBRDELIF = 35235;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCSHWTSTAMP: 35248 = 35248;
+export const SIOCSHWTSTAMP = 35248;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGHWTSTAMP: 35249 = 35249;
+export const SIOCGHWTSTAMP = 35249;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGETLINKNAME: 35296 = 35296;
+export const SIOCGETLINKNAME = 35296;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGETNODEID: 35297 = 35297;
+export const SIOCGETNODEID = 35297;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMP_NEW: 2148567302 = 2148567302;
+export const SIOCGSTAMP_NEW = 2148567302;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const SIOCGSTAMPNS_NEW: 2148567303 = 2148567303;
+export const SIOCGSTAMPNS_NEW = 2148567303;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIONREAD: 21531 = 21531;
+export const FIONREAD = 21531;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIONBIO: 21537 = 21537;
+export const FIONBIO = 21537;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIOASYNC: 21586 = 21586;
+export const FIOASYNC = 21586;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIOCLEX: 21585 = 21585;
+export const FIOCLEX = 21585;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIOGETOWN: 35075 = 35075;
+export const FIOGETOWN = 35075;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIOSETOWN: 35073 = 35073;
+export const FIOSETOWN = 35073;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const FIONCLEX: 21584 = 21584;
+export const FIONCLEX = 21584;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const TIOCOUTQ: 21521 = 21521;
+export const TIOCOUTQ = 21521;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const TIOCINQ: 21531 = 21531;
+export const TIOCINQ = 21531;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_UP: 1 = 1;
+export const IFF_UP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_BROADCAST: 2 = 2;
+export const IFF_BROADCAST = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_DEBUG: 4 = 4;
+export const IFF_DEBUG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_LOOPBACK: 8 = 8;
+export const IFF_LOOPBACK = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_POINTOPOINT: 16 = 16;
+export const IFF_POINTOPOINT = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_NOTRAILERS: 32 = 32;
+export const IFF_NOTRAILERS = 32;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_RUNNING: 64 = 64;
+export const IFF_RUNNING = 64;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_NOARP: 128 = 128;
+export const IFF_NOARP = 128;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_PROMISC: 256 = 256;
+export const IFF_PROMISC = 256;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_ALLMULTI: 512 = 512;
+export const IFF_ALLMULTI = 512;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_MASTER: 1024 = 1024;
+export const IFF_MASTER = 1024;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_SLAVE: 2048 = 2048;
+export const IFF_SLAVE = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_MULTICAST: 4096 = 4096;
+export const IFF_MULTICAST = 4096;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_PORTSEL: 8192 = 8192;
+export const IFF_PORTSEL = 8192;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_AUTOMEDIA: 16384 = 16384;
+export const IFF_AUTOMEDIA = 16384;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_DYNAMIC: 32768 = 32768;
+export const IFF_DYNAMIC = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_DORMANT: 131072 = 131072;
+export const IFF_DORMANT = 131072;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_ECHO: 262144 = 262144;
+export const IFF_ECHO = 262144;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_LOWER_UP: 65536 = 65536;
+export const IFF_LOWER_UP = 65536;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFNAMSIZ: 16 = 16;
+export const IFNAMSIZ = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_NETROM: 0 = 0;
+export const ARPHRD_NETROM = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ETHER: 1 = 1;
+export const ARPHRD_ETHER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_EETHER: 2 = 2;
+export const ARPHRD_EETHER = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_AX25: 3 = 3;
+export const ARPHRD_AX25 = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_PRONET: 4 = 4;
+export const ARPHRD_PRONET = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CHAOS: 5 = 5;
+export const ARPHRD_CHAOS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE802: 6 = 6;
+export const ARPHRD_IEEE802 = 6;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ARCNET: 7 = 7;
+export const ARPHRD_ARCNET = 7;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_APPLETLK: 8 = 8;
+export const ARPHRD_APPLETLK = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_DLCI: 15 = 15;
+export const ARPHRD_DLCI = 15;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ATM: 19 = 19;
+export const ARPHRD_ATM = 19;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_METRICOM: 23 = 23;
+export const ARPHRD_METRICOM = 23;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE1394: 24 = 24;
+export const ARPHRD_IEEE1394 = 24;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_EUI64: 27 = 27;
+export const ARPHRD_EUI64 = 27;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_INFINIBAND: 32 = 32;
+export const ARPHRD_INFINIBAND = 32;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_SLIP: 256 = 256;
+export const ARPHRD_SLIP = 256;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CSLIP: 257 = 257;
+export const ARPHRD_CSLIP = 257;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_SLIP6: 258 = 258;
+export const ARPHRD_SLIP6 = 258;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CSLIP6: 259 = 259;
+export const ARPHRD_CSLIP6 = 259;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_RSRVD: 260 = 260;
+export const ARPHRD_RSRVD = 260;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ADAPT: 264 = 264;
+export const ARPHRD_ADAPT = 264;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ROSE: 270 = 270;
+export const ARPHRD_ROSE = 270;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_X25: 271 = 271;
+export const ARPHRD_X25 = 271;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_HWX25: 272 = 272;
+export const ARPHRD_HWX25 = 272;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CAN: 280 = 280;
+export const ARPHRD_CAN = 280;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_MCTP: 290 = 290;
+export const ARPHRD_MCTP = 290;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_PPP: 512 = 512;
+export const ARPHRD_PPP = 512;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CISCO: 513 = 513;
+export const ARPHRD_CISCO = 513;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_HDLC: 513 = 513;
+export const ARPHRD_HDLC = 513;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_LAPB: 516 = 516;
+export const ARPHRD_LAPB = 516;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_DDCMP: 517 = 517;
+export const ARPHRD_DDCMP = 517;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_RAWHDLC: 518 = 518;
+export const ARPHRD_RAWHDLC = 518;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_RAWIP: 519 = 519;
+export const ARPHRD_RAWIP = 519;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_TUNNEL: 768 = 768;
+export const ARPHRD_TUNNEL = 768;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_TUNNEL6: 769 = 769;
+export const ARPHRD_TUNNEL6 = 769;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FRAD: 770 = 770;
+export const ARPHRD_FRAD = 770;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_SKIP: 771 = 771;
+export const ARPHRD_SKIP = 771;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_LOOPBACK: 772 = 772;
+export const ARPHRD_LOOPBACK = 772;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_LOCALTLK: 773 = 773;
+export const ARPHRD_LOCALTLK = 773;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FDDI: 774 = 774;
+export const ARPHRD_FDDI = 774;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_BIF: 775 = 775;
+export const ARPHRD_BIF = 775;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_SIT: 776 = 776;
+export const ARPHRD_SIT = 776;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IPDDP: 777 = 777;
+export const ARPHRD_IPDDP = 777;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IPGRE: 778 = 778;
+export const ARPHRD_IPGRE = 778;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_PIMREG: 779 = 779;
+export const ARPHRD_PIMREG = 779;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_HIPPI: 780 = 780;
+export const ARPHRD_HIPPI = 780;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ASH: 781 = 781;
+export const ARPHRD_ASH = 781;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_ECONET: 782 = 782;
+export const ARPHRD_ECONET = 782;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IRDA: 783 = 783;
+export const ARPHRD_IRDA = 783;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FCPP: 784 = 784;
+export const ARPHRD_FCPP = 784;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FCAL: 785 = 785;
+export const ARPHRD_FCAL = 785;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FCPL: 786 = 786;
+export const ARPHRD_FCPL = 786;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_FCFABRIC: 787 = 787;
+export const ARPHRD_FCFABRIC = 787;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE802_TR: 800 = 800;
+export const ARPHRD_IEEE802_TR = 800;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE80211: 801 = 801;
+export const ARPHRD_IEEE80211 = 801;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE80211_PRISM: 802 = 802;
+export const ARPHRD_IEEE80211_PRISM = 802;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE80211_RADIOTAP: 803 = 803;
+export const ARPHRD_IEEE80211_RADIOTAP = 803;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE802154: 804 = 804;
+export const ARPHRD_IEEE802154 = 804;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE802154_PHY: 805 = 805;
+export const ARPHRD_IEEE802154_PHY = 805;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IEEE802154_MONITOR: 805 = 805;
+export const ARPHRD_IEEE802154_MONITOR = 805;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_PHONET: 820 = 820;
+export const ARPHRD_PHONET = 820;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_PHONET_PIPE: 821 = 821;
+export const ARPHRD_PHONET_PIPE = 821;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_CAIF: 822 = 822;
+export const ARPHRD_CAIF = 822;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_IP6GRE: 823 = 823;
+export const ARPHRD_IP6GRE = 823;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_NETLINK: 824 = 824;
+export const ARPHRD_NETLINK = 824;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_6LOWPAN: 825 = 825;
+export const ARPHRD_6LOWPAN = 825;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_VSOCKMON: 826 = 826;
+export const ARPHRD_VSOCKMON = 826;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_NONE: 65534 = 65534;
+export const ARPHRD_NONE = 65534;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPHRD_VOID: 65535 = 65535;
+export const ARPHRD_VOID = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IFF_VOLATILE: 461914 = 461914;
+export const IFF_VOLATILE = 461914;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IF_LINK_MODE_DEFAULT: 0 = 0;
+export const IF_LINK_MODE_DEFAULT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IF_LINK_MODE_DORMANT: 1 = 1;
+export const IF_LINK_MODE_DORMANT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const IF_LINK_MODE_TESTING: 2 = 2;
+export const IF_LINK_MODE_TESTING = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_REQUEST: 1 = 1;
+export const ARPOP_REQUEST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_REPLY: 2 = 2;
+export const ARPOP_REPLY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_RREQUEST: 3 = 3;
+export const ARPOP_RREQUEST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_RREPLY: 4 = 4;
+export const ARPOP_RREPLY = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_InREQUEST: 8 = 8;
+export const ARPOP_InREQUEST = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_InREPLY: 9 = 9;
+export const ARPOP_InREPLY = 9;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPOP_NAK: 10 = 10;
+export const ARPOP_NAK = 10;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_COM: 2 = 2;
+export const ATF_COM = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_PERM: 4 = 4;
+export const ATF_PERM = 4;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_PUBL: 8 = 8;
+export const ATF_PUBL = 8;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_USETRAILERS: 16 = 16;
+export const ATF_USETRAILERS = 16;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_NETMASK: 32 = 32;
+export const ATF_NETMASK = 32;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_DONTPUB: 64 = 64;
+export const ATF_DONTPUB = 64;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ATF_MAGIC: 128 = 128;
+export const ATF_MAGIC = 128;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPD_UPDATE: 1 = 1;
+export const ARPD_UPDATE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPD_LOOKUP: 2 = 2;
+export const ARPD_LOOKUP = 2;
 /** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
-export const ARPD_FLUSH: 3 = 3;
+export const ARPD_FLUSH = 3;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_PGOFF_RX_RING: 0 = 0;
+export const XDP_PGOFF_RX_RING = 0;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_MMAP_OFFSETS: 1 = 1;
+export const XDP_MMAP_OFFSETS = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_OPTIONS_ZEROCOPY: 1 = 1;
+export const XDP_OPTIONS_ZEROCOPY = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_RING_NEED_WAKEUP: 1 = 1;
+export const XDP_RING_NEED_WAKEUP = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_SHARED_UMEM: 1 = 1;
+export const XDP_SHARED_UMEM = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_UNALIGNED_CHUNK_FLAG: 1 = 1;
+export const XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_COPY: 2 = 2;
+export const XDP_COPY = 2;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_RX_RING: 2 = 2;
+export const XDP_RX_RING = 2;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_TX_RING: 3 = 3;
+export const XDP_TX_RING = 3;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_REG: 4 = 4;
+export const XDP_UMEM_REG = 4;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_ZEROCOPY: 4 = 4;
+export const XDP_ZEROCOPY = 4;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_FILL_RING: 5 = 5;
+export const XDP_UMEM_FILL_RING = 5;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_COMPLETION_RING: 6 = 6;
+export const XDP_UMEM_COMPLETION_RING = 6;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_STATISTICS: 7 = 7;
+export const XDP_STATISTICS = 7;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_OPTIONS: 8 = 8;
+export const XDP_OPTIONS = 8;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_USE_NEED_WAKEUP: 8 = 8;
+export const XDP_USE_NEED_WAKEUP = 8;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_PGOFF_TX_RING: 2147483648 = 2147483648;
+export const XDP_PGOFF_TX_RING = 2147483648;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_PGOFF_FILL_RING: 4294967296 = 4294967296;
+export const XDP_UMEM_PGOFF_FILL_RING = 4294967296;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_PGOFF_COMPLETION_RING: 6442450944 = 6442450944;
+export const XDP_UMEM_PGOFF_COMPLETION_RING = 6442450944;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_USE_SG: 16 = 16;
+export const XDP_USE_SG = 16;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_TX_SW_CSUM: 2 = 2;
+export const XDP_UMEM_TX_SW_CSUM = 2;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_UMEM_TX_METADATA_LEN: 4 = 4;
+export const XDP_UMEM_TX_METADATA_LEN = 4;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_MAX_TX_SKB_BUDGET: 9 = 9;
+export const XDP_MAX_TX_SKB_BUDGET = 9;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_PKT_CONTD: 1 = 1;
+export const XDP_PKT_CONTD = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_TX_METADATA: 2 = 2;
+export const XDP_TX_METADATA = 2;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_TXMD_FLAGS_TIMESTAMP: 1 = 1;
+export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_TXMD_FLAGS_CHECKSUM: 2 = 2;
+export const XDP_TXMD_FLAGS_CHECKSUM = 2;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
-export const XDP_TXMD_FLAGS_LAUNCH_TIME: 4 = 4;
+export const XDP_TXMD_FLAGS_LAUNCH_TIME = 4;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_OP_DECRYPT: 0 = 0;
+export const ALG_OP_DECRYPT = 0;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_OP_ENCRYPT: 1 = 1;
+export const ALG_OP_ENCRYPT = 1;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_KEY: 1 = 1;
+export const ALG_SET_KEY = 1;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_OP_SIGN: 2 = 2;
+export const ALG_OP_SIGN = 2;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_IV: 2 = 2;
+export const ALG_SET_IV = 2;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_OP_VERIFY: 3 = 3;
+export const ALG_OP_VERIFY = 3;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_OP: 3 = 3;
+export const ALG_SET_OP = 3;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_AEAD_ASSOCLEN: 4 = 4;
+export const ALG_SET_AEAD_ASSOCLEN = 4;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_AEAD_AUTHSIZE: 5 = 5;
+export const ALG_SET_AEAD_AUTHSIZE = 5;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_DRBG_ENTROPY: 6 = 6;
+export const ALG_SET_DRBG_ENTROPY = 6;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_PUBKEY: 6 = 6;
+export const ALG_SET_PUBKEY = 6;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
-export const ALG_SET_KEY_BY_KEY_SERIAL: 7 = 7;
+export const ALG_SET_KEY_BY_KEY_SERIAL = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_EXT_ADDRESS: 0 = 0;
+export const CAN_ISOTP_DEFAULT_EXT_ADDRESS = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_FLAGS: 0 = 0;
+export const CAN_ISOTP_DEFAULT_FLAGS = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_LL_TX_FLAGS: 0 = 0;
+export const CAN_ISOTP_DEFAULT_LL_TX_FLAGS = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_RECV_BS: 0 = 0;
+export const CAN_ISOTP_DEFAULT_RECV_BS = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_RECV_STMIN: 0 = 0;
+export const CAN_ISOTP_DEFAULT_RECV_STMIN = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_RECV_WFTMAX: 0 = 0;
+export const CAN_ISOTP_DEFAULT_RECV_WFTMAX = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_SETTIMER: 1 = 1;
+export const CAN_BCM_SETTIMER = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_SETUP: 1 = 1;
+export const CAN_BCM_TX_SETUP = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_LISTEN_MODE: 1 = 1;
+export const CAN_ISOTP_LISTEN_MODE = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_OPTS: 1 = 1;
+export const CAN_ISOTP_OPTS = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW: 1 = 1;
+export const CAN_RAW = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_FILTER: 1 = 1;
+export const CAN_RAW_FILTER = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM: 2 = 2;
+export const CAN_BCM = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_STARTTIMER: 2 = 2;
+export const CAN_BCM_STARTTIMER = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_DELETE: 2 = 2;
+export const CAN_BCM_TX_DELETE = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_EXTEND_ADDR: 2 = 2;
+export const CAN_ISOTP_EXTEND_ADDR = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_RECV_FC: 2 = 2;
+export const CAN_ISOTP_RECV_FC = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_READ: 3 = 3;
+export const CAN_BCM_TX_READ = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_TX_STMIN: 3 = 3;
+export const CAN_ISOTP_TX_STMIN = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_LOOPBACK: 3 = 3;
+export const CAN_RAW_LOOPBACK = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_TP16: 3 = 3;
+export const CAN_TP16 = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_COUNTEVT: 4 = 4;
+export const CAN_BCM_TX_COUNTEVT = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_SEND: 4 = 4;
+export const CAN_BCM_TX_SEND = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_RX_STMIN: 4 = 4;
+export const CAN_ISOTP_RX_STMIN = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_TX_PADDING: 4 = 4;
+export const CAN_ISOTP_TX_PADDING = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_RECV_OWN_MSGS: 4 = 4;
+export const CAN_RAW_RECV_OWN_MSGS = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_TP20: 4 = 4;
+export const CAN_TP20 = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_SETUP: 5 = 5;
+export const CAN_BCM_RX_SETUP = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_LL_OPTS: 5 = 5;
+export const CAN_ISOTP_LL_OPTS = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_MCNET: 5 = 5;
+export const CAN_MCNET = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_FD_FRAMES: 5 = 5;
+export const CAN_RAW_FD_FRAMES = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_DELETE: 6 = 6;
+export const CAN_BCM_RX_DELETE = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP: 6 = 6;
+export const CAN_ISOTP = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_JOIN_FILTERS: 6 = 6;
+export const CAN_RAW_JOIN_FILTERS = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_READ: 7 = 7;
+export const CAN_BCM_RX_READ = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_J1939: 7 = 7;
+export const CAN_J1939 = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_ANNOUNCE: 8 = 8;
+export const CAN_BCM_TX_ANNOUNCE = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_STATUS: 8 = 8;
+export const CAN_BCM_TX_STATUS = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_LL_TX_DL: 8 = 8;
+export const CAN_ISOTP_DEFAULT_LL_TX_DL = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_RX_PADDING: 8 = 8;
+export const CAN_ISOTP_RX_PADDING = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_MAX_DLC: 8 = 8;
+export const CAN_MAX_DLC = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_MAX_DLEN: 8 = 8;
+export const CAN_MAX_DLEN = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_NPROTO: 8 = 8;
+export const CAN_NPROTO = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_EXPIRED: 9 = 9;
+export const CAN_BCM_TX_EXPIRED = 9;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_STATUS: 10 = 10;
+export const CAN_BCM_RX_STATUS = 10;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_TIMEOUT: 11 = 11;
+export const CAN_BCM_RX_TIMEOUT = 11;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_SFF_ID_BITS: 11 = 11;
+export const CAN_SFF_ID_BITS = 11;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_CHANGED: 12 = 12;
+export const CAN_BCM_RX_CHANGED = 12;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_MAX_RAW_DLC: 15 = 15;
+export const CAN_MAX_RAW_DLC = 15;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_CP_CAN_ID: 16 = 16;
+export const CAN_BCM_TX_CP_CAN_ID = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_CHK_PAD_LEN: 16 = 16;
+export const CAN_ISOTP_CHK_PAD_LEN = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_LL_MTU: 16 = 16;
+export const CAN_ISOTP_DEFAULT_LL_MTU = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_MTU: 16 = 16;
+export const CAN_MTU = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_EFF_ID_BITS: 29 = 29;
+export const CAN_EFF_ID_BITS = 29;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_FILTER_ID: 32 = 32;
+export const CAN_BCM_RX_FILTER_ID = 32;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_CHK_PAD_DATA: 32 = 32;
+export const CAN_ISOTP_CHK_PAD_DATA = 32;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_CHECK_DLC: 64 = 64;
+export const CAN_BCM_RX_CHECK_DLC = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_HALF_DUPLEX: 64 = 64;
+export const CAN_ISOTP_HALF_DUPLEX = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_NO_AUTOTIMER: 128 = 128;
+export const CAN_BCM_RX_NO_AUTOTIMER = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_FORCE_TXSTMIN: 128 = 128;
+export const CAN_ISOTP_FORCE_TXSTMIN = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_PAD_CONTENT: 204 = 204;
+export const CAN_ISOTP_DEFAULT_PAD_CONTENT = 204;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_ANNOUNCE_RESUME: 256 = 256;
+export const CAN_BCM_RX_ANNOUNCE_RESUME = 256;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_FORCE_RXSTMIN: 256 = 256;
+export const CAN_ISOTP_FORCE_RXSTMIN = 256;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_TX_RESET_MULTI_IDX: 512 = 512;
+export const CAN_BCM_TX_RESET_MULTI_IDX = 512;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_RX_EXT_ADDR: 512 = 512;
+export const CAN_ISOTP_RX_EXT_ADDR = 512;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_FILTER_MAX: 512 = 512;
+export const CAN_RAW_FILTER_MAX = 512;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_RX_RTR_FRAME: 1024 = 1024;
+export const CAN_BCM_RX_RTR_FRAME = 1024;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_WAIT_TX_DONE: 1024 = 1024;
+export const CAN_ISOTP_WAIT_TX_DONE = 1024;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_SFF_MASK: 2047 = 2047;
+export const CAN_SFF_MASK = 2047;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BCM_CAN_FD_FRAME: 2048 = 2048;
+export const CAN_BCM_CAN_FD_FRAME = 2048;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_FD_FRAME: 2048 = 2048;
+export const CAN_FD_FRAME = 2048;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_SF_BROADCAST: 2048 = 2048;
+export const CAN_ISOTP_SF_BROADCAST = 2048;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_CF_BROADCAST: 4096 = 4096;
+export const CAN_ISOTP_CF_BROADCAST = 4096;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DEFAULT_FRAME_TXTIME: 50000 = 50000;
+export const CAN_ISOTP_DEFAULT_FRAME_TXTIME = 50000;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_EFF_MASK: 536870911 = 536870911;
+export const CAN_EFF_MASK = 536870911;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_MASK: 536870911 = 536870911;
+export const CAN_ERR_MASK = 536870911;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_FLAG: 536870912 = 536870912;
+export const CAN_ERR_FLAG = 536870912;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_INV_FILTER: 536870912 = 536870912;
+export const CAN_INV_FILTER = 536870912;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RTR_FLAG: 1073741824 = 1073741824;
+export const CAN_RTR_FLAG = 1073741824;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_EFF_FLAG: 2147483648 = 2147483648;
+export const CAN_EFF_FLAG = 2147483648;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_FRAME_TXTIME_ZERO: 4294967295 = 4294967295;
+export const CAN_ISOTP_FRAME_TXTIME_ZERO = 4294967295;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_EE_INFO_NONE: 0 = 0;
+export const J1939_EE_INFO_NONE = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_PAD: 0 = 0;
+export const J1939_NLA_PAD = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NO_NAME: 0 = 0;
+export const J1939_NO_NAME = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_EE_INFO_TX_ABORT: 1 = 1;
+export const J1939_EE_INFO_TX_ABORT = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_BYTES_ACKED: 1 = 1;
+export const J1939_NLA_BYTES_ACKED = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_MAX_UNICAST_ADDR: 253 = 253;
+export const J1939_MAX_UNICAST_ADDR = 253;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_IDLE_ADDR: 254 = 254;
+export const J1939_IDLE_ADDR = 254;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NO_ADDR: 255 = 255;
+export const J1939_NO_ADDR = 255;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_FILTER_MAX: 512 = 512;
+export const J1939_FILTER_MAX = 512;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_PGN_REQUEST: 59904 = 59904;
+export const J1939_PGN_REQUEST = 59904;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_PGN_ADDRESS_CLAIMED: 60928 = 60928;
+export const J1939_PGN_ADDRESS_CLAIMED = 60928;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_PGN_ADDRESS_COMMANDED: 65240 = 65240;
+export const J1939_PGN_ADDRESS_COMMANDED = 65240;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_PGN_PDU1_MAX: 261888 = 261888;
+export const J1939_PGN_PDU1_MAX = 261888;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_PGN_MAX: 262143 = 262143;
+export const J1939_PGN_MAX = 262143;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NO_PGN: 262144 = 262144;
+export const J1939_NO_PGN = 262144;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_PRIO_MASK: 2047 = 2047;
+export const CANXL_PRIO_MASK = 2047;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_PRIO_BITS: 11 = 11;
+export const CANXL_PRIO_BITS = 11;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_MAX_DLC: 15 = 15;
+export const CANFD_MAX_DLC = 15;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_MAX_DLEN: 64 = 64;
+export const CANFD_MAX_DLEN = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MIN_DLC: 0 = 0;
+export const CANXL_MIN_DLC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MAX_DLC: 2047 = 2047;
+export const CANXL_MAX_DLC = 2047;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MAX_DLC_MASK: 2047 = 2047;
+export const CANXL_MAX_DLC_MASK = 2047;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MIN_DLEN: 1 = 1;
+export const CANXL_MIN_DLEN = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MAX_DLEN: 2048 = 2048;
+export const CANXL_MAX_DLEN = 2048;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_BRS: 1 = 1;
+export const CANFD_BRS = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_ESI: 2 = 2;
+export const CANFD_ESI = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_FDF: 4 = 4;
+export const CANFD_FDF = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_XLF: 128 = 128;
+export const CANXL_XLF = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_SEC: 1 = 1;
+export const CANXL_SEC = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANFD_MTU: 72 = 72;
+export const CANFD_MTU = 72;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_MTU: 2060 = 2060;
+export const CANXL_MTU = 2060;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_TOTAL_SIZE: 2 = 2;
+export const J1939_NLA_TOTAL_SIZE = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_PGN: 3 = 3;
+export const J1939_NLA_PGN = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_SRC_NAME: 4 = 4;
+export const J1939_NLA_SRC_NAME = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_DEST_NAME: 5 = 5;
+export const J1939_NLA_DEST_NAME = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_SRC_ADDR: 6 = 6;
+export const J1939_NLA_SRC_ADDR = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_NLA_DEST_ADDR: 7 = 7;
+export const J1939_NLA_DEST_ADDR = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_EE_INFO_RX_RTS: 2 = 2;
+export const J1939_EE_INFO_RX_RTS = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_EE_INFO_RX_DPO: 3 = 3;
+export const J1939_EE_INFO_RX_DPO = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const J1939_EE_INFO_RX_ABORT: 4 = 4;
+export const J1939_EE_INFO_RX_ABORT = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const SCM_CAN_RAW_ERRQUEUE: 1 = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_ERR_FILTER: 2 = 2;
+export const CAN_RAW_ERR_FILTER = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_XL_FRAMES: 7 = 7;
+export const CAN_RAW_XL_FRAMES = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_XL_VCID_OPTS: 8 = 8;
+export const CAN_RAW_XL_VCID_OPTS = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_RRS: 2 = 2;
+export const CANXL_RRS = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_VCID_OFFSET: 16 = 16;
+export const CANXL_VCID_OFFSET = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_VCID_VAL_MASK: 255 = 255;
+export const CANXL_VCID_VAL_MASK = 255;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CANXL_VCID_MASK: 16711680 = 16711680;
+export const CANXL_VCID_MASK = 16711680;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ISOTP_DYN_FC_PARMS: 8192 = 8192;
+export const CAN_ISOTP_DYN_FC_PARMS = 8192;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_XL_VCID_TX_SET: 1 = 1;
+export const CAN_RAW_XL_VCID_TX_SET = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_XL_VCID_TX_PASS: 2 = 2;
+export const CAN_RAW_XL_VCID_TX_PASS = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_RAW_XL_VCID_RX_FILTER: 4 = 4;
+export const CAN_RAW_XL_VCID_RX_FILTER = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_DLC: 8 = 8;
+export const CAN_ERR_DLC = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TX_TIMEOUT: 1 = 1;
+export const CAN_ERR_TX_TIMEOUT = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_LOSTARB: 2 = 2;
+export const CAN_ERR_LOSTARB = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL: 4 = 4;
+export const CAN_ERR_CRTL = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT: 8 = 8;
+export const CAN_ERR_PROT = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX: 16 = 16;
+export const CAN_ERR_TRX = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_ACK: 32 = 32;
+export const CAN_ERR_ACK = 32;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_BUSOFF: 64 = 64;
+export const CAN_ERR_BUSOFF = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_BUSERROR: 128 = 128;
+export const CAN_ERR_BUSERROR = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_RESTARTED: 256 = 256;
+export const CAN_ERR_RESTARTED = 256;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CNT: 512 = 512;
+export const CAN_ERR_CNT = 512;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_LOSTARB_UNSPEC: 0 = 0;
+export const CAN_ERR_LOSTARB_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_UNSPEC: 0 = 0;
+export const CAN_ERR_CRTL_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_RX_OVERFLOW: 1 = 1;
+export const CAN_ERR_CRTL_RX_OVERFLOW = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_TX_OVERFLOW: 2 = 2;
+export const CAN_ERR_CRTL_TX_OVERFLOW = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_RX_WARNING: 4 = 4;
+export const CAN_ERR_CRTL_RX_WARNING = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_TX_WARNING: 8 = 8;
+export const CAN_ERR_CRTL_TX_WARNING = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_RX_PASSIVE: 16 = 16;
+export const CAN_ERR_CRTL_RX_PASSIVE = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_TX_PASSIVE: 32 = 32;
+export const CAN_ERR_CRTL_TX_PASSIVE = 32;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_CRTL_ACTIVE: 64 = 64;
+export const CAN_ERR_CRTL_ACTIVE = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_UNSPEC: 0 = 0;
+export const CAN_ERR_PROT_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_BIT: 1 = 1;
+export const CAN_ERR_PROT_BIT = 1;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_FORM: 2 = 2;
+export const CAN_ERR_PROT_FORM = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_STUFF: 4 = 4;
+export const CAN_ERR_PROT_STUFF = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_BIT0: 8 = 8;
+export const CAN_ERR_PROT_BIT0 = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_BIT1: 16 = 16;
+export const CAN_ERR_PROT_BIT1 = 16;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_OVERLOAD: 32 = 32;
+export const CAN_ERR_PROT_OVERLOAD = 32;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_ACTIVE: 64 = 64;
+export const CAN_ERR_PROT_ACTIVE = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_TX: 128 = 128;
+export const CAN_ERR_PROT_TX = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_UNSPEC: 0 = 0;
+export const CAN_ERR_PROT_LOC_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_SOF: 3 = 3;
+export const CAN_ERR_PROT_LOC_SOF = 3;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ID28_21: 2 = 2;
+export const CAN_ERR_PROT_LOC_ID28_21 = 2;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ID20_18: 6 = 6;
+export const CAN_ERR_PROT_LOC_ID20_18 = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_SRTR: 4 = 4;
+export const CAN_ERR_PROT_LOC_SRTR = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_IDE: 5 = 5;
+export const CAN_ERR_PROT_LOC_IDE = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ID17_13: 7 = 7;
+export const CAN_ERR_PROT_LOC_ID17_13 = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ID12_05: 15 = 15;
+export const CAN_ERR_PROT_LOC_ID12_05 = 15;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ID04_00: 14 = 14;
+export const CAN_ERR_PROT_LOC_ID04_00 = 14;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_RTR: 12 = 12;
+export const CAN_ERR_PROT_LOC_RTR = 12;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_RES1: 13 = 13;
+export const CAN_ERR_PROT_LOC_RES1 = 13;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_RES0: 9 = 9;
+export const CAN_ERR_PROT_LOC_RES0 = 9;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_DLC: 11 = 11;
+export const CAN_ERR_PROT_LOC_DLC = 11;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_DATA: 10 = 10;
+export const CAN_ERR_PROT_LOC_DATA = 10;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_CRC_SEQ: 8 = 8;
+export const CAN_ERR_PROT_LOC_CRC_SEQ = 8;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_CRC_DEL: 24 = 24;
+export const CAN_ERR_PROT_LOC_CRC_DEL = 24;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ACK: 25 = 25;
+export const CAN_ERR_PROT_LOC_ACK = 25;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_ACK_DEL: 27 = 27;
+export const CAN_ERR_PROT_LOC_ACK_DEL = 27;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_EOF: 26 = 26;
+export const CAN_ERR_PROT_LOC_EOF = 26;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_PROT_LOC_INTERM: 18 = 18;
+export const CAN_ERR_PROT_LOC_INTERM = 18;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_UNSPEC: 0 = 0;
+export const CAN_ERR_TRX_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANH_NO_WIRE: 4 = 4;
+export const CAN_ERR_TRX_CANH_NO_WIRE = 4;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANH_SHORT_TO_BAT: 5 = 5;
+export const CAN_ERR_TRX_CANH_SHORT_TO_BAT = 5;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANH_SHORT_TO_VCC: 6 = 6;
+export const CAN_ERR_TRX_CANH_SHORT_TO_VCC = 6;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANH_SHORT_TO_GND: 7 = 7;
+export const CAN_ERR_TRX_CANH_SHORT_TO_GND = 7;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANL_NO_WIRE: 64 = 64;
+export const CAN_ERR_TRX_CANL_NO_WIRE = 64;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANL_SHORT_TO_BAT: 80 = 80;
+export const CAN_ERR_TRX_CANL_SHORT_TO_BAT = 80;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANL_SHORT_TO_VCC: 96 = 96;
+export const CAN_ERR_TRX_CANL_SHORT_TO_VCC = 96;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANL_SHORT_TO_GND: 112 = 112;
+export const CAN_ERR_TRX_CANL_SHORT_TO_GND = 112;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERR_TRX_CANL_SHORT_TO_CANH: 128 = 128;
+export const CAN_ERR_TRX_CANL_SHORT_TO_CANH = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERROR_WARNING_THRESHOLD: 96 = 96;
+export const CAN_ERROR_WARNING_THRESHOLD = 96;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_ERROR_PASSIVE_THRESHOLD: 128 = 128;
+export const CAN_ERROR_PASSIVE_THRESHOLD = 128;
 /** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
-export const CAN_BUS_OFF_THRESHOLD: 256 = 256;
+export const CAN_BUS_OFF_THRESHOLD = 256;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CFG_SRV: 0 = 0;
+export const TIPC_CFG_SRV = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_LOW_IMPORTANCE: 0 = 0;
+export const TIPC_LOW_IMPORTANCE = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_OFFSET: 0 = 0;
+export const TIPC_NODE_OFFSET = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_STATE: 0 = 0;
+export const TIPC_NODE_STATE = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_OK: 0 = 0;
+export const TIPC_OK = 0;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ADDR_MCAST: 1 = 1;
+export const TIPC_ADDR_MCAST = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ADDR_NAMESEQ: 1 = 1;
+export const TIPC_ADDR_NAMESEQ = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ERRINFO: 1 = 1;
+export const TIPC_ERRINFO = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ERR_NO_NAME: 1 = 1;
+export const TIPC_ERR_NO_NAME = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_GROUP_LOOPBACK: 1 = 1;
+export const TIPC_GROUP_LOOPBACK = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MEDIUM_IMPORTANCE: 1 = 1;
+export const TIPC_MEDIUM_IMPORTANCE = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_PUBLISHED: 1 = 1;
+export const TIPC_PUBLISHED = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SERVICE_RANGE: 1 = 1;
+export const TIPC_SERVICE_RANGE = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SUB_PORTS: 1 = 1;
+export const TIPC_SUB_PORTS = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_TOP_SRV: 1 = 1;
+export const TIPC_TOP_SRV = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_WAIT_FOREVER: -1 = -1;
+export const TIPC_WAIT_FOREVER = -1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_SCOPE: 1 = 1;
+export const TIPC_ZONE_SCOPE = 1;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ADDR_NAME: 2 = 2;
+export const TIPC_ADDR_NAME = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CLUSTER_SCOPE: 2 = 2;
+export const TIPC_CLUSTER_SCOPE = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ERR_NO_PORT: 2 = 2;
+export const TIPC_ERR_NO_PORT = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_GROUP_MEMBER_EVTS: 2 = 2;
+export const TIPC_GROUP_MEMBER_EVTS = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_HIGH_IMPORTANCE: 2 = 2;
+export const TIPC_HIGH_IMPORTANCE = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_LINK_STATE: 2 = 2;
+export const TIPC_LINK_STATE = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_RETDATA: 2 = 2;
+export const TIPC_RETDATA = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SERVICE_ADDR: 2 = 2;
+export const TIPC_SERVICE_ADDR = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SUB_SERVICE: 2 = 2;
+export const TIPC_SUB_SERVICE = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_WITHDRAWN: 2 = 2;
+export const TIPC_WITHDRAWN = 2;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ADDR_ID: 3 = 3;
+export const TIPC_ADDR_ID = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CRITICAL_IMPORTANCE: 3 = 3;
+export const TIPC_CRITICAL_IMPORTANCE = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_DESTNAME: 3 = 3;
+export const TIPC_DESTNAME = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ERR_NO_NODE: 3 = 3;
+export const TIPC_ERR_NO_NODE = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_SCOPE: 3 = 3;
+export const TIPC_NODE_SCOPE = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SOCKET_ADDR: 3 = 3;
+export const TIPC_SOCKET_ADDR = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SUBSCR_TIMEOUT: 3 = 3;
+export const TIPC_SUBSCR_TIMEOUT = 3;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ERR_OVERLOAD: 4 = 4;
+export const TIPC_ERR_OVERLOAD = 4;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SUB_CANCEL: 4 = 4;
+export const TIPC_SUB_CANCEL = 4;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CONN_SHUTDOWN: 5 = 5;
+export const TIPC_CONN_SHUTDOWN = 5;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_BITS: 8 = 8;
+export const TIPC_ZONE_BITS = 8;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CLUSTER_BITS: 12 = 12;
+export const TIPC_CLUSTER_BITS = 12;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CLUSTER_OFFSET: 12 = 12;
+export const TIPC_CLUSTER_OFFSET = 12;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_BITS: 12 = 12;
+export const TIPC_NODE_BITS = 12;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MAX_IF_NAME: 16 = 16;
+export const TIPC_MAX_IF_NAME = 16;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MAX_MEDIA_NAME: 16 = 16;
+export const TIPC_MAX_MEDIA_NAME = 16;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODEID_LEN: 16 = 16;
+export const TIPC_NODEID_LEN = 16;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_AEAD_KEYLEN_MIN: 20 = 20;
+export const TIPC_AEAD_KEYLEN_MIN = 20;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_OFFSET: 24 = 24;
+export const TIPC_ZONE_OFFSET = 24;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_AEAD_ALG_NAME: 32 = 32;
+export const TIPC_AEAD_ALG_NAME = 32;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MAX_BEARER_NAME: 32 = 32;
+export const TIPC_MAX_BEARER_NAME = 32;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_AEAD_KEYLEN_MAX: 36 = 36;
+export const TIPC_AEAD_KEYLEN_MAX = 36;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_RESERVED_TYPES: 64 = 64;
+export const TIPC_RESERVED_TYPES = 64;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MAX_LINK_NAME: 68 = 68;
+export const TIPC_MAX_LINK_NAME = 68;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_AEAD_KEY_SIZE_MAX: 72 = 72;
+export const TIPC_AEAD_KEY_SIZE_MAX = 72;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_IMPORTANCE: 127 = 127;
+export const TIPC_IMPORTANCE = 127;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SRC_DROPPABLE: 128 = 128;
+export const TIPC_SRC_DROPPABLE = 128;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_DEST_DROPPABLE: 129 = 129;
+export const TIPC_DEST_DROPPABLE = 129;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CONN_TIMEOUT: 130 = 130;
+export const TIPC_CONN_TIMEOUT = 130;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_RECVQ_DEPTH: 131 = 131;
+export const TIPC_NODE_RECVQ_DEPTH = 131;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SOCK_RECVQ_DEPTH: 132 = 132;
+export const TIPC_SOCK_RECVQ_DEPTH = 132;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MCAST_BROADCAST: 133 = 133;
+export const TIPC_MCAST_BROADCAST = 133;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MCAST_REPLICAST: 134 = 134;
+export const TIPC_MCAST_REPLICAST = 134;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_GROUP_JOIN: 135 = 135;
+export const TIPC_GROUP_JOIN = 135;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_GROUP_LEAVE: 136 = 136;
+export const TIPC_GROUP_LEAVE = 136;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_SOCK_RECVQ_USED: 137 = 137;
+export const TIPC_SOCK_RECVQ_USED = 137;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODELAY: 138 = 138;
+export const TIPC_NODELAY = 138;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_SIZE: 255 = 255;
+export const TIPC_ZONE_SIZE = 255;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CLUSTER_SIZE: 4095 = 4095;
+export const TIPC_CLUSTER_SIZE = 4095;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_MASK: 4095 = 4095;
+export const TIPC_NODE_MASK = 4095;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_NODE_SIZE: 4095 = 4095;
+export const TIPC_NODE_SIZE = 4095;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_MAX_USER_MSG_SIZE: 66000 = 66000;
+export const TIPC_MAX_USER_MSG_SIZE = 66000;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_CLUSTER_MASK: 16773120 = 16773120;
+export const TIPC_CLUSTER_MASK = 16773120;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_MASK: 4278190080 = 4278190080;
+export const TIPC_ZONE_MASK = 4278190080;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_ZONE_CLUSTER_MASK: 4294963200 = 4294963200;
+export const TIPC_ZONE_CLUSTER_MASK = 4294963200;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
-export const TIPC_REKEYING_NOW: 4294967295 = 4294967295;
+export const TIPC_REKEYING_NOW = 4294967295;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_READQ_SIZE: 500 = 500;
+export const TUN_READQ_SIZE = 500;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_TUN_DEV: 1 = 1;
+export const TUN_TUN_DEV = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_TAP_DEV: 2 = 2;
+export const TUN_TAP_DEV = 2;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_TYPE_MASK: 15 = 15;
+export const TUN_TYPE_MASK = 15;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETNOCSUM: 1074025672 = 1074025672;
+export const TUNSETNOCSUM = 1074025672;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETDEBUG: 1074025673 = 1074025673;
+export const TUNSETDEBUG = 1074025673;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETIFF: 1074025674 = 1074025674;
+export const TUNSETIFF = 1074025674;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETPERSIST: 1074025675 = 1074025675;
+export const TUNSETPERSIST = 1074025675;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETOWNER: 1074025676 = 1074025676;
+export const TUNSETOWNER = 1074025676;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETLINK: 1074025677 = 1074025677;
+export const TUNSETLINK = 1074025677;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETGROUP: 1074025678 = 1074025678;
+export const TUNSETGROUP = 1074025678;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETFEATURES: 2147767503 = 2147767503;
+export const TUNGETFEATURES = 2147767503;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETOFFLOAD: 1074025680 = 1074025680;
+export const TUNSETOFFLOAD = 1074025680;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETTXFILTER: 1074025681 = 1074025681;
+export const TUNSETTXFILTER = 1074025681;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETIFF: 2147767506 = 2147767506;
+export const TUNGETIFF = 2147767506;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETSNDBUF: 2147767507 = 2147767507;
+export const TUNGETSNDBUF = 2147767507;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETSNDBUF: 1074025684 = 1074025684;
+export const TUNSETSNDBUF = 1074025684;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNATTACHFILTER: 1074812117 = 1074812117;
+export const TUNATTACHFILTER = 1074812117;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNDETACHFILTER: 1074812118 = 1074812118;
+export const TUNDETACHFILTER = 1074812118;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETVNETHDRSZ: 2147767511 = 2147767511;
+export const TUNGETVNETHDRSZ = 2147767511;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETVNETHDRSZ: 1074025688 = 1074025688;
+export const TUNSETVNETHDRSZ = 1074025688;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETQUEUE: 1074025689 = 1074025689;
+export const TUNSETQUEUE = 1074025689;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETIFINDEX: 1074025690 = 1074025690;
+export const TUNSETIFINDEX = 1074025690;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETFILTER: 2148553947 = 2148553947;
+export const TUNGETFILTER = 2148553947;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETVNETLE: 1074025692 = 1074025692;
+export const TUNSETVNETLE = 1074025692;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETVNETLE: 2147767517 = 2147767517;
+export const TUNGETVNETLE = 2147767517;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETVNETBE: 1074025694 = 1074025694;
+export const TUNSETVNETBE = 1074025694;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETVNETBE: 2147767519 = 2147767519;
+export const TUNGETVNETBE = 2147767519;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETSTEERINGEBPF: 2147767520 = 2147767520;
+export const TUNSETSTEERINGEBPF = 2147767520;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETFILTEREBPF: 2147767521 = 2147767521;
+export const TUNSETFILTEREBPF = 2147767521;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNSETCARRIER: 1074025698 = 1074025698;
+export const TUNSETCARRIER = 1074025698;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUNGETDEVNETNS: 21731 = 21731;
+export const TUNGETDEVNETNS = 21731;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_TUN: 1 = 1;
+export const IFF_TUN = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_TAP: 2 = 2;
+export const IFF_TAP = 2;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_NAPI: 16 = 16;
+export const IFF_NAPI = 16;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_NAPI_FRAGS: 32 = 32;
+export const IFF_NAPI_FRAGS = 32;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_NO_CARRIER: 64 = 64;
+export const IFF_NO_CARRIER = 64;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_NO_PI: 4096 = 4096;
+export const IFF_NO_PI = 4096;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_ONE_QUEUE: 8192 = 8192;
+export const IFF_ONE_QUEUE = 8192;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_VNET_HDR: 16384 = 16384;
+export const IFF_VNET_HDR = 16384;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_TUN_EXCL: 32768 = 32768;
+export const IFF_TUN_EXCL = 32768;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_MULTI_QUEUE: 256 = 256;
+export const IFF_MULTI_QUEUE = 256;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_ATTACH_QUEUE: 512 = 512;
+export const IFF_ATTACH_QUEUE = 512;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_DETACH_QUEUE: 1024 = 1024;
+export const IFF_DETACH_QUEUE = 1024;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_PERSIST: 2048 = 2048;
+export const IFF_PERSIST = 2048;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const IFF_NOFILTER: 4096 = 4096;
+export const IFF_NOFILTER = 4096;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_TX_TIMESTAMP: 1 = 1;
+export const TUN_TX_TIMESTAMP = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_CSUM: 1 = 1;
+export const TUN_F_CSUM = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_TSO4: 2 = 2;
+export const TUN_F_TSO4 = 2;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_TSO6: 4 = 4;
+export const TUN_F_TSO6 = 4;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_TSO_ECN: 8 = 8;
+export const TUN_F_TSO_ECN = 8;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_UFO: 16 = 16;
+export const TUN_F_UFO = 16;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_PKT_STRIP: 1 = 1;
+export const TUN_PKT_STRIP = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_FLT_ALLMULTI: 1 = 1;
+export const TUN_FLT_ALLMULTI = 1;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_USO4: 32 = 32;
+export const TUN_F_USO4 = 32;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_USO6: 64 = 64;
+export const TUN_F_USO6 = 64;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_UDP_TUNNEL_GSO: 128 = 128;
+export const TUN_F_UDP_TUNNEL_GSO = 128;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
-export const TUN_F_UDP_TUNNEL_GSO_CSUM: 256 = 256;
+export const TUN_F_UDP_TUNNEL_GSO_CSUM = 256;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_GSTRING_LEN: 32 = 32;
+export const ETH_GSTRING_LEN = 32;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_F_UNSUPPORTED: 1 = 1;
+export const ETHTOOL_F_UNSUPPORTED = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_F_WISH: 2 = 2;
+export const ETHTOOL_F_WISH = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_F_COMPAT: 4 = 4;
+export const ETHTOOL_F_COMPAT = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GSET: 1 = 1;
+export const ETHTOOL_GSET = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SSET: 2 = 2;
+export const ETHTOOL_SSET = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GDRVINFO: 3 = 3;
+export const ETHTOOL_GDRVINFO = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GREGS: 4 = 4;
+export const ETHTOOL_GREGS = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GWOL: 5 = 5;
+export const ETHTOOL_GWOL = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SWOL: 6 = 6;
+export const ETHTOOL_SWOL = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GMSGLVL: 7 = 7;
+export const ETHTOOL_GMSGLVL = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SMSGLVL: 8 = 8;
+export const ETHTOOL_SMSGLVL = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_NWAY_RST: 9 = 9;
+export const ETHTOOL_NWAY_RST = 9;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GLINK: 10 = 10;
+export const ETHTOOL_GLINK = 10;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GEEPROM: 11 = 11;
+export const ETHTOOL_GEEPROM = 11;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SEEPROM: 12 = 12;
+export const ETHTOOL_SEEPROM = 12;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GCOALESCE: 14 = 14;
+export const ETHTOOL_GCOALESCE = 14;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SCOALESCE: 15 = 15;
+export const ETHTOOL_SCOALESCE = 15;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRINGPARAM: 16 = 16;
+export const ETHTOOL_GRINGPARAM = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRINGPARAM: 17 = 17;
+export const ETHTOOL_SRINGPARAM = 17;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GPAUSEPARAM: 18 = 18;
+export const ETHTOOL_GPAUSEPARAM = 18;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SPAUSEPARAM: 19 = 19;
+export const ETHTOOL_SPAUSEPARAM = 19;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXCSUM: 20 = 20;
+export const ETHTOOL_GRXCSUM = 20;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXCSUM: 21 = 21;
+export const ETHTOOL_SRXCSUM = 21;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GTXCSUM: 22 = 22;
+export const ETHTOOL_GTXCSUM = 22;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_STXCSUM: 23 = 23;
+export const ETHTOOL_STXCSUM = 23;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GSG: 24 = 24;
+export const ETHTOOL_GSG = 24;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SSG: 25 = 25;
+export const ETHTOOL_SSG = 25;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_TEST: 26 = 26;
+export const ETHTOOL_TEST = 26;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GSTRINGS: 27 = 27;
+export const ETHTOOL_GSTRINGS = 27;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_PHYS_ID: 28 = 28;
+export const ETHTOOL_PHYS_ID = 28;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GSTATS: 29 = 29;
+export const ETHTOOL_GSTATS = 29;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GTSO: 30 = 30;
+export const ETHTOOL_GTSO = 30;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_STSO: 31 = 31;
+export const ETHTOOL_STSO = 31;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GPERMADDR: 32 = 32;
+export const ETHTOOL_GPERMADDR = 32;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GUFO: 33 = 33;
+export const ETHTOOL_GUFO = 33;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SUFO: 34 = 34;
+export const ETHTOOL_SUFO = 34;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GGSO: 35 = 35;
+export const ETHTOOL_GGSO = 35;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SGSO: 36 = 36;
+export const ETHTOOL_SGSO = 36;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GFLAGS: 37 = 37;
+export const ETHTOOL_GFLAGS = 37;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SFLAGS: 38 = 38;
+export const ETHTOOL_SFLAGS = 38;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GPFLAGS: 39 = 39;
+export const ETHTOOL_GPFLAGS = 39;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SPFLAGS: 40 = 40;
+export const ETHTOOL_SPFLAGS = 40;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXFH: 41 = 41;
+export const ETHTOOL_GRXFH = 41;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXFH: 42 = 42;
+export const ETHTOOL_SRXFH = 42;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GGRO: 43 = 43;
+export const ETHTOOL_GGRO = 43;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SGRO: 44 = 44;
+export const ETHTOOL_SGRO = 44;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXRINGS: 45 = 45;
+export const ETHTOOL_GRXRINGS = 45;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXCLSRLCNT: 46 = 46;
+export const ETHTOOL_GRXCLSRLCNT = 46;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXCLSRULE: 47 = 47;
+export const ETHTOOL_GRXCLSRULE = 47;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXCLSRLALL: 48 = 48;
+export const ETHTOOL_GRXCLSRLALL = 48;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXCLSRLDEL: 49 = 49;
+export const ETHTOOL_SRXCLSRLDEL = 49;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXCLSRLINS: 50 = 50;
+export const ETHTOOL_SRXCLSRLINS = 50;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_FLASHDEV: 51 = 51;
+export const ETHTOOL_FLASHDEV = 51;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_RESET: 52 = 52;
+export const ETHTOOL_RESET = 52;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXNTUPLE: 53 = 53;
+export const ETHTOOL_SRXNTUPLE = 53;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXNTUPLE: 54 = 54;
+export const ETHTOOL_GRXNTUPLE = 54;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GSSET_INFO: 55 = 55;
+export const ETHTOOL_GSSET_INFO = 55;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRXFHINDIR: 56 = 56;
+export const ETHTOOL_GRXFHINDIR = 56;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRXFHINDIR: 57 = 57;
+export const ETHTOOL_SRXFHINDIR = 57;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GFEATURES: 58 = 58;
+export const ETHTOOL_GFEATURES = 58;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SFEATURES: 59 = 59;
+export const ETHTOOL_SFEATURES = 59;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GCHANNELS: 60 = 60;
+export const ETHTOOL_GCHANNELS = 60;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SCHANNELS: 61 = 61;
+export const ETHTOOL_SCHANNELS = 61;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SET_DUMP: 62 = 62;
+export const ETHTOOL_SET_DUMP = 62;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GET_DUMP_FLAG: 63 = 63;
+export const ETHTOOL_GET_DUMP_FLAG = 63;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GET_DUMP_DATA: 64 = 64;
+export const ETHTOOL_GET_DUMP_DATA = 64;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GET_TS_INFO: 65 = 65;
+export const ETHTOOL_GET_TS_INFO = 65;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GMODULEINFO: 66 = 66;
+export const ETHTOOL_GMODULEINFO = 66;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GMODULEEEPROM: 67 = 67;
+export const ETHTOOL_GMODULEEEPROM = 67;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GEEE: 68 = 68;
+export const ETHTOOL_GEEE = 68;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SEEE: 69 = 69;
+export const ETHTOOL_SEEE = 69;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GRSSH: 70 = 70;
+export const ETHTOOL_GRSSH = 70;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SRSSH: 71 = 71;
+export const ETHTOOL_SRSSH = 71;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GTUNABLE: 72 = 72;
+export const ETHTOOL_GTUNABLE = 72;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_STUNABLE: 73 = 73;
+export const ETHTOOL_STUNABLE = 73;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GPHYSTATS: 74 = 74;
+export const ETHTOOL_GPHYSTATS = 74;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_PERQUEUE: 75 = 75;
+export const ETHTOOL_PERQUEUE = 75;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GLINKSETTINGS: 76 = 76;
+export const ETHTOOL_GLINKSETTINGS = 76;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SLINKSETTINGS: 77 = 77;
+export const ETHTOOL_SLINKSETTINGS = 77;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_PHY_GTUNABLE: 78 = 78;
+export const ETHTOOL_PHY_GTUNABLE = 78;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_PHY_STUNABLE: 79 = 79;
+export const ETHTOOL_PHY_STUNABLE = 79;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_GFECPARAM: 80 = 80;
+export const ETHTOOL_GFECPARAM = 80;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETHTOOL_SFECPARAM: 81 = 81;
+export const ETHTOOL_SFECPARAM = 81;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_PHY: 1 = 1;
+export const WAKE_PHY = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_UCAST: 2 = 2;
+export const WAKE_UCAST = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_MCAST: 4 = 4;
+export const WAKE_MCAST = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_BCAST: 8 = 8;
+export const WAKE_BCAST = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_ARP: 16 = 16;
+export const WAKE_ARP = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_MAGIC: 32 = 32;
+export const WAKE_MAGIC = 32;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_MAGICSECURE: 64 = 64;
+export const WAKE_MAGICSECURE = 64;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const WAKE_FILTER: 128 = 128;
+export const WAKE_FILTER = 128;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_TEST: 0 = 0;
+export const ETH_SS_TEST = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS: 1 = 1;
+export const ETH_SS_STATS = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_PRIV_FLAGS: 2 = 2;
+export const ETH_SS_PRIV_FLAGS = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_NTUPLE_FILTERS: 3 = 3;
+export const ETH_SS_NTUPLE_FILTERS = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_FEATURES: 4 = 4;
+export const ETH_SS_FEATURES = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_RSS_HASH_FUNCS: 5 = 5;
+export const ETH_SS_RSS_HASH_FUNCS = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_TUNABLES: 6 = 6;
+export const ETH_SS_TUNABLES = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_PHY_STATS: 7 = 7;
+export const ETH_SS_PHY_STATS = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_PHY_TUNABLES: 8 = 8;
+export const ETH_SS_PHY_TUNABLES = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_LINK_MODES: 9 = 9;
+export const ETH_SS_LINK_MODES = 9;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_MSG_CLASSES: 10 = 10;
+export const ETH_SS_MSG_CLASSES = 10;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_WOL_MODES: 11 = 11;
+export const ETH_SS_WOL_MODES = 11;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_SOF_TIMESTAMPING: 12 = 12;
+export const ETH_SS_SOF_TIMESTAMPING = 12;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_TS_TX_TYPES: 13 = 13;
+export const ETH_SS_TS_TX_TYPES = 13;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_TS_RX_FILTERS: 14 = 14;
+export const ETH_SS_TS_RX_FILTERS = 14;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_UDP_TUNNEL_TYPES: 15 = 15;
+export const ETH_SS_UDP_TUNNEL_TYPES = 15;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_STD: 16 = 16;
+export const ETH_SS_STATS_STD = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_ETH_PHY: 17 = 17;
+export const ETH_SS_STATS_ETH_PHY = 17;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_ETH_MAC: 18 = 18;
+export const ETH_SS_STATS_ETH_MAC = 18;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_ETH_CTRL: 19 = 19;
+export const ETH_SS_STATS_ETH_CTRL = 19;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_RMON: 20 = 20;
+export const ETH_SS_STATS_RMON = 20;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_TEST_FL_OFFLINE: 1 = 1;
+export const ETH_TEST_FL_OFFLINE = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_TEST_FL_FAILED: 2 = 2;
+export const ETH_TEST_FL_FAILED = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_TEST_FL_EXTERNAL_LB: 4 = 4;
+export const ETH_TEST_FL_EXTERNAL_LB = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_TEST_FL_EXTERNAL_LB_DONE: 8 = 8;
+export const ETH_TEST_FL_EXTERNAL_LB_DONE = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_FLAG_TXVLAN: 128 = 128;
+export const ETH_FLAG_TXVLAN = 128;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_FLAG_RXVLAN: 256 = 256;
+export const ETH_FLAG_RXVLAN = 256;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_FLAG_LRO: 32768 = 32768;
+export const ETH_FLAG_LRO = 32768;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_FLAG_NTUPLE: 134217728 = 134217728;
+export const ETH_FLAG_NTUPLE = 134217728;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_FLAG_RXHASH: 268435456 = 268435456;
+export const ETH_FLAG_RXHASH = 268435456;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_STATS_PHY: 21 = 21;
+export const ETH_SS_STATS_PHY = 21;
 /** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
-export const ETH_SS_TS_FLAGS: 22 = 22;
+export const ETH_SS_TS_FLAGS = 22;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FLAG_BONDED_PHC_INDEX: 1 = 1;
+export const HWTSTAMP_FLAG_BONDED_PHC_INDEX = 1;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_TX_OFF: 0 = 0;
+export const HWTSTAMP_TX_OFF = 0;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_TX_ON: 1 = 1;
+export const HWTSTAMP_TX_ON = 1;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_TX_ONESTEP_SYNC: 2 = 2;
+export const HWTSTAMP_TX_ONESTEP_SYNC = 2;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_TX_ONESTEP_P2P: 3 = 3;
+export const HWTSTAMP_TX_ONESTEP_P2P = 3;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_NONE: 0 = 0;
+export const HWTSTAMP_FILTER_NONE = 0;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_ALL: 1 = 1;
+export const HWTSTAMP_FILTER_ALL = 1;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_SOME: 2 = 2;
+export const HWTSTAMP_FILTER_SOME = 2;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V1_L4_EVENT: 3 = 3;
+export const HWTSTAMP_FILTER_PTP_V1_L4_EVENT = 3;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V1_L4_SYNC: 4 = 4;
+export const HWTSTAMP_FILTER_PTP_V1_L4_SYNC = 4;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V1_L4_DELAY_REQ: 5 = 5;
+export const HWTSTAMP_FILTER_PTP_V1_L4_DELAY_REQ = 5;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L4_EVENT: 6 = 6;
+export const HWTSTAMP_FILTER_PTP_V2_L4_EVENT = 6;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L4_SYNC: 7 = 7;
+export const HWTSTAMP_FILTER_PTP_V2_L4_SYNC = 7;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L4_DELAY_REQ: 8 = 8;
+export const HWTSTAMP_FILTER_PTP_V2_L4_DELAY_REQ = 8;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L2_EVENT: 9 = 9;
+export const HWTSTAMP_FILTER_PTP_V2_L2_EVENT = 9;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L2_SYNC: 10 = 10;
+export const HWTSTAMP_FILTER_PTP_V2_L2_SYNC = 10;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_L2_DELAY_REQ: 11 = 11;
+export const HWTSTAMP_FILTER_PTP_V2_L2_DELAY_REQ = 11;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_EVENT: 12 = 12;
+export const HWTSTAMP_FILTER_PTP_V2_EVENT = 12;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_SYNC: 13 = 13;
+export const HWTSTAMP_FILTER_PTP_V2_SYNC = 13;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_PTP_V2_DELAY_REQ: 14 = 14;
+export const HWTSTAMP_FILTER_PTP_V2_DELAY_REQ = 14;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_FILTER_NTP_ALL: 15 = 15;
+export const HWTSTAMP_FILTER_NTP_ALL = 15;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_PROVIDER_QUALIFIER_PRECISE: 0 = 0;
+export const HWTSTAMP_PROVIDER_QUALIFIER_PRECISE = 0;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
-export const HWTSTAMP_PROVIDER_QUALIFIER_APPROX: 1 = 1;
+export const HWTSTAMP_PROVIDER_QUALIFIER_APPROX = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const ADD_VLAN_CMD: 0 = 0;
+export const ADD_VLAN_CMD = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const DEL_VLAN_CMD: 1 = 1;
+export const DEL_VLAN_CMD = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const SET_VLAN_INGRESS_PRIORITY_CMD: 2 = 2;
+export const SET_VLAN_INGRESS_PRIORITY_CMD = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const SET_VLAN_EGRESS_PRIORITY_CMD: 3 = 3;
+export const SET_VLAN_EGRESS_PRIORITY_CMD = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const GET_VLAN_INGRESS_PRIORITY_CMD: 4 = 4;
+export const GET_VLAN_INGRESS_PRIORITY_CMD = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const GET_VLAN_EGRESS_PRIORITY_CMD: 5 = 5;
+export const GET_VLAN_EGRESS_PRIORITY_CMD = 5;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const SET_VLAN_NAME_TYPE_CMD: 6 = 6;
+export const SET_VLAN_NAME_TYPE_CMD = 6;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const SET_VLAN_FLAG_CMD: 7 = 7;
+export const SET_VLAN_FLAG_CMD = 7;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const GET_VLAN_REALDEV_NAME_CMD: 8 = 8;
+export const GET_VLAN_REALDEV_NAME_CMD = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const GET_VLAN_VID_CMD: 9 = 9;
+export const GET_VLAN_VID_CMD = 9;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_FLAG_REORDER_HDR: 1 = 1;
+export const VLAN_FLAG_REORDER_HDR = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_FLAG_GVRP: 2 = 2;
+export const VLAN_FLAG_GVRP = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_FLAG_LOOSE_BINDING: 4 = 4;
+export const VLAN_FLAG_LOOSE_BINDING = 4;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_FLAG_MVRP: 8 = 8;
+export const VLAN_FLAG_MVRP = 8;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_FLAG_BRIDGE_BINDING: 16 = 16;
+export const VLAN_FLAG_BRIDGE_BINDING = 16;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_NAME_TYPE_PLUS_VID: 0 = 0;
+export const VLAN_NAME_TYPE_PLUS_VID = 0;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_NAME_TYPE_RAW_PLUS_VID: 1 = 1;
+export const VLAN_NAME_TYPE_RAW_PLUS_VID = 1;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_NAME_TYPE_PLUS_VID_NO_PAD: 2 = 2;
+export const VLAN_NAME_TYPE_PLUS_VID_NO_PAD = 2;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD: 3 = 3;
+export const VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD = 3;
 /** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
-export const VLAN_NAME_TYPE_HIGHEST: 4 = 4;
+export const VLAN_NAME_TYPE_HIGHEST = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_TX: 1 = 1;
+export const TLS_TX = 1;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_RX: 2 = 2;
+export const TLS_RX = 2;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_TX_ZEROCOPY_RO: 3 = 3;
+export const TLS_TX_ZEROCOPY_RO = 3;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_RX_EXPECT_NO_PAD: 4 = 4;
+export const TLS_RX_EXPECT_NO_PAD = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_1_2_VERSION: 771 = 771;
+export const TLS_1_2_VERSION = 771;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_1_3_VERSION: 772 = 772;
+export const TLS_1_3_VERSION = 772;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128: 51 = 51;
+export const TLS_CIPHER_AES_GCM_128 = 51;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_GCM_128_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128_KEY_SIZE: 16 = 16;
+export const TLS_CIPHER_AES_GCM_128_KEY_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_AES_GCM_128_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_AES_GCM_128_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_128_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_GCM_128_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256: 52 = 52;
+export const TLS_CIPHER_AES_GCM_256 = 52;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_GCM_256_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256_KEY_SIZE: 32 = 32;
+export const TLS_CIPHER_AES_GCM_256_KEY_SIZE = 32;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_AES_GCM_256_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_AES_GCM_256_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_GCM_256_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_GCM_256_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128: 53 = 53;
+export const TLS_CIPHER_AES_CCM_128 = 53;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_CCM_128_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128_KEY_SIZE: 16 = 16;
+export const TLS_CIPHER_AES_CCM_128_KEY_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_AES_CCM_128_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_AES_CCM_128_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_AES_CCM_128_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_AES_CCM_128_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305: 54 = 54;
+export const TLS_CIPHER_CHACHA20_POLY1305 = 54;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305_IV_SIZE: 12 = 12;
+export const TLS_CIPHER_CHACHA20_POLY1305_IV_SIZE = 12;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE: 32 = 32;
+export const TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE = 32;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305_SALT_SIZE: 0 = 0;
+export const TLS_CIPHER_CHACHA20_POLY1305_SALT_SIZE = 0;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_CHACHA20_POLY1305_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_CHACHA20_POLY1305_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_CHACHA20_POLY1305_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM: 55 = 55;
+export const TLS_CIPHER_SM4_GCM = 55;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_SM4_GCM_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM_KEY_SIZE: 16 = 16;
+export const TLS_CIPHER_SM4_GCM_KEY_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_SM4_GCM_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_SM4_GCM_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_GCM_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_SM4_GCM_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM: 56 = 56;
+export const TLS_CIPHER_SM4_CCM = 56;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_SM4_CCM_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM_KEY_SIZE: 16 = 16;
+export const TLS_CIPHER_SM4_CCM_KEY_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_SM4_CCM_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_SM4_CCM_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_SM4_CCM_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_SM4_CCM_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128: 57 = 57;
+export const TLS_CIPHER_ARIA_GCM_128 = 57;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_ARIA_GCM_128_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128_KEY_SIZE: 16 = 16;
+export const TLS_CIPHER_ARIA_GCM_128_KEY_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_ARIA_GCM_128_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_ARIA_GCM_128_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_128_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_ARIA_GCM_128_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256: 58 = 58;
+export const TLS_CIPHER_ARIA_GCM_256 = 58;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256_IV_SIZE: 8 = 8;
+export const TLS_CIPHER_ARIA_GCM_256_IV_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256_KEY_SIZE: 32 = 32;
+export const TLS_CIPHER_ARIA_GCM_256_KEY_SIZE = 32;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256_SALT_SIZE: 4 = 4;
+export const TLS_CIPHER_ARIA_GCM_256_SALT_SIZE = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256_TAG_SIZE: 16 = 16;
+export const TLS_CIPHER_ARIA_GCM_256_TAG_SIZE = 16;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CIPHER_ARIA_GCM_256_REC_SEQ_SIZE: 8 = 8;
+export const TLS_CIPHER_ARIA_GCM_256_REC_SEQ_SIZE = 8;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_SET_RECORD_TYPE: 1 = 1;
+export const TLS_SET_RECORD_TYPE = 1;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_GET_RECORD_TYPE: 2 = 2;
+export const TLS_GET_RECORD_TYPE = 2;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CONF_BASE: 1 = 1;
+export const TLS_CONF_BASE = 1;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CONF_SW: 2 = 2;
+export const TLS_CONF_SW = 2;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CONF_HW: 3 = 3;
+export const TLS_CONF_HW = 3;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_CONF_HW_RECORD: 4 = 4;
+export const TLS_CONF_HW_RECORD = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_UNSPEC: 0 = 0;
+export const TLS_INFO_UNSPEC = 0;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_VERSION: 1 = 1;
+export const TLS_INFO_VERSION = 1;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_CIPHER: 2 = 2;
+export const TLS_INFO_CIPHER = 2;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_TXCONF: 3 = 3;
+export const TLS_INFO_TXCONF = 3;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_RXCONF: 4 = 4;
+export const TLS_INFO_RXCONF = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_ZC_RO_TX: 5 = 5;
+export const TLS_INFO_ZC_RO_TX = 5;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_RX_NO_PAD: 6 = 6;
+export const TLS_INFO_RX_NO_PAD = 6;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_TX_MAX_PAYLOAD_LEN: 5 = 5;
+export const TLS_TX_MAX_PAYLOAD_LEN = 5;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
-export const TLS_INFO_TX_MAX_PAYLOAD_LEN: 7 = 7;
+export const TLS_INFO_TX_MAX_PAYLOAD_LEN = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_FUTURE_ASSOC: 0 = 0;
+export const SCTP_FUTURE_ASSOC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_CURRENT_ASSOC: 1 = 1;
+export const SCTP_CURRENT_ASSOC = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ALL_ASSOC: 2 = 2;
+export const SCTP_ALL_ASSOC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RTOINFO: 0 = 0;
+export const SCTP_RTOINFO = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOCINFO: 1 = 1;
+export const SCTP_ASSOCINFO = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_INITMSG: 2 = 2;
+export const SCTP_INITMSG = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_NODELAY: 3 = 3;
+export const SCTP_NODELAY = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTOCLOSE: 4 = 4;
+export const SCTP_AUTOCLOSE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SET_PEER_PRIMARY_ADDR: 5 = 5;
+export const SCTP_SET_PEER_PRIMARY_ADDR = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PRIMARY_ADDR: 6 = 6;
+export const SCTP_PRIMARY_ADDR = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADAPTATION_LAYER: 7 = 7;
+export const SCTP_ADAPTATION_LAYER = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DISABLE_FRAGMENTS: 8 = 8;
+export const SCTP_DISABLE_FRAGMENTS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_ADDR_PARAMS: 9 = 9;
+export const SCTP_PEER_ADDR_PARAMS = 9;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DEFAULT_SEND_PARAM: 10 = 10;
+export const SCTP_DEFAULT_SEND_PARAM = 10;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EVENTS: 11 = 11;
+export const SCTP_EVENTS = 11;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_I_WANT_MAPPED_V4_ADDR: 12 = 12;
+export const SCTP_I_WANT_MAPPED_V4_ADDR = 12;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_MAXSEG: 13 = 13;
+export const SCTP_MAXSEG = 13;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STATUS: 14 = 14;
+export const SCTP_STATUS = 14;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_PEER_ADDR_INFO: 15 = 15;
+export const SCTP_GET_PEER_ADDR_INFO = 15;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DELAYED_ACK_TIME: 16 = 16;
+export const SCTP_DELAYED_ACK_TIME = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DELAYED_ACK: 16 = 16;
+export const SCTP_DELAYED_ACK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DELAYED_SACK: 16 = 16;
+export const SCTP_DELAYED_SACK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_CONTEXT: 17 = 17;
+export const SCTP_CONTEXT = 17;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_FRAGMENT_INTERLEAVE: 18 = 18;
+export const SCTP_FRAGMENT_INTERLEAVE = 18;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PARTIAL_DELIVERY_POINT: 19 = 19;
+export const SCTP_PARTIAL_DELIVERY_POINT = 19;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_MAX_BURST: 20 = 20;
+export const SCTP_MAX_BURST = 20;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_CHUNK: 21 = 21;
+export const SCTP_AUTH_CHUNK = 21;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_HMAC_IDENT: 22 = 22;
+export const SCTP_HMAC_IDENT = 22;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_KEY: 23 = 23;
+export const SCTP_AUTH_KEY = 23;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_ACTIVE_KEY: 24 = 24;
+export const SCTP_AUTH_ACTIVE_KEY = 24;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_DELETE_KEY: 25 = 25;
+export const SCTP_AUTH_DELETE_KEY = 25;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_AUTH_CHUNKS: 26 = 26;
+export const SCTP_PEER_AUTH_CHUNKS = 26;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_LOCAL_AUTH_CHUNKS: 27 = 27;
+export const SCTP_LOCAL_AUTH_CHUNKS = 27;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_ASSOC_NUMBER: 28 = 28;
+export const SCTP_GET_ASSOC_NUMBER = 28;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_ASSOC_ID_LIST: 29 = 29;
+export const SCTP_GET_ASSOC_ID_LIST = 29;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTO_ASCONF: 30 = 30;
+export const SCTP_AUTO_ASCONF = 30;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_ADDR_THLDS: 31 = 31;
+export const SCTP_PEER_ADDR_THLDS = 31;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RECVRCVINFO: 32 = 32;
+export const SCTP_RECVRCVINFO = 32;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RECVNXTINFO: 33 = 33;
+export const SCTP_RECVNXTINFO = 33;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DEFAULT_SNDINFO: 34 = 34;
+export const SCTP_DEFAULT_SNDINFO = 34;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_DEACTIVATE_KEY: 35 = 35;
+export const SCTP_AUTH_DEACTIVATE_KEY = 35;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_REUSE_PORT: 36 = 36;
+export const SCTP_REUSE_PORT = 36;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_ADDR_THLDS_V2: 37 = 37;
+export const SCTP_PEER_ADDR_THLDS_V2 = 37;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_BINDX_ADD: 100 = 100;
+export const SCTP_SOCKOPT_BINDX_ADD = 100;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_BINDX_REM: 101 = 101;
+export const SCTP_SOCKOPT_BINDX_REM = 101;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_PEELOFF: 102 = 102;
+export const SCTP_SOCKOPT_PEELOFF = 102;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_CONNECTX_OLD: 107 = 107;
+export const SCTP_SOCKOPT_CONNECTX_OLD = 107;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_PEER_ADDRS: 108 = 108;
+export const SCTP_GET_PEER_ADDRS = 108;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_LOCAL_ADDRS: 109 = 109;
+export const SCTP_GET_LOCAL_ADDRS = 109;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_CONNECTX: 110 = 110;
+export const SCTP_SOCKOPT_CONNECTX = 110;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_CONNECTX3: 111 = 111;
+export const SCTP_SOCKOPT_CONNECTX3 = 111;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_GET_ASSOC_STATS: 112 = 112;
+export const SCTP_GET_ASSOC_STATS = 112;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SUPPORTED: 113 = 113;
+export const SCTP_PR_SUPPORTED = 113;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DEFAULT_PRINFO: 114 = 114;
+export const SCTP_DEFAULT_PRINFO = 114;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_ASSOC_STATUS: 115 = 115;
+export const SCTP_PR_ASSOC_STATUS = 115;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_STREAM_STATUS: 116 = 116;
+export const SCTP_PR_STREAM_STATUS = 116;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RECONFIG_SUPPORTED: 117 = 117;
+export const SCTP_RECONFIG_SUPPORTED = 117;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ENABLE_STREAM_RESET: 118 = 118;
+export const SCTP_ENABLE_STREAM_RESET = 118;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RESET_STREAMS: 119 = 119;
+export const SCTP_RESET_STREAMS = 119;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RESET_ASSOC: 120 = 120;
+export const SCTP_RESET_ASSOC = 120;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADD_STREAMS: 121 = 121;
+export const SCTP_ADD_STREAMS = 121;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SOCKOPT_PEELOFF_FLAGS: 122 = 122;
+export const SCTP_SOCKOPT_PEELOFF_FLAGS = 122;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_SCHEDULER: 123 = 123;
+export const SCTP_STREAM_SCHEDULER = 123;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_SCHEDULER_VALUE: 124 = 124;
+export const SCTP_STREAM_SCHEDULER_VALUE = 124;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_INTERLEAVING_SUPPORTED: 125 = 125;
+export const SCTP_INTERLEAVING_SUPPORTED = 125;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SENDMSG_CONNECT: 126 = 126;
+export const SCTP_SENDMSG_CONNECT = 126;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EVENT: 127 = 127;
+export const SCTP_EVENT = 127;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASCONF_SUPPORTED: 128 = 128;
+export const SCTP_ASCONF_SUPPORTED = 128;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_SUPPORTED: 129 = 129;
+export const SCTP_AUTH_SUPPORTED = 129;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ECN_SUPPORTED: 130 = 130;
+export const SCTP_ECN_SUPPORTED = 130;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EXPOSE_POTENTIALLY_FAILED_STATE: 131 = 131;
+export const SCTP_EXPOSE_POTENTIALLY_FAILED_STATE = 131;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EXPOSE_PF_STATE: 131 = 131;
+export const SCTP_EXPOSE_PF_STATE = 131;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_REMOTE_UDP_ENCAPS_PORT: 132 = 132;
+export const SCTP_REMOTE_UDP_ENCAPS_PORT = 132;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PLPMTUD_PROBE_INTERVAL: 133 = 133;
+export const SCTP_PLPMTUD_PROBE_INTERVAL = 133;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_NONE: 0 = 0;
+export const SCTP_PR_SCTP_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_TTL: 16 = 16;
+export const SCTP_PR_SCTP_TTL = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_RTX: 32 = 32;
+export const SCTP_PR_SCTP_RTX = 32;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_PRIO: 48 = 48;
+export const SCTP_PR_SCTP_PRIO = 48;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_MASK: 48 = 48;
+export const SCTP_PR_SCTP_MASK = 48;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ENABLE_RESET_STREAM_REQ: 1 = 1;
+export const SCTP_ENABLE_RESET_STREAM_REQ = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ENABLE_RESET_ASSOC_REQ: 2 = 2;
+export const SCTP_ENABLE_RESET_ASSOC_REQ = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ENABLE_CHANGE_ASSOC_REQ: 4 = 4;
+export const SCTP_ENABLE_CHANGE_ASSOC_REQ = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ENABLE_STRRESET_MASK: 7 = 7;
+export const SCTP_ENABLE_STRRESET_MASK = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_INCOMING: 1 = 1;
+export const SCTP_STREAM_RESET_INCOMING = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_OUTGOING: 2 = 2;
+export const SCTP_STREAM_RESET_OUTGOING = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const MSG_NOTIFICATION: 32768 = 32768;
+export const MSG_NOTIFICATION = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_INIT: 0 = 0;
+export const SCTP_INIT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SNDRCV: 1 = 1;
+export const SCTP_SNDRCV = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SNDINFO: 2 = 2;
+export const SCTP_SNDINFO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RCVINFO: 3 = 3;
+export const SCTP_RCVINFO = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_NXTINFO: 4 = 4;
+export const SCTP_NXTINFO = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PRINFO: 5 = 5;
+export const SCTP_PRINFO = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTHINFO: 6 = 6;
+export const SCTP_AUTHINFO = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DSTADDRV4: 7 = 7;
+export const SCTP_DSTADDRV4 = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DSTADDRV6: 8 = 8;
+export const SCTP_DSTADDRV6 = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_PF: 6 = 6;
+export const SCTP_ADDR_PF = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_NEWKEY: 0 = 0;
+export const SCTP_AUTH_NEWKEY = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_INCOMING_SSN: 1 = 1;
+export const SCTP_STREAM_RESET_INCOMING_SSN = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_OUTGOING_SSN: 2 = 2;
+export const SCTP_STREAM_RESET_OUTGOING_SSN = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_DENIED: 4 = 4;
+export const SCTP_STREAM_RESET_DENIED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_FAILED: 8 = 8;
+export const SCTP_STREAM_RESET_FAILED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_RESET_DENIED: 4 = 4;
+export const SCTP_ASSOC_RESET_DENIED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_RESET_FAILED: 8 = 8;
+export const SCTP_ASSOC_RESET_FAILED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_CHANGE_DENIED: 4 = 4;
+export const SCTP_ASSOC_CHANGE_DENIED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_CHANGE_FAILED: 8 = 8;
+export const SCTP_ASSOC_CHANGE_FAILED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_CHANGE_DENIED: 4 = 4;
+export const SCTP_STREAM_CHANGE_DENIED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_CHANGE_FAILED: 8 = 8;
+export const SCTP_STREAM_CHANGE_FAILED = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DATA_IO_EVENT: 32768 = 32768;
+export const SCTP_DATA_IO_EVENT = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_CHANGE: 32769 = 32769;
+export const SCTP_ASSOC_CHANGE = 32769;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_ADDR_CHANGE: 32770 = 32770;
+export const SCTP_PEER_ADDR_CHANGE = 32770;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SEND_FAILED: 32771 = 32771;
+export const SCTP_SEND_FAILED = 32771;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_REMOTE_ERROR: 32772 = 32772;
+export const SCTP_REMOTE_ERROR = 32772;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_EVENT: 32773 = 32773;
+export const SCTP_SHUTDOWN_EVENT = 32773;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PARTIAL_DELIVERY_EVENT: 32774 = 32774;
+export const SCTP_PARTIAL_DELIVERY_EVENT = 32774;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADAPTATION_INDICATION: 32775 = 32775;
+export const SCTP_ADAPTATION_INDICATION = 32775;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTHENTICATION_INDICATION: 32776 = 32776;
+export const SCTP_AUTHENTICATION_INDICATION = 32776;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SENDER_DRY_EVENT: 32777 = 32777;
+export const SCTP_SENDER_DRY_EVENT = 32777;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_RESET_EVENT: 32778 = 32778;
+export const SCTP_STREAM_RESET_EVENT = 32778;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ASSOC_RESET_EVENT: 32779 = 32779;
+export const SCTP_ASSOC_RESET_EVENT = 32779;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_STREAM_CHANGE_EVENT: 32780 = 32780;
+export const SCTP_STREAM_CHANGE_EVENT = 32780;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SEND_FAILED_EVENT: 32781 = 32781;
+export const SCTP_SEND_FAILED_EVENT = 32781;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_POTENTIALLY_FAILED: 1 = 1;
+export const SCTP_POTENTIALLY_FAILED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_BINDX_ADD_ADDR: 1 = 1;
+export const SCTP_BINDX_ADD_ADDR = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_BINDX_REM_ADDR: 2 = 2;
+export const SCTP_BINDX_REM_ADDR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_UNORDERED: 1 = 1;
+export const SCTP_UNORDERED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_OVER: 2 = 2;
+export const SCTP_ADDR_OVER = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ABORT: 4 = 4;
+export const SCTP_ABORT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SACK_IMMEDIATELY: 8 = 8;
+export const SCTP_SACK_IMMEDIATELY = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SENDALL: 64 = 64;
+export const SCTP_SENDALL = 64;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PR_SCTP_ALL: 128 = 128;
+export const SCTP_PR_SCTP_ALL = 128;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_NOTIFICATION: 32768 = 32768;
+export const SCTP_NOTIFICATION = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EOF: 512 = 512;
+export const SCTP_EOF = 512;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_COMM_UP: 0 = 0;
+export const SCTP_COMM_UP = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_COMM_LOST: 1 = 1;
+export const SCTP_COMM_LOST = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RESTART: 2 = 2;
+export const SCTP_RESTART = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_COMP: 3 = 3;
+export const SCTP_SHUTDOWN_COMP = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_CANT_STR_ASSOC: 4 = 4;
+export const SCTP_CANT_STR_ASSOC = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_AVAILABLE: 0 = 0;
+export const SCTP_ADDR_AVAILABLE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_UNREACHABLE: 1 = 1;
+export const SCTP_ADDR_UNREACHABLE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_REMOVED: 2 = 2;
+export const SCTP_ADDR_REMOVED = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_ADDED: 3 = 3;
+export const SCTP_ADDR_ADDED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_MADE_PRIM: 4 = 4;
+export const SCTP_ADDR_MADE_PRIM = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_CONFIRMED: 5 = 5;
+export const SCTP_ADDR_CONFIRMED = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ADDR_POTENTIALLY_FAILED: 6 = 6;
+export const SCTP_ADDR_POTENTIALLY_FAILED = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DATA_UNSENT: 0 = 0;
+export const SCTP_DATA_UNSENT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_DATA_SENT: 1 = 1;
+export const SCTP_DATA_SENT = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PARTIAL_DELIVERY_ABORTED: 0 = 0;
+export const SCTP_PARTIAL_DELIVERY_ABORTED = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_NEW_KEY: 0 = 0;
+export const SCTP_AUTH_NEW_KEY = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_FREE_KEY: 1 = 1;
+export const SCTP_AUTH_FREE_KEY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_NO_AUTH: 2 = 2;
+export const SCTP_AUTH_NO_AUTH = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SN_TYPE_BASE: 32768 = 32768;
+export const SCTP_SN_TYPE_BASE = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTHENTICATION_EVENT: 32776 = 32776;
+export const SCTP_AUTHENTICATION_EVENT = 32776;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_FAILED_THRESHOLD: 0 = 0;
+export const SCTP_FAILED_THRESHOLD = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RECEIVED_SACK: 1 = 1;
+export const SCTP_RECEIVED_SACK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_HEARTBEAT_SUCCESS: 2 = 2;
+export const SCTP_HEARTBEAT_SUCCESS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_RESPONSE_TO_USER_REQ: 3 = 3;
+export const SCTP_RESPONSE_TO_USER_REQ = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_INTERNAL_ERROR: 4 = 4;
+export const SCTP_INTERNAL_ERROR = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_GUARD_EXPIRES: 5 = 5;
+export const SCTP_SHUTDOWN_GUARD_EXPIRES = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PEER_FAULTY: 6 = 6;
+export const SCTP_PEER_FAULTY = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_HB_ENABLE: 1 = 1;
+export const SPP_HB_ENABLE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_HB_DISABLE: 2 = 2;
+export const SPP_HB_DISABLE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_HB: 3 = 3;
+export const SPP_HB = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_HB_DEMAND: 4 = 4;
+export const SPP_HB_DEMAND = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_PMTUD_ENABLE: 8 = 8;
+export const SPP_PMTUD_ENABLE = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_PMTUD_DISABLE: 16 = 16;
+export const SPP_PMTUD_DISABLE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_PMTUD: 24 = 24;
+export const SPP_PMTUD = 24;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_SACKDELAY_ENABLE: 32 = 32;
+export const SPP_SACKDELAY_ENABLE = 32;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_SACKDELAY_DISABLE: 64 = 64;
+export const SPP_SACKDELAY_DISABLE = 64;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_SACKDELAY: 96 = 96;
+export const SPP_SACKDELAY = 96;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_HB_TIME_IS_ZERO: 128 = 128;
+export const SPP_HB_TIME_IS_ZERO = 128;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_IPV6_FLOWLABEL: 256 = 256;
+export const SPP_IPV6_FLOWLABEL = 256;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SPP_DSCP: 512 = 512;
+export const SPP_DSCP = 512;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_HMAC_ID_SHA1: 1 = 1;
+export const SCTP_AUTH_HMAC_ID_SHA1 = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_AUTH_HMAC_ID_SHA256: 3 = 3;
+export const SCTP_AUTH_HMAC_ID_SHA256 = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_INACTIVE: 0 = 0;
+export const SCTP_INACTIVE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_PF: 1 = 1;
+export const SCTP_PF = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ACTIVE: 2 = 2;
+export const SCTP_ACTIVE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_UNCONFIRMED: 3 = 3;
+export const SCTP_UNCONFIRMED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_UNKNOWN: 65535 = 65535;
+export const SCTP_UNKNOWN = 65535;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_EMPTY: 0 = 0;
+export const SCTP_EMPTY = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_CLOSED: 1 = 1;
+export const SCTP_CLOSED = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_COOKIE_WAIT: 2 = 2;
+export const SCTP_COOKIE_WAIT = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_COOKIE_ECHOED: 3 = 3;
+export const SCTP_COOKIE_ECHOED = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_ESTABLISHED: 4 = 4;
+export const SCTP_ESTABLISHED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_PENDING: 5 = 5;
+export const SCTP_SHUTDOWN_PENDING = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_SENT: 6 = 6;
+export const SCTP_SHUTDOWN_SENT = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_RECEIVED: 7 = 7;
+export const SCTP_SHUTDOWN_RECEIVED = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SHUTDOWN_ACK_SENT: 8 = 8;
+export const SCTP_SHUTDOWN_ACK_SENT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_FCFS: 0 = 0;
+export const SCTP_SS_FCFS = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_DEFAULT: 0 = 0;
+export const SCTP_SS_DEFAULT = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_PRIO: 1 = 1;
+export const SCTP_SS_PRIO = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_RR: 2 = 2;
+export const SCTP_SS_RR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_FC: 3 = 3;
+export const SCTP_SS_FC = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
-export const SCTP_SS_WFQ: 4 = 4;
+export const SCTP_SS_WFQ = 4;
 /** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
-export const MPTCP_INFO: 1 = 1;
+export const MPTCP_INFO = 1;
 /** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
-export const MPTCP_TCPINFO: 2 = 2;
+export const MPTCP_TCPINFO = 2;
 /** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
-export const MPTCP_SUBFLOW_ADDRS: 3 = 3;
+export const MPTCP_SUBFLOW_ADDRS = 3;
 /** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
-export const MPTCP_FULL_INFO: 4 = 4;
+export const MPTCP_FULL_INFO = 4;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_NET_ANY: 0 = 0;
+export const MCTP_NET_ANY = 0;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_ADDR_NULL: 0 = 0;
+export const MCTP_ADDR_NULL = 0;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_ADDR_ANY: 255 = 255;
+export const MCTP_ADDR_ANY = 255;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_TAG_MASK: 7 = 7;
+export const MCTP_TAG_MASK = 7;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_TAG_OWNER: 8 = 8;
+export const MCTP_TAG_OWNER = 8;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_TAG_PREALLOC: 16 = 16;
+export const MCTP_TAG_PREALLOC = 16;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const MCTP_OPT_ADDR_EXT: 1 = 1;
+export const MCTP_OPT_ADDR_EXT = 1;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const SIOCMCTPALLOCTAG: 35296 = 35296;
+export const SIOCMCTPALLOCTAG = 35296;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const SIOCMCTPDROPTAG: 35297 = 35297;
+export const SIOCMCTPDROPTAG = 35297;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const SIOCMCTPALLOCTAG2: 35298 = 35298;
+export const SIOCMCTPALLOCTAG2 = 35298;
 /** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
-export const SIOCMCTPDROPTAG2: 35299 = 35299;
+export const SIOCMCTPDROPTAG2 = 35299;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PX_PROTO_OE: 0 = 0;
+export const PX_PROTO_OE = 0;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PX_PROTO_OL2TP: 1 = 1;
+export const PX_PROTO_OL2TP = 1;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PX_PROTO_PPTP: 2 = 2;
+export const PX_PROTO_PPTP = 2;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PADI_CODE: 9 = 9;
+export const PADI_CODE = 9;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PADO_CODE: 7 = 7;
+export const PADO_CODE = 7;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PADR_CODE: 25 = 25;
+export const PADR_CODE = 25;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PADS_CODE: 101 = 101;
+export const PADS_CODE = 101;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PADT_CODE: 167 = 167;
+export const PADT_CODE = 167;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_EOL: 0 = 0;
+export const PTT_EOL = 0;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_SRV_NAME: 257 = 257;
+export const PTT_SRV_NAME = 257;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_AC_NAME: 513 = 513;
+export const PTT_AC_NAME = 513;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_HOST_UNIQ: 769 = 769;
+export const PTT_HOST_UNIQ = 769;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_AC_COOKIE: 1025 = 1025;
+export const PTT_AC_COOKIE = 1025;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_VENDOR: 1281 = 1281;
+export const PTT_VENDOR = 1281;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_RELAY_SID: 4097 = 4097;
+export const PTT_RELAY_SID = 4097;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_SRV_ERR: 258 = 258;
+export const PTT_SRV_ERR = 258;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_SYS_ERR: 514 = 514;
+export const PTT_SYS_ERR = 514;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
-export const PTT_GEN_ERR: 770 = 770;
+export const PTT_GEN_ERR = 770;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SOCK_DIAG_BY_FAMILY: 20 = 20;
+export const SOCK_DIAG_BY_FAMILY = 20;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SOCK_DESTROY: 21 = 21;
+export const SOCK_DESTROY = 21;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_RMEM_ALLOC: 0 = 0;
+export const SK_MEMINFO_RMEM_ALLOC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_RCVBUF: 1 = 1;
+export const SK_MEMINFO_RCVBUF = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_WMEM_ALLOC: 2 = 2;
+export const SK_MEMINFO_WMEM_ALLOC = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_SNDBUF: 3 = 3;
+export const SK_MEMINFO_SNDBUF = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_FWD_ALLOC: 4 = 4;
+export const SK_MEMINFO_FWD_ALLOC = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_WMEM_QUEUED: 5 = 5;
+export const SK_MEMINFO_WMEM_QUEUED = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_OPTMEM: 6 = 6;
+export const SK_MEMINFO_OPTMEM = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_BACKLOG: 7 = 7;
+export const SK_MEMINFO_BACKLOG = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_DROPS: 8 = 8;
+export const SK_MEMINFO_DROPS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SK_MEMINFO_VARS: 9 = 9;
+export const SK_MEMINFO_VARS = 9;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SKNLGRP_NONE: 0 = 0;
+export const SKNLGRP_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SKNLGRP_INET_TCP_DESTROY: 1 = 1;
+export const SKNLGRP_INET_TCP_DESTROY = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SKNLGRP_INET_UDP_DESTROY: 2 = 2;
+export const SKNLGRP_INET_UDP_DESTROY = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SKNLGRP_INET6_TCP_DESTROY: 3 = 3;
+export const SKNLGRP_INET6_TCP_DESTROY = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const SKNLGRP_INET6_UDP_DESTROY: 4 = 4;
+export const SKNLGRP_INET6_UDP_DESTROY = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const TCPDIAG_GETSOCK: 18 = 18;
+export const TCPDIAG_GETSOCK = 18;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const DCCPDIAG_GETSOCK: 19 = 19;
+export const DCCPDIAG_GETSOCK = 19;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_NOCOOKIE: 4294967295 = 4294967295;
+export const INET_DIAG_NOCOOKIE = 4294967295;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_REQ_NONE: 0 = 0;
+export const INET_DIAG_REQ_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_REQ_BYTECODE: 1 = 1;
+export const INET_DIAG_REQ_BYTECODE = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_REQ_SK_BPF_STORAGES: 2 = 2;
+export const INET_DIAG_REQ_SK_BPF_STORAGES = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_REQ_PROTOCOL: 3 = 3;
+export const INET_DIAG_REQ_PROTOCOL = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_NOP: 0 = 0;
+export const INET_DIAG_BC_NOP = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_JMP: 1 = 1;
+export const INET_DIAG_BC_JMP = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_S_GE: 2 = 2;
+export const INET_DIAG_BC_S_GE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_S_LE: 3 = 3;
+export const INET_DIAG_BC_S_LE = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_D_GE: 4 = 4;
+export const INET_DIAG_BC_D_GE = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_D_LE: 5 = 5;
+export const INET_DIAG_BC_D_LE = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_AUTO: 6 = 6;
+export const INET_DIAG_BC_AUTO = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_S_COND: 7 = 7;
+export const INET_DIAG_BC_S_COND = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_D_COND: 8 = 8;
+export const INET_DIAG_BC_D_COND = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_DEV_COND: 9 = 9;
+export const INET_DIAG_BC_DEV_COND = 9;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_MARK_COND: 10 = 10;
+export const INET_DIAG_BC_MARK_COND = 10;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_S_EQ: 11 = 11;
+export const INET_DIAG_BC_S_EQ = 11;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_D_EQ: 12 = 12;
+export const INET_DIAG_BC_D_EQ = 12;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BC_CGROUP_COND: 13 = 13;
+export const INET_DIAG_BC_CGROUP_COND = 13;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_NONE: 0 = 0;
+export const INET_DIAG_NONE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_MEMINFO: 1 = 1;
+export const INET_DIAG_MEMINFO = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_INFO: 2 = 2;
+export const INET_DIAG_INFO = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_VEGASINFO: 3 = 3;
+export const INET_DIAG_VEGASINFO = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_CONG: 4 = 4;
+export const INET_DIAG_CONG = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_TOS: 5 = 5;
+export const INET_DIAG_TOS = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_TCLASS: 6 = 6;
+export const INET_DIAG_TCLASS = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_SKMEMINFO: 7 = 7;
+export const INET_DIAG_SKMEMINFO = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_SHUTDOWN: 8 = 8;
+export const INET_DIAG_SHUTDOWN = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_DCTCPINFO: 9 = 9;
+export const INET_DIAG_DCTCPINFO = 9;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_PROTOCOL: 10 = 10;
+export const INET_DIAG_PROTOCOL = 10;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_SKV6ONLY: 11 = 11;
+export const INET_DIAG_SKV6ONLY = 11;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_LOCALS: 12 = 12;
+export const INET_DIAG_LOCALS = 12;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_PEERS: 13 = 13;
+export const INET_DIAG_PEERS = 13;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_PAD: 14 = 14;
+export const INET_DIAG_PAD = 14;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_MARK: 15 = 15;
+export const INET_DIAG_MARK = 15;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_BBRINFO: 16 = 16;
+export const INET_DIAG_BBRINFO = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_CLASS_ID: 17 = 17;
+export const INET_DIAG_CLASS_ID = 17;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_MD5SIG: 18 = 18;
+export const INET_DIAG_MD5SIG = 18;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_ULP_INFO: 19 = 19;
+export const INET_DIAG_ULP_INFO = 19;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_SK_BPF_STORAGES: 20 = 20;
+export const INET_DIAG_SK_BPF_STORAGES = 20;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_CGROUP_ID: 21 = 21;
+export const INET_DIAG_CGROUP_ID = 21;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_DIAG_SOCKOPT: 22 = 22;
+export const INET_DIAG_SOCKOPT = 22;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_ULP_INFO_UNSPEC: 0 = 0;
+export const INET_ULP_INFO_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_ULP_INFO_NAME: 1 = 1;
+export const INET_ULP_INFO_NAME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_ULP_INFO_TLS: 2 = 2;
+export const INET_ULP_INFO_TLS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const INET_ULP_INFO_MPTCP: 3 = 3;
+export const INET_ULP_INFO_MPTCP = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_NAME: 1 = 1;
+export const UDIAG_SHOW_NAME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_VFS: 2 = 2;
+export const UDIAG_SHOW_VFS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_PEER: 4 = 4;
+export const UDIAG_SHOW_PEER = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_ICONS: 8 = 8;
+export const UDIAG_SHOW_ICONS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_RQLEN: 16 = 16;
+export const UDIAG_SHOW_RQLEN = 16;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_MEMINFO: 32 = 32;
+export const UDIAG_SHOW_MEMINFO = 32;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UDIAG_SHOW_UID: 64 = 64;
+export const UDIAG_SHOW_UID = 64;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_NAME: 0 = 0;
+export const UNIX_DIAG_NAME = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_VFS: 1 = 1;
+export const UNIX_DIAG_VFS = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_PEER: 2 = 2;
+export const UNIX_DIAG_PEER = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_ICONS: 3 = 3;
+export const UNIX_DIAG_ICONS = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_RQLEN: 4 = 4;
+export const UNIX_DIAG_RQLEN = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_MEMINFO: 5 = 5;
+export const UNIX_DIAG_MEMINFO = 5;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_SHUTDOWN: 6 = 6;
+export const UNIX_DIAG_SHUTDOWN = 6;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const UNIX_DIAG_UID: 7 = 7;
+export const UNIX_DIAG_UID = 7;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_OFF: 0 = 0;
+export const IDIAG_TIMER_OFF = 0;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_ON: 1 = 1;
+export const IDIAG_TIMER_ON = 1;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_KEEPALIVE: 2 = 2;
+export const IDIAG_TIMER_KEEPALIVE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_TIMEWAIT: 3 = 3;
+export const IDIAG_TIMER_TIMEWAIT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_PROBE0: 4 = 4;
+export const IDIAG_TIMER_PROBE0 = 4;
 /** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
-export const IDIAG_TIMER_DELACK: 5 = 5;
+export const IDIAG_TIMER_DELACK = 5;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPERM: 1 = 1;
+export const EPERM = 1;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOENT: 2 = 2;
+export const ENOENT = 2;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESRCH: 3 = 3;
+export const ESRCH = 3;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EINTR: 4 = 4;
+export const EINTR = 4;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EIO: 5 = 5;
+export const EIO = 5;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENXIO: 6 = 6;
+export const ENXIO = 6;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const E2BIG: 7 = 7;
+export const E2BIG = 7;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOEXEC: 8 = 8;
+export const ENOEXEC = 8;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADF: 9 = 9;
+export const EBADF = 9;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECHILD: 10 = 10;
+export const ECHILD = 10;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EAGAIN: 11 = 11;
+export const EAGAIN = 11;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EWOULDBLOCK: 11 = 11;
+export const EWOULDBLOCK = 11;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOMEM: 12 = 12;
+export const ENOMEM = 12;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EACCES: 13 = 13;
+export const EACCES = 13;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EFAULT: 14 = 14;
+export const EFAULT = 14;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTBLK: 15 = 15;
+export const ENOTBLK = 15;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBUSY: 16 = 16;
+export const EBUSY = 16;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EEXIST: 17 = 17;
+export const EEXIST = 17;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EXDEV: 18 = 18;
+export const EXDEV = 18;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENODEV: 19 = 19;
+export const ENODEV = 19;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTDIR: 20 = 20;
+export const ENOTDIR = 20;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EISDIR: 21 = 21;
+export const EISDIR = 21;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EINVAL: 22 = 22;
+export const EINVAL = 22;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENFILE: 23 = 23;
+export const ENFILE = 23;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EMFILE: 24 = 24;
+export const EMFILE = 24;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTTY: 25 = 25;
+export const ENOTTY = 25;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ETXTBSY: 26 = 26;
+export const ETXTBSY = 26;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EFBIG: 27 = 27;
+export const EFBIG = 27;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOSPC: 28 = 28;
+export const ENOSPC = 28;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESPIPE: 29 = 29;
+export const ESPIPE = 29;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EROFS: 30 = 30;
+export const EROFS = 30;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EMLINK: 31 = 31;
+export const EMLINK = 31;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPIPE: 32 = 32;
+export const EPIPE = 32;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDOM: 33 = 33;
+export const EDOM = 33;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ERANGE: 34 = 34;
+export const ERANGE = 34;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDEADLK: 35 = 35;
+export const EDEADLK = 35;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDEADLOCK: 35 = 35;
+export const EDEADLOCK = 35;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENAMETOOLONG: 36 = 36;
+export const ENAMETOOLONG = 36;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOLCK: 37 = 37;
+export const ENOLCK = 37;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOSYS: 38 = 38;
+export const ENOSYS = 38;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTEMPTY: 39 = 39;
+export const ENOTEMPTY = 39;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELOOP: 40 = 40;
+export const ELOOP = 40;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOMSG: 42 = 42;
+export const ENOMSG = 42;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EIDRM: 43 = 43;
+export const EIDRM = 43;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECHRNG: 44 = 44;
+export const ECHRNG = 44;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EL2NSYNC: 45 = 45;
+export const EL2NSYNC = 45;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EL3HLT: 46 = 46;
+export const EL3HLT = 46;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EL3RST: 47 = 47;
+export const EL3RST = 47;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELNRNG: 48 = 48;
+export const ELNRNG = 48;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EUNATCH: 49 = 49;
+export const EUNATCH = 49;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOCSI: 50 = 50;
+export const ENOCSI = 50;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EL2HLT: 51 = 51;
+export const EL2HLT = 51;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADE: 52 = 52;
+export const EBADE = 52;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADR: 53 = 53;
+export const EBADR = 53;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EXFULL: 54 = 54;
+export const EXFULL = 54;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOANO: 55 = 55;
+export const ENOANO = 55;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADRQC: 56 = 56;
+export const EBADRQC = 56;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADSLT: 57 = 57;
+export const EBADSLT = 57;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBFONT: 59 = 59;
+export const EBFONT = 59;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOSTR: 60 = 60;
+export const ENOSTR = 60;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENODATA: 61 = 61;
+export const ENODATA = 61;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ETIME: 62 = 62;
+export const ETIME = 62;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOSR: 63 = 63;
+export const ENOSR = 63;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENONET: 64 = 64;
+export const ENONET = 64;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOPKG: 65 = 65;
+export const ENOPKG = 65;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EREMOTE: 66 = 66;
+export const EREMOTE = 66;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOLINK: 67 = 67;
+export const ENOLINK = 67;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EADV: 68 = 68;
+export const EADV = 68;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESRMNT: 69 = 69;
+export const ESRMNT = 69;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECOMM: 70 = 70;
+export const ECOMM = 70;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPROTO: 71 = 71;
+export const EPROTO = 71;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EMULTIHOP: 72 = 72;
+export const EMULTIHOP = 72;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDOTDOT: 73 = 73;
+export const EDOTDOT = 73;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADMSG: 74 = 74;
+export const EBADMSG = 74;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EOVERFLOW: 75 = 75;
+export const EOVERFLOW = 75;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTUNIQ: 76 = 76;
+export const ENOTUNIQ = 76;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EBADFD: 77 = 77;
+export const EBADFD = 77;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EREMCHG: 78 = 78;
+export const EREMCHG = 78;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELIBACC: 79 = 79;
+export const ELIBACC = 79;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELIBBAD: 80 = 80;
+export const ELIBBAD = 80;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELIBSCN: 81 = 81;
+export const ELIBSCN = 81;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELIBMAX: 82 = 82;
+export const ELIBMAX = 82;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ELIBEXEC: 83 = 83;
+export const ELIBEXEC = 83;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EILSEQ: 84 = 84;
+export const EILSEQ = 84;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ERESTART: 85 = 85;
+export const ERESTART = 85;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESTRPIPE: 86 = 86;
+export const ESTRPIPE = 86;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EUSERS: 87 = 87;
+export const EUSERS = 87;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTSOCK: 88 = 88;
+export const ENOTSOCK = 88;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDESTADDRREQ: 89 = 89;
+export const EDESTADDRREQ = 89;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EMSGSIZE: 90 = 90;
+export const EMSGSIZE = 90;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPROTOTYPE: 91 = 91;
+export const EPROTOTYPE = 91;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOPROTOOPT: 92 = 92;
+export const ENOPROTOOPT = 92;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPROTONOSUPPORT: 93 = 93;
+export const EPROTONOSUPPORT = 93;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESOCKTNOSUPPORT: 94 = 94;
+export const ESOCKTNOSUPPORT = 94;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTSUP: 95 = 95;
+export const ENOTSUP = 95;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EOPNOTSUPP: 95 = 95;
+export const EOPNOTSUPP = 95;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EPFNOSUPPORT: 96 = 96;
+export const EPFNOSUPPORT = 96;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EAFNOSUPPORT: 97 = 97;
+export const EAFNOSUPPORT = 97;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EADDRINUSE: 98 = 98;
+export const EADDRINUSE = 98;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EADDRNOTAVAIL: 99 = 99;
+export const EADDRNOTAVAIL = 99;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENETDOWN: 100 = 100;
+export const ENETDOWN = 100;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENETUNREACH: 101 = 101;
+export const ENETUNREACH = 101;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENETRESET: 102 = 102;
+export const ENETRESET = 102;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECONNABORTED: 103 = 103;
+export const ECONNABORTED = 103;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECONNRESET: 104 = 104;
+export const ECONNRESET = 104;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOBUFS: 105 = 105;
+export const ENOBUFS = 105;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EISCONN: 106 = 106;
+export const EISCONN = 106;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTCONN: 107 = 107;
+export const ENOTCONN = 107;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESHUTDOWN: 108 = 108;
+export const ESHUTDOWN = 108;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ETOOMANYREFS: 109 = 109;
+export const ETOOMANYREFS = 109;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ETIMEDOUT: 110 = 110;
+export const ETIMEDOUT = 110;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECONNREFUSED: 111 = 111;
+export const ECONNREFUSED = 111;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EHOSTDOWN: 112 = 112;
+export const EHOSTDOWN = 112;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EHOSTUNREACH: 113 = 113;
+export const EHOSTUNREACH = 113;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EALREADY: 114 = 114;
+export const EALREADY = 114;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EINPROGRESS: 115 = 115;
+export const EINPROGRESS = 115;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ESTALE: 116 = 116;
+export const ESTALE = 116;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EUCLEAN: 117 = 117;
+export const EUCLEAN = 117;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTNAM: 118 = 118;
+export const ENOTNAM = 118;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENAVAIL: 119 = 119;
+export const ENAVAIL = 119;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EISNAM: 120 = 120;
+export const EISNAM = 120;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EREMOTEIO: 121 = 121;
+export const EREMOTEIO = 121;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EDQUOT: 122 = 122;
+export const EDQUOT = 122;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOMEDIUM: 123 = 123;
+export const ENOMEDIUM = 123;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EMEDIUMTYPE: 124 = 124;
+export const EMEDIUMTYPE = 124;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ECANCELED: 125 = 125;
+export const ECANCELED = 125;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOKEY: 126 = 126;
+export const ENOKEY = 126;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EKEYEXPIRED: 127 = 127;
+export const EKEYEXPIRED = 127;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EKEYREVOKED: 128 = 128;
+export const EKEYREVOKED = 128;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EKEYREJECTED: 129 = 129;
+export const EKEYREJECTED = 129;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EOWNERDEAD: 130 = 130;
+export const EOWNERDEAD = 130;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ENOTRECOVERABLE: 131 = 131;
+export const ENOTRECOVERABLE = 131;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const ERFKILL: 132 = 132;
+export const ERFKILL = 132;
 /** {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
-export const EHWPOISON: 133 = 133;
+export const EHWPOISON = 133;

@@ -1,7 +1,8 @@
 /** Control messages (cmsg(3)): what sendmsg(2) and recvmsg(2) carry beside the data. */
 
 import { Buffer } from 'node:buffer';
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { Address, AddressLike } from './address-type.ts';
 import {
   AF_INET,
   AF_INET6,

@@ -1,5 +1,5 @@
 /** Errors: the kernel's errno as a SocketError, and the refusal of what C cannot express as TypeError or RangeError. */
-import type { Address } from './address.ts';
+import type { Address } from './address-type.ts';
 import { errnoTable } from './errno-table.ts';
 import { formatAddress } from './format.ts';
 import { isNativeError } from './kind.ts';

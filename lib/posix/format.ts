@@ -1,6 +1,6 @@
 /** Addresses and numbers for people: error messages and inspection. */
 import { Buffer } from 'node:buffer';
-import type { Address, NetlinkAddress, PacketAddress, VsockAddress } from './address.ts';
+import type { Address, NetlinkAddress, PacketAddress, VsockAddress } from './address-type.ts';
 import * as constants from './constants.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './constants.ts';
 import { hardwareText } from './hardware-text.ts';

@@ -1,5 +1,6 @@
 /** Network interfaces, as in net/if.h and ifaddrs.h, and their flags and MTU: netdevice(7). */
-import { type Address, decodeAddress } from './address.ts';
+import { decodeAddress } from './address.ts';
+import type { Address } from './address-type.ts';
 import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
 import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
 import { check } from './errno.ts';

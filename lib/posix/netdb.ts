@@ -1,5 +1,6 @@
 /** Names of hosts, services and protocols, as in netdb.h. These calls wait; sys-socket/promises has those that do not. */
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { Address, AddressLike, Inet6Address, InetAddress } from './address-type.ts';
 import {
   GAI_STRERROR,
   GETADDRINFO,
@@ -180,10 +181,10 @@ export interface AddressInfoHints {
  */
 export interface AddressInfo {
   flags: number;
-  family: number;
+  family: typeof AF_INET | typeof AF_INET6;
   socktype: number;
   protocol: number;
-  address: Address;
+  address: InetAddress | Inet6Address;
   /** With AI_CANONNAME, of the first entry. */
   canonname: string | undefined;
 }
@@ -243,10 +244,10 @@ export function readAddressInfo(
   while (!unpack.done) {
     list.push({
       flags: unpack.int(),
-      family: unpack.int(),
+      family: unpack.int() as AddressInfo['family'],
       socktype: unpack.int(),
       protocol: unpack.int(),
-      address: decodeAddress(unpack.bytes()!)!,
+      address: decodeAddress(unpack.bytes()!) as AddressInfo['address'],
       canonname: unpack.string(),
     });
   }
@@ -408,7 +409,7 @@ export function getfqdn(name = ''): string {
   text(name, 'name');
   const asked = name.trim() === '' || name.trim() === '0.0.0.0' ? gethostname() : name.trim();
   try {
-    const { address } = getaddrinfo(asked, null, FULL_NAME_HINTS)[0]! as { address: Address & { address: string } };
+    const { address } = getaddrinfo(asked, null, FULL_NAME_HINTS)[0]!;
     return chooseFullName(gethostbyaddr(address.address), asked);
   } catch (error) {
     if (isLookupError(error)) return asked;

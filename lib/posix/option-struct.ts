@@ -1,7 +1,8 @@
 /** The fields that structs of socket options are made of, and how a value is read from their bytes and written to them. */
 
 import { Buffer } from 'node:buffer';
-import { type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { AddressLike } from './address-type.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';

@@ -1,7 +1,7 @@
 /** The types of the values of socket options: how each looks, and where its fields are in the bytes. */
 
 import { Buffer } from 'node:buffer';
-import type { AddressLike } from './address.ts';
+import type { AddressLike } from './address-type.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';

@@ -1,5 +1,6 @@
 /** The life of a socket, call by call: creating, naming, connecting, closing. */
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { Address, AddressLike, AddressOf, SocketFd } from './address-type.ts';
 import {
   ACCEPT,
   ACCEPT4,
@@ -41,7 +42,11 @@ function given(n: number, name: Uint8Array): Address | undefined {
  * console.log(getsockopt(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM); // true
  * @see https://man7.org/linux/man-pages/man2/socket.2.html
  */
-export function socket(domain: number, type: number, protocol = 0): number {
+export function socket<Family extends number, Type extends number>(
+  domain: Family,
+  type: Type,
+  protocol = 0,
+): SocketFd<Family, Type> {
   return check(native.socket(domain, type, protocol), SOCKET);
 }
 
@@ -59,7 +64,11 @@ export function socket(domain: number, type: number, protocol = 0): number {
  * console.log(recv(b, new Uint8Array(100))); // 5
  * @see https://man7.org/linux/man-pages/man2/socketpair.2.html
  */
-export function socketpair(domain: number, type: number, protocol = 0): [number, number] {
+export function socketpair<Family extends number, Type extends number>(
+  domain: Family,
+  type: Type,
+  protocol = 0,
+): [SocketFd<Family, Type>, SocketFd<Family, Type>] {
   check(native.socketpair(domain, type, protocol), SOCKETPAIR);
   return [out[0]!, out[1]!];
 }
@@ -105,11 +114,11 @@ export function listen(fd: number, backlog: number = SOMAXCONN): void {
  *
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
-export interface Accepted {
+export interface Accepted<Family extends number = number, Type extends number = number> {
   /** The new descriptor, close-on-exec. */
-  fd: number;
-  /** The peer; `undefined` when the kernel gave none. */
-  address: Address | undefined;
+  fd: SocketFd<Family, Type>;
+  /** The peer. */
+  address: AddressOf<Family>;
 }
 
 /**
@@ -127,9 +136,11 @@ export interface Accepted {
  * console.log(fd > 2, address.address); // true 127.0.0.1
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
-export function accept(fd: number): Accepted {
+export function accept<Family extends number = number, Type extends number = number>(
+  fd: SocketFd<Family, Type>,
+): Accepted<Family, Type> {
   const accepted = check(native.accept4(fd, scratch, 0), ACCEPT);
-  return { fd: accepted, address: decodeAddress(scratch, out[0]!) };
+  return { fd: accepted, address: decodeAddress(scratch, out[0]!) as AddressOf<Family> };
 }
 
 /**
@@ -147,9 +158,12 @@ export function accept(fd: number): Accepted {
  * console.log((fcntl(fd, F_GETFL) & O_NONBLOCK) !== 0); // true
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
-export function accept4(fd: number, flags: number): Accepted {
+export function accept4<Family extends number = number, Type extends number = number>(
+  fd: SocketFd<Family, Type>,
+  flags: number,
+): Accepted<Family, Type> {
   const accepted = check(native.accept4(fd, scratch, flags), ACCEPT4);
-  return { fd: accepted, address: decodeAddress(scratch, out[0]!) };
+  return { fd: accepted, address: decodeAddress(scratch, out[0]!) as AddressOf<Family> };
 }
 
 /**
@@ -217,9 +231,9 @@ export function close(fd: number): void {
  * console.log(getsockname(fd).address); // ::
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
-export function getsockname(fd: number): Address | undefined {
+export function getsockname<Family extends number = number>(fd: SocketFd<Family>): AddressOf<Family> {
   check(native.getsockname(fd, scratch), GETSOCKNAME);
-  return decodeAddress(scratch, out[0]!);
+  return decodeAddress(scratch, out[0]!) as AddressOf<Family>;
 }
 
 /**
@@ -236,9 +250,9 @@ export function getsockname(fd: number): Address | undefined {
  * console.log(getpeername(fd).port === getsockname(listener).port); // true
  * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
  */
-export function getpeername(fd: number): Address | undefined {
+export function getpeername<Family extends number = number>(fd: SocketFd<Family>): AddressOf<Family> {
   check(native.getpeername(fd, scratch), GETPEERNAME);
-  return decodeAddress(scratch, out[0]!);
+  return decodeAddress(scratch, out[0]!) as AddressOf<Family>;
 }
 
 /**
@@ -275,6 +289,8 @@ export function sockatmark(fd: number): boolean {
  * console.log(getsockname(second).family === AF_INET); // true
  * @see https://man7.org/linux/man-pages/man2/dup.2.html
  */
-export function dup(fd: number): number {
+export function dup<Family extends number = number, Type extends number = number>(
+  fd: SocketFd<Family, Type>,
+): SocketFd<Family, Type> {
   return check(native.fcntl(fd, F_DUPFD_CLOEXEC, 0), DUP);
 }

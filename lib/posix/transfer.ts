@@ -1,6 +1,7 @@
 /** Data in and out, call by call. Batches of datagrams are in batch.ts. */
 
-import { type Address, type AddressLike, decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress } from './address.ts';
+import type { Address, AddressLike, SenderOf, SocketFd } from './address-type.ts';
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { SOL_SOCKET } from './constants.ts';
@@ -203,11 +204,11 @@ export function recv(fd: number, buffer: Bytes, flags = 0): number {
  *
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export interface ReceivedFrom {
+export interface ReceivedFrom<Sender extends Address | undefined = Address | undefined> {
   /** The number of bytes, as the call returned it. */
   bytes: number;
   /** The sender; `undefined` when the kernel gave none (a connected stream, an unbound AF_UNIX sender). */
-  address: Address | undefined;
+  address: Sender;
 }
 
 /**
@@ -226,9 +227,13 @@ export interface ReceivedFrom {
  * console.log(bytes, address.address); // 9 127.0.0.1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export function recvfrom(fd: number, buffer: Bytes, flags = 0): ReceivedFrom {
+export function recvfrom<Family extends number = number, Type extends number = number, Flags extends number = 0>(
+  fd: SocketFd<Family, Type>,
+  buffer: Bytes,
+  flags: Flags = 0 as Flags,
+): ReceivedFrom<SenderOf<Family, Type, Flags>> {
   const received = check(pinned.recvfrom(fd, buffer, flags, scratch), RECVFROM);
-  return { bytes: received, address: decodeAddress(scratch, out[0]!) };
+  return { bytes: received, address: decodeAddress(scratch, out[0]!) as SenderOf<Family, Type, Flags> };
 }
 
 /**
@@ -249,11 +254,11 @@ export interface ReceiveMessage {
  *
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export interface ReceivedMessage {
+export interface ReceivedMessage<Sender extends Address | undefined = Address | undefined> {
   /** The number of bytes, as the call returned it. */
   bytes: number;
   /** The sender; `undefined` when the kernel gave none. */
-  address: Address | undefined;
+  address: Sender;
   /** The control messages. The descriptors among them are new and yours to close. */
   control: ControlMessage[];
   /** msg_flags as the kernel set them: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, MSG_ERRQUEUE, MSG_OOB. */
@@ -286,11 +291,15 @@ function controlRoom(length: unknown): number {
  * console.log(bytes, control[0].fds.length); // 1 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export function recvmsg(fd: number, message: ReceiveMessage, flags = 0): ReceivedMessage {
+export function recvmsg<Family extends number = number, Type extends number = number, Flags extends number = 0>(
+  fd: SocketFd<Family, Type>,
+  message: ReceiveMessage,
+  flags: Flags = 0 as Flags,
+): ReceivedMessage<SenderOf<Family, Type, Flags>> {
   const result = receive(fd, message, flags);
   if (typeof result === 'number') throw check(result, RECVMSG);
   handOver(result.control);
-  return result;
+  return result as ReceivedMessage<SenderOf<Family, Type, Flags>>;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Connecting by name: getaddrinfo and happy eyeballs (RFC 8305). */
 
-import { type AddressLike, encodeAddress, type UnixAddress } from '../posix/address.ts';
+import { encodeAddress } from '../posix/address.ts';
+import type { AddressLike, UnixAddressInput } from '../posix/address-type.ts';
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
 import { invalidValue, isSocketError } from '../posix/errno.ts';
 import { inet_pton } from '../posix/inet.ts';
@@ -14,6 +15,7 @@ import {
   type Control,
   formOf,
   hostOf,
+  type InetSocket,
   numericHost,
   optionalBoolean,
   optionalFunction,
@@ -55,11 +57,11 @@ export interface ConnectionOptions extends WaitOptions, TcpOptions {
  *
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
-export interface UnixConnectionOptions extends WaitOptions {
+export interface UnixConnectionOptions<Type extends number = number> extends WaitOptions {
   /** A path, `'\0name'` for an abstract name, or exact bytes. */
   path: string | Uint8Array;
   /** SOCK_STREAM by default; SOCK_SEQPACKET too. */
-  type?: number | undefined;
+  type?: Type | undefined;
   control?: Control | undefined;
 }
 
@@ -108,8 +110,8 @@ async function attempt(
   options: Attempts,
   signal: AbortSignal,
   refuse: (error: unknown) => void,
-): Promise<Socket> {
-  const socket = new Socket(info.family, info.socktype, options.protocol ?? info.protocol);
+): Promise<InetSocket> {
+  const socket = new Socket(info.family, SOCK_STREAM, options.protocol ?? info.protocol);
   try {
     setTcpOptions(socket, options);
     try {
@@ -159,7 +161,7 @@ function checkSignal(signal: AbortSignal | undefined): void {
 
 async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
   const { path, type = SOCK_STREAM, control, signal, timeout } = onlyKnown(options, unixNames, 'options');
-  const address: UnixAddress = { family: AF_UNIX, path };
+  const address: UnixAddressInput = { family: AF_UNIX, path };
   const name = encodeAddress(address);
   optionalFunction(control, 'options.control');
   if (timeout !== undefined) milliseconds(timeout, 'timeout');
@@ -175,7 +177,7 @@ async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
   }
 }
 
-async function connectInet(options: ConnectionOptions): Promise<Socket> {
+async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
   const { host = 'localhost', family = AF_UNSPEC, protocol, control, signal, timeout, attemptDelay = 250 } = options;
   onlyKnown(options, inetNames, 'options');
   const node = host === null ? null : hostOf(host);
@@ -233,6 +235,11 @@ async function connectInet(options: ConnectionOptions): Promise<Socket> {
  * console.log(client.getpeername().port === port); // true
  * @see https://man7.org/linux/man-pages/man2/connect.2.html
  */
+export function createConnection(options: ConnectionOptions): Promise<InetSocket>;
+export function createConnection<Type extends number = typeof SOCK_STREAM>(
+  options: UnixConnectionOptions<Type>,
+): Promise<Socket<typeof AF_UNIX, Type>>;
+export function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket>;
 export async function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket> {
   if (typeof options !== 'object' || options === null) throw formOf(options, 'createConnection');
   // Without a path, a misspelt path would be blamed on the next option that only a path has.
@@ -241,7 +248,7 @@ export async function createConnection(options: ConnectionOptions | UnixConnecti
   return await connectInet(given as ConnectionOptions);
 }
 
-function race(list: readonly AddressInfo[], options: Attempts, giveUp: AbortController): Promise<Socket> {
+function race(list: readonly AddressInfo[], options: Attempts, giveUp: AbortController): Promise<InetSocket> {
   const { delay } = options;
   const others = new AbortController();
   const signal = AbortSignal.any([giveUp.signal, others.signal]);

@@ -1,6 +1,8 @@
 /** What createConnection and createServer have in common: ports, hosts that need no look-up, and options of TCP. */
-import type { Address } from '../posix/address.ts';
+import type { AddressInput } from '../posix/address-type.ts';
 import {
+  type AF_INET,
+  type AF_INET6,
   AI_NUMERICHOST,
   AI_NUMERICSERV,
   EAI_NONAME,
@@ -15,11 +17,18 @@ import { type AddressInfo, type AddressInfoError, getaddrinfo } from '../posix/n
 import type { Socket } from './socket.ts';
 
 /**
+ * A stream socket of IPv4 or IPv6, as `createServer` and `createConnection` make them.
+ *
+ * @see https://man7.org/linux/man-pages/man7/tcp.7.html
+ */
+export type InetSocket = Socket<typeof AF_INET | typeof AF_INET6, typeof SOCK_STREAM>;
+
+/**
  * Called with the descriptor before it is bound, connected or listens, to set options. What it throws is thrown on.
  *
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
-export type Control = (fd: number, info: { family: number; address: Address }) => void;
+export type Control = (fd: number, info: { family: number; address: AddressInput }) => void;
 
 /**
  * Options of TCP connections, set before `control` is called.

@@ -1,6 +1,7 @@
 /** The operations of a Socket that make connections: connect(2) and accept4(2). */
 import * as nothrow from '../nothrow.ts';
-import { type Address, type AddressLike, encodeAddress, SockaddrStorage } from '../posix/address.ts';
+import { encodeAddress, SockaddrStorage } from '../posix/address.ts';
+import type { Address, AddressLike } from '../posix/address-type.ts';
 import {
   AF_INET,
   AF_INET6,

@@ -223,11 +223,11 @@ async function waitForConnection(socket: Socket, options: WaitOptions): Promise<
   }
 }
 
-async function acceptNext(
-  socket: Socket,
+async function acceptNext<Family extends number, Type extends number>(
+  socket: Socket<Family, Type>,
   options: WaitOptions,
   tell: (error: SocketError) => void,
-): Promise<AcceptedSocket> {
+): Promise<AcceptedSocket<Family, Type>> {
   const { signal, timeout = socket.getTimeout() || Number.POSITIVE_INFINITY } = options;
   const end = performance.now() + timeout;
   let left = options;
@@ -261,10 +261,10 @@ async function acceptNext(
 const names = namesOf<ConnectionsOptions>({ signal: true, timeout: true, onError: true });
 
 /** Connections, one after the other: see `connections` of Socket. */
-export function eachConnection(
-  socket: Socket,
+export function eachConnection<Family extends number, Type extends number>(
+  socket: Socket<Family, Type>,
   options: ConnectionsOptions,
-): AsyncGenerator<AcceptedSocket, void, void> {
+): AsyncGenerator<AcceptedSocket<Family, Type>, void, void> {
   const { onError = warn } = onlyKnown(object(options, 'options'), names, 'options');
   if (typeof onError !== 'function') throw invalidType('onError', 'a function');
   const take = (waiting: WaitOptions) => acceptNext(socket, waiting, onError);

@@ -1,6 +1,7 @@
 /** The operations of a Socket that send or receive a message with its control data: sendmsg(2) and recvmsg(2). */
 import * as nothrow from '../nothrow.ts';
 import { encodeAddress } from '../posix/address.ts';
+import type { Address } from '../posix/address-type.ts';
 import { RECVMSG } from '../posix/calls.ts';
 import {
   EAGAIN,
@@ -54,14 +55,14 @@ function sizeOf(message: { readonly buffers: readonly (Bytes | string)[] }): num
 }
 
 /** recvmsg(2). */
-export class ReceiveMessageOperation extends Operation<ReceivedMessage> {
+export class ReceiveMessageOperation<Sender extends Address | undefined> extends Operation<ReceivedMessage<Sender>> {
   override get syscall(): string {
     return 'recvmsg';
   }
   readonly #message: ReceiveMessage;
   readonly #flags: number;
   readonly #size: number;
-  #received: ReceivedMessage | undefined;
+  #received: ReceivedMessage<Sender> | undefined;
 
   constructor(owner: Owner, target: Readiness, message: ReceiveMessage, flags: number) {
     const size = sizeOf(message);
@@ -76,11 +77,11 @@ export class ReceiveMessageOperation extends Operation<ReceivedMessage> {
     if (sizeOf(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are filled');
     const result = receive(this.fd, this.#message, this.#flags);
     if (typeof result === 'number') return settle(result, RECVMSG);
-    this.#received = result;
+    this.#received = result as ReceivedMessage<Sender>;
     return result.bytes;
   }
 
-  finish(): ReceivedMessage {
+  finish(): ReceivedMessage<Sender> {
     return this.#received!;
   }
 }

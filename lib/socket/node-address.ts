@@ -1,5 +1,5 @@
 /** Addresses in the form in which net.Socket reports them. */
-import type { Address } from '../posix/address.ts';
+import type { Address } from '../posix/address-type.ts';
 import { AF_INET, AF_INET6 } from '../posix/constants.ts';
 import { if_indextoname } from '../posix/interface.ts';
 

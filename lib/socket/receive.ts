@@ -1,5 +1,6 @@
 /** The operations of a Socket that read into memory of the library, or of the user. */
-import { type Address, SockaddrStorage } from '../posix/address.ts';
+import { SockaddrStorage } from '../posix/address.ts';
+import type { Address } from '../posix/address-type.ts';
 import { MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
 import { RECV, RECVFROM } from '../posix/calls.ts';
 import { MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from '../posix/constants.ts';
@@ -18,9 +19,10 @@ import { CHUNK, receive, received, room, take } from './received.ts';
  *
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
-export interface Datagram {
+export interface Datagram<Sender extends Address | undefined = Address | undefined> {
   data: Buffer;
-  address: Address | undefined;
+  /** The sender; `undefined` when the kernel gave none (a connected stream, an unbound AF_UNIX sender). */
+  address: Sender;
 }
 
 /** The buffer and the owner of an operation that is done. */
@@ -117,7 +119,7 @@ export class Receive extends Reading<Buffer> {
 }
 
 /** recvfrom(2). */
-export class ReceiveFrom extends Reading<Datagram> {
+export class ReceiveFrom<Sender extends Address | undefined> extends Reading<Datagram<Sender>> {
   override get syscall(): string {
     return 'recvfrom';
   }
@@ -130,7 +132,12 @@ export class ReceiveFrom extends Reading<Datagram> {
   }
 
   /** A new one, or the one that was done last. */
-  static take(owner: Owner, target: Readiness, size: number, flags: number): ReceiveFrom {
+  static take<Sender extends Address | undefined>(
+    owner: Owner,
+    target: Readiness,
+    size: number,
+    flags: number,
+  ): ReceiveFrom<Sender> {
     const { spare } = target;
     if (flags !== 0 || !(spare instanceof ReceiveFrom)) return new ReceiveFrom(owner, target, size, flags);
     spare.renew(owner, count(size, 'size'));
@@ -150,8 +157,8 @@ export class ReceiveFrom extends Reading<Datagram> {
     return settle(n, RECVFROM);
   }
 
-  finish(n: number): Datagram {
-    return { data: take(this.#room!, Math.min(n, this.size)), address: from.decode() };
+  finish(n: number): Datagram<Sender> {
+    return { data: take(this.#room!, Math.min(n, this.size)), address: from.decode() as Sender };
   }
 }
 

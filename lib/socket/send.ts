@@ -2,7 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import * as nothrow from '../nothrow.ts';
-import { type AddressLike, encodeShared } from '../posix/address.ts';
+import { encodeShared } from '../posix/address.ts';
+import type { AddressLike } from '../posix/address-type.ts';
 import { checked, type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
 import { SEND, SENDMSG, SENDTO } from '../posix/calls.ts';
 import {

@@ -1,7 +1,7 @@
 /** Listening sockets in one call. */
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import * as nothrow from '../nothrow.ts';
-import type { Address, InetAddress } from '../posix/address.ts';
+import type { Inet6AddressInput, InetAddress, UnixAddressInput } from '../posix/address-type.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -26,6 +26,7 @@ import {
   type Control,
   formOf,
   hostOf,
+  type InetSocket,
   numericHost,
   optionalBoolean,
   optionalFunction,
@@ -69,11 +70,11 @@ export interface InetServerOptions extends CommonOptions, TcpOptions {
  *
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
-export interface UnixServerOptions extends CommonOptions {
+export interface UnixServerOptions<Type extends number = number> extends CommonOptions {
   /** A path, or `'\0name'`. */
   path: string;
   /** SOCK_STREAM or SOCK_SEQPACKET. */
-  type?: number | undefined;
+  type?: Type | undefined;
   /** The permissions of the path, set after bind(2) and before listen(2). */
   mode?: number | undefined;
   /** What to do with a socket that stands at the path and that nobody listens on any more (ECONNREFUSED): `'fail'`, the
@@ -105,7 +106,7 @@ const unixNames = namesOf<UnixServerOptions>({
 const allNames = namesOfAny(inetNames, unixNames);
 
 /** The addresses to listen on, of which the first that this host has is taken. */
-function candidates(host: string | undefined, port: number | string): Address[] {
+function candidates(host: string | undefined, port: number | string): (InetAddress | Inet6AddressInput)[] {
   if (host !== undefined) {
     const list =
       numericHost(host, port, AF_UNSPEC, AI_PASSIVE) ??
@@ -120,7 +121,7 @@ function candidates(host: string | undefined, port: number | string): Address[] 
   ];
 }
 
-function inetServer(options: InetServerOptions): Socket {
+function inetServer(options: InetServerOptions): InetSocket {
   const { host, protocol = 0, reusePort, dualStack, backlog = SOMAXCONN, control } = options;
   onlyKnown(options, inetNames, 'options');
   const port = portOf(options.port, 'options.port');
@@ -129,7 +130,7 @@ function inetServer(options: InetServerOptions): Socket {
   }
   const list = candidates(host === undefined ? undefined : hostOf(host), port);
   for (const [i, address] of list.entries()) {
-    let socket: Socket | undefined;
+    let socket: InetSocket | undefined;
     try {
       socket = new Socket(address.family, SOCK_STREAM, protocol);
       socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
@@ -152,7 +153,7 @@ function inetServer(options: InetServerOptions): Socket {
 }
 
 /** Whether the path is a socket that nobody listens on. */
-function isStale(address: Address & { family: typeof AF_UNIX }, type: number): boolean {
+function isStale(address: UnixAddressInput, type: number): boolean {
   const path = address.path as string;
   if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false;
   using probe = new Socket(AF_UNIX, type);
@@ -204,6 +205,11 @@ function closeOn(signal: AbortSignal, socket: Socket): void {
  * }
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
+export function createServer(options: InetServerOptions): InetSocket;
+export function createServer<Type extends number = typeof SOCK_STREAM>(
+  options: UnixServerOptions<Type>,
+): Socket<typeof AF_UNIX, Type>;
+export function createServer(options: InetServerOptions | UnixServerOptions): Socket;
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
   if (typeof options !== 'object' || options === null) throw formOf(options, 'createServer');
   // Without a path, a misspelt path would be blamed on the next option that only a path has.

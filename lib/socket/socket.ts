@@ -2,7 +2,8 @@
 import type { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
 import * as nothrow from '../nothrow.ts';
-import { type Address, type AddressLike, SockaddrStorage } from '../posix/address.ts';
+import { SockaddrStorage } from '../posix/address.ts';
+import type { AddressLike, AddressOf, SenderOf } from '../posix/address-type.ts';
 import type { MessageBatch } from '../posix/batch.ts';
 import {
   AF_UNIX,
@@ -56,9 +57,10 @@ import type { Watch, WatchOptions } from './watch.ts';
  *
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
-export interface AcceptedSocket {
-  socket: Socket;
-  address: Address | undefined;
+export interface AcceptedSocket<Family extends number = number, Type extends number = number> {
+  socket: Socket<Family, Type>;
+  /** The peer. */
+  address: AddressOf<Family>;
 }
 
 /** The bits of a type that are flags. */
@@ -82,11 +84,11 @@ const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
  * b.close();
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
-export class Socket {
+export class Socket<Family extends number = number, Type extends number = number> {
   /** An AF_ number. */
-  readonly family: number;
+  readonly family: Family;
   /** A SOCK_ number, without flags. */
-  readonly type: number;
+  readonly type: Type;
   /** An IPPROTO_ number, or one of its family. */
   readonly protocol: number;
   readonly #descriptor: Descriptor;
@@ -100,10 +102,10 @@ export class Socket {
    * @param fd Instead of creating one, takes this descriptor over, which must be non-blocking: see `fromFd`.
    * @throws SocketError As `socket`; EBADF when `fd` is not open. TypeError when another Socket has it.
    */
-  constructor(family: number, type: number, protocol = 0, fd?: number) {
+  constructor(family: Family, type: Type, protocol = 0, fd?: number) {
     // Before anything is taken over, and before an operator makes an integer of what is none.
-    this.family = int32(family, 'family');
-    this.type = int32(type, 'type') & ~FLAGS;
+    this.family = int32(family, 'family') as Family;
+    this.type = (int32(type, 'type') & ~FLAGS) as Type;
     this.protocol = int32(protocol, 'protocol');
     this.#descriptor = fd === undefined ? openSocket(family, type, protocol) : new Descriptor(fd);
     if (channels.socket.hasSubscribers) channels.socket.publish({ socket: this, fd: this.fd });
@@ -129,9 +131,11 @@ export class Socket {
    * @param type A SOCK_ type.
    * @throws SocketError EMFILE, EOPNOTSUPP.
    */
-  static pair(type: number = SOCK_STREAM): [Socket, Socket] {
+  static pair<Type extends number = typeof SOCK_STREAM>(
+    type: Type = SOCK_STREAM as Type,
+  ): [Socket<typeof AF_UNIX, Type>, Socket<typeof AF_UNIX, Type>] {
     const fds = openPair(AF_UNIX, int32(type, 'type'));
-    let first: Socket | undefined;
+    let first: Socket<typeof AF_UNIX, Type> | undefined;
     try {
       first = new Socket(AF_UNIX, type, 0, fds[0]);
       return [first, new Socket(AF_UNIX, type, 0, fds[1])];
@@ -313,13 +317,13 @@ export class Socket {
   }
 
   /** Its own address: getsockname(2). */
-  getsockname(): Address | undefined {
-    return posix.getsockname(this.#open('getsockname'));
+  getsockname(): AddressOf<Family> {
+    return posix.getsockname<Family>(this.#open('getsockname'));
   }
 
   /** The address of its peer: getpeername(2). */
-  getpeername(): Address | undefined {
-    return posix.getpeername(this.#open('getpeername'));
+  getpeername(): AddressOf<Family> {
+    return posix.getpeername<Family>(this.#open('getpeername'));
   }
 
   // Connecting.
@@ -384,31 +388,23 @@ export class Socket {
     }
   }
 
-  #accept(): Accept<AcceptedSocket> {
-    const { family, type, protocol } = this;
-    return new Accept(this, this.#target('accept'), (fd, address) => ({
-      socket: new Socket(family, type, protocol, fd),
-      address,
-    }));
-  }
-
   /**
    * Takes a connection: accept4(2).
    *
    * @param options AbortSignal, and timeout in milliseconds.
    * @throws SocketError ECONNABORTED, EMFILE, EINVAL, EOPNOTSUPP; AbortError, TimeoutError, ClosedError.
    */
-  accept(options: WaitOptions = NONE): Promise<AcceptedSocket> {
+  accept(options: WaitOptions = NONE): Promise<AcceptedSocket<Family, Type>> {
     try {
-      return run(this.#accept(), options);
+      return run(acceptOperation(this, this.#target('accept')), options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** As `accept`, waiting in this thread. */
-  acceptSync(): AcceptedSocket {
-    return runSync(this.#accept());
+  acceptSync(): AcceptedSocket<Family, Type> {
+    return runSync(acceptOperation(this, this.#target('accept')));
   }
 
   /**
@@ -436,7 +432,7 @@ export class Socket {
    * }
    * @see https://man7.org/linux/man-pages/man2/accept.2.html
    */
-  connections(options: ConnectionsOptions = {}): AsyncGenerator<AcceptedSocket, void, void> {
+  connections(options: ConnectionsOptions = {}): AsyncGenerator<AcceptedSocket<Family, Type>, void, void> {
     return eachConnection(this, options);
   }
 
@@ -479,34 +475,56 @@ export class Socket {
   }
 
   /** Receives, and tells from whom: recvfrom(2). As `recv`. */
-  recvfrom(size: number = CHUNK, flags = 0, options: WaitOptions = NONE): Promise<Datagram> {
+  recvfrom<Flags extends number = 0>(
+    size: number = CHUNK,
+    flags: Flags = 0 as Flags,
+    options: WaitOptions = NONE,
+  ): Promise<Datagram<SenderOf<Family, Type, Flags>>> {
     try {
-      return run(ReceiveFrom.take(this, this.#target('recvfrom'), size, flags), options);
+      return run(ReceiveFrom.take<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags), options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** As `recvfrom`, waiting in this thread. */
-  recvfromSync(size: number = CHUNK, flags = 0): Datagram {
-    return runSync(ReceiveFrom.take(this, this.#target('recvfrom'), size, flags));
+  recvfromSync<Flags extends number = 0>(
+    size: number = CHUNK,
+    flags: Flags = 0 as Flags,
+  ): Datagram<SenderOf<Family, Type, Flags>> {
+    return runSync(ReceiveFrom.take<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags));
   }
 
   /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
-  datagrams(size: number = CHUNK, options: WaitOptions = NONE): AsyncGenerator<Datagram, void, void> {
+  datagrams(
+    size: number = CHUNK,
+    options: WaitOptions = NONE,
+  ): AsyncGenerator<Datagram<SenderOf<Family, Type>>, void, void> {
     return each(this, (waiting) => this.recvfrom(size, 0, waiting), options);
   }
 
   /** Receives with the sender, the flags and the control messages: recvmsg(2). As `recvmsg`. */
-  async recvmsg(message: ReceiveMessage, flags = 0, options: WaitOptions = NONE): Promise<ReceivedMessage> {
-    const received = await run(new ReceiveMessageOperation(this, this.#target('recvmsg'), message, flags), options);
+  async recvmsg<Flags extends number = 0>(
+    message: ReceiveMessage,
+    flags: Flags = 0 as Flags,
+    options: WaitOptions = NONE,
+  ): Promise<ReceivedMessage<SenderOf<Family, Type, Flags>>> {
+    const received = await run(
+      new ReceiveMessageOperation<SenderOf<Family, Type, Flags>>(this, this.#target('recvmsg'), message, flags),
+      options,
+    );
     handOver(received.control);
     return received;
   }
 
   /** As `recvmsg`, waiting in this thread. */
-  recvmsgSync(message: ReceiveMessage, flags = 0): ReceivedMessage {
-    const received = runSync(new ReceiveMessageOperation(this, this.#target('recvmsg'), message, flags));
+  recvmsgSync<Flags extends number = 0>(
+    message: ReceiveMessage,
+    flags: Flags = 0 as Flags,
+  ): ReceivedMessage<SenderOf<Family, Type, Flags>> {
+    const received = runSync(
+      new ReceiveMessageOperation<SenderOf<Family, Type, Flags>>(this, this.#target('recvmsg'), message, flags),
+    );
     handOver(received.control);
     return received;
   }
@@ -727,7 +745,7 @@ export class Socket {
   }
 
   /** A second Socket for the same socket: dup(2). */
-  dup(): Socket {
+  dup(): Socket<Family, Type> {
     const fd = duplicate(this.#open('dup'));
     try {
       return new Socket(this.family, this.type, this.protocol, fd);
@@ -770,6 +788,18 @@ export class Socket {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
+}
+
+/** Takes a connection for a Socket. No method of it, as its type would allow no Socket of one family where one of any is asked for. */
+function acceptOperation<Family extends number, Type extends number>(
+  socket: Socket<Family, Type>,
+  target: Readiness,
+): Accept<AcceptedSocket<Family, Type>> {
+  const { family, type, protocol } = socket;
+  return new Accept(socket, target, (fd, address) => ({
+    socket: new Socket(family, type, protocol, fd),
+    address: address as AddressOf<Family>,
+  }));
 }
 
 /** What a Socket is: its family, type, descriptor and addresses, as Python's repr. */

@@ -1,6 +1,6 @@
 /** Socket activation and notification: sd_listen_fds(3) and sd_notify(3), by their protocols, without libsystemd. */
 import process from 'node:process';
-import type { UnixAddress, VsockAddress } from '../posix/address.ts';
+import type { UnixAddressInput, VsockAddressInput } from '../posix/address-type.ts';
 import {
   AF_UNIX,
   AF_VSOCK,
@@ -66,7 +66,7 @@ export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
 
 /** Where the service manager listens. A type is that of AF_VSOCK when the address forces one. */
 interface Manager {
-  address: UnixAddress | VsockAddress;
+  address: UnixAddressInput | VsockAddressInput;
   type?: number;
 }
 
@@ -129,7 +129,7 @@ function bindPrivileged(socket: Socket): void {
 }
 
 /** Sends the state to a manager outside of this virtual machine. */
-async function notifyVsock(state: string, address: VsockAddress, type: number | undefined, options: WaitOptions) {
+async function notifyVsock(state: string, address: VsockAddressInput, type: number | undefined, options: WaitOptions) {
   using socket = vsockSocket(type);
   bindPrivileged(socket);
   if (socket.type === SOCK_DGRAM) {

@@ -437,7 +437,7 @@ add(
   'a bound AF_VSOCK socket',
   (c) => {
     const fd = fresh(s.AF_VSOCK, s.SOCK_STREAM);
-    const any: s.VsockAddress = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
+    const any: s.VsockAddressInput = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
     s.bind(fd, any);
     return c.bind(fd, any);
   },

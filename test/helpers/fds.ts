@@ -30,7 +30,7 @@ export const SOCKETS = `
 `;
 
 /** Closes descriptors when the test ends. Gives the first one back. */
-export function cleanup(...fds: [number, ...number[]]): number {
+export function cleanup<Fd extends number>(...fds: [Fd, ...number[]]): Fd {
   onTestFinished(() => {
     for (const fd of fds) close(fd);
   });

@@ -16,7 +16,7 @@ export function folder(): string {
 }
 
 export const loopback: s.InetAddress = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
-export const loopback6: s.Inet6Address = { family: s.AF_INET6, address: '::1', port: 0 };
+export const loopback6: s.Inet6Address = { family: s.AF_INET6, address: '::1', port: 0, flowinfo: 0, scopeId: 0 };
 
 /** A bound datagram socket and its address. */
 export function datagram(flags = 0): { fd: number; address: s.InetAddress } {

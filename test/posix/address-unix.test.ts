@@ -8,7 +8,7 @@ import { cleanup } from '../helpers/fds.ts';
 import { python, pythonPeer } from '../helpers/python.ts';
 import { folder, pair } from '../helpers/world.ts';
 
-const unix = (path: string | Uint8Array): s.UnixAddress => ({ family: s.AF_UNIX, path });
+const unix = (path: string | Uint8Array): s.UnixAddressInput => ({ family: s.AF_UNIX, path });
 
 let names = 0;
 /** An abstract name that no other test has, so that runs beside this one do not meet it. */

@@ -430,7 +430,7 @@ describe('decodeAddress is total', () => {
   });
 
   test('an address too short for its family is its bytes', () => {
-    const whole: s.Address[] = [
+    const whole: s.AddressInput[] = [
       { family: s.AF_INET, address: '1.2.3.4', port: 5 },
       { family: s.AF_INET6, address: '::1', port: 5 },
       { family: s.AF_NETLINK, pid: 1, groups: 2 },

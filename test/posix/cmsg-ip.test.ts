@@ -128,7 +128,7 @@ describe('IPv4', () => {
 });
 
 describe('IPv6', () => {
-  const to = (port: number, address = '::1'): s.Inet6Address => ({ family: s.AF_INET6, address, port });
+  const to = (port: number, address = '::1'): s.Inet6AddressInput => ({ family: s.AF_INET6, address, port });
   const info = (ifindex: number, addr: string): s.PacketInfo6 => ({
     level: s.IPPROTO_IPV6,
     type: s.IPV6_PKTINFO,

@@ -11,7 +11,7 @@ import { datagram, folder, listener, loopback, loopback6 } from '../helpers/worl
 
 const tcp = (flags = 0) => cleanup(s.socket(s.AF_INET, s.SOCK_STREAM | flags));
 const udp = () => cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
-const unspecified: s.Address = { family: s.AF_UNSPEC, data: new Uint8Array(0) };
+const unspecified: s.AddressInput = { family: s.AF_UNSPEC, data: new Uint8Array(0) };
 
 test.each([
   ['connect', (fd: number, address: s.AddressLike) => s.connect(fd, address) ?? 0],

@@ -265,7 +265,7 @@ describe('errors on a link', () => {
     execFileSync('ip', ['route', 'add', `${far}.0/24`, 'via', world.peer.address, 'dev', world.name]);
     execFileSync('ip', ['-6', 'route', 'add', `${far6}/64`, 'via', world.peer.address6, 'dev', world.name]);
     const to: s.InetAddress = { family: s.AF_INET, address: `${far}.2`, port: 9 };
-    const to6: s.Inet6Address = { family: s.AF_INET6, address: `${far6}2`, port: 9 };
+    const to6: s.Inet6AddressInput = { family: s.AF_INET6, address: `${far6}2`, port: 9 };
 
     const big = udp();
     s.setsockopt(big, s.IPPROTO_IP, s.IP_MTU_DISCOVER, s.IP_PMTUDISC_DO);

@@ -125,7 +125,7 @@ print(json.dumps(answers))`,
 
 test('the error of a bind to an unknown family tells the address that was given', () => {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
-  const address: s.OtherAddress = { family: s.AF_CAN, data: new Uint8Array(14) };
+  const address: s.OtherAddressInput = { family: s.AF_CAN, data: new Uint8Array(14) };
   expect(() => s.bind(fd, address)).toThrow(
     expect.objectContaining({ code: 'EAFNOSUPPORT', syscall: 'bind', address }),
   );

@@ -26,7 +26,7 @@ function peerOf(fd: number): { name: s.Address | undefined; length: number } {
 }
 
 const local = (type: number = s.SOCK_STREAM) => cleanup(s.socket(s.AF_UNIX, type));
-const unix = (path: string | Uint8Array): s.UnixAddress => ({ family: s.AF_UNIX, path });
+const unix = (path: string | Uint8Array): s.UnixAddressInput => ({ family: s.AF_UNIX, path });
 
 test('AF_INET, before and after bind', () => {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));

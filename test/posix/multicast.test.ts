@@ -52,7 +52,7 @@ function sender(from: string, ifindex = LO): number {
 }
 
 const to = (port: number): s.InetAddress => ({ family: s.AF_INET, address: group, port });
-const to6 = (port: number): s.Inet6Address => ({ family: s.AF_INET6, address: group6, port, scopeId: LO });
+const to6 = (port: number): s.Inet6AddressInput => ({ family: s.AF_INET6, address: group6, port, scopeId: LO });
 
 function receive(fd: number): string {
   const buffer = Buffer.alloc(64);

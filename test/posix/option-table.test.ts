@@ -272,12 +272,12 @@ describe('groups of either family', () => {
   // Of this process alone, as other tests may run beside it.
   const [high, low] = [(process.pid >> 8) & 0xff, process.pid & 0xff];
   const own: s.InetAddress = { family: s.AF_INET, address: `239.66.${high}.${low}`, port: 0 };
-  const own6: s.Inet6Address = {
+  const own6: s.Inet6AddressInput = {
     family: s.AF_INET6,
     address: `ff02::66:${((high << 8) | low | 0x1000).toString(16)}`,
     port: 0,
   };
-  const hex = (address: s.InetAddress | s.Inet6Address) =>
+  const hex = (address: s.InetAddress | s.Inet6AddressInput) =>
     s.inet_pton(address.family, address.address)!.toString('hex');
   const lists = (path: string, text: string) => readFileSync(path, 'utf8').toLowerCase().includes(text);
   // The kernel prints the four bytes as a number of this machine.
@@ -304,7 +304,7 @@ describe('groups of either family', () => {
     expect(() => s.setOption(fd, 'IPV6_JOIN_GROUP', again)).toThrow(code('EADDRINUSE'));
     s.setOption(fd, 'MCAST_LEAVE_GROUP', { interface: lo, group: s.encodeAddress(own6) });
     expect(joined6()).toBe(false);
-    const source: s.Address = { family: s.AF_INET6, address: '::1', port: 0 };
+    const source: s.AddressInput = { family: s.AF_INET6, address: '::1', port: 0 };
     s.setOption(fd, 'MCAST_JOIN_SOURCE_GROUP', { interface: lo, group: own6, source });
     expect(lists('/proc/net/mcfilter6', hex(own6))).toBe(true);
     s.setOption(fd, 'MCAST_LEAVE_SOURCE_GROUP', { interface: lo, group: own6, source });

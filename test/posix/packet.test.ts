@@ -89,7 +89,7 @@ test('frames go out: whole ones by SOCK_RAW, with a header of the kernel by SOCK
   need(context, namespaces, packetSockets);
   const world = await link();
   const { frames } = await receiveOnPeer(world, 2);
-  const to: s.PacketAddress = {
+  const to: s.PacketAddressInput = {
     family: s.AF_PACKET,
     ifindex: world.ifindex,
     protocol: PROTOCOL,
@@ -202,12 +202,12 @@ test('a packet socket opened for a protocol has it in network byte order', (cont
 test('errors are those of the kernel', (context) => {
   need(context, packetSockets);
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  const nowhere: s.PacketAddress = { family: s.AF_PACKET, ifindex: 0x7ffffffe, protocol: PROTOCOL };
+  const nowhere: s.PacketAddressInput = { family: s.AF_PACKET, ifindex: 0x7ffffffe, protocol: PROTOCOL };
   expect(() => s.bind(fd, nowhere)).toThrow(
     expect.objectContaining({ code: 'ENODEV', address: expect.objectContaining(nowhere) }),
   );
   expect(() => s.sendto(fd, Buffer.alloc(14), 0, nowhere)).toThrow(expect.objectContaining({ code: 'ENXIO' }));
-  const lo: s.PacketAddress = { family: s.AF_PACKET, ifindex: 1, protocol: PROTOCOL };
+  const lo: s.PacketAddressInput = { family: s.AF_PACKET, ifindex: 1, protocol: PROTOCOL };
   expect(() => s.sendto(fd, Buffer.alloc(13), 0, lo)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   expect(() => s.sendto(fd, Buffer.alloc(0x20000), 0, lo)).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }));
 });

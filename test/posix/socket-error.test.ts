@@ -48,7 +48,7 @@ describe('the address that was given', () => {
     expect(caught(call).address).toEqual(address);
   });
 
-  const written: [s.Address, string][] = [
+  const written: [s.AddressInput, string][] = [
     [{ family: s.AF_INET6, address: '::1', port: 80 }, '[::1]:80'],
     [{ family: s.AF_UNIX, path: '/run/x' }, '/run/x'],
     [{ family: s.AF_UNIX, path: '\0abstract' }, '@abstract'],

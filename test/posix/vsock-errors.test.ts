@@ -8,7 +8,7 @@ import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { type Need, need, vsock } from '../helpers/need.ts';
 
-const any: s.VsockAddress = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
+const any: s.VsockAddressInput = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
 
 function open(type: number = s.SOCK_STREAM): number {
   return cleanup(s.socket(s.AF_VSOCK, type | s.SOCK_NONBLOCK));

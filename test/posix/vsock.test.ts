@@ -6,7 +6,7 @@ import { cleanup } from '../helpers/fds.ts';
 import { need, vsock } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 
-const any: s.VsockAddress = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
+const any: s.VsockAddressInput = { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY };
 
 function open(): number {
   return cleanup(s.socket(s.AF_VSOCK, s.SOCK_STREAM));

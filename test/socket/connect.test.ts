@@ -267,8 +267,8 @@ describe('without a look-up', () => {
 
   test('an IPv6 address with a scope', async (context) => {
     need(context, ipv6);
-    const seen: s.Address[] = [];
-    const control = (_fd: number, { address }: { address: s.Address }) => {
+    const seen: s.AddressInput[] = [];
+    const control = (_fd: number, { address }: { address: s.AddressInput }) => {
       seen.push(address);
       throw new Error('enough');
     };

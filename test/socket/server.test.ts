@@ -13,7 +13,7 @@ const portOf = (socket: s.Socket) => (socket.getsockname() as s.InetAddress).por
 const serve = (options: s.InetServerOptions | s.UnixServerOptions) => keep(s.createServer(options));
 const coded = (code: string, syscall: string) => expect.objectContaining({ code, syscall });
 
-async function reach(server: s.Socket, address: s.Address): Promise<s.Address | undefined> {
+async function reach(server: s.Socket, address: s.AddressInput): Promise<s.Address | undefined> {
   const client = keep(new s.Socket(address.family, s.SOCK_STREAM));
   const [accepted] = await Promise.all([server.accept({ timeout: 10_000 }), client.connect(address)]);
   keep(accepted.socket);
