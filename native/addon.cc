@@ -77,8 +77,13 @@ void Finish(napi_env env, void* data, void*) {
 }
 
 bool SetUp(napi_env env, napi_value exports) {
-  auto* environment = new (std::nothrow) Environment;
-  if (environment == nullptr) return false;
+  Owned* owned = Owned::Join();
+  if (owned == nullptr) return false;
+  auto* environment = new (std::nothrow) Environment(*owned);
+  if (environment == nullptr) {
+    Owned::Leave();
+    return false;
+  }
   // First of all, so that nothing that fails afterwards frees what functions already have.
   if (napi_set_instance_data(env, environment, Finish, nullptr) != napi_ok) {
     delete environment;

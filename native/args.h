@@ -53,14 +53,17 @@ struct Environment : Allocated {
   napi_ref out_ref = nullptr;
   Pinned pinned[2];
   EpollSet* sets = nullptr;     // see reactor.h
-  Owned owned;                  // see owned.cc
+  Owned& owned;                 // see owned.cc
   Rings rings;                  // see ring.cc
   Lookups lookups;              // see lookup.cc
   uint8_t* received = nullptr;  // see recvPooled in pinned.cc
   size_t received_length = 0;
 
-  Environment() = default;
-  ~Environment() { std::free(received); }
+  explicit Environment(Owned& of_thread) : owned(of_thread) {}
+  ~Environment() {
+    std::free(received);
+    Owned::Leave();
+  }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 };

@@ -1,5 +1,6 @@
-// Descriptors that an environment owns: those of objects, and those that arrived in control data and that the program
-// has not been given yet. What an environment leaves open when it ends (a worker that was terminated) is closed then.
+// Descriptors that the environments of a thread own: those of objects, and those that arrived in control data and that
+// the program has not been given yet. What they leave open when the last of them ends (a worker that was terminated) is
+// closed then.
 #include "owned.h"
 
 #include <fcntl.h>
@@ -25,7 +26,20 @@ int64_t WeightBeside(int64_t objects) { return objects < kHeavy ? kHeavyWeight :
 
 bool IsOfObject(Owner owner) { return owner == Owner::kMade || owner == Owner::kHeld; }
 
+thread_local Owned* of_thread = nullptr;
+thread_local size_t environments = 0;
+
 }  // namespace
+
+Owned* Owned::Join() {
+  if (of_thread == nullptr) of_thread = new (std::nothrow) Owned;
+  if (of_thread != nullptr) ++environments;
+  return of_thread;
+}
+
+void Owned::Leave() {
+  if (--environments == 0) delete std::exchange(of_thread, nullptr);
+}
 
 Owned::~Owned() {
   for (size_t fd = 0; fd < capacity_; ++fd) {

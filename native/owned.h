@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "allocated.h"
+
 namespace sys_socket {
 
 // Who closes a descriptor that an environment leaves open when it ends.
@@ -20,8 +22,14 @@ enum class Owner : uint8_t {
 // Which call, or which message of a call, brought descriptors: the first is 1, and none is used twice.
 using Receipt = int64_t;
 
-class Owned {
+// One for all environments of a thread: each evaluation of the module makes an environment, and a descriptor has one
+// owner among all of them.
+class Owned : public Allocated {
  public:
+  // For one more environment of this thread, which calls Leave when it ends. Null when there is no memory.
+  [[nodiscard]] static Owned* Join();
+  static void Leave();
+
   Owned() = default;
   ~Owned();
   Owned(const Owned&) = delete;

@@ -1,4 +1,4 @@
-/** A test runner evaluates modules again: each copy of the library in a thread waits by itself. */
+/** A test runner evaluates modules again: each copy of the library in a thread waits by itself, and all know each other's descriptors. */
 import { expect, test } from 'vitest';
 import { need, node } from '../helpers/need.ts';
 import { output } from '../helpers/sockets.ts';
@@ -33,6 +33,40 @@ test('every wait works in each of two copies, also across them', async () => {
   const lines = (await output(script)).split('\n');
   expect(lines[0]).toBe('true');
   expect(lines.slice(1).map((line) => line.split(' ')[0])).toEqual(['x', 'x']);
+});
+
+test('a descriptor has one Socket among all copies, and only that one closes it', async () => {
+  const script = `
+    const { cpSync, mkdtempSync, symlinkSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const { join } = await import('node:path');
+    const home = mkdtempSync(join(tmpdir(), 'copies-'));
+    cpSync(new URL('${dist.href}'), join(home, 'dist'), { recursive: true });
+    for (const name of ['build', 'package.json']) symlinkSync(new URL('../' + name, '${dist.href}').pathname, join(home, name));
+    const two = await import(join(home, 'dist/index.js'));
+    const refused = (copy, fd) => {
+      try {
+        copy.Socket.fromFd(fd);
+        return 'taken';
+      } catch ({ code, message }) {
+        return code + ' ' + message;
+      }
+    };
+    const [a, b] = s.Socket.pair();
+    console.log(two.Socket === s.Socket);
+    console.log(refused(two, a.fd));
+    console.log(refused(s, two.Socket.pair()[0].fd));
+    two.close(a.fd); // by its number: it is nobody's now
+    try {
+      a.close();
+    } catch ({ code }) {
+      console.log(code);
+    }
+    const fd = b.detach();
+    console.log(refused(two, fd));`;
+  const refusal = 'ERR_INVALID_ARG_VALUE The "fd" argument must be a descriptor that no other Socket has';
+  const lines = (await output(script)).split('\n');
+  expect(lines).toEqual(['false', refusal, refusal, 'EBADF', 'taken']);
 });
 
 test('a copy that is dropped gives its descriptors back', async (context) => {
