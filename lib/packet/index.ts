@@ -22,6 +22,7 @@ export type {
 export { type CaptureError, CaptureReader, type ReaderOptions } from './file/capture-reader.ts';
 export { type PcapOptions, PcapWriter } from './file/pcap.ts';
 export { PcapngWriter, type SectionOptions } from './file/pcapng.ts';
+export { CaptureFileError, readCapture } from './file/read-capture.ts';
 export type { FilterContext } from './filter/ancillary.ts';
 export { assembleFilter } from './filter/assemble.ts';
 export { type CompileOptions, compileFilter } from './filter/compile.ts';

@@ -15,7 +15,7 @@ import { setOption } from '../../posix/option-table.ts';
 import { bind } from '../../posix/socket.ts';
 import { type Descriptor, openSocket } from '../../socket/descriptor.ts';
 import { AbortError } from '../../socket/errors.ts';
-import { programFor } from '../filter/given.ts';
+import { programFor, rejectsAll } from '../filter/given.ts';
 import { Capture } from './capture.ts';
 import { captureProgram, DROP } from './capture-filter.ts';
 import { type CaptureLink, linkOf } from './capture-link.ts';
@@ -63,7 +63,7 @@ function openSource(
 function programOf({ filter, snaplen }: Given, { linktype, cooked }: CaptureLink): FilterInstruction[] | undefined {
   if (filter === undefined) return undefined;
   const program = programFor(filter, linktype, snaplen ?? EVERY_BYTE);
-  if ('expression' in filter && program.length === 1 && program[0]!.k === 0) {
+  if (rejectsAll(filter, program)) {
     throw invalidValue('options.filter', 'one that a packet of this interface can pass: it rejects all packets');
   }
   return cooked ? cookedProgram(program) : program;

@@ -1,6 +1,6 @@
 /** What files of captured packets hold, in either format. */
 
-import { invalidType, outOfRange } from '../../posix/errno.ts';
+import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
 import { type Names, namesOf } from '../../posix/known-names.ts';
 
 /**
@@ -43,6 +43,8 @@ export interface PacketRecord {
   flags?: number | undefined;
   /** How many packets were lost between this and the one before. Only in pcapng. */
   dropCount?: bigint | undefined;
+  /** What it begins with, a LINKTYPE_ number: as captured packets tell it. A writer refuses one that its file has not. */
+  linktype?: number | undefined;
 }
 
 /**
@@ -98,6 +100,12 @@ export type CaptureSink<Result> = (bytes: Uint8Array) => Result;
 
 const SECOND = 1_000_000_000n;
 const LAST = 2n ** 64n - 1n;
+
+/** Refuses a packet whose link type is another than the file says. */
+export function checkLinktype({ linktype }: PacketRecord, wanted: number, whose: string): void {
+  if (linktype === undefined || linktype === wanted) return;
+  throw invalidValue('packet.linktype', `${wanted}, that of the ${whose}: this packet begins with another header`);
+}
 
 /** A timestamp that files can hold. */
 export function timestampOf(value: unknown, name: string): bigint {

@@ -6,7 +6,14 @@ import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { object } from '../../posix/snapshot.ts';
 import { uint16, uint32 } from '../bytes.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
-import { type CaptureSink, type PacketRecord, RECORD_NAMES, splitTimestamp, timestampOf } from './capture-file.ts';
+import {
+  type CaptureSink,
+  checkLinktype,
+  type PacketRecord,
+  RECORD_NAMES,
+  splitTimestamp,
+  timestampOf,
+} from './capture-file.ts';
 
 /**
  * What a pcap file is to be.
@@ -41,6 +48,7 @@ const LAST_SECOND = 0xffffffff;
 export class PcapWriter<Result> {
   readonly #sink: CaptureSink<Result>;
   readonly #microseconds: boolean;
+  readonly #linktype: number;
 
   /**
    * @param sink Takes the bytes of the file, each time in a new array.
@@ -52,12 +60,13 @@ export class PcapWriter<Result> {
     this.#sink = sink;
     onlyKnown(object(options, 'options'), NAMES, 'options');
     this.#microseconds = options.resolution === 'us';
+    this.#linktype = uint16(options.linktype, 'options.linktype', LINKTYPE_ETHERNET);
     const view = new DataView(new ArrayBuffer(24));
     view.setUint32(0, this.#microseconds ? MAGIC.us : MAGIC.ns, true);
     view.setUint16(4, 2, true);
     view.setUint16(6, 4, true);
     view.setUint32(16, uint32(options.snaplen, 'options.snaplen', 262144), true);
-    view.setUint32(20, uint16(options.linktype, 'options.linktype', LINKTYPE_ETHERNET), true);
+    view.setUint32(20, this.#linktype, true);
     sink(new Uint8Array(view.buffer));
   }
 
@@ -66,12 +75,14 @@ export class PcapWriter<Result> {
    *
    * @param packet Its timestamp and data; what only pcapng can hold is left out.
    * @returns What the sink returned: of a stream, whether it can take more now.
-   * @throws TypeError or RangeError for what a record cannot hold: a timestamp after 2106.
+   * @throws TypeError or RangeError for what a record cannot hold: a timestamp after 2106; a packet of
+   *   another link type than that of the file.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html#name-packet-record
    */
   write(packet: PacketRecord): Result {
     const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
     if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
+    checkLinktype(packet, this.#linktype, 'file');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));
     if (seconds > LAST_SECOND) throw outOfRange('packet.timestamp', 'before the year 2107');
     const bytes = new Uint8Array(16 + data.length);

@@ -9,6 +9,7 @@ import { roundUp, uint16, uint32 } from '../bytes.ts';
 import {
   type CaptureInterface,
   type CaptureSink,
+  checkLinktype,
   type InterfaceStatistics,
   type PacketRecord,
   RECORD_NAMES,
@@ -142,7 +143,8 @@ function count(value: bigint | undefined, name: string): bigint | undefined {
  */
 export class PcapngWriter<Result> {
   readonly #sink: CaptureSink<Result>;
-  #interfaces = 0;
+  /** The link types of the interfaces. */
+  readonly #linktypes: number[] = [];
 
   /**
    * @param sink Takes the bytes of the file, each time in a new array.
@@ -195,12 +197,12 @@ export class PcapngWriter<Result> {
         view.setUint32(12, snaplen, true);
       }),
     );
-    return this.#interfaces++;
+    return this.#linktypes.push(linktype) - 1;
   }
 
   #known(interfaceId: unknown, name: string): number {
     const id = uint32(interfaceId, name, 0);
-    if (id >= this.#interfaces) throw outOfRange(name, 'that of an interface that was added');
+    if (id >= this.#linktypes.length) throw outOfRange(name, 'that of an interface that was added');
     return id;
   }
 
@@ -209,13 +211,15 @@ export class PcapngWriter<Result> {
    *
    * @param packet Its timestamp and data, and what is known of it.
    * @returns What the sink returned: of a stream, whether it can take more now.
-   * @throws TypeError or RangeError for what a block cannot hold, or an interface that was not added.
+   * @throws TypeError or RangeError for what a block cannot hold, for an interface that was not added or has another link
+   *   type than the packet.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-enhanced-packet-block
    */
   write(packet: PacketRecord): Result {
     const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
     if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
+    checkLinktype(packet, this.#linktypes[id]!, 'interface');
     const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');
     const originalLength = uint32(packet.originalLength, 'packet.originalLength', data.length);
     const options: Option[] = [

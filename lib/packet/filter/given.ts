@@ -92,3 +92,8 @@ export function programFor(filter: ReadFilter, linktype: number | undefined, sna
     throw invalidValue(NAME, 'a program: the link type is none that filters are compiled for');
   return named(() => compileFilter(filter.expression, { linktype, snaplen }));
 }
+
+/** Whether the program of a text or an expression lets nothing through: who wrote it meant something else. */
+export function rejectsAll(filter: ReadFilter, program: readonly FilterInstruction[]): boolean {
+  return 'expression' in filter && program.length === 1 && program[0]!.k === 0;
+}
