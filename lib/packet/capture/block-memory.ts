@@ -63,19 +63,47 @@ const LONGEST_ADDRESS = 8;
 /** The room that is needed between the header and the packet. */
 export const ROOM: number = COOKED + TAG;
 
-/** A block in memory. What it says of itself is not trusted: packets end where it does. */
-export interface BlockMemory {
-  readonly view: DataView;
-  /** Where its first packet begins, and where the block ends. */
-  readonly first: number;
-  readonly end: number;
-  readonly count: number;
-  /** What its packets begin with, as a capture gives them: a LINKTYPE_ number. */
+/** A place where no packet is: behind all blocks. */
+export const NOWHERE = 0x3fffffff;
+
+/** What the packets of a source begin with. */
+export interface SourceLink {
+  /** As a capture gives them: a LINKTYPE_ number. */
   readonly linktype: number;
   /** Whether they come without a link-layer header, which is put before them. */
   readonly cooked: boolean;
-  /** Whether it is ours still. */
-  held: boolean;
+}
+
+/** A block in memory, of a source that reads it by a view and as bytes. What it says of itself is not trusted. */
+export class BlockMemory {
+  readonly view: DataView;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where its first packet begins, and how many there are. */
+  readonly first: number;
+  readonly count: number;
+  readonly linktype: number;
+  readonly cooked: boolean;
+  /** The last place at which a packet can begin that ends where the block does; less than any when it is ours no more. */
+  limit: number;
+
+  constructor(
+    { view, bytes }: Pick<BlockMemory, 'view' | 'bytes'>,
+    { first, end, count }: { first: number; end: number; count: number },
+    { linktype, cooked }: SourceLink,
+  ) {
+    this.view = view;
+    this.bytes = bytes;
+    this.first = Math.min(first, NOWHERE);
+    this.count = count;
+    this.linktype = linktype;
+    this.cooked = cooked;
+    this.limit = end - HEADER;
+  }
+
+  /** Its packets cannot be read any more. */
+  end(): void {
+    this.limit = -1;
+  }
 }
 
 /** The bytes of a packet grow by those that were put before it. */

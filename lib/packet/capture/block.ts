@@ -1,7 +1,6 @@
 /** Blocks of captured packets: those of a TPACKET_V3 ring, packet(7). */
 import { invalidType } from '../../posix/errno.ts';
-import { isDataView } from '../../posix/kind.ts';
-import type { BlockMemory } from './block-memory.ts';
+import { BlockMemory } from './block-memory.ts';
 import { Packet } from './packet.ts';
 
 /**
@@ -23,7 +22,7 @@ export class Block implements Iterable<Packet> {
   readonly #memory: BlockMemory;
 
   constructor(memory: BlockMemory) {
-    if (!isDataView(memory?.view)) throw invalidType('memory', 'that of a block of a capture');
+    if (!(memory instanceof BlockMemory)) throw invalidType('memory', 'that of a block of a capture');
     this.count = memory.count;
     this.#memory = memory;
   }

@@ -20,7 +20,7 @@ import { LITTLE } from '../../posix/number.ts';
 import { setsockopt } from '../../posix/option.ts';
 import { setOption } from '../../posix/option-table.ts';
 import { roundUp } from '../bytes.ts';
-import { AT, type BlockMemory, HEADER, ROOM } from './block-memory.ts';
+import { AT, BlockMemory, HEADER, ROOM, type SourceLink } from './block-memory.ts';
 import { Ring } from './ring.ts';
 
 /** Gives blocks, one at a time. */
@@ -31,9 +31,6 @@ export interface CaptureSource {
   give(): void;
   close(): void;
 }
-
-/** What the packets of a source begin with. */
-type SourceLink = Pick<BlockMemory, 'linktype' | 'cooked'>;
 
 /** struct tpacket_req3. */
 export interface RingRequest {
@@ -66,7 +63,7 @@ export class RingSource implements CaptureSource {
   readonly #ring: Ring;
   readonly #request: RingRequest;
   readonly #link: SourceLink;
-  readonly #view: DataView<ArrayBuffer>;
+  readonly #memory: { readonly view: DataView; readonly bytes: Uint8Array<ArrayBuffer> };
   /** Where a block goes in a runtime that cannot see the ring. */
   readonly #copy: Uint8Array<ArrayBuffer> | undefined;
   #current = 0;
@@ -91,7 +88,8 @@ export class RingSource implements CaptureSource {
       throw error;
     }
     if (this.#ring.buffer === undefined) this.#copy = new Uint8Array(given.blockSize);
-    this.#view = new DataView(this.#ring.buffer ?? this.#copy!.buffer);
+    const buffer = this.#ring.buffer ?? this.#copy!.buffer;
+    this.#memory = { view: new DataView(buffer), bytes: new Uint8Array(buffer) };
   }
 
   take(): BlockMemory | undefined {
@@ -99,12 +97,11 @@ export class RingSource implements CaptureSource {
     const place = this.#current * blockSize;
     if ((this.#ring.load(place + BLOCK.status) & TP_STATUS_USER) === 0) return undefined;
     if (this.#copy !== undefined) this.#ring.read(place, this.#copy);
-    const view = this.#view;
+    const { view } = this.#memory;
     const start = this.#copy === undefined ? place : 0;
     const count = view.getUint32(start + BLOCK.count, LITTLE);
     const first = start + view.getUint32(start + BLOCK.first, LITTLE);
-    const { linktype, cooked } = this.#link;
-    return { view, first, end: start + blockSize, count, linktype, cooked, held: true };
+    return new BlockMemory(this.#memory, { first, end: start + blockSize, count }, this.#link);
   }
 
   give(): void {
@@ -155,8 +152,7 @@ export class BatchSource implements CaptureSource {
     const first = MAC;
     let at = first;
     for (let i = 0; i < n; i++) at += this.#put(i, at);
-    const { linktype, cooked } = this.#link;
-    return { view: this.#view, first, end: at, count: n, linktype, cooked, held: true };
+    return new BlockMemory({ view: this.#view, bytes: this.#bytes }, { first, end: at, count: n }, this.#link);
   }
 
   /** Writes message i; gives what it took. */

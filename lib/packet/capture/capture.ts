@@ -177,7 +177,7 @@ export class Capture implements AsyncIterable<Packet> {
 
   #giveBack(): void {
     if (this.#memory === undefined) return;
-    this.#memory.held = false;
+    this.#memory.end();
     this.#memory = undefined;
     this.#cursor = undefined;
     this.#source.give();

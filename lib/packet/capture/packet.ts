@@ -2,14 +2,15 @@
 import { inspect } from 'node:util';
 import { TP_STATUS_VLAN_VALID } from '../../posix/constants.ts';
 import { invalidType } from '../../posix/errno.ts';
-import { isDataView } from '../../posix/kind.ts';
 import { LITTLE } from '../../posix/number.ts';
-import { AT, type BlockMemory, cook, HEADER, restoreTag } from './block-memory.ts';
+import { AT, BlockMemory, cook, HEADER, NOWHERE, restoreTag } from './block-memory.ts';
 
 /** What each packet needs, where the compiler sees that it is constant. */
 const HOST = LITTLE;
 const ROOM = HEADER;
-const { next: NEXT, mac: MAC, snaplen: SNAPLEN, status: STATUS } = AT;
+const AWAY = NOWHERE;
+const TAGGED = TP_STATUS_VLAN_VALID;
+const { next: NEXT, mac: MAC, snaplen: SNAPLEN, len: LENGTH, sec: SEC, nsec: NSEC, status: STATUS } = AT;
 const { protocol: PROTOCOL, ifindex: IFINDEX, hatype: HATYPE, pkttype: PKTTYPE } = AT;
 const SECOND = 1_000_000_000n;
 
@@ -59,19 +60,24 @@ export class GivenBackError extends Error {
 export class Packet {
   readonly #memory: BlockMemory;
   readonly #view: DataView;
+  readonly #bytes: Uint8Array;
   readonly #buffer: ArrayBuffer;
-  readonly #end: number;
-  #at: number;
+  /** Where its header is, and that of the next one. */
+  #at: number = AWAY;
+  #next: number;
   #left: number;
+  /** Its bytes: what the header says of them is read once, and they end where the block does. */
+  #start = 0;
+  #length = 0;
 
-  constructor(memory: BlockMemory, at = 0, left?: number) {
-    if (!isDataView(memory?.view)) throw invalidType('memory', 'that of a block of a capture');
+  constructor(memory: BlockMemory) {
+    if (!(memory instanceof BlockMemory)) throw invalidType('memory', 'that of a block of a capture');
     this.#memory = memory;
     this.#view = memory.view;
-    this.#buffer = memory.view.buffer as ArrayBuffer;
-    this.#end = memory.end;
-    this.#at = at;
-    this.#left = left ?? memory.count;
+    this.#bytes = memory.bytes;
+    this.#buffer = memory.bytes.buffer;
+    this.#next = memory.first;
+    this.#left = memory.count;
   }
 
   /**
@@ -80,31 +86,49 @@ export class Packet {
    * @returns False behind the last one, and when the block was given back.
    */
   next(): boolean {
-    if (this.#left === 0 || !this.#memory.held) return false;
+    const { limit, cooked } = this.#memory;
+    const left = this.#left;
+    const at = this.#next;
+    if (left === 0 || at > limit) return false;
     const view = this.#view;
-    const from = this.#at;
-    const at = from === 0 ? this.#memory.first : from + view.getUint32(from + NEXT, HOST);
-    // Not forward, or behind the end: whoever wrote that was not the kernel.
-    if (at <= from || at + ROOM > this.#end) {
-      this.#left = 0;
-      return false;
-    }
+    const step = view.getInt32(at + NEXT, HOST);
     this.#at = at;
-    this.#left--;
-    if (this.#memory.cooked) cook(view, at, this.#end);
-    else if ((view.getUint32(at + STATUS, HOST) & TP_STATUS_VLAN_VALID) !== 0) restoreTag(view, at, this.#end);
+    this.#left = left - 1;
+    // Not forward: behind the last one there is 0, and whoever wrote less was not the kernel.
+    this.#next = step > 0 ? at + step : AWAY;
+    const end = limit + ROOM;
+    if (cooked) cook(view, at, end);
+    else if ((view.getInt32(at + STATUS, HOST) & TAGGED) !== 0) restoreTag(view, at, end);
+    const start = at + view.getUint16(at + MAC, HOST);
+    const length = view.getInt32(at + SNAPLEN, HOST);
+    this.#start = start;
+    this.#length = length;
+    if (length < 0 || length > end - start) this.#cut(end);
     return true;
+  }
+
+  /** The header says more than there is in the block. */
+  #cut(end: number): void {
+    this.#start = Math.min(this.#start, end);
+    this.#length = end - this.#start;
   }
 
   /** The packet where this one is now: a further `next` of this one does not move it. */
   clone(): Packet {
-    return new Packet(this.#memory, this.#at, this.#left);
+    const packet = new Packet(this.#memory);
+    packet.#at = this.#at;
+    packet.#next = this.#next;
+    packet.#left = this.#left;
+    packet.#start = this.#start;
+    packet.#length = this.#length;
+    return packet;
   }
 
   /** Where the packet is, if it is ours still. */
   #here(): number {
-    if (!this.#memory.held || this.#at === 0) throw new GivenBackError();
-    return this.#at;
+    const at = this.#at;
+    if (at > this.#memory.limit) throw new GivenBackError();
+    return at;
   }
 
   /** What `data` begins with: a LINKTYPE_ number. Of all interfaces it is LINKTYPE_LINUX_SLL2, for each packet. */
@@ -115,58 +139,47 @@ export class Packet {
 
   /** The bytes from the link-layer header on, with the VLAN tag in its place: a view of the ring. */
   get data(): Uint8Array {
-    const at = this.#here();
-    const start = Math.min(at + this.#view.getUint16(at + MAC, HOST), this.#end);
-    const stop = Math.min(start + this.#view.getUint32(at + SNAPLEN, HOST), this.#end);
-    return new Uint8Array(this.#buffer, start, stop - start);
-  }
-
-  /** Where a field is that `data` would have at this offset; -1 when it has not. */
-  #field(offset: number, size: number): number {
-    const at = this.#here();
-    const start = at + this.#view.getUint16(at + MAC, HOST);
-    const stop = Math.min(start + this.#view.getUint32(at + SNAPLEN, HOST), this.#end);
-    return offset >= 0 && start + offset + size <= stop ? start + offset : -1;
+    this.#here();
+    return new Uint8Array(this.#buffer, this.#start, this.#length);
   }
 
   /** The byte at this `offset` in the packet, without a view of it; undefined behind its end. */
   uint8(offset: number): number | undefined {
-    const at = this.#field(offset, 1);
-    return at === -1 ? undefined : this.#view.getUint8(at);
+    this.#here();
+    return offset >= 0 && offset < this.#length ? this.#bytes[this.#start + offset] : undefined;
   }
 
   /** The 16 bits in network order at this `offset`, as `uint8`: `packet.uint16(12) === ETH_P_IP`. */
   uint16(offset: number): number | undefined {
-    const at = this.#field(offset, 2);
-    return at === -1 ? undefined : this.#view.getUint16(at);
+    this.#here();
+    return offset >= 0 && offset + 2 <= this.#length ? this.#view.getUint16(this.#start + offset) : undefined;
   }
 
   /** The 32 bits in network order at this `offset`, as `uint8`. */
   uint32(offset: number): number | undefined {
-    const at = this.#field(offset, 4);
-    return at === -1 ? undefined : this.#view.getUint32(at);
+    this.#here();
+    return offset >= 0 && offset + 4 <= this.#length ? this.#view.getUint32(this.#start + offset) : undefined;
   }
 
   /** The length of `data`. */
   get capturedLength(): number {
-    const at = this.#here();
-    const start = at + this.#view.getUint16(at + MAC, HOST);
-    return Math.max(0, Math.min(this.#view.getUint32(at + SNAPLEN, HOST), this.#end - start));
+    this.#here();
+    return this.#length;
   }
 
   /** The length on the wire. */
   get originalLength(): number {
-    return this.#view.getUint32(this.#here() + AT.len, HOST);
+    return this.#view.getUint32(this.#here() + LENGTH, HOST);
   }
 
   /** When the kernel, or the network card, had it: seconds since 1970, UTC. */
   get seconds(): number {
-    return this.#view.getUint32(this.#here() + AT.sec, HOST);
+    return this.#view.getUint32(this.#here() + SEC, HOST);
   }
 
   /** The rest of the time. */
   get nanoseconds(): number {
-    return this.#view.getUint32(this.#here() + AT.nsec, HOST);
+    return this.#view.getUint32(this.#here() + NSEC, HOST);
   }
 
   /** Both as one: nanoseconds since 1970, UTC. */
@@ -196,7 +209,7 @@ export class Packet {
 
   /** TP_STATUS_ bits: TP_STATUS_CSUMNOTREADY (the card will fill the checksum in), TP_STATUS_TS_RAW_HARDWARE, ... */
   get status(): number {
-    return this.#view.getUint32(this.#here() + AT.status, HOST);
+    return this.#view.getUint32(this.#here() + STATUS, HOST);
   }
 
   /** Direction and reception type, as `epb_flags` of pcapng has them. */

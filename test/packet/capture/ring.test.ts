@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import { Block } from '../../../lib/packet/capture/block.ts';
-import type { BlockMemory } from '../../../lib/packet/capture/block-memory.ts';
+import { BlockMemory } from '../../../lib/packet/capture/block-memory.ts';
 import { RingSource } from '../../../lib/packet/capture/capture-source.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { layout } from '../../../lib/posix/native.ts';
@@ -263,7 +263,7 @@ test('memory that no kernel wrote: packets end where their block does, and every
       }
       const [start, end] = [1024, 3072];
       const linktype = cooked ? p.LINKTYPE_LINUX_SLL2 : p.LINKTYPE_ETHERNET;
-      const memory: BlockMemory = { view, first: start + first, end, count, linktype, cooked, held: true };
+      const memory = new BlockMemory({ view, bytes }, { first: start + first, end, count }, { linktype, cooked });
       const outside = [bytes.slice(0, start), bytes.slice(end)];
       let packets = 0;
       for (const packet of new Block(memory)) {
