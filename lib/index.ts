@@ -9,15 +9,14 @@ export * from './posix/address-type.ts';
 export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
 export { type Capability, type CapabilityName, capabilities } from './posix/capabilities.ts';
 export * from './posix/constants.ts';
+export { CMSG_LEN, CMSG_SPACE, decodeControl, encodeControl } from './posix/control.ts';
 export {
   type AuxiliaryData,
-  CMSG_LEN,
-  CMSG_SPACE,
+  type ControlInput,
   type ControlMessage,
   type Credentials,
-  decodeControl,
   type ExtendedError,
-  encodeControl,
+  findControl,
   type Inet6Field,
   type InetField,
   isControl,
@@ -26,12 +25,14 @@ export {
   type Overflow,
   type PacketInfo,
   type PacketInfo6,
+  type PacketInfoInput,
   type PidFd,
   type Rights,
   type Segment,
   type Timestamp,
   type Timestamping,
-} from './posix/control.ts';
+} from './posix/control-message.ts';
+export { type ControlName, controlSpace } from './posix/control-room.ts';
 export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './posix/errno.ts';
 export { sendfile, splice } from './posix/file.ts';
 export {

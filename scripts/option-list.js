@@ -2,6 +2,7 @@
 // compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { controlSpace } from '../dist/posix/control-room.js';
 import { optionTable } from '../dist/posix/option-table.js';
 
 const root = join(import.meta.dirname, '..');
@@ -57,7 +58,7 @@ const askedBy = {
 
 function messageRows() {
   const rows = [];
-  const text = source('control.ts');
+  const text = source('control-message.ts');
   for (const [, name, body] of text.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms)) {
     const type = /^ {2}type: ([^;]+);/m.exec(body)?.[1];
     for (const [, constant] of type?.matchAll(/typeof (\w+)/g) ?? []) {
@@ -65,7 +66,7 @@ function messageRows() {
       const own = fields.filter((field) => field !== 'level' && field !== 'type').map((field) => `\`${field}\``);
       if (askedBy[constant] === undefined) throw new Error(`nothing asks for ${constant}`);
       rows.push(
-        `| \`${constant}\` | \`${name}\` | ${own.join(', ')} | ${askedBy[constant]} | ${pages.get(constant)} |`,
+        `| \`${constant}\` | \`${name}\` | ${own.join(', ')} | ${controlSpace(constant)} | ${askedBy[constant]} | ${pages.get(constant)} |`,
       );
     }
   }
@@ -87,9 +88,8 @@ s.setOption(fd, 'IP_RECVTOS', true);
 s.setOption(fd, 'IP_TOS', 0x10);
 s.bind(fd, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
 s.sendto(fd, 'hello', 0, s.getsockname(fd));
-const { control } = s.recvmsg(fd, { buffers: [new Uint8Array(64)], controlLength: s.CMSG_SPACE(4) });
-const tos = control.find((message) => s.isControl(message, s.IPPROTO_IP, s.IP_TOS));
-console.log(s.getOption(fd, 'IP_TOS'), tos.value); // 16 16
+const { control } = s.recvmsg(fd, { buffers: [new Uint8Array(64)], controlLength: s.controlSpace('IP_TOS') });
+console.log(s.getOption(fd, 'IP_TOS'), s.findControl(control, s.IPPROTO_IP, s.IP_TOS)?.value); // 16 16
 \`\`\`
 
 ## Options of getOption and setOption
@@ -100,8 +100,10 @@ ${optionRows().join('\n')}
 
 ## Control messages of recvmsg and sendmsg
 
-| type | interface | fields | asked for by | page |
-|---|---|---|---|---|
+\`findControl(control, level, type)\` finds one, and \`controlSpace(...types)\` is the room that they take: the sum of the bytes below.
+
+| type | interface | fields | bytes | asked for by | page |
+|---|---|---|---|---|---|
 ${messageRows().join('\n')}
 `;
 const file = join(root, 'docs/options.md');

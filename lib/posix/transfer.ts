@@ -5,7 +5,8 @@ import type { Address, AddressLike, SenderOf, SocketFd } from './address-type.ts
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
 import { SOL_SOCKET } from './constants.ts';
-import { type ControlMessage, decodeControl, encodeControl } from './control.ts';
+import { decodeControl, encodeControl } from './control.ts';
+import type { ControlInput, ControlMessage } from './control-message.ts';
 import { check, isErrnoResult } from './errno.ts';
 import { isUint8Array } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
@@ -137,7 +138,7 @@ export interface SendMessage {
   /** Where to, for a socket without a peer. */
   address?: AddressLike | undefined;
   /** Control messages, or their bytes (`encodeControl`). */
-  control?: readonly ControlMessage[] | Uint8Array | undefined;
+  control?: readonly ControlInput[] | Uint8Array | undefined;
 }
 
 /** The names of a message to send. */

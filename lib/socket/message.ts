@@ -13,7 +13,7 @@ import {
   SCM_RIGHTS,
   SOL_SOCKET,
 } from '../posix/constants.ts';
-import { isControl } from '../posix/control.ts';
+import { isControl } from '../posix/control-message.ts';
 import { descriptorRoom } from '../posix/control-room.ts';
 import { invalidType, settle } from '../posix/errno.ts';
 import { onlyKnown } from '../posix/known-names.ts';

@@ -20,7 +20,8 @@ import {
   SOL_UDP,
   UDP_SEGMENT,
 } from '../posix/constants.ts';
-import { type ControlMessage, encodeControl } from '../posix/control.ts';
+import { encodeControl } from '../posix/control.ts';
+import type { ControlInput } from '../posix/control-message.ts';
 import { invalidType, isErrnoResult, settle } from '../posix/errno.ts';
 import { isArrayBuffer, isUint8Array, isView } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
@@ -141,7 +142,7 @@ export class SendAll extends SendingData<void> {
   readonly #withFds: boolean;
   #sent: number;
   /** Descriptors go with the first bytes that are taken, and only once. */
-  #control: ControlMessage[] | undefined;
+  #control: ControlInput[] | undefined;
 
   constructor(
     owner: Owner,

@@ -25,6 +25,14 @@ import { formatAddress, nameOf } from '../posix/format.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import { int32 } from '../posix/number.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
+import {
+  getOption,
+  type OptionInput,
+  type OptionValue,
+  type ReadableOption,
+  setOption,
+  type WritableOption,
+} from '../posix/option-table.ts';
 import * as posix from '../posix/socket.ts';
 import {
   handOver,
@@ -718,6 +726,16 @@ export class Socket<Family extends number = number, Type extends number = number
   /** Sets an option: setsockopt(2). As `setsockopt`. */
   setsockopt(level: number, name: number, value: number | boolean | Bytes): void {
     setsockopt(this.#open('setsockopt'), level, name, value);
+  }
+
+  /** Reads an option with its type, by its `name` in C: `socket.getOption('SO_LINGER')`. As `getOption`. */
+  getOption<Name extends ReadableOption>(name: Name): OptionValue<Name> {
+    return getOption(this.#open('getsockopt'), name);
+  }
+
+  /** Sets an option with its type, by its `name` in C, to a `value`: `socket.setOption('IP_PKTINFO', true)`. As `setOption`. */
+  setOption<Name extends WritableOption>(name: Name, value: OptionInput<Name>): void {
+    setOption(this.#open('setsockopt'), name, value);
   }
 
   /**

@@ -19,7 +19,7 @@ import {
   VMADDR_CID_LOCAL,
   VMADDR_PORT_ANY,
 } from '../posix/constants.ts';
-import type { Rights } from '../posix/control.ts';
+import type { Rights } from '../posix/control-message.ts';
 import { invalidValue, isErrno, text } from '../posix/errno.ts';
 import { fcntl } from '../posix/option.ts';
 import { object } from '../posix/snapshot.ts';

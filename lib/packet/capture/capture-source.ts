@@ -13,7 +13,8 @@ import {
   TP_STATUS_USER,
   TPACKET_V3,
 } from '../../posix/constants.ts';
-import { CMSG_SPACE, isControl } from '../../posix/control.ts';
+import { CMSG_SPACE } from '../../posix/control.ts';
+import { findControl } from '../../posix/control-message.ts';
 import { OPTION_ROOM } from '../../posix/control-room.ts';
 import { layout } from '../../posix/native.ts';
 import { LITTLE } from '../../posix/number.ts';
@@ -161,8 +162,8 @@ export class BatchSource implements CaptureSource {
     const view = this.#view;
     const data = batch.bytes(i);
     const control = batch.control(i);
-    const auxiliary = control.find((message) => isControl(message, SOL_PACKET, PACKET_AUXDATA));
-    const time = control.find((message) => isControl(message, SOL_SOCKET, SCM_TIMESTAMPNS))?.nanoseconds ?? 0n;
+    const auxiliary = findControl(control, SOL_PACKET, PACKET_AUXDATA);
+    const time = findControl(control, SOL_SOCKET, SCM_TIMESTAMPNS)?.nanoseconds ?? 0n;
     const size = roundUp(MAC + data.length, 16);
     view.setUint32(at + AT.next, size, LITTLE);
     view.setUint32(at + AT.sec, Number(time / SECOND), LITTLE);
