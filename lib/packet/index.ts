@@ -12,6 +12,10 @@ export { openCapture } from './capture/open-capture.ts';
 export { GivenBackError, Packet, type PacketCopy } from './capture/packet.ts';
 export { openTransmitRing, TransmitRing, type TransmitRingOptions } from './capture/transmit-ring.ts';
 export { checksum, pseudoHeaderIpv4, pseudoHeaderIpv6, updateChecksum } from './checksum.ts';
+export type { RequestError } from './exchange/arrival.ts';
+export { exchange, exchangeOne } from './exchange/exchange.ts';
+export type { Answered, ExchangeOptions, ExchangeRequest, RequestLayers, Unanswered } from './exchange/outcome.ts';
+export type { ExchangeSocket } from './exchange/socket-port.ts';
 export type {
   CapturedPacket,
   CaptureInterface,

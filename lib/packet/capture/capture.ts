@@ -10,6 +10,7 @@ import { getsockname } from '../../posix/socket.ts';
 import { listen, unlisten } from '../../socket/abort.ts';
 import { Descriptor } from '../../socket/descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
+import { NONE, type WaitOptions, waitOptions } from '../../socket/options.ts';
 import { READ } from '../../socket/readiness.ts';
 import { waitFor } from '../../socket/wait.ts';
 import { Block } from './block.ts';
@@ -122,10 +123,22 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /** The packets, as they come; as `blocks`. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Packet, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<Packet, void, void> {
+    return this.packets();
+  }
+
+  /**
+   * The packets, as they come, until a wait for the next one is given up: another loop goes on then, as the capture stays
+   * open. The signal of `openCapture` closes it.
+   *
+   * @param options AbortSignal, and timeout of each wait in milliseconds.
+   * @throws As `blocks`; TimeoutError.
+   */
+  async *packets(options: WaitOptions = NONE): AsyncGenerator<Packet, void, void> {
+    const wait = waitOptions(options);
     for (;;) {
       while (this.#cursor?.next()) yield this.#cursor.clone();
-      const memory = await this.#next();
+      const memory = await this.#next(wait);
       if (memory === undefined) return;
       this.#cursor = new Block(memory).cursor();
     }
@@ -205,12 +218,12 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /** The next block, when it is there; undefined when the capture was closed. */
-  async #next(): Promise<BlockMemory | undefined> {
+  async #next(options: WaitOptions = NONE): Promise<BlockMemory | undefined> {
     if (this.#waiting) throw new Error('A loop over this capture waits already');
     this.#giveBack();
     this.#waiting = true;
     try {
-      while (!this.closed && this.#memory === undefined && this.#take() === undefined) await this.#wait();
+      while (!this.closed && this.#memory === undefined && this.#take() === undefined) await this.#wait(options);
     } finally {
       this.#waiting = false;
     }
@@ -219,7 +232,7 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /** Waits for a block or an error. Throws an error when no block from before it can come any more. */
-  async #wait(): Promise<void> {
+  async #wait({ signal, timeout: given }: WaitOptions): Promise<void> {
     if (this.#failure !== undefined && !this.isRing) this.#fail();
     const attempt = (resolve: () => void, reject: (error: Error) => void) => {
       try {
@@ -230,11 +243,12 @@ export class Capture implements AsyncIterable<Packet> {
       }
       return true;
     };
-    const timeout = this.#failure === undefined ? undefined : GRACE;
+    const failing = this.#failure !== undefined;
+    const timeout = failing ? GRACE : given;
     try {
-      await waitFor<void>({ fd: this.fd, kind: READ, syscall: 'poll', owned: true, attempt }, { timeout });
+      await waitFor<void>({ fd: this.fd, kind: READ, syscall: 'poll', owned: true, attempt }, { timeout, signal });
     } catch (error) {
-      if (error instanceof TimeoutError) this.#fail();
+      if (failing && error instanceof TimeoutError) this.#fail();
       if (!(error instanceof ClosedError)) throw error;
     }
   }

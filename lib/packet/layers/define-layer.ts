@@ -22,6 +22,7 @@ const NAMES = namesOf<LayerDefinition<string, object>>({
   tcpPort: true,
   decode: true,
   encode: true,
+  answers: true,
   format: true,
 });
 

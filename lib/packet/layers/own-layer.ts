@@ -53,6 +53,11 @@ export interface LayerDefinition<Name extends string, Fields extends object> {
   decode(bytes: Uint8Array): DecodedFields<Fields> | undefined;
   /** The bytes of the header, or of all when nothing follows. */
   encode(fields: Fields): Uint8Array;
+  /**
+   * Whether a layer in a packet answers that of a request, which `exchange` asks: by the identifier, for instance. Every one
+   * does unless given.
+   */
+  answers?(request: Fields, answer: Fields): boolean;
   /** What `formatPacket` says of it after its name; its fields unless given. */
   format?(fields: Fields): string;
 }

@@ -1,0 +1,99 @@
+/** The requests that wait for answers, by what their answers have in common with them. */
+import { type DecodedPacket, decodePacket } from '../layers/decode.ts';
+import { encodePacket } from '../layers/encode.ts';
+import type { LayerName } from '../layers/layer.ts';
+import { type AnyLayerType, type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import { isBuiltIn } from '../layers/registry.ts';
+import type { ExchangeRequest } from './outcome.ts';
+
+/** A request while it waits. */
+export interface Pending<Tag> {
+  readonly request: ExchangeRequest<Tag>;
+  readonly index: number;
+  readonly data: Uint8Array;
+  readonly packet: DecodedPacket<OwnLayer>;
+  readonly key: string;
+  attempts: number;
+  answered: boolean;
+  /** When it was sent, in milliseconds since 1970. */
+  sent: number;
+  /** When its time is over, by the monotonic clock. */
+  deadline: number;
+}
+
+/** The bytes of a request, and its layers as a decoder gives them: with all that was filled in. */
+export function encodeRequest(
+  { layers, pseudoHeader }: ExchangeRequest<unknown>,
+  types: Set<AnyLayerType>,
+): { data: Uint8Array; packet: DecodedPacket<OwnLayer> } {
+  const data = encodePacket(layers, pseudoHeader === undefined ? undefined : { pseudoHeader });
+  for (const layer of layers) {
+    const type = typeof layer === 'object' && 'layer' in layer ? typeOf(layer) : undefined;
+    if (type !== undefined) types.add(type);
+  }
+  const [first] = layers;
+  const isLayer = typeof first === 'object' && 'layer' in first;
+  if (isLayer && !isBuiltIn(first.layer)) {
+    return { data, packet: { layers: [first as OwnLayer], error: undefined, missing: 0 } };
+  }
+  const name = isLayer ? (first.layer as LayerName) : 'payload';
+  return { data, packet: decodePacket(data, { first: name, layers: [...types] }) as DecodedPacket<OwnLayer> };
+}
+
+/** Requests that wait. */
+export class PendingRequests<Tag> {
+  readonly #byKey = new Map<string, Set<Pending<Tag>>>();
+  /** Those whose time runs, in the order of their ends: all have the same time. */
+  readonly #running = new Set<Pending<Tag>>();
+  size = 0;
+
+  add(one: Pending<Tag>): void {
+    const others = this.#byKey.get(one.key);
+    if (others === undefined) this.#byKey.set(one.key, new Set([one]));
+    else if (others.has(one)) return;
+    else others.add(one);
+    this.size++;
+  }
+
+  delete(one: Pending<Tag>): void {
+    const others = this.#byKey.get(one.key);
+    if (!others?.delete(one)) return;
+    if (others.size === 0) this.#byKey.delete(one.key);
+    this.#running.delete(one);
+    this.size--;
+  }
+
+  /** Its time begins to run. */
+  run(one: Pending<Tag>): void {
+    if (!this.#byKey.get(one.key)?.has(one)) return; // it was answered while it was being sent
+    this.#running.delete(one);
+    this.#running.add(one);
+  }
+
+  /** The end that is next. */
+  get deadline(): number | undefined {
+    for (const { deadline } of this.#running) return deadline;
+    return undefined;
+  }
+
+  /** Takes out the next one whose time is over. */
+  expired(time: number): Pending<Tag> | undefined {
+    for (const one of this.#running) {
+      if (one.deadline > time) return undefined;
+      this.#running.delete(one);
+      return one;
+    }
+    return undefined;
+  }
+
+  /** The one of a key that matches: one that is not answered, if there is any. */
+  find(key: string | undefined, matches: (one: Pending<Tag>) => boolean): Pending<Tag> | undefined {
+    let answered: Pending<Tag> | undefined;
+    for (const one of (key !== undefined && this.#byKey.get(key)) || []) {
+      if ((one.answered && answered !== undefined) || !matches(one)) continue;
+      if (!one.answered) return one;
+      answered = one;
+    }
+    return answered;
+  }
+}

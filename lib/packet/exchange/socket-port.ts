@@ -1,0 +1,176 @@
+/** A socket that requests are sent by: raw, packet, ping or datagram socket. */
+import {
+  AF_INET,
+  AF_INET6,
+  AF_PACKET,
+  EAGAIN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  IP_RECVERR,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPV6_RECVERR,
+  MSG_DONTWAIT,
+  MSG_ERRQUEUE,
+  MSG_TRUNC,
+  PACKET_OUTGOING,
+  SCM_TIMESTAMPNS,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from '../../posix/constants.ts';
+import { type ControlMessage, isControl } from '../../posix/control.ts';
+import { isSocketError, SocketError } from '../../posix/errno.ts';
+import { type ReceivedMessage, receive } from '../../posix/transfer.ts';
+import type { Socket } from '../../socket/socket.ts';
+import { linktypeOfHatype } from '../capture/capture-link.ts';
+import type { LayerName } from '../layers/layer.ts';
+import { layerOfLinktype } from '../linktype.ts';
+import { type Arrival, now, type Port, type RequestError, type Sending, type Take } from './arrival.ts';
+
+/**
+ * What `exchange` uses of a Socket.
+ *
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export type ExchangeSocket = Pick<Socket, 'fd' | 'family' | 'type' | 'protocol' | 'sendmsg' | 'readable'>;
+
+const LARGEST = 65536;
+/** Many packets are taken at once, but others have their turn. */
+const TURN = 256;
+
+interface Known {
+  address?: unknown;
+  port?: unknown;
+  protocol?: number;
+  hatype?: number;
+  pkttype?: number;
+}
+
+/** By their numbers: what the packets of a raw socket of IPv6 begin with, which come without the IP header. */
+const UPPER: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
+  [IPPROTO_ICMPV6, 'icmpv6'],
+  [IPPROTO_TCP, 'tcp'],
+  [IPPROTO_UDP, 'udp'],
+]);
+const NETWORK: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
+  [ETH_P_ARP, 'arp'],
+  [ETH_P_IP, 'ipv4'],
+  [ETH_P_IPV6, 'ipv6'],
+]);
+
+/** A port of a socket. */
+export class SocketPort implements Port {
+  readonly hasOtherIdentifier: boolean;
+  readonly #socket: ExchangeSocket;
+  readonly #buffer = new Uint8Array(LARGEST);
+
+  constructor(socket: ExchangeSocket) {
+    this.#socket = socket;
+    const { type, protocol } = socket;
+    const isIcmp = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
+    this.hasOtherIdentifier = type === SOCK_DGRAM && isIcmp && socket.family !== AF_PACKET;
+  }
+
+  /** Whether packets are datagrams without any header: their answers are told apart by the port of the peer. */
+  get #isPlain(): boolean {
+    const { family, type } = this.#socket;
+    return family !== AF_PACKET && type !== SOCK_RAW && !this.hasOtherIdentifier;
+  }
+
+  addressOf(to: unknown): string | undefined {
+    const { address, port } = (to ?? {}) as Known;
+    if (typeof address !== 'string') return undefined;
+    return this.#isPlain ? `${address} ${port}` : address;
+  }
+
+  /** A report about an earlier packet makes the next call fail, once: what fails twice is an error of this packet. */
+  async send({ data, to, control }: Sending): Promise<void> {
+    const message = {
+      buffers: [data],
+      ...(to === undefined ? {} : { address: to as never }),
+      ...(control === undefined ? {} : { control }),
+    };
+    try {
+      await this.#socket.sendmsg(message);
+    } catch (error) {
+      if (!isSocketError(error) || this.#socket.family === AF_PACKET) throw error;
+      await this.#socket.sendmsg(message);
+    }
+  }
+
+  async receive(signal: AbortSignal, take: Take): Promise<void> {
+    const { family } = this.#socket;
+    const hasReports = family === AF_INET || family === AF_INET6;
+    for (;;) {
+      await this.#socket.readable({ signal }); // an error makes it readable, too
+      for (let i = 0; i < TURN; i++) {
+        const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
+        const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
+        if (message === undefined) break;
+        const arrival = this.#arrival(message);
+        const room = arrival && take(arrival);
+        if (room !== undefined) await room;
+      }
+    }
+  }
+
+  /** What is there already, in one of the two queues. */
+  #receive(flags: number): ReceivedMessage | undefined {
+    const result = receive(this.#socket.fd, { buffers: [this.#buffer], controlLength: 1024 }, flags);
+    if (typeof result !== 'number') return result;
+    // Of a packet that was sent before, the error queue tells more, if it is asked for.
+    if (result === -EAGAIN || this.#socket.family !== AF_PACKET) return undefined;
+    throw new SocketError(-result, 'recvmsg');
+  }
+
+  #arrival({ bytes, address, control }: ReceivedMessage): Arrival | undefined {
+    const from = address as Known | undefined;
+    if (from?.pkttype === PACKET_OUTGOING) return undefined;
+    const error = errorOf(control);
+    return {
+      data: this.#buffer.slice(0, Math.min(bytes, LARGEST)),
+      first: this.#first(from, error !== undefined),
+      address: this.addressOf(from),
+      time: timeOf(control),
+      control,
+      error,
+    };
+  }
+
+  /** What a packet begins with. */
+  #first(from: Known | undefined, isReport: boolean): LayerName | 'ip' {
+    const { family, type, protocol } = this.#socket;
+    if (family === AF_PACKET) {
+      if (type === SOCK_RAW) return layerOfLinktype(linktypeOfHatype(from?.hatype ?? 0));
+      return NETWORK.get(from?.protocol ?? 0) ?? 'payload';
+    }
+    if (this.#isPlain) return 'payload';
+    if (family === AF_INET && type === SOCK_RAW && !isReport) return 'ipv4';
+    return family === AF_INET && protocol === IPPROTO_ICMP ? 'icmp' : (UPPER.get(protocol) ?? 'payload');
+  }
+}
+
+/** When the kernel got it, if the socket asks for that (SO_TIMESTAMPNS). */
+function timeOf(control: readonly ControlMessage[]): number {
+  for (const message of control) {
+    if (isControl(message, SOL_SOCKET, SCM_TIMESTAMPNS)) return Number(message.nanoseconds / 1000n) / 1000;
+  }
+  return now();
+}
+
+/** What an entry of the error queue says. */
+function errorOf(control: readonly ControlMessage[]): RequestError | undefined {
+  for (const message of control) {
+    if (!isControl(message, IPPROTO_IP, IP_RECVERR) && !isControl(message, IPPROTO_IPV6, IPV6_RECVERR)) continue;
+    const { errno, origin, type, code, info } = message.error;
+    const by = (message.offender as Known | undefined)?.address;
+    return { by: typeof by === 'string' ? by : undefined, origin, type, code, info, errno };
+  }
+  return undefined;
+}

@@ -1,0 +1,292 @@
+import { decode, encode } from 'dns-packet';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../../lib/index.ts';
+import * as p from '../../../lib/packet/index.ts';
+import { Chance } from '../../helpers/fragments.ts';
+import { need, rawSockets } from '../../helpers/need.ts';
+import { loopback } from '../../helpers/world.ts';
+
+/** A Socket that is closed when the test ends. */
+function opened(...args: ConstructorParameters<typeof s.Socket>): s.Socket {
+  const socket = new s.Socket(...args);
+  onTestFinished(() => socket.close());
+  return socket;
+}
+
+const to = (address = '127.0.0.1', port = 0) => ({ family: s.AF_INET, address, port }) as const;
+const echo = (identifier: number, sequenceNumber: number, address?: string) => ({
+  layers: [p.icmp({ type: s.ICMP_ECHO, identifier, sequenceNumber }), 'data'],
+  to: to(address),
+});
+
+async function all<T>(outcomes: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const outcome of outcomes) list.push(outcome);
+  return list;
+}
+
+/** A datagram socket that answers what it gets. */
+function responder(answer: (data: Buffer, count: number) => (Uint8Array | string)[]) {
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  socket.bind(loopback);
+  let count = 0;
+  const done = (async () => {
+    for await (const { data, address } of socket.datagrams(65536)) {
+      for (const one of answer(data, count++)) await socket.sendto(one, 0, address!);
+    }
+  })();
+  done.catch(() => {});
+  return { socket, address: socket.getsockname() as s.InetAddress };
+}
+
+test('echoes of a raw socket, many at once: each answer belongs to its request', async (context) => {
+  need(context, rawSockets);
+  const socket = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
+  socket.setsockopt(s.SOL_SOCKET, s.SO_RCVBUF, 1 << 20);
+  const requests = Array.from({ length: 100 }, (_, i) => echo(i % 7, i, `127.0.0.${1 + (i % 5)}`));
+  const outcomes = await all(p.exchange(socket, requests, { timeout: 20_000 }));
+  expect(outcomes.map(({ index }) => index).sort((a, b) => a - b)).toEqual(requests.map((_, i) => i));
+  for (const outcome of outcomes) {
+    if (!outcome.answered) throw new Error(`${outcome.index} is not answered`);
+    const { type, identifier, sequenceNumber } = p.findLayer(outcome.packet, 'icmp')!;
+    const [asked] = requests[outcome.index]!.layers as [p.IcmpInput];
+    expect({ type, identifier, sequenceNumber }).toEqual({ ...asked, type: s.ICMP_ECHOREPLY, layer: undefined });
+    expect(outcome).toMatchObject({
+      from: requests[outcome.index]!.to.address,
+      attempts: 1,
+      error: undefined,
+      duplicate: false,
+    });
+    expect(outcome.request).toBe(requests[outcome.index]);
+    expect(outcome.roundTrip).toBeGreaterThanOrEqual(0);
+  }
+});
+
+test('a request that nobody answers is told as such, after its retries', async () => {
+  const asked: string[] = [];
+  const { socket: silent, address } = responder((data) => {
+    asked.push(data.toString());
+    return [];
+  });
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const request = { layers: ['question'], to: address, tag: 'first' };
+  const outcomes = await all(p.exchange(socket, [request], { timeout: 20, retries: 2 }));
+  expect(outcomes).toEqual([{ answered: false, request, index: 0, attempts: 3, failure: undefined }]);
+  expect(await p.exchangeOne(socket, request, { timeout: 1 })).toBe(undefined);
+  await expect.poll(() => asked, { timeout: 10_000 }).toEqual(Array(4).fill('question'));
+  silent.close();
+});
+
+test('a retry is answered, and counted', async () => {
+  const { address } = responder((_data, count) => (count < 2 ? [] : ['answer']));
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const answer = await p.exchangeOne(socket, { layers: ['question'], to: address }, { timeout: 50, retries: 1000 });
+  expect(answer?.attempts).toBeGreaterThan(2);
+  expect(answer).toMatchObject({ answered: true, from: `${address.address} ${address.port}`, error: undefined });
+  expect(Buffer.from(answer!.data).toString()).toBe('answer');
+});
+
+test('one host that answers several times: the first counts, or all with `multiple`', async () => {
+  const { address } = responder(() => ['one', 'two', 'three']);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const request = { layers: ['question'], to: address };
+  const outcomes = [];
+  for await (const outcome of p.exchange(socket, [request], { timeout: 20_000, multiple: true })) {
+    outcomes.push(outcome);
+    if (outcomes.length === 3) break;
+  }
+  expect(outcomes.map((one) => one.answered && one.duplicate)).toEqual([false, true, true]);
+  // What is left of it is no answer to another.
+  const other = responder(() => ['other']);
+  const answer = await p.exchangeOne(socket, { layers: ['?'], to: other.address }, { timeout: 20_000 });
+  expect(Buffer.from(answer!.data).toString()).toBe('other');
+});
+
+const dns = p.defineLayer({
+  name: 'dns',
+  udpPort: 53,
+  decode: (bytes) => ({ fields: decode(Buffer.from(bytes)) }),
+  encode: (fields) => encode(fields),
+  answers: (request, answer) => answer.type === 'response' && answer.id === request.id,
+});
+const EMPTY = decode(encode({}));
+const query = (id: number) => dns({ ...EMPTY, type: 'query', id, questions: [{ type: 'A', name: 'example.com' }] });
+const response = (id: number) =>
+  encode({ type: 'response', id, answers: [{ type: 'A', name: 'a', data: '192.0.2.1' }] });
+
+test('a layer of the program tells what answers it', async (context) => {
+  need(context, rawSockets);
+  const server = opened(s.AF_INET, s.SOCK_DGRAM);
+  server.bind({ family: s.AF_INET, address: '127.0.0.53', port: 53 });
+  const raw = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_UDP);
+  const keeper = opened(s.AF_INET, s.SOCK_DGRAM); // nothing else answers for its port
+  keeper.bind(loopback);
+  const { port } = keeper.getsockname() as s.InetAddress;
+  const ask = (id: number) => ({
+    layers: [p.udp({ sourcePort: port, destinationPort: 53 }), query(id)],
+    pseudoHeader: { sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.53' },
+    to: to('127.0.0.53'),
+  });
+  const answering = (async () => {
+    const asked = [];
+    for await (const { data, address } of server.datagrams(65536)) {
+      asked.push({ id: decode(data).id!, address: address! });
+      if (asked.length < 2) continue;
+      for (const { id, address: client } of [{ id: 99, address: address! }, ...asked.reverse()]) {
+        await server.sendto(response(id), 0, client);
+      }
+      return;
+    }
+  })();
+  const outcomes = await all(p.exchange(raw, [ask(7), ask(8)], { timeout: 20_000 }));
+  await answering;
+  expect(outcomes.map(({ index }) => index)).toEqual([1, 0]);
+  for (const outcome of outcomes) {
+    const found = outcome.answered
+      ? p.findLayer(outcome.packet as p.DecodedPacket<p.LayerOf<typeof dns>>, dns)
+      : undefined;
+    expect(found).toMatchObject({ type: 'response', id: [7, 8][outcome.index] });
+  }
+});
+
+test('the program tells what answers its bytes', async () => {
+  const { address } = responder((data) => [`not ${data}`, `yes ${data}`]);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const text = (packet: p.DecodedPacket) => Buffer.from(p.findLayer(packet, 'payload')!.data).toString();
+  const answers = (request: p.DecodedPacket<p.OwnLayer>, packet: p.DecodedPacket) =>
+    text(packet) === `yes ${text(request as p.DecodedPacket)}`;
+  const requests = ['a', 'b', 'c'].map((name) => ({ layers: [name], to: address }));
+  const outcomes = await all(p.exchange(socket, requests, { answers, timeout: 20_000 }));
+  expect(outcomes.map((one) => one.answered && `${one.index} ${text(one.packet)}`).sort()).toEqual([
+    ...['0 yes a', '1 yes b', '2 yes c'],
+  ]);
+});
+
+test('a report of the error queue is about the request that it quotes', async () => {
+  const free = opened(s.AF_INET, s.SOCK_DGRAM);
+  free.bind(loopback);
+  const closed = free.getsockname() as s.InetAddress;
+  free.close();
+  const { address } = responder(() => ['answer']);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  s.setOption(socket.fd, 'IP_RECVERR', true);
+  const requests = [closed, address].map((where) => ({ layers: ['question'], to: where }));
+  const outcomes = (await all(p.exchange(socket, requests, { timeout: 20_000 }))).sort((a, b) => a.index - b.index);
+  expect(outcomes).toMatchObject([
+    {
+      answered: true,
+      from: '127.0.0.1',
+      error: { by: '127.0.0.1', type: s.ICMP_DEST_UNREACH, code: s.ICMP_PORT_UNREACH },
+    },
+    { answered: true, error: undefined },
+  ]);
+  expect(outcomes[0]).toMatchObject({ error: { errno: s.ECONNREFUSED, origin: s.SO_EE_ORIGIN_ICMP } });
+});
+
+test('what cannot be sent is told, and the others are', async () => {
+  const { address } = responder(() => ['answer']);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const requests = [
+    { layers: ['x'], to: to('255.255.255.255', 9) },
+    { layers: ['x'], to: address },
+  ]; // no SO_BROADCAST
+  const outcomes = await all(p.exchange(socket, requests, { timeout: 20_000 }));
+  expect(outcomes).toMatchObject([
+    { index: 0, answered: false, failure: { code: 'EACCES' } },
+    { index: 1, answered: true },
+  ]);
+  await expect(p.exchangeOne(socket, requests[0]!)).rejects.toThrow('EACCES');
+  await expect(p.exchangeOne(socket, { layers: ['x'], to: { family: 1 } as never })).rejects.toThrow(TypeError);
+});
+
+test('requests come from a loop that sets the pace, and wait for room', async () => {
+  let open = 0;
+  let most = 0;
+  const { address } = responder((data) => [data]);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const requests = (async function* () {
+    for (let i = 0; i < 20; i++) {
+      most = Math.max(most, ++open);
+      yield { layers: [String(i)], to: address, tag: i };
+    }
+  })();
+  let answered = 0;
+  for await (const outcome of p.exchange(socket, requests, { timeout: 20_000, concurrency: 3, rate: 1000 })) {
+    open--;
+    answered += outcome.answered ? 1 : 0;
+  }
+  expect(answered).toBe(20);
+  expect(most).toBeLessThan(20);
+  await expect(all(p.exchange(socket, failing()))).rejects.toThrow('of the requests');
+});
+
+async function* failing(): AsyncGenerator<p.ExchangeRequest> {
+  yield { layers: ['x'], to: to('127.0.0.1', 9) };
+  throw new Error('of the requests');
+}
+
+test('a signal, a socket that is closed and a loop that is left end it', async () => {
+  const { address } = responder(() => []);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const controller = new AbortController();
+  const request = { layers: ['question'], to: address };
+  const waiting = all(p.exchange(socket, [request], { timeout: 1e9, signal: controller.signal }));
+  controller.abort();
+  await expect(waiting).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR' });
+  expect(() => p.exchange(socket, [], { signal: controller.signal })).toThrow(s.AbortError);
+  for await (const outcome of p.exchange(socket, [request, request], { timeout: 1 })) {
+    expect(outcome.answered).toBe(false);
+    break;
+  }
+  expect(await all(p.exchange(socket, []))).toEqual([]);
+  const closing = all(p.exchange(socket, [request], { timeout: 1e9 }));
+  setImmediate(() => socket.close());
+  await expect(closing).rejects.toThrow(s.ClosedError);
+});
+
+test('packets that lie about everything neither end it nor answer anything', async (context) => {
+  need(context, rawSockets);
+  const socket = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
+  const attacker = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_RAW);
+  const chance = new Chance(3);
+  const quoted = p.encodePacket([
+    p.ipv4({ sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.9' }),
+    p.icmp({ type: s.ICMP_ECHO, identifier: 7, sequenceNumber: 2 }),
+  ]);
+  const whole = p.encodePacket([
+    p.ipv4({ sourceAddress: '127.0.0.3', destinationAddress: '127.0.0.1' }),
+    p.icmp({ type: s.ICMP_DEST_UNREACH, code: 1 }),
+    quoted,
+  ]);
+  const wrong = echo(7, 1, '127.0.0.9'); // its number is not that of the quotation
+  s.setOption(socket.fd, 'ICMP_FILTER', 1 << s.ICMP_ECHOREPLY); // so that nobody answers
+  const outcome = all(p.exchange(socket, [wrong], { timeout: 300 }));
+  for (let i = 0; i < 500; i++) {
+    const packet = whole.slice(0, 28 + chance.below(whole.length - 27));
+    if (i > 0)
+      for (let n = chance.below(5); n > 0; n--) packet[20 + chance.below(packet.length - 20)] = chance.below(256);
+    // A change that makes an error about the request is not what is asked for here.
+    packet[55] = 2;
+    await attacker.sendto(packet, 0, to());
+  }
+  expect(await outcome).toMatchObject([{ answered: false }]);
+});
+
+test('options and requests that are none are refused', async () => {
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  expect(() => p.exchange(5 as never, [])).toThrow('"through"');
+  expect(() => p.exchange({} as never, [])).toThrow('"through"');
+  expect(() => p.exchange(socket, 5 as never)).toThrow('"requests"');
+  for (const options of [
+    { timeout: -1 },
+    { retries: 0.5 },
+    { rate: 0 },
+    { concurrency: 0 },
+    { answers: 1 },
+    { layers: 1 },
+  ]) {
+    expect(() => p.exchange(socket, [], options as never)).toThrow(`"options.${Object.keys(options)[0]}"`);
+  }
+  await expect(all(p.exchange(socket, [{ layer: 1 } as never]))).rejects.toThrow('"request.layers"');
+  await expect(all(p.exchange(socket, [{ layers: [p.icmp({ type: 0 })] }]))).rejects.toThrow('"request.layers"');
+});
