@@ -1,5 +1,5 @@
 /** What comes while answers are waited for, from a socket or from a capture. */
-import type { ControlMessage } from '../../posix/control.ts';
+import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
 import type { LayerName } from '../layers/layer.ts';
 
 /**
@@ -39,7 +39,7 @@ export interface Arrival {
 export interface Sending {
   data: Uint8Array;
   to: unknown;
-  control: readonly ControlMessage[] | undefined;
+  control: readonly ControlInput[] | undefined;
 }
 
 /** Takes what comes. A promise says that there is no room for more until it is fulfilled. */

@@ -1,6 +1,6 @@
 /** What is asked and what comes of it: the types of `exchange`. */
-import type { AddressLike } from '../../posix/address.ts';
-import type { ControlMessage } from '../../posix/control.ts';
+import type { AddressLike } from '../../posix/address-type.ts';
+import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
 import type { Bytes } from '../../posix/native.ts';
 import type { DecodedPacket } from '../layers/decode.ts';
 import type { LayerInput } from '../layers/layer.ts';
@@ -28,7 +28,7 @@ export interface ExchangeRequest<Tag = unknown> {
   /** For checksums, when the layers have no IP header. */
   pseudoHeader?: PseudoHeader | undefined;
   /** Control messages, such as a time to live. */
-  control?: readonly ControlMessage[] | undefined;
+  control?: readonly ControlInput[] | undefined;
   /** Anything that tells it apart for the program. */
   tag?: Tag | undefined;
 }

@@ -24,7 +24,7 @@ import {
   SOCK_RAW,
   SOL_SOCKET,
 } from '../../posix/constants.ts';
-import { type ControlMessage, isControl } from '../../posix/control.ts';
+import { type ControlMessage, isControl } from '../../posix/control-message.ts';
 import { isSocketError, SocketError } from '../../posix/errno.ts';
 import { type ReceivedMessage, receive } from '../../posix/transfer.ts';
 import type { Socket } from '../../socket/socket.ts';
