@@ -45,7 +45,8 @@ function anchors(document: string): string[] {
 }
 
 test('every link between the documents leads somewhere, and README to every guide', () => {
-  const documents = ['README.md', 'CONTRIBUTING.md', 'docs/coverage.md', ...guides.map((name) => `docs/${name}`)];
+  const others = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/README.md', 'docs/coverage.md'];
+  const documents = [...others, ...guides.map((name) => `docs/${name}`)];
   const broken: string[] = [];
   for (const document of documents) {
     for (const [, target, anchor] of text(document).matchAll(/\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)/g)) {
@@ -60,6 +61,21 @@ test('every link between the documents leads somewhere, and README to every guid
     expect(readme).toContain(`](docs/${name})`);
     expect(site, 'the list of what is in the site').toContain(`"./${name}"`);
   }
+});
+
+test('examples/README.md has a row for every example, with a command that runs it', () => {
+  const rows = [...text('examples/README.md').matchAll(/^\| \[([\w-]+\.js)\]\(\1\): `(.+?)` \| .+ \|$/gm)];
+  const programs = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.js'));
+  expect(rows.map(([, name]) => name!).sort()).toEqual(programs.sort());
+  for (const [, name, command] of rows) {
+    if (name !== 'demo.js') expect(command).toMatch(new RegExp(`^(sudo )?node examples/${name}( |$)`));
+  }
+});
+
+test('docs/tables.md has the sizes of control messages that CMSG_SPACE tells', () => {
+  const rows = [...text('docs/tables.md').matchAll(/^\| .+ \| (\d+) \| (\d+) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(15);
+  for (const [row, length, space] of rows) expect(s.CMSG_SPACE(Number(length)), row).toBe(Number(space));
 });
 
 test('every development dependency has its reason, and there is no other dependency', () => {
