@@ -10,8 +10,9 @@ export interface Comparison {
 
 interface Test extends Comparison {
   load: Load;
-  /** The number of its value in the graph. */
+  /** The number of its value in the graph, and that of the comparison of this value. */
   value: number;
+  asked: number;
   yes: Node;
   no: Node;
 }
@@ -65,59 +66,66 @@ function implied(known: Fact, { operation, k }: Comparison): boolean | undefined
   return greatest < bound ? false : undefined;
 }
 
-/** More than there are facts of any program. */
-const FACTS = 2 ** 24;
+/** More than there are facts, or nodes, of any program. */
+const MORE = 2 ** 26;
 
 /** The nodes of one program. They are made from the end: those behind a comparison before it. */
 export class Graph {
-  readonly #nodes = new Map<string, Node>();
+  /** For each comparison, by the numbers of both nodes behind it. */
+  readonly #nodes: Map<number, Node>[] = [];
+  readonly #ends = new Map<number, Node>();
+  #size = 0;
   readonly #values = new Map<string, number>();
-  readonly #facts = new Map<string, number>();
+  readonly #asked = new Map<string, number>();
   /** Nodes as they are behind facts, by the numbers of both. */
   readonly #known = new Map<number, Node>();
 
-  #intern(key: string, make: (id: number) => Node): Node {
-    let node = this.#nodes.get(key);
+  /** The end: as many bytes are kept. */
+  end(keep: number): Node {
+    let node = this.#ends.get(keep);
     if (node === undefined) {
-      node = make(this.#nodes.size);
-      this.#nodes.set(key, node);
+      node = { id: this.#size++, keep };
+      this.#ends.set(keep, node);
     }
     return node;
   }
 
-  /** The end: as many bytes are kept. */
-  end(keep: number): Node {
-    return this.#intern(`ret ${keep}`, (id) => ({ id, keep }));
-  }
-
-  #test(test: Test): Node {
-    const { load, value, operation, k, yes, no } = test;
+  /** The comparison that `test` makes, with other nodes behind it. */
+  #test({ load, value, asked, operation, k }: Omit<Test, 'yes' | 'no'>, yes: Node, no: Node): Node {
     if (yes === no) return yes;
-    const make = (id: number) => ({ id, load, value, operation, k, yes, no });
-    return this.#intern(`${value} ${operation} ${k} ${yes.id} ${no.id}`, make);
+    this.#nodes[asked] ??= new Map();
+    const nodes = this.#nodes[asked];
+    const key = yes.id * MORE + no.id;
+    let node = nodes.get(key);
+    if (node === undefined) {
+      node = { id: this.#size++, load, value, asked, operation, k, yes, no };
+      nodes.set(key, node);
+    }
+    return node;
   }
 
   /** A comparison: where it holds goes on at `yes`, else at `no`. What it tells is not asked again there. */
   test(load: Load, { operation, k }: Comparison, yes: Node, no: Node): Node {
     const value = numberOf(this.#values, load.key);
+    const asked = numberOf(this.#asked, `${value} ${operation} ${k}`);
     const { remembered } = load;
     const after = (node: Node, outcome: boolean) => {
       if ('keep' in node) return node;
-      const id = numberOf(this.#facts, `${value} ${operation} ${k} ${outcome}`);
-      return this.#given(node, { id, value, operation, k, remembered, outcome });
+      return this.#given(node, { id: 2 * asked + Number(outcome), value, operation, k, remembered, outcome });
     };
     // Of many values that are asked for one after the other, none tells anything of those behind it.
     const tellsLittle = operation === BPF_JEQ && !remembered;
-    return this.#test({ load, value, operation, k, yes: after(yes, true), no: tellsLittle ? no : after(no, false) });
+    const then = after(yes, true);
+    return this.#test({ load, value, asked, operation, k }, then, tellsLittle ? no : after(no, false));
   }
 
   /** A node as it is behind a fact. Long ways lead over `no`: they are gone without calls. */
   #given(node: Node, fact: Fact): Node {
-    const passed: [key: number, node: Node & Test, isAsked: boolean][] = [];
+    const passed: (Node & Test)[] = [];
+    const answers: (boolean | undefined)[] = [];
     let result = node;
-    while (!('keep' in result) && this.#nodes.size <= MANY && this.#known.size <= MANY_KNOWN) {
-      const key = result.id * FACTS + fact.id;
-      const found = this.#known.get(key);
+    while (!('keep' in result) && this.#size <= MANY && this.#known.size <= MANY_KNOWN) {
+      const found = this.#known.get(result.id * MORE + fact.id);
       if (found !== undefined) {
         result = found;
         break;
@@ -125,16 +133,17 @@ export class Graph {
       const isSame = result.value === fact.value;
       const answer = isSame ? implied(fact, result) : undefined;
       if (answer === undefined && !fact.remembered && !isSame) break;
-      passed.push([key, result, answer === undefined]);
+      passed.push(result);
+      answers.push(answer);
       result = answer === true ? result.yes : result.no;
     }
     for (let i = passed.length - 1; i >= 0; i--) {
-      const [key, one, isAsked] = passed[i]!;
-      if (isAsked) {
+      const one = passed[i]!;
+      if (answers[i] === undefined) {
         const yes = this.#given(one.yes, fact);
-        result = yes === one.yes && result === one.no ? one : this.#test({ ...one, yes, no: result });
+        result = yes === one.yes && result === one.no ? one : this.#test(one, yes, result);
       }
-      this.#known.set(key, result);
+      this.#known.set(one.id * MORE + fact.id, result);
     }
     return result;
   }
