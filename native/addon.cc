@@ -81,7 +81,7 @@ bool SetUp(napi_env env, napi_value exports) {
   if (owned == nullptr) return false;
   auto* environment = new (std::nothrow) Environment(*owned);
   if (environment == nullptr) {
-    Owned::Leave();
+    owned->Leave();
     return false;
   }
   // First of all, so that nothing that fails afterwards frees what functions already have.

@@ -62,7 +62,7 @@ struct Environment : Allocated {
   explicit Environment(Owned& of_thread) : owned(of_thread) {}
   ~Environment() {
     std::free(received);
-    Owned::Leave();
+    owned.Leave();
   }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;

@@ -4,6 +4,7 @@
 #include "owned.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -26,19 +27,31 @@ int64_t WeightBeside(int64_t objects) { return objects < kHeavy ? kHeavyWeight :
 
 bool IsOfObject(Owner owner) { return owner == Owner::kMade || owner == Owner::kHeld; }
 
-thread_local Owned* of_thread = nullptr;
-thread_local size_t environments = 0;
+// Those of all threads. Not thread_local, for which a library that is loaded late has no room on musl, or calls the
+// linker.
+Owned* all = nullptr;
+pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 }  // namespace
 
 Owned* Owned::Join() {
-  if (of_thread == nullptr) of_thread = new (std::nothrow) Owned;
-  if (of_thread != nullptr) ++environments;
-  return of_thread;
+  pthread_mutex_lock(&mutex);
+  Owned* owned = all;
+  while (owned != nullptr && pthread_equal(owned->thread_, pthread_self()) == 0) owned = owned->next_;
+  if (owned == nullptr) owned = new (std::nothrow) Owned;
+  if (owned != nullptr && owned->environments_++ == 0) owned->next_ = std::exchange(all, owned);
+  pthread_mutex_unlock(&mutex);
+  return owned;
 }
 
 void Owned::Leave() {
-  if (--environments == 0) delete std::exchange(of_thread, nullptr);
+  if (--environments_ > 0) return;
+  pthread_mutex_lock(&mutex);
+  Owned** link = &all;
+  while (*link != this) link = &(*link)->next_;
+  *link = next_;
+  pthread_mutex_unlock(&mutex);
+  delete this;
 }
 
 Owned::~Owned() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <node_api.h>
+#include <pthread.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +29,7 @@ class Owned : public Allocated {
  public:
   // For one more environment of this thread, which calls Leave when it ends. Null when there is no memory.
   [[nodiscard]] static Owned* Join();
-  static void Leave();
+  void Leave();
 
   Owned() = default;
   ~Owned();
@@ -41,7 +42,9 @@ class Owned : public Allocated {
   [[nodiscard]] bool Set(napi_env env, int fd, Owner owner);
 
   // So many receipts, in a row: the first of them.
-  [[nodiscard]] Receipt NewReceipts(size_t count) { return std::exchange(next_, next_ + static_cast<Receipt>(count)); }
+  [[nodiscard]] Receipt NewReceipts(size_t count) {
+    return std::exchange(receipts_, receipts_ + static_cast<Receipt>(count));
+  }
 
   // It came in control data. False when there is no memory: then it is the program's.
   [[nodiscard]] bool Arrive(napi_env env, int fd, Receipt receipt);
@@ -76,8 +79,11 @@ class Owned : public Allocated {
   size_t capacity_ = 0;
   int first_ = kNone;  // of the list
   int last_ = kNone;
-  Receipt next_ = 1;
-  int64_t objects_ = 0;  // how many descriptors weigh on the garbage collector
+  Receipt receipts_ = 1;
+  pthread_t thread_ = pthread_self();
+  size_t environments_ = 0;  // of this thread
+  Owned* next_ = nullptr;    // of another thread
+  int64_t objects_ = 0;      // how many descriptors weigh on the garbage collector
 };
 
 }  // namespace sys_socket

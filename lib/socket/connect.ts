@@ -1,9 +1,9 @@
 /** Connecting by name: getaddrinfo and happy eyeballs (RFC 8305). */
 
-import { encodeAddress } from '../posix/address.ts';
+import { decodeAddress, encodeAddress } from '../posix/address.ts';
 import type { AddressLike, UnixAddressInput } from '../posix/address-type.ts';
 import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
-import { invalidValue, isSocketError } from '../posix/errno.ts';
+import { invalidValue } from '../posix/errno.ts';
 import { inet_pton } from '../posix/inet.ts';
 import { namesOf, namesOfAny, onlyKnown } from '../posix/known-names.ts';
 import type { AddressInfo } from '../posix/netdb.ts';
@@ -42,7 +42,8 @@ export interface ConnectionOptions extends WaitOptions, TcpOptions {
   family?: number | undefined;
   /** IPPROTO_TCP by default; IPPROTO_MPTCP too. */
   protocol?: number | undefined;
-  /** The own address, of the family of the peer's: an address text, or an address with its port. */
+  /** The own address: an address text, or an address with its port. Of a host that is a name, only addresses of its family are
+   * tried; with an address text of the other family bind(2) or connect(2) fails. */
   localAddress?: string | AddressLike | undefined;
   /** The own port. */
   localPort?: number | undefined;
@@ -96,11 +97,18 @@ export function interlace(list: readonly AddressInfo[]): AddressInfo[] {
   return same.flatMap((info, i) => [info, ...other.slice(i, i + 1)]).concat(other.slice(same.length));
 }
 
+/** The own address. */
+interface Local {
+  /** Its family, when it has only one. */
+  readonly family: number | undefined;
+  /** The address to bind to, of a peer of this family. */
+  readonly of: (family: number) => AddressLike | undefined;
+}
+
 /** What every attempt needs, checked. */
 interface Attempts extends TcpOptions {
   readonly protocol: number | undefined;
-  /** The address to bind to, of a peer of this family. */
-  readonly local: (family: number) => AddressLike | undefined;
+  readonly local: Local;
   readonly control: Control | undefined;
   readonly delay: number;
 }
@@ -120,7 +128,7 @@ async function attempt(
       refuse(error);
       throw error;
     }
-    const local = options.local(info.family);
+    const local = options.local.of(info.family);
     if (local !== undefined) socket.bind(local);
     await socket.connect(info.address, { signal });
     return socket;
@@ -131,26 +139,27 @@ async function attempt(
 }
 
 /** The own address for each family. A text is that of an address; without one it is any. */
-function localOf(address: unknown, port: unknown): (family: number) => AddressLike | undefined {
-  if (address === undefined && port === undefined) return () => undefined;
+function localOf(address: unknown, port: unknown): Local {
+  if (address === undefined && port === undefined) return { family: undefined, of: () => undefined };
   if (address !== undefined && typeof address !== 'string') {
     if (port !== undefined) throw invalidValue('options.localPort', 'left out when localAddress has a port');
     const name = encodeAddress(address as AddressLike);
-    return () => name;
+    return { family: decodeAddress(name)?.family, of: () => name };
   }
   const number = uint16(port, 'options.localPort', 0);
   if (address === undefined) {
-    return (family) => ({
-      family: family as typeof AF_INET,
-      address: family === AF_INET6 ? '::' : '0.0.0.0',
-      port: number,
-    });
+    const any = { [AF_INET]: '0.0.0.0', [AF_INET6]: '::' };
+    return {
+      family: undefined,
+      of: (family) => ({ family: family as typeof AF_INET, address: any[family as typeof AF_INET], port: number }),
+    };
   }
   const found = address.includes('\0') ? undefined : numericHost(address, number, AF_UNSPEC);
   if (found === undefined || (found[0]!.family === AF_INET && inet_pton(AF_INET, address) === undefined)) {
     throw invalidValue('options.localAddress', 'the text of an IPv4 or IPv6 address');
   }
-  return () => found[0]!.address;
+  const [{ family, address: local }] = found as [AddressInfo];
+  return { family, of: () => local };
 }
 
 /** Refuses a signal that is none, and one that was aborted. */
@@ -191,6 +200,7 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
     keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive'),
     delay: milliseconds(attemptDelay, 'attemptDelay'),
   };
+  const wanted = family === AF_UNSPEC ? (attempts.local.family ?? AF_UNSPEC) : family;
   checkSignal(signal);
   const giveUp = new AbortController();
   const limited = timeout !== undefined && timeout <= LONGEST;
@@ -200,13 +210,16 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
   try {
     const list =
       numericHost(node, port, family) ??
-      (await getaddrinfo(node, port, { family, socktype: SOCK_STREAM, signal: giveUp.signal }));
-    return await race(interlace(list), attempts, giveUp);
+      (await getaddrinfo(node, port, { family: wanted, socktype: SOCK_STREAM, signal: giveUp.signal }));
+    const outcome = await race(interlace(list), attempts, giveUp);
+    if (outcome instanceof Socket) return outcome;
+    const error = allFailed('connect', outcome);
+    // The stack of an error that came with an event: from here it goes on to whoever awaits the connection.
+    Error.captureStackTrace?.(error);
+    throw error;
   } catch (error) {
     if (giveUp.signal.reason === 'timeout') throw new TimeoutError('connect', timeout!);
     if (giveUp.signal.reason === 'signal') throw new AbortError(signal!, 'connect');
-    // The stack of an error that came with an event: from here it goes on to whoever awaits the connection.
-    if (isSocketError(error)) Error.captureStackTrace?.(error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -248,7 +261,12 @@ export async function createConnection(options: ConnectionOptions | UnixConnecti
   return await connectInet(given as ConnectionOptions);
 }
 
-function race(list: readonly AddressInfo[], options: Attempts, giveUp: AbortController): Promise<InetSocket> {
+/** The first Socket that is connected, or the errors of all attempts. */
+function race(
+  list: readonly AddressInfo[],
+  options: Attempts,
+  giveUp: AbortController,
+): Promise<InetSocket | readonly Error[]> {
   const { delay } = options;
   const others = new AbortController();
   const signal = AbortSignal.any([giveUp.signal, others.signal]);
@@ -287,12 +305,7 @@ function race(list: readonly AddressInfo[], options: Attempts, giveUp: AbortCont
           if (done) return;
           if (giveUp.signal.aborted || failed === list.length) {
             finish();
-            reject(
-              allFailed(
-                'connect',
-                errors.filter(() => true),
-              ),
-            ); // without holes
+            resolve(errors.filter(() => true)); // without holes
           } else {
             start();
           }

@@ -97,7 +97,7 @@ export function setTcpOptions(socket: Socket, { noDelay, keepAlive }: TcpOptions
 }
 
 /** One error for several: with the code of all, when they agree, as node:net has it. */
-export function allFailed(what: string, errors: Error[]): Error {
+export function allFailed(what: string, errors: readonly Error[]): Error {
   if (errors.length === 1) return errors[0]!;
   const { code } = errors[0] as { code?: string };
   const error = new AggregateError(errors, `${what}: ${errors.map(({ message }) => message).join('; ')}`);

@@ -99,6 +99,12 @@ export class BusyError extends Error {
   }
 }
 
+/** An error says how much was done before it. */
+export function withSent<T extends Error>(error: T, sent: number | undefined): T {
+  if (sent !== undefined) Object.defineProperty(error, 'sent', { value: sent, enumerable: true, configurable: true });
+  return error;
+}
+
 /** Throws it where only uncaughtException sees it, as what a listener of an event throws. */
 export function throwAside(error: unknown): void {
   process.nextTick(() => {

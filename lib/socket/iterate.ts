@@ -4,7 +4,7 @@
  */
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
-import { invalidType, isErrno, type SocketError } from '../posix/errno.ts';
+import { invalidType, isErrno, SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { object } from '../posix/snapshot.ts';
 import { type Abortable, listen, unlisten } from './abort.ts';
@@ -13,6 +13,7 @@ import { AbortError, ClosedError, TimeoutError } from './errors.ts';
 import { optionalSignal, type WaitOptions, waitOptions } from './options.ts';
 import type { AcceptedSocket, Socket } from './socket.ts';
 import { clearTimeout, setTimeout } from './timers.ts';
+import { rejection } from './wait.ts';
 
 /** The signal of the operation that an iterator waits for: it fires when the iterator ends, and when the user's does. */
 class Stop implements Abortable {
@@ -60,11 +61,15 @@ class Stop implements Abortable {
 type Take<T> = (options: WaitOptions) => Promise<T>;
 
 interface Caller<T> {
-  resolve(result: IteratorResult<T, void>): void;
-  reject(error: unknown): void;
+  resolve(result: IteratorResult<T, void> | Promise<never>): void;
 }
 
 const DONE: IteratorReturnResult<void> = { done: true, value: undefined };
+
+/** Whether an error was made here, and not by a callback of the program: its stack is that of whoever awaits the value. */
+function isOwn(error: unknown): error is Error {
+  return error instanceof SocketError || error instanceof TimeoutError || error instanceof AbortError;
+}
 
 /** The iterator: one operation at a time, for the calls of `next()` in their order. */
 class Each<T> implements AsyncGenerator<T, void, void> {
@@ -86,8 +91,8 @@ class Each<T> implements AsyncGenerator<T, void, void> {
   }
 
   next(): Promise<IteratorResult<T, void>> {
-    return new Promise((resolve, reject) => {
-      this.#callers.push({ resolve, reject });
+    return new Promise((resolve) => {
+      this.#callers.push({ resolve });
       if (!this.#running) this.#serve();
     });
   }
@@ -136,7 +141,7 @@ class Each<T> implements AsyncGenerator<T, void, void> {
   #fail(error: unknown): void {
     // An iterator that was ended aborted its own operation. An error that the call gave before that is told.
     const ended = error instanceof ClosedError || (this.#ended && error instanceof AbortError);
-    if (!ended) this.#callers.shift()!.reject(error);
+    if (!ended) this.#callers.shift()!.resolve(isOwn(error) ? rejection(error) : Promise.reject(error));
     this.#ended = true;
     this.#serve();
   }

@@ -11,7 +11,7 @@ import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, POLLERR, POLLIN, PO
 import { invalidType, SocketError } from '../posix/errno.ts';
 import { type PollFdResult, pollNothrow } from '../posix/poll.ts';
 import { isSpent, spend } from './budget.ts';
-import { AbortError, BusyError, TimeoutError } from './errors.ts';
+import { AbortError, BusyError, TimeoutError, withSent } from './errors.ts';
 import { NONE, type WaitOptions, waitOptions } from './options.ts';
 import * as reactor from './reactor.ts';
 import { READ, type Readiness, type WRITE } from './readiness.ts';
@@ -125,9 +125,7 @@ export abstract class Operation<T> extends Wait<T> {
 
   /** An error says how much was done before it. */
   told(error: Error): Error {
-    const { sent } = this;
-    if (sent !== undefined) Object.defineProperty(error, 'sent', { value: sent, enumerable: true, configurable: true });
-    return error;
+    return withSent(error, this.sent);
   }
 
   attempt(): boolean {

@@ -43,7 +43,7 @@ import {
 } from '../posix/transfer.ts';
 import { Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
 import { channels } from './diagnostics.ts';
-import { BusyError, ClosedError } from './errors.ts';
+import { BusyError, ClosedError, withSent } from './errors.ts';
 import { Accept, Connect } from './establish.ts';
 import { type ConnectionsOptions, each, eachConnection } from './iterate.ts';
 import { type DataWithFds, ReceiveFds, ReceiveMessageOperation, SendMessageOperation } from './message.ts';
@@ -228,9 +228,9 @@ export class Socket<Family extends number = number, Type extends number = number
   // Waiting.
 
   /** Who waits for it, for one operation: a closed socket has none, nor one whose number another Socket has by now. */
-  #target(syscall: string): Readiness {
+  #target(syscall: string, sent?: number): Readiness {
     const { readiness } = this.#descriptor;
-    if (readiness.closed) throw new ClosedError(syscall);
+    if (readiness.closed) throw withSent(new ClosedError(syscall), sent);
     return readiness;
   }
 
@@ -583,7 +583,7 @@ export class Socket<Family extends number = number, Type extends number = number
    */
   sendAll(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
     try {
-      return sendAll(this, this.#target('send'), data, flags, options);
+      return sendAll(this, this.#target('send', 0), data, flags, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -591,7 +591,7 @@ export class Socket<Family extends number = number, Type extends number = number
 
   /** As `sendAll`, waiting in this thread. */
   sendAllSync(data: Bytes | string, flags = 0): void {
-    runSync(new SendAll(this, this.#target('send'), data, flags));
+    runSync(new SendAll(this, this.#target('send', 0), data, flags));
   }
 
   /** Sends to an address: sendto(2). As `sendto`. */
@@ -628,7 +628,7 @@ export class Socket<Family extends number = number, Type extends number = number
    */
   sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
     try {
-      return run(new SendAll(this, this.#target('sendmsg'), data, flags, fds), options);
+      return run(new SendAll(this, this.#target('sendmsg', 0), data, flags, fds), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -636,7 +636,7 @@ export class Socket<Family extends number = number, Type extends number = number
 
   /** As `sendFds`, waiting in this thread. */
   sendFdsSync(fds: readonly number[], data: Bytes | string, flags = 0): void {
-    runSync(new SendAll(this, this.#target('sendmsg'), data, flags, fds));
+    runSync(new SendAll(this, this.#target('sendmsg', 0), data, flags, fds));
   }
 
   // Batches.
@@ -679,7 +679,7 @@ export class Socket<Family extends number = number, Type extends number = number
    */
   sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = NONE): Promise<number> {
     try {
-      return run(new SendBatch(this, this.#target('sendmmsg'), batch, flags), options);
+      return run(new SendBatch(this, this.#target('sendmmsg', 0), batch, flags), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -687,7 +687,7 @@ export class Socket<Family extends number = number, Type extends number = number
 
   /** As `sendmmsg`, waiting in this thread. */
   sendmmsgSync(batch: MessageBatch, flags = 0): number {
-    return runSync(new SendBatch(this, this.#target('sendmmsg'), batch, flags));
+    return runSync(new SendBatch(this, this.#target('sendmmsg', 0), batch, flags));
   }
 
   /**

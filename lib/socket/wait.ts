@@ -41,7 +41,7 @@ function grab(resolve: Resolve): void {
  * A promise that is rejected by the error, whose stack is that of whoever awaits the operation: V8 finds it when the error is
  * made while a promise on the way is being resolved, which is two turns of the microtask queue later. Only a failure pays.
  */
-async function rejection(error: Error): Promise<never> {
+export async function rejection(error: Error): Promise<never> {
   await undefined;
   await undefined;
   Error.captureStackTrace?.(error, rejection);

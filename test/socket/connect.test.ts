@@ -126,6 +126,29 @@ describe('options', () => {
     expect(openSockets(), 'those of earlier children may be closed by now').toBeLessThanOrEqual(before);
   });
 
+  test('with an own address only the addresses of its family are tried, where the host is a name', async (context) => {
+    need(context, ipv6, worlds);
+    const results = await inWorld<[string, string][]>(
+      `
+      const results = [];
+      for (const localAddress of ['127.0.0.1', '::1', { family: s.AF_INET6, address: '::1', port: 0 }]) {
+        for (const host of ['both', 'four']) {
+          const { code, message } = await s.createConnection({ host, port: 1, localAddress }).catch((error) => error);
+          results.push([code, /127.0.0.1:1|::1|four/.exec(message)?.[0]]);
+        }
+      }
+      console.log(JSON.stringify(results));`,
+      '127.0.0.1 both four\n::1 both\n',
+    );
+    const refused = (address: string) => ['ECONNREFUSED', address];
+    const missing = [expect.stringMatching(/^EAI_/), 'four'];
+    expect(results).toEqual([
+      ...[refused('127.0.0.1:1'), refused('127.0.0.1:1')],
+      ...[refused('::1'), missing],
+      ...[refused('::1'), missing],
+    ]);
+  });
+
   test('the control hook comes before bind and connect, once for each attempt', async () => {
     const { address } = tcpServer();
     const seen: unknown[] = [];
@@ -377,12 +400,35 @@ describe('what goes wrong', () => {
 
   test('an AggregateError names each address, and has no code when the errors differ', async (context) => {
     need(context, ipv6, worlds);
-    const [message, code] = await inWorld<[string, string | undefined]>(`
-      const localAddress = '127.0.0.1';
-      const { message, code } = await s.createConnection({ host: 'both', port: 1, localAddress }).catch((error) => error);
-      console.log(JSON.stringify([message, code ?? null]));`);
-    expect(message).toMatch(/^connect: (.*127\.0\.0\.1:1; .*bind.*|.*bind.*; .*127\.0\.0\.1:1)$/);
+    const [message, code] = await inWorld<[string, string | undefined]>(
+      `
+      const { message, code } = await s.createConnection({ host: 'mixed', port: 1 }).catch((error) => error);
+      console.log(JSON.stringify([message, code ?? null]));`,
+      '255.255.255.255 mixed\n::1 mixed\n',
+    );
+    expect(message).toMatch(/^connect: .*ECONNREFUSED.*/);
+    expect(message).toMatch(/^connect: .*ENETUNREACH.*255\.255\.255\.255:1/);
     expect(code).toBe(null);
+  });
+
+  test('an AggregateError has the stack of whoever awaits the connection', async (context) => {
+    need(context, ipv6, worlds, node);
+    const [name, stack] = await inWorld<[string, string]>(`
+      async function whoever() {
+        await s.createConnection({ host: 'both', port: 1 });
+      }
+      const { name, stack } = await whoever().catch((error) => error);
+      console.log(JSON.stringify([name, stack]));`);
+    expect(name).toBe('AggregateError');
+    expect(stack).toContain('at async whoever');
+  });
+
+  test('an error of the control hook keeps its own', async () => {
+    function control() {
+      throw new s.SocketError(s.EPERM, 'setsockopt');
+    }
+    const { stack } = await failure(s.createConnection({ host: '127.0.0.66', port: 1, control }));
+    expect(stack).toMatch(/at (Object\.)?control/);
   });
 
   test('an error has the stack of whoever awaits the connection', async () => {

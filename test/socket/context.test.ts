@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { need, node } from '../helpers/need.ts';
-import { failure, output, unixPair } from '../helpers/sockets.ts';
+import { failure, output, tcpServer, unixPair } from '../helpers/sockets.ts';
 
 test('onReadable and onWritable: not the context of whoever began to wait first', async () => {
   const script = `
@@ -63,4 +63,24 @@ test('a rejection has the stack of the awaiting functions', async (context) => {
   const failed = failure(aborted());
   controller.abort();
   expect((await failed).stack).toMatch(/at (async )?aborted \(.*context\.test\.ts/);
+});
+
+test('so has that of an iterator', async (context) => {
+  need(context, node);
+  const [a] = unixPair(s.SOCK_DGRAM);
+  const { server } = tcpServer();
+  const iterators = [
+    (limits: s.WaitOptions) => a.datagrams(9, limits),
+    (limits: s.WaitOptions) => a.batches(new s.MessageBatch({ messages: 1, size: 1 }), limits),
+    (limits: s.WaitOptions) => server.connections(limits),
+    (limits: s.WaitOptions) => a.connections(limits), // EOPNOTSUPP
+  ];
+  for (const iterator of iterators) {
+    for (const limits of [{ timeout: 1 }, { signal: AbortSignal.timeout(1) }]) {
+      async function iterating(): Promise<void> {
+        for await (const _ of iterator(limits)) expect.fail();
+      }
+      expect((await failure(iterating())).stack).toMatch(/at (async )?iterating \(.*context\.test\.ts/);
+    }
+  }
 });

@@ -78,3 +78,19 @@ test('sendmmsg: the messages before the one that failed', async () => {
   }
   expect(error).toMatchObject({ code: 'EACCES', sent: 2 });
 });
+
+test('a Socket that was closed before has sent nothing', async () => {
+  const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
+  socket.close();
+  const batch = new s.MessageBatch({ messages: 1, size: 1 });
+  for (const send of [socket.sendAll('x'), socket.sendFds([0], 'x'), socket.sendmmsg(batch)]) {
+    expect(await failure(send)).toMatchObject({ name: 'ClosedError', sent: 0 });
+  }
+  for (const send of [
+    () => socket.sendAllSync('x'),
+    () => socket.sendFdsSync([0], 'x'),
+    () => socket.sendmmsgSync(batch),
+  ]) {
+    expect(send).toThrow(expect.objectContaining({ name: 'ClosedError', sent: 0 }));
+  }
+});

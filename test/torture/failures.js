@@ -88,7 +88,7 @@ export const infallible = new Set(
     'sigfillset sigismember __errno_location __stack_chk_fail __cxa_finalize __cxa_atexit __tls_get_addr __assert_fail ' +
     'uv_close uv_ref uv_unref napi_fatal_error napi_fatal_exception napi_throw napi_throw_error ' +
     'napi_throw_type_error napi_throw_range_error napi_module_register _GLOBAL_OFFSET_TABLE_ ' +
-    'pthread_mutex_lock pthread_mutex_unlock uv_translate_sys_error uv_strerror uv_err_name'
+    'pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_equal uv_translate_sys_error uv_strerror uv_err_name'
   ).split(' '),
 );
 
