@@ -14,6 +14,7 @@ import {
   openCapture,
   PcapWriter,
   parseFilter,
+  summarizePacket,
 } from 'sys-socket/packet';
 import { command, countOf, integer, UsageError } from './support/command.js';
 import { interfaceNamed } from './support/interface.js';
@@ -29,6 +30,7 @@ Prints the packets that a filter lets through. The filter is of pcap-filter(7): 
   -w, --write file        write a pcap file in place of the text; - is the standard output
   -c, --count number      end after so many packets
   -s, --snaplen bytes     the most to keep of a packet (262144)
+  -v, --verbose           a line for each header, in place of one for each packet
   -x, --hex               the bytes of each packet, too
   -Q, --direction which   in, out or inout: which packets of the interface
   -p, --no-promiscuous    only what is for this host
@@ -43,6 +45,7 @@ const options = /** @type {const} */ ({
   write: { type: 'string', short: 'w' },
   count: { type: 'string', short: 'c' },
   snaplen: { type: 'string', short: 's', default: '262144' },
+  verbose: { type: 'boolean', short: 'v' },
   hex: { type: 'boolean', short: 'x' },
   direction: { type: 'string', short: 'Q', default: 'inout' },
   'no-promiscuous': { type: 'boolean', short: 'p' },
@@ -65,31 +68,40 @@ function clock(timestamp) {
   return `${part(time.getHours())}:${part(time.getMinutes())}:${part(time.getSeconds())}.${fraction}`;
 }
 
-/** Direction in the flags of pcapng: 1 in, 2 out. @param {Seen} packet */
-const isOutgoing = ({ flags = 0 }) => (flags & 3) === 2;
+/** The direction in the flags of pcapng: of most files it is not known. @param {Seen} packet */
+const direction = ({ flags = 0 }) => [[], ['in'], ['out'], []][flags & 3] ?? [];
 
-/** Prints one packet. @param {Seen} packet @param {number} linktype @param {boolean} hex */
-function print(packet, linktype, hex) {
+/**
+ * Prints one packet.
+ * @param {Seen} packet @param {number} linktype @param {{ hex: boolean, verbose: boolean }} form
+ * @param {string | undefined} name the interface, of a capture of all
+ */
+function print(packet, linktype, { hex, verbose }, name) {
   const { timestamp, data, originalLength, status } = packet;
-  const cut = data.length < originalLength ? `, ${data.length} kept` : '';
-  console.log(`${clock(timestamp)} ${isOutgoing(packet) ? 'out' : 'in'} ${originalLength} bytes${cut}`);
-  console.log(formatPacket({ data, linktype, status }).replace(/^/gm, '  '));
+  const captured = { data, linktype, status };
+  const begin = [clock(timestamp), ...(name === undefined ? [] : [name]), ...direction(packet)].join(' ');
+  if (verbose) {
+    const cut = data.length < originalLength ? `, ${data.length} kept` : '';
+    console.log(`${begin} ${originalLength} bytes${cut}\n${formatPacket(captured).replace(/^/gm, '  ')}`);
+  } else {
+    console.log(`${begin} ${summarizePacket(captured)}`);
+  }
   if (hex) console.log(formatHex(data, '  '));
 }
 
 /** Where packets go: the screen, or a file. */
 class Output {
   seen = 0;
-  #hex;
+  #form;
   #snaplen;
   /** @type {((bytes: Uint8Array) => void) | undefined} */
   #write;
   /** @type {{ linktype: number, writer: PcapWriter<void> } | undefined} */
   #file;
 
-  /** @param {{ write?: string | undefined, hex?: boolean | undefined }} values @param {number} snaplen */
-  constructor({ write, hex = false }, snaplen) {
-    this.#hex = hex;
+  /** @param {{ write?: string | undefined, hex?: boolean | undefined, verbose?: boolean | undefined }} values @param {number} snaplen */
+  constructor({ write, hex = false, verbose = false }, snaplen) {
+    this.#form = { hex, verbose };
     this.#snaplen = snaplen;
     if (write === undefined) return;
     const fd = write === '-' ? undefined : openSync(write, 'w');
@@ -103,10 +115,10 @@ class Output {
     if (this.#file.linktype !== linktype) throw new Error('a pcap file has packets of one link type alone');
   }
 
-  /** @param {Seen} packet @param {number} linktype */
-  take(packet, linktype) {
+  /** @param {Seen} packet @param {number} linktype @param {string} [name] the interface, of a capture of all */
+  take(packet, linktype, name) {
     this.begin(linktype);
-    if (this.#file === undefined) print(packet, linktype, this.#hex);
+    if (this.#file === undefined) print(packet, linktype, this.#form, name);
     else this.#file.writer.write(packet);
     this.seen += 1;
   }
@@ -149,7 +161,7 @@ async function listen(name, promiscuous, { expression, snaplen, count, signal },
   signal.addEventListener('abort', end);
   try {
     for await (const packet of capture) {
-      output.take(packet, linktype);
+      output.take(packet, linktype, name === 'any' ? capture.interfaceName(packet.ifindex) : undefined);
       if (output.seen >= count) break;
     }
   } finally {

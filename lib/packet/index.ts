@@ -47,6 +47,7 @@ export { type OfflineFilter, offlineFilter } from './filter/run.ts';
 export { type FilterFault, verifyFilter } from './filter/verify.ts';
 export { formatHex } from './format/format-hex.ts';
 export { formatPacket } from './format/format-packet.ts';
+export { summarizePacket } from './format/summarize-packet.ts';
 export { type Arp, type ArpFields, type ArpInput, arp } from './layers/arp.ts';
 export { type BsdLoopback, type BsdLoopbackFields, type BsdLoopbackInput, bsdLoopback } from './layers/bsd-loopback.ts';
 export type { DecodeError, Filled, Next } from './layers/codec.ts';

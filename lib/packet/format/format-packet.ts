@@ -24,6 +24,14 @@ const isDecoded = (packet: DecodedPacket<OwnLayer> | CapturedData | Bytes): pack
 
 const isRest = ({ layer }: Layer | OwnLayer): boolean => layer === 'payload' || layer === 'trailer';
 
+/** A packet, decoded if it is not yet. */
+export function decodedOf(
+  packet: DecodedPacket<OwnLayer> | CapturedData | Bytes,
+  options: DecodeOptions | undefined,
+): DecodedPacket<OwnLayer> {
+  return isDecoded(packet) ? packet : (decodePacket(packet, options) as DecodedPacket<OwnLayer>);
+}
+
 /**
  * A packet as a person reads it: a line for each layer, the payload in hex, and where decoding stopped.
  *
@@ -39,12 +47,7 @@ const isRest = ({ layer }: Layer | OwnLayer): boolean => layer === 'payload' || 
  * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
  */
 export function formatPacket(packet: DecodedPacket<OwnLayer> | CapturedData | Bytes, options?: DecodeOptions): string {
-  const {
-    layers,
-    error,
-    missing,
-    checksumPending = false,
-  } = isDecoded(packet) ? packet : (decodePacket(packet, options) as DecodedPacket<OwnLayer>);
+  const { layers, error, missing, checksumPending = false } = decodedOf(packet, options);
   const lines: string[] = [];
   for (const layer of layersOf(layers, 'packet')) {
     lines.push(`${titleOf(layer.layer)}: ${lineOf(layer, checksumPending)}`);

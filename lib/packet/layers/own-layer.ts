@@ -58,7 +58,7 @@ export interface LayerDefinition<Name extends string, Fields extends object> {
    * does unless given.
    */
   answers?(request: Fields, answer: Fields): boolean;
-  /** What `formatPacket` says of it after its name; its fields unless given. */
+  /** What `formatPacket` and `summarizePacket` say of it after its name; its fields unless given. */
   format?(fields: Fields): string;
 }
 

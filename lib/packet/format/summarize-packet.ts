@@ -1,0 +1,185 @@
+/** Packets for people, in one line: in the manner of tcpdump(1). */
+import type { Bytes } from '../../posix/native.ts';
+import type { Arp } from '../layers/arp.ts';
+import { type CapturedData, type DecodedPacket, type DecodeOptions, layersOf } from '../layers/decode.ts';
+import type { Ipv4 } from '../layers/ipv4.ts';
+import type { Ipv6 } from '../layers/ipv6.ts';
+import type { Layer } from '../layers/layer.ts';
+import { type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import { codecOf } from '../layers/registry.ts';
+import { decodedOf } from './format-packet.ts';
+import { lineOf, titleOf } from './line.ts';
+import { icmpSummary, icmpv6Summary, tcpSummary } from './summary-upper.ts';
+import { hex, list } from './words.ts';
+
+type Any = Layer | OwnLayer;
+
+/** Layers that a line says nothing of when it has something to say of what they carry. */
+const PASSED: ReadonlySet<string> = new Set([
+  ...['ethernet', 'bsdLoopback', 'linuxSll', 'linuxSll2', 'llc', 'ppp', 'snap', 'pppoe'],
+]);
+/** Headers between that of IPv6 and what it carries. */
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ['hopByHop', 'HBH'],
+  ['destinationOptions', 'DSTOPT'],
+  ['routing', 'srcrt'],
+]);
+const PORTS: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
+const UDP_HEADER = 8;
+
+/** The bytes of a header; of a layer of one's own they are not known. */
+const sizeOf = (layer: Any): number =>
+  typeOf(layer) === undefined ? codecOf((layer as Layer).layer).size(layer as never) : 0;
+
+class Summary {
+  readonly #layers: readonly Any[];
+  readonly #missing: number;
+  readonly #pending: boolean;
+
+  constructor(layers: readonly Any[], missing: number, pending: boolean) {
+    this.#layers = layers;
+    this.#missing = missing;
+    this.#pending = pending;
+  }
+
+  /** The line from a layer on. `length` is what the header before says that there is. */
+  from(at: number, length: number): string {
+    const layer = this.#layers[at];
+    if (layer === undefined) return `length ${length}`;
+    if (typeOf(layer) !== undefined) return this.#own(layer as OwnLayer, at);
+    const one = layer as Layer;
+    if (PASSED.has(one.layer)) return this.#link(one, at, length);
+    switch (one.layer) {
+      case 'vlan':
+        return `vlan ${one.vid}, ${this.from(at + 1, length)}`;
+      case 'arp':
+        return this.#arp(one, at);
+      case 'ipv4':
+      case 'ipv6':
+        return this.#ip(one, at);
+      case 'hopByHop':
+      case 'destinationOptions':
+      case 'routing':
+        return `${EXTENSIONS.get(one.layer)} ${this.from(at + 1, length - sizeOf(one))}`;
+      case 'fragment':
+        return `frag (${8 * one.fragmentOffset}) ${this.from(at + 1, length - sizeOf(one))}`;
+      case 'icmp':
+        return icmpSummary(one, length, this.#layers.slice(at + 1));
+      case 'icmpv6':
+        return icmpv6Summary(one, length);
+      case 'tcp':
+        return this.#carrying(tcpSummary(one, Math.max(0, length - sizeOf(one))), at);
+      case 'udp':
+        return this.#carrying(`UDP, length ${Math.max(0, one.length - UDP_HEADER)}`, at);
+      case 'payload':
+      case 'trailer':
+        return `length ${length}`;
+      default:
+        return this.#tunnel(one, at, length);
+    }
+  }
+
+  /** The bytes of the layers from one on, and those that were not captured. */
+  #rest(at: number): number {
+    return this.#layers.slice(at).reduce((sum, layer) => sum + sizeOf(layer), this.#missing);
+  }
+
+  /** A layer of one's own, by its text. */
+  #own(layer: OwnLayer, at: number): string {
+    const text = lineOf(layer, this.#pending).replace(/\s*\n\s*/g, ' ');
+    return this.#carrying(list(`${layer.layer} ${text}`.trimEnd()), at);
+  }
+
+  /** What is said of a header, and of what it carries if that is no mere data. */
+  #carrying(text: string, at: number): string {
+    const next = this.#layers[at + 1];
+    return next === undefined || next.layer === 'payload' || next.layer === 'trailer'
+      ? text
+      : `${text}: ${this.from(at + 1, this.#rest(at + 1))}`;
+  }
+
+  #tunnel(layer: Layer, at: number, length: number): string {
+    const text = `${titleOf(layer.layer)} ${lineOf(layer, this.#pending)}, length ${length}`;
+    return this.#carrying(text, at);
+  }
+
+  /** A header of a link: its tags, and what it carries; the header itself only if that is not known. */
+  #link(layer: Layer, at: number, length: number): string {
+    const next = this.#layers[at + 1];
+    const tags = layer.layer === 'ethernet' ? layer.tags.map(({ vid }) => `vlan ${vid}, `).join('') : '';
+    const inside = this.#rest(at + 1);
+    if (next !== undefined && next.layer !== 'payload' && next.layer !== 'trailer') {
+      return tags + this.from(at + 1, inside);
+    }
+    if (layer.layer !== 'ethernet') {
+      return `${titleOf(layer.layer)} ${lineOf(layer, this.#pending)}, length ${length}`;
+    }
+    const type = layer.etherType > 1500 ? `ethertype ${hex(layer.etherType, 4)}` : '802.3';
+    return `${tags}${layer.source} > ${layer.destination}, ${type}, length ${length}`;
+  }
+
+  #arp(layer: Arp, at: number): string {
+    const { operation, senderProtocolAddress: from, targetProtocolAddress: to } = layer;
+    const length = `length ${this.#rest(at)}`;
+    const asked = /^(?:00:)*00$/.test(layer.targetHardwareAddress) ? '' : ` (${layer.targetHardwareAddress})`;
+    if (operation === 1) return `ARP, Request who-has ${to}${asked} tell ${from}, ${length}`;
+    if (operation === 2) return `ARP, Reply ${from} is-at ${layer.senderHardwareAddress}, ${length}`;
+    return `ARP, ${lineOf(layer, false)}, ${length}`;
+  }
+
+  /** Two addresses, with the ports of what follows, and what that is. */
+  #ip(layer: Ipv4 | Ipv6, at: number): string {
+    const total = layer.layer === 'ipv4' ? layer.totalLength - sizeOf(layer) : layer.payloadLength;
+    // Before segmentation offload the length is 0, and of a jumbogram it stands elsewhere.
+    const length =
+      (layer.layer === 'ipv4' ? layer.totalLength : layer.payloadLength) === 0 ? this.#rest(at + 1) : total;
+    let i = at + 1;
+    while (EXTENSIONS.has(this.#layers[i]?.layer ?? '') || this.#layers[i]?.layer === 'fragment') i++;
+    const upper = this.#layers[i];
+    const [from, to] = upper !== undefined && PORTS.has(upper.layer) ? portsOf(upper) : ['', ''];
+    const head = `${layer.layer === 'ipv4' ? 'IP' : 'IP6'} ${layer.sourceAddress}${from} > ${layer.destinationAddress}${to}`;
+    const next = this.#layers[at + 1];
+    if (layer.layer === 'ipv4' && layer.fragmentOffset > 0) {
+      return `${head}: ip-proto-${layer.protocol}, fragment at ${8 * layer.fragmentOffset}, length ${length}`;
+    }
+    if (next === undefined || next.layer === 'payload' || next.layer === 'trailer') {
+      return `${head}: ip-proto-${layer.layer === 'ipv4' ? layer.protocol : layer.nextHeader} ${length}`;
+    }
+    return `${head}: ${this.from(at + 1, length)}`;
+  }
+}
+
+function portsOf(layer: Any): [string, string] {
+  const { sourcePort, destinationPort } = layer as Extract<Layer, { layer: 'tcp' }>;
+  return [`.${sourcePort}`, `.${destinationPort}`];
+}
+
+/**
+ * A packet in one line, in the manner of tcpdump(1): addresses and ports, what it is, and its length.
+ *
+ * Other than there, sequence numbers are those of the header (`tcpdump -S`), names are not looked up (`-nn`), VLANs are told, and
+ * what ports carry is decoded by layers of `defineLayer` alone, which are told by their `format`.
+ *
+ * @param packet A decoded packet, its bytes, or a captured packet.
+ * @param options As for `decodePacket`, of what is not decoded yet.
+ * @returns The line, without a newline at the end.
+ * @throws As `decodePacket`.
+ * @example
+ * const packet = encodePacket([
+ *   ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' }),
+ *   tcp({ sourcePort: 4000, destinationPort: 80, sequenceNumber: 7, syn: true, window: 64240 }),
+ * ]);
+ * console.log(summarizePacket(packet, { first: 'ip' }));
+ * // IP 192.0.2.1.4000 > 192.0.2.2.80: Flags [S], seq 7, win 64240, length 0
+ * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
+ */
+export function summarizePacket(
+  packet: DecodedPacket<OwnLayer> | CapturedData | Bytes,
+  options?: DecodeOptions,
+): string {
+  const { layers, error, missing, checksumPending = false } = decodedOf(packet, options);
+  const all = layersOf(layers, 'packet');
+  const length = all.reduce((sum, layer) => sum + sizeOf(layer), missing);
+  const line = new Summary(all, missing, checksumPending).from(0, length);
+  return error === undefined ? line : `${line} [|${titleOf(error.layer)}: ${error.reason}]`;
+}
