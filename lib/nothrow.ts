@@ -44,7 +44,7 @@ import {
 } from './posix/calls.ts';
 import { F_DUPFD_CLOEXEC, F_GETOWN, SOMAXCONN } from './posix/constants.ts';
 import { type Call, invalidType, invalidValue, outOfRange, settle } from './posix/errno.ts';
-import { isInt32Array, isUint8Array, isView } from './posix/kind.ts';
+import { byteLengthOf, isInt32Array, isUint8Array, isView } from './posix/kind.ts';
 import { namesOf, onlyKnown } from './posix/known-names.ts';
 import { type Bytes, native, out } from './posix/native.ts';
 import { integer } from './posix/number.ts';
@@ -71,8 +71,10 @@ function room(storage: SockaddrStorage, name: string): Uint8Array {
 
 /** A length within a buffer, as pinned.ts takes it. What is no buffer is judged by the call. */
 function within(length: number | undefined, buffer: Bytes): number {
-  if (length === undefined || typeof buffer?.byteLength !== 'number') return pinned.ALL;
-  if (integer(length, 'length', 0, 0x7fffffff) > buffer.byteLength) {
+  if (length === undefined) return pinned.ALL;
+  const most = byteLengthOf(buffer);
+  if (most === undefined) return pinned.ALL;
+  if (integer(length, 'length', 0, 0x7fffffff) > most) {
     throw outOfRange('length', 'at most the length of the buffer');
   }
   return length;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-test('whatever any function is given, its error has a code', () => {
+test('whatever any function is given, its error has a code, and a refusal names its argument', () => {
   const program = join(import.meta.dirname, 'helpers/argument-errors.js');
   const { status, output } = spawnSync(process.execPath, [program], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],

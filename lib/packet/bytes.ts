@@ -1,9 +1,10 @@
 /** Numbers in network byte order, and the refusal of values that a field cannot hold. */
 
 import { invalidType } from '../posix/errno.ts';
-import { isArrayBuffer, isUint8Array, isView } from '../posix/kind.ts';
+import { byteLengthOf, isArrayBuffer, isUint8Array, isView, onSameMemory } from '../posix/kind.ts';
 import type { Bytes } from '../posix/native.ts';
 import { integer } from '../posix/number.ts';
+import { attached } from '../posix/snapshot.ts';
 
 export { uint8, uint16, uint32 } from '../posix/number.ts';
 
@@ -39,8 +40,7 @@ export function uint(value: unknown, max: number, name: string, absent?: number)
 /** A field that is bytes; none when it was not given. */
 export function data(value: unknown, name: string): Uint8Array {
   if (value === undefined) return NONE;
-  if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
-  return value;
+  return attached(value, name);
 }
 
 const NONE = new Uint8Array(0);
@@ -53,10 +53,9 @@ export function list<T>(value: readonly T[], name: string): readonly T[] {
 
 /** Any bytes as a Uint8Array on the same memory. */
 export function asBytes(value: Bytes, name: string): Uint8Array {
-  // A proxy of one is taken too: this memory is read in JavaScript alone.
-  if (isUint8Array(value) || value instanceof Uint8Array) return value;
-  if (isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (isArrayBuffer(value)) return new Uint8Array(value);
+  // A proxy of one that has a length is taken too: this memory is read in JavaScript alone.
+  if (isUint8Array(value) || (value instanceof Uint8Array && byteLengthOf(value) !== undefined)) return value;
+  if (isView(value) || isArrayBuffer(value)) return onSameMemory(value);
   throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
 }
 

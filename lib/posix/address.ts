@@ -24,7 +24,7 @@ import { isUint8Array, isView } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
-import { object, own } from './snapshot.ts';
+import { attached, object, own } from './snapshot.ts';
 
 const NAMES = {
   inet: namesOf<InetAddress>({ family: true, address: true, port: true }),
@@ -120,8 +120,8 @@ function encodeUnix(address: UnixAddressInput): Uint8Array {
   if (typeof path !== 'string' && !isUint8Array(path)) {
     throw invalidType('address.path', 'a string or a Uint8Array');
   }
-  const name = typeof path === 'string' ? Buffer.from(path) : Buffer.from(path.buffer, path.byteOffset, path.length);
-  if (typeof path === 'string' && name.toString() !== path) {
+  const name = typeof path === 'string' ? Buffer.from(path) : attached(path, 'address.path');
+  if (typeof path === 'string' && String(name) !== path) {
     throw invalidValue('address.path', 'well-formed text (a lone surrogate has no bytes; give the bytes instead)');
   }
   if (name.length > SIZE.path) throw outOfRange('address.path', `at most ${SIZE.path} bytes long`);
@@ -169,8 +169,7 @@ function encodeVsock(address: VsockAddressInput): Uint8Array {
 
 function encodeOther(family: number, address: OtherAddressInput): Uint8Array {
   onlyKnown(address, NAMES.other, 'address');
-  const data = own(address, 'data');
-  if (!isUint8Array(data)) throw invalidType('address.data', 'a Uint8Array');
+  const data = attached(own(address, 'data'), 'address.data');
   const { bytes } = sockaddr(family, SIZE.family + data.length);
   bytes.set(data, SIZE.family);
   return bytes;

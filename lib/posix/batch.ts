@@ -8,11 +8,10 @@ import { RECVMMSG, SENDMMSG } from './calls.ts';
 import { decodeControl, findSegmentSize } from './control.ts';
 import type { ControlMessage } from './control-message.ts';
 import { check, invalidType, outOfRange, settle } from './errno.ts';
-import { isUint8Array } from './kind.ts';
 import { namesOf as declareNames, onlyKnown } from './known-names.ts';
 import { layout, native, out } from './native.ts';
 import { integer } from './number.ts';
-import { bytes, object, own, ownOr } from './snapshot.ts';
+import { attached, bytes, object, own, ownOr } from './snapshot.ts';
 import { controlBytes, type SendMessage } from './transfer.ts';
 
 const NAME_SIZE = layout('sockaddr_storage');
@@ -145,9 +144,10 @@ export class MessageBatch {
    */
   push(data: Uint8Array | string, address?: AddressLike, control?: SendMessage['control']): number {
     const message = bytes(data) as Uint8Array;
-    if (!isUint8Array(message)) throw invalidType('data', 'a Uint8Array or a string');
-    const name = address === undefined ? undefined : encodeAddress(address);
+    attached(message, 'data', 'a Uint8Array or a string');
+    const name = address === undefined ? undefined : attached(encodeAddress(address), 'address');
     const extra = controlBytes(control);
+    if (extra !== undefined) attached(extra, 'control');
     const i = this.count;
     if (!(i < this.capacity)) throw outOfRange('batch', `filled with at most ${this.capacity} messages`);
     if (message.length > this.size) throw outOfRange('data', `at most ${this.size} bytes long`);

@@ -238,7 +238,8 @@ export function capabilities<Name extends CapabilityName = CapabilityName>(
   const answers: Partial<Record<Name, Capability>> = {};
   if (!Array.isArray(names as unknown)) throw invalidType('names', 'an array');
   for (const name of names) {
-    if (!Object.hasOwn(probes, name)) throw invalidValue('names', `names of ${Object.keys(probes).join(', ')}`);
+    if (typeof name !== 'string' || !Object.hasOwn(probes, name))
+      throw invalidValue('names', `names of ${Object.keys(probes).join(', ')}`);
     answers[name] = answer(probes[name]);
   }
   return answers as Record<Name, Capability>;

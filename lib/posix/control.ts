@@ -55,11 +55,11 @@ import type {
 } from './control-message.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
-import { isUint8Array, isView } from './kind.ts';
+import { isView } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
-import { elements, object, own, ownOr } from './snapshot.ts';
+import { attached, elements, object, own, ownOr } from './snapshot.ts';
 
 const HEADER = layout('cmsghdr');
 const AT_LEN = layout('cmsg_len');
@@ -425,8 +425,7 @@ export function encodeControl(messages: readonly ControlInput[]): Uint8Array {
     const codec = raw ? undefined : codecs.get(key(level, type));
     onlyKnown(message, codec?.names ?? RAW_NAMES, 'control');
     const data = raw ? (message as OtherControl).data : codec?.encode(message as never);
-    if (!isUint8Array(data)) throw invalidType('control.data', 'a Uint8Array');
-    return { level, type, data };
+    return { level, type, data: attached(data, 'control.data') };
   });
   const bytes = Buffer.alloc(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

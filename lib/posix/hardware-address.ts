@@ -1,8 +1,7 @@
 /** Hardware addresses: their bytes, and the text that people write. */
-import { invalidType, invalidValue } from './errno.ts';
+import { invalidValue } from './errno.ts';
 import { hardwareText } from './hardware-text.ts';
-import { isUint8Array } from './kind.ts';
-import { uint8Array } from './snapshot.ts';
+import { attached, uint8Array } from './snapshot.ts';
 
 /**
  * Wherever a hardware address is taken: text, `'02:00:00:00:00:01'`, or its bytes.
@@ -48,8 +47,8 @@ function spelled(text: string): Uint8Array | undefined {
 
 /** The bytes of a hardware address; `length` is how many it must have, if that is given. */
 export function hardwareBytes(value: unknown, name: string, length?: number): Uint8Array {
-  if (typeof value !== 'string' && !isUint8Array(value)) throw invalidType(name, 'a string or a Uint8Array');
-  const bytes = typeof value === 'string' ? (plain(value) ?? spelled(value)) : value;
+  const bytes =
+    typeof value === 'string' ? (plain(value) ?? spelled(value)) : attached(value, name, 'a string or a Uint8Array');
   if (bytes === undefined || (length !== undefined && bytes.length !== length)) {
     throw invalidValue(name, `a hardware address${length === undefined ? '' : ` of ${length} bytes`} ('aa:bb:...')`);
   }

@@ -31,3 +31,34 @@ export function isDataView(value: unknown): value is DataView {
 export function isView(value: unknown): value is ArrayBufferView {
   return ArrayBuffer.isView(value) || (typeof value === 'object' && !isAnyArrayBuffer(value) && isDataView(value));
 }
+
+const NONE = new Uint8Array(0);
+
+/** Whether the memory of bytes is gone: transferred, or shrunk below them. Only bytes that have no length are asked. */
+export function isGone(bytes: Uint8Array): boolean {
+  try {
+    NONE.set(bytes);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** The length of bytes, 0 where their memory is gone; undefined for what has none. */
+export function byteLengthOf(value: unknown): number | undefined {
+  try {
+    const length = (value as Partial<ArrayBufferView> | null | undefined)?.byteLength;
+    return typeof length === 'number' ? length : undefined;
+  } catch {
+    return isDataView(value) ? 0 : undefined; // a proxy of bytes has no length
+  }
+}
+
+/** Bytes as a Uint8Array on the same memory; none where it is gone. */
+export function onSameMemory(value: ArrayBufferView | ArrayBuffer): Uint8Array {
+  try {
+    return isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
+  } catch {
+    return new Uint8Array(0);
+  }
+}

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { invalidType } from './errno.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { integer, LITTLE, uint16, uint32 } from './number.ts';
-import { elements, object, own, uint8Array } from './snapshot.ts';
+import { attached, elements, object, own, uint8Array } from './snapshot.ts';
 
 /** NLMSG_ALIGNTO and RTA_ALIGNTO. */
 const ALIGN = 4;
@@ -44,10 +44,13 @@ export interface NetlinkAttribute {
   data: Uint8Array;
 }
 
-/** A view of the same memory. */
+/** A view of the same memory; of none where it is gone. */
 export function view(bytes: Uint8Array): DataView {
+  if (bytes.length === 0) return EMPTY;
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+const EMPTY = new DataView(new ArrayBuffer(0));
 
 const MESSAGE = namesOf<NetlinkMessage>({ type: true, flags: true, seq: true, pid: true, data: true });
 const ATTRIBUTE = namesOf<NetlinkAttribute>({ type: true, data: true });
@@ -73,7 +76,7 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
       flags: uint16(own(message, 'flags'), 'message.flags'),
       seq: uint32(own(message, 'seq'), 'message.seq'),
       pid: uint32(own(message, 'pid'), 'message.pid'),
-      data: uint8Array(own(message, 'data'), 'message.data'),
+      data: attached(own(message, 'data'), 'message.data'),
     };
   });
   const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + align(NLMSGHDR.size + part.data.length), 0));
@@ -145,7 +148,7 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
   const parts = elements(attributes as readonly NetlinkAttribute[], 'attributes', attributes.length, (given) => {
     const attribute = onlyKnown(object(given!, 'attributes'), ATTRIBUTE, 'attribute');
     const type = uint16(own(attribute, 'type'), 'attribute.type');
-    const bytes = uint8Array(own(attribute, 'data'), 'attribute.data');
+    const bytes = attached(own(attribute, 'data'), 'attribute.data');
     integer(bytes.length, 'attribute.data.length', 0, 0xffff - RTATTR.size);
     return { type, data: bytes };
   });

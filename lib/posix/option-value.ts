@@ -5,7 +5,6 @@ import type { AddressLike } from './address-type.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from './constants.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { type HardwareAddressLike, hardwareBytes } from './hardware-address.ts';
-import { isUint8Array } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { integer, LITTLE, uint8, uint16 } from './number.ts';
@@ -26,7 +25,7 @@ import {
   u32,
   u64,
 } from './option-struct.ts';
-import { elements, object, own } from './snapshot.ts';
+import { attached, elements, object, own } from './snapshot.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
 
 /**
@@ -289,10 +288,7 @@ const text: Codec<string> = {
 const bytes: Codec<Buffer, Uint8Array> = {
   size: 2040,
   decode: (bytes) => bytes,
-  encode: (value, name) => {
-    if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
-    return value;
-  },
+  encode: attached,
 };
 
 /** As many u32 as there are. */

@@ -1,7 +1,7 @@
 /** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
 import { Buffer } from 'node:buffer';
-import { invalidType, outOfRange } from './errno.ts';
-import { isUint8Array } from './kind.ts';
+import { invalidType, invalidValue, outOfRange } from './errno.ts';
+import { isGone, isUint8Array } from './kind.ts';
 import type { Bytes } from './native.ts';
 
 /** The kernel looks at no more than UIO_MAXIOV buffers: of a longer list it judges the count alone. */
@@ -27,6 +27,16 @@ export function object<T>(value: T, name: string): T & object {
 /** Refuses what is not a Uint8Array. */
 export function uint8Array(value: unknown, name: string): Uint8Array {
   if (!isUint8Array(value)) throw invalidType(name, 'a Uint8Array');
+  return value;
+}
+
+/**
+ * Refuses what is not a Uint8Array, and one whose memory is gone: what is made of it would be another thing, as an address
+ * without a path.
+ */
+export function attached(value: unknown, name: string, expected = 'a Uint8Array'): Uint8Array {
+  if (!isUint8Array(value)) throw invalidType(name, expected);
+  if (value.length === 0 && isGone(value)) throw invalidValue(name, 'attached: its memory was transferred or shrunk');
   return value;
 }
 

@@ -165,7 +165,8 @@ function disarm(readiness: Readiness): void {
 function release(readiness: Readiness): void {
   disarm(readiness);
   if (readiness.owned || readiness.waiting > 0) return;
-  if (byNumber[readiness.fd] === readiness) byNumber[readiness.fd] = undefined;
+  // What is no number was refused: it names no place of the list.
+  if (typeof readiness.fd === 'number' && byNumber[readiness.fd] === readiness) byNumber[readiness.fd] = undefined;
 }
 
 /** What those who wait ask of epoll. Who is tried again without an event asks for nothing. */

@@ -17,7 +17,7 @@ import { isSpent, spend } from './budget.ts';
 import { Operation, type Owner, patience } from './operation.ts';
 import { resumeLater } from './reactor.ts';
 import { READ, type Readiness } from './readiness.ts';
-import { Receive, ReceiveInto, waitsForAll } from './receive.ts';
+import { lengthOf, Receive, ReceiveInto, waitsForAll } from './receive.ts';
 import { CHUNK, room, take } from './received.ts';
 
 abstract class ReceivingAll<T> extends Operation<T> {
@@ -91,13 +91,13 @@ export class ReceiveAllInto extends ReceivingAll<number> {
   readonly #buffer: Bytes;
 
   constructor(owner: Owner, target: Readiness, buffer: Bytes, flags: number) {
-    super(owner, target, buffer?.byteLength, flags);
+    super(owner, target, lengthOf(buffer), flags);
     this.#buffer = buffer;
   }
 
   protected read(): number {
     const buffer = this.#buffer;
-    if (buffer?.byteLength !== this.size) throw invalidType('buffer', 'attached until it is filled');
+    if (lengthOf(buffer) !== this.size) throw invalidType('buffer', 'attached until it is filled');
     if (this.got === 0) return settle(pinned.recv(this.fd, buffer, this.flags), RECV);
     const memory = isView(buffer) ? buffer.buffer : buffer;
     const start = isView(buffer) ? buffer.byteOffset : 0;

@@ -5,7 +5,7 @@ import { MessageBatch, recvmmsgNothrow } from '../posix/batch.ts';
 import { RECV, RECVFROM } from '../posix/calls.ts';
 import { MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from '../posix/constants.ts';
 import { invalidType, settle } from '../posix/errno.ts';
-import { isView } from '../posix/kind.ts';
+import { byteLengthOf, isView } from '../posix/kind.ts';
 import { type Bytes, out } from '../posix/native.ts';
 import { count } from '../posix/number.ts';
 import * as pinned from '../posix/pinned.ts';
@@ -30,6 +30,9 @@ const NO_BUFFER = new Uint8Array(0);
 const NO_OWNER: Owner = { fd: -1, family: -1, type: -1 };
 
 const from = new SockaddrStorage();
+
+/** The length of a buffer; 0 of what is none, which the call refuses. */
+export const lengthOf = (buffer: Bytes): number => byteLengthOf(buffer) ?? 0;
 
 /** Reads of more bytes than this are taken out of their room without a copy, where they fill it. */
 const BULK = 8192;
@@ -171,9 +174,9 @@ export class ReceiveInto extends Reading<number> {
   #empty: boolean;
 
   constructor(owner: Owner, target: Readiness, buffer: Bytes, flags: number) {
-    super(owner, target, flags, buffer?.byteLength);
+    super(owner, target, flags, lengthOf(buffer));
     this.#buffer = buffer;
-    this.#empty = buffer?.byteLength === 0;
+    this.#empty = lengthOf(buffer) === 0;
     this.drains = flags === 0 && owner.type === SOCK_STREAM && isView(buffer);
   }
 
@@ -181,9 +184,9 @@ export class ReceiveInto extends Reading<number> {
   static take(owner: Owner, target: Readiness, buffer: Bytes, flags: number): ReceiveInto {
     const { spare } = target;
     if (flags !== 0 || !(spare instanceof ReceiveInto)) return new ReceiveInto(owner, target, buffer, flags);
-    spare.renew(owner, buffer?.byteLength);
+    spare.renew(owner, lengthOf(buffer));
     spare.#buffer = buffer;
-    spare.#empty = buffer?.byteLength === 0;
+    spare.#empty = lengthOf(buffer) === 0;
     spare.drains = owner.type === SOCK_STREAM && isView(buffer);
     return spare;
   }
@@ -194,7 +197,7 @@ export class ReceiveInto extends Reading<number> {
 
   call(): number {
     // A buffer that was transferred while this waited has no room: the 0 bytes read would be no end of the stream.
-    if (!this.#empty && this.#buffer?.byteLength === 0) throw invalidType('buffer', 'attached until it is filled');
+    if (!this.#empty && lengthOf(this.#buffer) === 0) throw invalidType('buffer', 'attached until it is filled');
     return settle(pinned.recv(this.fd, this.#buffer, this.flags), RECV);
   }
 

@@ -23,7 +23,7 @@ import {
 import { encodeControl } from '../posix/control.ts';
 import type { ControlInput } from '../posix/control-message.ts';
 import { invalidType, isErrnoResult, settle } from '../posix/errno.ts';
-import { isArrayBuffer, isUint8Array, isView } from '../posix/kind.ts';
+import { isArrayBuffer, isUint8Array, isView, onSameMemory } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
 import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
@@ -35,8 +35,7 @@ import { type Readiness, WRITE } from './readiness.ts';
 function view(data: Bytes | string): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
   if (isUint8Array(data)) return data;
-  if (isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (isArrayBuffer(data)) return new Uint8Array(data);
+  if (isView(data) || isArrayBuffer(data)) return onSameMemory(data);
   throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
 }
 

@@ -22,7 +22,7 @@ import {
 import { invalidType, invalidValue, isErrno, SocketError } from '../posix/errno.ts';
 import { namesOf, onlyKnown } from '../posix/known-names.ts';
 import { count } from '../posix/number.ts';
-import { object } from '../posix/snapshot.ts';
+import { attached, object } from '../posix/snapshot.ts';
 import { aside, ClosedError } from './errors.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { type NodeAddress, nodeAddress } from './node-address.ts';
@@ -225,7 +225,7 @@ export class SocketStream extends Duplex {
    */
   writeWithFds(data: Uint8Array | string, fds: readonly number[], callback?: (error?: Error | null) => void): boolean {
     if (!Array.isArray(fds as unknown)) throw invalidType('fds', 'an array of descriptors');
-    const bytes = Buffer.from(data as Uint8Array);
+    const bytes = Buffer.from(typeof data === 'string' ? data : attached(data, 'data', 'a Uint8Array or a string'));
     this.#writer.carry(bytes, [...fds]);
     return this.write(bytes, callback);
   }

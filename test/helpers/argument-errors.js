@@ -1,8 +1,10 @@
 // Run by test/argument-errors.test.ts, with standard output at /dev/null: calls every exported function, constructor, static
-// function and method with values of every kind at each place. Prints the errors that have no code to descriptor 3.
+// function and method with values of every kind at each place. Prints to descriptor 3 the errors that have no code, and
+// the refusals that name no argument.
 import { fstatSync, openSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
+import { types } from 'node:util';
 import * as binary from '../../dist/binary.js';
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
@@ -23,7 +25,44 @@ const leftOut = {
 const slow = new Set(['capabilities', 'openCapture']);
 /** Names are not looked up: the answer would come from another machine. */
 const looksUp = /getaddrinfo|gethostby|getfqdn|createConnection|createServer|getnameinfo/;
-const values = (name) => [undefined, null, 1, looksUp.test(name) ? '127.0.0.1' : 'x', {}, [], Symbol('a')];
+const word = (name) => (looksUp.test(name) ? '127.0.0.1' : 'x');
+const values = (name) => [undefined, null, 1, word(name), {}, [], Symbol('a')];
+
+/** Bytes whose memory was transferred. */
+const bytes = new Uint8Array(64);
+const view = new DataView(bytes.buffer);
+const memory = bytes.buffer;
+structuredClone(memory, { transfer: [memory] });
+/** Bytes whose memory was shrunk below them. */
+const resizable = new ArrayBuffer(64, { maxByteLength: 64 });
+const outside = new Uint8Array(resizable, 32);
+const outsideView = new DataView(resizable, 32, 16);
+resizable.resize(16);
+
+/**
+ * Arrays with holes, and values that have nothing to read: alone, and where an address, a message or a packet has bytes. Made
+ * anew for each call, as some calls write into what they are given.
+ */
+const hollow = [
+  ...[bytes, view, memory, outside, outsideView].map((value) => () => value),
+  ...[() => new Array(3), () => new Array(2).fill(1, 1), () => [bytes], () => new Proxy(new Uint8Array(8), {})],
+  ...[s.AF_UNIX, s.AF_PACKET, 250].flatMap((family) => [
+    () => ({ family, path: bytes }),
+    () => ({ family, ifindex: 1, protocol: 0, address: bytes }),
+    () => ({ family, data: bytes }),
+  ]),
+  ...[() => bytes, () => new Array(3)].flatMap((value) => [
+    () => ({ buffers: value() }),
+    () => ({ buffers: [value()] }),
+    () => ({ buffers: [], control: value() }),
+    () => ({ buffers: [], address: value() }),
+    () => [{ level: 1, type: 1, data: value() }],
+    () => [{ type: 1, flags: 0, seq: 0, pid: 0, data: value() }],
+    () => [{ type: 1, data: value() }],
+    () => [{ layer: 'payload', data: value() }],
+    () => ({ layers: value() }),
+  ]),
+];
 
 /** Objects whose methods are called, each on one of its own. Without a peer nothing waits. */
 const instances = {
@@ -42,7 +81,7 @@ const instances = {
   CaptureReader: () => new packet.CaptureReader(),
 };
 /** Those of Node, with its own checks. */
-const ofNode = /^(read|_.*)$/;
+const ofNode = /^(read|write|_.*)$/;
 
 const faults = new Set();
 let calls = 0;
@@ -55,9 +94,23 @@ function withoutPeer() {
   return socket;
 }
 
+/** A value as text. Node's own inspect throws for memory that is gone. */
+function told(value) {
+  if (types.isProxy(value)) return 'a proxy';
+  if ([bytes, view, memory].includes(value)) return 'detached bytes';
+  if (value === outside || value === outsideView) return 'bytes outside';
+  if (Array.isArray(value)) return `[${Array.from(value, told)}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{${Object.keys(value).map((key) => `${key}: ${told(value[key])}`)}}`;
+}
+
 function judge(what, args, error) {
-  if (/^(ERR_|E[A-Z0-9]+$|EAI_|HOST_|NO_|TRY_|NETDB_|ABORT_ERR)/.test(String(error?.code))) return;
-  faults.add(`${what}(${args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : String(arg)))}): ${error}`);
+  if (/^(ERR_(INVALID_ARG|OUT_OF_RANGE)).*/.test(error?.code)) {
+    if (/^The "[^"]+" argument must be /.test(error.message)) return;
+  } else if (/^(ERR_|E[A-Z0-9]+$|EAI_|HOST_|NO_|TRY_|NETDB_|ABORT_ERR)/.test(error?.code)) {
+    return;
+  }
+  faults.add(`${what}(${args.map(told)}): ${error}`);
 }
 
 function call(what, f, args) {
@@ -94,6 +147,16 @@ function* lists(name) {
           [{}, a, b],
         ];
     if (name !== 'capabilities' || a !== undefined) yield [a];
+  }
+  for (const make of hollow) {
+    yield [make()];
+    if (slow.has(name)) continue;
+    for (const before of [[1], [make()], [word(name)], [1, 1], [1, make(), 1], [1, 1, 1]]) yield [...before, make()];
+    yield* [
+      [make(), []],
+      [make(), 1],
+      [1, make(), 1],
+    ];
   }
 }
 

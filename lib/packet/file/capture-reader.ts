@@ -1,9 +1,7 @@
 /** The reader of pcap and pcapng files, from chunks of any size. */
 
-import { invalidType } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object, own } from '../../posix/snapshot.ts';
+import { attached, object, own } from '../../posix/snapshot.ts';
 import type { PacketFilter } from '../filter/given.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 import { Decompressed, isGzip } from './gunzip.ts';
@@ -104,7 +102,7 @@ export class CaptureReader {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
   push(chunk: Uint8Array): CapturedPacket[] {
-    if (!isUint8Array(chunk)) throw invalidType('chunk', 'a Uint8Array');
+    attached(chunk, 'chunk');
     const packets: CapturedPacket[] = [];
     if (this.error !== undefined || this.#ended) return packets;
     this.#chunks.push(chunk);
@@ -157,11 +155,11 @@ export class CaptureReader {
   }
 
   #join(): Uint8Array {
-    if (this.#chunks.length === 1) return this.#chunks[0]!;
+    if (this.#chunks.length === 1) return attached(this.#chunks[0], 'chunk');
     const bytes = new Uint8Array(this.#held);
     let at = 0;
     for (const chunk of this.#chunks) {
-      bytes.set(chunk, at);
+      bytes.set(attached(chunk, 'chunk'), at);
       at += chunk.length;
     }
     return bytes;

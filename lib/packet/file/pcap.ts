@@ -1,9 +1,8 @@
 /** The writer of pcap files, the format of tcpdump -w: draft-ietf-opsawg-pcap. */
 
 import { invalidType, outOfRange } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
+import { attached, object } from '../../posix/snapshot.ts';
 import { uint16, uint32 } from '../bytes.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
 import {
@@ -81,7 +80,7 @@ export class PcapWriter<Result> {
    */
   write(packet: PacketRecord): Result {
     const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
-    if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
+    attached(data, 'packet.data');
     checkLinktype(packet, this.#linktype, 'file');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));
     if (seconds > LAST_SECOND) throw outOfRange('packet.timestamp', 'before the year 2107');

@@ -2,9 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange, text } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
+import { attached, object } from '../../posix/snapshot.ts';
 import { roundUp, uint16, uint32 } from '../bytes.ts';
 import {
   type CaptureInterface,
@@ -217,7 +216,7 @@ export class PcapngWriter<Result> {
    */
   write(packet: PacketRecord): Result {
     const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
-    if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
+    attached(data, 'packet.data');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
     checkLinktype(packet, this.#linktypes[id]!, 'interface');
     const timestamp = timestampOf(packet.timestamp, 'packet.timestamp');

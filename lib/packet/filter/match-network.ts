@@ -13,7 +13,7 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
 } from '../../posix/constants.ts';
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+import { invalidType, invalidValue, outOfRange, text } from '../../posix/errno.ts';
 import { get32, uint, uint8, uint16 } from '../bytes.ts';
 import { putIpv4, putIpv6 } from '../text.ts';
 import type { Direction, FilterExpression } from './expression.ts';
@@ -142,7 +142,7 @@ export function net(
   direction: Direction = 'src or dst',
   over?: readonly number[] | undefined,
 ): FilterExpression {
-  const match = /^([^/]+)\/(\d{1,3})$/.exec(String(cidr));
+  const match = /^([^/]+)\/(\d{1,3})$/.exec(text(cidr, 'cidr'));
   if (match === null) throw invalidValue('cidr', "an address with a prefix length: '192.0.2.0/24'");
   const expression = networkOf(match[1]!, 'cidr', direction, over, Number(match[2]));
   const { addresses, mask } = expression;

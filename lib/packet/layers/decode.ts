@@ -137,7 +137,8 @@ export function decodePacket<const Types extends readonly AnyLayerType[] = reado
 /** Refuses what is no array of layers. */
 export function layersOf(given: unknown, name: string): readonly (Layer | OwnLayer)[] {
   const isLayer = (layer: unknown): boolean => typeof layer === 'object' && layer !== null && 'layer' in layer;
-  if (!Array.isArray(given) || !given.every(isLayer)) throw invalidType(name, 'an array of layers');
+  if (!Array.isArray(given) || given.includes(undefined) || !given.every(isLayer))
+    throw invalidType(name, 'an array of layers');
   return given;
 }
 

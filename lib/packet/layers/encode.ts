@@ -1,10 +1,9 @@
 /** Whole packets: layers composed into bytes. */
 import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, nearest, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
-import { object } from '../../posix/snapshot.ts';
+import { attached, object } from '../../posix/snapshot.ts';
 import { asBytes, isBytes } from '../bytes.ts';
 import type { Codec, Encoding } from './codec.ts';
 import type { LayerInput, Payload, Trailer } from './layer.ts';
@@ -34,7 +33,10 @@ export interface EncodeOptions {
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function payload(data: Bytes | string): Payload {
-  return { layer: 'payload', data: typeof data === 'string' ? Buffer.from(data) : asBytes(data, 'data') };
+  return {
+    layer: 'payload',
+    data: typeof data === 'string' ? Buffer.from(data) : attached(asBytes(data, 'data'), 'data'),
+  };
 }
 
 /**
@@ -49,7 +51,7 @@ export function payload(data: Bytes | string): Payload {
  * @see https://www.rfc-editor.org/rfc/rfc894#page-1
  */
 export function trailer(data: Bytes): Trailer {
-  return { layer: 'trailer', data: asBytes(data, 'data') };
+  return { layer: 'trailer', data: attached(asBytes(data, 'data'), 'data') };
 }
 
 /** What `encodePacket` takes. */
@@ -65,9 +67,12 @@ function codecOf(layer: Written): Codec<Written> {
   return (isOwn(layer) ? bytesCodec : builtIn(layer.layer)) as Codec<Written>;
 }
 
+const LAYERS = 'an array of layers (objects with a "layer"), bytes and strings';
+
 /** Bytes and strings as payload layers, layers of programs as their bytes; the rest as it is. */
 function asLayers(parts: readonly Part[]): Written[] {
   if (!Array.isArray(parts)) throw invalidType('layers', 'an array');
+  if (parts.includes(undefined)) throw invalidType('layers', LAYERS); // a hole, which map leaves out
   return parts.map((part: Part) => {
     if (typeof part === 'string' || isBytes(part)) return payload(part);
     const layer = onlyNamed(object(part, 'layers'));
@@ -84,7 +89,7 @@ function onlyNamed<One extends LayerInput | OwnLayer>(part: One): One {
   if ('layer' in part) return part;
   const wrong = Object.keys(part).find((name) => nearest(name, ['layer']) !== undefined);
   if (wrong !== undefined) throw invalidValue(`layers.${wrong}`, 'written "layers.layer"');
-  throw invalidType('layers', 'an array of layers (objects with a "layer"), bytes and strings');
+  throw invalidType('layers', LAYERS);
 }
 
 function totalSize(layers: readonly Written[]): number {
@@ -164,7 +169,7 @@ export function encodePacketInto(
   layers: readonly (LayerInput | OwnLayer | Bytes | string)[],
   options?: EncodeOptions,
 ): number {
-  if (!isUint8Array(into)) throw invalidType('into', 'a Uint8Array');
+  attached(into, 'into');
   const all = asLayers(layers);
   const size = totalSize(all);
   if (size > into.length) throw outOfRange('into', `at least ${size} bytes long`);

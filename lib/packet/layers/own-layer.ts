@@ -1,6 +1,6 @@
 /** Layers that programs add, where codecs meet them: their types, and the numbers that announce them. */
 import { invalidType } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
+import { attached } from '../../posix/snapshot.ts';
 import type { Decoding, Next } from './codec.ts';
 import type { Layer } from './layer.ts';
 
@@ -121,7 +121,7 @@ export function fieldsOf(layer: OwnLayer): object {
 export function encodeOwn(layer: OwnLayer): Uint8Array {
   const { definition, layerName } = layer[TYPE];
   const bytes = definition.encode(fieldsOf(layer));
-  if (!isUint8Array(bytes)) throw invalidType(`${layerName}.encode()`, 'a function that returns a Uint8Array');
+  attached(bytes, `${layerName}.encode()`, 'a function that returns a Uint8Array');
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 /** The codecs of all layers, by their names. */
 import { keyOf, namesOf } from '../../posix/known-names.ts';
-import { uint8Array } from '../../posix/snapshot.ts';
+import { attached } from '../../posix/snapshot.ts';
 import { arpCodec } from './arp.ts';
 import { bsdLoopbackCodec } from './bsd-loopback.ts';
 import type { Codec } from './codec.ts';
@@ -28,7 +28,7 @@ import { geneveCodec, vxlanCodec } from './vxlan.ts';
 
 export const bytesCodec: Codec<Payload | Trailer> = {
   names: namesOf<Payload | Trailer>({ layer: true, data: true }),
-  check: (layer) => void uint8Array(layer.data, `${layer.layer}.data`),
+  check: (layer) => void attached(layer.data, `${layer.layer}.data`),
   size: (layer) => layer.data.length,
   write: (layer, to, at) => to.bytes.set(layer.data, at),
   decode: () => undefined,
