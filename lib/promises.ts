@@ -130,7 +130,7 @@ export async function getaddrinfo(
  */
 export async function getnameinfo(address: AddressLike, flags = 0, options: LookupOptions = {}): Promise<NameInfo> {
   const name = encodeAddress(address);
-  const asked = name.length === 0 ? name : name.slice(); // as it is now
+  const asked = name.byteLength === 0 ? name : name.slice(); // as it is now
   const outcome = await later('getnameinfo', (...rest) => native.getnameinfoLater(name, flags, ...rest), options);
   return readNameInfo(outcome, asked);
 }

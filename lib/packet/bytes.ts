@@ -54,7 +54,8 @@ export function list<T>(value: readonly T[], name: string): readonly T[] {
 /** Any bytes as a Uint8Array on the same memory. */
 export function asBytes(value: Bytes, name: string): Uint8Array {
   // A proxy of one that has a length is taken too: this memory is read in JavaScript alone.
-  if (isUint8Array(value) || (value instanceof Uint8Array && byteLengthOf(value) !== undefined)) return value;
+  if (isUint8Array(value) && value.byteLength > 0) return value;
+  if (!isUint8Array(value) && value instanceof Uint8Array && byteLengthOf(value) !== undefined) return value;
   if (isView(value) || isArrayBuffer(value)) return onSameMemory(value);
   throw invalidType(name, 'an ArrayBufferView or an ArrayBuffer');
 }

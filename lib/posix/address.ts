@@ -20,7 +20,7 @@ import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from './c
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { hardwareBytes } from './hardware-address.ts';
 import { inet_ntop } from './inet.ts';
-import { isUint8Array, isView } from './kind.ts';
+import { isUint8Array } from './kind.ts';
 import { namesOf, onlyKnown } from './known-names.ts';
 import { layout, native } from './native.ts';
 import { int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
@@ -263,11 +263,11 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  */
 export function decodeAddress(
   bytes: Uint8Array,
-  length: number = isView(bytes) ? bytes.length : 0,
+  length: number = isUint8Array(bytes) ? bytes.length : 0,
 ): Address | undefined {
-  if (!isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (!isUint8Array(bytes)) throw invalidType('bytes', 'a Uint8Array');
   if (typeof length !== 'number') throw invalidType('length', 'a number');
-  const size = Math.min(Math.trunc(length), bytes.length);
+  const size = Math.min(Math.trunc(length), bytes.byteLength);
   if (!(size > 0)) return undefined;
   if (size < SIZE.family) return { family: bytes[0] as OtherFamily, data: Buffer.alloc(0) };
   const family = LITTLE ? bytes[0]! | (bytes[1]! << 8) : (bytes[0]! << 8) | bytes[1]!;

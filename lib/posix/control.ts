@@ -55,7 +55,7 @@ import type {
 } from './control-message.ts';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
 import { inet_ntop, inet_pton } from './inet.ts';
-import { isView } from './kind.ts';
+import { isUint8Array } from './kind.ts';
 import { type Names, namesOf, onlyKnown } from './known-names.ts';
 import { layout } from './native.ts';
 import { count, int32, LITTLE, uint8, uint16, uint32 } from './number.ts';
@@ -470,11 +470,14 @@ export function findSegmentSize(view: DataView, start: number, length: number): 
  * console.log(decodeControl(bytes)[0].value); // 64
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
-export function decodeControl(bytes: Uint8Array, length: number = isView(bytes) ? bytes.length : 0): ControlMessage[] {
+export function decodeControl(
+  bytes: Uint8Array,
+  length: number = isUint8Array(bytes) ? bytes.length : 0,
+): ControlMessage[] {
   const messages: ControlMessage[] = [];
-  if (!isView(bytes)) throw invalidType('bytes', 'a Uint8Array');
+  if (!isUint8Array(bytes)) throw invalidType('bytes', 'a Uint8Array');
   if (typeof length !== 'number') throw invalidType('length', 'a number');
-  const end = Math.min(Math.trunc(length), bytes.length);
+  const end = Math.min(Math.trunc(length), bytes.byteLength);
   if (!(end > 0)) return messages; // also of detached memory, over which there is no DataView
   const view = new DataView(bytes.buffer, bytes.byteOffset, end);
   let at = 0;

@@ -32,12 +32,21 @@ export function isView(value: unknown): value is ArrayBufferView {
   return ArrayBuffer.isView(value) || (typeof value === 'object' && !isAnyArrayBuffer(value) && isDataView(value));
 }
 
-const NONE = new Uint8Array(0);
+/** Throws for a typed array whose memory is gone, and does nothing else to one without bytes. */
+const validate = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).indexOf) as (
+  array: unknown,
+  element: number,
+) => number;
 
-/** Whether the memory of bytes is gone: transferred, or shrunk below them. Only bytes that have no length are asked. */
-export function isGone(bytes: Uint8Array): boolean {
+/**
+ * Whether the memory of bytes is gone: transferred, or shrunk below them. Only bytes whose `byteLength` is 0 are asked. Their
+ * `length` does not tell: in Node 20 and 22, code that V8 optimized after it met resizable memory has the length from before.
+ */
+export function isGone(bytes: ArrayBufferView | ArrayBuffer): boolean {
   try {
-    NONE.set(bytes);
+    if (isArrayBuffer(bytes)) new Uint8Array(bytes);
+    else if (isDataView(bytes)) void bytes.byteLength;
+    else validate(bytes, 0);
     return false;
   } catch {
     return true;
@@ -56,9 +65,6 @@ export function byteLengthOf(value: unknown): number | undefined {
 
 /** Bytes as a Uint8Array on the same memory; none where it is gone. */
 export function onSameMemory(value: ArrayBufferView | ArrayBuffer): Uint8Array {
-  try {
-    return isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
-  } catch {
-    return new Uint8Array(0);
-  }
+  if (byteLengthOf(value) === 0) return new Uint8Array(0);
+  return isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
 }

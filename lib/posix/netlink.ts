@@ -46,7 +46,7 @@ export interface NetlinkAttribute {
 
 /** A view of the same memory; of none where it is gone. */
 export function view(bytes: Uint8Array): DataView {
-  if (bytes.length === 0) return EMPTY;
+  if (bytes.byteLength === 0) return EMPTY;
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -115,7 +115,7 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
 export function decodeNetlink(bytes: Uint8Array, length?: number): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
   const from = view(uint8Array(bytes, 'bytes'));
-  const end = Math.min(integer(length, 'length', 0, Number.MAX_SAFE_INTEGER, bytes.length), bytes.length);
+  const end = Math.min(integer(length, 'length', 0, Number.MAX_SAFE_INTEGER, from.byteLength), from.byteLength);
   let at = 0;
   while (end - at >= NLMSGHDR.size) {
     const size = from.getUint32(at + NLMSGHDR.len, LITTLE);
@@ -182,9 +182,10 @@ export function decodeAttributes(bytes: Uint8Array): NetlinkAttribute[] {
   const attributes: NetlinkAttribute[] = [];
   const from = view(uint8Array(bytes, 'bytes'));
   let at = 0;
-  while (bytes.length - at >= RTATTR.size) {
+  const end = from.byteLength;
+  while (end - at >= RTATTR.size) {
     const size = from.getUint16(at + RTATTR.len, LITTLE);
-    if (size < RTATTR.size || size > bytes.length - at) break;
+    if (size < RTATTR.size || size > end - at) break;
     attributes.push({
       type: from.getUint16(at + RTATTR.type, LITTLE),
       data: bytes.subarray(at + RTATTR.size, at + size),

@@ -1,7 +1,7 @@
 /** Copies of what users hand in, made before a call reads it: own properties, each read once, and no user code after. */
 import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from './errno.ts';
-import { isGone, isUint8Array } from './kind.ts';
+import { byteLengthOf, isGone, isUint8Array } from './kind.ts';
 import type { Bytes } from './native.ts';
 
 /** The kernel looks at no more than UIO_MAXIOV buffers: of a longer list it judges the count alone. */
@@ -30,14 +30,18 @@ export function uint8Array(value: unknown, name: string): Uint8Array {
   return value;
 }
 
-/**
- * Refuses what is not a Uint8Array, and one whose memory is gone: what is made of it would be another thing, as an address
- * without a path.
- */
+/** Refuses bytes whose memory is gone: what is made of them would be another thing, as an address without a path. */
+export function present<T extends Bytes>(value: T, name: string): T {
+  if (byteLengthOf(value) === 0 && isGone(value)) {
+    throw invalidValue(name, 'attached: its memory was transferred or shrunk');
+  }
+  return value;
+}
+
+/** Refuses what is not a Uint8Array, and one whose memory is gone. */
 export function attached(value: unknown, name: string, expected = 'a Uint8Array'): Uint8Array {
   if (!isUint8Array(value)) throw invalidType(name, expected);
-  if (value.length === 0 && isGone(value)) throw invalidValue(name, 'attached: its memory was transferred or shrunk');
-  return value;
+  return present(value, name);
 }
 
 /** A plain array of the same buffers; strings, where allowed, as UTF-8 bytes. */

@@ -211,7 +211,7 @@ function number(view: DataView, at: number, size: 1 | 2 | 4 | 8): number | bigin
  */
 export function decodeTcpInfo(bytes: Uint8Array): Partial<TcpInfo> {
   uint8Array(bytes, 'bytes');
-  if (bytes.length === 0) return {};
+  if (bytes.byteLength === 0) return {};
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const info: Record<string, number | bigint | boolean | Uint8Array> = {};
   let at = 0;

@@ -1,7 +1,6 @@
 /** Bytes taken apart into layers. */
 import { TP_STATUS_CSUMNOTREADY } from '../../posix/constants.ts';
 import { invalidType } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
 import { object } from '../../posix/snapshot.ts';
@@ -88,7 +87,6 @@ function resolve(from: Decoding, next: Next): Exclude<Next, 'ip'> {
 }
 
 function capturedOf(packet: Bytes | CapturedData): CapturedData {
-  if (isUint8Array(packet)) return { data: packet };
   if (isBytes(packet)) return { data: asBytes(packet, 'packet') };
   if (typeof packet !== 'object' || packet === null || !('data' in packet)) {
     throw invalidType('bytes', 'an ArrayBufferView, an ArrayBuffer or a captured packet');

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
 import { namesOf, nearest, onlyKnown } from '../../posix/known-names.ts';
 import type { Bytes } from '../../posix/native.ts';
-import { attached, object } from '../../posix/snapshot.ts';
+import { attached, object, present } from '../../posix/snapshot.ts';
 import { asBytes, isBytes } from '../bytes.ts';
 import type { Codec, Encoding } from './codec.ts';
 import type { LayerInput, Payload, Trailer } from './layer.ts';
@@ -35,7 +35,7 @@ export interface EncodeOptions {
 export function payload(data: Bytes | string): Payload {
   return {
     layer: 'payload',
-    data: typeof data === 'string' ? Buffer.from(data) : attached(asBytes(data, 'data'), 'data'),
+    data: typeof data === 'string' ? Buffer.from(data) : asBytes(present(data, 'data'), 'data'),
   };
 }
 
@@ -51,7 +51,7 @@ export function payload(data: Bytes | string): Payload {
  * @see https://www.rfc-editor.org/rfc/rfc894#page-1
  */
 export function trailer(data: Bytes): Trailer {
-  return { layer: 'trailer', data: attached(asBytes(data, 'data'), 'data') };
+  return { layer: 'trailer', data: asBytes(present(data, 'data'), 'data') };
 }
 
 /** What `encodePacket` takes. */
