@@ -12,7 +12,7 @@ import { Descriptor } from '../../socket/descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
 import { NONE, type WaitOptions, waitOptions } from '../../socket/options.ts';
 import { READ } from '../../socket/readiness.ts';
-import { waitFor } from '../../socket/wait.ts';
+import { type Condition, waitFor } from '../../socket/wait.ts';
 import { Block } from './block.ts';
 import type { BlockMemory } from './block-memory.ts';
 import { type CaptureSource, RingSource } from './capture-source.ts';
@@ -72,6 +72,7 @@ export class Capture implements AsyncIterable<Packet> {
   readonly #names: InterfaceNames;
   readonly #totals: CaptureStatistics = { received: 0, dropped: 0, freezes: 0 };
   readonly #unlisten: () => void;
+  readonly #arrival: Condition<void>;
   #memory: BlockMemory | undefined;
   /** Where the loop over packets is in its block. */
   #cursor: Packet | undefined;
@@ -93,6 +94,8 @@ export class Capture implements AsyncIterable<Packet> {
     this.isRing = source instanceof RingSource;
     this.#descriptor = descriptor;
     this.#source = source;
+    const attempt: Condition<void>['attempt'] = (resolve, reject) => this.#attempt(resolve, reject);
+    this.#arrival = { fd: descriptor.fd, kind: READ, syscall: 'poll', owned: true, attempt };
     const abort = () => {
       this.#aborted = new AbortError(signal!, 'poll');
       this.close();
@@ -119,7 +122,11 @@ export class Capture implements AsyncIterable<Packet> {
    *   when it comes up again. ENODEV: the interface was removed. AbortError.
    */
   async *blocks(): AsyncGenerator<Block, void, void> {
-    for (let memory = await this.#next(); memory !== undefined; memory = await this.#next()) yield new Block(memory);
+    for (;;) {
+      const memory = this.#now() ?? (await this.#later(NONE));
+      if (memory === undefined) return;
+      yield new Block(memory);
+    }
   }
 
   /** The packets, as they come; as `blocks`. */
@@ -138,7 +145,7 @@ export class Capture implements AsyncIterable<Packet> {
     const wait = waitOptions(options);
     for (;;) {
       while (this.#cursor?.next()) yield this.#cursor.clone();
-      const memory = await this.#next(wait);
+      const memory = this.#now() ?? (await this.#later(wait));
       if (memory === undefined) return;
       this.#cursor = new Block(memory).cursor();
     }
@@ -217,13 +224,20 @@ export class Capture implements AsyncIterable<Packet> {
     return true;
   }
 
-  /** The next block, when it is there; undefined when the capture was closed. */
-  async #next(options: WaitOptions = NONE): Promise<BlockMemory | undefined> {
+  /** Gives the last block back. The next one, if it is there. */
+  #now(): BlockMemory | undefined {
     if (this.#waiting) throw new Error('A loop over this capture waits already');
     this.#giveBack();
+    return this.closed ? undefined : this.#take();
+  }
+
+  /** The next block, which was not there yet; undefined when the capture was closed. */
+  async #later(options: WaitOptions): Promise<BlockMemory | undefined> {
     this.#waiting = true;
     try {
-      while (!this.closed && this.#memory === undefined && this.#take() === undefined) await this.#wait(options);
+      for (let again = false; !this.closed && this.#memory === undefined; again = true) {
+        if (!again || this.#take() === undefined) await this.#wait(options);
+      }
     } finally {
       this.#waiting = false;
     }
@@ -231,22 +245,23 @@ export class Capture implements AsyncIterable<Packet> {
     return this.#memory;
   }
 
-  /** Waits for a block or an error. Throws an error when no block from before it can come any more. */
-  async #wait({ signal, timeout: given }: WaitOptions): Promise<void> {
-    if (this.#failure !== undefined && !this.isRing) this.#fail();
-    const attempt = (resolve: () => void, reject: (error: Error) => void) => {
-      try {
-        if (!this.#isReady()) return false;
-        resolve();
-      } catch (error) {
-        reject(error as Error);
-      }
-      return true;
-    };
-    const failing = this.#failure !== undefined;
-    const timeout = failing ? GRACE : given;
+  /** Tells who waits of a block or an error, if there is one. */
+  #attempt(resolve: (nothing: void) => void, reject: (error: Error) => void): boolean {
     try {
-      await waitFor<void>({ fd: this.fd, kind: READ, syscall: 'poll', owned: true, attempt }, { timeout, signal });
+      if (!this.#isReady()) return false;
+      resolve();
+    } catch (error) {
+      reject(error as Error);
+    }
+    return true;
+  }
+
+  /** Waits for a block or an error. Throws an error when no block from before it can come any more. */
+  async #wait(options: WaitOptions): Promise<void> {
+    if (this.#failure !== undefined && !this.isRing) this.#fail();
+    const failing = this.#failure !== undefined;
+    try {
+      await waitFor<void>(this.#arrival, failing ? { signal: options.signal, timeout: GRACE } : options);
     } catch (error) {
       if (failing && error instanceof TimeoutError) this.#fail();
       if (!(error instanceof ClosedError)) throw error;
