@@ -37,6 +37,7 @@ export function copyName(name, to) {
 /** A fault that a read or a write meets: 0 for none. */
 export function fault(description, blocked) {
   const { random, faults } = kernel;
+  description.lied = false;
   if (description.error !== 0) return 0;
   if (random.chance(faults.interrupt)) return -c.EINTR;
   if (description[blocked] > 0) return -c.EAGAIN;
@@ -46,6 +47,7 @@ export function fault(description, blocked) {
   }
   if (random.chance(faults.spurious)) {
     description.wake();
+    description.lied = true;
     return -c.EAGAIN;
   }
   return 0;

@@ -115,6 +115,10 @@ async function busy(random) {
     send: async () => {
       for (let i = 0; i < 2000; i++) await fast.socket.send('x');
     },
+    'many sendAll': async () => {
+      const octet = new Uint8Array(1);
+      for (let i = 0; i < 2000; i++) await fast.socket.sendAll(octet);
+    },
     recv: async () => {
       for (let i = 0; i < 2000; i++) await fast.socket.recv(1);
     },

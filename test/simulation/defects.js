@@ -30,6 +30,16 @@ export const defects = {
       to: 'if (++atOnce > 256) {',
     },
   ],
+  /** A sendAll that one call can do is done, however much was done in this turn. */
+  'no-budget': [
+    {
+      file: 'socket/send.js',
+      from: 'target.heads[WRITE] !== undefined || isSpent(target)) {',
+      to: 'target.heads[WRITE] !== undefined) {',
+    },
+  ],
+  /** Who was out of time is not tried once more. */
+  'no-last-try': [{ file: 'socket/wait.js', from: '        reactor.tryOnce(this);\n', to: '' }],
   /** Where epoll tells of changes only, what it has told already is not asked for again. */
   'told-once': [{ file: reactor, from: 'if (readiness.owned && !readiness.edge && ', to: 'if (readiness.owned && ' }],
 };

@@ -5,7 +5,7 @@ import simulated, { clock, real } from './clock.js';
 import { costs } from './costs.js';
 import { kernel } from './kernel.js';
 import { checkBytes } from './oracle.js';
-import { Listener, Stream } from './sockets.js';
+import { isThere } from './state.js';
 import { beginning, ERROR, READ, THROWN, World, WRITE } from './world.js';
 
 export { kernel };
@@ -79,26 +79,6 @@ export async function turn(milliseconds, late) {
 }
 
 // What must be true.
-
-/** Whether what an operation waits for is there. */
-function isThere({ kind, direction, subject, to }) {
-  const { description } = subject;
-  if (description.blockedRead > 0 || description.blockedWrite > 0) return false;
-  const mask = description.mask();
-  if (direction === ERROR) return (mask & (c.EPOLLPRI | c.EPOLLERR)) !== 0;
-  if (kind === 'readable') return (mask & c.EPOLLIN) !== 0 || description.error !== 0;
-  if (kind === 'writable') return (mask & c.EPOLLOUT) !== 0;
-  if (kind === 'connect') {
-    const { target } = subject;
-    if (target.socket.family === c.AF_UNIX && !description.connected) return target.closed || !target.description.full;
-    return description.connected || description.error !== 0;
-  }
-  if (description instanceof Listener) return description.queue.length > 0 && kernel.fds.size < kernel.limit;
-  if (direction === READ) return (mask & c.EPOLLIN) !== 0 || description.error !== 0;
-  if (to !== undefined) return description.error !== 0 || to.closed || !to.description.full;
-  if (description instanceof Stream && description.devours) return true;
-  return (mask & c.EPOLLOUT) !== 0;
-}
 
 /** Those who wait first, of each direction. */
 function* heads(world) {

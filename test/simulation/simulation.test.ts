@@ -20,7 +20,7 @@ test('nothing is lost, starved, settled twice or left behind', { timeout: 300_00
   expect(status).toBe(0);
 });
 
-test.for(['lost-wake-up', 'double-resolve', 'budget-of-the-process', 'told-once'])(
+test.for(['lost-wake-up', 'double-resolve', 'budget-of-the-process', 'no-budget', 'no-last-try', 'told-once'])(
   'a planted defect is found: %s',
   { timeout: 300_000 },
   (defect, context) => {

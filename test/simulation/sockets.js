@@ -14,6 +14,8 @@ export class Description {
   /** Turns for which a read or a write finds nothing, though it might. */
   blockedRead = 0;
   blockedWrite = 0;
+  /** Whether the last call found nothing, though there was something. */
+  lied = false;
   nonblocking = true;
   closed = false;
   /** What the calls gave, in their order: what was taken out of the kernel, and what it took. */

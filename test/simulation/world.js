@@ -3,16 +3,18 @@
 import * as s from '../../dist/index.js';
 import { clock } from './clock.js';
 import { kernel } from './kernel.js';
+import { isThere } from './state.js';
 
-export const READ = 'read';
-export const WRITE = 'write';
-export const ERROR = 'error';
+export { ERROR, READ, WRITE } from './state.js';
 
 /** The operation that is being begun: promises that are made meanwhile are its own. */
 export const beginning = { op: undefined };
 
 /** What callbacks of the program throw, on purpose. */
 export const THROWN = 'thrown by a callback';
+
+/** What is tried once more when its time is over. */
+const TRIED_LAST = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'accept', 'readable']);
 
 let state = 1;
 /** Bytes that come nowhere else. */
@@ -45,6 +47,11 @@ export class Subject {
 
   get closed() {
     return this.left || this.socket?.closed === true;
+  }
+
+  /** Who waits first: those before are settled, although they may not know it yet. */
+  first(direction) {
+    return this.operations.find((op) => op.state === 'pending' && op.settled !== true && op.direction === direction);
   }
 
   pending(direction) {
@@ -94,6 +101,11 @@ export class World {
   /** Begins an operation, and follows it to its end. */
   begin(subject, kind, direction, start, facts = {}) {
     const op = { id: this.operations++, subject, kind, direction, state: 'pending', value: undefined, ...facts };
+    op.settling = (_, how) => {
+      op.missed ??= TRIED_LAST.has(kind) && subject.first(direction) === op && this.#isThere(op);
+      op.settled = true;
+      facts.settling?.(op, how);
+    };
     subject.operations.push(op);
     kernel.log(`begin ${kind} #${op.id} of fd ${subject.fd}`);
     beginning.op = op;
@@ -110,12 +122,17 @@ export class World {
       op.state = state;
       op[state === 'resolved' ? 'value' : 'error'] = result;
       kernel.log(`${state} ${kind} #${op.id} of fd ${subject.fd}${state === 'rejected' ? `: ${result}` : ''}`);
+      if (op.missed && result?.name === 'TimeoutError') kernel.violate(`${kind} #${op.id} gave up what was there`);
       if (state === 'rejected' && !this.#isLimit(op, result)) this.judge(`${kind} #${op.id}`, subject, result);
       facts.done?.(op);
       if (this.random.chance(0.3)) this.act();
     };
     promise?.then(end('resolved'), end('rejected'));
     return op;
+  }
+
+  #isThere(op) {
+    return !op.subject.foreign && !op.subject.description.lied && isThere(op);
   }
 
   #isLimit(op, { name }) {
