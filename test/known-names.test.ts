@@ -553,12 +553,10 @@ test('the name of an option or of a layer that is not known is refused, and the 
     `The "ipv4.options.name" argument must be written 'routerAlert'`,
   );
   refused({ ...header, layer: 'ipv5' }, `The "layer" argument must be written 'ipv4'`);
+  refused({ ...header, ttl: 1 }, 'The "ipv4.ttl" argument must be written "ipv4.timeToLive"');
   refused(
-    { ...header, ttl: 1 },
-    expect.stringContaining('"ipv4.ttl" argument must be an object that has no other names'),
-  );
-  expect(() => p.openCapture({ iface: 'lo' } as never)).toThrow(
-    expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+    { ...header, colour: 1 },
+    expect.stringContaining('"ipv4.colour" argument must be an object that has no other names'),
   );
 });
 
@@ -585,4 +583,22 @@ test('a value of a wrong type at any name works, or its error has a code', async
   }
   expect(faults).toEqual([]);
   expect(calls).toBeGreaterThan(3000);
+});
+
+test.each<[Call, Fields, string]>([
+  ...['iface', 'device', 'dev', 'ifname'].map((name): [Call, Fields, string] => [
+    p.openCapture,
+    { [name]: 'lo' },
+    'interface',
+  ]),
+  [p.openCapture, { snap: 64 }, 'snaplen'],
+  [p.openCapture, { promisc: true }, 'promiscuous'],
+  [(given) => new s.MessageBatch(given), { count: 1, size: 8 }, 'messages'],
+  [message, { iov: [] }, 'buffers'],
+  [encode, { family: s.AF_INET, ip: '127.0.0.1', port: 9 }, 'address'],
+  [encode, { family: s.AF_PACKET, protocol: 3, interface: 1 }, 'ifindex'],
+])('a name of other interfaces is told that of this one: %s %o %s', (call, given, right) => {
+  expect(() => call(given as never)).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining(`.${right}"`) }),
+  );
 });

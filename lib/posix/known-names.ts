@@ -68,8 +68,47 @@ export function keyOf<Key extends string>(
   throw invalidValue(argument, near === undefined ? `one of ${keys.join(', ')}` : `written '${near}'`);
 }
 
-/** The name that was probably meant: the one that differs in the fewest letters, if these are less than half of them. */
+/** What other interfaces call the names here, in lower case: struct fields, options of programs and of other libraries. */
+const SYNONYMS = new Map<string, readonly string[]>(
+  Object.entries({
+    interface: ['iface', 'ifname', 'if', 'intf', 'device', 'dev', 'nic'],
+    ifindex: ['iface', 'ifname', 'interface', 'device', 'dev', 'index'],
+    snaplen: ['snap', 'snaplength', 'caplen', 'maxlength'],
+    promiscuous: ['promisc'],
+    filter: ['bpf', 'expression', 'program'],
+    ringSize: ['ring', 'buffersize', 'bufsize'],
+    direction: ['dir', 'inout'],
+    messages: ['count', 'capacity', 'vlen'],
+    size: ['messagesize', 'buffersize', 'bufsize', 'length'],
+    buffers: ['iov', 'data', 'buffer'],
+    control: ['cmsg', 'cmsgs', 'ancillary', 'ancdata'],
+    controlLength: ['ancbufsize', 'controllen'],
+    address: ['addr', 'ip', 'host', 'hostname', 'name'],
+    host: ['hostname', 'address', 'ip'],
+    path: ['file', 'filename', 'pathname', 'socketpath'],
+    localAddress: ['bind', 'bindaddress', 'source', 'src'],
+    signal: ['abort', 'abortsignal'],
+    timeout: ['deadline', 'timeoutms', 'ms'],
+    socktype: ['type'],
+    sourceAddress: ['src', 'saddr', 'source'],
+    destinationAddress: ['dst', 'daddr', 'destination'],
+    source: ['src'],
+    destination: ['dst'],
+    sourcePort: ['sport', 'src'],
+    destinationPort: ['dport', 'dst'],
+    timeToLive: ['ttl'],
+    hopLimit: ['ttl', 'hlim'],
+    sequenceNumber: ['seq'],
+    acknowledgmentNumber: ['acknum'],
+    identification: ['id'],
+    identifier: ['id'],
+  }),
+);
+
+/** The name that was probably meant: what others call so, or the one that differs in the fewest letters, less than half. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
+  const meant = names.find((candidate) => SYNONYMS.get(candidate)?.includes(name.toLowerCase()));
+  if (meant !== undefined) return meant;
   let best: string | undefined;
   let least = Math.ceil(name.length / 2);
   for (const candidate of names) {
