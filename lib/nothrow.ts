@@ -223,7 +223,7 @@ export function close(fd: number): number {
  *
  * @example
  * const name = new SockaddrStorage();
- * console.log(getsockname(socket(AF_INET, SOCK_DGRAM), name), name.decode().address); // 0 0.0.0.0
+ * console.log(getsockname(socket(AF_INET, SOCK_DGRAM), name), name.decode()?.family === AF_INET); // 0 true
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
 export function getsockname(fd: number, name: SockaddrStorage): number {
@@ -272,7 +272,7 @@ export function dup(fd: number): number {
  * read(2): the number of bytes or -errno. As `read`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * write(sv[0], 'hello');
  * console.log(read(sv[1], new Uint8Array(100))); // 5
@@ -286,7 +286,7 @@ export function read(fd: number, buffer: Bytes): number {
  * write(2): the number of bytes or -errno. As `write`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * close(sv[1]);
  * console.log(write(sv[0], 'hello') === -EPIPE); // true
@@ -300,7 +300,7 @@ export function write(fd: number, data: Bytes | string): number {
  * readv(2): the number of bytes or -errno. As `readv`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * write(sv[0], 'headbody');
  * console.log(readv(sv[1], [new Uint8Array(4), new Uint8Array(100)])); // 8
@@ -314,7 +314,7 @@ export function readv(fd: number, list: readonly Bytes[]): number {
  * writev(2): the number of bytes or -errno. As `writev`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * console.log(writev(sv[0], ['head', 'body'])); // 8
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
@@ -328,7 +328,7 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
  * is used again needs no view of its part.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * console.log(send(sv[0], 'hello', MSG_DONTWAIT)); // 5
  * @see https://man7.org/linux/man-pages/man2/send.2.html
@@ -356,7 +356,7 @@ export function sendto(fd: number, data: Bytes | string, flags: number, address:
  * sendmsg(2): the number of bytes or -errno. As `sendmsg`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * console.log(sendmsg(sv[0], { buffers: ['head', 'body'] })); // 8
  * @see https://man7.org/linux/man-pages/man2/send.2.html
@@ -373,7 +373,7 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
  * recv(2): the number of bytes or -errno. As `recv`; `length` says how much of the buffer, all by default.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * console.log(recv(sv[1], new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
@@ -432,12 +432,13 @@ const HEADER_NAMES = namesOf<ReceiveHeader>({
  * recvmsg(2): the number of bytes or -errno. The further results go into `message`. As `recvmsg`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * const message = { buffers: [new Uint8Array(100)], control: new Uint8Array(CMSG_SPACE(4)) };
+ * const message = { buffers: [new Uint8Array(100)], control: new Uint8Array(CMSG_SPACE(4)), controlLength: 0 };
  * sendmsg(sv[0], { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
  * console.log(recvmsg(sv[1], message)); // 1
- * console.log(decodeControl(message.control, message.controlLength)[0].fds.length); // 1
+ * const control = decodeControl(message.control, message.controlLength);
+ * console.log(findControl(control, SOL_SOCKET, SCM_RIGHTS)?.fds.length); // 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
@@ -507,7 +508,7 @@ export function fcntl(fd: number, command: number, argument: number | Bytes = 0)
  * ioctl(2): what the call returned, or -errno. The int of an int request goes to `value[0]`. As `ioctl`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
  * const value = [0];
  * send(sv[0], 'hello');

@@ -20,6 +20,7 @@ import {
 } from './helpers/docstrings.ts';
 import { namespaces, need } from './helpers/need.ts';
 import { saidBy } from './helpers/said.ts';
+import { typeErrors } from './helpers/type-check.ts';
 
 const modules = {
   'index.ts': s,
@@ -188,6 +189,39 @@ function expectOutputs(examples: readonly Example[], command: readonly string[] 
     examples.map((example) => told(example, { output: example.output })),
   );
 }
+
+/** The modules whose names an example of this entry point sees, in the order in which they are looked for. */
+const imports: Record<Entry, readonly Entry[]> = {
+  'index.ts': ['index.ts'],
+  'binary.ts': ['binary.ts', 'index.ts'],
+  'nothrow.ts': ['nothrow.ts', 'index.ts'],
+  'promises.ts': ['promises.ts', 'index.ts'],
+  'packet/index.ts': ['packet/index.ts', 'index.ts'],
+};
+
+/** An example as a module, which imports what it uses. */
+function asModule({ entry, code }: Example): string {
+  const declared = new Set([...code.matchAll(/\b(?:const|let|function|class) (\w+)/g)].map(([, name]) => name!));
+  const free = new Set(code.match(/\b[A-Za-z_]\w*/g)!.filter((name) => !declared.has(name)));
+  const lines: string[] = [];
+  for (const from of imports[entry]) {
+    const known = [...free].filter((name) => Object.hasOwn(modules[from], name));
+    for (const name of known) free.delete(name);
+    const path = `sys-socket/${from}`.replace(/(?:\/index)?\.ts$/, '');
+    if (known.length > 0) lines.push(`import { ${known.join(', ')} } from '${path}';`);
+  }
+  if (entry === 'index.ts') {
+    for (const name of ['nothrow', 'promises'])
+      if (free.has(name)) lines.push(`import * as ${name} from 'sys-socket/${name}';`);
+  }
+  return `${lines.join(' ')}\n${code}\n`;
+}
+
+test('the examples are strict TypeScript', () => {
+  const examples = entries.flatMap(examplesOf);
+  const sources = examples.map((example) => ({ name: `${example.entry}, ${example.name}`, code: asModule(example) }));
+  expect(typeErrors(sources)).toEqual([]);
+});
 
 test.each(entries)('the examples of lib/%s print what they say', (entry) => {
   const examples = examplesOf(entry).filter(({ name }) => !privileged.has(name));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { namespaces, need, program } from './helpers/need.ts';
 import { saidBy } from './helpers/said.ts';
+import { typeErrors } from './helpers/type-check.ts';
 import { folder } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -92,6 +93,11 @@ test('every document has programs', () => {
       expect(commands.some((block) => block.document === document && block.code.includes(name))).toBe(true);
     }
   }
+});
+
+test('the programs are strict TypeScript', () => {
+  const sources = programs.map(({ document, number, code }) => ({ name: `${document}, block ${number}`, code }));
+  expect(typeErrors(sources, home)).toEqual([]);
 });
 
 test.for(

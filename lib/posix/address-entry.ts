@@ -66,7 +66,7 @@ export interface AddressEntry {
  * @throws TypeError for what is no Uint8Array, and for nothing else.
  * @example
  * const { messages } = requestNetlink(RTM_GETADDR, NLM_F_DUMP, Buffer.alloc(8));
- * console.log(decodeInterfaceAddress(messages[0].data).local); // 127.0.0.1
+ * console.log(decodeInterfaceAddress(messages[0].data)?.local); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeInterfaceAddress(data: Uint8Array): AddressEntry | undefined {

@@ -258,7 +258,7 @@ function decodeUnix(bytes: Uint8Array): UnixAddress {
  * @throws TypeError for what is no Uint8Array, and for nothing else.
  * @example
  * const name = encodeAddress({ family: AF_UNIX, path: '/run/x.sock' });
- * console.log(decodeAddress(name).path); // /run/x.sock
+ * console.log(decodeAddress(name)); // { family: 1, path: '/run/x.sock' }
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export function decodeAddress(
@@ -342,7 +342,7 @@ export function encodeShared(address: AddressLike): Uint8Array {
  * @example
  * const name = new SockaddrStorage();
  * nothrow.getsockname(socket(AF_INET, SOCK_DGRAM), name);
- * console.log(name.length, name.decode().address); // 16 0.0.0.0
+ * console.log(name.length, name.decode()); // 16 { family: 2, address: '0.0.0.0', port: 0 }
  * @see https://man7.org/linux/man-pages/man3/sockaddr.3type.html
  */
 export class SockaddrStorage {

@@ -375,7 +375,7 @@ export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: b
  * sendmmsg(2): how many messages were sent, or -errno. As `sendmmsg`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
  * const batch = new MessageBatch({ messages: 2, size: 100 });
  * batch.push('one');
@@ -390,7 +390,7 @@ export function sendmmsgNothrow(fd: number, batch: MessageBatch, flags = 0, firs
  * recvmmsg(2): how many messages came, or -errno. As `recvmmsg`.
  *
  * @example
- * const sv = [];
+ * const sv = [-1, -1];
  * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
  * const batch = new MessageBatch({ messages: 64, size: 2048 });
  * console.log(recvmmsg(sv[0], batch, MSG_DONTWAIT) === -EAGAIN); // true

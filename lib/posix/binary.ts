@@ -146,7 +146,7 @@ let loaded = false;
  * try {
  *   useBinary('/opt/app/sys-socket.glibc.node');
  * } catch (error) {
- *   console.log(error.code); // ERR_SYS_SOCKET_BINARY_LOADED
+ *   if (error instanceof Error && 'code' in error) console.log(error.code); // ERR_SYS_SOCKET_BINARY_LOADED
  * }
  * @see https://man7.org/linux/man-pages/man3/dlopen.3.html
  */

@@ -229,7 +229,7 @@ function answer({ tried, run, grant }: Probe): Capability {
  *   name that is none.
  * @example
  * const { packet } = capabilities(['packet']);
- * console.log(packet.able || packet.grant.includes('setcap cap_net_raw+ep')); // true
+ * console.log(packet.able || packet.grant?.includes('setcap cap_net_raw+ep')); // true
  * @see https://man7.org/linux/man-pages/man7/capabilities.7.html
  */
 export function capabilities<Name extends CapabilityName = CapabilityName>(

@@ -467,7 +467,7 @@ export function findSegmentSize(view: DataView, start: number, length: number): 
  * @throws TypeError for what is no Uint8Array, and for nothing else.
  * @example
  * const bytes = encodeControl([{ level: IPPROTO_IP, type: IP_TTL, value: 64 }]);
- * console.log(decodeControl(bytes)[0].value); // 64
+ * console.log(findControl(decodeControl(bytes), IPPROTO_IP, IP_TTL)?.value); // 64
  * @see https://man7.org/linux/man-pages/man3/cmsg.3.html
  */
 export function decodeControl(

@@ -58,6 +58,7 @@ interface About {
  * try {
  *   recv(-1, new Uint8Array(1));
  * } catch (error) {
+ *   if (!(error instanceof SocketError)) throw error;
  *   console.log(error.code, error.errno === EBADF, error.syscall); // EBADF true recv
  * }
  * @see https://man7.org/linux/man-pages/man3/errno.3.html

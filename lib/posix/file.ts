@@ -21,7 +21,7 @@ function size(value: number, name: string): number {
  * @example
  * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
  * const { openSync } = await import('node:fs');
- * console.log(sendfile(a, openSync('/etc/passwd'), 0, 10)); // 10
+ * console.log(sendfile(a, openSync('/etc/passwd', 'r'), 0, 10)); // 10
  * console.log(recv(b, new Uint8Array(100))); // 10
  * @see https://man7.org/linux/man-pages/man2/sendfile.2.html
  */

@@ -77,8 +77,7 @@ export function parseHardwareAddress(address: HardwareAddressLike): Uint8Array {
  * @returns `'02:00:00:00:00:01'`; `''` for no bytes.
  * @throws TypeError for what is no Uint8Array.
  * @example
- * const lo = listLinks().find(({ name }) => name === 'lo');
- * console.log(formatHardwareAddress(lo.address)); // 00:00:00:00:00:00
+ * console.log(formatHardwareAddress(Uint8Array.of(2, 0, 0, 0, 0, 1))); // 02:00:00:00:00:01
  * @see https://man7.org/linux/man-pages/man3/ether_aton.3.html
  */
 export function formatHardwareAddress(address: Uint8Array): string {

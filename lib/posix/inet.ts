@@ -81,7 +81,7 @@ export function ntohl(netlong: number): number {
  * @returns 4 or 16 bytes in network order, or `undefined` where C returns 0: the text is no address of that family.
  * @throws SocketError EAFNOSUPPORT for another family; TypeError for a text with an inner NUL, which C would cut.
  * @example
- * console.log(inet_pton(AF_INET, '127.0.0.1').toString('hex')); // 7f000001
+ * console.log(inet_pton(AF_INET, '127.0.0.1')?.toString('hex')); // 7f000001
  * console.log(inet_pton(AF_INET6, '127.0.0.1')); // undefined
  * @see https://man7.org/linux/man-pages/man3/inet_pton.3.html
  */
@@ -115,7 +115,7 @@ export function inet_ntop(family: number, address: Uint8Array): string {
  * @returns 4 bytes in network order, or `undefined` where C returns 0: the text is no address.
  * @throws TypeError for a text with an inner NUL, which C would cut.
  * @example
- * console.log(inet_aton('127.1').toString('hex')); // 7f000001
+ * console.log(inet_aton('127.1')?.toString('hex')); // 7f000001
  * @see https://man7.org/linux/man-pages/man3/inet_aton.3.html
  */
 export function inet_aton(text: string): Buffer | undefined {

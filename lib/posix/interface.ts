@@ -57,7 +57,7 @@ export interface NameIndex {
  * @returns The indexes and names.
  * @throws SocketError ENOBUFS.
  * @example
- * console.log(if_nameindex().find(({ index }) => index === 1).name); // lo
+ * console.log(if_nameindex().find(({ index }) => index === 1)?.name); // lo
  * @see https://man7.org/linux/man-pages/man3/if_nameindex.3.html
  */
 export function if_nameindex(): NameIndex[] {
@@ -112,7 +112,7 @@ function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
  * @throws SocketError ENOBUFS, EACCES.
  * @example
  * const lo = getifaddrs().filter(({ name, address }) => name === 'lo' && address?.family === AF_INET);
- * console.log(lo[0].address.address); // 127.0.0.1
+ * console.log(lo[0].address); // { family: 2, address: '127.0.0.1', port: 0 }
  * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
  */
 export function getifaddrs(): InterfaceAddress[] {

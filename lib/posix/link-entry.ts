@@ -88,7 +88,7 @@ export interface LinkEntry {
  * @throws TypeError for what is no Uint8Array, and for nothing else.
  * @example
  * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
- * console.log(decodeLink(messages[0].data).name); // lo
+ * console.log(decodeLink(messages[0].data)?.name); // lo
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeLink(data: Uint8Array): LinkEntry | undefined {
@@ -124,7 +124,7 @@ export function decodeLink(data: Uint8Array): LinkEntry | undefined {
  * @returns The interfaces.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
  * @example
- * console.log(listLinks().find(({ name }) => name === 'lo').statistics.rxBytes >= 0n); // true
+ * console.log(typeof listLinks().find(({ name }) => name === 'lo')?.statistics?.rxBytes); // bigint
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listLinks(): LinkEntry[] {

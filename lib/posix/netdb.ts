@@ -76,7 +76,7 @@ function describe({ host, service, address }: Asked): string {
  * try {
  *   getaddrinfo('127.0.0.1', 'no such service');
  * } catch (error) {
- *   console.log(error.code, error.syscall); // EAI_SERVICE getaddrinfo
+ *   if (error instanceof AddressInfoError) console.log(error.code, error.syscall); // EAI_SERVICE getaddrinfo
  * }
  * @see https://man7.org/linux/man-pages/man3/gai_strerror.3.html
  */
@@ -126,7 +126,7 @@ export class AddressInfoError extends Error {
  * try {
  *   gethostbyname('');
  * } catch (error) {
- *   console.log(error instanceof HostError, error.syscall); // true gethostbyname
+ *   if (error instanceof HostError) console.log(error.syscall); // gethostbyname
  * }
  * @see https://man7.org/linux/man-pages/man3/gethostbyname.3.html
  */

@@ -52,8 +52,8 @@ const HEADER = 16;
  * send(fd, encodeNetlink([{ type: RTM_GETLINK, flags: NLM_F_REQUEST, seq: 1, pid: 0, data }]));
  * const buffer = Buffer.alloc(4096);
  * const [message] = decodeNetlink(buffer, recv(fd, buffer));
- * const { errno, attributeOffset } = decodeNetlinkAck(message);
- * console.log(errno === ERANGE, attributeOffset); // true 16
+ * const ack = decodeNetlinkAck(message);
+ * console.log(ack?.errno === ERANGE, ack?.attributeOffset); // true 16
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefined {
@@ -99,6 +99,7 @@ export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefine
  * try {
  *   requestNetlink(RTM_GETLINK, 0, Buffer.concat([Buffer.alloc(16), mtu]));
  * } catch (error) {
+ *   if (!(error instanceof NetlinkError)) throw error;
  *   console.log(error.code, error.attributeOffset, error.text); // ERANGE 16 Attribute failed policy validation
  * }
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html

@@ -175,7 +175,7 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
  * @example
  * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
  * const name = decodeAttributes(messages[0].data.subarray(16)).find(({ type }) => type === IFLA_IFNAME);
- * console.log(name.data.toString('utf8', 0, 2)); // lo
+ * console.log(Buffer.from(name?.data ?? []).toString('utf8', 0, 2)); // lo
  * @see https://man7.org/linux/man-pages/man3/rtnetlink.3.html
  */
 export function decodeAttributes(bytes: Uint8Array): NetlinkAttribute[] {

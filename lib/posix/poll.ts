@@ -214,7 +214,7 @@ export interface PollFdResult extends PollFd {
  * poll(2): how many descriptors are ready, or -errno; what is ready of each goes to its `revents`. As `poll`.
  *
  * @example
- * const fds = [{ fd: 1, events: POLLOUT }, { fd: 1000000, events: POLLIN }];
+ * const fds = [{ fd: 1, events: POLLOUT, revents: 0 }, { fd: 1000000, events: POLLIN, revents: 0 }];
  * console.log(poll(fds, 0) > 0, fds[1].revents === POLLNVAL); // true true
  * @see https://man7.org/linux/man-pages/man2/poll.2.html
  */

@@ -157,8 +157,8 @@ export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
  * @returns The routes.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
  * @example
- * const isDefault = ({ family, dstLength, type }) => family === AF_INET && dstLength === 0 && type === RTN_UNICAST;
- * const gateway = listRoutes().find(isDefault)?.gateway;
+ * const routes = listRoutes().filter(({ family, type }) => family === AF_INET && type === RTN_UNICAST);
+ * const gateway = routes.find(({ dstLength }) => dstLength === 0)?.gateway;
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listRoutes(): RouteEntry[] {

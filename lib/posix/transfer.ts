@@ -288,8 +288,9 @@ function controlRoom(length: unknown): number {
  * @example
  * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
  * sendmsg(a, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
- * const { bytes, control } = recvmsg(b, { buffers: [new Uint8Array(9)], controlLength: CMSG_SPACE(4) });
- * console.log(bytes, control[0].fds.length); // 1 1
+ * const message = { buffers: [new Uint8Array(9)], controlLength: controlSpace('SCM_RIGHTS') };
+ * const { bytes, control } = recvmsg(b, message);
+ * console.log(bytes, findControl(control, SOL_SOCKET, SCM_RIGHTS)?.fds.length); // 1 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg<Family extends number = number, Type extends number = number, Flags extends number = 0>(

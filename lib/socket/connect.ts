@@ -243,8 +243,13 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
  * @example
  * const server = createServer({ host: '127.0.0.1', port: 0 });
  * const { port } = server.getsockname();
- * const control = (fd) => setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 10_000);
- * const client = await createConnection({ host: '127.0.0.1', port, timeout: 1000, noDelay: true, control });
+ * const client = await createConnection({
+ *   host: '127.0.0.1',
+ *   port,
+ *   timeout: 1000,
+ *   noDelay: true,
+ *   control: (fd) => setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 10_000),
+ * });
  * console.log(client.getpeername().port === port); // true
  * @see https://man7.org/linux/man-pages/man2/connect.2.html
  */

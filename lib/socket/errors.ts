@@ -83,7 +83,7 @@ export class ClosedError extends Error {
  * try {
  *   a.recvSync();
  * } catch (error) {
- *   console.log(error instanceof BusyError, error.code); // true ERR_SOCKET_BUSY
+ *   if (error instanceof BusyError) console.log(error.code, error.syscall); // ERR_SOCKET_BUSY recv
  * }
  * a.close();
  * @see https://man7.org/linux/man-pages/man7/socket.7.html

@@ -291,7 +291,7 @@ export class Socket<Family extends number = number, Type extends number = number
    *   b.onReadable(() => {
    *     console.log(buffer.toString('utf8', 0, nothrow.recv(b.fd, buffer))); // hello
    *     b.close(); // which stops it
-   *     resolve();
+   *     resolve(undefined);
    *   });
    * });
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html

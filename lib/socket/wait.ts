@@ -300,7 +300,7 @@ export function writable(fd: number, options: WaitOptions = NONE): Promise<void>
  * send(fd, 'hello');
  * await errorReady(fd, { timeout: 1000 });
  * const { control } = recvmsg(fd, { buffers: [new Uint8Array(100)], controlLength: 200 }, MSG_ERRQUEUE);
- * console.log(errnoName(control[0].error.errno)); // ECONNREFUSED
+ * console.log(findControl(control, IPPROTO_IP, IP_RECVERR)?.error.errno === ECONNREFUSED); // true
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
 export function errorReady(fd: number, options: WaitOptions = NONE): Promise<void> {
@@ -338,7 +338,7 @@ function callback(call: () => void): () => void {
  *     const n = nothrow.recv(b, buffer);
  *     if (n > 0) return console.log(n); // 11
  *     watch.stop(); // 0: the end of the stream
- *     resolve();
+ *     resolve(undefined);
  *   });
  * });
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
@@ -361,7 +361,7 @@ export function onReadable(fd: number, call: () => void, options: WatchOptions =
  * await new Promise((resolve) => {
  *   const watch = onWritable(a, () => {
  *     watch.stop();
- *     resolve();
+ *     resolve(undefined);
  *   });
  * });
  * console.log(send(a, 'hello')); // 5

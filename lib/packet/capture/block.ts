@@ -9,11 +9,12 @@ import { Packet } from './packet.ts';
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });
  * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
- * const { value: block } = await capture.blocks().next();
- * for (const packet of block) console.log(packet.originalLength);
- * // 47
- * // 75
- * capture.close(); // the datagram, and the answer of ICMP
+ * for await (const block of capture.blocks()) {
+ *   for (const packet of block) console.log(packet.originalLength);
+ *   // 47
+ *   // 75
+ *   capture.close(); // the datagram, and the answer of ICMP
+ * }
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
 export class Block implements Iterable<Packet> {

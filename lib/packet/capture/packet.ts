@@ -23,12 +23,13 @@ const FLAGS = [1 | (1 << 2), 1 | (3 << 2), 1 | (2 << 2), 1 | (4 << 2), 2];
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });
  * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
- * const { value: packet } = await capture[Symbol.asyncIterator]().next();
- * capture.close();
- * try {
- *   packet.data;
- * } catch (error) {
- *   console.log(error instanceof GivenBackError, error.code); // true ERR_BLOCK_GIVEN_BACK
+ * for await (const packet of capture) {
+ *   capture.close();
+ *   try {
+ *     packet.data;
+ *   } catch (error) {
+ *     console.log(error instanceof GivenBackError && error.code); // ERR_BLOCK_GIVEN_BACK
+ *   }
  * }
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
@@ -51,10 +52,11 @@ export class GivenBackError extends Error {
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });
  * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });
- * const { value: packet } = await capture[Symbol.asyncIterator]().next();
- * const kept = packet.copy();
- * capture.close();
- * console.log(kept.originalLength, Buffer.from(kept.data).toString('utf8', 42)); // 47 hello
+ * for await (const packet of capture) {
+ *   const kept = packet.copy();
+ *   capture.close();
+ *   console.log(kept.originalLength, Buffer.from(kept.data).toString('utf8', 42)); // 47 hello
+ * }
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export class Packet {

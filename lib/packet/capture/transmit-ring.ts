@@ -102,7 +102,7 @@ export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
  * @example
  * const ring = openTransmitRing({ interface: 'lo' });
  * const place = ring.frame(); // without a copy
- * place.fill(0, 0, 60).set([0x88, 0xb5], 12);
+ * place?.fill(0, 0, 60).set([0x88, 0xb5], 12);
  * ring.commit(60);
  * await ring.drain();
  * console.log(ring.sent); // 1

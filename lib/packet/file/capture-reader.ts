@@ -45,8 +45,9 @@ const NAMES = namesOf<ReaderOptions>({ filter: true });
  * compressed. It never throws for what is in the file: what is whole is given, `error` tells what is not.
  *
  * @example
- * const chunks = [];
- * new PcapWriter((bytes) => chunks.push(bytes)).write({ timestamp: 1_000_000_000n, data: new Uint8Array(60) });
+ * const chunks = [Buffer.alloc(0)];
+ * const writer = new PcapWriter((bytes) => chunks.push(Buffer.from(bytes)));
+ * writer.write({ timestamp: 1_000_000_000n, data: new Uint8Array(60) });
  * const reader = new CaptureReader();
  * for await (const packet of reader.read(chunks)) console.log(packet.timestamp, packet.data.length); // 1000000000n 60
  * console.log(reader.error); // undefined

@@ -13,7 +13,7 @@ import { type CaptureError, CaptureReader, type ReaderOptions } from './capture-
  * try {
  *   for await (const packet of readCapture(Buffer.from('no capture'))) console.log(packet);
  * } catch (error) {
- *   console.log(error.offset, error.cut); // 0 false
+ *   if (error instanceof CaptureFileError) console.log(error.offset, error.cut); // 0 false
  * }
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
@@ -55,10 +55,10 @@ async function* packets(
  *   the file is damaged or cut, or when the filter rejects all of its packets, and the system's error for a file that cannot
  *   be opened.
  * @example
- * const { writeFileSync } = await import('node:fs');
- * const chunks = [];
- * new PcapWriter((bytes) => chunks.push(bytes)).write({ timestamp: 1_000_000_000n, data: new Uint8Array(60) });
- * writeFileSync('one.pcap', Buffer.concat(chunks));
+ * const { appendFileSync, writeFileSync } = await import('node:fs');
+ * writeFileSync('one.pcap', '');
+ * const writer = new PcapWriter((bytes) => appendFileSync('one.pcap', bytes));
+ * writer.write({ timestamp: 1_000_000_000n, data: new Uint8Array(60) });
  * for await (const packet of readCapture('one.pcap', { filter: 'less 100' })) console.log(packet.data.length); // 60
  * @see https://man7.org/linux/man-pages/man3/pcap_open_offline.3pcap.html
  */

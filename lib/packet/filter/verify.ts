@@ -89,7 +89,7 @@ function memoryFault(instructions: readonly FilterInstruction[]): FilterFault | 
  * @returns The fault; undefined if there is none.
  * @throws TypeError or RangeError for what is no program.
  * @example
- * console.log(verifyFilter(assembleFilter('ld M[3]\nret a')).reason); // M[3] is loaded before it is stored
+ * console.log(verifyFilter(assembleFilter('ld M[3]\nret a'))?.reason); // M[3] is loaded before it is stored
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  * @see https://docs.kernel.org/networking/filter.html
  */

@@ -109,7 +109,7 @@ function capturedOf(packet: Bytes | CapturedData): CapturedData {
  * @example
  * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
  * const { layers, error } = decodePacket(packet, { first: 'udp' });
- * console.log(layers[0].destinationPort, layers[1].data.length, error); // 53 4 undefined
+ * console.log(findLayer(layers, 'udp')?.destinationPort, findLayer(layers, 'payload')?.data.length, error); // 53 4 undefined
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function decodePacket<const Types extends readonly AnyLayerType[] = readonly []>(
@@ -153,7 +153,7 @@ type LayersOf<One> = { readonly layers: readonly One[] } | readonly One[];
  * @throws TypeError for what is neither a packet nor layers.
  * @example
  * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
- * console.log(findLayer(decodePacket(packet, { first: 'udp' }), 'udp').destinationPort); // 53
+ * console.log(findLayer(decodePacket(packet, { first: 'udp' }), 'udp')?.destinationPort); // 53
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function findLayer<One extends { readonly layer: string }, Name extends One['layer']>(

@@ -41,7 +41,7 @@ const NAMES = namesOf<LayerDefinition<string, object>>({
  * });
  * const packet = encodePacket([udp({ sourcePort: 1, destinationPort: 5000 }), counter({ count: 258 }), 'data']);
  * const decoded = decodePacket(packet, { first: 'udp', layers: [counter] });
- * console.log(findLayer(decoded, counter).count, formatPacket(decoded).split('\n')[1]); // 258 counter: count 258
+ * console.log(findLayer(decoded, counter)?.count, formatPacket(decoded).split('\n')[1]); // 258 counter: count 258
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function defineLayer<const Name extends string, Fields extends object>(

@@ -70,8 +70,8 @@ export interface Ipv4 extends Filled<Ipv4Fields> {
  * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
  * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', timeToLive: 1 });
- * const { layers } = decodePacket(encodePacket([header]), { first: 'ip' });
- * console.log(layers[0].totalLength, layers[0].checksumOk); // 20 true
+ * const decoded = findLayer(decodePacket(encodePacket([header]), { first: 'ip' }), 'ipv4');
+ * console.log(decoded?.totalLength, decoded?.checksumOk); // 20 true
  * @see https://www.rfc-editor.org/rfc/rfc791
  */
 export function ipv4(fields: Ipv4Fields): Ipv4Input {

@@ -39,9 +39,9 @@ function withLength(option: Ipv6Option, size: number): Ipv6Option {
  * @example
  * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', protocol: 253 });
  * const { layers } = decodePacket(encodePacket([header, 'data']), { first: 'ip' });
- * layers[0].timeToLive -= 1;
- * const changed = encodePacket(refill(layers)); // with a new checksum
- * console.log(decodePacket(changed, { first: 'ip' }).layers[0].checksumOk); // true
+ * const forwarded = layers.map((one) => (one.layer === 'ipv4' ? { ...one, timeToLive: 63 } : one));
+ * const changed = encodePacket(refill(forwarded)); // with a new checksum
+ * console.log(findLayer(decodePacket(changed, { first: 'ip' }), 'ipv4')?.checksumOk); // true
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function refill<Own extends OwnLayer = never>(layers: readonly (Layer | Own)[]): (LayerInput | Own)[] {

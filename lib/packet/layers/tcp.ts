@@ -66,8 +66,12 @@ export interface Tcp extends Filled<TcpFields> {
  * @returns The layer.
  * @throws Nothing: `encodePacket` refuses what its header cannot hold.
  * @example
- * const options = [{ name: 'maximumSegmentSize', maximumSegmentSize: 1460 }];
- * const syn = tcp({ sourcePort: 40000, destinationPort: 80, syn: true, options });
+ * const syn = tcp({
+ *   sourcePort: 40000,
+ *   destinationPort: 80,
+ *   syn: true,
+ *   options: [{ name: 'maximumSegmentSize', maximumSegmentSize: 1460 }],
+ * });
  * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
  * console.log(encodePacket([header, syn]).length); // 44
  * @see https://www.rfc-editor.org/rfc/rfc9293

@@ -46,7 +46,7 @@ const NAMES = namesOf<DefragmentOptions>({ timeout: true, maxBytes: true, maxDat
  *   encodePacket([ipv4({ ...part, fragmentOffset: 1 }), 'the rest']),
  * ].map((data) => ({ data, linktype: LINKTYPE_RAW }));
  * for await (const packet of defragment(packets)) {
- *   console.log(packet instanceof ReassembledPacket, packet.fragments, packet.data.length); // true 2 36
+ *   if (packet instanceof ReassembledPacket) console.log(packet.fragments, packet.data.length); // 2 36
  * }
  * @see https://www.rfc-editor.org/rfc/rfc791
  */
@@ -221,12 +221,12 @@ function keyOfFragment(bytes: Uint8Array, header: IpHeader, packet: SourcePacket
  *   encodePacket([ipv4({ ...part, moreFragments: true }), udp({ sourcePort: 1, destinationPort: 2, length: 16, checksum: 0 })]),
  *   encodePacket([ipv4({ ...part, identification: 8, fragmentOffset: 1 }), 'lonely']),
  * ].map((data) => ({ data, linktype: LINKTYPE_RAW }));
- * const given = [];
- * const onIncomplete = ({ reason, identification }) => given.push(reason, identification);
- * for await (const packet of defragment(packets, { onIncomplete })) {
+ * const given = new Map();
+ * const whole = defragment(packets, { onIncomplete: ({ reason, identification }) => given.set(identification, reason) });
+ * for await (const packet of whole) {
  *   console.log(decodePacket(packet).layers.map(({ layer }) => layer).join(' ')); // ipv4 udp payload
  * }
- * console.log(given); // [ 'end', 8 ]
+ * console.log(given); // Map(1) { 8 => 'end' }
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
  * @see https://www.rfc-editor.org/rfc/rfc5722
  */

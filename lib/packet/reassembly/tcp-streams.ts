@@ -239,7 +239,8 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
  * const packets = segments.map((layers) => ({ data: encodePacket([ipv4(ends), ...layers]), linktype: LINKTYPE_RAW }));
  * const told = [];
  * for await (const event of tcpStreams(packets)) {
- *   told.push(event.type === 'data' ? Buffer.from(event.data).toString() : (event.length ?? event.type));
+ *   if (event.type === 'data') told.push(Buffer.from(event.data).toString());
+ *   else told.push(event.type === 'gap' ? event.length : event.type);
  * }
  * console.log(told); // [ 'open', 'hello ', 'world', 9, '!', 'close' ]
  * @see https://www.rfc-editor.org/rfc/rfc9293

@@ -1,0 +1,42 @@
+/** Programs as a TypeScript user has them: strict, beside the installed package. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const modules = join(root, 'node_modules');
+
+/** A program, by a name for the report. */
+export interface Source {
+  name: string;
+  code: string;
+}
+
+const options = [
+  ...['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022'],
+  ...['--lib', 'es2023,esnext.disposable', '--types', 'node'],
+];
+
+/** What the compiler has to say, each line with the name of its program in place of a file. */
+export function typeErrors(sources: readonly Source[], installed: string = root): string[] {
+  const home = mkdtempSync(join(tmpdir(), 'sys-socket-types-'));
+  try {
+    mkdirSync(join(home, 'node_modules'));
+    symlinkSync(installed, join(home, 'node_modules/sys-socket'));
+    for (const name of ['@types', 'dns-packet']) symlinkSync(join(modules, name), join(home, 'node_modules', name));
+    writeFileSync(join(home, 'package.json'), '{ "type": "module" }');
+    const files = sources.map(({ code }, i) => {
+      writeFileSync(join(home, `${i}.mts`), code);
+      return `${i}.mts`;
+    });
+    const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...files];
+    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 25_000 });
+    return `${stdout}${stderr}`
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.replace(/^(\d+)\.mts/, (_, i) => sources[i]!.name));
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+}
