@@ -73,13 +73,15 @@ function given(options: ExchangeOptions): Given {
  *   socket. What cannot be sent for another reason (ENETUNREACH) is an `Unanswered` with its `failure`.
  * @example
  * const raw = new Socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
- * const echo = (sequenceNumber) => ({
+ * const echoes = [1, 2].map((sequenceNumber) => ({
  *   layers: [icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber })],
  *   to: { family: AF_INET, address: '127.0.0.1', port: 0 },
- * });
- * for await (const { index, answered, from } of exchange(raw, [echo(1), echo(2)])) console.log(index, answered, from);
- * // 0 true 127.0.0.1
- * // 1 true 127.0.0.1
+ * }));
+ * for await (const outcome of exchange(raw, echoes)) {
+ *   if (outcome.answered) console.log(outcome.index, outcome.from);
+ *   // 0 127.0.0.1
+ *   // 1 127.0.0.1
+ * }
  * raw.close();
  * @see https://man7.org/linux/man-pages/man7/raw.7.html
  */
@@ -112,7 +114,7 @@ export function exchange<Tag = unknown, const Types extends readonly AnyLayerTyp
  *   layers: [icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 }), 'hello'],
  *   to: { family: AF_INET, address: '127.0.0.1', port: 0 },
  * });
- * console.log(answer.from, findLayer(answer.packet, 'icmp').type === ICMP_ECHOREPLY); // 127.0.0.1 true
+ * if (answer) console.log(answer.from, findLayer(answer.packet, 'icmp')?.type === ICMP_ECHOREPLY); // 127.0.0.1 true
  * raw.close();
  * @see https://man7.org/linux/man-pages/man7/raw.7.html
  */
