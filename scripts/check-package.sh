@@ -32,7 +32,7 @@ done
 npx --no-install publint --strict
 tarball=$work/$(npm pack --silent --pack-destination "$work")
 mapfile -t binaries < <(node -p 'Object.keys(require("./package.json").exports).filter((name) => name.endsWith(".node")).join("\n")')
-npm exec --yes --package=@arethetypeswrong/cli@0.18.5 -- attw --profile strict --quiet "$tarball" --exclude-entrypoints "${binaries[@]}"
+npx --no-install attw --profile strict --quiet "$tarball" --exclude-entrypoints "${binaries[@]}"
 echo 'publint, attw: ok'
 tar tzf "$tarball" | sed 's#^package/##' | sort >"$work/list"
 needed='package\.json|docs/[a-z-]+\.md|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|scripts/build-native\.js'

