@@ -307,7 +307,11 @@ function machine(program, ...args) {
   if (status !== 0) broken = true;
 }
 const torture = () => machine(process.execPath, 'test/torture/torture.js', `--most=${times(10)}`);
-const options = () => machine(process.execPath, 'test/torture/options.js', ...(scale < 1 ? [] : ['--full']));
+const options = () => {
+  const size = scale < 1 ? [] : ['--full'];
+  machine(process.execPath, 'test/torture/options.js', ...size);
+  machine(process.execPath, 'test/torture/option-twin.js', ...size);
+};
 const memory = () => machine(process.execPath, 'test/torture/shared-memory.js', `--rounds=${times(3000)}`);
 const differential = () => machine(process.execPath, 'test/torture/differential.js', `--calls=${times(100_000)}`);
 const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
