@@ -3,10 +3,11 @@
 // Who has this IPv4 address on the link? Asks by ARP, as arping(8): RFC 826, packet(7).
 //   sudo node examples/arping.js -c 3 192.0.2.1
 import { isIPv4 } from 'node:net';
-import { answerOf, openArp, question } from './support/arp.js';
+import { exchange } from 'sys-socket/packet';
+import { openArp, ownerOf, question } from './support/arp.js';
 import { command, countOf, number, UsageError } from './support/command.js';
 import { linkTo } from './support/interface.js';
-import { interruption, until } from './support/until.js';
+import { answersOf, interruption } from './support/until.js';
 
 const usage = `Usage: arping.js [options] address
 Asks on a link who has an IPv4 address, and prints each answer with the hardware address.
@@ -50,19 +51,15 @@ await command(usage, options, async (values, [target, ...rest]) => {
   console.log(`ARPING ${target} from ${from} ${link.name}`);
   while (sent < count && !done && !interrupted.aborted) {
     const [known] = values.broadcast ? [] : owners;
-    const { data, to } = question(link, target, from, known);
-    const start = performance.now();
-    await socket.sendto(data, 0, to);
+    const request = question(link, target, from, known);
     sent += 1;
     if (known === undefined) broadcasts += 1;
-    for await (const datagram of until(interval, interrupted, (wait) => socket.recvfrom(65536, 0, wait))) {
-      const answer = answerOf(datagram);
-      if (answer?.address !== target) continue;
-      const time = (performance.now() - start).toFixed(3);
-      console.log(
-        `${answer.broadcast ? 'Broadcast' : 'Unicast'} reply from ${target} [${answer.mac.toUpperCase()}]  ${time}ms`,
-      );
-      owners.add(answer.mac);
+    const options = { timeout: interval, multiple: true, signal: interrupted };
+    for await (const answer of answersOf(exchange(socket, [request], options))) {
+      const { mac, broadcast } = ownerOf(answer);
+      const time = answer.roundTrip.toFixed(3);
+      console.log(`${broadcast ? 'Broadcast' : 'Unicast'} reply from ${target} [${mac.toUpperCase()}]  ${time}ms`);
+      owners.add(mac);
       received += 1;
       done = values.first || duplicate;
       if (done) break;

@@ -19,8 +19,7 @@ import {
   setOption,
 } from 'sys-socket';
 import {
-  decodePacket,
-  encodePacket,
+  exchange,
   findLayer,
   ICMPV6_NEIGHBOR_ADVERTISEMENT,
   ICMPV6_NEIGHBOR_SOLICITATION,
@@ -31,7 +30,7 @@ import {
 import { command, countOf, number, UsageError } from './support/command.js';
 import { ethernetNamed } from './support/interface.js';
 import { advertisementLines } from './support/nd-text.js';
-import { interruption, until } from './support/until.js';
+import { answersOf, interruption } from './support/until.js';
 
 const usage = `Usage: ndisc.js -I interface [options] address
        ndisc.js -I interface [options] --router
@@ -95,26 +94,21 @@ await command(usage, options, async (values, [target, ...rest]) => {
   const solicitation = router
     ? icmpv6({ type: ICMPV6_ROUTER_SOLICITATION, options: own })
     : icmpv6({ type: ICMPV6_NEIGHBOR_SOLICITATION, targetAddress, options: own });
-  const data = encodePacket([solicitation]); // the kernel writes its checksum
   const address = wanted === undefined ? ALL_ROUTERS : solicitedNode(wanted);
   const to = { family: AF_INET6, address, port: 0, flowinfo: 0, scopeId: ifindex };
+  const request = { layers: [solicitation], to }; // the kernel writes its checksum
   const interrupted = interruption();
-  const buffer = Buffer.alloc(65536);
-  const receive = (/** @type {import('sys-socket').WaitOptions} */ options) =>
-    socket.recvmsg({ buffers: [buffer], controlLength: 256 }, 0, options);
+  const options = { timeout: wait, multiple: true, signal: interrupted };
   let answers = 0;
 
   console.log(`Soliciting ${targetAddress ?? 'routers'} (${address}) on ${name}`);
   for (let sent = 0; sent < count && answers === 0 && !interrupted.aborted; sent++) {
-    await socket.sendto(data, 0, to);
-    const start = performance.now();
-    for await (const { bytes, address: from, control } of until(wait, interrupted, receive)) {
+    for await (const { packet, from, control, roundTrip } of answersOf(exchange(socket, [request], options))) {
       const hops = control.find((m) => isControl(m, IPPROTO_IPV6, IPV6_HOPLIMIT));
       if (hops === undefined || !('value' in hops) || hops.value !== HOPS) continue; // it came through a router
-      const message = findLayer(decodePacket(buffer.subarray(0, bytes), { first: 'icmpv6' }), 'icmpv6');
-      if (message === undefined || message.targetAddress !== targetAddress) continue;
-      const who = from !== undefined && 'scopeId' in from ? from.address : '?';
-      console.log(`Answer from ${who} after ${(performance.now() - start).toFixed(3)} ms`);
+      const message = findLayer(packet, 'icmpv6');
+      if (message === undefined) continue;
+      console.log(`Answer from ${from ?? '?'} after ${roundTrip.toFixed(3)} ms`);
       for (const line of advertisementLines(message)) console.log(`  ${line}`);
       answers += 1;
       if (!multiple) break;

@@ -4,8 +4,9 @@
 //   node examples/ping.js -c 3 127.0.0.1
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AF_INET, isErrno, strerror } from 'sys-socket';
+import { exchange } from 'sys-socket/packet';
 import { command, countOf, integer, number } from './support/command.js';
-import { Echo } from './support/echo.js';
+import { echoRequest, openEcho, replyOf } from './support/echo.js';
 import { hostOf } from './support/host.js';
 import { describe } from './support/icmp-error.js';
 import { interruption } from './support/until.js';
@@ -74,61 +75,57 @@ await command(usage, options, async (values, positionals) => {
   const data = Buffer.from(Array.from({ length: integer(values.size, '--size', 0, 65507) }, (_, i) => i & 0xff));
   const hops = values.ttl === undefined ? undefined : integer(values.ttl, '--ttl', 1, 255);
   const { name, to } = await hostOf(positionals, values);
-  const echo = new Echo(to, values.raw);
+  const socket = openEcho(to, values.raw);
   const statistics = new Statistics();
-  /** When each request that is not yet answered was sent. @type {Map<number, number>} */
-  const pending = new Map();
-  const interrupted = interruption();
-  const done = new AbortController(); // no answer is waited for any more
-  const signal = AbortSignal.any([interrupted, done.signal]);
+  /** The requests that are not yet answered. @type {Set<number>} */
+  const pending = new Set();
+  const signal = interruption();
   let last = false;
 
-  async function request() {
+  async function* requests() {
     for (let sequence = 1; sequence <= count; sequence++) {
       if (sequence > 1) await sleep(interval, undefined, { signal });
       last = sequence === count;
       statistics.sent += 1;
-      try {
-        pending.set(sequence & 0xffff, await echo.send(sequence & 0xffff, data, hops));
-      } catch (error) {
-        if (!isErrno(error)) throw error;
-        console.error(`ping: ${strerror(error.errno)}`); // ENETUNREACH, EMSGSIZE: the next may go
-        statistics.errors += 1;
-      }
+      pending.add(sequence & 0xffff);
+      yield echoRequest(to, sequence & 0xffff, data, hops);
     }
-    if (pending.size > 0) await sleep(timeout, undefined, { signal });
-    done.abort();
   }
 
-  async function receive() {
-    for (;;) {
-      const { sequence, bytes, from, hops: left, time, damaged, report } = await echo.receive({ signal });
-      const since = pending.get(sequence);
-      pending.delete(sequence);
-      if (last && pending.size === 0) done.abort();
-      if (report !== undefined) {
-        statistics.errors += 1;
-        console.log(`From ${from} icmp_seq=${sequence} ${describe(report)}`);
-        continue;
-      }
-      if (since === undefined) statistics.duplicates += 1;
-      else statistics.times.push(time - since);
-      const notes = `${since === undefined ? ' (DUP!)' : ''}${damaged ? ' (BAD CHECKSUM!)' : ''}`;
-      const trip = since === undefined ? '' : ` time=${digits(time - since)} ms`;
-      console.log(`${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${left ?? '?'}${trip}${notes}`);
+  /** @param {import('sys-socket/packet').Answered<number>} answer @param {number} sequence */
+  function print(answer, sequence) {
+    const { error, duplicate, from, roundTrip } = answer;
+    if (error !== undefined) {
+      statistics.errors += 1;
+      console.log(`From ${from ?? '?'} icmp_seq=${sequence} ${describe(error)}`);
+      return;
     }
+    const { bytes, hops: left, damaged } = replyOf(answer);
+    if (duplicate) statistics.duplicates += 1;
+    else statistics.times.push(roundTrip);
+    const notes = `${duplicate ? ' (DUP!)' : ''}${damaged ? ' (BAD CHECKSUM!)' : ''}`;
+    const trip = duplicate ? '' : ` time=${digits(roundTrip)} ms`;
+    console.log(`${bytes} bytes from ${from}: icmp_seq=${sequence} ttl=${left ?? '?'}${trip}${notes}`);
   }
 
   const size =
     to.family === AF_INET ? `${data.length}(${data.length + 28}) bytes of data.` : `${data.length} data bytes`;
   console.log(`PING ${name}${to.family === AF_INET ? ' ' : ''}(${to.address}) ${size}`);
   try {
-    await Promise.all([request(), receive()]);
+    for await (const outcome of exchange(socket, requests(), { timeout, multiple: true, signal })) {
+      const sequence = outcome.request.tag ?? 0;
+      pending.delete(sequence);
+      if (outcome.answered) print(outcome, sequence);
+      else if (isErrno(outcome.failure)) {
+        console.error(`ping: ${strerror(outcome.failure.errno)}`); // ENETUNREACH, EMSGSIZE: the next may go
+        statistics.errors += 1;
+      }
+      if (last && pending.size === 0) break;
+    }
   } catch (error) {
     if (/** @type {Error} */ (error).name !== 'AbortError') throw error;
   } finally {
-    done.abort();
-    echo.close();
+    socket.close();
   }
   statistics.print(name);
   return statistics.times.length > 0 ? 0 : 1;

@@ -4,9 +4,7 @@
 // Scan only hosts that are yours, or whose owner agrees.
 //   sudo node examples/syn-scan.js -p 22,80,8000-8010 127.0.0.1
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  AbortError,
   AF_INET,
   attachFilter,
   bind,
@@ -19,10 +17,10 @@ import {
   Socket,
   socket,
 } from 'sys-socket';
-import { assembleFilter, decodePacket, encodePacket, findLayer, tcp } from 'sys-socket/packet';
+import { assembleFilter, exchange, findLayer, tcp } from 'sys-socket/packet';
 import { command, integer, number, UsageError } from './support/command.js';
-import { next, now, reportErrors, send } from './support/error-queue.js';
-import { hostOf, sourceAddress } from './support/host.js';
+import { reportErrors } from './support/error-queue.js';
+import { hostOf, sourceAddress as ownAddress } from './support/host.js';
 import { describe } from './support/icmp-error.js';
 import { interruption } from './support/until.js';
 
@@ -65,117 +63,31 @@ function portsOf(text) {
   return [...new Set(ports)].sort((a, b) => a - b);
 }
 
-/** Sends SYNs to a host, and hears what is answered to its port. */
-class Scanner {
-  /** @type {Map<number, Answer>} */
-  answers = new Map();
-  /** When a port was asked, last. @type {Map<number, number>} */
-  #sent = new Map();
-  #sequenceNumber = randomInt(2 ** 32);
-  #to;
-  #source;
-  #port;
-  /** Keeps the port: no other program gets it. The kernel resets what it does not know, so no connection stays open. */
-  #keeper;
-  #socket;
+/**
+ * A raw socket for the SYNs to a host and their answers, and the socket that keeps our port: no other program gets it. The
+ * kernel resets what it does not know, so no connection stays open.
+ * @param {import('./support/host.js').HostAddress} to @param {string} source the own address
+ */
+function openSockets(to, source) {
+  const raw = new Socket(to.family, SOCK_RAW, IPPROTO_TCP);
+  const keeper = socket(to.family, SOCK_STREAM);
+  bind(keeper, { ...to, address: source, port: 0 });
+  const { port } = /** @type {import('./support/host.js').HostAddress} */ (getsockname(keeper));
+  // A raw socket gets the TCP of all programs. Of IPv4 the program sees the IP header too, of IPv6 that of TCP alone.
+  const load = to.family === AF_INET ? 'ldxb 4*([0]&0xf)\nldh [x + 2]' : 'ldh [2]';
+  attachFilter(raw.fd, assembleFilter(`${load}\njne #${port}, drop\nret #-1\ndrop: ret #0`));
+  reportErrors(raw);
+  connect(raw.fd, { ...to, port: 0 }); // what others send does not come
+  return { raw, keeper, port };
+}
 
-  /** @param {import('./support/host.js').HostAddress} to */
-  constructor(to) {
-    this.#to = to;
-    this.#source = sourceAddress(to);
-    this.#socket = new Socket(to.family, SOCK_RAW, IPPROTO_TCP);
-    this.#keeper = socket(to.family, SOCK_STREAM);
-    bind(this.#keeper, { ...to, address: this.#source, port: 0 });
-    this.#port = /** @type {import('./support/host.js').HostAddress} */ (getsockname(this.#keeper)).port;
-    // A raw socket gets the TCP of all programs. Of IPv4 the program sees the IP header too, of IPv6 that of TCP alone.
-    const load = to.family === AF_INET ? 'ldxb 4*([0]&0xf)\nldh [x + 2]' : 'ldh [2]';
-    attachFilter(this.#socket.fd, assembleFilter(`${load}\njne #${this.#port}, drop\nret #-1\ndrop: ret #0`));
-    reportErrors(this.#socket);
-    connect(this.#socket.fd, { ...to, port: 0 }); // what others send does not come
+/** What an answer says of a port. @param {import('sys-socket/packet').Answered<number>} answer @returns {Answer} */
+function stateOf({ packet, error, roundTrip: time }) {
+  if (error !== undefined) {
+    return { state: 'filtered', reason: `${describe(error)}${error.by === undefined ? '' : `, by ${error.by}`}`, time };
   }
-
-  /**
-   * Asks all ports, and those again that nobody answered for. Gives the number of packets.
-   * @param {{ ports: number[], rate: number, timeout: number, retries: number }} plan @param {AbortSignal} interrupted
-   */
-  async scan({ ports, rate, timeout, retries }, interrupted) {
-    const done = new AbortController();
-    const signal = AbortSignal.any([interrupted, done.signal]);
-    const received = this.#receive(signal);
-    const unanswered = () => ports.filter((port) => !this.answers.has(port));
-    const start = now();
-    let sent = 0;
-    for (let round = 0; round <= retries; round++) {
-      for (const port of unanswered()) {
-        // Each has its time, counted from the start: one that is late does not delay the rest.
-        const due = start + (1000 * sent) / rate;
-        if (due > now()) await sleep(due - now(), undefined, { signal });
-        await this.#send(port);
-        sent += 1;
-      }
-      const end = now() + timeout;
-      while (now() < end && unanswered().length > 0) await sleep(Math.min(20, end - now()), undefined, { signal });
-    }
-    done.abort();
-    await received;
-    return sent;
-  }
-
-  /** @param {number} port */
-  async #send(port) {
-    const layers = [
-      tcp({
-        sourcePort: this.#port,
-        destinationPort: port,
-        sequenceNumber: this.#sequenceNumber,
-        syn: true,
-        window: 1024,
-        options: [{ name: 'maximumSegmentSize', maximumSegmentSize: 1460 }],
-      }),
-    ];
-    const pseudoHeader = { sourceAddress: this.#source, destinationAddress: this.#to.address };
-    this.#sent.set(port, await send(this.#socket, { buffers: [encodePacket(layers, { pseudoHeader })] }));
-  }
-
-  /** Takes answers until the signal is aborted. @param {AbortSignal} signal */
-  async #receive(signal) {
-    try {
-      for (;;) this.#take(await next(this.#socket, { signal }));
-    } catch (error) {
-      if (!(error instanceof AbortError)) throw error;
-    }
-  }
-
-  /** @param {import('./support/error-queue.js').Arrival} arrival */
-  #take({ data, time, report }) {
-    if (report !== undefined) {
-      // It has the beginning of our packet: its ports.
-      const segment = data.length >= 4 ? data : Buffer.alloc(4);
-      if (segment.readUInt16BE(0) !== this.#port) return;
-      const reason = `${describe(report)}${report.by === undefined ? '' : `, by ${report.by}`}`;
-      this.#answer(segment.readUInt16BE(2), { state: 'filtered', reason }, time);
-      return;
-    }
-    const packet = decodePacket(data, { first: this.#to.family === AF_INET ? 'ipv4' : 'tcp' });
-    const segment = findLayer(packet, 'tcp');
-    // A checksum does not count: of packets from this machine the network card would have filled it in.
-    if (segment === undefined || !segment.ack) return;
-    if (segment.acknowledgmentNumber !== (this.#sequenceNumber + 1) % 2 ** 32) return;
-    if (segment.rst) this.#answer(segment.sourcePort, { state: 'closed', reason: 'RST' }, time);
-    else if (segment.syn) this.#answer(segment.sourcePort, { state: 'open', reason: 'SYN, ACK' }, time);
-  }
-
-  /** The first answer counts. @param {number} port @param {Answer} answer @param {number} time */
-  #answer(port, answer, time) {
-    const sent = this.#sent.get(port);
-    if (sent === undefined || this.answers.has(port)) return;
-    this.answers.set(port, { ...answer, time: Math.max(0, time - sent) });
-  }
-
-  close() {
-    this.#socket.close();
-    close(this.#keeper);
-  }
+  if (findLayer(packet, 'tcp')?.rst) return { state: 'closed', reason: 'RST', time };
+  return { state: 'open', reason: 'SYN, ACK', time };
 }
 
 await command(usage, options, async (values, positionals) => {
@@ -185,14 +97,30 @@ await command(usage, options, async (values, positionals) => {
   const retries = integer(values.retries, '--retries', 0, 100);
   const { name, to } = await hostOf(positionals, values);
 
-  const scanner = new Scanner(to);
-  const sent = await scanner.scan({ ports, rate, timeout, retries }, interruption());
-  scanner.close();
+  const sourceAddress = ownAddress(to);
+  const { raw, keeper, port: sourcePort } = openSockets(to, sourceAddress);
+  const sequenceNumber = randomInt(2 ** 32);
+  const options = [{ name: /** @type {const} */ ('maximumSegmentSize'), maximumSegmentSize: 1460 }];
+  const syns = ports.map((destinationPort) => ({
+    layers: [tcp({ sourcePort, destinationPort, sequenceNumber, syn: true, window: 1024, options })],
+    pseudoHeader: { sourceAddress, destinationAddress: to.address },
+    tag: destinationPort,
+  }));
+  /** @type {Map<number | undefined, Answer>} */
+  const answers = new Map();
+  let sent = 0;
+  for await (const outcome of exchange(raw, syns, { rate, timeout, retries, signal: interruption() })) {
+    sent += outcome.attempts;
+    if (outcome.answered) answers.set(outcome.request.tag, stateOf(outcome));
+    else if (outcome.failure !== undefined) throw outcome.failure;
+  }
+  raw.close();
+  close(keeper);
 
   const of = name === to.address ? name : `${name} (${to.address})`;
   const counts = { open: 0, closed: 0, filtered: 0 };
   for (const port of ports) {
-    const { state, reason, time } = scanner.answers.get(port) ?? { state: 'filtered', reason: 'no answer' };
+    const { state, reason, time } = answers.get(port) ?? { state: 'filtered', reason: 'no answer' };
     counts[state] += 1;
     if (values.open && state !== 'open') continue;
     const after = time === undefined ? '' : `, ${time.toFixed(3)} ms`;

@@ -19,27 +19,8 @@ import {
   Socket,
   setOption,
 } from 'sys-socket';
-import {
-  decodePacket,
-  encodePacket,
-  findLayer,
-  ICMPV6_ECHO_REPLY,
-  ICMPV6_ECHO_REQUEST,
-  icmp,
-  icmpv6,
-} from 'sys-socket/packet';
-import { next, reportErrors, send } from './error-queue.js';
-
-/**
- * @typedef {object} Answer
- * @property {number} sequence
- * @property {number} bytes the length of the ICMP message
- * @property {string} from
- * @property {number | undefined} hops what is left of the time to live
- * @property {number} time when it came, in milliseconds since the epoch
- * @property {boolean} damaged whether its checksum is wrong
- * @property {import('./error-queue.js').Report | undefined} report what a host says in place of a reply
- */
+import { findLayer, ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, icmp, icmpv6 } from 'sys-socket/packet';
+import { reportErrors } from './error-queue.js';
 
 /**
  * A socket for echoes. A ping socket needs no privilege, but a group that net.ipv4.ping_group_range allows; without it
@@ -56,69 +37,50 @@ function open(family, protocol, raw) {
   }
 }
 
-/** Sends echo requests to one host, and receives what is answered to them. */
-export class Echo {
-  #socket;
-  #to;
-  #inet;
-  #raw;
-  // The kernel writes the identifier of a ping socket, and gives it only its own replies.
-  #identifier = process.pid & 0xffff;
+/**
+ * A socket for echo requests to a host, with the reports about them.
+ * @param {import('./host.js').HostAddress} to @param {boolean} raw whether not to try a ping socket
+ */
+export function openEcho(to, raw = false) {
+  const isInet = to.family === AF_INET;
+  const socket = open(to.family, isInet ? IPPROTO_ICMP : IPPROTO_ICMPV6, raw);
+  reportErrors(socket);
+  if (isInet) socket.setsockopt(IPPROTO_IP, IP_RECVTTL, true);
+  else socket.setsockopt(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, true);
+  if (socket.type !== SOCK_RAW) return socket;
+  if (isInet)
+    setOption(socket.fd, 'ICMP_FILTER', ~(1 << ICMP_ECHOREPLY) >>> 0); // others are blocked
+  else setOption(socket.fd, 'ICMP6_FILTER', { pass: [ICMPV6_ECHO_REPLY] });
+  return socket;
+}
 
-  /** @param {import('./host.js').HostAddress} to @param {boolean} raw whether not to try a ping socket */
-  constructor(to, raw = false) {
-    this.#to = to;
-    this.#inet = to.family === AF_INET;
-    const socket = open(to.family, this.#inet ? IPPROTO_ICMP : IPPROTO_ICMPV6, raw);
-    this.#raw = socket.type === SOCK_RAW;
-    this.#socket = socket;
-    reportErrors(socket);
-    if (this.#inet) socket.setsockopt(IPPROTO_IP, IP_RECVTTL, true);
-    else socket.setsockopt(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, true);
-    if (this.#raw && this.#inet) setOption(socket.fd, 'ICMP_FILTER', ~(1 << ICMP_ECHOREPLY) >>> 0); // others are blocked
-    if (this.#raw && !this.#inet) setOption(socket.fd, 'ICMP6_FILTER', { pass: [ICMPV6_ECHO_REPLY] });
-  }
+/**
+ * An echo request, with its sequence number as the tag.
+ * @param {import('./host.js').HostAddress} to @param {number} sequence @param {Uint8Array} data
+ * @param {number} [hops] the time to live
+ */
+export function echoRequest(to, sequence, data, hops) {
+  // The kernel writes the identifier of a ping socket, and the checksum of ICMPv6, which covers the addresses.
+  const fields = { identifier: process.pid & 0xffff, sequenceNumber: sequence };
+  const isInet = to.family === AF_INET;
+  const header = isInet ? icmp({ type: ICMP_ECHO, ...fields }) : icmpv6({ type: ICMPV6_ECHO_REQUEST, ...fields });
+  const field = isInet
+    ? /** @type {const} */ ({ level: IPPROTO_IP, type: IP_TTL })
+    : /** @type {const} */ ({ level: IPPROTO_IPV6, type: IPV6_HOPLIMIT });
+  return { layers: [header, data], to, tag: sequence, control: hops === undefined ? [] : [{ ...field, value: hops }] };
+}
 
-  /**
-   * @param {number} sequence @param {Uint8Array} data @param {number} [hops] the time to live
-   * @returns when, in milliseconds since the epoch
-   */
-  async send(sequence, data, hops) {
-    const fields = { identifier: this.#identifier, sequenceNumber: sequence };
-    // The checksum of ICMPv6, which covers the addresses, is written by the kernel.
-    const header = this.#inet ? icmp({ type: ICMP_ECHO, ...fields }) : icmpv6({ type: ICMPV6_ECHO_REQUEST, ...fields });
-    const field = this.#inet
-      ? /** @type {const} */ ({ level: IPPROTO_IP, type: IP_TTL })
-      : /** @type {const} */ ({ level: IPPROTO_IPV6, type: IPV6_HOPLIMIT });
-    const control = hops === undefined ? [] : [{ ...field, value: hops }];
-    return send(this.#socket, { buffers: [encodePacket([header, data])], address: this.#to, control });
-  }
-
-  /** Waits for the next answer. @param {import('sys-socket').WaitOptions} wait @returns {Promise<Answer>} */
-  async receive(wait) {
-    for (;;) {
-      const { data, address, control, time, report } = await next(this.#socket, wait);
-      const layer = this.#inet ? 'icmp' : 'icmpv6';
-      // A raw IPv4 socket gives the IP header, too; a report begins with the request in any case.
-      const { layers } = decodePacket(data, { first: this.#raw && this.#inet && !report ? 'ipv4' : layer });
-      const message = findLayer(layers, layer);
-      if (message?.sequenceNumber === undefined) continue;
-      if (this.#raw && message.identifier !== this.#identifier) continue; // of another program
-      const header = findLayer(layers, 'ipv4');
-      const field = control.find((m) => isControl(m, IPPROTO_IP, IP_TTL) || isControl(m, IPPROTO_IPV6, IPV6_HOPLIMIT));
-      return {
-        sequence: message.sequenceNumber,
-        bytes: data.length - (header === undefined ? 0 : 4 * header.ihl),
-        from: report?.by ?? address?.address ?? '?',
-        hops: field !== undefined && 'value' in field ? field.value : undefined,
-        time,
-        damaged: report === undefined && message.checksumOk === false,
-        report,
-      };
-    }
-  }
-
-  close() {
-    this.#socket.close();
-  }
+/**
+ * The length of the ICMP message of a reply, what is left of its time to live, and whether its checksum is wrong.
+ * @param {import('sys-socket/packet').Answered} answer
+ */
+export function replyOf({ packet, data, control }) {
+  const header = findLayer(packet, 'ipv4'); // that a raw IPv4 socket gives, too
+  const field = control.find((m) => isControl(m, IPPROTO_IP, IP_TTL) || isControl(m, IPPROTO_IPV6, IPV6_HOPLIMIT));
+  const message = findLayer(packet, 'icmp') ?? findLayer(packet, 'icmpv6');
+  return {
+    bytes: data.length - (header === undefined ? 0 : 4 * header.ihl),
+    hops: field !== undefined && 'value' in field ? field.value : undefined,
+    damaged: message?.checksumOk === false,
+  };
 }

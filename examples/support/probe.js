@@ -2,7 +2,6 @@
 // Probes of a traceroute: a packet with a short time to live, and who answers it. Each has a socket of its own, so that
 // what comes there is its answer.
 import {
-  AbortError,
   AF_INET,
   connect,
   ECONNREFUSED,
@@ -17,9 +16,11 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   Socket,
+  TimeoutError,
 } from 'sys-socket';
-import { Echo } from './echo.js';
-import { next, now, reportErrors, reported, send } from './error-queue.js';
+import { exchangeOne } from 'sys-socket/packet';
+import { echoRequest, openEcho } from './echo.js';
+import { reportErrors, reported } from './error-queue.js';
 
 /**
  * @typedef {object} Answer
@@ -35,16 +36,6 @@ import { next, now, reportErrors, reported, send } from './error-queue.js';
  * @property {number} wait for an answer, in milliseconds
  */
 
-/** What comes in time. @template T @param {number} wait @param {(o: import('sys-socket').WaitOptions) => Promise<T>} next */
-async function within(wait, next) {
-  try {
-    return await next({ signal: AbortSignal.timeout(wait) });
-  } catch (error) {
-    if (error instanceof AbortError) return undefined;
-    throw error;
-  }
-}
-
 /** A socket whose packets live so long. @param {Probe} probe @param {number} type */
 function open({ to, hops }, type) {
   const socket = new Socket(to.family, type);
@@ -54,35 +45,44 @@ function open({ to, hops }, type) {
   return socket;
 }
 
-/** @param {string} from @param {number} time @param {import('./error-queue.js').Arrival | undefined} arrival */
-const answer = (from, time, arrival) => ({ from: arrival?.report?.by ?? from, time, report: arrival?.report });
-
-/** A datagram, to a port of its own. @param {Probe} probe @returns {Promise<Answer | undefined>} */
-export async function udpProbe(probe) {
-  const { to, port, sequence, wait } = probe;
-  const socket = open(probe, SOCK_DGRAM);
+/**
+ * Sends a probe by a socket, which is closed then.
+ * @param {Socket} socket @param {import('sys-socket/packet').ExchangeRequest} request @param {Probe} probe
+ * @returns {Promise<Answer | undefined>}
+ */
+async function probeBy(socket, request, { to, wait }) {
   try {
-    const sent = await send(socket, { buffers: [Buffer.alloc(32)], address: { ...to, port: port + sequence - 1 } });
-    const arrival = await within(wait, (options) => next(socket, options));
-    return arrival && answer(to.address, arrival.time - sent, arrival);
+    const answer = await exchangeOne(socket, request, { timeout: wait });
+    return answer && { from: answer.error?.by ?? to.address, time: answer.roundTrip, report: answer.error };
   } finally {
     socket.close();
   }
 }
 
-/** An echo request. @param {Probe} probe @returns {Promise<Answer | undefined>} */
-export async function icmpProbe({ to, hops, sequence, wait }) {
-  const echo = new Echo(to);
+/** A datagram, to a port of its own. @param {Probe} probe */
+export function udpProbe(probe) {
+  const { to, port, sequence } = probe;
+  return probeBy(
+    open(probe, SOCK_DGRAM),
+    { layers: [Buffer.alloc(32)], to: { ...to, port: port + sequence - 1 } },
+    probe,
+  );
+}
+
+/** An echo request. @param {Probe} probe */
+export function icmpProbe(probe) {
+  const { to, hops, sequence } = probe;
+  return probeBy(openEcho(to), echoRequest(to, sequence, Buffer.alloc(32), hops), probe);
+}
+
+/** Whether a connection stands or has failed in time. @param {Socket} socket @param {number} timeout */
+async function isWritable(socket, timeout) {
   try {
-    const sent = await echo.send(sequence, Buffer.alloc(32), hops);
-    return await within(wait, async (options) => {
-      for (;;) {
-        const { from, time, report, sequence: which } = await echo.receive(options);
-        if (which === sequence) return { from, time: time - sent, report }; // raw sockets hear those of others, too
-      }
-    });
-  } finally {
-    echo.close();
+    await socket.writable({ timeout });
+    return true;
+  } catch (error) {
+    if (error instanceof TimeoutError) return false;
+    throw error;
   }
 }
 
@@ -92,19 +92,22 @@ export async function tcpProbe(probe) {
   const socket = open(probe, SOCK_STREAM);
   try {
     socket.setsockopt(SOL_SOCKET, SO_LINGER, new Int32Array([1, 0])); // one that is there is reset
-    const sent = now();
+    const start = performance.now();
     try {
       connect(socket.fd, { ...to, port });
     } catch (error) {
       if (!isErrno(error, 'EINPROGRESS')) throw error;
     }
     // The connection stands or has failed, or the error queue has a report, which TCP may take for no reason to fail.
-    const came = await within(wait, (options) => socket.writable(options).then(now));
-    if (came === undefined) return undefined;
+    if (!(await isWritable(socket, wait))) return undefined;
+    const time = performance.now() - start;
     const arrival = reported(socket);
-    if (arrival !== undefined) return answer(to.address, arrival.time - sent, arrival);
+    if (arrival !== undefined) {
+      const came = (arrival.time ?? performance.timeOrigin + start + time) - performance.timeOrigin - start;
+      return { from: arrival.report.by ?? to.address, time: came, report: arrival.report };
+    }
     const errno = socket.getsockopt(SOL_SOCKET, SO_ERROR);
-    return errno === 0 || errno === ECONNREFUSED ? answer(to.address, came - sent, undefined) : undefined;
+    return errno === 0 || errno === ECONNREFUSED ? { from: to.address, time, report: undefined } : undefined;
   } finally {
     socket.close();
   }

@@ -45,3 +45,19 @@ export async function* asking({ milliseconds, pause, signal }, ask, next) {
     yield* until(Math.min(wait, end - performance.now()), signal, next);
   }
 }
+
+/**
+ * The answers of an exchange, until it is over or its signal is aborted.
+ * @template {{ answered: boolean }} One
+ * @param {AsyncIterable<One>} outcomes
+ * @returns {AsyncGenerator<Extract<One, { answered: true }>, void, void>}
+ */
+export async function* answersOf(outcomes) {
+  try {
+    for await (const outcome of outcomes) {
+      if (outcome.answered) yield/** @type {Extract<One, { answered: true }>} */ (outcome);
+    }
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+  }
+}

@@ -1,4 +1,5 @@
 /** What comes while answers are waited for, from a socket or from a capture. */
+import type { Address } from '../../posix/address-type.ts';
 import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
 import type { LayerName } from '../layers/layer.ts';
 
@@ -26,8 +27,10 @@ export interface RequestError {
 export interface Arrival {
   data: Uint8Array;
   first: LayerName | 'ip';
-  /** Of a report, where the packet went that it is about. */
+  /** Who sent it, as the socket tells; of a report, where the packet went that it is about. */
   address: string | undefined;
+  /** The same, as the socket gives it. */
+  sender: Address | undefined;
   /** When it came, in milliseconds since 1970. */
   time: number;
   control: readonly ControlMessage[];

@@ -53,7 +53,15 @@ export class CapturePort implements Port {
       if (packet.pkttype === PACKET_OUTGOING) continue;
       const time = packet.seconds * 1000 + packet.nanoseconds / 1e6;
       const data = packet.data.slice();
-      await take({ data, first: this.#first, address: undefined, time, control: [], error: undefined });
+      await take({
+        data,
+        first: this.#first,
+        address: undefined,
+        sender: undefined,
+        time,
+        control: [],
+        error: undefined,
+      });
     }
   }
 }

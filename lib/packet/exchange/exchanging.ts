@@ -11,7 +11,7 @@ import type { AnyLayerType, OwnLayer } from '../layers/own-layer.ts';
 import { type Arrival, now, type Port, type RequestError } from './arrival.ts';
 import { errorOf } from './icmp-error.ts';
 import type { Answered, ExchangeOptions, ExchangeRequest, RequestLayers, Unanswered } from './outcome.ts';
-import { addressesOf, isAbout, isReply, quoteAt, quotedKey, replyKeys, requestKey } from './pairing.ts';
+import { addressesOf, isAbout, isReply, quoteAt, quotedKeys, replyKeys, requestKey } from './pairing.ts';
 import { encodeRequest, type Pending, PendingRequests } from './pending.ts';
 
 /** Options that were checked. */
@@ -29,6 +29,8 @@ const NAMES = namesOf<ExchangeRequest>({ layers: true, to: true, pseudoHeader: t
 
 /** After so many packets others have their turn, and what came is taken. */
 const BURST = 32;
+/** By how many milliseconds a timer may be late, which is made up for. */
+const LATE = 20;
 /** So many answers may wait for who reads them. */
 const MOST_OUTCOMES = 1024;
 /** The key of all requests when the program tells what answers them. */
@@ -184,8 +186,9 @@ export class Exchanging<Tag> implements Abortable {
   async #pace(): Promise<void> {
     const { signal } = this.#over;
     const time = performance.now();
-    this.#due = Math.max(this.#due, time);
-    const wait = this.#due - time;
+    // What a timer was late by is made up for, but not the time in which nothing was to be sent.
+    this.#due = this.#due === 0 ? time : Math.max(this.#due, time - LATE);
+    const wait = Math.ceil(this.#due - time);
     this.#due += 1000 / this.#given.rate;
     try {
       if (wait >= 1) await sleep(wait, undefined, { signal });
@@ -258,18 +261,25 @@ export class Exchanging<Tag> implements Abortable {
     return undefined;
   }
 
-  #reported(quote: DecodedPacket<OwnLayer>['layers'], { address }: Arrival): Pending<Tag> | undefined {
-    const key = quotedKey(quote, address, this.#port);
-    const wanted = this.#given.answers === undefined ? key : ALL;
-    const isSame = (one: Pending<Tag>) =>
-      one.key === key || requestKey(one.packet.layers, this.#port.addressOf(one.request.to), this.#port) === key;
-    return this.#pending.find(wanted, (one) => isSame(one) && isAbout(one.packet.layers, quote));
+  #reported(quote: DecodedPacket<OwnLayer>['layers'], { address, first }: Arrival): Pending<Tag> | undefined {
+    const port = this.#port;
+    const keys = quotedKeys(quote, address, port, first);
+    if (this.#given.answers !== undefined) {
+      const keyOf = ({ packet, request }: Pending<Tag>) =>
+        requestKey(packet.layers, port.addressOf(request.to), port) ?? '';
+      return this.#pending.find(ALL, (one) => keys.includes(keyOf(one)) && isAbout(one.packet.layers, quote));
+    }
+    for (const key of keys) {
+      const one = this.#pending.find(key, ({ packet }) => isAbout(packet.layers, quote));
+      if (one !== undefined) return one;
+    }
+    return undefined;
   }
 
   #answer(
     one: Pending<Tag>,
     packet: DecodedPacket<OwnLayer>,
-    { data, address, time, control }: Arrival,
+    { data, address, sender, time, control }: Arrival,
     error: RequestError | undefined,
   ): void {
     const duplicate = one.answered;
@@ -280,6 +290,7 @@ export class Exchanging<Tag> implements Abortable {
     const came = Math.abs(time - now()) < APART ? time : now();
     const from = error === undefined ? (addressesOf(packet.layers).source ?? address) : error.by;
     const roundTrip = Math.max(0, came - sent);
-    this.#tell({ answered: true, request, index, attempts, packet, data, from, error, roundTrip, duplicate, control });
+    const of = { request, index, attempts };
+    this.#tell({ answered: true, ...of, packet, data, from, error, roundTrip, duplicate, address: sender, control });
   }
 }

@@ -1,5 +1,5 @@
 /** What is asked and what comes of it: the types of `exchange`. */
-import type { AddressLike } from '../../posix/address-type.ts';
+import type { Address, AddressLike } from '../../posix/address-type.ts';
 import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
 import type { Bytes } from '../../posix/native.ts';
 import type { DecodedPacket } from '../layers/decode.ts';
@@ -84,6 +84,8 @@ export interface Answered<Tag = unknown, Own extends OwnLayer = never> extends O
   readonly roundTrip: number;
   /** Whether the request had been answered before. */
   readonly duplicate: boolean;
+  /** The address that the socket gave with it; of a report, where the request went. */
+  readonly address: Address | undefined;
   /** The control messages of the socket. */
   readonly control: readonly ControlMessage[];
 }

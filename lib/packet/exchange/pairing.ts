@@ -126,14 +126,24 @@ export function replyKeys(layers: readonly Seen[], from: string | undefined, rea
   }
 }
 
-/** The key of the request that an ICMP error quotes, perhaps only its first 8 bytes. */
-export function quotedKey(quote: readonly Seen[], to: string | undefined, reading: Reading): string | undefined {
+/**
+ * The keys of the request that an ICMP error quotes, perhaps only its first 8 bytes, the nearest one first. A request that
+ * did not say where it went, as the socket is connected, has the second one.
+ */
+export function quotedKeys(
+  quote: readonly Seen[],
+  to: string | undefined,
+  reading: Reading,
+  first: Layer['layer'] | 'ip',
+): string[] {
   const data = last(quote, 'payload')?.data;
   const isCut = last(quote, 'tcp', 'udp', 'icmp', 'icmpv6') === undefined && data !== undefined && data.length >= 8;
   const header = last(quote, 'ipv4', 'ipv6');
   const protocol = header?.layer === 'ipv4' ? header.protocol : header?.nextHeader;
-  if (isCut && protocol === TCP) return `tcp ${get16(data, 0)} ${get16(data, 2)}@${target(quote, to)}`;
-  return requestKey(quote, to, reading);
+  const isTcp = protocol === TCP || (header === undefined && first === 'tcp');
+  const key =
+    isCut && isTcp ? `tcp ${get16(data, 0)} ${get16(data, 2)}@${target(quote, to)}` : requestKey(quote, to, reading);
+  return key === undefined ? [] : [key, key.replace(/@.*/, `@${ANY}`)];
 }
 
 /** The sequence number of the segment that an ICMP error quotes. */

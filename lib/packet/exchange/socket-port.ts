@@ -137,6 +137,7 @@ export class SocketPort implements Port {
       data: this.#buffer.slice(0, Math.min(bytes, LARGEST)),
       first: this.#first(from, error !== undefined),
       address: this.addressOf(from),
+      sender: address,
       time: timeOf(control),
       control,
       error,
