@@ -47,7 +47,10 @@ const MOST_FDS = 253;
 const ADDED = {
   SCM_CREDENTIALS: layout('ucred'),
   SCM_PIDFD: INT,
-  /** A security label has no limit in the interface. Those of SELinux and AppArmor are shorter than this. */
+  /**
+   * A security label has no limit in the interface. Those that SELinux and AppArmor are delivered with are far shorter than
+   * this; one of SELinux with hundreds of categories is longer.
+   */
   SCM_SECURITY: 256,
   /** SO_TIMESTAMP or SO_TIMESTAMPNS: one replaces the other. */
   SCM_TIMESTAMPNS: layout('timespec'),
@@ -92,6 +95,7 @@ export const OPTION_ROOM: number = sum(Object.values(ADDED));
  * The room for one control message of each of these types: the sum of their CMSG_SPACE(3).
  *
  * @param names Names of types, such as `'IP_PKTINFO'`. `'SCM_RIGHTS'` has room for 253 descriptors, the most of one message.
+ *   `'SCM_SECURITY'` has room for a label of 256 bytes: the interface has no limit, and a longer one is cut (MSG_CTRUNC).
  * @returns Bytes, to be used as `controlLength` of `recvmsg`.
  * @throws TypeError for a name that is not that of a type.
  * @example

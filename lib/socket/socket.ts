@@ -542,6 +542,8 @@ export class Socket<Family extends number = number, Type extends number = number
    *
    * @param size The most bytes.
    * @param most The most descriptors. `flags` has MSG_CTRUNC when more came.
+   *   There is room for all that options of the socket add; of SO_PASSSEC, for a label of 256 bytes. The kernel writes labels
+   *   before descriptors: with a longer one it sets MSG_CTRUNC and closes descriptors. Use `recvmsg` for such labels.
    * @throws As `recv`.
    */
   async recvFds(size: number, most: number, flags = 0, options: WaitOptions = NONE): Promise<DataWithFds> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { cleanup } from '../helpers/fds.ts';
+import { cleanup, openFds } from '../helpers/fds.ts';
 import { ipv6, need } from '../helpers/need.ts';
 import { loopback, loopback6, pair } from '../helpers/world.ts';
 
@@ -79,4 +79,25 @@ test('findControl gives the first message of its kind, and none that was cut', (
   expect(s.findControl(control, s.IPPROTO_IP, s.IP_PKTINFO)).toBeUndefined();
   expect(s.findControl([], s.SOL_SOCKET, s.SCM_RIGHTS)).toBeUndefined();
   expect(() => s.findControl({} as never, s.SOL_SOCKET, s.SCM_RIGHTS)).toThrow('"control"');
+});
+
+test('what comes before the descriptors and takes their room is told by MSG_CTRUNC, and none is left open', () => {
+  // As a label of SO_PASSSEC that is longer than its room; there is none without a security module.
+  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
+  s.setsockopt(b, s.SOL_SOCKET, s.SO_PASSCRED, true);
+  const credentials = s.controlSpace('SCM_CREDENTIALS');
+  for (const room of [0, 8, s.CMSG_LEN(4), credentials - 8, credentials, credentials + 8]) {
+    const before = openFds().size;
+    s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [0, 1] }] });
+    const { control, flags } = s.recvmsg(b, { buffers: [new Uint8Array(1)], controlLength: room });
+    expect(flags & s.MSG_CTRUNC).toBe(s.MSG_CTRUNC);
+    expect(s.findControl(control, s.SOL_SOCKET, s.SCM_RIGHTS)).toBeUndefined();
+    expect(openFds().size).toBe(before);
+  }
+  s.close(a);
+  s.close(b);
+});
+
+test('there is room for a security label of 256 bytes', () => {
+  expect(s.controlSpace('SCM_SECURITY')).toBe(s.CMSG_SPACE(256));
 });
