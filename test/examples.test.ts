@@ -20,7 +20,7 @@ interface Outcome {
 }
 
 /** How long a line of another process may take on a busy machine. */
-const patient = { timeout: 10_000 };
+const patient = { timeout: 60_000 };
 
 /** Runs a command to its end; this process goes on, to be its peer. */
 function run(command: string, ...args: string[]): Promise<Outcome> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { example, finished } from '../helpers/examples.ts';
+import { finished, interrupted } from '../helpers/examples.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
 import { printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
@@ -164,9 +164,7 @@ test('no offer', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   expect(await finished('dhcp-discover.js', '-t', '0.3', name)).toEqual({ code: 1, output: `${name}: no offer\n` });
-  const running = example('dhcp-discover.js', '-t', '100', name);
-  setTimeout(() => running.child.kill('SIGINT'), 1500);
-  expect(await running.ended).toBe(1);
+  expect(await interrupted(name, 'udp port 67', 'dhcp-discover.js', '-t', '100', name)).toBe(1);
 });
 
 test('the command line', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { example, finished } from '../helpers/examples.ts';
+import { finished, interrupted } from '../helpers/examples.ts';
 import { namespaces, need, otherUsers, packetSockets, program } from '../helpers/need.ts';
 import { type Program, printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
@@ -169,7 +169,7 @@ test('it asks again while nobody answers, and no more after an answer', async (c
 });
 
 test('nobody answers', async (context) => {
-  need(context, namespaces);
+  need(context, namespaces, packetSockets);
   const { name } = await link();
   const started = performance.now();
   expect(await finished('mdns-query.js', '-i', name, '-t', '0.5', 'nobody.local')).toEqual({
@@ -177,9 +177,7 @@ test('nobody answers', async (context) => {
     output: 'nobody.local.: no answer\n',
   });
   expect(performance.now() - started).toBeGreaterThan(500);
-  const running = example('mdns-query.js', '-i', name, '-t', '100', 'nobody.local');
-  setTimeout(() => running.child.kill('SIGINT'), 1500);
-  expect(await running.ended).toBe(1);
+  expect(await interrupted(name, 'udp port 5353', 'mdns-query.js', '-i', name, '-t', '100', 'nobody.local')).toBe(1);
 });
 
 test('the command line', async () => {

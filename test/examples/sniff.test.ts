@@ -142,7 +142,9 @@ test('a reader that goes away, as head(1), ends a capture', async (context) => {
   const shell = start('sh', ['-c', script]);
   const pings = start('ping', ['-i', '0.2', peer.address]);
   expect(await shell.ended).toBe(0);
-  expect(shell.output()).toMatch(/^\d\d:\d\d:\d\d\.\d{6} (in|out) IP .*: ICMP echo re\w+, id \d+, seq \d+, length 64\n$/);
+  expect(shell.output()).toMatch(
+    /^\d\d:\d\d:\d\d\.\d{6} (in|out) IP .*: ICMP echo re\w+, id \d+, seq \d+, length 64\n$/,
+  );
   pings.child.kill();
 });
 

@@ -1,5 +1,6 @@
 /** The programs of examples/ as real processes. */
 import { join } from 'node:path';
+import { openCapture } from '../../lib/packet/index.ts';
 import { type Program, start } from './programs.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -14,6 +15,20 @@ export async function finished(name: string, ...args: string[]): Promise<{ code:
   const running = example(name, ...args);
   const code = await running.ended;
   return { code, output: running.output() };
+}
+
+/** Sends SIGINT to an example that has sent a packet, which passes the filter, on the interface; returns its exit code. */
+export async function interrupted(
+  iface: string,
+  filter: string,
+  name: string,
+  ...args: string[]
+): Promise<number | null> {
+  using capture = openCapture({ interface: iface, filter, direction: 'out' });
+  const running = example(name, ...args);
+  for await (const _packet of capture) break;
+  running.child.kill('SIGINT');
+  return running.ended;
 }
 
 /** An example in another namespace, entered by the start of a command line, to its end. */

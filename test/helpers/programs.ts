@@ -6,7 +6,7 @@ import * as s from '../../lib/index.ts';
 import { Socket } from '../../lib/index.ts';
 
 /** How long an event in another process may take on a busy machine. */
-export const patient = { timeout: 15_000, interval: 20 };
+export const patient = { timeout: 60_000, interval: 20 };
 
 /** A program that runs. */
 export interface Program {
@@ -89,7 +89,7 @@ export async function connected(address: s.Address, type: number = s.SOCK_STREAM
 }
 
 /** No receiving of a test waits longer. */
-export const soon: s.WaitOptions = { timeout: 15_000 };
+export const soon: s.WaitOptions = { timeout: 60_000 };
 
 /** Receives until there are that many bytes, or the stream ends. */
 export async function receive(socket: Socket, length: number = Number.POSITIVE_INFINITY): Promise<Buffer> {

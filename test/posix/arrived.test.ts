@@ -89,7 +89,7 @@ test('of a batch all are closed but those of a message whose control data was as
   need(context, node);
   const batch = 'const batch = new s.MessageBatch({ messages: 4, size: 8, controlSize }); keep.push(batch); send(3);';
   expectLeft(3, `${batch} s.recvmmsg(b, batch, s.MSG_DONTWAIT); batch.control(1);`);
-}, 60_000);
+});
 
 test('what recvmsg and recvFds returned is the program’s', (context) => {
   need(context, node);
@@ -104,7 +104,7 @@ test('what recvmsg and recvFds returned is the program’s', (context) => {
       await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: controlSize });
       socket.close();`,
   );
-}, 60_000);
+});
 
 test('a worker that ends in a setter of the message: all are closed', (context) => {
   need(context, node);
@@ -125,7 +125,7 @@ test('a worker that ends in a setter of the message: all are closed', (context) 
       };
       nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC);`,
   );
-}, 60_000);
+});
 
 test('a worker that ends before a promise was awaited: all are closed', (context) => {
   need(context, node);
@@ -144,7 +144,7 @@ test('a worker that ends before a promise was awaited: all are closed', (context
       await two.send('x');
       await new Promise(() => setTimeout(() => {}, 1e6));`,
   );
-}, 60_000);
+});
 
 /** `stream`, which is sent the three descriptors. */
 const STREAM = `
@@ -161,7 +161,7 @@ test('what a stream has read and its program has not seen: all are closed', (con
     `${STREAM}
       while (nothrow.recv(two.fd, new Uint8Array(1), s.MSG_PEEK | s.MSG_DONTWAIT) > 0) await new Promise(setImmediate);`,
   );
-}, 60_000);
+});
 
 test('what a stream has given to its program is the program’s', (context) => {
   need(context, node);
@@ -174,7 +174,7 @@ test('what a stream has given to its program is the program’s', (context) => {
       stream.destroy();
       one.close();`,
   );
-}, 60_000);
+});
 
 test('a setter that throws: they are closed', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);

@@ -85,7 +85,7 @@ test('two sockets have the same port, each on its device, and hear that device a
   s.sendto(here, 'from lo', 0, { ...loopback, port });
   s.sendto(here, 'our own address', 0, { ...loopback, address: world.address, port });
   const send = `printf 'from afar' | socat - UDP4-SENDTO:${world.address}:${port}`;
-  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 10_000 });
+  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
 
   const buffer = Buffer.alloc(64);
   const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));

@@ -79,7 +79,7 @@ test('we receive a broadcast from the other side of a link', async (context) => 
   const { port } = s.getsockname(fd) as s.InetAddress;
   const address = world.address.replace(/1$/, '255');
   const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${address}:${port},broadcast`;
-  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 10_000 });
+  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
   const buffer = Buffer.alloc(16);
   const { bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

@@ -275,7 +275,7 @@ describe('with socat on the other side of a link', () => {
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(world.ifindex));
     expect(member()).toBe(true);
     const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${world.peer.address}`;
-    execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 10_000 });
+    execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
     const buffer = Buffer.alloc(64);
     const { bytes, address } = s.recvfrom(fd, buffer);
     expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

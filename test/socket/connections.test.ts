@@ -37,7 +37,7 @@ test('a connection that broke before it was taken is passed over; accept reports
     }`;
   const said = await Promise.all(lost.map((errno) => output(script, [], {}, failing(errno, '1..4'))));
   expect(said).toEqual(lost.map((errno) => `${errno},accept\ntrue`));
-}, 60_000);
+});
 
 test('errors without end leave the event loop its turn, and end with the signal', async (context) => {
   need(context, strace);

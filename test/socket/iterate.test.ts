@@ -140,7 +140,7 @@ test('Readable.from(server.connections()).destroy() ends at once and loses no co
   stream.destroy();
   await closed;
   const second = await client(address);
-  const { socket, address: name } = await server.accept({ timeout: 10_000 });
+  const { socket, address: name } = await server.accept({ timeout: 60_000 });
   keep(socket);
   expect([seen.map(({ address: of }) => of), name]).toEqual([[first.getsockname()], second.getsockname()]);
 });

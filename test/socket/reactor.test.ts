@@ -55,7 +55,7 @@ describe('an event that no waiter takes does not burn the CPU', () => {
       expect(String(await (word === 'one' ? received : socket.recv()))).toBe(word);
       await sleep(5);
     }
-    await socket.errorReady({ timeout: 10_000 });
+    await socket.errorReady({ timeout: 60_000 });
     const message = await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: 512 }, s.MSG_ERRQUEUE);
     expect(message.flags & s.MSG_ERRQUEUE).toBe(s.MSG_ERRQUEUE);
     expect(await failure(socket.errorReady({ timeout: 30 })), 'it is empty now').toBeInstanceOf(s.TimeoutError);
@@ -235,7 +235,7 @@ test('many that wait for one socket are given up in any order at the same cost',
   };
   const forwards = await cost((all) => all);
   expect(await cost((all) => all.reverse())).toBeLessThan(4 * forwards);
-}, 120_000);
+});
 
 describe('close and immediate reuse of the number', () => {
   test('2,000 cycles with racing waits: no event reaches the wrong socket, an unrelated net.Socket lives on', async () => {

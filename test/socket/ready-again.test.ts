@@ -27,8 +27,8 @@ async function withErrorQueue() {
 test('errorReady and writable resolve again and again while the error queue is full and a read waits', async () => {
   const { socket, data } = await withErrorQueue();
   for (let i = 0; i < 3; i++) {
-    await socket.errorReady({ timeout: 5000 });
-    await socket.writable({ timeout: 5000 });
+    await socket.errorReady({ timeout: 60_000 });
+    await socket.writable({ timeout: 60_000 });
   }
   socket.close();
   expect(await data).toBe('ClosedError');

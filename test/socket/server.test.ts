@@ -15,7 +15,7 @@ const coded = (code: string, syscall: string) => expect.objectContaining({ code,
 
 async function reach(server: s.Socket, address: s.AddressInput): Promise<s.Address | undefined> {
   const client = keep(new s.Socket(address.family, s.SOCK_STREAM));
-  const [accepted] = await Promise.all([server.accept({ timeout: 10_000 }), client.connect(address)]);
+  const [accepted] = await Promise.all([server.accept({ timeout: 60_000 }), client.connect(address)]);
   keep(accepted.socket);
   return accepted.address;
 }

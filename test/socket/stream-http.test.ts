@@ -80,7 +80,7 @@ test('an http agent with keepAlive uses a stream again, and unrefs it when it is
   const server = http.createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
-  const ours = agent({ keepAlive: true, maxSockets: 1, timeout: 5000 });
+  const ours = agent({ keepAlive: true, maxSockets: 1, timeout: 60_000 });
   for (let i = 0; i < 3; i++) expect(await get(port, { agent: ours })).toBe('hello');
   expect(ours.made).toBe(1);
   server.closeAllConnections();
@@ -176,7 +176,7 @@ test('500 clients of a server that only says hello leave no descriptor behind', 
   };
   for (let i = 0; i < 500; i += 50) await Promise.all(Array.from({ length: 50 }, one));
   listener.close();
-  await expect.poll(() => openSockets(), { timeout: 10_000 }).toBe(before);
+  await expect.poll(() => openSockets(), { timeout: 60_000 }).toBe(before);
 });
 
 /** A certificate for localhost, made by openssl. */

@@ -283,7 +283,7 @@ describe('a descriptor that is closed without a word, and its number used again'
       await s.readable(b);
       s.close(b);
       const [c, d] = pairAt(500);
-      const waits = s.readable(d, { timeout: 10_000 });
+      const waits = s.readable(d, { timeout: 60_000 });
       expect(await isSettled(waits, 20)).toBe(false);
       s.send(c, 'y');
       await waits;
@@ -298,7 +298,7 @@ describe('a descriptor that is closed without a word, and its number used again'
     s.close(b);
     const [c, d] = pairAt(500);
     const socket = s.Socket.fromFd(d);
-    const received = socket.recv(8, 0, { timeout: 10_000 });
+    const received = socket.recv(8, 0, { timeout: 60_000 });
     expect(await isSettled(received, 20)).toBe(false);
     s.send(c, 'to d');
     expect(String(await received)).toBe('to d');
@@ -307,10 +307,10 @@ describe('a descriptor that is closed without a word, and its number used again'
 
   test('under a wait: who waits is told when the number is seen again, not served by another descriptor', async () => {
     const [, b] = pairAt(500);
-    const old = failure(s.readable(b, { timeout: 10_000 }));
+    const old = failure(s.readable(b, { timeout: 60_000 }));
     s.close(b);
     const [c, d] = pairAt(500);
-    const fresh = s.readable(d, { timeout: 10_000 });
+    const fresh = s.readable(d, { timeout: 60_000 });
     expect(await old).toMatchObject({ name: 'ClosedError', syscall: 'readable' });
     expect(await isSettled(fresh, 20)).toBe(false);
     s.send(c, 'x');
@@ -319,7 +319,7 @@ describe('a descriptor that is closed without a word, and its number used again'
 
   test('under a wait: a Socket that takes the number over has nothing of it', async () => {
     const [, b] = pairAt(500);
-    const old = failure(s.readable(b, { timeout: 10_000 }));
+    const old = failure(s.readable(b, { timeout: 60_000 }));
     s.close(b);
     const [c, d] = pairAt(500);
     const socket = s.Socket.fromFd(d);
@@ -332,10 +332,10 @@ describe('a descriptor that is closed without a word, and its number used again'
   test('while a duplicate keeps its description alive: no event of it reaches the new one, and none is for ever', async () => {
     const [a, b] = pairAt(500);
     cleanup(s.dup(b));
-    const old = failure(s.readable(b, { timeout: 10_000 }));
+    const old = failure(s.readable(b, { timeout: 60_000 }));
     s.close(b);
     const [c, d] = pairAt(500);
-    const fresh = s.readable(d, { timeout: 10_000 });
+    const fresh = s.readable(d, { timeout: 60_000 });
     expect(await old).toMatchObject({ name: 'ClosedError', syscall: 'readable' });
     s.send(a, 'the old description is readable now');
     expect(await isSettled(fresh), 'a stale event').toBe(false);

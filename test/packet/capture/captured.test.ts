@@ -18,7 +18,7 @@ import { folder, type Host, link, type Route, route } from '../../helpers/world.
 function send({ enter }: Host, line: string): void {
   const { status } = spawnSync(enter[0]!, [...enter.slice(1), ...line.split(' ')], {
     stdio: 'ignore',
-    timeout: 10_000,
+    timeout: 60_000,
   });
   expect(status, line).not.toBe(127);
   expect(status, line).not.toBeNull();
