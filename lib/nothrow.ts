@@ -9,7 +9,7 @@
  * @module sys-socket/nothrow
  */
 
-import { encodeAddress, type SockaddrStorage } from './posix/address.ts';
+import { encodeAddress, noAddress, type SockaddrStorage } from './posix/address.ts';
 import type { AddressLike } from './posix/address-type.ts';
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './posix/arrived.ts';
 import {
@@ -348,7 +348,7 @@ export function send(fd: number, data: Bytes | string, flags = 0, length?: numbe
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
-  const name = isUint8Array(address) ? address : encodeAddress(address);
+  const name = isUint8Array(address) ? address : encodeAddress(address ?? noAddress(flags));
   return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
 }
 

@@ -83,13 +83,16 @@ function sockaddr(family: number, size: number): { bytes: Buffer; view: DataView
 
 const text16 = new Uint8Array(16);
 
+const EXPECTED = {
+  [AF_INET]: 'an IPv4 address (names are for getaddrinfo)',
+  [AF_INET6]: 'an IPv6 address (names are for getaddrinfo)',
+};
+const SCOPED = 'an IPv6 address without %: the interface is address.scopeId, a number of if_nametoindex';
+
 function putText(family: typeof AF_INET | typeof AF_INET6, text: unknown, to: Uint8Array, at: number): void {
   if (typeof text !== 'string') throw invalidType('address.address', 'a string');
   if (native.inet_pton(family, text, text16) !== 1) {
-    throw invalidValue(
-      'address.address',
-      `an ${family === AF_INET ? 'IPv4' : 'IPv6'} address (names are for getaddrinfo)`,
-    );
+    throw invalidValue('address.address', family === AF_INET6 && text.includes('%') ? SCOPED : EXPECTED[family]);
   }
   const size = family === AF_INET ? 4 : 16;
   for (let i = 0; i < size; i++) to[at + i] = text16[i]!;
@@ -216,6 +219,12 @@ export function encodeAddress(address: AddressLike): Uint8Array {
     default:
       return encodeOther(family, address as OtherAddressInput);
   }
+}
+
+/** Throws for a sendto without an address: of one without flags, the address stands where they should. */
+export function noAddress(flags: unknown): never {
+  if (typeof flags === 'number') throw invalidType('address', 'an object');
+  throw invalidType('flags', 'a number, before the address: sendto(fd, data, 0, address)');
 }
 
 let lastInet = -1;

@@ -45,7 +45,21 @@ export function strerror(errno: number): string {
 
 /** What a call was given, if that is no address. */
 interface About {
-  readonly interface: string | number;
+  readonly interface?: string | number | undefined;
+  readonly option?: string;
+}
+
+function isAddress(about: Address | About): about is Address {
+  return !('interface' in about || 'option' in about);
+}
+
+/** What a call was given, as its error says it. */
+function words(about: Address | About | undefined): string[] {
+  if (about === undefined) return [];
+  if (isAddress(about)) return [formatAddress(about)].filter((word) => word !== '');
+  const { option, interface: of } = about;
+  // The quotes of JSON keep control characters of a name from the terminal.
+  return [...(option === undefined ? [] : [option]), ...(of === undefined ? [] : [JSON.stringify(of)])];
 }
 
 /**
@@ -72,6 +86,8 @@ export class SocketError extends Error {
   declare readonly address?: Address;
   /** The name or the index of the interface that the call was given. */
   declare readonly interface?: string | number;
+  /** The name of the option that `getOption` or `setOption` was given. */
+  declare readonly option?: string;
   /** How much had been sent, of an operation of a Socket that sends all: bytes of `sendAll` and `sendFds`, messages of
    * `sendmmsg`. */
   declare readonly sent?: number;
@@ -81,15 +97,16 @@ export class SocketError extends Error {
     if (about !== undefined && (typeof about !== 'object' || about === null)) throw invalidType('about', 'an object');
     text(syscall, 'syscall');
     const code = errnoName(errno) ?? (`E${errno}` as ErrnoName);
-    const isInterface = about !== undefined && 'interface' in about;
-    // The quotes of JSON keep control characters of a name from the terminal.
-    const what = isInterface ? JSON.stringify(about.interface) : about === undefined ? '' : formatAddress(about);
-    super(`${code}: ${strerror(errno)}, ${syscall}${what === '' ? '' : ` ${what}`}`);
+    super([`${code}: ${strerror(errno)}, ${syscall}`, ...words(about)].join(' '));
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
-    if (isInterface) this.interface = about.interface;
-    else if (about !== undefined) this.address = about;
+    if (about === undefined) return;
+    if (isAddress(about)) this.address = about;
+    else {
+      if (about.interface !== undefined) this.interface = about.interface;
+      if (about.option !== undefined) this.option = about.option;
+    }
   }
 }
 

@@ -2,8 +2,21 @@
 
 import { Buffer } from 'node:buffer';
 import { IOCTL, IOCTL_DATA } from './calls.ts';
+import { ENODEV } from './constants.ts';
 import { check, invalidType, outOfRange } from './errno.ts';
+import { isView } from './kind.ts';
 import { type Bytes, layout, native, out } from './native.ts';
+
+const IFREQ_SIZE = layout('ifreq');
+const IFNAMSIZ = layout('ifr_ifru');
+
+/** The interface of a struct ifreq, for an error. */
+function interfaceOf(argument: unknown): { interface: string } | undefined {
+  if (!isView(argument) || argument.byteLength !== IFREQ_SIZE) return undefined;
+  const name = Buffer.from(argument.buffer, argument.byteOffset, IFNAMSIZ);
+  const end = name.indexOf(0);
+  return { interface: name.toString('utf8', 0, end === -1 ? IFNAMSIZ : end) };
+}
 
 /**
  * Asks a device or a socket something, or tells it something: ioctl(2).
@@ -37,7 +50,8 @@ import { type Bytes, layout, native, out } from './native.ts';
  * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
  */
 export function ioctl(fd: number, request: number, argument?: number | Bytes): number {
-  check(native.ioctl(fd, request, argument), IOCTL);
+  const n = native.ioctl(fd, request, argument);
+  if (n < 0) check(n, IOCTL, n === -ENODEV ? interfaceOf(argument) : undefined);
   return out[0]!;
 }
 
@@ -62,12 +76,10 @@ export function ioctl(fd: number, request: number, argument?: number | Bytes): n
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number {
-  check(native.ioctlData(fd, request, argument, data), IOCTL_DATA);
+  const n = native.ioctlData(fd, request, argument, data);
+  if (n < 0) check(n, IOCTL_DATA, n === -ENODEV ? interfaceOf(argument) : undefined);
   return out[0]!;
 }
-
-const IFREQ_SIZE = layout('ifreq');
-const IFNAMSIZ = layout('ifr_ifru');
 
 /**
  * A struct ifreq for `ioctl`, with the name of an interface: netdevice(7). Its value begins at byte 16.

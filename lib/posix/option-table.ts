@@ -354,7 +354,7 @@ export function getOption<Name extends ReadableOption>(fd: number, name: Name): 
     const n = settle(native.getsockopt(fd, numbers[level], numbers[name], bytes), GETSOCKOPT);
     // With ERANGE, with EINVAL or with success: the kernel has more than there was room for.
     if (out[0]! > size) continue;
-    check(n, GETSOCKOPT);
+    if (n < 0) check(n, GETSOCKOPT, { option: name });
     const view = new DataView(bytes.buffer, bytes.byteOffset, size);
     return codec.decode(bytes.subarray(0, out[0]!), view) as OptionValue<Name>;
   }
@@ -380,5 +380,6 @@ export function setOption<Name extends WritableOption>(fd: number, name: Name, v
   const [level, type] = row(name, 'read', 'the name of an option that can be written');
   const codec = codecs[type] as Codec<unknown>;
   const bytes = codec.encode(value, name);
-  check(setRaw(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes), SETSOCKOPT);
+  const n = setRaw(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);
+  if (n < 0) check(n, SETSOCKOPT, { option: name, interface: name === 'SO_BINDTODEVICE' ? String(value) : undefined });
 }

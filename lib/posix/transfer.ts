@@ -1,6 +1,6 @@
 /** Data in and out, call by call. Batches of datagrams are in batch.ts. */
 
-import { decodeAddress, encodeAddress } from './address.ts';
+import { decodeAddress, encodeAddress, noAddress } from './address.ts';
 import type { Address, AddressLike, SenderOf, SocketFd } from './address-type.ts';
 import { NONE, RECEIPT_HIGH, RECEIPT_LOW, TWO_32 } from './arrived.ts';
 import { READ, READV, RECV, RECVFROM, RECVMSG, SEND, SENDMSG, SENDTO, WRITE, WRITEV } from './calls.ts';
@@ -122,7 +122,7 @@ export function send(fd: number, data: Bytes | string, flags = 0): number {
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
-  const name = isUint8Array(address) ? address : encodeAddress(address);
+  const name = isUint8Array(address) ? address : encodeAddress(address ?? noAddress(flags));
   const n = pinned.sendto(fd, bytes(data), flags, name);
   return n >= 0 ? n : check(n, SENDTO, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name));
 }

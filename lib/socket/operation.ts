@@ -36,7 +36,9 @@ export type Patience = typeof WAITS | typeof AT_ONCE | typeof NEVER_WAITS | type
 
 /** Refuses flags that are no number; what else they cannot be is told by the call. */
 export function flagsOf(flags: number): number {
-  if (typeof flags !== 'number') throw invalidType('flags', 'a number');
+  if (typeof flags !== 'number') {
+    throw invalidType('flags', typeof flags === 'object' ? 'a number, before an address and the options' : 'a number');
+  }
   return flags;
 }
 
