@@ -233,7 +233,7 @@ test.each<[s.WritableOption, unknown, string, object]>([
   ['ICMP6_FILTER', {}, '.block', WRONG_TYPE],
   ['ICMP6_FILTER', { pass: [256] }, '.pass', TOO_BIG],
   ['ICMP6_FILTER', { block: ['1'] }, '.block', WRONG_TYPE],
-  ['PACKET_ADD_MEMBERSHIP', { ifindex: 1, type: 1, address: 'mac' }, '.address', WRONG_TYPE],
+  ['PACKET_ADD_MEMBERSHIP', { ifindex: 1, type: 1, address: 7 }, '.address', WRONG_TYPE],
   ['PACKET_ADD_MEMBERSHIP', { ifindex: 1, type: 1, address: Buffer.alloc(65536) }, '.address.length', TOO_BIG],
   ['PACKET_FANOUT', { id: 65536, type: 0 }, '.id', TOO_BIG],
   ['PACKET_FANOUT', { id: 1, type: 256 }, '.type', TOO_BIG],
