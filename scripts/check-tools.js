@@ -4,7 +4,7 @@
 //   --short: only the rows that take little time; --write: the table of a whole run goes into the document, where otherwise
 //   it is compared; --tools: a folder with the tools, which are otherwise installed at fixed versions, and deleted;
 //   --results: a file that keeps the results, so that several runs with one tarball make a whole one
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { clients } from './tools/clients.js';
 import { executables } from './tools/executables.js';
 import { Bench } from './tools/project.js';
 import { runners } from './tools/runners.js';
+import { servers } from './tools/servers.js';
 import { typescript } from './tools/typescript.js';
 import { pinned } from './tools/versions.js';
 
@@ -35,7 +36,7 @@ const groups = {
   'Executables, copies, loaders': executables,
   'Test runners': runners,
   TypeScript: typescript,
-  'Libraries over streams of `makefile()`': clients,
+  'Libraries over streams of `makefile()`': [...clients, ...servers],
 };
 const rows = Object.entries(groups).flatMap(([group, list]) => list.map((row) => ({ group, ...row })));
 const wanted = rows.filter(({ tool, short }) => (names.length > 0 ? names.includes(tool) : short || !values.short));
@@ -71,7 +72,13 @@ const earlier = values.results && existsSync(values.results) ? JSON.parse(readFi
 const found = earlier.hash === hash ? earlier.found : {};
 const key = ({ tool, how }) => `${tool}: ${how}`;
 
+const isInstalled = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
 for (const row of wanted) {
+  if (row.program && !isInstalled(row.program)) {
+    console.log(`not run ${row.tool}: ${row.how} (no ${row.program} here: apt-get install ${row.from})`);
+    continue;
+  }
   const version = row.version ? row.version(bench) : bench.version(row.tool);
   const start = performance.now();
   let error;
@@ -105,15 +112,20 @@ function table(group) {
   return lines.join('\n');
 }
 
-if (results.length === rows.length) {
+// Where a server is missing, the rows of its library are not compared, and nothing is written.
+const isMissing = (row) => row.program && !isInstalled(row.program) && !(key(row) in found);
+const missing = rows.filter(isMissing);
+if (results.length + missing.length === rows.length) {
   const path = join(import.meta.dirname, '../docs/bundlers.md');
-  const document = readFileSync(path, 'utf8');
+  const lines = readFileSync(path, 'utf8').split('\n');
+  const document = lines.filter((line) => !missing.some(({ tool }) => line.startsWith(`| ${tool} | `))).join('\n');
   const [before, after] = ['<!-- begin: scripts/check-tools.js -->\n', '<!-- end -->'];
   const start = document.indexOf(before) + before.length;
   const text = `\nOn Node ${versions.join(', ')}:\n\n${Object.keys(groups)
     .map((group) => `### ${group}\n\n${table(group)}\n\n`)
     .join('')}`;
   const updated = document.slice(0, start) + text + document.slice(document.indexOf(after));
+  if (values.write && missing.length > 0) throw new Error('a table is not written without the rows that were not run');
   if (values.write) writeFileSync(path, updated);
   else if (updated !== document) {
     console.log('docs/bundlers.md has another table: run this with --write');

@@ -1,6 +1,4 @@
 // The rows of libraries that are given our streams, or connections that our accept loop took.
-import { execFileSync } from 'node:child_process';
-
 /** What the programs share: a server of Node behind our accept loop, and a stream of ours to it. */
 const head = `
 import assert from 'node:assert/strict';
@@ -23,7 +21,29 @@ function serve(server) {
 }
 
 const dial = async (options) => (await createConnection(options)).makefile();
+
+/** A stream to a server that is being started. */
+async function persist(options) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await dial(options);
+    } catch (error) {
+      if (attempt === 600) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
 `;
+
+/** A row with the program of this name, which must print `works` on every Node. */
+export const row = (tool, how, text, options = {}) => ({
+  tool,
+  how,
+  check(bench) {
+    bench.works(bench.project({ 'main.js': `${head}${text}\nconsole.log('works');\n` }, { tools: [tool] }), 'main.js');
+  },
+  ...options,
+});
 
 const programs = {
   undici: `
@@ -89,64 +109,11 @@ const { port, close } = serve(app.server);
 assert.deepEqual(await (await fetch('http://127.0.0.1:' + port)).json(), { ip: '127.0.0.1' });
 close();
 await app.close();`,
-
-  ioredis: `
-import { spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import Redis from 'ioredis';
-import connectors from 'ioredis/built/connectors/AbstractConnector.js';
-const path = join(mkdtempSync(join(tmpdir(), 'redis-')), 'socket');
-const server = spawn('redis-server', ['--port', '0', '--unixsocket', path, '--save', ''], { stdio: 'ignore' });
-class Connector extends connectors.default {
-  async connect() {
-    this.connecting = true;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        this.stream = await dial({ path });
-        return this.stream;
-      } catch (error) {
-        if (attempt === 100) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
-  }
-}
-const client = new Redis({ Connector, lazyConnect: true });
-await client.connect();
-await client.set('key', 'v'.repeat(200_000));
-assert.equal((await client.get('key')).length, 200_000);
-const pipeline = client.pipeline();
-for (let i = 0; i < 1000; i++) pipeline.incr('count');
-assert.equal((await pipeline.exec()).at(-1)[1], 1000);
-await client.quit();
-server.kill();`,
 };
 
-function isInstalled(program) {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const row = (tool, how, options = {}) => ({
-  tool,
-  how,
-  check(bench) {
-    const text = `${head}${programs[tool]}\nconsole.log('works');\n`;
-    bench.works(bench.project({ 'main.js': text }, { tools: [tool] }), 'main.js');
-  },
-  ...options,
-});
-
 export const clients = [
-  row('undici', '`Agent({ connect })`: requests and fetch over streams', { short: true }),
-  row('ws', 'server behind `connections()`, client by `createConnection`', { short: true }),
-  row('express', 'behind `connections()`: `request.ip`, bodies', { short: true }),
-  row('fastify', 'behind `connections()`, by `serverFactory`'),
-  ...(isInstalled('redis-server') ? [row('ioredis', 'a connector over `AF_UNIX`, with a real server')] : []),
+  row('undici', '`Agent({ connect })`: requests and fetch over streams', programs.undici, { short: true }),
+  row('ws', 'server behind `connections()`, client by `createConnection`', programs.ws, { short: true }),
+  row('express', 'behind `connections()`: `request.ip`, bodies', programs.express, { short: true }),
+  row('fastify', 'behind `connections()`, by `serverFactory`', programs.fastify),
 ];
