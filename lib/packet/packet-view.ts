@@ -1,8 +1,11 @@
 /** Single fields of a packet, read where they stand: the fast path for loops over captured packets. */
 import { ETH_P_IP, ETH_P_IPV6, IPPROTO_TCP, IPPROTO_UDP } from '../posix/constants.ts';
 import { invalidValue } from '../posix/errno.ts';
+import { isUint8Array } from '../posix/kind.ts';
 import { asBytes, get16 } from './bytes.ts';
+import type { CapturedData } from './layers/decode.ts';
 import { isTag } from './layers/ethernet.ts';
+import { layerOfLinktype } from './linktype.ts';
 import { ipv4Text, ipv6Text } from './text.ts';
 
 /** The IPv6 headers that a view passes over to find the upper layer. */
@@ -10,6 +13,12 @@ const HOP_BY_HOP = 0;
 const ROUTING = 43;
 const FRAGMENT = 44;
 const DESTINATION = 60;
+const PPP_FRAMING = 0xff03;
+const PPP_IP = 0x21;
+const PPP_IPV6 = 0x57;
+
+/** The headers that a view passes over to find that of IP. */
+type FirstHeader = ReturnType<typeof layerOfLinktype>;
 
 /**
  * Reads single fields of a packet without decoding the rest, and without an allocation for each packet: one view is used
@@ -28,7 +37,7 @@ const DESTINATION = 60;
 export class PacketView {
   /** The packet. */
   bytes: Uint8Array = new Uint8Array(0);
-  /** The EtherType after all VLAN tags; -1 if there is none. */
+  /** The EtherType after all VLAN tags, of Ethernet and cooked captures; -1 if there is none. */
   etherType = -1;
   /** The outermost VLAN; -1 without a tag. */
   vlan = -1;
@@ -42,37 +51,82 @@ export class PacketView {
   /**
    * Turns to another packet.
    *
-   * @param bytes The packet; read when a field is asked for.
-   * @param first `'ip'` for packets that begin with the IP header.
+   * @param packet Its bytes, or a captured packet, whose link type tells how it begins. The bytes are read when a field is
+   *   asked for.
+   * @param first What bytes begin with: Ethernet unless given. `layerOfLinktype` tells it of a link type.
    * @returns The view itself.
    * @see https://www.rfc-editor.org/rfc/rfc1122
    */
-  of(bytes: Uint8Array, first: 'ethernet' | 'ip' = 'ethernet'): this {
-    this.bytes = asBytes(bytes, 'bytes');
+  of(packet: Uint8Array | CapturedData, first?: FirstHeader): this {
+    const isPacket = !isUint8Array(packet) && typeof packet === 'object' && packet !== null && 'data' in packet;
+    const bytes = asBytes(isPacket ? packet.data : (packet as Uint8Array), isPacket ? 'packet.data' : 'packet');
+    const begin = first ?? (isPacket && packet.linktype !== undefined ? layerOfLinktype(packet.linktype) : 'ethernet');
+    this.bytes = bytes;
     this.etherType = -1;
     this.vlan = -1;
     this.networkOffset = -1;
     this.protocol = -1;
     this.transportOffset = -1;
-    if (first === 'ip') this.#network(0, bytes.length > 0 ? bytes[0]! >>> 4 : 0);
-    else if (first === 'ethernet') this.#link();
-    else throw invalidValue('first', "'ethernet' or 'ip'");
+    switch (begin) {
+      case 'ethernet':
+        this.#link(12, 14);
+        break;
+      case 'linuxSll2':
+        this.#link(0, 20);
+        break;
+      case 'linuxSll':
+        this.#link(14, 16);
+        break;
+      case 'ip':
+      case 'ipv4':
+      case 'ipv6':
+        this.#version(0);
+        break;
+      case 'bsdLoopback':
+        this.#version(4);
+        break;
+      case 'ppp':
+        this.#ppp();
+        break;
+      case 'payload':
+        break;
+      default:
+        throw invalidValue('first', "a layer that 'layerOfLinktype' gives: 'ethernet', 'ip', 'linuxSll2', ...");
+    }
     return this;
   }
 
-  #link(): void {
+  /** A header with an EtherType at an offset, which ends at another one; tags may follow. */
+  #link(type: number, end: number): void {
     const { bytes } = this;
-    let at = 12;
-    if (bytes.length < at + 2) return;
-    let etherType = get16(bytes, at);
-    while (isTag(etherType) && bytes.length >= at + 6) {
-      if (this.vlan < 0) this.vlan = get16(bytes, at + 2) & 0xfff;
+    if (bytes.length < end) return;
+    let at = end;
+    let etherType = get16(bytes, type);
+    while (isTag(etherType) && bytes.length >= at + 4) {
+      if (this.vlan < 0) this.vlan = get16(bytes, at) & 0xfff;
+      etherType = get16(bytes, at + 2);
       at += 4;
-      etherType = get16(bytes, at);
     }
     this.etherType = etherType;
-    if (etherType === ETH_P_IP) this.#network(at + 2, 4);
-    else if (etherType === ETH_P_IPV6) this.#network(at + 2, 6);
+    if (etherType === ETH_P_IP) this.#network(at, 4);
+    else if (etherType === ETH_P_IPV6) this.#network(at, 6);
+  }
+
+  /** A header of IP, whichever its version is. */
+  #version(at: number): void {
+    if (at < this.bytes.length) this.#network(at, this.bytes[at]! >>> 4);
+  }
+
+  /** A header of PPP, with or without the addresses of HDLC, whose protocol may be one byte. */
+  #ppp(): void {
+    const { bytes } = this;
+    const start = bytes.length >= 2 && get16(bytes, 0) === PPP_FRAMING ? 2 : 0;
+    if (bytes.length < start + 2) return;
+    const isShort = (bytes[start]! & 1) !== 0;
+    const protocol = isShort ? bytes[start]! : get16(bytes, start);
+    const at = start + (isShort ? 1 : 2);
+    if (protocol === PPP_IP) this.#network(at, 4);
+    else if (protocol === PPP_IPV6) this.#network(at, 6);
   }
 
   #network(at: number, version: number): void {
@@ -112,27 +166,27 @@ export class PacketView {
     if (at < this.bytes.length) this.transportOffset = at;
   }
 
-  get #version(): number {
+  get #ipVersion(): number {
     return this.networkOffset < 0 ? 0 : this.bytes[this.networkOffset]! >>> 4;
   }
 
   /** The source address of IPv4 or IPv6, as text. */
   get sourceAddress(): string | undefined {
     const at = this.networkOffset;
-    if (this.#version === 4) return ipv4Text(this.bytes, at + 12);
-    return this.#version === 6 ? ipv6Text(this.bytes, at + 8) : undefined;
+    if (this.#ipVersion === 4) return ipv4Text(this.bytes, at + 12);
+    return this.#ipVersion === 6 ? ipv6Text(this.bytes, at + 8) : undefined;
   }
 
   /** The destination address of IPv4 or IPv6, as text. */
   get destinationAddress(): string | undefined {
     const at = this.networkOffset;
-    if (this.#version === 4) return ipv4Text(this.bytes, at + 16);
-    return this.#version === 6 ? ipv6Text(this.bytes, at + 24) : undefined;
+    if (this.#ipVersion === 4) return ipv4Text(this.bytes, at + 16);
+    return this.#ipVersion === 6 ? ipv6Text(this.bytes, at + 24) : undefined;
   }
 
   /** The time to live of IPv4, the hop limit of IPv6. */
   get hopLimit(): number | undefined {
-    const version = this.#version;
+    const version = this.#ipVersion;
     if (version === 0) return undefined;
     return this.bytes[this.networkOffset + (version === 4 ? 8 : 7)];
   }

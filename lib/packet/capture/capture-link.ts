@@ -1,5 +1,7 @@
 /** Links of interfaces: what their packets begin with. */
+import { decodeAddress } from '../../posix/address.ts';
 import {
+  AF_INET,
   ARPHRD_CAN,
   ARPHRD_CSLIP,
   ARPHRD_CSLIP6,
@@ -15,6 +17,7 @@ import {
   ARPHRD_TUNNEL,
   ARPHRD_TUNNEL6,
   SIOCGIFHWADDR,
+  SIOCGIFNETMASK,
 } from '../../posix/constants.ts';
 import { isErrno } from '../../posix/errno.ts';
 import { if_indextoname } from '../../posix/interface.ts';
@@ -60,6 +63,20 @@ function hatypeOf(fd: number, ifindex: number): number | undefined {
     return new DataView(bytes.buffer, bytes.byteOffset).getUint16(layout('ifr_ifru'), LITTLE);
   } catch (error) {
     if (isErrno(error, 'ENXIO', 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
+/** The netmask of the first IPv4 address of an interface, which `ip broadcast` asks for; undefined of one without any. */
+export function netmaskOf(fd: number, ifindex: number): string | undefined {
+  if (ifindex === 0) return undefined;
+  try {
+    const bytes = ifreq(if_indextoname(ifindex));
+    ioctl(fd, SIOCGIFNETMASK, bytes);
+    const address = decodeAddress(bytes.subarray(layout('ifr_ifru'), layout('ifr_ifru') + layout('sockaddr_in')));
+    return address?.family === AF_INET && 'address' in address ? address.address : undefined;
+  } catch (error) {
+    if (isErrno(error, 'EADDRNOTAVAIL', 'ENXIO', 'ENODEV')) return undefined;
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import {
   BPF_ABS,
   BPF_ADD,
   BPF_ALU,
+  BPF_AND,
   BPF_B,
   BPF_H,
   BPF_IMM,
@@ -17,6 +18,7 @@ import {
   BPF_MEMWORDS,
   BPF_MISC,
   BPF_MSH,
+  BPF_RSH,
   BPF_ST,
   BPF_STX,
   BPF_TAX,
@@ -38,14 +40,31 @@ const FARTHEST = 255;
 const of = (code: number, k: number): FilterInstruction => ({ code, jt: 0, jf: 0, k });
 const kept = (offset: number): FilterInstruction => of(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + offset) >>> 0);
 
-/** What the kernel has of the header beside the packet, by the size and the offset of the load. */
-const FIELDS: ReadonlyMap<string, FilterInstruction> = new Map([
-  [`${BPF_H} 0`, kept(SKF_AD_PROTOCOL)],
-  [`${BPF_H} 2`, of(BPF_LD | BPF_IMM, 0)],
-  [`${BPF_W} 4`, kept(SKF_AD_IFINDEX)],
-  [`${BPF_H} 8`, kept(SKF_AD_HATYPE)],
-  [`${BPF_B} 10`, kept(SKF_AD_PKTTYPE)],
+/** What the kernel has of the header beside the packet: where it is, of how many bytes, and its load. */
+const FIELDS: readonly (readonly [at: number, size: number, load: FilterInstruction])[] = [
+  [0, 2, kept(SKF_AD_PROTOCOL)],
+  [2, 2, of(BPF_LD | BPF_IMM, 0)],
+  [4, 4, kept(SKF_AD_IFINDEX)],
+  [8, 2, kept(SKF_AD_HATYPE)],
+  [10, 1, kept(SKF_AD_PKTTYPE)],
+];
+const SIZES: ReadonlyMap<number, number> = new Map([
+  [BPF_B, 1],
+  [BPF_H, 2],
+  [BPF_W, 4],
 ]);
+
+/** A load of a field of the header, or of a part of one; undefined for what the kernel does not have. */
+function fieldAt(k: number, size: number): FilterInstruction[] | undefined {
+  for (const [at, length, load] of FIELDS) {
+    if (k < at || k + size > at + length) continue;
+    const behind = 8 * (at + length - k - size);
+    const shift = behind > 0 ? [of(BPF_ALU | BPF_RSH | BPF_K, behind)] : [];
+    const isPart = k > at;
+    return [load, ...shift, ...(isPart ? [of(BPF_ALU | BPF_AND | BPF_K, 2 ** (8 * size) - 1)] : [])];
+  }
+  return undefined;
+}
 
 function unreadable(k: number): TypeError {
   return invalidValue(
@@ -82,9 +101,9 @@ function translated(instruction: FilterInstruction, program: readonly FilterInst
   const isPacket = mode === BPF_ABS || mode === BPF_IND || mode === BPF_MSH;
   if (!isPacket || (mode === BPF_ABS && k >= NEGATIVE)) return [instruction];
   if (k >= HEADER) return [{ ...instruction, k: k - HEADER }];
-  const field = mode === BPF_ABS ? FIELDS.get(`${code & 0x18} ${k}`) : undefined;
+  const field = mode === BPF_ABS ? fieldAt(k, SIZES.get(code & 0x18)!) : undefined;
   if (field === undefined) throw unreadable(k);
-  return [field];
+  return field;
 }
 
 /**

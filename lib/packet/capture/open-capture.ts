@@ -18,7 +18,7 @@ import { AbortError } from '../../socket/errors.ts';
 import { programFor, rejectsAll } from '../filter/given.ts';
 import { Capture } from './capture.ts';
 import { captureProgram, DROP } from './capture-filter.ts';
-import { type CaptureLink, linkOf } from './capture-link.ts';
+import { type CaptureLink, linkOf, netmaskOf } from './capture-link.ts';
 import { type CaptureOptions, checkOptions, type Given, LARGEST_SNAPLEN, UNIT } from './capture-options.ts';
 import { BatchSource, type CaptureSource, RingSource } from './capture-source.ts';
 import { cookedProgram } from './cooked-filter.ts';
@@ -60,9 +60,11 @@ function openSource(
 }
 
 /** The program of the user's filter, as the kernel is to run it. */
-function programOf({ filter, snaplen }: Given, { linktype, cooked }: CaptureLink): FilterInstruction[] | undefined {
+function programOf(fd: number, given: Given, { linktype, cooked }: CaptureLink): FilterInstruction[] | undefined {
+  const { filter, snaplen, ifindex } = given;
   if (filter === undefined) return undefined;
-  const program = programFor(filter, linktype, snaplen ?? EVERY_BYTE);
+  const netmask = 'expression' in filter ? netmaskOf(fd, ifindex) : undefined;
+  const program = programFor(filter, linktype, snaplen ?? EVERY_BYTE, netmask);
   if (rejectsAll(filter, program)) {
     throw invalidValue('options.filter', 'one that a packet of this interface can pass: it rejects all packets');
   }
@@ -74,7 +76,7 @@ const EVERY_BYTE = 0xffffffff;
 /** No packet comes before all else is in place. */
 function start(fd: number, given: Given, link: CaptureLink): void {
   const { ifindex, snaplen, promiscuous, fanout, direction, loopbackTwice, hardwareTimestamps } = given;
-  const own = programOf(given, link);
+  const own = programOf(fd, given, link);
   if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', SOF_TIMESTAMPING_RAW_HARDWARE);
   if (direction === 'in') setOption(fd, 'PACKET_IGNORE_OUTGOING', true);
   // What a group receives is not up to the option of its members but to a flag of its own, which kernels before Linux 6.2

@@ -23,6 +23,8 @@ export type ReadFilter =
 const NAME = 'options.filter';
 /** What tcpdump -ddd prints begins with the number of instructions, alone on its line. */
 const NUMBERS = /^\s*\d+\s*[\n,]/;
+/** Of which only 0.0.0.0 and 255.255.255.255 are addresses of all hosts. */
+const UNKNOWN = '0.0.0.0';
 /** What the refusal of an argument of another name says before the reason. */
 const ARGUMENT = /^The "[^"]*" (?:argument|property) /;
 
@@ -73,9 +75,15 @@ const readsPacket = ({ code, k }: FilterInstruction): boolean => {
  *
  * @param linktype Undefined where it is not known: then only a program will do.
  * @param snaplen How many bytes are kept.
+ * @param netmask That of the network, for `ip broadcast`; 0.0.0.0 where it is not known, as in tcpdump.
  * @throws TypeError for a program that was compiled for another link type, and for words that this one has no meaning for.
  */
-export function programFor(filter: ReadFilter, linktype: number | undefined, snaplen: number): FilterInstruction[] {
+export function programFor(
+  filter: ReadFilter,
+  linktype: number | undefined,
+  snaplen: number,
+  netmask: string = UNKNOWN,
+): FilterInstruction[] {
   if ('program' in filter) {
     const made = filter.linktype;
     const misread =
@@ -90,7 +98,7 @@ export function programFor(filter: ReadFilter, linktype: number | undefined, sna
   }
   if (linktype === undefined)
     throw invalidValue(NAME, 'a program: the link type is none that filters are compiled for');
-  return named(() => compileFilter(filter.expression, { linktype, snaplen }));
+  return named(() => compileFilter(filter.expression, { linktype, snaplen, netmask }));
 }
 
 /** Whether the program of a text or an expression lets nothing through: who wrote it meant something else. */

@@ -4,6 +4,7 @@ import * as s from '../../../lib/index.ts';
 import { cookedProgram } from '../../../lib/packet/capture/cooked-filter.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { PacketMaker } from '../../helpers/filter-packets.ts';
+import { judge, libpcap } from '../../helpers/libpcap.ts';
 import { type Need, namespaces, need, packetSockets, program, tunnels } from '../../helpers/need.ts';
 import { output } from '../../helpers/sockets.ts';
 
@@ -183,6 +184,76 @@ test('what all interfaces do not have is refused, with the reason', (context) =>
   expect(() => p.openCapture({ filter: 'ether[13] = 1' })).toThrow(/"options.filter".*no byte 13 of a cooked header/);
 });
 
+test('words about the link are taken and refused as by libpcap on -i any', (context) => {
+  need(context, packetSockets, libpcap);
+  const expressions = [
+    ...[
+      'vlan',
+      'vlan 5',
+      'ip and vlan',
+      'mpls',
+      'mpls 100',
+      'pppoes',
+      'pppoed',
+      'pppoes and ip',
+      'geneve',
+      'geneve and ip',
+    ],
+    ...['ether host 02:00:00:00:00:01', 'ether src 2:0:0:0:0:1', 'wlan host 02:00:00:00:00:01', 'ether broadcast'],
+    ...[
+      'broadcast',
+      'multicast',
+      'ether multicast',
+      'ip broadcast',
+      'ip multicast',
+      'ip6 multicast',
+      'llc',
+      'stp',
+      'iso',
+    ],
+    ...['isis', 'esis', 'netbeui', 'ipx', 'aarp', 'atalk', 'decnet', 'lat', 'mopdl', 'rarp', 'ether proto 0x42'],
+    ...['ether proto \\arp', 'link proto \\ip', 'type mgt', 'wlan type data', 'ifname eth0', 'inbound', 'ifindex 2'],
+    ...[
+      'link[0] = 8',
+      'link[2:2] = 0',
+      'link[4:4] = 1',
+      'ether[5] = 1',
+      'link[8:2] = 1',
+      'link[9] = 1',
+      'link[10] = 4',
+    ],
+  ];
+  const [answers] = judge({ linktype: p.LINKTYPE_LINUX_SLL2, expressions, netmask: 0 });
+  expressions.forEach((filter, i) => {
+    let refusal: string | undefined;
+    try {
+      p.openCapture({ filter }).close();
+    } catch (error) {
+      refusal = (error as Error).message;
+    }
+    expect([filter, refusal !== undefined]).toEqual([filter, answers![i]!.error !== undefined]);
+    if (refusal !== undefined) expect(refusal).toMatch(/"options\.filter"/);
+  });
+});
+
+test("'ip broadcast' has the netmask of the interface, as pcap-filter(7) says", async (context) => {
+  need(context, ...needs);
+  const script = `
+    ip('addr add 10.9.1.1/22 dev va');
+    ip('addr add 10.9.2.1/24 dev va');
+    const destinations = ['10.9.3.255', '10.9.1.255', '10.9.0.0', '10.9.1.7', '255.255.255.255', '0.0.0.0'];
+    const verdicts = ['va', 'vb'].map((name) => {
+      const opened = p.openCapture({ interface: name, filter: 'ip broadcast', ringSize: 0 });
+      const accepts = p.offlineFilter(s.getFilter(opened.fd));
+      opened.close();
+      return destinations.filter((destinationAddress) =>
+        accepts(p.encodePacket([link([]), p.ipv4({ sourceAddress: '10.9.1.1', destinationAddress, protocol: 17 })])) > 0);
+    });
+    console.log(JSON.stringify(verdicts));`;
+  const everywhere = ['255.255.255.255', '0.0.0.0'];
+  expect(await run(script)).toEqual([['10.9.3.255', '10.9.0.0', ...everywhere], everywhere]);
+});
+
 describe('programs without the header', () => {
   const packets = new PacketMaker(7).many(p.LINKTYPE_LINUX_SLL2, 400);
   const expressions = [
@@ -197,6 +268,15 @@ describe('programs without the header', () => {
       'ifindex 2',
     ],
     ...['tcp[((tcp[12:1] & 0xf0) >> 2):1] > 128', 'ip[2:2] > len - 40', 'ip[len - 60] > 127', 'net 10.0.0.0/8'],
+    ...[
+      'link[0] = 8',
+      'link[1] & 1 = 0',
+      'link[5] = 0',
+      'link[6:2] = 2',
+      'link[7] & 1 = 1',
+      'link[9] < 3',
+      'link[3] = 0',
+    ],
     ...['ether proto 0x88cc', 'link[8:2] = 1', 'portrange 1-1024', 'ip[ip[8] & 15] < 99', 'arp or rarp'],
   ];
 
