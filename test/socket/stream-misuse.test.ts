@@ -104,7 +104,7 @@ compare({
       });
       client.write('one');
       await once(client, 'finish');
-      await turn();
+      while (server.readableLength < 3) await turn();
       log.push(`${server.readableLength} ${server.isPaused()} ${server.readableFlowing}`);
       server.on('data', (data) => log.push(`then ${data}`));
       server.resume();
