@@ -47,8 +47,9 @@ test('the workflows of this repository have no such fault', (context) => {
 test('a tag is released when version, change log and binaries are there', () => {
   const cwd = folder();
   for (const path of ['scripts/check-release.sh', 'scripts/check-binary.js']) cpSync(join(root, path), join(cwd, path));
-  const release = (tag: string) => {
-    const { status, stderr } = spawnSync('bash', ['scripts/check-release.sh', tag], { cwd, encoding: 'utf8' });
+  const release = (tag: string, GITHUB_REPOSITORY = '') => {
+    const env = { ...process.env, GITHUB_REPOSITORY };
+    const { status, stderr } = spawnSync('bash', ['scripts/check-release.sh', tag], { cwd, env, encoding: 'utf8' });
     return [status, stderr.trim()];
   };
   writeFileSync(join(cwd, 'package.json'), '{ "version": "1.2.3", "type": "module" }');
@@ -65,15 +66,23 @@ test('a tag is released when version, change log and binaries are there', () => 
     ['bugs.url', 'bugs', { url }],
     ['author', 'author', 'The authors of sys-socket'],
   ] as const;
-  for (const [field, key, value] of fields) {
-    expect(release('v1.2.3')).toEqual([1, `package.json has no ${field}`]);
+  const wrong = () => String(release('v1.2.3')[1]).split('\n');
+  // All that is missing is reported at once, each line with the command that sets it.
+  const commands = fields.map(([field]) => expect.stringMatching(`has no ${field}: npm pkg set ${field}='(<|git)`));
+  expect(wrong()).toEqual(commands);
+  for (const [index, [field, key, value]] of fields.entries()) {
     const placeholder = JSON.parse(JSON.stringify(value).replace(/sys-socket/g, 'OWNER')) as unknown;
     writeFileSync(join(cwd, 'package.json'), JSON.stringify({ ...project, [key]: placeholder }));
-    expect(release('v1.2.3')).toEqual([1, expect.stringContaining(`package.json has a placeholder for ${field}: `)]);
+    expect(wrong()[0]).toMatch(`package.json has a placeholder for ${field}, `);
     project[key] = value;
     writeFileSync(join(cwd, 'package.json'), JSON.stringify(project));
+    if (index < fields.length - 1) expect(wrong()).toEqual(commands.slice(index + 1));
   }
-  expect(release('v1.2.3')).toEqual([1, 'there is no prebuilds/linux-x64/sys-socket.glibc.node']);
+  expect(release('v1.2.3', 'others/sys-socket')).toEqual([1, expect.stringContaining('others/sys-socket publishes')]);
+  expect(release('v1.2.3', 'sys-socket/sys-socket')).toEqual([
+    1,
+    'there is no prebuilds/linux-x64/sys-socket.glibc.node',
+  ]);
 });
 
 test('the change log has the version of package.json, in the form of Keep a Changelog', () => {
