@@ -21,10 +21,12 @@ constexpr size_t kFlags = 5;
 constexpr size_t kResult = 6;
 constexpr size_t kSize = 8;
 constexpr size_t kPooled = 9;
+constexpr size_t kTiny = 12;
 
-// How much recvPooled receives at most, and what it copies to the pool.
+// How much recvPooled receives at most, what it copies to the pool, and what to the pool of tiny results.
 constexpr size_t kChunk = 65536;
 constexpr size_t kSmall = 2048;
+constexpr size_t kTinySize = 64;
 
 constexpr size_t kData = 0;
 constexpr size_t kName = 1;
@@ -123,16 +125,16 @@ napi_value RecvfromPinned(napi_env env, napi_callback_info info) {
   return Give(e, n);
 }
 
-// (the pool: a Uint8Array): recv(2) into memory of the addon. Little data is copied to the pool, from the place in
-// `out` on, if it fits there; `out` then says whether it was. The pool is asked for its memory after the call: a
-// detached one has none.
+// (the pool, the pool of tiny results: a Uint8Array each): recv(2) into memory of the addon. Little data is copied to
+// the one pool or the other, from the place in `out` on, if it fits there; `out` then says to which. A pool is asked
+// for its memory after the call: a detached one has none.
 napi_value RecvPooled(napi_env env, napi_callback_info info) {
-  size_t count = 1;
-  napi_value pool = nullptr;
+  size_t count = 2;
+  napi_value pools[2] = {};
   void* self = nullptr;
-  if (napi_get_cb_info(env, info, &count, &pool, nullptr, &self) != napi_ok) return Failed(env);
+  if (napi_get_cb_info(env, info, &count, pools, nullptr, &self) != napi_ok) return Failed(env);
   auto* e = static_cast<Environment*>(self);
-  const auto place = static_cast<uint32_t>(Read(e, kPooled));
+  const uint32_t places[] = {static_cast<uint32_t>(Read(e, kPooled)), static_cast<uint32_t>(Read(e, kTiny))};
   e->out[kPooled] = 0;
   e->received_length = 0;
   if (e->received == nullptr) e->received = static_cast<uint8_t*>(std::malloc(kChunk));
@@ -145,13 +147,16 @@ napi_value RecvPooled(napi_env env, napi_callback_info info) {
   if (n > 0) {
     const size_t length = std::min<size_t>(static_cast<size_t>(n), room);  // with MSG_TRUNC n can exceed the room
     e->received_length = length;
+    const int which = length <= kTinySize ? 1 : 0;
+    const uint32_t place = places[which];
     napi_typedarray_type type = napi_int8_array;
     size_t size = 0;
     void* memory = nullptr;
-    if (length <= kSmall && napi_get_typedarray_info(env, pool, &type, &size, &memory, nullptr, nullptr) == napi_ok &&
+    if (length <= kSmall &&
+        napi_get_typedarray_info(env, pools[which], &type, &size, &memory, nullptr, nullptr) == napi_ok &&
         type == napi_uint8_array && place <= size && length <= size - place) {
       std::memcpy(static_cast<uint8_t*>(memory) + place, e->received, length);
-      e->out[kPooled] = 1;
+      e->out[kPooled] = which + 1;
     }
   }
   e->out[kResult] = n < 0 ? -errno : static_cast<int32_t>(n);  // nothing was called since when it failed

@@ -72,7 +72,7 @@ interface Native {
   sendtoPinned(): void;
   recvPinned(): void;
   recvfromPinned(): void;
-  recvPooled(pool: Uint8Array): void;
+  recvPooled(pool: Uint8Array, tiny: Uint8Array): void;
   /** Copies what the last recvPooled received. */
   received(to: Uint8Array): number;
 

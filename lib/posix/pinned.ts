@@ -15,8 +15,9 @@ const FD = 4;
 const FLAGS = 5;
 const RESULT = 6;
 const SIZE = 8;
-/** Where in the pool the data goes; then whether it went there. */
+/** Where in the pools the data goes; then whether it went there. */
 const POOLED = 9;
+const TINY = 12;
 /** How many copies of this module there are (a test runner evaluates it again), and which one has pinned last. */
 const COPIES = 3;
 const OWNER = 7;
@@ -134,20 +135,30 @@ export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint
   return out[RESULT]!;
 }
 
+/** Memory that results of `recvPooled` are parts of, and how much of it is used. */
+export interface Pool {
+  memory: Uint8Array;
+  used: number;
+}
+
+/** As much as goes to the pool of tiny results. */
+export const TINY_RESULT = 64;
+
 /**
- * native.recv into memory of the addon, at most 64 KiB: n, -errno or a refusal. Little data is copied to `pool`, from the
- * place `at` on, if it fits (see `isPooled`); `native.received` gives the rest. The numbers are ints.
+ * native.recv into memory of the addon, at most 64 KiB: n, -errno or a refusal. Little data is copied to `pool`, very little
+ * to `tiny`, behind what is used, if it fits (see `isPooled`); `native.received` gives the rest. The numbers are ints.
  */
-export function recvPooled(fd: number, flags: number, size: number, pool: Uint8Array, at: number): number {
+export function recvPooled(fd: number, flags: number, size: number, pool: Pool, tiny: Pool): number {
   out[FD] = fd;
   out[FLAGS] = flags;
   out[SIZE] = size;
-  out[POOLED] = at;
-  recvPooledCall(pool);
+  out[POOLED] = pool.used;
+  out[TINY] = tiny.used;
+  recvPooledCall(pool.memory, tiny.memory);
   return out[RESULT]!;
 }
 
-/** Whether the data of the last `recvPooled` is in the pool, to be asked before the next call. */
+/** Whether the data of the last `recvPooled` is in one of the pools, to be asked before the next call. */
 export function isPooled(): boolean {
-  return out[POOLED] === 1;
+  return out[POOLED] !== 0;
 }

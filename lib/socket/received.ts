@@ -1,6 +1,6 @@
 /**
  * The memory of what is received. A result owns its memory: at most twice as much as it holds, or, when it is small, a part
- * of a pool of 8 KiB, as `Buffer.allocUnsafe` has it. Nothing is reserved while an operation waits.
+ * of a pool, as that of `Buffer.allocUnsafe` is: of 1 KiB up to 64 bytes, of 8 KiB up to 2 KiB. Nothing is reserved while an operation waits.
  */
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
@@ -37,39 +37,45 @@ export function take(from: Buffer, n: number): Buffer {
   return data;
 }
 
-const POOL = 8192;
-
 /** A new pool. As that of `Buffer`, it cannot be transferred: others have parts of it. */
-function newPool(): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(POOL);
+function memory(size: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(size);
   markAsUntransferable(buffer.buffer);
   return buffer;
 }
 
-let pool = newPool();
-let used = 0;
-/** Whether the data of the last `receive` is in the pool. */
+interface Pool {
+  memory: Buffer;
+  used: number;
+}
+
+/** Two of them, so that a tiny result which is kept for long keeps little beside it. */
+const pool: Pool = { memory: memory(8192), used: 0 };
+const tiny: Pool = { memory: memory(1024), used: 0 };
+/** Whether the data of the last `receive` is in a pool. */
 let pooled = false;
 
 /** recv(2) of at most CHUNK bytes: n, -errno or a refusal. `received` gives the data, in the same turn. */
 export function receive(fd: number, flags: number, size: number): number {
-  const n = pinned.recvPooled(fd, flags, size, pool, used);
+  const n = pinned.recvPooled(fd, flags, size, pool, tiny);
   pooled = pinned.isPooled();
   return n;
 }
 
 /** The n bytes that `receive` has just received. */
 export function received(n: number): Buffer {
+  const from = n <= pinned.TINY_RESULT ? tiny : pool;
   if (!pooled) {
     const data = Buffer.allocUnsafeSlow(n);
     if (n > 0) native.received(data);
-    if (used > 0 && n <= POOL / 4) {
-      pool = newPool();
-      used = 0;
+    if (from.used > 0 && n <= from.memory.length / 4) {
+      from.memory = memory(from.memory.length);
+      from.used = 0;
     }
     return data;
   }
-  const data = pool.subarray(used, used + n);
-  used += (n + 7) & ~7;
+  const { used } = from;
+  const data = from.memory.subarray(used, used + n);
+  from.used = used + ((n + 7) & ~7);
   return data;
 }

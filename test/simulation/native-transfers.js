@@ -11,8 +11,10 @@ const FLAGS = 5;
 const RESULT = 6;
 const SIZE = 8;
 const POOLED = 9;
-/** What a pool takes at most. */
+const TINY = 12;
+/** What the pools take at most. */
 const SMALL = 2048;
+const TINY_RESULT = 64;
 const pins = [undefined, undefined];
 let last = new Uint8Array(0);
 
@@ -126,14 +128,15 @@ export const transfers = {
     out[RESULT] = receive('recvfrom', out[FD], [room()], out[FLAGS], pins[1]);
   },
 
-  recvPooled(pool) {
+  recvPooled(...pools) {
     const memory = new Uint8Array(Math.min(out[SIZE] >>> 0, 65536));
-    const place = out[POOLED];
+    const places = [out[POOLED], out[TINY]];
     const n = receive('recv', out[FD], [memory], out[FLAGS]);
     last = memory.subarray(0, Math.max(n, 0));
-    const pooled = n > 0 && n <= SMALL && place + n <= pool.length;
-    if (pooled) pool.set(last, place);
-    out[POOLED] = pooled ? 1 : 0;
+    const which = n <= TINY_RESULT ? 1 : 0;
+    const pooled = n > 0 && n <= SMALL && places[which] + n <= pools[which].length;
+    if (pooled) pools[which].set(last, places[which]);
+    out[POOLED] = pooled ? which + 1 : 0;
     out[RESULT] = n;
   },
   received(to) {

@@ -1,4 +1,4 @@
-/** Results own what they hold, within twice their size, and what waits reserves nothing. */
+/** Results own what they hold, within twice their size or as a part of a small pool, and what waits reserves nothing. */
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
@@ -24,6 +24,19 @@ test.each([5, 3000, 20_000, 40_000, 65_536, 150_000])('%d bytes, whatever the ro
       expect([data.length, held(data)], `of ${size}, in ${data.buffer.byteLength}`).toEqual([length, true]);
     }
   }
+});
+
+test('tiny results that are kept hold a kilobyte at most, whatever comes between them', async () => {
+  const [a, b] = unixPair(s.SOCK_SEQPACKET);
+  const kept = new Set<ArrayBufferLike>();
+  for (let i = 0; i < 500; i++) {
+    for (const size of [1, 64, 65, 2000]) {
+      a.sendSync(Buffer.alloc(size));
+      const { buffer } = await b.recv();
+      if (size <= 64 && i % 10 === 0) kept.add(buffer);
+    }
+  }
+  expect([...kept].map(({ byteLength }) => byteLength).filter((length) => length > 1024)).toEqual([]);
 });
 
 test('a thousand pending reads of a megabyte reserve nothing', async (context) => {

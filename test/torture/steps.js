@@ -147,7 +147,7 @@ export const steps = {
   recvPooled: onPair((t, a, b) => {
     s.send(b, 'x');
     t.native.out.set([0, 0, 0, 0, a, 0, -1, 0, 64]);
-    t.call('recvPooled', [bytes(100)], isVoid);
+    t.call('recvPooled', [bytes(100), bytes(100)], isVoid);
   }),
   received: (t) => t.call('received', [bytes()]),
   sendmmsg: onPair((t, a) => t.call('sendmmsg', [a, ...messages(), 0, 4, 0]), s.SOCK_DGRAM),
