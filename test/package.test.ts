@@ -104,6 +104,13 @@ describe('the published files', () => {
     expect(size('dist/cjs/posix/constants.js')).toBeLessThan(120_000);
   });
 
+  test('have declarations for TypeScript 5.4 too, where typed arrays and DataView are not generic', () => {
+    const declarations = published().filter((path) => path.endsWith('.d.ts'));
+    expect(declarations.length).toBeGreaterThan(100);
+    const generic = /\b(?:DataView|Buffer|(?:Big)?(?:Ui|I)nt\d+(?:Clamped)?Array|Float\d+Array)</;
+    expect(declarations.filter((path) => generic.test(readFileSync(join(root, path), 'utf8')))).toEqual([]);
+  });
+
   test('name no source map, as there is none', () => {
     const files = published();
     expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);

@@ -77,7 +77,7 @@ export interface SourceLink {
 /** A block in memory, of a source that reads it by a view and as bytes. What it says of itself is not trusted. */
 export class BlockMemory {
   readonly view: DataView;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Where its first packet begins, and how many there are. */
   readonly first: number;
   readonly count: number;

@@ -63,7 +63,7 @@ export class Packet {
   readonly #memory: BlockMemory;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
-  readonly #buffer: ArrayBuffer;
+  readonly #buffer: ArrayBufferLike;
   /** Where its header is, and that of the next one. */
   #at: number = AWAY;
   #next: number;
