@@ -51,7 +51,7 @@ import { integer } from './posix/number.ts';
 import { setRaw } from './posix/option.ts';
 import * as pinned from './posix/pinned.ts';
 import { buffers, bytes, object, own } from './posix/snapshot.ts';
-import { controlBytes, SEND_NAMES, type SendMessage } from './posix/transfer.ts';
+import { SEND_NAMES, type SendMessage, sendChecked } from './posix/transfer.ts';
 
 export { recvmmsgNothrow as recvmmsg, sendmmsgNothrow as sendmmsg } from './posix/batch.ts';
 export { type PollFdResult, pollNothrow as poll } from './posix/poll.ts';
@@ -363,10 +363,7 @@ export function sendto(fd: number, data: Bytes | string, flags: number, address:
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
   onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
-  const list = buffers(own(message, 'buffers')!, 'buffers', true);
-  const address = own(message, 'address');
-  const name = address === undefined ? undefined : encodeAddress(address);
-  return settle(native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags), SENDMSG);
+  return settle(sendChecked(fd, message, flags), SENDMSG);
 }
 
 /**

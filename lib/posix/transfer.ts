@@ -173,6 +173,14 @@ export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
     : check(n, SENDMSG, address === name || !isErrnoResult(n) ? undefined : decodeAddress(name as Uint8Array));
 }
 
+/** sendmsg(2) with a message whose names were checked: n, -errno or a refusal. */
+export function sendChecked(fd: number, message: SendMessage, flags: number): number {
+  const list = buffers(own(message, 'buffers')!, 'buffers', true);
+  const address = own(message, 'address');
+  const name = address === undefined ? undefined : encodeAddress(address);
+  return native.sendmsg(fd, list, name, controlBytes(own(message, 'control')), flags);
+}
+
 /** Control messages as bytes. No messages are no control data: the kernel is given a null pointer. */
 export function controlBytes(control: SendMessage['control']): Uint8Array | undefined {
   if (control === undefined) return undefined;

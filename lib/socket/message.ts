@@ -2,7 +2,7 @@
 import * as nothrow from '../nothrow.ts';
 import { encodeAddress } from '../posix/address.ts';
 import type { Address } from '../posix/address-type.ts';
-import { RECVMSG } from '../posix/calls.ts';
+import { RECVMSG, SENDMSG } from '../posix/calls.ts';
 import {
   EAGAIN,
   EINPROGRESS,
@@ -27,6 +27,7 @@ import {
   receive,
   SEND_NAMES,
   type SendMessage,
+  sendChecked,
 } from '../posix/transfer.ts';
 import { flagsOf, Operation, type Owner, patience, WAITS } from './operation.ts';
 import { READ, type Readiness, WRITE } from './readiness.ts';
@@ -172,7 +173,7 @@ export class SendMessageOperation extends Operation<number> {
     const { buffers, control } = this.#message;
     if (sizeOf(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are sent');
     const message = this.#connecting ? { buffers, control } : this.#message;
-    const n = nothrow.sendmsg(this.fd, message, this.#flags);
+    const n = settle(sendChecked(this.fd, message, this.#flags), SENDMSG);
     if (n !== -EINPROGRESS || this.patience !== WAITS) return n;
     this.#connecting = true;
     this.#flags &= ~MSG_FASTOPEN;

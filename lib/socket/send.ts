@@ -1,7 +1,6 @@
 /** The operations of a Socket that send bytes. */
 
 import { Buffer } from 'node:buffer';
-import * as nothrow from '../nothrow.ts';
 import { encodeShared } from '../posix/address.ts';
 import type { AddressLike } from '../posix/address-type.ts';
 import { checked, type MessageBatch, sendmmsgNothrow } from '../posix/batch.ts';
@@ -26,6 +25,7 @@ import { invalidType, isErrnoResult, settle } from '../posix/errno.ts';
 import { isArrayBuffer, isUint8Array, isView, onSameMemory } from '../posix/kind.ts';
 import { type Bytes, native } from '../posix/native.ts';
 import * as pinned from '../posix/pinned.ts';
+import { sendChecked } from '../posix/transfer.ts';
 import { isSpent, MESSAGE, MOST, spend } from './budget.ts';
 import { flagsOf, Operation, type Owner, type Patience, patience, run, WAITS } from './operation.ts';
 import { NONE, type WaitOptions } from './options.ts';
@@ -180,7 +180,7 @@ export class SendAll extends SendingData<void> {
     const next = this.#next();
     return this.#control === undefined
       ? settle(pinned.send(this.fd, next, this.flags), SEND)
-      : nothrow.sendmsg(this.fd, { buffers: [next], control: this.#control }, this.flags);
+      : settle(sendChecked(this.fd, { buffers: [next], control: this.#control }, this.flags), SENDMSG);
   }
 
   override call(): number {
