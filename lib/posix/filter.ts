@@ -103,8 +103,16 @@ export function decodeFilter(bytes: Uint8Array): FilterInstruction[] {
   }));
 }
 
-function attach(fd: number, level: number, option: number, program: FilterProgram): void {
-  check(native.attachFilter(fd, level, option, encodeFilter(program)), ATTACH_FILTER);
+/** The options that take a program. */
+const OPTIONS = {
+  SO_ATTACH_FILTER: [SOL_SOCKET, SO_ATTACH_FILTER],
+  SO_ATTACH_REUSEPORT_CBPF: [SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF],
+  PACKET_FANOUT_DATA: [SOL_PACKET, PACKET_FANOUT_DATA],
+} as const;
+
+function attach(fd: number, option: keyof typeof OPTIONS, program: FilterProgram): void {
+  const [level, number] = OPTIONS[option];
+  check(native.attachFilter(fd, level, number, encodeFilter(program)), ATTACH_FILTER, { option });
 }
 
 /**
@@ -124,7 +132,7 @@ function attach(fd: number, level: number, option: number, program: FilterProgra
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function attachFilter(fd: number, program: FilterProgram): void {
-  attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  attach(fd, 'SO_ATTACH_FILTER', program);
 }
 
 /**
@@ -141,7 +149,7 @@ export function attachFilter(fd: number, program: FilterProgram): void {
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function attachReusePortFilter(fd: number, program: FilterProgram): void {
-  attach(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program);
+  attach(fd, 'SO_ATTACH_REUSEPORT_CBPF', program);
 }
 
 /**
@@ -157,7 +165,7 @@ export function attachReusePortFilter(fd: number, program: FilterProgram): void 
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export function attachFanoutFilter(fd: number, program: FilterProgram): void {
-  attach(fd, SOL_PACKET, PACKET_FANOUT_DATA, program);
+  attach(fd, 'PACKET_FANOUT_DATA', program);
 }
 
 /**

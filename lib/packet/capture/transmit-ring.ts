@@ -29,6 +29,7 @@ import { WRITE } from '../../socket/readiness.ts';
 import { waitFor } from '../../socket/wait.ts';
 import { data as bytesOf } from '../bytes.ts';
 import { interfaceIndex } from './interface-index.ts';
+import { InterfaceNames } from './interface-names.ts';
 import { Ring } from './ring.ts';
 
 /**
@@ -88,7 +89,7 @@ export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
     const request = new Uint32Array([BLOCK, ringSize / BLOCK, frameSize, ringSize / frameSize]);
     setsockopt(fd, SOL_PACKET, PACKET_TX_RING, request);
     bind(fd, { family: AF_PACKET, ifindex, protocol: 0 });
-    return new TransmitRing(descriptor, new Ring(fd, ringSize), ringSize / frameSize, frameSize);
+    return new TransmitRing(descriptor, new Ring(fd, ringSize), ringSize / frameSize, frameSize, ifindex);
   } catch (error) {
     descriptor.close();
     throw error;
@@ -117,6 +118,8 @@ export class TransmitRing {
   readonly #descriptor: Descriptor;
   readonly #ring: Ring;
   readonly #frameSize: number;
+  /** Its name, for errors; the index of one that went away at once. */
+  readonly #interface: string | number;
   /** Where a packet is written in a runtime that cannot see the ring. */
   readonly #copy: Uint8Array | undefined;
   /** The next place, the packets before it that the kernel has not taken, and how many it has. */
@@ -124,7 +127,7 @@ export class TransmitRing {
   #queued = 0;
   #sent = 0;
 
-  constructor(descriptor: Descriptor, ring: Ring, frames: number, frameSize: number) {
+  constructor(descriptor: Descriptor, ring: Ring, frames: number, frameSize: number, ifindex: number) {
     if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openTransmitRing');
     if (!(ring instanceof Ring)) throw invalidType('ring', 'that of openTransmitRing');
     this.frames = frames;
@@ -132,6 +135,7 @@ export class TransmitRing {
     this.#descriptor = descriptor;
     this.#ring = ring;
     this.#frameSize = frameSize;
+    this.#interface = new InterfaceNames(ifindex).of(ifindex) ?? ifindex;
     this.#copy = ring.buffer === undefined ? new Uint8Array(this.frameRoom) : undefined;
   }
 
@@ -220,7 +224,7 @@ export class TransmitRing {
       this.#queued--;
       this.#sent++;
     }
-    if (n < 0 && n !== -EAGAIN && n !== -EINTR) throw new SocketError(-n, SEND.name);
+    if (n < 0 && n !== -EAGAIN && n !== -EINTR) throw new SocketError(-n, SEND.name, { interface: this.#interface });
     return taken;
   }
 

@@ -25,8 +25,8 @@ const NAME = 'options.filter';
 const NUMBERS = /^\s*\d+\s*[\n,]/;
 /** Of which only 0.0.0.0 and 255.255.255.255 are addresses of all hosts. */
 const UNKNOWN = '0.0.0.0';
-/** What the refusal of an argument of another name says before the reason. */
-const ARGUMENT = /^The "[^"]*" (?:argument|property) /;
+/** What the refusal of an argument of another name says before the reason; a field of it is kept. */
+const ARGUMENT = /^The "[^".]*([^"]*)" (?:argument|property) /;
 
 /** Calls a function whose errors are about the option. */
 function named<T>(call: () => T): T {
@@ -34,7 +34,7 @@ function named<T>(call: () => T): T {
     return call();
   } catch (error) {
     const { message } = error as Error;
-    if (ARGUMENT.test(message)) (error as Error).message = message.replace(ARGUMENT, `The "${NAME}" property `);
+    if (ARGUMENT.test(message)) (error as Error).message = message.replace(ARGUMENT, `The "${NAME}$1" property `);
     throw error;
   }
 }

@@ -407,6 +407,7 @@ test('errors are those of the kernel', (context) => {
   expect(() => p.openCapture({ interface: 'nosuchif0' })).toThrow(code('ENODEV', 'if_nametoindex'));
   expect(() => p.openCapture({ interface: 999_999 })).toThrow(code('ENODEV', 'bind'));
   expect(() => p.openCapture({ filter: [{ code: 0xff, jt: 0, jf: 0, k: 0 }] })).toThrow(code('EINVAL', 'setsockopt'));
+  expect(() => p.openCapture({ filter: [{ code: 0xff, jt: 0, jf: 0, k: 0 }] })).toThrow(/setsockopt SO_ATTACH_FILTER$/);
   expect(openSockets()).toBe(sockets);
 });
 

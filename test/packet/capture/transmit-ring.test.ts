@@ -142,7 +142,12 @@ test('the interface goes down and away: the errors of the kernel, and what is qu
   const ring = open({ interface: world.name });
   ring.push(frame(world, 1));
   execFileSync('ip', ['link', 'set', world.name, 'down']);
-  expect(await failure(ring.drain())).toMatchObject({ name: 'SocketError', code: 'ENETDOWN', syscall: 'send' });
+  expect(await failure(ring.drain())).toMatchObject({
+    name: 'SocketError',
+    code: 'ENETDOWN',
+    syscall: 'send',
+    interface: world.name,
+  });
   expect(ring.queued).toBe(1);
   execFileSync('ip', ['link', 'set', world.name, 'up']);
   await ring.drain();

@@ -75,7 +75,7 @@ test.each<[unknown, RegExp]>([
   [5, /"options\.filter"/],
   [null, /"options\.filter"/],
   [{ word: 'nothing' }, /"options\.filter"/],
-  [[{ code: 70000, jt: 0, jf: 0, k: 0 }], /"options\.filter"/],
+  [[{ code: 70000, jt: 0, jf: 0, k: 0 }], /"options\.filter\.code" property must be an integer/],
   ['2\n6 0 0 0', /"options\.filter".*whole/],
 ])('%j is refused by the name of the option, before anything is opened', (filter, reason) => {
   expect(() => p.openCapture({ filter: filter as never })).toThrow(reason);
