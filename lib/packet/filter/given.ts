@@ -5,6 +5,7 @@ import type { FilterInstruction, FilterProgram } from '../../posix/filter.ts';
 import { compileFilter } from './compile.ts';
 import { instructionsOf } from './disassemble.ts';
 import type { FilterExpression } from './expression.ts';
+import { LINKS } from './link.ts';
 import { parseFilter } from './parse.ts';
 import { linktypeOfProgram } from './program-link.ts';
 
@@ -21,12 +22,13 @@ export type ReadFilter =
   | { program: FilterInstruction[]; linktype: number | undefined };
 
 const NAME = 'options.filter';
+const KINDS = 'text of pcap-filter(7), a filter expression or a program';
 /** What tcpdump -ddd prints begins with the number of instructions, alone on its line. */
 const NUMBERS = /^\s*\d+\s*[\n,]/;
 /** Of which only 0.0.0.0 and 255.255.255.255 are addresses of all hosts. */
 const UNKNOWN = '0.0.0.0';
 /** What the refusal of an argument of another name says before the reason; a field of it is kept. */
-const ARGUMENT = /^The "[^".]*([^"]*)" (?:argument|property) /;
+const ARGUMENT = /^The "(?:program([^"]*)|[^"]*)" (?:argument|property) /;
 
 /** Calls a function whose errors are about the option. */
 function named<T>(call: () => T): T {
@@ -44,7 +46,9 @@ function checkExpression(expression: FilterExpression): void {
   try {
     compileFilter(expression);
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_INVALID_ARG_VALUE') throw error;
+    const { code } = error as { code?: string };
+    if (code === undefined) throw invalidType(NAME, KINDS); // a word without what it is about
+    if (code !== 'ERR_INVALID_ARG_VALUE') throw error;
   }
 }
 
@@ -57,7 +61,7 @@ export function readFilter(filter: PacketFilter): ReadFilter {
     return { program: named(() => instructionsOf(filter)), linktype: linktypeOfProgram(filter) };
   }
   if (typeof filter !== 'object' || filter === null) {
-    throw invalidType(NAME, 'text of pcap-filter(7), a filter expression or a program');
+    throw invalidType(NAME, KINDS);
   }
   const expression = filter as FilterExpression;
   named(() => checkExpression(expression)); // an expression that is none is refused before anything is opened
@@ -98,7 +102,16 @@ export function programFor(
   }
   if (linktype === undefined)
     throw invalidValue(NAME, 'a program: the link type is none that filters are compiled for');
-  return named(() => compileFilter(filter.expression, { linktype, snaplen, netmask }));
+  try {
+    return named(() => compileFilter(filter.expression, { linktype, snaplen, netmask }));
+  } catch (error) {
+    if (!LINKS.has(linktype))
+      throw invalidValue(
+        NAME,
+        `one that asks for nothing of packets of link type ${linktype}, for which none is compiled`,
+      );
+    throw error;
+  }
 }
 
 /** Whether the program of a text or an expression lets nothing through: who wrote it meant something else. */
