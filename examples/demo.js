@@ -83,14 +83,14 @@ async function udp() {
   say(`socket ${a} is bound to 127.0.0.1:${nameA.port}, socket ${b} to 127.0.0.1:${nameB.port}`);
   say(`sendto(${a}, 'ping', 0, 127.0.0.1:${nameB.port}) = ${s.sendto(a, 'ping', 0, nameB)}`);
   const first = s.recvfrom(b, buffer);
-  assert.equal(text(first.bytes), 'ping');
+  assert.equal(text(first.length), 'ping');
   assert.deepEqual(first.address, nameA);
-  say(`recvfrom(${b}) = ${first.bytes}: '${text(first.bytes)}' from 127.0.0.1:${nameA.port}`);
+  say(`recvfrom(${b}) = ${first.length}: '${text(first.length)}' from 127.0.0.1:${nameA.port}`);
   say(`sendto(${b}, 'pong', 0, that sender) = ${s.sendto(b, 'pong', 0, first.address)}`);
   const second = s.recvfrom(a, buffer);
-  assert.equal(text(second.bytes), 'pong');
+  assert.equal(text(second.length), 'pong');
   assert.deepEqual(second.address, nameB);
-  say(`recvfrom(${a}) = ${second.bytes}: '${text(second.bytes)}' from 127.0.0.1:${nameB.port}`);
+  say(`recvfrom(${a}) = ${second.length}: '${text(second.length)}' from 127.0.0.1:${nameB.port}`);
   s.close(a);
   s.close(b);
 }
@@ -113,7 +113,7 @@ async function unix() {
       const file = openSync(import.meta.filename, 'r');
       s.sendmsg(client, { buffers: ['fd'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [file] }] });
       say(`sendmsg(${client}) with SCM_RIGHTS passes descriptor ${file}, an open file`);
-      const { bytes, control } = s.recvmsg(server, { buffers: [buffer], controlLength: s.CMSG_SPACE(4) });
+      const { length: bytes, control } = s.recvmsg(server, { buffers: [buffer], controlLength: s.CMSG_SPACE(4) });
       assert.equal(text(bytes), 'fd');
       const fds = control.find((message) => s.isControl(message, s.SOL_SOCKET, s.SCM_RIGHTS))?.fds ?? [];
       assert.equal(fds.length, 1);
@@ -171,7 +171,7 @@ async function raw() {
   const start = performance.now();
   for (;;) {
     assert(performance.now() - start < 5000, 'no echo reply in 5 s');
-    const { bytes } = s.recvfrom(fd, buffer);
+    const { length: bytes } = s.recvfrom(fd, buffer);
     const ip = buffer.subarray(0, bytes);
     const icmp = ip.subarray((ip.readUInt8(0) & 15) * 4);
     // The socket sees every ICMP packet of this host: our own request too.

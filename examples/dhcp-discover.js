@@ -106,7 +106,9 @@ await command(usage, options, async (values, [name, ...rest]) => {
   const message = { buffers: [buffer], controlLength: 64 };
   const offers = new Set(); // a server answers each of our messages
   const times = { milliseconds: time, pause: AGAIN, signal: interruption() };
-  for await (const { bytes, control, address } of asking(times, discover, (o) => socket.recvmsg(message, 0, o))) {
+  for await (const { length: bytes, control, address } of asking(times, discover, (o) =>
+    socket.recvmsg(message, 0, o),
+  )) {
     const reply = received(buffer.subarray(0, bytes), control);
     if (reply === undefined || reply.xid !== xid || messageType(reply) !== OFFER || !hardware.equals(reply.hardware))
       continue;

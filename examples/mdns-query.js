@@ -182,7 +182,9 @@ await command(usage, options, async (values, [text, ...words]) => {
       const buffer = Buffer.alloc(65536);
       const message = { buffers: [buffer], controlLength: 64 };
       const times = { milliseconds, pause: AGAIN, signal };
-      for await (const { bytes, address, control } of asking(times, askAll, (o) => socket.recvmsg(message, 0, o))) {
+      for await (const { length: bytes, address, control } of asking(times, askAll, (o) =>
+        socket.recvmsg(message, 0, o),
+      )) {
         const link = links.find(({ ifindex }) => ifindex === ifindexOf(control));
         // Answers come from this port alone: RFC 6762, 6.
         if (link === undefined || address === undefined || !('port' in address) || address.port !== PORT) continue;

@@ -36,7 +36,7 @@ function server() {
   console.log(`bound to ${host}:${name !== undefined && 'port' in name ? name.port : '?'}`);
   const buffer = new Uint8Array(1500);
   for (;;) {
-    const { bytes, address } = recvfrom(fd, buffer, MSG_TRUNC); // with MSG_TRUNC the real length, even if it was cut
+    const { length: bytes, address } = recvfrom(fd, buffer, MSG_TRUNC); // with MSG_TRUNC the real length, even if it was cut
     if (address === undefined || !('port' in address && 'address' in address)) continue;
     console.log(`${bytes} bytes from ${address.address}:${address.port}`);
     sendto(fd, buffer.subarray(0, Math.min(bytes, buffer.length)), 0, address);

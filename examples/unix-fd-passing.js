@@ -17,7 +17,7 @@ function receive(name) {
   const fd = s.socket(s.AF_UNIX, s.SOCK_STREAM);
   s.connect(fd, unix(name));
   const data = Buffer.alloc(256);
-  const { bytes, control } = s.recvmsg(fd, { buffers: [data], controlLength: s.CMSG_SPACE(4) });
+  const { length: bytes, control } = s.recvmsg(fd, { buffers: [data], controlLength: s.CMSG_SPACE(4) });
   const [file] = control.find((message) => s.isControl(message, s.SOL_SOCKET, s.SCM_RIGHTS))?.fds ?? [];
   if (file === undefined) throw new Error('no descriptor came with the data');
   const content = Buffer.alloc(60);

@@ -55,7 +55,7 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
     { buffers: [], name: new s.SockaddrStorage(), control: bytes, controlLength: 0, flags: 0 },
     'message',
   ],
-  MessageBatch: [(given) => new s.MessageBatch(given), { messages: 1, size: 1, controlSize: 0 }, 'options'],
+  MessageBatch: [(given) => new s.MessageBatch(given), { messages: 1, size: 1, controlLength: 0 }, 'options'],
   poll: [(given) => s.poll([given], 0), { fd: -1, events: 0 }, 'fds'],
   ppoll: [(given) => s.ppoll([given], 0n), { fd: -1, events: 0 }, 'fds'],
   'poll of nothrow': [(given) => nothrow.poll([given], 0), { fd: -1, events: 0, revents: 0 }, 'fds'],

@@ -104,14 +104,14 @@ const quiet: Calls = {
   getpeername: (fd) => named(nothrow.getpeername(fd, storage)),
   recvfrom: (fd, buffer, flags) => {
     const n = nothrow.recvfrom(fd, buffer, flags, storage);
-    return n < 0 ? n : { bytes: n, address: storage.decode() };
+    return n < 0 ? n : { length: n, address: storage.decode() };
   },
   recvmsg: (fd, buffers, controlLength, flags) => {
     const message: nothrow.ReceiveHeader = { buffers, name: storage, control: new Uint8Array(controlLength) };
     const n = nothrow.recvmsg(fd, message, flags);
     if (n < 0) return n;
     const control = s.decodeControl(message.control!, message.controlLength);
-    return { bytes: n, address: storage.decode(), control, flags: message.flags };
+    return { length: n, address: storage.decode(), control, flags: message.flags };
   },
   getsockopt: (fd, level, name, length) => {
     const value = Buffer.alloc(length);

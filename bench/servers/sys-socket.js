@@ -27,11 +27,11 @@ function tell(socket, count, name) {
   return 0;
 }
 
-async function counted(controlSize, count) {
+async function counted(controlLength, count) {
   const socket = datagram();
-  if (controlSize > 0) socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
-  const size = controlSize > 0 ? 65536 : 2048;
-  const batch = new s.MessageBatch({ messages: controlSize > 0 ? 16 : 64, size, controlSize });
+  if (controlLength > 0) socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
+  const size = controlLength > 0 ? 65536 : 2048;
+  const batch = new s.MessageBatch({ messages: controlLength > 0 ? 16 : 64, size, controlLength });
   let received = 0;
   for (;;) {
     await socket.recvmmsg(batch);

@@ -189,15 +189,15 @@ const PREFERENCES = new Map([
 
 /** @param {import('sys-socket').RouteEntry} route @param {InterfaceNames} interfaces */
 export function routeText(route, interfaces) {
-  const { family, dst, dstLength, src, srcLength, oif, prefsrc, priority, table, protocol, scope, type, flags } = route;
+  const { family, dst, dstLen, src, srcLen, oif, prefsrc, priority, table, protocol, scope, type, flags } = route;
   const whole = family === s.AF_INET6 ? 128 : 32;
   const prefix = (/** @type {string | undefined} */ address, /** @type {number} */ length) =>
     length === whole ? address : `${address ?? (whole === 32 ? '0.0.0.0' : '::')}/${length}`;
   const preference = route.attributes.find((attribute) => attribute.type === s.RTA_PREF)?.data[0];
   const head = [
     ...(type === s.RTN_UNICAST ? [] : [named(routeTypes, type)]),
-    dst === undefined && dstLength === 0 ? 'default' : prefix(dst, dstLength),
-    ...field('from', srcLength === 0 ? undefined : prefix(src, srcLength)),
+    dst === undefined && dstLen === 0 ? 'default' : prefix(dst, dstLen),
+    ...field('from', srcLen === 0 ? undefined : prefix(src, srcLen)),
     ...way(family, route.gateway, oif, interfaces),
     ...field('table', table === s.RT_TABLE_MAIN ? undefined : named(tables, table)),
     ...field('proto', protocol === s.RTPROT_BOOT ? undefined : named(protocols, protocol)),

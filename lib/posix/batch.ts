@@ -36,17 +36,17 @@ export interface MessageBatchOptions {
   /** Bytes of data for each message: 0 to 2147483647 in all. */
   size: number;
   /** Bytes of control data for each message, a sum of `CMSG_SPACE`. None by default. */
-  controlSize?: number | undefined;
+  controlLength?: number | undefined;
 }
 
-const NAMES = declareNames<MessageBatchOptions>({ messages: true, size: true, controlSize: true });
+const NAMES = declareNames<MessageBatchOptions>({ messages: true, size: true, controlLength: true });
 
 /** What the collector of garbage needs to close descriptors that nobody took. */
 interface Storage {
   headers: Int32Array;
   control: Buffer;
   view: DataView;
-  controlSize: number;
+  controlLength: number;
   /** How many messages were received last. */
   received: number;
   /** The receipt of the descriptors of the first of them: see arrived.ts. */
@@ -90,7 +90,7 @@ export class MessageBatch {
   /** Bytes of data for each message. */
   readonly size: number;
   /** Bytes of control data for each message. */
-  readonly controlSize: number;
+  readonly controlLength: number;
   /** The data of all messages: message i begins at `i * size`. */
   readonly data: Buffer;
   /** How many messages it has: pushed, or received last. */
@@ -109,24 +109,24 @@ export class MessageBatch {
     onlyKnown(object(options, 'options'), NAMES, 'options');
     this.capacity = integer(own(options, 'messages'), 'messages', 1, MOST_MESSAGES);
     this.size = integer(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
-    this.controlSize = integer(
-      ownOr(options, 'controlSize', 0),
-      'controlSize',
+    this.controlLength = integer(
+      ownOr(options, 'controlLength', 0),
+      'controlLength',
       0,
       Math.floor(0x7fffffff / this.capacity),
     );
     this.data = Buffer.from(new ArrayBuffer(this.capacity * this.size));
     this.#names = Buffer.from(new ArrayBuffer(this.capacity * NAME_SIZE));
-    const control = Buffer.from(new ArrayBuffer(this.capacity * this.controlSize));
+    const control = Buffer.from(new ArrayBuffer(this.capacity * this.controlLength));
     this.#storage = {
       headers: new Int32Array(this.capacity * FIELDS),
       control,
       view: new DataView(control.buffer),
-      controlSize: this.controlSize,
+      controlLength: this.controlLength,
       received: 0,
       receipt: NONE,
     };
-    if (this.controlSize > 0) abandoned.register(this, this.#storage, this);
+    if (this.controlLength > 0) abandoned.register(this, this.#storage, this);
   }
 
   #index(i: number): number {
@@ -152,8 +152,8 @@ export class MessageBatch {
     if (!(i < this.capacity)) throw outOfRange('batch', `filled with at most ${this.capacity} messages`);
     if (message.length > this.size) throw outOfRange('data', `at most ${this.size} bytes long`);
     if (name !== undefined && name.length > NAME_SIZE) throw outOfRange('address', `at most ${NAME_SIZE} bytes long`);
-    if (extra !== undefined && extra.length > this.controlSize) {
-      throw outOfRange('control', `at most ${this.controlSize} bytes long`);
+    if (extra !== undefined && extra.length > this.controlLength) {
+      throw outOfRange('control', `at most ${this.controlLength} bytes long`);
     }
     if (this.data.length !== this.capacity * this.size || this.#names.length !== this.capacity * NAME_SIZE) {
       throw outOfRange('batch', 'attached and of the exact size');
@@ -161,7 +161,7 @@ export class MessageBatch {
     closeUntaken(this.#storage);
     this.data.set(message, i * this.size);
     if (name !== undefined) this.#names.set(name, i * NAME_SIZE);
-    if (extra !== undefined) this.#storage.control.set(extra, i * this.controlSize);
+    if (extra !== undefined) this.#storage.control.set(extra, i * this.controlLength);
     const { headers } = this.#storage;
     headers[i * FIELDS + LENGTH] = message.length;
     headers[i * FIELDS + NAME_LENGTH] = name?.length ?? 0;
@@ -191,18 +191,18 @@ export class MessageBatch {
 
   /**
    * The size of the datagrams that message i was joined of (UDP_GRO, generic receive offload); its length when it is one
-   * datagram. All have this size, the last perhaps less. Ask for it with `controlSize: CMSG_SPACE(4)`, the option UDP_GRO
+   * datagram. All have this size, the last perhaps less. Ask for it with `controlLength: CMSG_SPACE(4)`, the option UDP_GRO
    * set, and a `size` of 65535.
    *
    * @param i A message.
    * @see https://man7.org/linux/man-pages/man7/udp.7.html
    */
   segmentSize(i: number): number {
-    const start = this.#index(i) * this.controlSize;
+    const start = this.#index(i) * this.controlLength;
     const length = this.#storage.headers[i * FIELDS + CONTROL_LENGTH]!;
     if (length === 0) return this.length(i);
-    const { view, controlSize } = this.#storage;
-    return findSegmentSize(view, start, Math.min(length, controlSize)) || this.length(i);
+    const { view, controlLength } = this.#storage;
+    return findSegmentSize(view, start, Math.min(length, controlLength)) || this.length(i);
   }
 
   /**
@@ -215,7 +215,7 @@ export class MessageBatch {
    * setsockopt(fd, SOL_UDP, UDP_GRO, true);
    * const control = [{ level: SOL_UDP, type: UDP_SEGMENT, value: 4 }]; // sent as four datagrams, received as one message
    * sendmsg(fd, { buffers: ['one two three'], address: getsockname(fd), control });
-   * const batch = new MessageBatch({ messages: 8, size: 65536, controlSize: CMSG_SPACE(4) });
+   * const batch = new MessageBatch({ messages: 8, size: 65536, controlLength: CMSG_SPACE(4) });
    * recvmmsg(fd, batch, MSG_WAITFORONE);
    * for (const datagram of batch.segments(0)) console.log(datagram.length);
    * // 4
@@ -261,9 +261,9 @@ export class MessageBatch {
    */
   control(i: number): ControlMessage[] {
     const storage = this.#storage;
-    const start = this.#index(i) * this.controlSize;
+    const start = this.#index(i) * this.controlLength;
     const messages = decodeControl(
-      storage.control.subarray(start, start + this.controlSize),
+      storage.control.subarray(start, start + this.controlLength),
       storage.headers[i * FIELDS + CONTROL_LENGTH]!,
     );
     if (storage.receipt !== NONE) native.handOverReceived(storage.receipt + i);
@@ -293,7 +293,7 @@ function sendBatch(fd: number, batch: MessageBatch, flags: number, first: number
     namesOf(batch),
     control,
     batch.size,
-    batch.controlSize,
+    batch.controlLength,
     first,
     count,
     flags,
@@ -304,12 +304,12 @@ function receiveBatch(fd: number, batch: MessageBatch, flags: number, timeout: b
   const storage = storageOf(checked(batch));
   if (timeout !== undefined && typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
   closeUntaken(storage);
-  const { data, size: dataSize, controlSize } = batch;
+  const { data, size: dataSize, controlLength } = batch;
   const names = namesOf(batch);
   const { headers, control } = storage;
   const n =
     timeout === undefined
-      ? native.recvmmsg(fd, headers, data, names, control, dataSize, controlSize, flags)
+      ? native.recvmmsg(fd, headers, data, names, control, dataSize, controlLength, flags)
       : native.recvmmsg(
           fd,
           headers,
@@ -317,7 +317,7 @@ function receiveBatch(fd: number, batch: MessageBatch, flags: number, timeout: b
           names,
           control,
           dataSize,
-          controlSize,
+          controlLength,
           flags,
           timeout / 1_000_000_000n,
           Number(timeout % 1_000_000_000n),

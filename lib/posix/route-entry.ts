@@ -55,11 +55,11 @@ export interface NextHop {
  */
 export interface RouteEntry {
   family: number;
-  /** Where to; `undefined` with `dstLength` 0 is the default route. */
+  /** Where to; `undefined` with `dstLen` 0 is the default route. */
   dst: string | undefined;
-  dstLength: number;
+  dstLen: number;
   src: string | undefined;
-  srcLength: number;
+  srcLen: number;
   /** Of either family: RTA_GATEWAY or RTA_VIA. */
   gateway: string | undefined;
   /** The interface it leads out of. */
@@ -129,9 +129,9 @@ export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
   return {
     family,
     dst: attributes.address(RTA_DST, family),
-    dstLength: from.getUint8(RTMSG.dst_len),
+    dstLen: from.getUint8(RTMSG.dst_len),
     src: attributes.address(RTA_SRC, family),
-    srcLength: from.getUint8(RTMSG.src_len),
+    srcLen: from.getUint8(RTMSG.src_len),
     gateway: gateway(attributes, family),
     oif: attributes.uint32(RTA_OIF),
     iif: attributes.uint32(RTA_IIF),
@@ -158,7 +158,7 @@ export function decodeRoute(data: Uint8Array): RouteEntry | undefined {
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
  * @example
  * const routes = listRoutes().filter(({ family, type }) => family === AF_INET && type === RTN_UNICAST);
- * const gateway = routes.find(({ dstLength }) => dstLength === 0)?.gateway;
+ * const gateway = routes.find(({ dstLen }) => dstLen === 0)?.gateway;
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listRoutes(): RouteEntry[] {

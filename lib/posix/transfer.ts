@@ -215,7 +215,7 @@ export function recv(fd: number, buffer: Bytes, flags = 0): number {
  */
 export interface ReceivedFrom<Sender extends Address | undefined = Address | undefined> {
   /** The number of bytes, as the call returned it. */
-  bytes: number;
+  length: number;
   /** The sender; `undefined` when the kernel gave none (a connected stream, an unbound AF_UNIX sender). */
   address: Sender;
 }
@@ -232,8 +232,8 @@ export interface ReceivedFrom<Sender extends Address | undefined = Address | und
  * const fd = socket(AF_INET, SOCK_DGRAM);
  * bind(fd, { family: AF_INET, address: '127.0.0.1', port: 0 });
  * sendto(fd, 'to myself', 0, getsockname(fd));
- * const { bytes, address } = recvfrom(fd, new Uint8Array(100));
- * console.log(bytes, address.address); // 9 127.0.0.1
+ * const { length, address } = recvfrom(fd, new Uint8Array(100));
+ * console.log(length, address.address); // 9 127.0.0.1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvfrom<Family extends number = number, Type extends number = number, Flags extends number = 0>(
@@ -242,7 +242,7 @@ export function recvfrom<Family extends number = number, Type extends number = n
   flags: Flags = 0 as Flags,
 ): ReceivedFrom<SenderOf<Family, Type, Flags>> {
   const received = check(pinned.recvfrom(fd, buffer, flags, scratch), RECVFROM);
-  return { bytes: received, address: decodeAddress(scratch, out[0]!) as SenderOf<Family, Type, Flags> };
+  return { length: received, address: decodeAddress(scratch, out[0]!) as SenderOf<Family, Type, Flags> };
 }
 
 /**
@@ -265,7 +265,7 @@ export interface ReceiveMessage {
  */
 export interface ReceivedMessage<Sender extends Address | undefined = Address | undefined> {
   /** The number of bytes, as the call returned it. */
-  bytes: number;
+  length: number;
   /** The sender; `undefined` when the kernel gave none. */
   address: Sender;
   /** The control messages. The descriptors among them are new and yours to close. */
@@ -297,8 +297,8 @@ function controlRoom(length: unknown): number {
  * const [a, b] = socketpair(AF_UNIX, SOCK_STREAM);
  * sendmsg(a, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
  * const message = { buffers: [new Uint8Array(9)], controlLength: controlSpace('SCM_RIGHTS') };
- * const { bytes, control } = recvmsg(b, message);
- * console.log(bytes, findControl(control, SOL_SOCKET, SCM_RIGHTS)?.fds.length); // 1 1
+ * const { length, control } = recvmsg(b, message);
+ * console.log(length, findControl(control, SOL_SOCKET, SCM_RIGHTS)?.fds.length); // 1 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg<Family extends number = number, Type extends number = number, Flags extends number = 0>(
@@ -360,7 +360,7 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
     const controlLength = out[1]!;
     const returned = out[2]!;
     return {
-      bytes: received,
+      length: received,
       address: decodeAddress(scratch, nameLength),
       control: control === undefined ? [] : decodeControl(control, controlLength),
       flags: returned,

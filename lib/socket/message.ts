@@ -79,7 +79,7 @@ export class ReceiveMessageOperation<Sender extends Address | undefined> extends
     const result = receive(this.fd, this.#message, this.#flags);
     if (typeof result === 'number') return settle(result, RECVMSG);
     this.#received = result as ReceivedMessage<Sender>;
-    return result.bytes;
+    return result.length;
   }
 
   finish(): ReceivedMessage<Sender> {
@@ -114,7 +114,7 @@ export class ReceiveFds extends Operation<DataWithFds> {
     if (typeof result === 'number') return settle(result, RECVMSG);
     this.#room = space;
     this.#received = result;
-    return result.bytes;
+    return result.length;
   }
 
   finish(n: number): DataWithFds {

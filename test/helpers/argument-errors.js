@@ -73,7 +73,7 @@ const instances = {
     socket.setTimeout(0.01);
     return socket;
   },
-  MessageBatch: () => new s.MessageBatch({ messages: 1, size: 8, controlSize: 64 }),
+  MessageBatch: () => new s.MessageBatch({ messages: 1, size: 8, controlLength: 64 }),
   SockaddrStorage: () => new s.SockaddrStorage(),
   PacketView: () => new packet.PacketView(),
   PcapWriter: () => new packet.PcapWriter(ignore),

@@ -77,8 +77,8 @@ export const throwing: Calls = {
   sendmsg: (...args) => attempt('sendmsg', () => s.sendmsg(...args)),
   sendmmsg: (...args) => attempt('sendmmsg', () => s.sendmmsg(...args)),
   recv: (...args) => attempt('recv', () => s.recv(...args)),
-  recvfrom: (...args) => attempt('recvfrom', () => s.recvfrom(...args).bytes),
-  recvmsg: (...args) => attempt('recvmsg', () => s.recvmsg(...args).bytes),
+  recvfrom: (...args) => attempt('recvfrom', () => s.recvfrom(...args).length),
+  recvmsg: (...args) => attempt('recvmsg', () => s.recvmsg(...args).length),
   recvmmsg: (...args) => attempt('recvmmsg', () => s.recvmmsg(...args)),
   getsockopt: (fd, level, name, length) =>
     attempt('getsockopt', () => {

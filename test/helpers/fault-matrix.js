@@ -9,7 +9,7 @@ const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 const name = s.encodeAddress(any);
 const buffer = new Uint8Array(64);
 const storage = new s.SockaddrStorage();
-const batch = new s.MessageBatch({ messages: 2, size: 64, controlSize: 64 });
+const batch = new s.MessageBatch({ messages: 2, size: 64, controlLength: 64 });
 batch.push('x', name);
 const message = { buffers: [buffer], controlLength: 64 };
 // AF_UNIX: of another family, recvmsg is tried again without MSG_CMSG_CLOEXEC after EINVAL.

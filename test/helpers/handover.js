@@ -223,7 +223,7 @@ const checks = {
     assert.equal(from.port, ours.getsockname().port);
     socket.send('from node', from.port, from.address);
     const { buffers, control, ...received } = await receive(ours);
-    assert.equal(String(buffers[0].subarray(0, received.bytes)), 'from node');
+    assert.equal(String(buffers[0].subarray(0, received.length)), 'from node');
     assert.deepEqual(received.address, name);
     assert.equal(control.find((message) => s.isControl(message, s.IPPROTO_IP, s.IP_TTL))?.value, 33);
     {

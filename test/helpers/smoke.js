@@ -34,10 +34,10 @@ for (let round = 0; round < 3; round++) {
   const data = new Uint8Array(100);
   for (let i = 0; i < 5; i++) {
     assert.equal(s.sendto(one, data, 0, name), 100);
-    assert.equal(s.recvfrom(two, buffer).bytes, 100);
+    assert.equal(s.recvfrom(two, buffer).length, 100);
     assert.equal(nothrow.recv(two, buffer), -s.EAGAIN);
   }
-  const batch = new s.MessageBatch({ messages: 8, size: 256, controlSize: 64 });
+  const batch = new s.MessageBatch({ messages: 8, size: 256, controlLength: 64 });
   for (let i = 0; i < 8; i++) batch.push(`message ${i}`, name);
   assert.equal(s.sendmmsg(one, batch), 8);
   assert.equal(s.recvmmsg(two, batch), 8);
@@ -53,7 +53,7 @@ for (let round = 0; round < 3; round++) {
   const control = [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [left, right] }];
   s.sendmsg(left, { buffers: ['x', data], control });
   const got = s.recvmsg(right, { buffers: [buffer], controlLength: s.CMSG_SPACE(8) });
-  assert.equal(got.bytes, 101);
+  assert.equal(got.length, 101);
   for (const fd of got.control[0].fds) s.close(fd);
   const copy = s.dup(left);
   for (const fd of [left, right, copy]) s.close(fd);

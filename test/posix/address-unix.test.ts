@@ -183,7 +183,7 @@ describe('unnamed sockets', () => {
   test('a datagram of an unbound sender has no address', () => {
     const receiver = bound(abstract());
     s.sendto(cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM)), 'x', 0, s.getsockname(receiver)!);
-    expect(s.recvfrom(receiver, Buffer.alloc(1))).toEqual({ bytes: 1, address: undefined });
+    expect(s.recvfrom(receiver, Buffer.alloc(1))).toEqual({ length: 1, address: undefined });
   });
 });
 
@@ -207,7 +207,7 @@ describe('bytes that are not UTF-8', () => {
     const fd = bound(name);
     expect(s.getsockname(fd)).toEqual(unix(name));
     s.sendto(fd, 'self', 0, s.getsockname(fd)!);
-    expect(s.recvfrom(fd, Buffer.alloc(8))).toEqual({ bytes: 4, address: unix(name) });
+    expect(s.recvfrom(fd, Buffer.alloc(8))).toEqual({ length: 4, address: unix(name) });
   });
 
   test('a BOM, characters of four bytes and U+FFFD stay text', () => {
@@ -280,7 +280,7 @@ print(json.dumps(told_all))`,
     list.forEach(({ type, name, from }, i) => {
       expect(seen[i]).toEqual([hex(name), hex(from)]);
       if (type === s.SOCK_DGRAM) {
-        expect(s.recvfrom(servers[i]!, buffer, s.MSG_DONTWAIT)).toEqual({ bytes: 11, address: unix(from) });
+        expect(s.recvfrom(servers[i]!, buffer, s.MSG_DONTWAIT)).toEqual({ length: 11, address: unix(from) });
       } else {
         const { fd, address } = s.accept(servers[i]!);
         cleanup(fd);

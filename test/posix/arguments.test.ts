@@ -105,7 +105,7 @@ const notControl: Named[] = [
   ['unknown', [{ level: 1, type: 99 }]],
 ];
 
-const batch = new s.MessageBatch({ messages: 4, size: 8, controlSize: 64 });
+const batch = new s.MessageBatch({ messages: 4, size: 8, controlLength: 64 });
 const size = (...beyond: number[]) => [...numbers(-1, ...beyond), ...notNumbers];
 
 /** Every kind of parameter: a valid value, and those that must be refused. */
@@ -230,7 +230,7 @@ kinds.receiveHeader = object({ buffers: ['lists'], name: ['storage', '?'], contr
   Object.freeze({ buffers: [] }),
 ]);
 kinds.batchOptions = object(
-  { messages: ['uint'], size: ['room'], controlSize: ['room', '?'] },
+  { messages: ['uint'], size: ['room'], controlLength: ['room', '?'] },
   { messages: 1, size: 1 },
   ['none', { messages: 0, size: 1 }],
   ['1025', { messages: 1025, size: 1 }],
@@ -668,10 +668,10 @@ describe('bytes', () => {
 
     const receives = [
       () => s.recv(b, view),
-      () => s.recvfrom(b, view).bytes,
+      () => s.recvfrom(b, view).length,
       () => s.read(b, view),
       () => s.readv(b, [view]),
-      () => s.recvmsg(b, { buffers: [view] }).bytes,
+      () => s.recvmsg(b, { buffers: [view] }).length,
     ];
     if (length === 0) {
       for (const receive of receives) {
@@ -765,7 +765,7 @@ describe('user code that runs while the arguments are read', () => {
     const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
     for (const call of [
       (buffers: Uint8Array[]) => s.readv(b, buffers),
-      (buffers: Uint8Array[]) => s.recvmsg(b, { buffers }).bytes,
+      (buffers: Uint8Array[]) => s.recvmsg(b, { buffers }).length,
       (buffers: Uint8Array[]) => nothrow.recvmsg(b, { buffers }),
     ]) {
       const first = victim();
@@ -829,7 +829,7 @@ describe('user code that runs while the arguments are read', () => {
     for (let i = 0; i < 3; i++) {
       expect(s.sendmsg(fd, message)).toBe(5);
       const into = Buffer.alloc(8);
-      expect(s.recvfrom(fd, into)).toEqual({ bytes: 5, address });
+      expect(s.recvfrom(fd, into)).toEqual({ length: 5, address });
       expect(into.toString('latin1', 0, 5)).toBe('outer');
     }
   });

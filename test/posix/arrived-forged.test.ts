@@ -26,7 +26,7 @@ function untaken(number: number): { batch: s.MessageBatch; fd: number } {
   const [a, b] = pair(s.SOCK_DGRAM);
   send(a, number);
   const before = openFds();
-  const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: CONTROL });
+  const batch = new s.MessageBatch({ messages: 1, size: 8, controlLength: CONTROL });
   s.recvmmsg(b, batch);
   return { batch, fd: [...openFds().keys()].find((fd) => !before.has(fd))! };
 }
@@ -106,7 +106,7 @@ test('recvmmsg knows what arrived although data of the peer lie over the control
     if (made === 2) return original.apply(Buffer, given); // the addresses
     return original(memory, made === 1 ? 0 : SIZE, length);
   }) as typeof original;
-  const batch = new s.MessageBatch({ messages: MESSAGES, size: SIZE, controlSize: SIZE });
+  const batch = new s.MessageBatch({ messages: MESSAGES, size: SIZE, controlLength: SIZE });
   Buffer.from = original;
 
   const [a, b] = pair(s.SOCK_DGRAM);
@@ -124,7 +124,7 @@ test('a batch whose memory was taken away closes what arrived', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const before = openFds().size;
   send(a, 8);
-  const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: CONTROL });
+  const batch = new s.MessageBatch({ messages: 1, size: 8, controlLength: CONTROL });
   expect(s.recvmmsg(b, batch)).toBe(1);
   const { subarray } = Buffer.prototype;
   onTestFinished(() => {

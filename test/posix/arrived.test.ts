@@ -37,7 +37,7 @@ function expectLeft(expected: number, receive: string): void {
       }
       fds.forEach((fd) => closeSync(fd));
     };
-    const controlSize = s.CMSG_SPACE(12);
+    const controlLength = s.CMSG_SPACE(12);
     globalThis.keep = [];
     const done = () => {
       if (workerData === 'exit') process.exit();
@@ -87,7 +87,7 @@ function expectLeft(expected: number, receive: string): void {
 
 test('of a batch all are closed but those of a message whose control data was asked for', (context) => {
   need(context, node);
-  const batch = 'const batch = new s.MessageBatch({ messages: 4, size: 8, controlSize }); keep.push(batch); send(3);';
+  const batch = 'const batch = new s.MessageBatch({ messages: 4, size: 8, controlLength }); keep.push(batch); send(3);';
   expectLeft(3, `${batch} s.recvmmsg(b, batch, s.MSG_DONTWAIT); batch.control(1);`);
 });
 
@@ -96,12 +96,12 @@ test('what recvmsg and recvFds returned is the program’s', (context) => {
   expectLeft(
     15,
     `send(5);
-      s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: controlSize });
-      nothrow.recvmsg(b, { buffers: [new Uint8Array(8)], control: new Uint8Array(controlSize) });
+      s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: controlLength });
+      nothrow.recvmsg(b, { buffers: [new Uint8Array(8)], control: new Uint8Array(controlLength) });
       const socket = s.Socket.fromFd(s.dup(b));
       await socket.recvFds(8, 3);
       socket.recvFdsSync(8, 3);
-      await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: controlSize });
+      await socket.recvmsg({ buffers: [new Uint8Array(8)], controlLength: controlLength });
       socket.close();`,
   );
 });
@@ -111,7 +111,7 @@ test('a worker that ends in a setter of the message: all are closed', (context) 
   expectLeft(
     0,
     `send(1);
-      const control = new Uint8Array(controlSize);
+      const control = new Uint8Array(controlLength);
       const message = {
         buffers: [new Uint8Array(8)],
         control,

@@ -37,7 +37,7 @@ test('the broadcast address of lo: received, and known as such', () => {
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_BROADCAST, true);
   expect(s.sendto(fd, 'to all', 0, { ...broadcast, port })).toBe(6);
   const buffer = Buffer.alloc(16);
-  const { bytes, control } = s.recvmsg(receiver, { buffers: [buffer], controlLength: 128 });
+  const { length: bytes, control } = s.recvmsg(receiver, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('to all');
   const info = control.find((m) => s.isControl(m, s.IPPROTO_IP, s.IP_PKTINFO));
   expect(info).toMatchObject({ addr: broadcast.address, ifindex: 1 });
@@ -81,7 +81,7 @@ test('we receive a broadcast from the other side of a link', async (context) => 
   const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${address}:${port},broadcast`;
   execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
   const buffer = Buffer.alloc(16);
-  const { bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
+  const { length: bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');
   expect(from).toMatchObject({ address: world.peer.address });
   const info = control.find((m) => s.isControl(m, s.IPPROTO_IP, s.IP_PKTINFO));

@@ -66,9 +66,9 @@ describe.each([
     provoke(fd, to, 'the datagram');
     const buffer = Buffer.alloc(64);
     const message = s.recvmsg(fd, { buffers: [buffer], controlLength: 512 }, s.MSG_ERRQUEUE);
-    expect(buffer.toString('utf8', 0, message.bytes)).toBe('the datagram');
+    expect(buffer.toString('utf8', 0, message.length)).toBe('the datagram');
     expect(message).toEqual({
-      bytes: 12,
+      length: 12,
       address: to, // where it was sent to
       control: [expected(family, offenders[family])],
       flags: s.MSG_ERRQUEUE,
@@ -81,7 +81,7 @@ describe.each([
     const to = refusing(family);
     const { fd } = reporting(family);
     for (const text of ['one', 'two', 'three']) provoke(fd, to, text);
-    const batch = new s.MessageBatch({ messages: 4, size: 16, controlSize: 128 });
+    const batch = new s.MessageBatch({ messages: 4, size: 16, controlLength: 128 });
     // The queue does not wait: MSG_DONTWAIT lets recvmmsg end there.
     expect(s.recvmmsg(fd, batch, s.MSG_ERRQUEUE | s.MSG_DONTWAIT)).toBe(3);
     expect([0, 1, 2].map((i) => batch.bytes(i).toString())).toEqual(['one', 'two', 'three']);

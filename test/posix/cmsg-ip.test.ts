@@ -48,7 +48,7 @@ describe('IPv4', () => {
       [lo, '127.3.2.1'],
     ] as const) {
       s.sendmsg(from, { buffers: ['x'], address: to(port), control: [info(ifindex, source)] });
-      expect(receive(fd)).toMatchObject({ bytes: 1, address: { address: source } });
+      expect(receive(fd)).toMatchObject({ length: 1, address: { address: source } });
     }
   });
 
@@ -111,7 +111,7 @@ describe('IPv4', () => {
       address: to(port, '127.0.0.4'),
       control: [info(lo, '127.0.0.5'), ...fields],
     });
-    const { bytes, address, control } = receive(fd);
+    const { length: bytes, address, control } = receive(fd);
     expect([bytes, (address as s.InetAddress).address]).toEqual([2, '127.0.0.5']);
     expect(control).toHaveLength(3);
     expect(control).toEqual(expect.arrayContaining([info(lo, '127.0.0.4', '127.0.0.4'), ...fields]));
@@ -163,7 +163,7 @@ describe('IPv6', () => {
     const send = (one: s.ControlMessage) =>
       nothrow.sendmsg(from, { buffers: ['x'], address: to(port), control: [one] });
     expect(send(info(lo, '::1'))).toBe(1);
-    expect(receive(fd)).toMatchObject({ bytes: 1, address: { address: '::1' } });
+    expect(receive(fd)).toMatchObject({ length: 1, address: { address: '::1' } });
     expect(send(info(0, '2001:db8::77'))).toBe(-s.EINVAL); // no address of ours
     expect(send(info(0xffffffff, '::1'))).toBe(-s.ENODEV); // no such interface
   });

@@ -26,7 +26,7 @@ test('SO_RXQ_OVFL counts what the socket dropped, from the first drop on', () =>
     for (;;) {
       const message = s.recvmsg(to, { buffers: [buffer], controlLength: s.CMSG_SPACE(4) });
       take(message.control);
-      if (buffer.toString('utf8', 0, message.bytes) === marker) return seen;
+      if (buffer.toString('utf8', 0, message.length) === marker) return seen;
     }
   }
 

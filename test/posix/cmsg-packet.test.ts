@@ -34,11 +34,11 @@ function find(fd: number, text: string, size = 2048, flags = 0): Frame {
   for (;;) {
     const message = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 }, flags);
     const address = message.address as s.PacketAddress;
-    const bytes = Buffer.from(buffer.subarray(0, Math.min(message.bytes, size)));
+    const bytes = Buffer.from(buffer.subarray(0, Math.min(message.length, size)));
     if (!bytes.includes(text) || address.pkttype === s.PACKET_OUTGOING) continue;
     expect(message.control).toHaveLength(1);
     const aux = message.control.find((one) => s.isControl(one, s.SOL_PACKET, s.PACKET_AUXDATA))!;
-    return { bytes, length: message.bytes, address, aux, flags: message.flags };
+    return { bytes, length: message.length, address, aux, flags: message.flags };
   }
 }
 
@@ -75,8 +75,8 @@ describe('PACKET_AUXDATA', () => {
     const buffers = [Buffer.alloc(64)];
     expect(nothrow.recvmsg(fd, { buffers }, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
     expect(nothrow.recvmsg(fd, { buffers, control: new Uint8Array(64) }, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
-    for (const controlSize of [0, 64]) {
-      expect(nothrow.recvmmsg(fd, new s.MessageBatch({ messages: 1, size: 64, controlSize }), s.MSG_DONTWAIT)).toBe(
+    for (const controlLength of [0, 64]) {
+      expect(nothrow.recvmmsg(fd, new s.MessageBatch({ messages: 1, size: 64, controlLength }), s.MSG_DONTWAIT)).toBe(
         -s.EAGAIN,
       );
     }
@@ -102,7 +102,7 @@ describe('PACKET_AUXDATA', () => {
     const { fd: from, address } = datagram();
     const text = `batch-${process.pid}`;
     s.sendto(from, text, 0, address);
-    const batch = new s.MessageBatch({ messages: 1, size: 2048, controlSize: 64 });
+    const batch = new s.MessageBatch({ messages: 1, size: 2048, controlLength: 64 });
     do s.recvmmsg(fd, batch);
     while (!batch.bytes(0).includes(text));
     expect(batch.control(0)).toMatchObject([

@@ -53,7 +53,7 @@ describe('UDP_SEGMENT', () => {
     s.sendmsg(from, { buffers: ['abc', 'defg', Buffer.from('hi')], control: [ttl, segment(4)] });
     const buffer = Buffer.alloc(16);
     for (const text of ['abcd', 'efgh', 'i']) {
-      const { bytes, control } = s.recvmsg(to, { buffers: [buffer], controlLength: 64 });
+      const { length: bytes, control } = s.recvmsg(to, { buffers: [buffer], controlLength: 64 });
       expect(buffer.toString('utf8', 0, bytes)).toBe(text);
       expect(control).toEqual([ttl]);
     }
@@ -79,7 +79,7 @@ describe('UDP_SEGMENT', () => {
   test('by sendmmsg', (context) => {
     need(context, gso);
     const { from, to, address } = two();
-    const batch = new s.MessageBatch({ messages: 2, size: 4000, controlSize: s.CMSG_SPACE(2) });
+    const batch = new s.MessageBatch({ messages: 2, size: 4000, controlLength: s.CMSG_SPACE(2) });
     batch.push(data, address, [segment(2000)]);
     batch.push('last', address);
     expect(s.sendmmsg(from, batch)).toBe(2);
@@ -96,13 +96,13 @@ describe('UDP_GRO', () => {
     s.setsockopt(to, s.SOL_UDP, s.UDP_GRO, 1);
     s.sendmsg(from, { buffers: [data], address, control: [segment(1000)] });
     const buffer = Buffer.alloc(65536);
-    const { bytes, control } = s.recvmsg(to, { buffers: [buffer], controlLength: s.CMSG_SPACE(4) });
+    const { length: bytes, control } = s.recvmsg(to, { buffers: [buffer], controlLength: s.CMSG_SPACE(4) });
     expect(bytes).toBe(3500);
     expect(buffer.subarray(0, bytes)).toEqual(data);
     expect(control).toEqual([{ level: s.SOL_UDP, type: s.UDP_GRO, value: 1000 }]);
     // One datagram that was put together from nothing has none.
     s.sendto(from, 'alone', 0, address);
-    expect(s.recvmsg(to, { buffers: [buffer], controlLength: 64 })).toMatchObject({ bytes: 5, control: [] });
+    expect(s.recvmsg(to, { buffers: [buffer], controlLength: 64 })).toMatchObject({ length: 5, control: [] });
   });
 
   test('without room for it is MSG_CTRUNC', (context) => {

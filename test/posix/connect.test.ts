@@ -114,7 +114,7 @@ test('a datagram socket hears only its peer, until AF_UNSPEC dissolves it', () =
   // A port that the kernel chose is gone with the peer; sending gives it another one.
   s.sendto(a.fd, 'x', 0, stranger.address);
   s.sendto(stranger.fd, 'stranger', 0, s.recvfrom(stranger.fd, buffer).address!);
-  expect(s.recvfrom(a.fd, buffer)).toEqual({ bytes: 8, address: stranger.address });
+  expect(s.recvfrom(a.fd, buffer)).toEqual({ length: 8, address: stranger.address });
 });
 
 test('a datagram socket takes another peer', () => {

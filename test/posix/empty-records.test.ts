@@ -16,8 +16,8 @@ test('an empty datagram is received, with its sender, and is not the end', () =>
   expect(s.sendmsg(sender, { buffers: [], address })).toBe(0);
   expect(s.sendmsg(sender, { buffers: ['', new Uint8Array(0)], address })).toBe(0);
   s.sendto(sender, 'x', 0, address);
-  expect(s.recvfrom(fd, buffer)).toEqual({ bytes: 0, address: from });
-  expect(s.recvmsg(fd, { buffers: [buffer] })).toEqual({ bytes: 0, address: from, control: [], flags: 0 });
+  expect(s.recvfrom(fd, buffer)).toEqual({ length: 0, address: from });
+  expect(s.recvmsg(fd, { buffers: [buffer] })).toEqual({ length: 0, address: from, control: [], flags: 0 });
   expect([s.recv(fd, buffer), s.read(fd, buffer), s.recv(fd, buffer)]).toEqual([0, 0, 1]);
   expect(nothrow.recv(fd, buffer)).toBe(-s.EAGAIN);
 });
@@ -26,11 +26,11 @@ test('into an empty buffer a datagram is taken, and MSG_TRUNC tells that it was 
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const none = new Uint8Array(0);
   for (const text of ['', 'abc']) s.sendto(fd, text, 0, address);
-  expect(s.recvmsg(fd, { buffers: [none] })).toMatchObject({ bytes: 0, flags: 0, address });
-  expect(s.recvmsg(fd, { buffers: [none] })).toMatchObject({ bytes: 0, flags: s.MSG_TRUNC, address });
+  expect(s.recvmsg(fd, { buffers: [none] })).toMatchObject({ length: 0, flags: 0, address });
+  expect(s.recvmsg(fd, { buffers: [none] })).toMatchObject({ length: 0, flags: s.MSG_TRUNC, address });
   expect(nothrow.recv(fd, none)).toBe(-s.EAGAIN);
   s.sendto(fd, 'abc', 0, address);
-  expect(s.recvmsg(fd, { buffers: [] })).toMatchObject({ bytes: 0, flags: s.MSG_TRUNC, address });
+  expect(s.recvmsg(fd, { buffers: [] })).toMatchObject({ length: 0, flags: s.MSG_TRUNC, address });
   s.sendto(fd, 'abcd', 0, address);
   expect(s.recv(fd, none, s.MSG_TRUNC)).toBe(4);
 });
@@ -39,7 +39,7 @@ test('an empty SEQPACKET record is not the end: the next call waits or gives the
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET | s.SOCK_NONBLOCK);
   cleanup(b);
   expect([s.send(a, '', s.MSG_EOR), s.sendmsg(a, { buffers: [] }), s.send(a, 'x')]).toEqual([0, 0, 1]);
-  expect([s.recv(b, buffer), s.recvmsg(b, { buffers: [buffer] }).bytes, s.recv(b, buffer)]).toEqual([0, 0, 1]);
+  expect([s.recv(b, buffer), s.recvmsg(b, { buffers: [buffer] }).length, s.recv(b, buffer)]).toEqual([0, 0, 1]);
   expect(nothrow.recv(b, buffer)).toBe(-s.EAGAIN);
   s.close(a);
   expect([nothrow.recv(b, buffer), nothrow.recv(b, buffer)]).toEqual([0, 0]);
@@ -52,7 +52,7 @@ test('AF_UNIX has no flag for the end of a record: with SO_PASSCRED a record has
   for (const text of ['', 'x']) s.send(a, text);
   s.close(a);
   const got = [0, 1, 2, 3].map(() => {
-    const { bytes, control, flags } = s.recvmsg(b, { buffers: [buffer], controlLength: s.CMSG_SPACE(12) });
+    const { length: bytes, control, flags } = s.recvmsg(b, { buffers: [buffer], controlLength: s.CMSG_SPACE(12) });
     const sender = control.find((message) => s.isControl(message, s.SOL_SOCKET, s.SCM_CREDENTIALS));
     return [bytes, flags, sender?.pid];
   });

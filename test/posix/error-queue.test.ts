@@ -28,7 +28,7 @@ function next(fd: number): Entry {
   const buffer = Buffer.alloc(4096);
   const message = s.recvmsg(fd, { buffers: [buffer], controlLength: 512 }, s.MSG_ERRQUEUE);
   expect(message.flags & s.MSG_ERRQUEUE).toBe(s.MSG_ERRQUEUE);
-  return { ...message, data: buffer.toString('latin1', 0, message.bytes) };
+  return { ...message, data: buffer.toString('latin1', 0, message.length) };
 }
 
 const extended = ({ control }: s.ReceivedMessage) =>
@@ -114,7 +114,7 @@ describe('ICMP errors on the loopback interface', () => {
     s.sendto(fd, 'long enough', 0, closed);
     expect(s.poll([{ fd, events: 0 }], 10_000)).toEqual([s.POLLERR]);
     const entry = s.recvmsg(fd, { buffers: [Buffer.alloc(4)], controlLength: s.CMSG_SPACE(16) }, s.MSG_ERRQUEUE);
-    expect(entry.bytes).toBe(4);
+    expect(entry.length).toBe(4);
     expect(entry.flags).toBe(s.MSG_ERRQUEUE | s.MSG_TRUNC | s.MSG_CTRUNC);
     // The kernel gives what fits: the error without its offender.
     const lone = { level: s.IPPROTO_IP, type: s.IP_RECVERR, error: refused, offender: undefined };
@@ -331,7 +331,7 @@ describe('timestamps of what was sent', () => {
     const times: bigint[] = [];
     for (const id of [0, 1, 2]) {
       const entry = next(fd);
-      expect(entry.bytes).toBe(0);
+      expect(entry.length).toBe(0);
       expect(extended(entry)).toMatchObject({
         error: { errno: s.ENOMSG, origin: s.SO_EE_ORIGIN_TIMESTAMPING, info: s.SCM_TSTAMP_SND, data: id },
       });
@@ -446,7 +446,7 @@ describe('MSG_ZEROCOPY', () => {
     }
     while (numbers.length < sent.length) {
       const entry = next(client);
-      expect(entry.bytes).toBe(0);
+      expect(entry.length).toBe(0);
       const { error, offender } = extended(entry);
       expect(error).toMatchObject({ errno: 0, origin: s.SO_EE_ORIGIN_ZEROCOPY, code: s.SO_EE_CODE_ZEROCOPY_COPIED });
       expect(error.data).toBeGreaterThanOrEqual(error.info);

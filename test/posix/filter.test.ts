@@ -309,7 +309,7 @@ function frames(fd: number): string[] {
   for (;;) {
     expect(s.poll([{ fd, events: s.POLLIN }], 5000)).toEqual([s.POLLIN]);
     const buffer = Buffer.alloc(256);
-    const { bytes, address } = s.recvfrom(fd, buffer);
+    const { length: bytes, address } = s.recvfrom(fd, buffer);
     if ((address as s.PacketAddress).pkttype === s.PACKET_OUTGOING) continue;
     const data = buffer.toString('latin1', 14 + 20 + UDP, bytes);
     if (data === 'last') return seen;
@@ -341,7 +341,7 @@ test('a packet socket gets frames cut as the program says, with their real lengt
   expect(frames(fd)).toEqual(['cut']);
   s.sendto(sender, 'cut this', 0, address);
   expect(s.poll([{ fd, events: s.POLLIN }], 5000)).toEqual([s.POLLIN]);
-  const { bytes, control } = s.recvmsg(fd, { buffers: [Buffer.alloc(256)], controlLength: 128 });
+  const { length: bytes, control } = s.recvmsg(fd, { buffers: [Buffer.alloc(256)], controlLength: 128 });
   expect(bytes).toBe(45);
   const auxdata = control.find(({ level, type }) => level === s.SOL_PACKET && type === s.PACKET_AUXDATA);
   expect(auxdata).toMatchObject({ len: 14 + 20 + UDP + 8, snaplen: 45 });

@@ -121,7 +121,7 @@ const control = fc.array(
   { maxLength: 3 },
 );
 const batch = fc
-  .record({ messages: fc.integer({ min: 1, max: 8 }), size: fc.nat(64), controlSize: fc.nat(64), count: number })
+  .record({ messages: fc.integer({ min: 1, max: 8 }), size: fc.nat(64), controlLength: fc.nat(64), count: number })
   .map(({ count, ...size }) => Object.assign(new s.MessageBatch(size), { count }));
 const list = fc.array(fc.oneof(bytes, fc.string({ maxLength: 20 })), { maxLength: 6 });
 const message = fc.record({

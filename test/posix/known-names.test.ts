@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
 import { namesOf, nearest, onlyKnown } from '../../lib/posix/known-names.ts';
 
-const known = namesOf<{ size: number; controlSize?: number }>({ size: true, controlSize: true });
+const known = namesOf<{ size: number; controlLength?: number }>({ size: true, controlLength: true });
 
 test('an unknown name is refused, with the name that was probably meant', () => {
   expect(() => onlyKnown({ size: 1, controlLength: 2 }, known, 'options')).toThrow(
     expect.objectContaining({
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_VALUE',
-      message: 'The "options.controlLength" argument must be written "options.controlSize"',
+      message: 'The "options.controlLength" argument must be written "options.controlLength"',
     }),
   );
   expect(() => onlyKnown({ colour: 1 }, known, 'options')).toThrow(
-    'The "options.colour" argument must be an object that has no other names than size, controlSize',
+    'The "options.colour" argument must be an object that has no other names than size, controlLength',
   );
   expect(() => onlyKnown(JSON.parse('{"__proto__": 1}'), known, 'options')).toThrow('options.__proto__');
   expect(() => onlyKnown({ constructor: 1 }, known, 'options')).toThrow('options.constructor');

@@ -71,7 +71,7 @@ describe('IPv4', () => {
     expect(s.sendto(from, 'hello', 0, to(port))).toBe(5);
 
     const buffer = Buffer.alloc(64);
-    const { bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 256 });
+    const { length: bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 256 });
     expect(buffer.toString('utf8', 0, bytes)).toBe('hello');
     expect(address).toEqual(s.getsockname(from));
     const info = control.find((m) => s.isControl(m, s.IPPROTO_IP, s.IP_PKTINFO));
@@ -211,7 +211,7 @@ describe('IPv6', () => {
     s.sendto(from, 'hello', 0, there);
 
     const buffer = Buffer.alloc(64);
-    const { bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 256 });
+    const { length: bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 256 });
     expect(buffer.toString('utf8', 0, bytes)).toBe('hello');
     expect(address).toMatchObject({ family: s.AF_INET6, address: address6 });
     const info = control.find((m) => s.isControl(m, s.IPPROTO_IPV6, s.IPV6_PKTINFO));
@@ -277,7 +277,7 @@ describe('with socat on the other side of a link', () => {
     const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${world.peer.address}`;
     execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
     const buffer = Buffer.alloc(64);
-    const { bytes, address } = s.recvfrom(fd, buffer);
+    const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');
     expect(address).toMatchObject({ address: world.peer.address });
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_DROP_MEMBERSHIP, mreqn(world.ifindex));

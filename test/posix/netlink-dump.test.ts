@@ -540,7 +540,7 @@ test('routes of every kind are those of iproute2', async (context) => {
     .filter((route) => [route.oif, ...route.nexthops.map((hop) => hop.ifindex)].some((i) => names.get(i!) === name))
     .map((route) => ({
       family: route.family,
-      dst: show(route.family, route.dst, route.dstLength),
+      dst: show(route.family, route.dst, route.dstLen),
       gateway: route.gateway,
       dev: names.get(route.oif!),
       prefsrc: route.prefsrc,

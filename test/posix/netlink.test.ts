@@ -77,7 +77,7 @@ test('an RTM_GETLINK dump lists the interfaces', (context) => {
   const messages: Message[] = [];
   while (messages.at(-1)?.type !== s.NLMSG_DONE) {
     const buffer = new Uint8Array(32768);
-    const { bytes, address } = s.recvfrom(fd, buffer);
+    const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(address, 'the sender is the kernel').toEqual(kernel);
     messages.push(...parse(buffer.subarray(0, bytes)));
   }
@@ -143,7 +143,7 @@ test('a group hears of a new link', async (context) => {
   const { name, ifindex } = await link();
   const buffer = new Uint8Array(32768);
   for (;;) {
-    const { bytes, address } = s.recvfrom(fd, buffer);
+    const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(address).toEqual({ family: s.AF_NETLINK, pid: 0, groups: s.RTMGRP_LINK });
     const links = parse(buffer.subarray(0, bytes)).filter(({ type }) => type === s.RTM_NEWLINK);
     const found = links.map(linkOf).find(({ attributes }) => nameOf(attributes) === name);

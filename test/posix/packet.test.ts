@@ -129,9 +129,9 @@ test('received frames tell the interface, the kind and the sender', async (conte
       pkttype,
       address: mac(world.peer.mac),
     };
-    expect(s.recvfrom(raw, buffer)).toEqual({ bytes: frames[i]!.length, address });
+    expect(s.recvfrom(raw, buffer)).toEqual({ length: frames[i]!.length, address });
     expect(buffer.subarray(0, frames[i]!.length)).toEqual(frames[i]);
-    expect(s.recvfrom(cooked, buffer)).toEqual({ bytes: 8, address });
+    expect(s.recvfrom(cooked, buffer)).toEqual({ length: 8, address });
     expect(buffer.subarray(0, 8).toString()).toBe(`number ${i}`);
   }
 
@@ -154,7 +154,7 @@ test('a socket for all protocols sees what goes out', async (context) => {
   do
     received = s.recvfrom(all, buffer); // the kernel itself sends, too: neighbour discovery
   while (buffer.readUInt16BE(12) !== PROTOCOL);
-  expect(buffer.subarray(0, received.bytes)).toEqual(sent);
+  expect(buffer.subarray(0, received.length)).toEqual(sent);
   expect(received.address).toMatchObject({ pkttype: s.PACKET_OUTGOING, ifindex: world.ifindex, protocol: PROTOCOL });
 });
 

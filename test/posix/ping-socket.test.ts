@@ -87,7 +87,7 @@ describe('in a namespace of its own', () => {
     expect(s.sendto(fd, echo(s.ICMP_ECHO, 7, payload), 0, to)).toBe(41);
 
     const buffer = Buffer.alloc(100);
-    const { bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 });
+    const { length: bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 });
     const reply = buffer.subarray(0, bytes);
     expect(address).toEqual(to);
     expect([reply[0], reply[1]]).toEqual([s.ICMP_ECHOREPLY, 0]); // no IPv4 header before it
@@ -130,7 +130,7 @@ describe('in a namespace of its own', () => {
     const to = { family: s.AF_INET6, address: '::1', port: 0 } as const;
     s.sendto(fd, echo(s.ICMP6_ECHO_REQUEST, 3, Buffer.from('six')), 0, to);
     const buffer = Buffer.alloc(100);
-    const { bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 });
+    const { length: bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 });
     expect(address).toMatchObject(to);
     expect([buffer[0], buffer[1]]).toEqual([s.ICMP6_ECHO_REPLY, 0]);
     expect(buffer.readUInt16BE(4)).toBe((s.getsockname(fd) as s.Inet6Address).port);
@@ -149,7 +149,7 @@ describe('over a link', () => {
     const to: s.InetAddress = { family: s.AF_INET, address: world.address, port: 0 };
     s.sendto(fd, echo(s.ICMP_ECHO, 1, Buffer.from('over there?')), 0, to);
     const buffer = Buffer.alloc(100);
-    expect(s.recvfrom(fd, buffer)).toEqual({ bytes: 19, address: to });
+    expect(s.recvfrom(fd, buffer)).toEqual({ length: 19, address: to });
     expect(buffer[0]).toBe(s.ICMP_ECHOREPLY);
 
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVERR, true);
@@ -157,7 +157,11 @@ describe('over a link', () => {
     s.sendto(fd, echo(s.ICMP_ECHO, 2, Buffer.from('anybody?')), 0, nobody);
     const [ready] = s.poll([{ fd, events: 0 }], 10_000);
     expect(ready).toBe(s.POLLERR);
-    const { bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 }, s.MSG_ERRQUEUE);
+    const {
+      length: bytes,
+      address,
+      control,
+    } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 }, s.MSG_ERRQUEUE);
     expect(buffer.toString('utf8', 8, bytes)).toBe('anybody?');
     expect(address).toEqual(nobody);
     expect(control.find((m) => s.isControl(m, s.IPPROTO_IP, s.IP_RECVERR))).toMatchObject({

@@ -78,7 +78,7 @@ test('buffers by turns, by every call, are never mistaken for each other', () =>
     }
     const got = order.map((bit) => {
       const into = bit === 0 ? Buffer.alloc(8) : Buffer.alloc(9);
-      return into.toString('latin1', 0, s.recvfrom(fd, into).bytes);
+      return into.toString('latin1', 0, s.recvfrom(fd, into).length);
     });
     expect(got).toEqual(expected);
   }
@@ -89,7 +89,7 @@ test('the same buffer sends and receives; as data and as address', () => {
   const name = s.encodeAddress(address);
   for (const _ of times) {
     expect(s.sendto(fd, name, 0, name)).toBe(16);
-    expect(s.recvfrom(fd, name)).toEqual({ bytes: 16, address });
+    expect(s.recvfrom(fd, name)).toEqual({ length: 16, address });
   }
 });
 

@@ -188,7 +188,7 @@ describe('control messages in which the kernel would follow a pointer', () => {
       expect(() => s.sendmsg(-1, { buffers: ['x'], control })).toThrow(refused('sendmsg'));
       expect(() => nothrow.sendmsg(-1, { buffers: ['x'], control: bytes })).toThrow(refused('sendmsg'));
       expect(() => nothrow.sendmsg(-1, { buffers: ['x'], control: cut })).toThrow(refused('sendmsg'));
-      const batch = new s.MessageBatch({ messages: 2, size: 8, controlSize: 256 });
+      const batch = new s.MessageBatch({ messages: 2, size: 8, controlLength: 256 });
       batch.push('x');
       batch.push('x', undefined, control);
       expect(() => s.sendmmsg(-1, batch)).toThrow(refused('sendmmsg', 'batch'));
@@ -197,7 +197,7 @@ describe('control messages in which the kernel would follow a pointer', () => {
 
   test.each([2, 4, 5, 10])('the others go to the kernel: type %i', (type) => {
     expect(nothrow.sendmsg(-1, { buffers: ['x'], control: [message(type), harmless] })).toBe(-s.EBADF);
-    const batch = new s.MessageBatch({ messages: 1, size: 8, controlSize: 256 });
+    const batch = new s.MessageBatch({ messages: 1, size: 8, controlLength: 256 });
     batch.push('x', undefined, [message(type)]);
     expect(nothrow.sendmmsg(-1, batch)).toBe(-s.EBADF);
   });

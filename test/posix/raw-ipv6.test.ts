@@ -49,7 +49,7 @@ test('the kernel answers an ICMPv6 echo and computes the checksum of ours', (con
   let received: s.ReceivedFrom;
   do received = s.recvfrom(fd, buffer);
   while (buffer.readUInt16BE(4) !== id);
-  const reply = buffer.subarray(0, received.bytes);
+  const reply = buffer.subarray(0, received.length);
   expect(received.address).toEqual({ family: s.AF_INET6, address: '::1', port: 0, flowinfo: 0, scopeId: 0 });
   expect([reply[0], reply[1]]).toEqual([s.ICMP6_ECHO_REPLY, 0]);
   expect(reply.readUInt16BE(6)).toBe(7);
@@ -118,6 +118,6 @@ test('a packet in our own IPv6 header arrives', (context) => {
 
   const buffer = Buffer.alloc(64);
   const message = s.recvmsg(receiver, { buffers: [buffer], controlLength: 64 });
-  expect(buffer.subarray(0, message.bytes)).toEqual(payload);
+  expect(buffer.subarray(0, message.length)).toEqual(payload);
   expect(message.control).toEqual([{ level: s.IPPROTO_IPV6, type: s.IPV6_HOPLIMIT, value: 77 }]);
 });

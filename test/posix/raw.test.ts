@@ -37,7 +37,7 @@ function echo(id: number, sequence: number, payload: Uint8Array): Buffer {
 function receive(fd: number, wanted: (packet: Buffer) => boolean): { packet: Buffer; address: s.Address | undefined } {
   const buffer = Buffer.alloc(2048);
   for (;;) {
-    const { bytes, address } = s.recvfrom(fd, buffer);
+    const { length: bytes, address } = s.recvfrom(fd, buffer);
     const packet = Buffer.from(buffer.subarray(0, bytes));
     if (wanted(packet)) return { packet, address };
   }
@@ -105,7 +105,7 @@ test.for([
   expect(s.sendto(fd, packet, 0, receiver.address)).toBe(packet.length);
 
   const buffer = Buffer.alloc(64);
-  const { bytes, address } = s.recvfrom(receiver.fd, buffer);
+  const { length: bytes, address } = s.recvfrom(receiver.fd, buffer);
   expect(buffer.subarray(0, bytes)).toEqual(payload);
   expect(address).toEqual({ family: s.AF_INET, address: '127.0.0.9', port: 4242 });
 });

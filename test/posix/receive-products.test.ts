@@ -118,7 +118,7 @@ describe.each(kinds)('%s', (kind, options, open, least) => {
     const names = Object.keys(options);
     const [sender, receiver] = open();
     s.setsockopt(receiver, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
-    const batch = new s.MessageBatch({ messages: 1, size: 16, controlSize: 1024 });
+    const batch = new s.MessageBatch({ messages: 1, size: 16, controlLength: 1024 });
 
     /** The messages with these options set, by both ways to receive. */
     const received = (chosen: string[], room: number) => {

@@ -71,7 +71,7 @@ describe('SCM_CREDENTIALS', () => {
       path.slice(1),
     );
     const message = s.recvmsg(fd, { buffers, controlLength }, s.MSG_DONTWAIT);
-    expect(message).toMatchObject({ bytes: 5, control: [credentials({ ...mine, pid: child.pid! })] });
+    expect(message).toMatchObject({ length: 5, control: [credentials({ ...mine, pid: child.pid! })] });
   });
 
   // What others may be told depends on privileges, and on the ids of the user namespace: Python says the same of each.

@@ -42,7 +42,7 @@ describe('descriptors that arrive', () => {
     const [x, y] = pair();
     const before = openFds();
     s.sendmsg(a, { buffers: ['x'], control: [rights(x)] });
-    const { bytes, control, flags } = s.recvmsg(b, { buffers, controlLength: s.CMSG_SPACE(4) });
+    const { length: bytes, control, flags } = s.recvmsg(b, { buffers, controlLength: s.CMSG_SPACE(4) });
     expect([bytes, flags]).toEqual([1, 0]);
     const [got] = fdsIn(control) as [number];
     expect(control).toEqual([rights(got)]);
@@ -98,8 +98,8 @@ describe('descriptors that arrive', () => {
     const seen: [number, number][] = [];
     for (let bytes = 0; bytes < 15; ) {
       const message = s.recvmsg(b, { buffers, controlLength: 64 }, s.MSG_DONTWAIT);
-      bytes += message.bytes;
-      seen.push([message.bytes, fdsIn(message.control).length]);
+      bytes += message.length;
+      seen.push([message.length, fdsIn(message.control).length]);
       closeAll(fdsIn(message.control));
     }
     // A stream joins what comes before descriptors, but never what comes after them.
@@ -133,7 +133,7 @@ describe('descriptors that arrive', () => {
   test('by recvmmsg too', () => {
     const [a, b] = pair(s.SOCK_DGRAM);
     s.sendmsg(a, { buffers: ['x'], control: [rights(a, b)] });
-    const batch = new s.MessageBatch({ messages: 2, size: 8, controlSize: s.CMSG_SPACE(8) });
+    const batch = new s.MessageBatch({ messages: 2, size: 8, controlLength: s.CMSG_SPACE(8) });
     expect(s.recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(1);
     const fds = fdsIn(batch.control(0));
     expect(fds.map((fd) => s.fcntl(fd, s.F_GETFD))).toEqual([s.FD_CLOEXEC, s.FD_CLOEXEC]);
@@ -170,7 +170,7 @@ describe('how many', () => {
   test('0 are nothing', () => {
     const [a, b] = pair();
     s.sendmsg(a, { buffers: ['x'], control: [rights()] });
-    expect(s.recvmsg(b, { buffers, controlLength: 64 })).toMatchObject({ bytes: 1, control: [], flags: 0 });
+    expect(s.recvmsg(b, { buffers, controlLength: 64 })).toMatchObject({ length: 1, control: [], flags: 0 });
   });
 
   test('one that is not open is EBADF', () => {

@@ -182,11 +182,11 @@ test('MSG_PEEK of a batch shows the first message again and again, and takes non
 test('control data of each message', () => {
   const { fd, address } = datagram();
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVTTL, true);
-  const out = new MessageBatch({ messages: 3, size: 4, controlSize: 64 });
+  const out = new MessageBatch({ messages: 3, size: 4, controlLength: 64 });
   for (const value of [11, 22]) out.push('x', address, [{ level: s.IPPROTO_IP, type: s.IP_TTL, value }]);
   out.push('x', address);
   expect(sendmmsg(fd, out)).toBe(3);
-  const into = new MessageBatch({ messages: 3, size: 4, controlSize: 64 });
+  const into = new MessageBatch({ messages: 3, size: 4, controlLength: 64 });
   expect(recvmmsg(fd, into, s.MSG_DONTWAIT)).toBe(3);
   expect([0, 1, 2].map((i) => into.control(i))).toEqual(
     [11, 22, 64].map((value) => [{ level: s.IPPROTO_IP, type: s.IP_TTL, value }]),
@@ -223,7 +223,7 @@ test('storage is used again without being made again', () => {
 });
 
 test('what does not fit a batch is refused, and the batch stays as it was', () => {
-  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: 16 });
+  const batch = new MessageBatch({ messages: 2, size: 4, controlLength: 16 });
   batch.push('one');
   const refused = (call: () => void, name: string) =>
     expect(call).toThrow(
@@ -252,7 +252,7 @@ test('the size of a batch is checked before it is made', () => {
   for (const messages of [0, -1, 1025, 1.5, Number.NaN, 2 ** 32 + 1]) refused({ messages, size: 1 }, '"messages"');
   for (const size of [-1, 0.5, Number.NaN, 2 ** 31, 2 ** 53]) refused({ messages: 1, size }, '"size"');
   refused({ messages: 1024, size: 2 ** 21 }, '"size"');
-  refused({ messages: 2, size: 1, controlSize: 2 ** 30 }, '"controlSize"');
+  refused({ messages: 2, size: 1, controlLength: 2 ** 30 }, '"controlLength"');
   expect(() => new MessageBatch({ messages: 1, size: '8' } as never)).toThrow(
     expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }),
   );
@@ -284,7 +284,7 @@ test('storage that was detached or exchanged for another size is a RangeError, a
     { size: 65 },
     { size: 0 },
     { size: 2 ** 32 - 1 },
-    { controlSize: 8 },
+    { controlLength: 8 },
     { count: 5 },
     { count: 2 ** 32 - 1 },
   ]) {
@@ -331,7 +331,7 @@ test('the first message must be one of the batch', () => {
 test('descriptors that nobody took are closed when the batch is filled again, cleared or disposed', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
-  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(8) });
+  const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(8) });
   const fill = () => {
     for (let i = 0; i < 3; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, b) });
     expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(3);
@@ -358,7 +358,7 @@ test('descriptors that nobody took are closed when the batch is filled again, cl
 test('descriptors that were taken stay open, and are closed by nobody else', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
-  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(8) });
+  const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(8) });
   for (let i = 0; i < 3; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, b) });
   recvmmsg(b, batch, s.MSG_DONTWAIT);
   const taken = fdsOf(batch, 1);
@@ -373,7 +373,7 @@ test('descriptors that were taken stay open, and are closed by nobody else', () 
 
 test('a message that is gone shows no descriptors: their numbers may be those of others by then', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
-  const batch = new MessageBatch({ messages: 4, size: 4, controlSize: s.CMSG_SPACE(4) });
+  const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(4) });
   const fill = (messages: number) => {
     for (let i = 0; i < messages; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a) });
     expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(messages);
@@ -393,7 +393,7 @@ test('a message that is gone shows no descriptors: their numbers may be those of
 test('a batch that was received is sent on as it is, descriptors too', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const [c, d] = pair(s.SOCK_DGRAM);
-  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_SPACE(4) });
+  const batch = new MessageBatch({ messages: 2, size: 4, controlLength: s.CMSG_SPACE(4) });
   for (const letter of ['x', 'y']) s.sendmsg(a, { buffers: [letter], control: rights(a) });
   expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(2);
   expect(sendmmsg(c, batch)).toBe(2);
@@ -408,7 +408,7 @@ test('a batch that was received is sent on as it is, descriptors too', () => {
 test('MSG_CTRUNC in a batch: those that fitted are there, and are closed when nobody takes them', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
-  const batch = new MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_LEN(8) });
+  const batch = new MessageBatch({ messages: 2, size: 4, controlLength: s.CMSG_LEN(8) });
   for (let i = 0; i < 2; i++) s.sendmsg(a, { buffers: ['x'], control: rights(a, a, a) });
   expect(recvmmsg(b, batch, s.MSG_DONTWAIT)).toBe(2);
   expect([batch.flags(0), batch.flags(1)]).toEqual([s.MSG_CTRUNC, s.MSG_CTRUNC]);
@@ -433,7 +433,7 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
     const held = new Set(); // until they are counted, so that none is collected earlier
     (() => {
       for (let round = 0; round < 10; round++) {
-        const batch = new s.MessageBatch({ messages: 2, size: 4, controlSize: s.CMSG_SPACE(4) });
+        const batch = new s.MessageBatch({ messages: 2, size: 4, controlLength: s.CMSG_SPACE(4) });
         held.add(batch);
         for (let i = 0; i < 2; i++) {
           s.sendmsg(a, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a] }] });
@@ -458,7 +458,7 @@ test('control data that another thread could change are not sent: the kernel wou
   try {
     // A program that has put something else in the place of the constructor.
     globalThis.ArrayBuffer = SharedArrayBuffer as unknown as typeof ArrayBuffer;
-    batch = new MessageBatch({ messages: 2, size: 8, controlSize: s.CMSG_SPACE(4) });
+    batch = new MessageBatch({ messages: 2, size: 8, controlLength: s.CMSG_SPACE(4) });
   } finally {
     globalThis.ArrayBuffer = original;
   }

@@ -16,7 +16,7 @@ test('gathers from many buffers and scatters into many', () => {
   expect(s.sendmsg(sender, { buffers: data, address })).toBe(6);
   const [one, two] = [Buffer.alloc(3), Buffer.alloc(10, '.')];
   expect(s.recvmsg(fd, { buffers: [one, new Uint8Array(0), two] })).toEqual({
-    bytes: 6,
+    length: 6,
     address: from,
     control: [],
     flags: 0,
@@ -43,11 +43,11 @@ test('on a stream it sends what fits and gives no address', () => {
   const { client, server } = connection();
   s.sendmsg(client, { buffers: ['abc', 'def'] });
   const into = Buffer.alloc(4);
-  expect(s.recvmsg(server, { buffers: [into] })).toEqual({ bytes: 4, address: undefined, control: [], flags: 0 });
-  expect(s.recvmsg(server, { buffers: [into] }).bytes).toBe(2);
+  expect(s.recvmsg(server, { buffers: [into] })).toEqual({ length: 4, address: undefined, control: [], flags: 0 });
+  expect(s.recvmsg(server, { buffers: [into] }).length).toBe(2);
   s.close(s.dup(client));
   s.shutdown(client, s.SHUT_WR);
-  expect(s.recvmsg(server, { buffers: [into] })).toEqual({ bytes: 0, address: undefined, control: [], flags: 0 });
+  expect(s.recvmsg(server, { buffers: [into] })).toEqual({ length: 0, address: undefined, control: [], flags: 0 });
 });
 
 test('control messages go out with the packet and come in with it', () => {
@@ -93,7 +93,7 @@ test('one datagram is cut into many by UDP_SEGMENT', () => {
   const control = [{ level: s.SOL_UDP, type: s.UDP_SEGMENT, value: 100 } as const];
   expect(s.sendmsg(fd, { buffers: [new Uint8Array(250)], address, control })).toBe(250);
   const buffer = new Uint8Array(300);
-  expect([0, 1, 2].map(() => s.recvmsg(fd, { buffers: [buffer] }, s.MSG_DONTWAIT).bytes)).toEqual([100, 100, 50]);
+  expect([0, 1, 2].map(() => s.recvmsg(fd, { buffers: [buffer] }, s.MSG_DONTWAIT).length)).toEqual([100, 100, 50]);
 });
 
 test('no messages are no control data', () => {
@@ -101,7 +101,7 @@ test('no messages are no control data', () => {
   for (const control of [undefined, [], new Uint8Array(0)]) {
     expect(s.sendmsg(a, { buffers: ['x'], control })).toBe(1);
   }
-  expect(s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: 64 })).toMatchObject({ bytes: 3, control: [] });
+  expect(s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: 64 })).toMatchObject({ length: 3, control: [] });
 });
 
 test('control data that the kernel does not take is EINVAL, never read beyond its end', () => {
@@ -132,10 +132,10 @@ test('1024 buffers are taken, 1025 are EMSGSIZE, an empty list is an empty messa
   }
   expect(s.sendmsg(a, { buffers: parts })).toBe(1024);
   expect(() => s.recvmsg(b, { buffers: [...places, bytes] })).toThrow(tooMany);
-  expect(s.recvmsg(b, { buffers: places })).toMatchObject({ bytes: 1024, flags: 0 });
+  expect(s.recvmsg(b, { buffers: places })).toMatchObject({ length: 1024, flags: 0 });
   expect(into).toEqual(bytes);
   expect(s.sendmsg(a, { buffers: [] })).toBe(0);
-  expect(s.recvmsg(b, { buffers: [] })).toMatchObject({ bytes: 0, flags: 0 });
+  expect(s.recvmsg(b, { buffers: [] })).toMatchObject({ length: 0, flags: 0 });
 });
 
 test('the errors carry the syscall and the address', () => {

@@ -15,7 +15,7 @@ test('the address may be an object, encoded bytes or a SocketAddress', () => {
   const forms = [address, s.encodeAddress(address), new SocketAddress({ address: '127.0.0.1', port: address.port })];
   for (const form of forms) {
     expect(s.sendto(sender, 'hi', 0, form)).toBe(2);
-    expect(s.recvfrom(fd, buffer)).toEqual({ bytes: 2, address: from });
+    expect(s.recvfrom(fd, buffer)).toEqual({ length: 2, address: from });
     expect(buffer.toString('latin1', 0, 3)).toBe('hi\0');
   }
 });
@@ -28,7 +28,7 @@ test('every sender is told apart, and can be answered', () => {
   for (const sender of senders) {
     const got = s.recvfrom(fd, buffer);
     expect(got.address).toEqual(sender.address);
-    s.sendto(fd, buffer.subarray(0, got.bytes), 0, got.address!);
+    s.sendto(fd, buffer.subarray(0, got.length), 0, got.address!);
   }
   for (const [i, sender] of senders.entries()) {
     expect(s.recv(sender.fd, buffer)).toBe(1);
@@ -45,7 +45,7 @@ test('IPv6 senders have an address, flow and scope', (context) => {
   s.sendto(one, 'x', 0, s.getsockname(two)!);
   const { port } = s.getsockname(one) as s.Inet6Address;
   expect(s.recvfrom(two, new Uint8Array(4))).toEqual({
-    bytes: 1,
+    length: 1,
     address: { family: s.AF_INET6, address: '::1', port, flowinfo: 0, scopeId: 0 },
   });
 });
@@ -76,9 +76,9 @@ test('AF_UNIX: a path, an abstract name, an autobound name, and no name at all',
 test('a connected stream gives no address', () => {
   const { client, server } = connection();
   s.send(client, 'abc');
-  expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ bytes: 3, address: undefined });
+  expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ length: 3, address: undefined });
   s.shutdown(client, s.SHUT_WR);
-  expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ bytes: 0, address: undefined });
+  expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ length: 0, address: undefined });
 });
 
 test('the address before does not shine through where there is none', () => {
@@ -147,7 +147,7 @@ test('an address of the wrong length or family is judged by the kernel', () => {
   expect(code(s.encodeAddress({ family: s.AF_UNIX, path: `/${'x'.repeat(30)}` }))).toBe('EAFNOSUPPORT');
   expect(nothrow.sendto(fd, 'x', 0, Buffer.concat([good, new Uint8Array(112)]))).toBe(1);
   expect(code(new Uint8Array(0))).toBe('EINVAL');
-  expect(s.recvfrom(fd, new Uint8Array(4))).toEqual({ bytes: 1, address });
+  expect(s.recvfrom(fd, new Uint8Array(4))).toEqual({ length: 1, address });
 });
 
 test('the room for the address may be too small: the length tells, and nothing behind it is written', () => {

@@ -90,7 +90,7 @@ describe('an address that is not of this host', () => {
     const name = s.getsockname(fd) as s.InetAddress;
     expect(name.address).toBe(foreign.address);
     expect(s.sendto(fd, 'from a stranger', 0, receiver.address)).toBe(15);
-    expect(s.recvfrom(receiver.fd, Buffer.alloc(15))).toEqual({ bytes: 15, address: name });
+    expect(s.recvfrom(receiver.fd, Buffer.alloc(15))).toEqual({ length: 15, address: name });
   });
 
   test('IP_TRANSPARENT on a link: the other side sees the foreign address', async (context) => {

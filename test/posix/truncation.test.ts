@@ -15,9 +15,9 @@ test('a datagram that does not fit is cut, and only recvmsg tells', () => {
   expect(s.recv(fd, memory.subarray(0, 8))).toBe(8);
   expect(memory.toString('latin1', 0, 8)).toBe('01234567');
   expect(memory.toString('hex', 8)).toBe('aa'.repeat(8));
-  expect(s.recvfrom(fd, eight()).bytes).toBe(8);
-  expect(s.recvmsg(fd, { buffers: [eight()] })).toMatchObject({ bytes: 8, flags: s.MSG_TRUNC });
-  expect(s.recvmsg(fd, { buffers: [eight(), eight()] })).toMatchObject({ bytes: 10, flags: 0 });
+  expect(s.recvfrom(fd, eight()).length).toBe(8);
+  expect(s.recvmsg(fd, { buffers: [eight()] })).toMatchObject({ length: 8, flags: s.MSG_TRUNC });
+  expect(s.recvmsg(fd, { buffers: [eight(), eight()] })).toMatchObject({ length: 10, flags: 0 });
 });
 
 test('with MSG_TRUNC every call gives the real length, and writes no more than fits', () => {
@@ -27,9 +27,9 @@ test('with MSG_TRUNC every call gives the real length, and writes no more than f
     const part = memory.subarray(4, 12);
     // The same buffer twice in a row: the second time by the fast path.
     expect([s.recv(b, part, s.MSG_TRUNC), s.recv(b, part, s.MSG_TRUNC)]).toEqual([5000, 5000]);
-    expect(s.recvfrom(b, part, s.MSG_TRUNC).bytes).toBe(5000);
+    expect(s.recvfrom(b, part, s.MSG_TRUNC).length).toBe(5000);
     const message = s.recvmsg(b, { buffers: [part] }, s.MSG_TRUNC);
-    expect(message.bytes).toBe(5000);
+    expect(message.length).toBe(5000);
     expect(message.flags & s.MSG_TRUNC).toBe(s.MSG_TRUNC);
     expect(memory.toString('hex')).toBe('aaaaaaaa0101010101010101aaaaaaaa');
   }
@@ -40,7 +40,7 @@ test('MSG_PEEK leaves the message where it is', () => {
   s.sendto(fd, 'abc', 0, address);
   for (let i = 0; i < 3; i++) {
     const buffer = eight();
-    expect(s.recvfrom(fd, buffer, s.MSG_PEEK)).toEqual({ bytes: 3, address });
+    expect(s.recvfrom(fd, buffer, s.MSG_PEEK)).toEqual({ length: 3, address });
     expect(buffer.toString('latin1', 0, 3)).toBe('abc');
   }
   expect(s.recv(fd, new Uint8Array(0), s.MSG_PEEK | s.MSG_TRUNC)).toBe(3);
@@ -68,7 +68,7 @@ test('MSG_WAITALL gives all that there is before the end, and stops at the end',
   const buffer = Buffer.alloc(8);
   expect(s.recv(server, buffer, s.MSG_WAITALL)).toBe(8);
   expect(buffer.toString()).toBe('abcdefgh');
-  expect(s.recvmsg(server, { buffers: [buffer] }, s.MSG_WAITALL).bytes).toBe(2);
+  expect(s.recvmsg(server, { buffers: [buffer] }, s.MSG_WAITALL).length).toBe(2);
 });
 
 test('MSG_DONTWAIT answers at once on a blocking descriptor, by every call', () => {
@@ -93,7 +93,7 @@ test('MSG_OOB sends and takes the urgent byte, which the stream does not hold', 
   expect(buffer.toString('latin1', 0, 3)).toBe('abc');
   expect(s.sockatmark(server)).toBe(true);
   const oob = s.recvmsg(server, { buffers: [buffer] }, s.MSG_OOB);
-  expect(oob).toMatchObject({ bytes: 1, flags: s.MSG_OOB });
+  expect(oob).toMatchObject({ length: 1, flags: s.MSG_OOB });
   expect(String.fromCharCode(buffer[0]!)).toBe('X');
   expect(s.recv(server, buffer)).toBe(2);
   expect(nothrow.recv(server, buffer, s.MSG_OOB)).toBe(-s.EINVAL);
@@ -167,7 +167,7 @@ print(json.dumps(out))`);
   const got = (fd: number, size: number, controlLength: number, flags = 0) => {
     try {
       const message = s.recvmsg(fd, { buffers: [new Uint8Array(size)], controlLength }, flags);
-      out.push([message.bytes, message.control.length, message.flags]);
+      out.push([message.length, message.control.length, message.flags]);
     } catch (error) {
       out.push(-(error as s.SocketError).errno);
     }
@@ -200,7 +200,7 @@ print(json.dumps(out))`);
 test('MSG_EOR is taken by AF_UNIX, and never given back', () => {
   const [a, b] = pair(s.SOCK_SEQPACKET);
   s.send(a, 'x', s.MSG_EOR);
-  expect(s.recvmsg(b, { buffers: [eight()] })).toMatchObject({ bytes: 1, flags: 0 });
+  expect(s.recvmsg(b, { buffers: [eight()] })).toMatchObject({ length: 1, flags: 0 });
 });
 
 test('MSG_EOR of a vsock record comes back', (context) => {
@@ -215,6 +215,6 @@ test('MSG_EOR of a vsock record comes back', (context) => {
   const server = cleanup(s.accept(listener).fd);
   s.send(client, 'ab', s.MSG_EOR);
   s.send(client, 'cd');
-  expect(s.recvmsg(server, { buffers: [eight()] })).toMatchObject({ bytes: 2, flags: s.MSG_EOR });
-  expect(s.recvmsg(server, { buffers: [eight()] })).toMatchObject({ bytes: 2, flags: 0 });
+  expect(s.recvmsg(server, { buffers: [eight()] })).toMatchObject({ length: 2, flags: s.MSG_EOR });
+  expect(s.recvmsg(server, { buffers: [eight()] })).toMatchObject({ length: 2, flags: 0 });
 });

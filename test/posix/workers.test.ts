@@ -33,7 +33,7 @@ function run(main: string, worker: string): string {
 
 const busy = `
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
-  const batch = new s.MessageBatch({ messages: 8, size: 16, controlSize: s.CMSG_SPACE(4) });
+  const batch = new s.MessageBatch({ messages: 8, size: 16, controlLength: s.CMSG_SPACE(4) });
   const unix = { family: s.AF_UNIX, path: '/nonexistent/socket' };
   const attempt = (call) => { try { call(); } catch {} };
   parentPort.postMessage(0);

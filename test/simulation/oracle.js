@@ -59,7 +59,7 @@ function pieces({ kind, value, buffer, batch }) {
     case 'recvInto':
       return [buffer.subarray(0, value)];
     case 'recvmsg':
-      return [buffer.subarray(0, value.bytes)];
+      return [buffer.subarray(0, value.length)];
     case 'recvmmsg':
       return batch;
     case 'recvfrom':

@@ -118,10 +118,10 @@ describe('segmentation offload', () => {
     await udp().socket.sendSegments(Buffer.alloc(20_000, 'x'), 1000, address);
     const first = await received;
     const size = first.control.find((m) => s.isControl(m, s.SOL_UDP, s.UDP_GRO))?.value;
-    let bytes = first.bytes;
+    let bytes = first.length;
     const buffer = new Uint8Array(65_536);
     for (let n = 0; n >= 0; n = nothrow.recv(socket.fd, buffer)) bytes += n;
-    expect([bytes, size, first.bytes > 1000]).toEqual([20_000, 1000, true]);
+    expect([bytes, size, first.length > 1000]).toEqual([20_000, 1000, true]);
   });
 
   test('segmentSize and segments: what a batch received as one, apart again', async () => {
@@ -129,7 +129,7 @@ describe('segmentation offload', () => {
     socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
     socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPNS, true); // a control message before that of the size
     const sender = udp().socket;
-    const batch = new s.MessageBatch({ messages: 4, size: 65_535, controlSize: s.CMSG_SPACE(16) + s.CMSG_SPACE(4) });
+    const batch = new s.MessageBatch({ messages: 4, size: 65_535, controlLength: s.CMSG_SPACE(16) + s.CMSG_SPACE(4) });
     await sender.sendSegments(
       Buffer.alloc(2500).map((_, i) => Math.floor(i / 1000)),
       1000,
@@ -148,7 +148,7 @@ describe('segmentation offload', () => {
     for (const [i, segment] of lists[0]!.entries()) expect(segment.every((byte) => byte === i)).toBe(true);
     expect(String(lists[1]![0])).toBe('alone');
     expect(() => batch.segmentSize(4)).toThrow(RangeError);
-    const cut = new s.MessageBatch({ messages: 1, size: 700, controlSize: s.CMSG_SPACE(4) });
+    const cut = new s.MessageBatch({ messages: 1, size: 700, controlLength: s.CMSG_SPACE(4) });
     socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPNS, false);
     await sender.sendSegments(Buffer.alloc(2500), 1000, address);
     await socket.recvmmsg(cut);

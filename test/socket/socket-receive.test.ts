@@ -65,7 +65,7 @@ describe('what comes', () => {
     const sender = udp();
     await sender.socket.sendto('truncated', 0, address);
     const message = await received;
-    expect([message.bytes, message.flags & s.MSG_TRUNC, message.address]).toEqual([5, s.MSG_TRUNC, sender.address]);
+    expect([message.length, message.flags & s.MSG_TRUNC, message.address]).toEqual([5, s.MSG_TRUNC, sender.address]);
     expect(buffers.map(String)).toEqual(['tr', 'unc']);
     expect(message.control).toEqual([{ level: s.IPPROTO_IP, type: s.IP_TTL, value: 64 }]);
   });

@@ -38,7 +38,7 @@ describe('without waiting: timeout 0', () => {
     const buffer = Buffer.alloc(2);
     expect([b.recvIntoSync(buffer), buffer[0]]).toEqual([1, 0x32]);
     a.sendmsgSync({ buffers: ['3'] });
-    expect(b.recvmsgSync({ buffers: [buffer] }).bytes).toBe(1);
+    expect(b.recvmsgSync({ buffers: [buffer] }).length).toBe(1);
     a.sendFdsSync([a.fd], '4');
     const { data, fds } = b.recvFdsSync(8, 1);
     expect([String(data), fds.length]).toEqual(['4', 1]);

@@ -230,13 +230,13 @@ test.for(['path', 'abstract'])('systemd-notify tells us, and waits for the barri
   const buffers = [Buffer.alloc(4096)];
   const controlLength = s.CMSG_SPACE(12) + s.CMSG_SPACE(4);
   const state = await socket.recvmsg({ buffers, controlLength }, 0, soon);
-  const lines = String(buffers[0]!.subarray(0, state.bytes)).trimEnd().split('\n');
+  const lines = String(buffers[0]!.subarray(0, state.length)).trimEnd().split('\n');
   expect(lines).toEqual(expect.arrayContaining([`MAINPID=${process.pid}`, 'READY=1', 'STATUS=it works']));
   const credentials = state.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_CREDENTIALS));
   expect(credentials?.uid).toBe(process.getuid!());
 
   const barrier = await socket.recvmsg({ buffers, controlLength }, 0, soon);
-  expect(String(buffers[0]!.subarray(0, barrier.bytes))).toBe('BARRIER=1');
+  expect(String(buffers[0]!.subarray(0, barrier.length))).toBe('BARRIER=1');
   const rights = barrier.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS));
   expect(rights?.fds).toHaveLength(1);
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -182,7 +182,7 @@ const calls = {
   'batch, address': ({ data, now, here }) =>
     new s.MessageBatch({ messages: 2, size: SIZE }).push(data, getting(here, 'port', now)),
   'batch, its memory': ({ fd, now }) => {
-    const batch = new s.MessageBatch({ messages: 2, size: SIZE, controlSize: 24 });
+    const batch = new s.MessageBatch({ messages: 2, size: SIZE, controlLength: 24 });
     now();
     structuredClone(batch.data.buffer, { transfer: [batch.data.buffer] });
     s.recvmmsg(fd, batch, s.MSG_DONTWAIT);

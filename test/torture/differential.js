@@ -252,7 +252,7 @@ function run(w, [kind, a, ...rest]) {
       return told(buffer, s.read(fd, buffer));
     case 'recvfrom': {
       const got = s.recvfrom(fd, buffer, rest[1]);
-      return [...told(buffer, got.bytes), name(got.address)];
+      return [...told(buffer, got.length), name(got.address)];
     }
     case 'sendmsg': {
       const fds = rest[2].map((slot) => w.slots[slot]);
@@ -266,7 +266,7 @@ function run(w, [kind, a, ...rest]) {
         for (const passed of item.fds) s.close(passed);
         return [item.level, item.type, item.fds.length];
       });
-      return [...told(buffer, got.bytes), items, got.flags, name(got.address)];
+      return [...told(buffer, got.length), items, got.flags, name(got.address)];
     }
     case 'setsockopt':
       s.setsockopt(fd, ...rest);

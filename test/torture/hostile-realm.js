@@ -177,7 +177,7 @@ async function exercise() {
     await step('sendmsg', () => check(s.sendmsg(a, { buffers: ['x'], control: rights }) === 1));
     await step('recvmsg', () => {
       const got = s.recvmsg(b, { buffers: [data()], controlLength: 64 }, s.MSG_DONTWAIT);
-      check(got.bytes === 1 && got.control.length === 1);
+      check(got.length === 1 && got.control.length === 1);
       for (const { fds } of got.control) for (const fd of fds ?? []) s.close(fd);
     });
     await step('recvmsg of nothrow', () => {
@@ -186,11 +186,11 @@ async function exercise() {
     });
     await step('sendto', () => check(s.sendto(udp, data(), 0, here) === 3 && s.sendto(udp, data(), 0, name) === 3));
     await step('recvfrom', () => {
-      const { bytes, address } = s.recvfrom(udp, buffer);
-      check(bytes === 3 && address.port === here.port && s.recvfrom(udp, buffer).bytes === 3);
+      const { length: bytes, address } = s.recvfrom(udp, buffer);
+      check(bytes === 3 && address.port === here.port && s.recvfrom(udp, buffer).length === 3);
     });
     await step('batch', () => {
-      const batch = new s.MessageBatch({ messages: 2, size: 9, controlSize: 64 });
+      const batch = new s.MessageBatch({ messages: 2, size: 9, controlLength: 64 });
       batch.push('abc', here, [{ level: s.IPPROTO_IP, type: s.IP_TTL, value: 9 }]);
       check(s.sendmmsg(udp, batch) === 1 && s.recvmmsg(udp, batch) === 1);
       check(batch.bytes(0).length === 3 && batch.address(0).port === here.port && batch.control(0).length === 0);

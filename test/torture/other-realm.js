@@ -79,7 +79,7 @@ async function exercise(s, bytes, RealmError, name) {
   const raw = { level: s.IPPROTO_IP, type: s.IP_TTL, data: bytes([9, 0, 0, 0]) };
   assert.equal(s.sendmsg(fd, { buffers: [data], address, control: [raw] }), 3);
   receive();
-  const batch = new s.MessageBatch({ messages: 2, size: 9, controlSize: 64 });
+  const batch = new s.MessageBatch({ messages: 2, size: 9, controlLength: 64 });
   batch.push(data, address, control);
   assert.equal(s.sendmmsg(fd, batch), 1);
   assert.equal(s.recvmmsg(fd, batch, s.MSG_WAITFORONE), 1);

@@ -141,7 +141,7 @@ export class BatchSource implements CaptureSource {
     setOption(fd, 'SO_TIMESTAMPNS', true);
     this.#fd = fd;
     this.#link = link;
-    this.#batch = new MessageBatch({ messages: MESSAGES, size: snaplen, controlSize: CONTROL });
+    this.#batch = new MessageBatch({ messages: MESSAGES, size: snaplen, controlLength: CONTROL });
     this.#bytes = new Uint8Array(roundUp(MAC + snaplen, 16) * (MESSAGES + 1)); // none begins at 0
     this.#view = new DataView(this.#bytes.buffer);
   }

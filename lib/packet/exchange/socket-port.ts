@@ -129,7 +129,7 @@ export class SocketPort implements Port {
     throw new SocketError(-result, 'recvmsg');
   }
 
-  #arrival({ bytes, address, control }: ReceivedMessage): Arrival | undefined {
+  #arrival({ length: bytes, address, control }: ReceivedMessage): Arrival | undefined {
     const from = address as Known | undefined;
     if (from?.pkttype === PACKET_OUTGOING) return undefined;
     const error = errorOf(control);
