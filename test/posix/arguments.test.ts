@@ -971,7 +971,7 @@ describe('polluted prototypes, in processes of their own', () => {
     const output = run(`
       s.send(a, new Uint8Array(70000).fill(0x41));
       const results = [];
-      for (const call of [(list) => s.readv(b, list), (list) => s.recvmsg(b, { buffers: list }, s.MSG_PEEK).bytes]) {
+      for (const call of [(list) => s.readv(b, list), (list) => s.recvmsg(b, { buffers: list }, s.MSG_PEEK).length]) {
         const victim = new Uint8Array(new ArrayBuffer(60000));
         const tail = new Uint8Array(8);
         const list = [victim, tail];

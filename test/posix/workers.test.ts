@@ -105,7 +105,7 @@ test('descriptors are the process’s: what one thread opens another uses, and s
   const worker = `
     parentPort.on('message', ({ fd, shared }) => {
       const view = new Uint8Array(shared, 4);
-      parentPort.postMessage([s.recv(fd, view), s.recvfrom(fd, view).bytes, s.recv(fd, view)]);
+      parentPort.postMessage([s.recv(fd, view), s.recvfrom(fd, view).length, s.recv(fd, view)]);
       parentPort.close();
     });
     parentPort.postMessage('ready');
