@@ -182,13 +182,13 @@ await command(usage, options, async (values, [text, ...words]) => {
       const buffer = Buffer.alloc(65536);
       const message = { buffers: [buffer], controlLength: 64 };
       const times = { milliseconds, pause: AGAIN, signal };
-      for await (const { length: bytes, address, control } of asking(times, askAll, (o) =>
-        socket.recvmsg(message, 0, o),
-      )) {
+      /** @returns {Promise<s.ReceivedMessage>} */
+      const receive = (/** @type {s.WaitOptions} */ options) => socket.recvmsg(message, 0, options);
+      for await (const { length, address, control } of asking(times, askAll, receive)) {
         const link = links.find(({ ifindex }) => ifindex === ifindexOf(control));
         // Answers come from this port alone: RFC 6762, 6.
         if (link === undefined || address === undefined || !('port' in address) || address.port !== PORT) continue;
-        if ('address' in address) take(buffer.subarray(0, bytes), `${link.name} ${address.address}`);
+        if ('address' in address) take(buffer.subarray(0, length), `${link.name} ${address.address}`);
       }
       socket.close();
     }),
