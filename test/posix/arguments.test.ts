@@ -125,6 +125,7 @@ const kinds: { [kind: string]: { valid: unknown; hostile: Named[] } } = {
     valid: [new Uint8Array(8)],
     hostile: [...notArrays, ...elements([...notBytes, ...texts]), ['hole', hole], ['all holes', Array(2)]],
   },
+  messages: { valid: [], hostile: notArrays },
   datas: { valid: ['x'], hostile: [...notArrays, ...elements(notBytes), ['hole', hole], ['all holes', Array(2)]] },
   address: { valid: inet, hostile: notAddresses },
   // What poses as bytes comes back as it is; the calls refuse it.
@@ -329,10 +330,14 @@ const throwing: { [name: string]: string } = {
   decodeAddress: 'bytes:any length:any',
   decodeControl: 'bytes:any length:any',
   isControl: 'message:any level:any type:any',
+  findControl: 'control:messages level:any type:any',
+  parseHardwareAddress: 'address:any',
+  formatHardwareAddress: 'address:any',
   errnoName: 'errno:any',
   strerror: 'errno:any',
   isErrno: 'error:any',
   // Nothing to refuse: no parameters, or classes that the library makes.
+  controlSpace: '', // any number of names: see control-room.test.ts
   if_nameindex: '',
   getifaddrs: '',
   gethostname: '',
