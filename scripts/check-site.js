@@ -59,7 +59,7 @@ function probe() {
         cut: all('.col-content table').filter((table) => table.scrollWidth > table.clientWidth).length,
         overflow: document.documentElement.scrollWidth - wide,
       });
-    }, 200),
+    }, 2000),
   );
 }
 

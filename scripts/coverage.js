@@ -151,7 +151,7 @@ function ours(name, note) {
 }
 
 const lines = [
-  '# What there is',
+  '# API coverage',
   '',
   'Every function of the POSIX headers for sockets, and every name of the socket module of Python 3 on Linux, beside the',
   'one of this library, or the reason why there is none. `nothrow` and `promises`: the call has a twin there.',
