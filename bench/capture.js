@@ -65,7 +65,7 @@ const readers = {
     title: 'Python, scapy',
     fewer: 20,
     missing: () => (python() === undefined ? 'no python3 has it' : undefined),
-    command: (name) => [python(), join(here, 'readers/scapy.py'), name],
+    command: (name) => [python(), join(here, 'readers/scapy_reader.py'), name],
   },
 };
 

@@ -27,8 +27,33 @@ export function ipv4Text(bytes: Uint8Array, at: number): string {
 
 /** 16 bytes as text: inet_ntop(3). */
 export function ipv6Text(bytes: Uint8Array, at: number): string {
+  // What begins with zeros may be an IPv4 address, about which C libraries differ. The others are faster without a call.
+  if (bytes[at] !== 0 || bytes[at + 1] !== 0) return groupsText(bytes, at);
   for (let i = 0; i < 16; i++) scratch[i] = bytes[at + i]!;
   return inet_ntop(AF_INET6, scratch);
+}
+
+/** The text of 8 groups of which the first is not 0: the first of the longest runs of two or more that are 0 is left out. */
+function groupsText(bytes: Uint8Array, at: number): string {
+  let start = 8;
+  let length = 1;
+  for (let i = 1, run = 0; i < 8; i++) {
+    run = bytes[at + 2 * i] === 0 && bytes[at + 2 * i + 1] === 0 ? run + 1 : 0;
+    if (run <= length) continue;
+    length = run;
+    start = i + 1 - run;
+  }
+  let text = '';
+  for (let i = 0; i < 8; i++) {
+    if (i === start) {
+      text += i + length === 8 ? '::' : ':';
+      i += length - 1;
+    } else {
+      const group = (bytes[at + 2 * i]! << 8) | bytes[at + 2 * i + 1]!;
+      text += i === 0 ? group.toString(16) : `:${group.toString(16)}`;
+    }
+  }
+  return text;
 }
 
 function put(bytes: Uint8Array, at: number, text: unknown, name: string, family: number, size: number): void {

@@ -1,4 +1,4 @@
-# A reader of scapy: scapy.py <interface>. When its standard input ends it prints packets, bytes and 0: it has no count of
+# A reader of scapy: scapy_reader.py <interface>. When its standard input ends it prints packets, bytes and 0: it has no count of
 # drops.
 import logging
 import sys
