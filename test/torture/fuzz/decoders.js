@@ -9,6 +9,7 @@ import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as s from '../../../dist/index.js';
+import { BlockMemory } from '../../../dist/packet/capture/block-memory.js';
 import * as p from '../../../dist/packet/index.js';
 
 const { values: options, positionals } = parseArgs({
@@ -109,6 +110,29 @@ const targets = [
     reader.push(bytes.subarray(0, half));
     reader.push(bytes.subarray(half));
     reader.end?.();
+  },
+  function blocks(bytes) {
+    // A block of a ring, with whatever the kernel says of its packets; in a larger buffer, whose rest stays as it is.
+    const [first, count, kind] = bytes;
+    const size = bytes.length;
+    const slab = new Uint8Array(size + 128).fill(0xc5);
+    slab.set(bytes, 64);
+    const memory = new BlockMemory(
+      { view: new DataView(slab.buffer), bytes: slab },
+      { first: 64 + ((first ?? 0) & 63), end: 64 + size, count: (count ?? 0) * 257 },
+      { linktype: 1, cooked: (kind ?? 0) % 2 === 1 },
+    );
+    let packets = 0;
+    for (const packet of new p.Block(memory)) {
+      const { data } = packet.copy();
+      expect(packet.data.byteOffset + data.length <= 64 + size, 'a packet that ends in its block');
+      void [packet.uint8(data.length), packet.uint16(0), packet.uint32(data.length - 2)];
+      expect(++packets <= size, 'as many packets as there is room for');
+    }
+    expect(
+      slab.every((byte, i) => (i >= 64 && i < 64 + size) || byte === 0xc5),
+      'bytes of the block alone',
+    );
   },
 ];
 

@@ -138,6 +138,11 @@ ssize_t __wrap_recvfrom(int, void* data, size_t size, int, sockaddr* name, sockl
 
 int __wrap_getsockopt(int, int level, int name, void* value, socklen_t* length) {
   if (fuzz::Fails()) return -1;
+  if (level == SOL_SOCKET && name == SO_DOMAIN && *length == sizeof(int)) {
+    const int domain = input.Byte() % 4 == 0 ? AF_INET : AF_PACKET;
+    std::memcpy(value, &domain, sizeof(domain));
+    return 0;
+  }
   if (level == SOL_SOCKET && name == SO_GET_FILTER) {
     *length = std::min<socklen_t>(*length, input.Number() % (BPF_MAXINSNS + 1));
     fuzz::WriteAll(value, *length * sizeof(sock_filter));

@@ -166,6 +166,27 @@ napi_status napi_create_arraybuffer(napi_env, size_t size, void** data, napi_val
   return napi_ok;
 }
 
+napi_status napi_create_array_with_length(napi_env, size_t length, napi_value* result) {
+  Value* value = fuzz::Make(Kind::kArray);
+  value->length = static_cast<uint32_t>(length);
+  *result = To(value);
+  return napi_ok;
+}
+
+napi_status napi_set_element(napi_env, napi_value array, uint32_t, napi_value element) {
+  From(array)->elements.push_back(From(element));
+  return napi_ok;
+}
+
+// The buffer of a ring is no matter of bytes: these are linked in, and never called.
+napi_status napi_create_object(napi_env, napi_value*) { return napi_generic_failure; }
+napi_status napi_set_property(napi_env, napi_value, napi_value, napi_value) { return napi_generic_failure; }
+napi_status napi_open_handle_scope(napi_env, napi_handle_scope*) { return napi_generic_failure; }
+napi_status napi_close_handle_scope(napi_env, napi_handle_scope) { return napi_generic_failure; }
+napi_status napi_create_external_arraybuffer(napi_env, void*, size_t, napi_finalize, void*, napi_value*) {
+  return napi_generic_failure;
+}
+
 napi_status napi_create_string_utf8(napi_env, const char* text, size_t, napi_value* result) {
   *result = To(fuzz::Bytes(reinterpret_cast<const uint8_t*>(text), std::strlen(text), napi_uint8_array));
   return napi_ok;
