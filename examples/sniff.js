@@ -3,9 +3,11 @@
 // The packets of an interface or of a file, by a filter, as a person reads them: a small tcpdump(1) over a ring, packet(7).
 //   sudo node examples/sniff.js -i eth0 -c 10 tcp port 80
 import { createReadStream, openSync, writeSync } from 'node:fs';
+import { PACKET_OUTGOING } from 'sys-socket';
 import {
   CaptureReader,
   compileFilter,
+  decodePacket,
   disassembleFilter,
   formatHex,
   formatPacket,
@@ -68,8 +70,15 @@ function clock(timestamp) {
   return `${part(time.getHours())}:${part(time.getMinutes())}:${part(time.getSeconds())}.${fraction}`;
 }
 
-/** The direction in the flags of pcapng: of most files it is not known. @param {Seen} packet */
-const direction = ({ flags = 0 }) => [[], ['in'], ['out'], []][flags & 3] ?? [];
+/**
+ * The direction, by the flags of pcapng or by a cooked header: of most files it is not known.
+ * @param {Seen} packet @param {import('sys-socket/packet').DecodedPacket} decoded
+ */
+function direction({ flags = 0 }, { layers: [first] }) {
+  if ((flags & 3) !== 0) return (flags & 3) === 2 ? ['out'] : ['in'];
+  if (first?.layer !== 'linuxSll' && first?.layer !== 'linuxSll2') return [];
+  return first.packetType === PACKET_OUTGOING ? ['out'] : ['in'];
+}
 
 /**
  * Prints one packet.
@@ -78,13 +87,13 @@ const direction = ({ flags = 0 }) => [[], ['in'], ['out'], []][flags & 3] ?? [];
  */
 function print(packet, linktype, { hex, verbose }, name) {
   const { timestamp, data, originalLength, status } = packet;
-  const captured = { data, linktype, status };
-  const begin = [clock(timestamp), ...(name === undefined ? [] : [name]), ...direction(packet)].join(' ');
+  const decoded = decodePacket({ data, linktype, status });
+  const begin = [clock(timestamp), ...(name === undefined ? [] : [name]), ...direction(packet, decoded)].join(' ');
   if (verbose) {
     const cut = data.length < originalLength ? `, ${data.length} kept` : '';
-    console.log(`${begin} ${originalLength} bytes${cut}\n${formatPacket(captured).replace(/^/gm, '  ')}`);
+    console.log(`${begin} ${originalLength} bytes${cut}\n${formatPacket(decoded).replace(/^/gm, '  ')}`);
   } else {
-    console.log(`${begin} ${summarizePacket(captured)}`);
+    console.log(`${begin} ${summarizePacket(decoded)}`);
   }
   if (hex) console.log(formatHex(data, '  '));
 }
@@ -188,7 +197,9 @@ await command(usage, options, async (values, words) => {
     throw new UsageError(`--direction: in, out or inout is wanted, not '${values.direction}'`);
   const expression = match.and(direction, expressionOf(words.join(' ')));
   if (dump) {
-    process.stdout.write(disassembleFilter(compileFilter(expression, { snaplen })));
+    const program = compileFilter(expression, { snaplen });
+    if (program.length === 1 && program[0]?.k === 0) throw new Error('the filter rejects all packets');
+    process.stdout.write(disassembleFilter(program));
     return;
   }
   if ((name === undefined) === (path === undefined)) throw new UsageError('one of --interface and --read is wanted');

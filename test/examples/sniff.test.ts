@@ -45,6 +45,10 @@ test('from a file to a file, by a filter: what tcpdump writes', async (context) 
 test('a filter that no packet can pass is an error', async () => {
   const { code, output } = await finished('sniff.js', '-r', pcapOf(FRAMES), 'ip and not ip');
   expect([code, output]).toEqual([1, expect.stringContaining('the filter rejects all packets of link type 1')]);
+  expect(await finished('sniff.js', '--dump', 'tcp and udp')).toEqual({
+    code: 1,
+    output: 'the filter rejects all packets\n',
+  });
 });
 
 test('the text: a time, one line or each layer, and the bytes on demand; a file that is cut is an error', async () => {

@@ -79,9 +79,10 @@ class Summary {
     }
   }
 
-  /** The bytes of the layers from one on, and those that were not captured. */
+  /** The bytes of the layers from one on, without the padding of a short frame, and those that were not captured. */
   #rest(at: number): number {
-    return this.#layers.slice(at).reduce((sum, layer) => sum + sizeOf(layer), this.#missing);
+    const layers = this.#layers.slice(at).filter(({ layer }) => layer !== 'trailer');
+    return layers.reduce((sum, layer) => sum + sizeOf(layer), this.#missing);
   }
 
   /** A layer of one's own, by its text. */
@@ -120,7 +121,8 @@ class Summary {
 
   #arp(layer: Arp, at: number): string {
     const { operation, senderProtocolAddress: from, targetProtocolAddress: to } = layer;
-    const length = `length ${this.#rest(at)}`;
+    // As in tcpdump, with the padding behind it.
+    const length = `length ${this.#layers.slice(at).reduce((sum, one) => sum + sizeOf(one), this.#missing)}`;
     const asked = /^(?:00:)*00$/.test(layer.targetHardwareAddress) ? '' : ` (${layer.targetHardwareAddress})`;
     if (operation === 1) return `ARP, Request who-has ${to}${asked} tell ${from}, ${length}`;
     if (operation === 2) return `ARP, Reply ${from} is-at ${layer.senderHardwareAddress}, ${length}`;

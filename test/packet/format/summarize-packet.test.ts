@@ -88,6 +88,7 @@ const packets: Layers[] = [
   [link, p.arp({ operation: 1, ...who, targetHardwareAddress: '02:00:00:00:00:02' })],
   [link, p.ipv4({ sourceAddress: '10.0.0.1', destinationAddress: '10.0.0.2', protocol: 253 })],
   [link, ip, ip6, p.udp(ports)],
+  [link, p.arp({ operation: 1, ...who }), p.trailer(Buffer.alloc(18))],
 ];
 const data = 'sixteen bytes of';
 
@@ -155,6 +156,12 @@ test('what is cut tells the length on the wire, and where decoding stopped', () 
     'IP 10.0.0.1.4000 > 10.0.0.2.5000: Flags [.], seq 1:17, ack 2, win 1, length 16',
   );
   expect(p.summarizePacket(whole.subarray(0, 40))).toMatch(/^IP 10\.0\.0\.1 > 10\.0\.0\.2: .* \[\|TCP: .*\]$/);
+});
+
+test('the padding of a short frame counts for nothing but ARP', () => {
+  const frame =
+    '0180c200000000112233445500264242030000000000800000112233445500000000800000112233445580010000140002000f00';
+  expect(p.summarizePacket(Buffer.from(frame.padEnd(120, '0'), 'hex'))).toMatch(/^STP configuration .*, length 35$/);
 });
 
 test('packets of other links are told by what they carry', () => {
