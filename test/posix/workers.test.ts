@@ -84,7 +84,7 @@ test('workers have states of their own: results and pinned buffers do not mix', 
       s.send(a, data);
       if (s.recv(b, buffer) !== 8 || buffer[0] !== mark || buffer[7] !== mark) wrong++;
       const got = s.sendto(u, data, 0, own) && s.recvfrom(u, buffer);
-      if (got.bytes !== 8 || got.address.port !== own.port) wrong++;
+      if (got.length !== 8 || got.address.port !== own.port) wrong++;
       const [c, d] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
       if (s.close(c) !== undefined || s.close(d) !== undefined) wrong++;
     }
