@@ -82,7 +82,7 @@ const SYNONYMS = new Map<string, readonly string[]>(
     size: ['messagesize', 'buffersize', 'bufsize', 'length'],
     buffers: ['iov', 'data', 'buffer'],
     control: ['cmsg', 'cmsgs', 'ancillary', 'ancdata'],
-    controlLength: ['ancbufsize', 'controllen'],
+    controlLength: ['ancbufsize', 'controllen', 'controlsize'],
     address: ['addr', 'ip', 'host', 'hostname', 'name'],
     host: ['hostname', 'address', 'ip'],
     path: ['file', 'filename', 'pathname', 'socketpath'],
