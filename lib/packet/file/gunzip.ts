@@ -1,5 +1,8 @@
 /** Capture files that are compressed by gzip. */
+import { Buffer } from 'node:buffer';
 import { createGunzip, type Gunzip } from 'node:zlib';
+import { invalidType } from '../../posix/errno.ts';
+import { isUint8Array } from '../../posix/kind.ts';
 
 /** Compressed bytes that are given to zlib at once: of a thousand times as many, if it is a bomb. */
 const PIECE = 16384;
@@ -29,7 +32,8 @@ export class Decompressed {
           yield chunk;
           continue;
         }
-        const bytes = first === undefined ? chunk : Uint8Array.of(...first, ...chunk);
+        if (!isUint8Array(chunk)) throw invalidType('chunk', 'a Uint8Array');
+        const bytes = first === undefined ? chunk : Buffer.concat([first, chunk]);
         if (!begun && bytes.length < 2) {
           first = bytes;
           continue;

@@ -86,6 +86,25 @@ test('push takes no compressed bytes, and says what does', () => {
   expect(reader.error?.reason).toMatch(/^compressed by gzip, which 'read' decompresses: it begins with 0x1f8b/);
 });
 
+test('chunks of one byte and of many, empty ones, and what is no chunk', async () => {
+  const large = Buffer.concat([file('pcap'), Buffer.alloc(1 << 20)]);
+  for (const bytes of [large, gzipSync(large, { level: 0 })]) {
+    const packets: string[] = [];
+    const chunks = [new Uint8Array(0), bytes.subarray(0, 1), new Uint8Array(0), bytes.subarray(1)];
+    for await (const { data } of new p.CaptureReader().read(chunks)) packets.push(Buffer.from(data).toString('hex'));
+    expect(packets.slice(0, texts.length)).toEqual(texts);
+  }
+  const reading = async (...chunks: unknown[]) => {
+    for await (const _ of new p.CaptureReader().read(chunks as Uint8Array[]));
+  };
+  for (const chunk of [undefined, 'text', new Uint16Array(4)]) {
+    const refusal = { code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('"chunk"') };
+    await expect(reading(chunk)).rejects.toMatchObject(refusal);
+    await expect(reading(gzipSync(file('pcap')).subarray(0, 50), chunk)).rejects.toMatchObject(refusal);
+    await expect(reading(file('pcap').subarray(0, 50), chunk)).rejects.toMatchObject(refusal);
+  }
+});
+
 test('a loop that is left, and a source that fails, end the decompression', async () => {
   const packed = gzipSync(file('pcap'));
   let closed = false;
