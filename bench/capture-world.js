@@ -19,9 +19,8 @@ export const possible = spawnSync('unshare', ['-n', 'true']).status === 0;
 
 /** A network namespace, held by a process. */
 async function namespace() {
-  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo ready; exec sleep 10000'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  // It ends with this process, however that ends.
+  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo ready; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
   await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')]);
   return { holder, enter: ['nsenter', '-t', String(holder.pid), '-n'] };
 }
@@ -89,7 +88,7 @@ export class World {
   async start({ command, ready }) {
     const { here, there } = this.#link();
     const child = spawn(this.#receiver.enter[0], [...this.#receiver.enter.slice(1), ...pin(1), ...command(here)]);
-    const reader = { child, printed: '', ended: once(child, 'close'), there, sent: 0 };
+    const reader = { child, printed: '', ended: once(child, 'close'), there, sent: 0, times: [] };
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         reader.printed += chunk;

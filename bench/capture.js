@@ -12,7 +12,8 @@ const RING = 128 << 20;
 const BLOCK = RING / 16;
 const RETIRE = 100;
 const ROUNDS = Number(process.env.BENCH_CAPTURE_ROUNDS ?? 15);
-const LONG_ROUNDS = 2;
+/** Floods that are longer than the ring. */
+const LONG_ROUNDS = Math.ceil(ROUNDS / 5);
 const CAP = 'cap@0.2.1';
 /** How many are sent in a round: so many that the ring has room for all; then in one that is longer than the ring. */
 const SIZES = [
@@ -91,7 +92,7 @@ async function compare({ size, packets, long }, names, folder) {
     const runs = {};
     for (const name of names) {
       const { command, ready } = readers[name];
-      runs[name] = { ...(await world.start({ command: (link) => command(link, folder), ready })), times: [], lost: 0 };
+      runs[name] = await world.start({ command: (link) => command(link, folder), ready });
     }
     const flood = (name, count) => world.flood(runs[name], Math.ceil(count / (readers[name].fewer ?? 1)), size);
     for (let round = -2; round < ROUNDS; round++) {

@@ -48,7 +48,7 @@ int main(int, char** argv) {
     if ((__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0) {
       pollfd fds[] = {{fd, POLLIN, 0}, {0, POLLIN, 0}};
       ::poll(fds, 2, -1);
-      ended = fds[1].revents != 0 && fds[0].revents == 0;
+      ended = fds[1].revents != 0 && (fds[0].revents & POLLIN) == 0;
       continue;
     }
     auto* packet =
