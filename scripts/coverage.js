@@ -15,7 +15,7 @@ const STREAM = 'no: enumerates a whole data base; look entries up by name or num
 const NETWORKS = 'no: data base of class A, B and C networks, of no use since CIDR';
 const SETS = 'no: a set of descriptors is an array of numbers';
 const FREE = 'no: memory is collected';
-const WALK = 'no: `decodeControl` gives an array';
+const WALK = 'no: `decodeControl` returns an array';
 
 /** POSIX.1-2024, by header. A name alone is exported as it is. */
 const posix = {
@@ -153,17 +153,17 @@ function ours(name, note) {
 const lines = [
   '# API coverage',
   '',
-  'Every function of the POSIX headers for sockets, and every name of the socket module of Python 3 on Linux, beside the',
-  'one of this library, or the reason why there is none. `nothrow` and `promises`: the call has a twin there.',
+  'This page lists every function of the POSIX headers for sockets, and every name of the socket module of Python 3 on Linux, with its',
+  'counterpart in this library, or the reason why there is none. `nothrow` and `promises` mark calls that these entry points have too.',
   'Written by `npm run coverage`, and checked by a test.',
 ];
 for (const [header, functions] of Object.entries(posix)) {
-  lines.push('', `## POSIX.1-2024 \`<${header}>\``, '', '| C | here |', '| --- | --- |');
+  lines.push('', `## POSIX.1-2024 \`<${header}>\``, '', '| C | sys-socket |', '| --- | --- |');
   for (const [name, note] of Object.entries(functions)) lines.push(`| \`${name}\` | ${ours(name, note)} |`);
 }
 const names = pythonNames();
 const constant = (name) => typeof library[name] === 'number';
-lines.push('', '## Python 3 `socket`: functions, classes, exceptions', '', '| Python | here |', '| --- | --- |');
+lines.push('', '## Python 3 `socket`: functions, classes, exceptions', '', '| Python | sys-socket |', '| --- | --- |');
 for (const name of names.filter((name) => !constant(name)))
   lines.push(
     `| \`${name}\` | ${ours(name, python[name] ?? (/^(BT|HCI_|BDADDR_|SOL_HCI)/.test(name) ? BLUETOOTH : undefined))} |`,

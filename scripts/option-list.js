@@ -33,7 +33,7 @@ function optionRows() {
 
 /** The option that asks the kernel for a message; of the others see the notes. */
 const askedBy = {
-  SCM_RIGHTS: 'whoever sends them',
+  SCM_RIGHTS: 'nothing: the peer sends it',
   SCM_CREDENTIALS: '`SO_PASSCRED`',
   SCM_PIDFD: '`SO_PASSPIDFD`',
   SCM_TIMESTAMP: '`SO_TIMESTAMP`',
@@ -77,8 +77,8 @@ function messageRows() {
 
 const text = `# Options and control messages by type
 
-\`getsockopt\` and \`setsockopt\` take any option, as an int or bytes; \`sendmsg\` and \`recvmsg\` any control message, as bytes.
-These have a type besides. Written by \`npm run coverage\`, and checked by a test.
+\`getsockopt\` and \`setsockopt\` accept every option, as an integer or bytes, and \`sendmsg\` and \`recvmsg\` every control message, as bytes. This
+page lists those that have a type of their own. \`npm run coverage\` generates it.
 
 \`\`\`js
 import * as s from 'sys-socket';
@@ -100,9 +100,10 @@ ${optionRows().join('\n')}
 
 ## Control messages of recvmsg and sendmsg
 
-\`findControl(control, level, type)\` finds one, and \`controlSpace(...types)\` is the room that they take: the sum of the bytes below.
+\`findControl(control, level, type)\` finds a message. \`controlSpace(...types)\` returns the room that messages need, which is the sum of the bytes
+below.
 
-| type | interface | fields | bytes | asked for by | page |
+| type | interface | fields | bytes | requested by | page |
 |---|---|---|---|---|---|
 ${messageRows().join('\n')}
 `;
