@@ -65,12 +65,17 @@ class Unpacker {
   fault: GzipFault | undefined = undefined;
   readonly #gunzip: Gunzip = createGunzip();
   #chunks: Uint8Array[] = [];
+  /** Whether the compressed data have ended: zlib takes nothing of the zeros behind them, and tells nothing. */
+  #ended = false;
   /** Called when the decompressor has taken what it was given, has ended or has failed. */
   #proceed: () => void = () => {};
 
   constructor() {
     this.#gunzip.on('data', (chunk: Uint8Array) => this.#chunks.push(chunk));
-    this.#gunzip.on('end', () => this.#proceed());
+    this.#gunzip.on('end', () => {
+      this.#ended = true;
+      this.#proceed();
+    });
     this.#gunzip.on('error', (error: NodeJS.ErrnoException) => {
       const cut = error.code === 'Z_BUF_ERROR';
       const reason = cut ? 'the file ends within its gzip data' : `the gzip data are damaged: ${error.message}`;
@@ -81,6 +86,7 @@ class Unpacker {
 
   /** Decompresses more bytes; gives what comes of them. */
   async take(bytes: Uint8Array): Promise<Uint8Array[]> {
+    if (this.#ended) return [];
     await new Promise<void>((resolve) => {
       this.#proceed = resolve;
       this.#gunzip.write(bytes, () => resolve());
@@ -92,7 +98,7 @@ class Unpacker {
 
   /** Tells that all was given; the fault, if there is one. All that comes of the bytes has come already. */
   async end(): Promise<GzipFault | undefined> {
-    if (this.fault === undefined) {
+    if (this.fault === undefined && !this.#ended) {
       await new Promise<void>((resolve) => {
         this.#proceed = resolve;
         this.#gunzip.end();

@@ -75,6 +75,14 @@ test('damaged data are told, with what zlib says of them', async () => {
   expect(reader.error).toMatchObject({ reason: 'the gzip data are damaged: incorrect data check', cut: false });
 });
 
+test('zeros behind the compressed data, as tapes have them, are passed over', async () => {
+  const padded = Buffer.concat([gzipSync(file('pcap')), Buffer.alloc(1000)]);
+  for (const size of [1, 13, 500, padded.length]) {
+    const { packets, reader } = await read(padded, size);
+    expect([size, packets, reader.error]).toEqual([size, texts, undefined]);
+  }
+});
+
 test('a compressed file that holds no capture is refused by what it holds', async () => {
   const { reader } = await read(gzipSync('no capture'), 64);
   expect(reader.error).toEqual({ offset: 0, reason: 'neither pcap nor pcapng: it begins with 0x6e6f2063', cut: false });
