@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Fuzzes for that many seconds in all: half of them the native functions by libFuzzer, half the decoders in JavaScript.
 # A fault leaves the input in build/fuzz/: `build/fuzz/native FILE` and `node test/torture/fuzz/decoders.js FILE` replay it.
+#
+# Run so far, in November 2026: 84 million inputs to the native functions, which is short of the 100 million that are meant to
+# be run once. 8.7 million of them came after the resolver and the rings were added. 1.5 million inputs to the decoders.
+# No fault was found in the last 64 million.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 seconds=${1:-60}
