@@ -42,17 +42,23 @@ if grep -vE "^($needed)$" "$work/list"; then
   exit 1
 fi
 
-# The managers, each in a folder of its own. From here on no configuration of this machine is read.
-manager() { # <package@version> <bin>: its path
-  npm install --silent --no-package-lock --prefix "$work/managers/$1" "$1" >&2
-  echo "$work/managers/$1/node_modules/.bin/$2"
+# The managers, each in a folder of its own, downloaded at the same time. From here on no configuration of this machine is read.
+managers=(npm@11.21.2 npm@12.2.0 pnpm@12.21.0 yarn@1.22.22 @yarnpkg/cli-dist@4.18.1 bun@1.4.5)
+installs=()
+for one in "${managers[@]}"; do
+  npm install --silent --no-package-lock --prefix "$work/managers/$one" "$one" >&2 &
+  installs+=($!)
+done
+for one in "${installs[@]}"; do wait "$one"; done
+manager() { # <number> <bin>: its path
+  echo "$work/managers/${managers[$1]}/node_modules/.bin/$2"
 }
-npm11=$(manager npm@11.21.2 npm)
-npm12=$(manager npm@12.2.0 npm)
-pnpm=$(manager pnpm@12.21.0 pnpm)
-yarn1=$(manager yarn@1.22.22 yarn)
-yarn4=$(manager @yarnpkg/cli-dist@4.18.1 yarn)
-bun=$(manager bun@1.4.5 bun)
+npm11=$(manager 0 npm)
+npm12=$(manager 1 npm)
+pnpm=$(manager 2 pnpm)
+yarn1=$(manager 3 yarn)
+yarn4=$(manager 4 yarn)
+bun=$(manager 5 bun)
 path=$PATH
 export HOME=$work/home npm_config_userconfig=$work/home/.npmrc YARN_ENABLE_TELEMETRY=0 PATH=$SYS_SOCKET_NODES/24.21.0/bin:$PATH
 export npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false CI=1

@@ -35,11 +35,18 @@ fetch() {
   echo "$3: $("$program" --version | head -n 1)"
 }
 
+# All at the same time.
+fetches=()
+start() {
+  fetch "$@" &
+  fetches+=($!)
+}
 for runtime in "${@:-node}"; do
   case $runtime in
-    node) for version in "${nodes[@]}"; do fetch "$node_package@$version" bin/node "$version" node; done ;;
-    bun) fetch "$bun_package@$bun" bin/bun "bun-$bun" bun ;;
-    deno) fetch "$deno_package@$deno" deno "deno-$deno" deno ;;
+    node) for version in "${nodes[@]}"; do start "$node_package@$version" bin/node "$version" node; done ;;
+    bun) start "$bun_package@$bun" bin/bun "bun-$bun" bun ;;
+    deno) start "$deno_package@$deno" deno "deno-$deno" deno ;;
     *) echo "unknown runtime $runtime" >&2 && exit 2 ;;
   esac
 done
+for one in "${fetches[@]}"; do wait "$one"; done
