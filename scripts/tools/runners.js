@@ -9,7 +9,7 @@ const body = `
   const control = [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [right] }];
   s.sendmsg(left, { buffers: [new Uint8Array(3)], control });
   const got = s.recvmsg(right, { buffers: [Buffer.alloc(9)], controlLength: 64 });
-  if (got.bytes !== 3 || got.control[0].fds.length !== 1) throw new Error('no descriptor');
+  if (got.length !== 3 || got.control[0].fds.length !== 1) throw new Error('no descriptor');
   for (const fd of [left, right, ...got.control[0].fds]) s.close(fd);
   let thrown;
   try {
