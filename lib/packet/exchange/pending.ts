@@ -1,4 +1,5 @@
 /** The requests that wait for answers, by what their answers have in common with them. */
+import { AgedMap } from '../aged-map.ts';
 import { type DecodedPacket, decodePacket } from '../layers/decode.ts';
 import { encodePacket } from '../layers/encode.ts';
 import type { LayerName } from '../layers/layer.ts';
@@ -44,7 +45,7 @@ export function encodeRequest(
 export class PendingRequests<Tag> {
   readonly #byKey = new Map<string, Set<Pending<Tag>>>();
   /** Those whose time runs, in the order of their ends: all have the same time. */
-  readonly #running = new Set<Pending<Tag>>();
+  readonly #running = new AgedMap<Pending<Tag>, true>();
   size = 0;
 
   add(one: Pending<Tag>): void {
@@ -66,24 +67,20 @@ export class PendingRequests<Tag> {
   /** Its time begins to run. */
   run(one: Pending<Tag>): void {
     if (!this.#byKey.get(one.key)?.has(one)) return; // it was answered while it was being sent
-    this.#running.delete(one);
-    this.#running.add(one);
+    this.#running.add(one, true);
   }
 
   /** The end that is next. */
   get deadline(): number | undefined {
-    for (const { deadline } of this.#running) return deadline;
-    return undefined;
+    return this.#running.oldest?.[0].deadline;
   }
 
   /** Takes out the next one whose time is over. */
   expired(time: number): Pending<Tag> | undefined {
-    for (const one of this.#running) {
-      if (one.deadline > time) return undefined;
-      this.#running.delete(one);
-      return one;
-    }
-    return undefined;
+    const one = this.#running.oldest?.[0];
+    if (one === undefined || one.deadline > time) return undefined;
+    this.#running.delete(one);
+    return one;
   }
 
   /** The one of a key that matches: one that is not answered, if there is any. */

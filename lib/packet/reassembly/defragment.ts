@@ -3,6 +3,7 @@ import { invalidType } from '../../posix/errno.ts';
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { integer, uint32 } from '../../posix/number.ts';
 import { object, own, uint8Array } from '../../posix/snapshot.ts';
+import { AgedMap } from '../aged-map.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
 import { Datagram, type IncompleteDatagram, type IncompleteReason, LONGEST } from './datagram.ts';
 import { IpHeader, keyOf } from './ip-header.ts';
@@ -92,8 +93,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
   readonly #maxBytes: number;
   readonly #maxDatagrams: number;
   readonly #onIncomplete: ((datagram: IncompleteDatagram) => void) | undefined;
-  /** The oldest first. */
-  readonly #datagrams = new Map<string, Datagram>();
+  readonly #datagrams = new AgedMap<string, Datagram>();
   readonly #header = new IpHeader();
   #bytes = 0;
   #now = 0;
@@ -132,16 +132,13 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
   }
 
   end(): void {
-    for (const [key, datagram] of this.#datagrams) {
-      this.#forget(key, datagram);
-      if (!datagram.isDead) this.#giveUp(datagram, 'end', false);
-    }
+    while (this.#datagrams.size > 0) this.#giveUpOldest('end');
   }
 
   #begin(key: string, bytes: Uint8Array, packet: One): Datagram {
     this.#now = millisecondsOf(packet, this.#now);
     const datagram = new Datagram(bytes, this.#header, this.#now, packet.timestamp);
-    this.#datagrams.set(key, datagram);
+    this.#datagrams.add(key, datagram);
     this.#bytes += datagram.cost;
     return datagram;
   }
@@ -151,30 +148,36 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
     this.#bytes -= datagram.cost;
   }
 
-  /** What is yet to come of a datagram that stays known is thrown away. */
-  #giveUp(datagram: Datagram, reason: IncompleteReason, stays = true): void {
+  /** Tells of a datagram and throws away what came of it. One that stays known takes what is yet to come. */
+  #giveUp(datagram: Datagram, reason: IncompleteReason): void {
     const report = this.#onIncomplete && datagram.report(reason);
     const before = datagram.cost;
     datagram.drop();
-    if (stays) this.#bytes += datagram.cost - before;
+    this.#bytes += datagram.cost - before;
     if (report !== undefined) this.#onIncomplete!(report);
+  }
+
+  #giveUpOldest(reason: IncompleteReason): void {
+    const [key, datagram] = this.#datagrams.oldest!;
+    this.#datagrams.delete(key);
+    try {
+      if (!datagram.isDead) this.#giveUp(datagram, reason);
+    } finally {
+      this.#bytes -= datagram.cost;
+    }
   }
 
   #expire(packet: One): void {
     this.#now = millisecondsOf(packet, this.#now);
-    for (const [key, datagram] of this.#datagrams) {
-      if (this.#now - datagram.since <= this.#timeout) return;
-      this.#forget(key, datagram);
-      if (!datagram.isDead) this.#giveUp(datagram, 'timeout', false);
+    for (;;) {
+      const oldest = this.#datagrams.oldest;
+      if (oldest === undefined || this.#now - oldest[1].since <= this.#timeout) return;
+      this.#giveUpOldest('timeout');
     }
   }
 
   #bound(): void {
-    for (const [key, datagram] of this.#datagrams) {
-      if (this.#bytes <= this.#maxBytes && this.#datagrams.size <= this.#maxDatagrams) return;
-      this.#forget(key, datagram);
-      if (!datagram.isDead) this.#giveUp(datagram, 'memory', false);
-    }
+    while (this.#bytes > this.#maxBytes || this.#datagrams.size > this.#maxDatagrams) this.#giveUpOldest('memory');
   }
 }
 

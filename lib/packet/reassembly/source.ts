@@ -51,24 +51,24 @@ export async function* transform<In extends SourcePacket, Out>(
   machine: Machine<In, Out>,
 ): AsyncGenerator<Out, void, void> {
   const out: Out[] = [];
+  // Not by yield*, each of whose steps costs as much as a packet.
   if (Symbol.asyncIterator in source) {
     for await (const packet of source) {
       machine.push(packet, out);
-      if (out.length > 0) yield* drain(out);
+      if (out.length === 0) continue;
+      for (const one of out) yield one;
+      out.length = 0;
     }
   } else {
     for (const packet of source) {
       machine.push(packet, out);
-      if (out.length > 0) yield* drain(out);
+      if (out.length === 0) continue;
+      for (const one of out) yield one;
+      out.length = 0;
     }
   }
   machine.end(out);
-  yield* drain(out);
-}
-
-function* drain<Out>(out: Out[]): Generator<Out, void, void> {
   for (const one of out) yield one;
-  out.length = 0;
 }
 
 /** The bytes of a packet. */

@@ -2,6 +2,7 @@
 import { namesOf, onlyKnown } from '../../posix/known-names.ts';
 import { integer } from '../../posix/number.ts';
 import { object, own } from '../../posix/snapshot.ts';
+import { AgedMap } from '../aged-map.ts';
 import { LINKTYPE_ETHERNET } from '../linktype.ts';
 import { networkOffset } from './network-offset.ts';
 import {
@@ -59,10 +60,10 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   readonly #maxBytesPerStream: number;
   readonly #maxBytes: number;
   readonly #maxStreams: number;
-  readonly #connections = new Map<string, TcpConnection>();
-  readonly #over = new Map<string, Over>();
+  readonly #connections = new AgedMap<string, TcpConnection>();
+  readonly #over = new AgedMap<string, Over>();
   /** Those that wait for missing bytes, the one that waits longest first. */
-  readonly #waiting = new Set<TcpConnection>();
+  readonly #waiting = new AgedMap<TcpConnection, true>();
   readonly #segment = new Segment();
   readonly #writer = new EventWriter();
   #bytes = 0;
@@ -89,7 +90,8 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#now = millisecondsOf(packet, this.#now);
     if (this.#waiting.size > 0) this.#giveUpOld();
     const known = this.#connections.get(segment.key);
-    if (known !== undefined && 2 * this.#connections.size > this.#maxStreams) this.#renew(known);
+    // The first one goes when there is no room. To put one behind the others costs something, so not before it counts.
+    if (known !== undefined && 2 * this.#connections.size > this.#maxStreams) this.#connections.add(known.key, known);
     const connection = known ?? this.#begin(segment);
     if (connection !== undefined) this.#take(connection, segment, isTransient(packet));
   }
@@ -98,12 +100,6 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#writer.out = out;
     this.#writer.packet = undefined;
     for (const connection of [...this.#connections.values()]) this.#close(connection, 'end');
-  }
-
-  /** Puts a connection behind the others, as the first one goes when there is no room. It costs something, so not before. */
-  #renew(connection: TcpConnection): void {
-    this.#connections.delete(connection.key);
-    this.#connections.set(connection.key, connection);
   }
 
   #take(connection: TcpConnection, segment: Segment, transient: boolean): void {
@@ -145,13 +141,10 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
 
   #open(segment: Segment, isAnswer: boolean): TcpConnection {
     if (this.#connections.size >= this.#maxStreams) {
-      for (const longestSilent of this.#connections.values()) {
-        this.#close(longestSilent, 'memory');
-        break;
-      }
+      this.#close(this.#connections.oldest![1], 'memory');
     }
     const connection = new TcpConnection(this.#count++, segment, isAnswer, this.#writer);
-    this.#connections.set(segment.key, connection);
+    this.#connections.add(segment.key, connection);
     return connection;
   }
 
@@ -162,12 +155,8 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#waiting.delete(connection);
     connection.close(reason, from);
     if (reason === 'memory') return;
-    this.#over.set(key, { since: this.#now, client: client.first, server: server.first });
-    if (this.#over.size <= this.#maxStreams) return;
-    for (const oldest of this.#over.keys()) {
-      this.#over.delete(oldest);
-      return;
-    }
+    this.#over.add(key, { since: this.#now, client: client.first, server: server.first });
+    if (this.#over.size > this.#maxStreams) this.#over.delete(this.#over.oldest![0]);
   }
 
   /** Keeps a connection that waits for missing bytes within the limits. */
@@ -176,9 +165,9 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     for (; connection.cost > this.#maxBytesPerStream; moved = true) this.#skip(connection);
     this.#settle(connection, moved);
     while (this.#bytes > this.#maxBytes) {
-      const [oldest] = this.#waiting;
-      this.#skip(oldest!);
-      this.#settle(oldest!, true);
+      const [oldest] = this.#waiting.oldest!;
+      this.#skip(oldest);
+      this.#settle(oldest, true);
     }
   }
 
@@ -191,7 +180,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     if (!hasMoved && connection.waitsSince !== undefined && connection.hasHole) return;
     this.#waiting.delete(connection);
     connection.waitsSince = connection.hasHole ? this.#now : undefined;
-    if (connection.waitsSince !== undefined) this.#waiting.add(connection);
+    if (connection.waitsSince !== undefined) this.#waiting.add(connection, true);
   }
 
   /** Gives the missing bytes up that come first: of the direction that takes more memory. */
@@ -204,8 +193,9 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   }
 
   #giveUpOld(): void {
-    for (const connection of this.#waiting) {
-      if (this.#now - connection.waitsSince! <= this.#gapTimeout) return;
+    for (;;) {
+      const [connection] = this.#waiting.oldest ?? [];
+      if (connection === undefined || this.#now - connection.waitsSince! <= this.#gapTimeout) return;
       this.#skip(connection);
       this.#settle(connection, true);
     }
