@@ -77,12 +77,18 @@ export function icmpProbe(probe) {
 
 /** Whether a connection stands or has failed in time. @param {Socket} socket @param {number} timeout */
 async function isWritable(socket, timeout) {
+  const over = new AbortController();
+  const options = { timeout, signal: over.signal };
+  const waits = [socket.writable(options), socket.errorReady(options)];
   try {
-    await socket.writable({ timeout });
+    await Promise.race(waits);
     return true;
   } catch (error) {
     if (error instanceof TimeoutError) return false;
     throw error;
+  } finally {
+    over.abort();
+    await Promise.allSettled(waits);
   }
 }
 

@@ -38,7 +38,10 @@ import { type Arrival, now, type Port, type RequestError, type Sending, type Tak
  *
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
-export type ExchangeSocket = Pick<Socket, 'fd' | 'family' | 'type' | 'protocol' | 'sendmsg' | 'readable'>;
+export type ExchangeSocket = Pick<
+  Socket,
+  'fd' | 'family' | 'type' | 'protocol' | 'sendmsg' | 'readable' | 'errorReady'
+>;
 
 const LARGEST = 65536;
 /** Many packets are taken at once, but others have their turn. */
@@ -105,18 +108,28 @@ export class SocketPort implements Port {
   }
 
   async receive(signal: AbortSignal, take: Take): Promise<void> {
-    const { family } = this.#socket;
+    const socket = this.#socket;
+    const { family } = socket;
     const hasReports = family === AF_INET || family === AF_INET6;
-    for (;;) {
-      await this.#socket.readable({ signal }); // an error makes it readable, too
-      for (let i = 0; i < TURN; i++) {
-        const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
-        const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
-        if (message === undefined) break;
-        const arrival = this.#arrival(message);
-        const room = arrival && take(arrival);
-        if (room !== undefined) await room;
+    const loop = async (wait: () => Promise<void>) => {
+      for (;;) {
+        await wait();
+        await this.#drain(hasReports, take);
       }
+    };
+    const packets = loop(() => socket.readable({ signal }));
+    // An entry of the error queue does not make a socket readable.
+    await (hasReports ? Promise.all([packets, loop(() => socket.errorReady({ signal }))]) : packets);
+  }
+
+  async #drain(hasReports: boolean, take: Take): Promise<void> {
+    for (let i = 0; i < TURN; i++) {
+      const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
+      const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
+      if (message === undefined) return;
+      const arrival = this.#arrival(message);
+      const room = arrival && take(arrival);
+      if (room !== undefined) await room;
     }
   }
 
