@@ -4,11 +4,11 @@ import { namesOf, nearest, onlyKnown } from '../../lib/posix/known-names.ts';
 const known = namesOf<{ size: number; controlLength?: number }>({ size: true, controlLength: true });
 
 test('an unknown name is refused, with the name that was probably meant', () => {
-  expect(() => onlyKnown({ size: 1, controlLength: 2 }, known, 'options')).toThrow(
+  expect(() => onlyKnown({ size: 1, controlLenght: 2 }, known, 'options')).toThrow(
     expect.objectContaining({
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_VALUE',
-      message: 'The "options.controlLength" argument must be written "options.controlLength"',
+      message: 'The "options.controlLenght" argument must be written "options.controlLength"',
     }),
   );
   expect(() => onlyKnown({ colour: 1 }, known, 'options')).toThrow(
