@@ -2,6 +2,7 @@
 //   node test/simulation/run.js [--seed=N] [--count=N] [--first=N] [--defect=NAME] [--workers=N] [--all]
 // --seed replays one schedule with all that happens; else `count` of them run from `first` on, and the first seed that
 // fails is told; with --all, how often each kind of failure comes, with the first seed of each. --defect plants a fault into the library: see defects.js.
+import { setMaxListeners } from 'node:events';
 import { register } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -40,16 +41,20 @@ async function range(first, count) {
 }
 
 /** In a thread of its own: after a failure the library is in a state of which nothing is promised. */
-function thread(first, count) {
+function thread(first, count, failed) {
   const worker = new Worker(fileURLToPath(import.meta.url), {
     workerData: { first, count },
     argv: process.argv.slice(2),
     // Of a lack of descriptors, which is meant here.
     execArgv: ['--no-warnings'],
   });
+  failed?.addEventListener('abort', () => worker.terminate(), { once: true });
   return new Promise((resolve, reject) => {
     worker.on('message', resolve).on('error', reject);
-    worker.on('exit', (code) => reject(new Error(`a thread from seed ${first} on ended with ${code}`)));
+    worker.on('exit', (code) => {
+      if (failed?.aborted) resolve(undefined);
+      else reject(new Error(`a thread from seed ${first} on ended with ${code}`));
+    });
   });
 }
 
@@ -60,11 +65,16 @@ const PART = 5000;
 async function parallel(first, count, workers) {
   let next = first;
   let failure;
+  const failed = new AbortController();
+  setMaxListeners(0, failed.signal);
   const work = async () => {
     while (failure === undefined && next < first + count) {
       const from = next;
       next = Math.min(from + PART, first + count);
-      failure ??= await thread(from, next - from);
+      const found = await thread(from, next - from, failed.signal);
+      if (found === undefined || failure !== undefined) continue;
+      failure = found;
+      failed.abort();
     }
   };
   await Promise.all(Array.from({ length: workers }, work));
