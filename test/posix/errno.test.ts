@@ -27,7 +27,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  expect(openSockets()).toBe(socketsBefore);
+  expect(openSockets()).toBeLessThanOrEqual(socketsBefore); // what was dropped before may be collected
 });
 
 test('the scenarios have names of their own', () => {

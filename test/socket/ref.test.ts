@@ -144,10 +144,13 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
     const script = `
       const [a, b] = s.Socket.pair();
       const stream = b.makefile();
-      stream.on('data', (data) => console.log(String(data)));
       stream.unref();
+      const alive = setInterval(() => {}, 1000); // until the data has come
+      stream.on('data', (data) => {
+        console.log(String(data));
+        clearInterval(alive);
+      });
       a.sendSync('x');
-      await sleep(50);
       process.on('exit', () => console.log('end'));`;
     const { status, stdout } = await run(script, flags);
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'x\nend' });
