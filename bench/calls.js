@@ -1,4 +1,4 @@
-// The cost of a call, side by side with C doing the same on the same descriptors, in one process and in turns.
+// Measures the cost of a call beside C that makes the same call on the same descriptors, in one process and in turns.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as s from 'sys-socket';
@@ -11,7 +11,7 @@ const BATCH = 64;
 
 const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 
-/** A loopback datagram socket with a large buffer. */
+/** Returns a loopback datagram socket with a large buffer. */
 function datagram() {
   const fd = s.socket(s.AF_INET, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   s.bind(fd, any);
@@ -20,7 +20,7 @@ function datagram() {
 
 const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 
-/** Both sides in turns, each round in the other order; the median of the rounds' ratios is what counts. */
+/** Runs both sides in turns, in alternating order. The result is the median of the ratios of all rounds. */
 function compare(name, limit, per, ours, theirs) {
   const ratios = [];
   const mine = [];
@@ -45,14 +45,14 @@ function compare(name, limit, per, ours, theirs) {
   return limit === undefined || ratio <= limit;
 }
 
-/** Thread CPU time of a loop in JavaScript. */
+/** Returns the thread CPU time of a JavaScript loop. */
 function time(count, body) {
   const start = c.clock();
   for (let i = 0; i < count; i++) body();
   return c.clock() - start;
 }
 
-/** A function of the C library of this benchmark by node:ffi, where there is one (Node 26). */
+/** Returns a function of this benchmark's C library through node:ffi, if that exists (Node 26). */
 async function foreign(name, signature) {
   try {
     const { dlopen } = await import('node:ffi');
@@ -77,7 +77,8 @@ const results = [];
       () => c.recv(fd, N, buffer)[0],
     ),
   );
-  // The cheapest call that Node has beside Node-API: that of nothing but numbers, which its compiler makes itself.
+  // The cheapest native call in Node apart from Node-API: one that passes only numbers, which Node's compiler generates
+  // itself.
   const ffi = await foreign('RecvKept', { arguments: ['int32', 'int32'], return: 'int32' });
   if (ffi !== undefined) {
     compare(

@@ -1,5 +1,5 @@
-// Where captures are measured: two network namespaces, a link between them for each reader, and a C program that sends. The
-// reader has one processor, the sender the other one.
+// Sets up where captures are measured: two network namespaces, a link between them for each reader, and a C program
+// that sends. The reader runs on one processor, and the sender on the other.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,18 +8,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const FLOOD = join(import.meta.dirname, 'build/Release/flood');
-/** Milliseconds: a block that is not full is handed over within 100. */
+/** In milliseconds. The kernel hands over a block that is not full within 100 ms. */
 const QUIET = 150;
 
 const two = availableParallelism() > 1;
 const pin = (processor) => (two ? ['taskset', '-c', String(processor)] : []);
 
-/** Whether there can be namespaces here. */
+/** Whether this process can create namespaces. */
 export const possible = spawnSync('unshare', ['-n', 'true']).status === 0;
 
-/** A network namespace, held by a process. */
+/** Creates a network namespace, which a process keeps alive. */
 async function namespace() {
-  // It ends with this process, however that ends.
+  // The holder ends with this process, however this one ends.
   const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo ready; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
   await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')]);
   return { holder, enter: ['nsenter', '-t', String(holder.pid), '-n'] };
@@ -30,7 +30,7 @@ function run(...command) {
   if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
 }
 
-/** The threads of a process: nanoseconds of CPU time, and whether one of them has something to do. */
+/** Returns the CPU time of a process's threads in nanoseconds, and whether any of them is runnable. */
 function look(pid) {
   const folder = `/proc/${pid}/task`;
   let time = 0;
@@ -42,7 +42,7 @@ function look(pid) {
   return { time, busy };
 }
 
-/** Waits until a process has had nothing to do for a while; gives its CPU time. */
+/** Waits until a process has been idle for a while, and returns its CPU time. */
 async function settled(pid) {
   let { time } = look(pid);
   for (let quiet = 0; quiet < QUIET; quiet += 25) {
@@ -66,7 +66,7 @@ export class World {
     return world;
   }
 
-  /** A link of its own for a reader, on which nobody else says anything. */
+  /** Creates a link for one reader, on which nobody else sends. */
   #link() {
     const number = this.#links++;
     const [here, there] = [`v${number}`, `w${number}`];
@@ -82,8 +82,8 @@ export class World {
   /**
    * Starts a reader on a link of its own.
    *
-   * @param command Gives the command for the name of an interface.
-   * @param ready What it prints when it reads.
+   * @param command Returns the command for the name of an interface.
+   * @param ready What the reader prints as soon as it reads.
    */
   async start({ command, ready }) {
     const { here, there } = this.#link();
@@ -102,10 +102,10 @@ export class World {
     return reader;
   }
 
-  /** Sends to a reader; gives the nanoseconds of CPU time that it took for a packet. */
+  /** Sends packets to a reader, and returns the CPU time for each packet in nanoseconds. */
   async flood(reader, packets, size) {
     const { child, there } = reader;
-    const before = look(child.pid).time; // it has nothing to do
+    const before = look(child.pid).time; // the reader is idle at this point
     run(...this.#sender.enter, ...pin(0), FLOOD, there, String(packets), String(size));
     reader.sent += packets;
     return ((await settled(child.pid)) - before) / packets;

@@ -1,5 +1,6 @@
-// Capturing at full rate: CPU time for a packet and losses of this library beside a C reader of the same ring, tcpdump, npm's cap
-// and scapy. All readers of a size run side by side, each on a link of its own, and are sent to in turns, many short times.
+// Measures captures at full rate: the CPU time for each packet, and the losses, of this library, a C reader of the same
+// ring, tcpdump, npm's cap and scapy. For each size, all readers run side by side, each on a link of its own, and
+// receive many short floods in turns.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,25 +9,25 @@ import { possible, World } from './capture-world.js';
 
 const here = import.meta.dirname;
 const RING = 128 << 20;
-/** What openCapture makes of it. */
+/** The block size that openCapture chooses. */
 const BLOCK = RING / 16;
 const RETIRE = 100;
 const ROUNDS = Number(process.env.BENCH_CAPTURE_ROUNDS ?? 15);
-/** Floods that are longer than the ring. */
+/** The number of rounds with floods that are longer than the ring. */
 const LONG_ROUNDS = Math.ceil(ROUNDS / 5);
 const CAP = 'cap@0.2.1';
-/** How many are sent in a round: so many that the ring has room for all; then in one that is longer than the ring. */
+/** The packets in a round: first a number that fits into the ring, then one that does not. */
 const SIZES = [
   { size: 60, packets: 100_000, long: 1_000_000 },
   { size: 1400, packets: 60_000, long: 150_000 },
 ];
 const LONG = ['c', 'fields', 'views', 'tcpdump'];
-/** The most CPU time beside the C reader. */
+/** The maximum ratio of CPU time to that of the C reader. */
 const LIMITS = { 60: { fields: 1.15, views: 1.3 }, 1400: { fields: 1.3, views: 1.3 } };
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
-/** Readers that end with their standard input, and then print packets, bytes and drops. */
+/** Readers that end when their standard input ends, and then print packets, bytes and drops. */
 const own = {
   ready: 'ready\n',
   stop: (child) => child.stdin.end(),
@@ -70,12 +71,12 @@ const readers = {
   },
 };
 
-/** A Python that has scapy. */
+/** Returns a Python that has scapy. */
 function python() {
   return ['python3', '/usr/bin/python3'].find((path) => spawnSync(path, ['-c', 'import scapy.all']).status === 0);
 }
 
-/** npm's cap in a folder of its own, or why there is none. */
+/** Installs npm's cap in a folder of its own; returns the reason if that fails. */
 function installCap(folder) {
   const { status, stderr } = spawnSync('npm', ['install', '--loglevel=error', '--no-audit', '--no-fund', CAP], {
     cwd: folder,
@@ -85,7 +86,7 @@ function installCap(folder) {
   return /fatal error: [^\n]*|error: [^\n]*/.exec(stderr)?.[0] ?? (stderr.trim().split('\n').at(-1) || 'npm install');
 }
 
-/** All readers of one size. Gives whether what is promised was met. */
+/** Compares all readers at one packet size. Returns whether the limits were met. */
 async function compare({ size, packets, long }, names, folder) {
   const world = await World.open();
   try {
@@ -116,7 +117,7 @@ async function compare({ size, packets, long }, names, folder) {
 }
 
 function print(size, names, runs) {
-  // What a reader lost it had no work with.
+  // A reader had no work with the packets that it lost.
   const times = (name) => runs[name].times.map((time) => time / runs[name].share);
   const ratio = (name) => median(times(name).map((time, round) => time / times('c')[round]));
   console.log(`\n${size} bytes, ${ROUNDS} rounds: CPU time for a packet, and packets lost of all that were sent`);
@@ -148,4 +149,4 @@ async function main() {
 }
 
 if (possible) await main();
-else console.log('Captures are not measured: there are no network namespaces here.');
+else console.log('Captures are not measured, because this process cannot create network namespaces.');

@@ -1,5 +1,5 @@
-// The checksum of the library beside one in JavaScript alone and one in C that is called for each packet, in one process
-// and in turns: a native sum has to pay for its call.
+// Compares the checksum of the library with one in pure JavaScript and with one in C that is called for each packet, in
+// one process and in turns: a native checksum must make up for the cost of its call.
 import { createRequire } from 'node:module';
 import { checksum } from 'sys-socket/packet';
 
@@ -8,7 +8,7 @@ const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 41);
 const BYTES = 4_000_000;
 const CALLS = 40_000;
 
-/** By bytes, four words at a time. */
+/** Adds up bytes, four words at a time. */
 function javaScript(bytes) {
   const unrolled = bytes.length - 7;
   let high = 0;
@@ -30,23 +30,23 @@ function javaScript(bytes) {
 const contestants = [checksum, javaScript, native.checksum];
 const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 
-/** Nanoseconds of CPU time of a call, each for another packet, as of a capture. */
+/** Returns the nanoseconds of CPU time for each call. Successive calls use different packets, as in a capture. */
 function time(sum, packets, calls) {
   const start = process.cpuUsage();
   let total = 0;
   for (let i = 0; i < calls; i++) total ^= sum(packets[i % packets.length]);
   const { user, system } = process.cpuUsage(start);
-  if (total > 0xffff) throw new Error('no checksum');
+  if (total > 0xffff) throw new Error('the checksum is too large');
   return ((user + system) * 1000) / calls;
 }
 
-console.log('CPU time of a checksum, and how many times that of the library.');
+console.log('CPU time of a checksum, and its multiple of that of the library.');
 console.log('bytes      library   JavaScript alone        C, called');
 for (const size of [20, 64, 128, 256, 576, 1500, 9000, 65535]) {
   const packets = Array.from({ length: 64 }, (_, i) => new Uint8Array(size).map((_, at) => (at * 31 + i * 7) & 255));
   for (const packet of packets) {
     const [first, ...others] = contestants.map((sum) => sum(packet));
-    if (others.some((other) => other !== first)) throw new Error(`they differ at ${size} bytes`);
+    if (others.some((other) => other !== first)) throw new Error(`the checksums of ${size} bytes differ`);
   }
   const calls = Math.min(CALLS, Math.ceil(BYTES / size));
   const times = contestants.map(() => []);

@@ -1,6 +1,7 @@
-// Filters of this library beside those of libpcap (tcpdump -ddd): how long the kernel runs the programs of both, and how
-// long an expression takes to compile. Needs to open packet sockets, and tcpdump. Frames go over the loopback interface
-// past many sockets with the same filter, all of which drop them; what a filter of one instruction takes is taken off.
+// Compares the filters of this library with those of libpcap (tcpdump -ddd): how long the kernel runs the programs of
+// both, and how long an expression takes to compile. Needs tcpdump and the privilege to open packet sockets. Frames
+// pass over the loopback interface and many sockets with the same filter, which all drop them. The time of a
+// one-instruction filter is subtracted.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as s from 'sys-socket';
@@ -9,9 +10,9 @@ import * as p from 'sys-socket/packet';
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
 const SOCKETS = 200;
 const FRAMES = 400;
-/** How often each expression is compiled before it is measured. */
+/** The number of compilations of each expression before it is measured. */
 const WARM = 10;
-/** The most microseconds that an expression may take to parse and compile. */
+/** The maximum time in microseconds to parse and compile an expression. */
 const LIMIT = 1000;
 const list = readFileSync(new URL('../test/packet/filter/expressions.txt', import.meta.url), 'utf8');
 const texts = list.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -21,7 +22,7 @@ const ethernet = (etherType) =>
   p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01', etherType });
 const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
 const ports = { sourcePort: 50000, destinationPort: 50001 };
-/** Frames that hardly any expression chooses, so that a program goes its longest ways. */
+/** Frames that hardly any expression matches, so that a program takes its longest paths. */
 const frames = [
   [ethernet(), p.ipv4(addresses), p.tcp(ports), new Uint8Array(60)],
   [ethernet(), p.ipv4(addresses), p.udp(ports), new Uint8Array(60)],
@@ -49,7 +50,7 @@ const receivers = Array.from({ length: SOCKETS }, () => {
 const sender = s.socket(s.AF_PACKET, s.SOCK_RAW);
 const to = { family: s.AF_PACKET, ifindex, protocol: 0, hatype: 0, pkttype: 0, address: new Uint8Array(6) };
 
-/** Nanoseconds of a program for a frame. A frame passes each socket as it leaves and as it comes. */
+/** Returns the nanoseconds that a program takes for a frame. Each socket sees a frame twice: outgoing and incoming. */
 function time(program) {
   for (const fd of receivers) s.attachFilter(fd, program);
   const start = process.cpuUsage();
@@ -68,7 +69,7 @@ for (const [i, text] of texts.entries()) {
     const chooses = [ours, theirs].some((program) => frames.some((frame) => p.offlineFilter(program)(frame) > 0));
     if (!chooses && theirs.length > 1) programs.push({ text, ours, theirs });
   } catch {
-    // It is about another link type, or needs a netmask.
+    // The expression is for another link type, or needs a netmask.
   }
 }
 console.log(
@@ -87,7 +88,7 @@ for (const { text, ours, theirs } of programs) {
 }
 console.log(`median: x ${median(ratios).toFixed(2)}`);
 
-/** Microseconds to parse and compile. One that is refused takes its time, too. */
+/** Returns the microseconds to parse and compile an expression. Rejected expressions take time, too. */
 function compileTime(text) {
   const start = process.hrtime.bigint();
   try {

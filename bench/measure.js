@@ -1,5 +1,6 @@
-// What the benchmarks share: a server and its load, each a process on a CPU of its own; CPU time of the server for each
-// operation; rounds in turns, so that a change of the machine meets all; medians.
+// What the benchmarks share: a server and its load, each a process on a CPU of its own. They measure the CPU time of
+// the server for each operation, in rounds that take turns, so that a change of the machine affects all, and report
+// medians.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +13,7 @@ const binary = (name) => join(here, 'build/Release', name);
 const server = (name) => join(here, 'servers', name);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 
-/** How each implementation is started. */
+/** The command that starts each implementation. */
 const IMPLEMENTATIONS = {
   c: [binary('server')],
   'sys-socket': [process.execPath, server('sys-socket.js')],
@@ -36,7 +37,7 @@ async function start(implementation, role, argument) {
   return typeof first === 'string' ? { reason: first } : first;
 }
 
-/** One round: the nanoseconds of CPU time for an operation. */
+/** Runs one round, and returns the nanoseconds of CPU time for each operation. */
 function load({ child, address }, { role, size = 64, width = 1, together = false }, count) {
   const [program, ...rest] = on(
     together ? 0 : 1,
@@ -56,8 +57,8 @@ function load({ child, address }, { role, size = 64, width = 1, together = false
  * Measures the contestants of a subject, side by side.
  *
  * @param subject { title, role, size, count, width, path, together, contestants: [{ name, implementation, role, count }],
- *   targets }. `together`: on one CPU. Where one waits for the other, to wake another CPU costs more than all else, and
- *   it is the sender who pays for it.
+ *   targets }. With `together`, both run on one CPU. If they run on two and one waits for the other, waking another CPU
+ *   costs more than everything else, and the sender pays for it.
  */
 export async function measure(subject) {
   const { title, contestants, size = 64, count, path = false, targets = {} } = subject;
@@ -84,7 +85,7 @@ export async function measure(subject) {
   }
 }
 
-/** How often the CPU time of `one` goes into that of `other`: the median of the rounds. */
+/** Returns how many times the CPU time of `one` fits into that of `other`: the median of all rounds. */
 function ratio(one, other) {
   return median(other.costs.map((cost, round) => cost / one.costs[round]));
 }

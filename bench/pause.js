@@ -1,5 +1,5 @@
-// How long a timer of 5 ms waits while 1 GB is sent to a reader that keeps up, here and with node:net, in turns.
-//   node bench/pause.js                 node bench/pause.js <sys-socket or node:net> <port>: one round
+// Measures the delay of a 5 ms timer while 1 GB is sent to a reader that keeps up, here and with node:net, in turns.
+//   node bench/pause.js         node bench/pause.js <sys-socket or node:net> <port>: runs one round
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -10,7 +10,7 @@ import * as s from 'sys-socket';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const BYTES = 1_000_000_000;
-/** The longest pause may be so many times that of node:net. */
+/** The maximum ratio of the longest pause to that of node:net. */
 const LIMIT = 2;
 const contestants = ['sys-socket', 'node:net'];
 

@@ -1,4 +1,4 @@
-// What is measured. `targets` says how many times less CPU time a contestant shall take than another.
+// The subjects that are measured. `targets` says how many times less CPU time a contestant must take than another one.
 const c = { name: 'C', implementation: 'c' };
 const net = { name: 'node:net', implementation: 'node:net' };
 const dgram = { name: 'node:dgram', implementation: 'node:dgram' };
@@ -8,7 +8,7 @@ const variant = (name, base, suffix) => ({ ...base, name: `${base.name}, ${name}
 
 const than = (name, least) => ({ than: name, least });
 
-/** A subject whose contestants may have a role of their own. */
+/** Returns a subject whose contestants may have roles of their own. */
 function subject({ contestants, ...rest }) {
   return {
     ...rest,
@@ -79,7 +79,7 @@ const datagrams = (size) => ({
   }),
 });
 
-/** What is promised for so many connections beside node:net, by promises, recvInto and callbacks. */
+/** Returns the targets for this many connections compared with node:net: for promises, recvInto and callbacks. */
 function promised(width) {
   const promises = { 1: 1, 64: 1.3, 1000: 1.3, 10000: 1.15 }[width];
   return {
@@ -89,7 +89,7 @@ function promised(width) {
   };
 }
 
-/** An echo of small questions, one under way on each connection. Of one connection both sides are on one CPU. */
+/** An echo of small requests, one in flight on each connection. With one connection both sides run on one CPU. */
 const echo = (width) =>
   subject({
     title: `TCP echo, 64 bytes, ${width === 1 ? 'ping-pong on one CPU' : `${width} connections`}`,
@@ -103,7 +103,7 @@ const echo = (width) =>
       variant('recvInto', ours, 'into'),
       variant('callbacks', ours, 'callbacks'),
       net,
-      // Python, unlike Node, does not raise the limit of its descriptors by itself.
+      // Unlike Node, Python does not raise its limit of file descriptors by itself.
       ...(width === 1 || width === 64 ? [python] : []),
     ],
     targets: promised(width),

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// The hosts of a link, as arp-scan(1): asks for each address of a network by ARP, many at a time. RFC 826, packet(7).
+// Lists the hosts of a link, as arp-scan(1) does: asks by ARP for each address of a network, many at a time.
+// RFC 826, packet(7).
 //   sudo node examples/arp-scan.js 192.0.2.0/24
 import { AF_INET, inet_ntoa, inet_pton } from 'sys-socket';
 import { exchange } from 'sys-socket/packet';
@@ -10,15 +11,16 @@ import { linkTo } from './support/interface.js';
 import { answersOf, interruption } from './support/until.js';
 
 const usage = `Usage: arp-scan.js [options] network
-Prints the addresses of a network (192.0.2.0/24) that a host answers for, and the hardware address of the host.
+Asks for every address of a network, such as 192.0.2.0/24, and prints those that a host answers for, with its hardware
+address.
 
-  -I, --interface name     the link (without: where the routes lead to)
-  -R, --rate number        of questions a second (256)
-  -r, --retry number       how often each address is asked for (2)
-  -w, --wait milliseconds  for the answers to a question (500)
-  -h, --help               this text
+  -I, --interface name     send on this interface (default: the one of the route)
+  -R, --rate number        send so many requests a second (256)
+  -r, --retry number       ask for each address so often (2)
+  -w, --wait milliseconds  wait so long for the answer to a request (500)
+  -h, --help               print this text
 
-Exit code: 0 somebody answered, 1 nobody did or an error, 2 wrong usage.`;
+Exit code: 0 a host answered, 1 none answered or an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   interface: { type: 'string', short: 'I' },
@@ -27,12 +29,12 @@ const options = /** @type {const} */ ({
   wait: { type: 'string', short: 'w', default: '500' },
 });
 
-/** The addresses of a network in the notation of RFC 4632. @param {string} text @returns {string[]} */
+/** Returns the addresses of a network in the notation of RFC 4632. @param {string} text @returns {string[]} */
 function addressesOf(text) {
   const [, address = '', length = '32'] = /^([\d.]+)(?:\/(\d+))?$/.exec(text) ?? [];
-  const bits = integer(length, 'network', 12, 32); // a million addresses are enough
+  const bits = integer(length, 'network', 12, 32); // at most about a million addresses
   const bytes = inet_pton(AF_INET, address);
-  if (bytes === undefined) throw new UsageError(`a network like 192.0.2.0/24 is wanted, not '${text}'`);
+  if (bytes === undefined) throw new UsageError(`the network must have the form 192.0.2.0/24, not '${text}'`);
   const size = 2 ** (32 - bits);
   const first = Buffer.from(bytes).readUInt32BE();
   const start = first - (first % size);
@@ -44,7 +46,7 @@ function addressesOf(text) {
 }
 
 await command(usage, options, async (values, [network, ...rest]) => {
-  if (network === undefined || rest.length > 0) throw new UsageError('one network is wanted');
+  if (network === undefined || rest.length > 0) throw new UsageError('give one network');
   const all = addressesOf(network);
   const rate = number(values.rate, '--rate', 1, 1_000_000);
   const rounds = integer(values.retry, '--retry', 1, 100);
@@ -55,7 +57,7 @@ await command(usage, options, async (values, [network, ...rest]) => {
   const owners = new Map();
   const start = performance.now();
   const requests = all.map((target) => question(link, target, from));
-  // Two hosts may have one address: each is listened for until its time is over.
+  // Two hosts may have the same address, so the program listens for answers to each request until its timeout.
   const options = { rate, retries: rounds - 1, timeout: wait, multiple: true, signal: interruption() };
   for await (const answer of answersOf(exchange(socket, requests, options))) {
     const target = /** @type {string} */ (answer.request.tag);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// Who has this IPv4 address on the link? Asks by ARP, as arping(8): RFC 826, packet(7).
+// Asks by ARP who has an IPv4 address on the link, as arping(8) does. RFC 826, packet(7).
 //   sudo node examples/arping.js -c 3 192.0.2.1
 import { isIPv4 } from 'node:net';
 import { exchange } from 'sys-socket/packet';
@@ -10,17 +10,17 @@ import { linkTo } from './support/interface.js';
 import { answersOf, interruption } from './support/until.js';
 
 const usage = `Usage: arping.js [options] address
-Asks on a link who has an IPv4 address, and prints each answer with the hardware address.
+Asks who has an IPv4 address on a link, and prints each answer with the hardware address.
 
-  -I, --interface name    the link (without: where the routes lead to)
-  -c, --count number      stop after so many questions (without: at Ctrl-C)
-  -i, --interval seconds  between questions, and how long the last one is waited for (1)
+  -I, --interface name    send on this interface (default: the one of the route)
+  -c, --count number      send so many requests (default: until Ctrl-C)
+  -i, --interval seconds  wait so long after each request (1)
   -f, --first             stop at the first answer
-  -D, --duplicate         ask as a host does before it takes the address (RFC 5227), 3 times unless told otherwise
-  -b, --broadcast         ask all hosts each time, not only the one that answered
-  -h, --help              this text
+  -D, --duplicate         probe as a host does before it uses the address (RFC 5227), 3 times by default
+  -b, --broadcast         always ask all hosts, not only the one that answered
+  -h, --help              print this text
 
-Exit code: 0 somebody answered (-D: nobody has the address), 1 nobody did (-D: somebody has it) or an error,
+Exit code: 0 a host answered (-D: no host has the address), 1 none answered (-D: a host has it) or an error occurred,
 2 wrong usage.`;
 
 const flag = /** @type {const} */ ({ type: 'boolean', default: false });
@@ -34,7 +34,7 @@ const options = /** @type {const} */ ({
 });
 
 await command(usage, options, async (values, [target, ...rest]) => {
-  if (target === undefined || rest.length > 0 || !isIPv4(target)) throw new UsageError('one IPv4 address is wanted');
+  if (target === undefined || rest.length > 0 || !isIPv4(target)) throw new UsageError('give one IPv4 address');
   const { duplicate } = values;
   const count = countOf(values.count ?? (duplicate ? '3' : undefined));
   const interval = 1000 * number(values.interval, '--interval', 0.01);
@@ -43,7 +43,7 @@ await command(usage, options, async (values, [target, ...rest]) => {
   if (from === undefined) throw new Error(`${link.name} has no IPv4 address to ask from (-D needs none)`);
   const socket = openArp(link);
   const interrupted = interruption();
-  /** Who answered. @type {Set<string>} */
+  /** The hardware addresses of the hosts that answered. @type {Set<string>} */
   const owners = new Set();
   let [sent, broadcasts, received] = [0, 0, 0];
   let done = false;

@@ -12,7 +12,7 @@ if (!/^\d+$/.test(port) || rest.length > 0) {
   process.exit(2);
 }
 
-/** Address and port as text. @param {import('sys-socket').Address | undefined} name */
+/** Formats an address and its port as text. @param {import('sys-socket').Address | undefined} name */
 const text = (name) =>
   name !== undefined && 'port' in name && 'address' in name ? `${name.address}:${name.port}` : '?';
 
@@ -21,14 +21,14 @@ async function serve({ socket, address }) {
   let total = 0;
   let end = '';
   try {
-    // A client that says nothing for a minute is left.
+    // The server drops a client that sends nothing for a minute.
     const wait = { timeout: 60_000 };
     for (let data = await socket.recv(65536, 0, wait); data.length > 0; data = await socket.recv(65536, 0, wait)) {
-      await socket.sendAll(data, 0, wait); // waits for room: a client that does not read is not read from either
+      await socket.sendAll(data, 0, wait); // waits for room: a client that does not read is not read from
       total += data.length;
     }
   } catch (error) {
-    // The client went away, or is too slow: not the end of the server.
+    // The client has disconnected or is too slow. This does not end the server.
     if (!isErrno(error, 'ECONNRESET', 'EPIPE') && !(error instanceof TimeoutError)) throw error;
     end = `, ${error.message}`;
   } finally {
@@ -40,12 +40,12 @@ async function serve({ socket, address }) {
 try {
   const server = createServer({ host, port: Number(port) });
   console.log(`listening on ${text(server.getsockname())}`);
-  // Closing the server ends the loop below; connections that are open are served to their end.
+  // Closing the server ends the loop below. Open connections are served until their clients close them.
   process.once('SIGTERM', () => server.close());
   for await (const accepted of server.connections()) void serve(accepted);
   console.log('closed');
 } catch (error) {
   if (/** @type {{ code?: unknown }} */ (error).code === undefined) throw error; // a mistake in this program
-  console.error(/** @type {Error} */ (error).message); // for example: EADDRINUSE: Address already in use, bind ...
+  console.error(/** @type {Error} */ (error).message); // for example "EADDRINUSE: Address already in use, bind ..."
   process.exitCode = 1;
 }

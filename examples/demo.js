@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// `npm run demo`: the socket API at work on the loopback interface, told line by line. Every step checks what it says;
-// the exit code is 0 only if all of them did it.
+// `npm run demo`: shows the socket API at work on the loopback interface, line by line. Every step verifies what it
+// prints, and the exit code is 0 only if all steps succeeded.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -10,25 +10,28 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as s from 'sys-socket';
 
-/** struct timeval { 5 s, 0 us } for SO_RCVTIMEO: nothing in this program waits longer. */
+/** struct timeval { 5 s, 0 us } for SO_RCVTIMEO: no receive in this program waits longer. */
 const FIVE_SECONDS = new BigInt64Array([5n, 0n]);
 
 /** @param {string} line */
 const say = (line) => console.log(`   ${line}`);
 
-/** Room for the answers. */
+/** The buffer that receives the answers. */
 const buffer = Buffer.alloc(65536);
 /** @param {number} bytes */
 const text = (bytes) => buffer.toString('utf8', 0, bytes);
 
-/** A socket that gives up after five seconds. @param {number} domain @param {number} type @param {number} [protocol] */
+/**
+ * Creates a socket whose receives time out after five seconds.
+ * @param {number} domain @param {number} type @param {number} [protocol]
+ */
 function socket(domain, type, protocol) {
   const fd = s.socket(domain, type, protocol);
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, FIVE_SECONDS);
   return fd;
 }
 
-/** The address that the kernel chose. @param {number} fd */
+/** Returns the address that the kernel chose. @param {number} fd */
 function inetName(fd) {
   const name = s.getsockname(fd);
   assert(name !== undefined && name.family === s.AF_INET && 'port' in name, 'an AF_INET address');
@@ -104,7 +107,7 @@ async function unix() {
       const [listener, client] = [socket(s.AF_UNIX, s.SOCK_STREAM), socket(s.AF_UNIX, s.SOCK_STREAM)];
       s.bind(listener, address);
       s.listen(listener);
-      s.connect(client, address); // completes in the backlog, before accept
+      s.connect(client, address); // completes in the backlog, before accept is called
       const { fd: server } = s.accept(listener);
       s.setsockopt(server, s.SOL_SOCKET, s.SO_RCVTIMEO, FIVE_SECONDS);
       assert.deepEqual(s.getpeername(client), address);
@@ -119,7 +122,7 @@ async function unix() {
       assert.equal(fds.length, 1);
       const [passed = -1] = fds;
       assert.notEqual(passed, file);
-      closeSync(file); // the passed one stays open: it is another descriptor of the same open file
+      closeSync(file); // the passed descriptor stays open: it is another descriptor of the same open file
       const length = s.read(passed, buffer);
       assert(length > 0);
       assert.equal(text(length), readFileSync(import.meta.filename, 'utf8').slice(0, length));
@@ -133,7 +136,7 @@ async function unix() {
   }
 }
 
-/** The internet checksum: RFC 1071. @param {Buffer} bytes */
+/** Computes the internet checksum (RFC 1071). @param {Buffer} bytes */
 function checksum(bytes) {
   let sum = 0;
   for (const [i, byte] of bytes.entries()) sum += i % 2 === 0 ? byte << 8 : byte;
@@ -141,7 +144,7 @@ function checksum(bytes) {
   return ~sum & 0xffff;
 }
 
-/** A raw ICMP socket, or undefined when this process may not have one. */
+/** Returns a raw ICMP socket, or undefined if this process is not permitted to create one. */
 function rawSocket() {
   try {
     return socket(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
@@ -174,7 +177,7 @@ async function raw() {
     const { length: bytes } = s.recvfrom(fd, buffer);
     const ip = buffer.subarray(0, bytes);
     const icmp = ip.subarray((ip.readUInt8(0) & 15) * 4);
-    // The socket sees every ICMP packet of this host: our own request too.
+    // The socket receives every ICMP packet that arrives at this host, including our own request.
     if (icmp.length < 8 || icmp.readUInt8(0) !== s.ICMP_ECHOREPLY || icmp.readUInt16BE(4) !== id) continue;
     assert.equal(ip.subarray(12, 16).join('.'), '127.0.0.1');
     assert.equal(icmp.readUInt16BE(6), 1);
@@ -189,7 +192,7 @@ async function raw() {
 
 async function refused() {
   const [holder, fd] = [socket(s.AF_INET, s.SOCK_STREAM), socket(s.AF_INET, s.SOCK_STREAM)];
-  s.bind(holder, anyPort); // bound, but nobody listens
+  s.bind(holder, anyPort); // bound, but not listening
   const address = inetName(holder);
   try {
     s.connect(fd, address);

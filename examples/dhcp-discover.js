@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// Which DHCP servers are there, and what do they offer? Sends a DHCPDISCOVER and takes nothing: RFC 2131, packet(7).
+// Which DHCP servers are on the link, and what do they offer? Sends a DHCPDISCOVER and accepts none of the offers.
+// RFC 2131, packet(7).
 //   sudo node examples/dhcp-discover.js eth0
 import { randomInt } from 'node:crypto';
 import * as s from 'sys-socket';
@@ -19,14 +20,14 @@ import { ethernetNamed } from './support/interface.js';
 import { asking, interruption } from './support/until.js';
 
 const usage = `Usage: dhcp-discover.js [options] interface
-Asks the DHCP servers on a link for an address, and prints what they offer. No offer is taken, so that nothing changes.
+Asks the DHCP servers on a link for an address, and prints what they offer. It accepts no offer, so nothing changes.
 
   -t, --timeout seconds   wait so long for offers (10)
   -c, --count offers      end after so many offers
-  -m, --mac address       ask for the client of this Ethernet address (that of the interface)
-  -h, --help              this text
+  -m, --mac address       ask as the client with this Ethernet address (default: that of the interface)
+  -h, --help              print this text
 
-Exit code: 0 an offer came, 1 none came or an error, 2 wrong usage.`;
+Exit code: 0 an offer arrived, 1 none arrived or an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   timeout: { type: 'string', short: 't', default: '10' },
@@ -34,7 +35,7 @@ const options = /** @type {const} */ ({
   mac: { type: 'string', short: 'm' },
 });
 
-/** Ask again after so many milliseconds, and then after twice as many: RFC 2131, 4.1. */
+/** The program asks again after this many milliseconds, and doubles the pause each time (RFC 2131, section 4.1). */
 const AGAIN = 4000;
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
@@ -45,11 +46,11 @@ function hardwareAddress(text) {
     const bytes = Buffer.from(s.parseHardwareAddress(text));
     if (bytes.length === 6) return bytes;
   } catch {}
-  throw new UsageError(`--mac: an address like 02:00:00:00:00:01, not '${text}'`);
+  throw new UsageError(`--mac must have the form 02:00:00:00:00:01, not '${text}'`);
 }
 
 /**
- * The DHCP message in an IPv4 packet; undefined for any other packet, and for a damaged one.
+ * Returns the DHCP message in an IPv4 packet, or undefined if the packet is damaged or carries something else.
  * @param {Uint8Array} packet @param {readonly import('sys-socket').ControlMessage[]} control
  */
 function received(packet, control) {
@@ -57,7 +58,7 @@ function received(packet, control) {
   const datagram = findLayer(layers, 'udp');
   const data = findLayer(layers, 'payload')?.data;
   if (datagram?.destinationPort !== CLIENT_PORT || data === undefined) return undefined;
-  // A packet that never left this machine (a virtual link) may have a checksum that is still to be filled in.
+  // A packet that never left this machine (on a virtual link) may have a checksum that has not been filled in yet.
   const auxdata = control.find((message) => s.isControl(message, s.SOL_PACKET, s.PACKET_AUXDATA));
   const unfinished = auxdata !== undefined && 'status' in auxdata && (auxdata.status & s.TP_STATUS_CSUMNOTREADY) !== 0;
   if (datagram.checksumOk === false && !unfinished) return undefined;
@@ -79,14 +80,15 @@ function print({ yourAddress, nextServer, relay, serverName, bootFile, options: 
 }
 
 await command(usage, options, async (values, [name, ...rest]) => {
-  if (name === undefined || rest.length > 0) throw new UsageError('one interface is wanted');
+  if (name === undefined || rest.length > 0) throw new UsageError('give one interface');
   const time = number(values.timeout, '--timeout') * 1000;
   const count = countOf(values.count);
-  const { ifindex, mac: own } = ethernetNamed(name);
+  const { index: ifindex, hardwareAddress: own } = ethernetNamed(name);
   const hardware = hardwareAddress(values.mac ?? own);
 
-  // A packet socket: an interface without an address can send 0.0.0.0 by it, and hears what is for no address of ours.
-  const socket = new s.Socket(s.AF_PACKET, s.SOCK_DGRAM, 0); // protocol 0: nothing comes before bind
+  // A packet socket can send from 0.0.0.0 on an interface without an address, and receives packets to addresses that
+  // this host does not have.
+  const socket = new s.Socket(s.AF_PACKET, s.SOCK_DGRAM, 0); // protocol 0: no packet arrives before bind
   s.setOption(socket.fd, 'PACKET_AUXDATA', true);
   socket.bind({ family: s.AF_PACKET, ifindex, protocol: s.ETH_P_IP });
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// Which switch and port is this machine plugged into? Prints the LLDP messages of the neighbours: IEEE 802.1AB, packet(7).
+// Which switch and port is this machine plugged into? Prints the LLDP messages of the neighbours.
+// IEEE 802.1AB, packet(7).
 //   sudo node examples/lldp-listen.js [interface...]
 import {
   AF_PACKET,
@@ -14,18 +15,18 @@ import {
   setOption,
 } from 'sys-socket';
 import { command, countOf, number } from './support/command.js';
-import { ethernetNamed, interfaces } from './support/interface.js';
+import { ethernetNamed, interfaces, isEthernet } from './support/interface.js';
 import { decodeLldp, LLDP_GROUPS } from './support/lldp.js';
 import { interruption, until } from './support/until.js';
 
 const usage = `Usage: lldp-listen.js [options] [interface...]
-Prints what the neighbours on the links tell of themselves by LLDP. Without an interface: on all Ethernet interfaces.
+Prints what the neighbours on the links announce by LLDP. Without an interface, it listens on all Ethernet interfaces.
 
-  -t, --timeout seconds   end after this time (switches send every 30 seconds; without: until Ctrl-C)
+  -t, --timeout seconds   end after this time (default: at Ctrl-C; switches send every 30 seconds)
   -c, --count messages    end after so many messages
-  -h, --help              this text
+  -h, --help              print this text
 
-Exit code: 0 something came, 1 nothing came or an error, 2 wrong usage.`;
+Exit code: 0 a message arrived, 1 none arrived or an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   timeout: { type: 'string', short: 't' },
@@ -35,13 +36,13 @@ const options = /** @type {const} */ ({
 await command(usage, options, async (values, names) => {
   const time = values.timeout === undefined ? undefined : number(values.timeout, '--timeout') * 1000;
   const count = countOf(values.count);
-  const on = names.length > 0 ? names.map(ethernetNamed) : interfaces().filter((entry) => entry.mac !== undefined);
+  const on = names.length > 0 ? names.map(ethernetNamed) : interfaces().filter(isEthernet);
   if (on.length === 0) throw new Error('there is no Ethernet interface');
 
-  // SOCK_DGRAM: the kernel takes the Ethernet header off. The protocol alone selects the frames: no filter is needed.
+  // With SOCK_DGRAM the kernel removes the Ethernet header. The protocol selects the frames, so no filter is needed.
   const socket = new Socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_LLDP));
-  for (const { ifindex } of on) {
-    // The interface drops multicast that nobody asked for.
+  for (const { index: ifindex } of on) {
+    // The interface drops multicast frames unless a socket has joined their group.
     for (const address of LLDP_GROUPS) {
       setOption(socket.fd, 'PACKET_ADD_MEMBERSHIP', { ifindex, type: PACKET_MR_MULTICAST, address });
     }
@@ -49,8 +50,8 @@ await command(usage, options, async (values, names) => {
 
   let heard = 0;
   for await (const { data, address: from } of until(time, interruption(), (o) => socket.recvfrom(65536, 0, o))) {
-    if (from === undefined || !('pkttype' in from) || from.pkttype === PACKET_OUTGOING) continue; // of this host
-    const name = on.find(({ ifindex }) => ifindex === from.ifindex)?.name;
+    if (from === undefined || !('pkttype' in from) || from.pkttype === PACKET_OUTGOING) continue; // sent by this host
+    const name = on.find(({ index }) => index === from.ifindex)?.name;
     if (name === undefined) continue;
     const { tlvs, error } = decodeLldp(data);
     console.log(`${name}: ${formatHardwareAddress(from.address ?? new Uint8Array())}`);

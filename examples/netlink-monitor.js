@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// What changes in the network of this machine, as `ip monitor` shows it: netlink(7), rtnetlink(7).
+// Prints what changes in the network of this machine, as `ip monitor` does. netlink(7), rtnetlink(7).
 //   node examples/netlink-monitor.js [link] [address] [route] [neigh]
 import * as s from 'sys-socket';
 import { command, countOf, number, UsageError } from './support/command.js';
@@ -8,14 +8,14 @@ import { addressText, InterfaceNames, linkText, neighbourText, routeText } from 
 import { interruption, until } from './support/until.js';
 
 const usage = `Usage: netlink-monitor.js [options] [link] [address] [route] [neigh]
-Prints each change of interfaces, addresses, routes and neighbours; of all four unless some are named.
+Prints each change of interfaces, addresses, routes and neighbours, or only of the subjects that are named.
 
-  -t, --timeout seconds   end after this time (without: until Ctrl-C)
+  -t, --timeout seconds   end after this time (default: at Ctrl-C)
   -c, --count events      end after so many events
-  -b, --buffer bytes      the receive buffer (SO_RCVBUF): when it overflows, events are lost, and that is told
-  -h, --help              this text
+  -b, --buffer bytes      set the receive buffer (SO_RCVBUF); if it overflows, a line reports that events were lost
+  -h, --help              print this text
 
-Exit code: 0 something changed, 1 nothing changed or an error, 2 wrong usage.`;
+Exit code: 0 something changed, 1 nothing changed or an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   timeout: { type: 'string', short: 't' },
@@ -23,7 +23,7 @@ const options = /** @type {const} */ ({
   buffer: { type: 'string', short: 'b' },
 });
 
-/** The groups of netlink that tell of each subject. @type {Record<string, number>} */
+/** The netlink groups that report changes of each subject. @type {Record<string, number>} */
 const GROUPS = {
   link: s.RTMGRP_LINK,
   address: s.RTMGRP_IPV4_IFADDR | s.RTMGRP_IPV6_IFADDR,
@@ -34,7 +34,7 @@ const GROUPS = {
 const interfaces = new InterfaceNames();
 
 /**
- * An event as text; undefined for what is none of ours.
+ * Returns an event as text, or undefined if the message is no event that this program prints.
  * @param {import('sys-socket').NetlinkMessage} message
  */
 function eventText({ type, data }) {
@@ -81,16 +81,16 @@ await command(usage, options, async (values, subjects) => {
   const socket = new s.Socket(s.AF_NETLINK, s.SOCK_RAW, s.NETLINK_ROUTE);
   if (values.buffer !== undefined) socket.setsockopt(s.SOL_SOCKET, s.SO_RCVBUF, number(values.buffer, '--buffer'));
   socket.bind({ family: s.AF_NETLINK, pid: 0, groups });
-  interfaces.refresh(); // after bind: what changes from now on is told by an event
+  interfaces.refresh(); // after bind, so that an event reports every later change
 
-  /** Messages; undefined when some were lost. @param {import('sys-socket').WaitOptions} wait */
+  /** Returns the next messages, or undefined if some were lost. @param {import('sys-socket').WaitOptions} wait */
   const next = async (wait) => {
     try {
       const { data, address } = await socket.recvfrom(65536, 0, wait);
       const fromKernel = address !== undefined && 'pid' in address && address.pid === 0;
-      return fromKernel ? s.decodeNetlink(data) : []; // any process may send to us
+      return fromKernel ? s.decodeNetlink(data) : []; // any process may send messages to this socket
     } catch (error) {
-      // The buffer was full. What is missing is not known: who keeps a table would have to list it anew.
+      // The buffer was full, and the lost messages are unknown: a program that keeps a table would have to list anew.
       if (s.isErrno(error, 'ENOBUFS')) return undefined;
       throw error;
     }

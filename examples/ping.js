@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// Is a host there, and how far away? ICMP and ICMPv6 echoes, as ping(8): icmp(7), raw(7).
+// Does a host respond, and how long does it take? Sends ICMP or ICMPv6 echo requests, as ping(8) does. icmp(7), raw(7).
 //   node examples/ping.js -c 3 127.0.0.1
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AF_INET, isErrno, strerror } from 'sys-socket';
@@ -14,16 +14,16 @@ import { interruption } from './support/until.js';
 const usage = `Usage: ping.js [options] host
 Sends echo requests to a host and prints its answers.
 
-  -4, -6                  only IPv4, only IPv6
-  -c, --count number      stop after so many requests (without: at Ctrl-C)
-  -i, --interval seconds  between requests (1)
-  -s, --size bytes        of data in a request (56)
-  -t, --ttl hops          how many routers may pass it on
-  -W, --timeout seconds   how long to wait after the last request (10)
-      --raw               a raw socket (CAP_NET_RAW) in place of a ping socket (net.ipv4.ping_group_range)
-  -h, --help              this text
+  -4, -6                  use only IPv4, or only IPv6
+  -c, --count number      send so many requests (default: until Ctrl-C)
+  -i, --interval seconds  wait so long between requests (1)
+  -s, --size bytes        send so much data in each request (56)
+  -t, --ttl hops          let so many routers forward a request
+  -W, --timeout seconds   wait so long after the last request (10)
+      --raw               use a raw socket (CAP_NET_RAW), not a ping socket (net.ipv4.ping_group_range)
+  -h, --help              print this text
 
-Exit code: 0 a reply came, 1 none came or an error, 2 wrong usage.`;
+Exit code: 0 a reply arrived, 1 none arrived or an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   4: { type: 'boolean', short: '4' },
@@ -36,10 +36,10 @@ const options = /** @type {const} */ ({
   raw: { type: 'boolean', default: false },
 });
 
-/** Milliseconds with about three digits. @param {number} time */
+/** Formats milliseconds with about three digits. @param {number} time */
 const digits = (time) => time.toFixed(time >= 100 ? 0 : time >= 10 ? 1 : time >= 1 ? 2 : 3);
 
-/** What was sent and what came back. */
+/** Counts the packets that were sent and received. */
 class Statistics {
   sent = 0;
   errors = 0;
@@ -77,7 +77,7 @@ await command(usage, options, async (values, positionals) => {
   const { name, to } = await hostOf(positionals, values);
   const socket = openEcho(to, values.raw);
   const statistics = new Statistics();
-  /** The requests that are not yet answered. @type {Set<number>} */
+  /** The requests that have not been answered yet. @type {Set<number>} */
   const pending = new Set();
   const signal = interruption();
   let last = false;
@@ -117,7 +117,7 @@ await command(usage, options, async (values, positionals) => {
       pending.delete(sequence);
       if (outcome.answered) print(outcome, sequence);
       else if (isErrno(outcome.failure)) {
-        console.error(`ping: ${strerror(outcome.failure.errno)}`); // ENETUNREACH, EMSGSIZE: the next may go
+        console.error(`ping: ${strerror(outcome.failure.errno)}`); // ENETUNREACH, EMSGSIZE: the next may succeed
         statistics.errors += 1;
       }
       if (last && pending.size === 0) break;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// The packets of an interface or of a file, by a filter, as a person reads them: a small tcpdump(1) over a ring, packet(7).
+// Prints the packets of an interface or of a file that match a filter, in readable form: a small tcpdump(1) over a
+// ring. packet(7).
 //   sudo node examples/sniff.js -i eth0 -c 10 tcp port 80
 import { createReadStream, openSync, writeSync } from 'node:fs';
 import { PACKET_OUTGOING } from 'sys-socket';
@@ -24,22 +25,22 @@ import { interruption } from './support/until.js';
 
 const usage = `Usage: sniff.js -i interface [options] [filter]
        sniff.js -r file [options] [filter]
-Prints the packets that a filter lets through. The filter is of pcap-filter(7): 'tcp port 80 and not host 10.0.0.1',
-'icmp or arp', 'vlan 5 and udp', 'tcp[tcpflags] & tcp-syn != 0', 'net 2001:db8::/32'; no name of a host is looked up.
+Prints the packets that match a filter. Filters are those of pcap-filter(7): 'tcp port 80 and not host 10.0.0.1',
+'icmp or arp', 'vlan 5 and udp', 'tcp[tcpflags] & tcp-syn != 0', 'net 2001:db8::/32'. Host names are not resolved.
 
-  -i, --interface name    capture there; any is all interfaces, whose packets have a cooked header
-  -r, --read file         read a pcap or pcapng file in place of an interface; - is the standard input
-  -w, --write file        write a pcap file in place of the text; - is the standard output
+  -i, --interface name    capture on this interface; any means all, and gives packets a cooked header
+  -r, --read file         read a pcap or pcapng file, not an interface; - is the standard input
+  -w, --write file        write a pcap file, not text; - is the standard output
   -c, --count number      end after so many packets
-  -s, --snaplen bytes     the most to keep of a packet (262144)
-  -v, --verbose           a line for each header, in place of one for each packet
-  -x, --hex               the bytes of each packet, too
-  -Q, --direction which   in, out or inout: which packets of the interface
-  -p, --no-promiscuous    only what is for this host
+  -s, --snaplen bytes     keep at most so much of each packet (262144)
+  -v, --verbose           print a line for each header, not one for each packet
+  -x, --hex               also print the bytes of each packet
+  -Q, --direction which   capture packets of this direction: in, out or inout
+  -p, --no-promiscuous    capture only packets for this host
   -d, --dump              print the program of the filter, as tcpdump -d does, and end
-  -h, --help              this text
+  -h, --help              print this text
 
-Exit code: 0 it worked, 1 an error, 2 wrong usage.`;
+Exit code: 0 success, 1 an error occurred, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   interface: { type: 'string', short: 'i' },
@@ -62,7 +63,7 @@ const DIRECTIONS = new Map([
   ['inout', match.and()],
 ]);
 
-/** The local time of day, to the microsecond. @param {bigint} timestamp */
+/** Returns the local time of day, to the microsecond. @param {bigint} timestamp */
 function clock(timestamp) {
   const time = new Date(Number(timestamp / 1_000_000n));
   const part = (/** @type {number} */ value) => String(value).padStart(2, '0');
@@ -71,7 +72,7 @@ function clock(timestamp) {
 }
 
 /**
- * The direction, by the flags of pcapng or by a cooked header: of most files it is not known.
+ * Returns the direction according to the flags of pcapng or a cooked header. Most files do not record it.
  * @param {Seen} packet @param {import('sys-socket/packet').DecodedPacket} decoded
  */
 function direction({ flags = 0 }, { layers: [first] }) {
@@ -83,7 +84,7 @@ function direction({ flags = 0 }, { layers: [first] }) {
 /**
  * Prints one packet.
  * @param {Seen} packet @param {number} linktype @param {{ hex: boolean, verbose: boolean }} form
- * @param {string | undefined} name the interface, of a capture of all
+ * @param {string | undefined} name the interface, in a capture of all interfaces
  */
 function print(packet, linktype, { hex, verbose }, name) {
   const { timestamp, data, originalLength, status } = packet;
@@ -98,7 +99,7 @@ function print(packet, linktype, { hex, verbose }, name) {
   if (hex) console.log(formatHex(data, '  '));
 }
 
-/** Where packets go: the screen, or a file. */
+/** Where packets are written: the terminal or a file. */
 class Output {
   seen = 0;
   #form;
@@ -117,7 +118,7 @@ class Output {
     this.#write = (bytes) => void (fd === undefined ? process.stdout.write(bytes) : writeSync(fd, bytes));
   }
 
-  /** Begins the file; one of no packets has its header, too. @param {number} linktype */
+  /** Begins the file. A file without packets has a header, too. @param {number} linktype */
   begin(linktype) {
     if (this.#write === undefined) return;
     this.#file ??= { linktype, writer: new PcapWriter(this.#write, { linktype, snaplen: this.#snaplen }) };
@@ -138,10 +139,10 @@ class Output {
  * @property {import('sys-socket/packet').FilterExpression} expression
  * @property {number} snaplen
  * @property {number} count
- * @property {AbortSignal} signal ends it
+ * @property {AbortSignal} signal ends the capture
  */
 
-/** The packets of a file. @param {string} path @param {Wanted} wanted @param {Output} output */
+/** Reads the packets of a file. @param {string} path @param {Wanted} wanted @param {Output} output */
 async function read(path, { expression, snaplen, count, signal }, output) {
   const reader = new CaptureReader({ filter: expression });
   for await (const packet of reader.read(path === '-' ? process.stdin : createReadStream(path))) {
@@ -153,7 +154,7 @@ async function read(path, { expression, snaplen, count, signal }, output) {
 }
 
 /**
- * The packets of an interface, until there are enough or the signal is aborted.
+ * Captures the packets of an interface until there are enough of them or the signal is aborted.
  * @param {string} name @param {boolean} promiscuous @param {Wanted} wanted @param {Output} output
  */
 async function listen(name, promiscuous, { expression, snaplen, count, signal }, output) {
@@ -193,8 +194,7 @@ await command(usage, options, async (values, words) => {
   const snaplen = integer(values.snaplen, '--snaplen', 1, 262144);
   const count = countOf(values.count);
   const direction = DIRECTIONS.get(values.direction);
-  if (direction === undefined)
-    throw new UsageError(`--direction: in, out or inout is wanted, not '${values.direction}'`);
+  if (direction === undefined) throw new UsageError(`--direction: give in, out or inout, not '${values.direction}'`);
   const expression = match.and(direction, expressionOf(words.join(' ')));
   if (dump) {
     const program = compileFilter(expression, { snaplen });
@@ -202,10 +202,10 @@ await command(usage, options, async (values, words) => {
     process.stdout.write(disassembleFilter(program));
     return;
   }
-  if ((name === undefined) === (path === undefined)) throw new UsageError('one of --interface and --read is wanted');
+  if ((name === undefined) === (path === undefined)) throw new UsageError('give either --interface or --read');
   if (name !== undefined && name !== 'any') interfaceNamed(name);
   const gone = new AbortController();
-  process.stdout.on('error', () => gone.abort()); // who read along, as head(1), has gone
+  process.stdout.on('error', () => gone.abort()); // the reader of the output, for example head(1), has exited
   const wanted = { expression, snaplen, count, signal: AbortSignal.any([interruption(), gone.signal]) };
   const output = new Output(values, snaplen);
   if (path !== undefined) await read(path, wanted, output);

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // @ts-check
-// Which TCP ports of a host are open? SYNs by a raw socket, whose answers a BPF program picks out: raw(7), RFC 9293.
-// Scan only hosts that are yours, or whose owner agrees.
+// Which TCP ports of a host are open? Sends SYNs by a raw socket and selects their answers with a BPF program.
+// raw(7), RFC 9293.
+// Scan only hosts that are yours or whose owner agrees.
 //   sudo node examples/syn-scan.js -p 22,80,8000-8010 127.0.0.1
 import { randomInt } from 'node:crypto';
 import {
@@ -25,18 +26,18 @@ import { describe } from './support/icmp-error.js';
 import { interruption } from './support/until.js';
 
 const usage = `Usage: syn-scan.js -p ports [options] host
-Sends a SYN to each port: one that answers with SYN, ACK is open, one that answers with RST is closed, one of which a
-router or the host reports by ICMP, or nobody answers, is filtered. No connection is made.
+Sends a SYN to each port. A port that answers with SYN, ACK is open, and one that answers with RST is closed. It is
+filtered if nobody answers, or if a router or the host reports an ICMP error. No connection is made.
 
-  -4, -6                  only IPv4, only IPv6
-  -p, --ports ports       as 22,80,8000-8010
-  -r, --rate packets      the most to send in a second (100)
-  -W, --timeout seconds   how long to wait for an answer (1)
-  -n, --retries number    how often to ask again where nobody answered (1)
-      --open              print open ports alone
-  -h, --help              this text
+  -4, -6                  use only IPv4, or only IPv6
+  -p, --ports ports       scan these ports, for example 22,80,8000-8010
+  -r, --rate packets      send at most so many a second (100)
+  -W, --timeout seconds   wait so long for an answer (1)
+  -n, --retries number    ask so many more times if nobody answers (1)
+      --open              print only open ports
+  -h, --help              print this text
 
-Exit code: 0 the scan was done, 1 an error or Ctrl-C, 2 wrong usage.`;
+Exit code: 0 the scan is complete, 1 an error or Ctrl-C ended it, 2 wrong usage.`;
 
 const options = /** @type {const} */ ({
   4: { type: 'boolean', short: '4' },
@@ -50,12 +51,12 @@ const options = /** @type {const} */ ({
 
 /** @typedef {{ state: 'open' | 'closed' | 'filtered', reason: string, time?: number }} Answer */
 
-/** The ports of a list with ranges. @param {string | undefined} text */
+/** Returns the ports of a list that may contain ranges. @param {string | undefined} text */
 function portsOf(text) {
   if (text === undefined) throw new UsageError('--ports is missing');
   const ports = text.split(',').flatMap((part) => {
     const [first, last = first, ...rest] = part.split('-');
-    if (rest.length > 0) throw new UsageError(`--ports: '${part}' is no range`);
+    if (rest.length > 0) throw new UsageError(`--ports: '${part}' is not a range`);
     const [from, to] = [first, last].map((end) => integer(end, '--ports', 1, 65535));
     if (from > to) throw new UsageError(`--ports: '${part}' goes back`);
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -64,24 +65,28 @@ function portsOf(text) {
 }
 
 /**
- * A raw socket for the SYNs to a host and their answers, and the socket that keeps our port: no other program gets it. The
- * kernel resets what it does not know, so no connection stays open.
- * @param {import('./support/host.js').HostAddress} to @param {string} source the own address
+ * Opens a raw socket for the SYNs to a host and their answers, and a socket that reserves our port so that no other
+ * program gets it. The kernel resets connections that it does not know, so none stays open.
+ * @param {import('./support/host.js').HostAddress} to @param {string} source our own address
  */
 function openSockets(to, source) {
   const raw = new Socket(to.family, SOCK_RAW, IPPROTO_TCP);
   const keeper = socket(to.family, SOCK_STREAM);
   bind(keeper, { ...to, address: source, port: 0 });
   const { port } = /** @type {import('./support/host.js').HostAddress} */ (getsockname(keeper));
-  // A raw socket gets the TCP of all programs. Of IPv4 the program sees the IP header too, of IPv6 that of TCP alone.
+  // A raw socket receives the TCP segments of all programs. The BPF program sees the IP header of IPv4 packets, but
+  // only the TCP header of IPv6 packets.
   const load = to.family === AF_INET ? 'ldxb 4*([0]&0xf)\nldh [x + 2]' : 'ldh [2]';
   attachFilter(raw.fd, assembleFilter(`${load}\njne #${port}, drop\nret #-1\ndrop: ret #0`));
   reportErrors(raw);
-  connect(raw.fd, { ...to, port: 0 }); // what others send does not come
+  connect(raw.fd, { ...to, port: 0 }); // packets from other hosts do not arrive
   return { raw, keeper, port };
 }
 
-/** What an answer says of a port. @param {import('sys-socket/packet').Answered<number>} answer @returns {Answer} */
+/**
+ * Returns what an answer says about a port.
+ * @param {import('sys-socket/packet').Answered<number>} answer @returns {Answer}
+ */
 function stateOf({ packet, error, roundTrip: time }) {
   if (error !== undefined) {
     return { state: 'filtered', reason: `${describe(error)}${error.by === undefined ? '' : `, by ${error.by}`}`, time };

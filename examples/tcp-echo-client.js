@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// Sends messages to a TCP echo server, one after the other, and prints what comes back.
+// Sends messages to a TCP echo server, one after the other, and prints its answers.
 //   node examples/tcp-echo-client.js host port message...
 import {
   AF_INET,
@@ -25,7 +25,10 @@ if (!/^\d+$/.test(port) || messages.length === 0) {
   process.exit(2);
 }
 
-/** Receives until the buffer is full: a stream has no message boundaries. @param {number} fd @param {Buffer} buffer */
+/**
+ * Receives until the buffer is full, because a stream has no message boundaries.
+ * @param {number} fd @param {Buffer} buffer
+ */
 function recvAll(fd, buffer) {
   for (let got = 0; got < buffer.length; ) {
     const n = recv(fd, buffer.subarray(got));
@@ -37,7 +40,7 @@ function recvAll(fd, buffer) {
 try {
   const family = host.includes(':') ? AF_INET6 : AF_INET;
   const fd = socket(family, SOCK_STREAM);
-  // struct timeval { 5 s, 0 us }: a recv that waits longer fails with EAGAIN.
+  // struct timeval { 5 s, 0 us }: a recv that blocks longer fails with EAGAIN.
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
   connect(fd, { family, address: host, port: Number(port) });
   for (const message of messages) {
@@ -47,12 +50,12 @@ try {
     recvAll(fd, echo);
     console.log(echo.toString());
   }
-  shutdown(fd, SHUT_WR); // the end of our side; the server sees recv give 0 and closes its side
+  shutdown(fd, SHUT_WR); // ends our side of the stream; the server's recv returns 0, and it closes its side
   if (recv(fd, Buffer.alloc(1)) !== 0) throw new Error('the server sent more than it was given');
   close(fd);
 } catch (error) {
   const { message } = /** @type {Error} */ (error);
-  // A SocketError says it all: ECONNREFUSED: Connection refused, connect 127.0.0.1:9
+  // The message of a SocketError is complete, for example "ECONNREFUSED: Connection refused, connect 127.0.0.1:9".
   console.error(isErrno(error, 'EAGAIN') ? `${message}: no answer in 5 s` : message);
   process.exitCode = 1;
 }

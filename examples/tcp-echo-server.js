@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// A TCP echo server, one client after the other: socket, bind, listen, accept, recv, send, close.
+// A TCP echo server that serves one client after the other: socket, bind, listen, accept, recv, send, close.
 //   node examples/tcp-echo-server.js [host] [port]
 import {
   AF_INET,
@@ -26,7 +26,7 @@ if (!/^\d+$/.test(port) || rest.length > 0) {
   process.exit(2);
 }
 
-/** Address and port as text. @param {import('sys-socket').Address | undefined} name */
+/** Formats an address and its port as text. @param {import('sys-socket').Address | undefined} name */
 const text = (name) =>
   name !== undefined && 'port' in name && 'address' in name ? `${name.address}:${name.port}` : '?';
 
@@ -40,17 +40,17 @@ try {
 
   const buffer = new Uint8Array(65536);
   for (;;) {
-    const { fd, address } = accept(listener); // waits for a client, and the whole thread with it
+    const { fd, address } = accept(listener); // blocks the whole thread until a client connects
     console.log(`accepted ${text(address)}`);
     let total = 0;
     try {
       for (let n = recv(fd, buffer); n > 0; n = recv(fd, buffer)) {
-        // send may take a part of the bytes: go on with the rest.
+        // send may accept only some of the bytes, so the loop sends the rest.
         for (let sent = 0; sent < n; ) sent += send(fd, buffer.subarray(sent, n));
         total += n;
       }
     } catch (error) {
-      if (!isErrno(error, 'ECONNRESET', 'EPIPE')) throw error; // the client went away: not the end of the server
+      if (!isErrno(error, 'ECONNRESET', 'EPIPE')) throw error; // the client left, but the server goes on
       console.log(error.message);
     } finally {
       close(fd);
@@ -59,6 +59,6 @@ try {
   }
 } catch (error) {
   if (!isErrno(error) && !(error instanceof TypeError || error instanceof RangeError)) throw error;
-  console.error(error.message); // for example: EADDRINUSE: Address already in use, bind 127.0.0.1:80
+  console.error(error.message); // for example "EADDRINUSE: Address already in use, bind 127.0.0.1:80"
   process.exitCode = 1;
 }

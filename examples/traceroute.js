@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// The routers on the way to a host, as traceroute(8): packets whose time to live ends at each of them, one after the
-// other, and what they report about that, from the error queue: ip(7), ipv6(7).
+// Lists the routers on the way to a host, as traceroute(8) does: sends packets whose time to live expires at one router
+// after the other, and reads from the error queue what the routers report. ip(7), ipv6(7).
 //   node examples/traceroute.js 127.0.0.1
 import { AF_INET } from 'sys-socket';
 import { command, integer, number, UsageError } from './support/command.js';
@@ -10,20 +10,20 @@ import { isArrival, isExpired, mark } from './support/icmp-error.js';
 import { icmpProbe, tcpProbe, udpProbe } from './support/probe.js';
 
 const usage = `Usage: traceroute.js [options] host
-Prints the address of each router on the way to a host, and after what time it answered.
+Prints the address of each router on the way to a host, and how long its answer took.
 
-  -4, -6                only IPv4, only IPv6
-  -I, --icmp            by echo requests (a ping socket, or CAP_NET_RAW); without -I and -T: by datagrams to ports
-                        where nobody listens, which needs no privilege
-  -T, --tcp             by the SYN of connections, which needs no privilege either
-  -p, --port number     UDP: of the first probe, counted up (33434); TCP: of all (80)
-  -f, --first hop       to begin with (1)
-  -m, --max hop         to end with (30)
-  -q, --queries number  of probes for each hop (3)
-  -w, --wait seconds    for an answer (5)
-  -h, --help            this text
+  -4, -6                use only IPv4, or only IPv6
+  -I, --icmp            send echo requests (by a ping socket, or with CAP_NET_RAW); the default, datagrams to ports
+                        where nobody listens, needs no privilege
+  -T, --tcp             send the SYN of connections, which needs no privilege either
+  -p, --port number     UDP: the port of the first probe, which then increases (33434); TCP: that of all (80)
+  -f, --first hop       begin with this hop (1)
+  -m, --max hop         end with this hop (30)
+  -q, --queries number  send so many probes for each hop (3)
+  -w, --wait seconds    wait so long for an answer (5)
+  -h, --help            print this text
 
-Exit code: 0 the host was reached, 1 it was not or an error, 2 wrong usage.`;
+Exit code: 0 the host was reached, 1 it was not or an error occurred, 2 wrong usage.`;
 
 const flag = /** @type {const} */ ({ type: 'boolean', default: false });
 const options = /** @type {const} */ ({
@@ -38,7 +38,10 @@ const options = /** @type {const} */ ({
   wait: { type: 'string', short: 'w', default: '5' },
 });
 
-/** The answers to the probes of one hop, as traceroute(8) prints them. @param {(import('./support/probe.js').Answer | undefined)[]} answers */
+/**
+ * Formats the answers to the probes of one hop, as traceroute(8) prints them.
+ * @param {(import('./support/probe.js').Answer | undefined)[]} answers
+ */
 function line(answers) {
   let before = '';
   return answers.map((answer) => {
@@ -71,7 +74,7 @@ await command(usage, options, async (values, positionals) => {
     console.log(`${String(hops).padStart(2)} ${line(answers).join('')}`);
     const there = answers.filter((answer) => answer !== undefined);
     if (there.some(({ report }) => report === undefined || isArrival(report))) return 0;
-    if (there.some(({ report }) => report !== undefined && !isExpired(report))) return 1; // no way leads there
+    if (there.some(({ report }) => report !== undefined && !isExpired(report))) return 1; // the host cannot be reached
   }
   return 1;
 });

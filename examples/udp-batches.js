@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
-// UDP many datagrams at a time: recvmmsg and sendmmsg over storage that is used again, without blocking the thread.
+// Sends and receives many UDP datagrams per system call: recvmmsg and sendmmsg with storage that is reused, without
+// blocking the thread.
 //   node examples/udp-batches.js server [host] [port]
 //   node examples/udp-batches.js client host port count
 import { AF_INET, AF_INET6, MessageBatch, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET, Socket, TimeoutError } from 'sys-socket';
@@ -16,7 +17,7 @@ const size = { messages: 64, size: 2048 };
 
 async function server() {
   const socket = new Socket(family, SOCK_DGRAM);
-  socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 4 << 20); // the kernel grants net.core.rmem_max at most
+  socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 4 << 20); // the kernel grants at most net.core.rmem_max
   socket.bind({ family, address: host, port: Number(port) });
   const name = socket.getsockname();
   console.log(`bound to ${host}:${name !== undefined && 'port' in name ? name.port : '?'}`);
@@ -26,7 +27,7 @@ async function server() {
   const answers = new MessageBatch(size);
   for await (const batch of socket.batches(new MessageBatch(size))) {
     answers.clear();
-    // name(i) is the sender, still encoded: an answer to it costs no address object.
+    // name(i) is the encoded address of the sender: answering it creates no address object.
     for (let i = 0; i < batch.count; i++) answers.push(batch.bytes(i), batch.name(i));
     await socket.sendmmsg(answers);
     datagrams += batch.count;
@@ -38,7 +39,7 @@ async function server() {
 async function client() {
   const total = Number(count);
   const socket = new Socket(family, SOCK_DGRAM);
-  await socket.connect({ family, address: host, port: Number(port) }); // only answers of this peer are received
+  await socket.connect({ family, address: host, port: Number(port) }); // only datagrams from this peer are received
   const questions = new MessageBatch(size);
   const batch = new MessageBatch(size);
   const answered = new Set();
@@ -47,7 +48,7 @@ async function client() {
       questions.clear();
       while (questions.count < questions.capacity && sent < total) questions.push(`datagram ${sent++}`);
       await socket.sendmmsg(questions);
-      // One batch is on its way at a time, so that no buffer runs over.
+      // Only one batch is in flight at a time, so that no buffer overflows.
       while (answered.size < sent) {
         await socket.recvmmsg(batch, 0, { timeout: 2000 });
         for (let i = 0; i < batch.count; i++) answered.add(String(batch.bytes(i)));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// UDP both ways: a server that answers each datagram to its sender, and a client.
+// UDP in both directions: a server that returns each datagram to its sender, and a client.
 //   node examples/udp.js server [host] [port]
 //   node examples/udp.js client host port message
 import {
@@ -36,7 +36,7 @@ function server() {
   console.log(`bound to ${host}:${name !== undefined && 'port' in name ? name.port : '?'}`);
   const buffer = new Uint8Array(1500);
   for (;;) {
-    const { length: bytes, address } = recvfrom(fd, buffer, MSG_TRUNC); // with MSG_TRUNC the real length, even if it was cut
+    const { length: bytes, address } = recvfrom(fd, buffer, MSG_TRUNC); // MSG_TRUNC: the length before truncation
     if (address === undefined || !('port' in address && 'address' in address)) continue;
     console.log(`${bytes} bytes from ${address.address}:${address.port}`);
     sendto(fd, buffer.subarray(0, Math.min(bytes, buffer.length)), 0, address);
@@ -45,11 +45,11 @@ function server() {
 
 function client() {
   const fd = socket(family, SOCK_DGRAM);
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new BigInt64Array([2n, 0n])); // struct timeval: 2 s, then EAGAIN
-  connect(fd, { family, address: host, port: Number(port) }); // only answers of this peer are received
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new BigInt64Array([2n, 0n])); // struct timeval: EAGAIN after 2 s
+  connect(fd, { family, address: host, port: Number(port) }); // only datagrams from this peer are received
   send(fd, String(message));
   const buffer = Buffer.alloc(65536);
-  const n = recv(fd, buffer); // where nobody listens, an ICMP error comes back: ECONNREFUSED
+  const n = recv(fd, buffer); // fails with ECONNREFUSED if an ICMP error reports that nobody listens
   console.log(buffer.toString('utf8', 0, n));
   close(fd);
 }

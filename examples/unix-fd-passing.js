@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-// Passes an open file to another process over AF_UNIX, by path and by abstract name: sendmsg and recvmsg with SCM_RIGHTS.
+// Passes an open file to another process over AF_UNIX, by a path and by an abstract name: sendmsg, recvmsg, SCM_RIGHTS.
 //   node examples/unix-fd-passing.js [file]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,10 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as s from 'sys-socket';
 
-/** '@name' stands for the abstract name '\0name', as in ss(8). @param {string} name @returns {s.UnixAddress} */
+/**
+ * Returns the address of a name, where '@name' means the abstract name '\0name', as in ss(8).
+ * @param {string} name @returns {s.UnixAddress}
+ */
 const unix = (name) => ({ family: s.AF_UNIX, path: name.replace(/^@/, '\0') });
 
-/** The receiving process: takes the descriptor and reads through it. @param {string} name */
+/** Runs in the receiving process: receives the file descriptor and reads from it. @param {string} name */
 function receive(name) {
   const fd = s.socket(s.AF_UNIX, s.SOCK_STREAM);
   s.connect(fd, unix(name));
@@ -28,18 +31,18 @@ function receive(name) {
   s.close(fd);
 }
 
-/** The sending process: opens the file and passes it. @param {string} name @param {string} path */
+/** Runs in the sending process: opens the file and passes it. @param {string} name @param {string} path */
 async function send(name, path) {
   const file = openSync(path, 'r');
   const listener = s.socket(s.AF_UNIX, s.SOCK_STREAM);
-  s.setsockopt(listener, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // accept waits for 10 s at most
+  s.setsockopt(listener, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // accept blocks for at most 10 s
   s.bind(listener, unix(name));
   s.listen(listener);
   const receiver = spawn(process.execPath, [import.meta.filename, '--receive', name], { stdio: 'inherit' });
   const { fd } = s.accept(listener);
   console.log(`sender: passes descriptor ${file} (${path}) over ${name}`);
   s.sendmsg(fd, { buffers: ['a file'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [file] }] });
-  closeSync(file); // the receiver has its own
+  closeSync(file); // the receiver has its own descriptor
   s.close(fd);
   s.close(listener);
   const [code] = await once(receiver, 'exit');
@@ -58,8 +61,8 @@ try {
   } else {
     const folder = mkdtempSync(join(tmpdir(), 'sys-socket-'));
     try {
-      await send(join(folder, 'socket'), first); // a path leaves a file behind, until it is removed
-      await send(`@sys-socket-${process.pid}`, first); // an abstract name goes with its socket
+      await send(join(folder, 'socket'), first); // the path exists until it is removed
+      await send(`@sys-socket-${process.pid}`, first); // an abstract name disappears with its socket
     } finally {
       rmSync(folder, { recursive: true });
     }

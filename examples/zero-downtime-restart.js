@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // @ts-check
-// An http server whose next version takes the listening socket over from the running one, under load, without a lost
-// connection: the descriptor goes from process to process by SCM_RIGHTS, so that its queue of connections stays. Whichever
-// process is killed during this, the other one serves.
-//   node examples/zero-downtime-restart.js NAME [port]      run it again with the same NAME: that is the restart
+// An HTTP server whose next version takes over the listening socket from the running one, under load and without losing
+// a connection. The file descriptor is passed by SCM_RIGHTS, so the queue of pending connections survives. Whichever of
+// the two processes is killed meanwhile, the other one continues to serve.
+//   node examples/zero-downtime-restart.js NAME [port]      to restart, run it again with the same NAME
 import http from 'node:http';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as s from 'sys-socket';
@@ -13,7 +13,7 @@ if (name === undefined || name.startsWith('-') || !/^\d{1,5}$/.test(port) || res
   console.error('Usage: zero-downtime-restart.js NAME [port]');
   process.exit(2);
 }
-/** Where the running version is asked for its sockets. An abstract name goes away with the last process that has it. */
+/** The running version passes its sockets here. An abstract name disappears when the last process closes its socket. */
 const control = { family: s.AF_UNIX, path: `\0${name}` };
 const version = `version ${process.pid}`;
 let isLeaving = false;
@@ -22,28 +22,28 @@ let isLeaving = false;
 const open = new Set();
 const server = http.createServer((request, response) => {
   request.resume().on('end', () => {
-    // A client whose connection is kept would come back to a version that is leaving.
+    // A client must not reuse its connection to a version that is leaving.
     if (isLeaving) response.setHeader('Connection', 'close');
     response.end(`${version}\n`);
   });
 });
 
 /**
- * The sockets of the first version: the door is where the next version knocks. Its name can be bound once, which decides
- * between several processes that start together.
+ * Creates the sockets of the first version. The next version connects to the door. Only one process can bind its name,
+ * which decides between several processes that start at the same time.
  */
 function first() {
   const door = s.createServer({ path: control.path });
   return { door, listener: s.createServer({ host: '127.0.0.1', port: Number(port) }), predecessor: undefined };
 }
 
-/** Asks the running version for its sockets. Without one they are made. */
+/** Asks the running version for its sockets, or creates them if no version is running. */
 async function takeOver() {
   for (;;) {
     const predecessor = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
     try {
       await predecessor.connect(control);
-      // An abstract name has no permissions: whoever bound it first could answer.
+      // An abstract name has no permissions: any user could have bound it first and answer.
       if (s.getOption(predecessor.fd, 'SO_PEERCRED').uid !== process.getuid?.()) throw new Error(`${name} is taken`);
       const { data, fds } = await predecessor.recvFds(16, 2);
       const [listener, door] = fds.map((fd) => s.Socket.fromFd(fd));
@@ -55,27 +55,27 @@ async function takeOver() {
           return first();
         } catch (taken) {
           if (!s.isErrno(taken, 'EADDRINUSE') || taken.address?.family !== s.AF_UNIX) throw taken;
-          await setTimeout(10); // another first version has the name, and will listen in a moment
+          await setTimeout(10); // another first version has bound the name and will listen in a moment
         }
       } else if (!s.isErrno(error, 'ECONNRESET')) throw error;
     }
-    predecessor.close(); // the running version ended before it gave anything: look again
+    predecessor.close(); // the running version ended before it passed the sockets: try again
   }
 }
 
-/** Serves http on each connection, until the socket is closed. @param {s.Socket} listener */
+/** Serves HTTP on each connection until the socket is closed. @param {s.Socket} listener */
 async function serve(listener) {
   for await (const { socket } of listener.connections()) {
-    socket.setsockopt(s.IPPROTO_TCP, s.TCP_NODELAY, true); // as node:http sets it
+    socket.setsockopt(s.IPPROTO_TCP, s.TCP_NODELAY, true); // as node:http does
     const stream = socket.makefile();
     open.add(stream);
-    stream.on('error', () => {}); // a client that resets
+    stream.on('error', () => {}); // a client that resets its connection
     stream.on('close', () => open.delete(stream));
     server.emit('connection', stream);
   }
 }
 
-/** Whether the process at the other end has ended; false when it says something. @param {s.Socket} socket */
+/** Resolves to whether the process at the other end has ended: false if it sends data. @param {s.Socket} socket */
 async function ends(socket) {
   try {
     return (await socket.recv(16)).length === 0;
@@ -85,7 +85,8 @@ async function ends(socket) {
 }
 
 /**
- * Waits for a version that has the sockets and serves. Its connection stays open: the kernel ends it with the process.
+ * Waits for a version that has the sockets and serves. Its connection stays open: the kernel closes it when the process
+ * ends.
  *
  * @param {s.Socket} listener
  * @param {s.Socket} door
@@ -99,20 +100,20 @@ async function successorAt(door, listener) {
         if (!(await ends(socket))) return socket;
       }
     } catch {
-      // It ended before it took them.
+      // The process ended before it received the sockets.
     }
     socket.close();
     console.log(`${version}: the next one failed, this one stays`);
   }
 }
 
-/** Resolves to false when all connections of this process are done. */
+/** Resolves to false when all connections of this process have closed. */
 async function drained() {
   for (const stream of open) if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
   return false;
 }
 
-server.emit('listening'); // node:http looks at the time limits of its connections from here on
+server.emit('listening'); // from here on, node:http enforces the time limits of its connections
 const { listener, door, predecessor } = await takeOver();
 for (;;) {
   const accepting = listener.dup();
@@ -128,11 +129,11 @@ for (;;) {
   if (predecessor?.closed === false) await predecessor.sendAll('leaving').catch(() => {}); // this one is not lost
   predecessor?.close();
   console.log(`${version}: leaves when its connections are done`);
-  // Until then it keeps the sockets: when the successor is lost, it serves again.
+  // Until then, this version keeps the sockets and serves again if the successor is lost.
   const isDrained = drained();
   const isLost = await Promise.race([
     ends(successor).then((hasEnded) => hasEnded || isDrained),
-    isDrained.then(() => setImmediate(false)), // after a look at the successor
+    isDrained.then(() => setImmediate(false)), // after a check of the successor
   ]);
   successor.close();
   if (!isLost) break;

@@ -1,2 +1,2 @@
 /** `sys-socket/binary`: which native binary the package loads. It loads none itself. */
-export { useBinary } from './posix/binary.ts';
+export { useBinary } from './native/binary.ts';

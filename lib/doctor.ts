@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx sys-socket doctor`: what this machine, this Node and this process can do, for reports and for CI. */
+/** `npx sys-socket doctor`: reports what this machine, this runtime and this process can do, for bug reports and CI. */
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, relative } from 'node:path';
@@ -8,11 +8,11 @@ import { parseArgs } from 'node:util';
 
 const usage = `usage: sys-socket doctor [--json] [name ...]
 
-Tells what was loaded and what this process may do with sockets, by trying.
-With names, exits with 1 when one of them cannot be done: sys-socket doctor rawIPv4 packet
-exit code 0: it works; 1: the library does not load, or a name cannot be done; 2: the command line is wrong`;
+Reports what was loaded and, by trying, what this process may do with sockets.
+With names of capabilities, it exits with 1 if one of them is missing: sys-socket doctor rawIPv4 packet
+exit code 0: success; 1: the library does not load, or a named capability is missing; 2: the command line is invalid`;
 
-/** At once, and quietly when nobody reads on: `sys-socket doctor | head -n 1`. */
+/** Prints lines with one write. It ignores EPIPE, so that `sys-socket doctor | head -n 1` does not fail. */
 function print(lines: readonly string[]): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -25,14 +25,14 @@ function wrong(text: string): 2 {
   return 2;
 }
 
-/** The runtime that this is. */
+/** Returns the name and version of the runtime. */
 function runtime(): string {
   const { node, bun, deno } = process.versions;
   if (bun !== undefined) return `Bun ${bun}`;
   return deno === undefined ? `Node ${node}` : `Deno ${deno}`;
 }
 
-/** What this process is in the eyes of the kernel: its user and its effective capabilities, as bits. */
+/** Returns the effective user ID of this process and its effective capabilities, as a bit mask. */
 function privileges(): string {
   const status = readFileSync('/proc/self/status', 'latin1');
   return `uid ${process.geteuid?.()}, capabilities ${/^CapEff:\s*0*(\w+)$/m.exec(status)?.[1]}`;
@@ -50,12 +50,12 @@ async function main(): Promise<number> {
     print([usage]);
     return 0;
   }
-  if (command !== 'doctor') return wrong(command === undefined ? 'a command is missing' : `no command ${command}`);
+  if (command !== 'doctor') return wrong(command === undefined ? 'a command is missing' : `unknown command ${command}`);
 
   const [{ capabilities }, { binary }, { libc }] = await Promise.all([
     import('./posix/capabilities.ts'),
-    import('./posix/native.ts'),
-    import('./posix/libc.ts'),
+    import('./native/native.ts'),
+    import('./native/libc.ts'),
   ]).catch((error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
@@ -63,7 +63,7 @@ async function main(): Promise<number> {
   const answers = capabilities();
   const unknown = names.filter((name) => !Object.hasOwn(answers, name));
   if (unknown.length > 0) {
-    return wrong(`no capability ${unknown.join(', ')}; there are ${Object.keys(answers).join(', ')}`);
+    return wrong(`unknown capability ${unknown.join(', ')}; the capabilities are ${Object.keys(answers).join(', ')}`);
   }
   const root = fileURLToPath(new URL('..', import.meta.url));
   const facts = {

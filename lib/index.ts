@@ -3,13 +3,110 @@
  *
  * @module sys-socket
  */
-export { decodeAddress, encodeAddress, SockaddrStorage } from './posix/address.ts';
-export * from './posix/address-entry.ts';
-export * from './posix/address-type.ts';
-export { MessageBatch, type MessageBatchOptions, recvmmsg, sendmmsg } from './posix/batch.ts';
+
+export type { SendMessage } from './call/message.ts';
+export { MessageBatch, type MessageBatchOptions } from './call/message-batch.ts';
+export type { PollFd } from './call/poll.ts';
+export { AbortError, BusyError, ClosedError, TimeoutError } from './loop/errors.ts';
+export type { WaitOptions } from './loop/options.ts';
+export { errorReady, onReadable, onWritable, readable, writable } from './loop/wait.ts';
+export type { Watch, WatchOptions } from './loop/watch.ts';
+export * from './native/constants.ts';
+export type { Bytes } from './native/native.ts';
+export * from './netlink/address-entry.ts';
+export * from './netlink/link-entry.ts';
+export * from './netlink/neighbour-entry.ts';
+export {
+  decodeAttributes,
+  decodeNetlink,
+  encodeAttributes,
+  encodeNetlink,
+  type NetlinkAttribute,
+  type NetlinkMessage,
+} from './netlink/netlink.ts';
+export * from './netlink/netlink-ack.ts';
+export * from './netlink/netlink-request.ts';
+export * from './netlink/route-entry.ts';
+export {
+  type AddressInfo,
+  type AddressInfoHints,
+  getaddrinfo,
+  getnameinfo,
+  type NameInfo,
+} from './posix/address-info.ts';
+export { recvmmsg, sendmmsg } from './posix/batch.ts';
 export { type Capability, type CapabilityName, capabilities } from './posix/capabilities.ts';
-export * from './posix/constants.ts';
-export { CMSG_LEN, CMSG_SPACE, decodeControl, encodeControl } from './posix/control.ts';
+export { sendfile, splice, tee } from './posix/file.ts';
+export {
+  attachFanoutFilter,
+  attachFilter,
+  attachReusePortFilter,
+  detachFilter,
+  encodeFilter,
+  type FilterInstruction,
+  type FilterProgram,
+  getFilter,
+  lockFilter,
+} from './posix/filter.ts';
+export {
+  getfqdn,
+  gethostbyaddr,
+  gethostbyname,
+  gethostbyname_ex,
+  gethostname,
+  type HostEntry,
+  sethostname,
+} from './posix/host.ts';
+export * from './posix/interface.ts';
+export { ifreq, ioctl, ioctlData } from './posix/ioctl.ts';
+export {
+  type AddressInfoCode,
+  AddressInfoError,
+  gai_strerror,
+  type HostCode,
+  HostError,
+} from './posix/lookup-error.ts';
+export { type ReceivedMessage, type ReceiveMessage, recvmsg, sendmsg } from './posix/message.ts';
+export { fcntl, getsockopt, setsockopt } from './posix/option.ts';
+export {
+  getOption,
+  type OptionInput,
+  type OptionName,
+  type OptionValue,
+  type ReadableOption,
+  setOption,
+  type WritableOption,
+} from './posix/option-table.ts';
+export { poll, ppoll, pselect, type Selected, select } from './posix/poll.ts';
+export {
+  getprotobyname,
+  getprotobynumber,
+  getservbyname,
+  getservbyport,
+  type ProtocolEntry,
+  type ServiceEntry,
+} from './posix/service.ts';
+export {
+  type Accepted,
+  accept,
+  accept4,
+  bind,
+  close,
+  connect,
+  dup,
+  getpeername,
+  getsockname,
+  listen,
+  shutdown,
+  sockatmark,
+  socket,
+  socketpair,
+} from './posix/socket.ts';
+export { type ReceivedFrom, read, readv, recv, recvfrom, send, sendto, write, writev } from './posix/transfer.ts';
+export * from './socket/index.ts';
+export { decodeAddress, encodeAddress, SockaddrStorage } from './struct/address.ts';
+export * from './struct/address-type.ts';
+export { CMSG_LEN, CMSG_SPACE, decodeControl, encodeControl } from './struct/control.ts';
 export {
   type AuxiliaryData,
   type ControlInput,
@@ -31,73 +128,12 @@ export {
   type Segment,
   type Timestamp,
   type Timestamping,
-} from './posix/control-message.ts';
-export { type ControlName, controlSpace } from './posix/control-room.ts';
-export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './posix/errno.ts';
-export { sendfile, splice } from './posix/file.ts';
-export {
-  attachFanoutFilter,
-  attachFilter,
-  attachReusePortFilter,
-  detachFilter,
-  encodeFilter,
-  type FilterInstruction,
-  type FilterProgram,
-  getFilter,
-  lockFilter,
-} from './posix/filter.ts';
-export { formatHardwareAddress, type HardwareAddressLike, parseHardwareAddress } from './posix/hardware-address.ts';
-export * from './posix/inet.ts';
-export * from './posix/interface.ts';
-export { ifreq, ioctl, ioctlData } from './posix/ioctl.ts';
-export * from './posix/link-entry.ts';
-export type { Bytes } from './posix/native.ts';
-export * from './posix/neighbour-entry.ts';
-export {
-  type AddressInfo,
-  type AddressInfoCode,
-  AddressInfoError,
-  type AddressInfoHints,
-  gai_strerror,
-  getaddrinfo,
-  getfqdn,
-  gethostbyaddr,
-  gethostbyname,
-  gethostbyname_ex,
-  gethostname,
-  getnameinfo,
-  getprotobyname,
-  getprotobynumber,
-  getservbyname,
-  getservbyport,
-  type HostCode,
-  type HostEntry,
-  HostError,
-  type NameInfo,
-  type ProtocolEntry,
-  type ServiceEntry,
-  sethostname,
-} from './posix/netdb.ts';
-export {
-  decodeAttributes,
-  decodeNetlink,
-  encodeAttributes,
-  encodeNetlink,
-  type NetlinkAttribute,
-  type NetlinkMessage,
-} from './posix/netlink.ts';
-export * from './posix/netlink-ack.ts';
-export * from './posix/netlink-request.ts';
-export { fcntl, getsockopt, setsockopt } from './posix/option.ts';
-export {
-  getOption,
-  type OptionInput,
-  type OptionName,
-  type OptionValue,
-  type ReadableOption,
-  setOption,
-  type WritableOption,
-} from './posix/option-table.ts';
+  type Unread,
+} from './struct/control-message.ts';
+export { type ControlName, controlSpace } from './struct/control-room.ts';
+export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './struct/errno.ts';
+export { formatHardwareAddress, type HardwareAddressLike, parseHardwareAddress } from './struct/hardware-address.ts';
+export * from './struct/inet.ts';
 export type {
   Fanout,
   GroupReq,
@@ -118,57 +154,5 @@ export type {
   Timeval,
   TxtimeOption,
   Ucred,
-} from './posix/option-value.ts';
-export { type PollFd, poll, ppoll, pselect, type Selected, select } from './posix/poll.ts';
-export * from './posix/route-entry.ts';
-export {
-  type Accepted,
-  accept,
-  accept4,
-  bind,
-  close,
-  connect,
-  dup,
-  getpeername,
-  getsockname,
-  listen,
-  shutdown,
-  sockatmark,
-  socket,
-  socketpair,
-} from './posix/socket.ts';
-export { decodeTcpInfo, type TcpInfo } from './posix/tcp-info.ts';
-export {
-  type ReceivedFrom,
-  type ReceivedMessage,
-  type ReceiveMessage,
-  read,
-  readv,
-  recv,
-  recvfrom,
-  recvmsg,
-  type SendMessage,
-  send,
-  sendmsg,
-  sendto,
-  write,
-  writev,
-} from './posix/transfer.ts';
-export {
-  type ConnectionOptions,
-  createConnection,
-  hasDualstackIPv6,
-  type UnixConnectionOptions,
-} from './socket/connect.ts';
-export type { Control, InetSocket, TcpOptions } from './socket/endpoint.ts';
-export { AbortError, BusyError, ClosedError, TimeoutError } from './socket/errors.ts';
-export type { ConnectionsOptions } from './socket/iterate.ts';
-export type { DataWithFds } from './socket/message.ts';
-export type { WaitOptions } from './socket/options.ts';
-export type { Datagram } from './socket/receive.ts';
-export { createServer, type InetServerOptions, type UnixServerOptions } from './socket/server.ts';
-export { type AcceptedSocket, Socket } from './socket/socket.ts';
-export { SocketStream, type SocketStreamEvents, type SocketStreamOptions } from './socket/stream.ts';
-export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './socket/systemd.ts';
-export { errorReady, onReadable, onWritable, readable, writable } from './socket/wait.ts';
-export type { Watch, WatchOptions } from './socket/watch.ts';
+} from './struct/option-type.ts';
+export { decodeTcpInfo, type TcpInfo } from './struct/tcp-info.ts';

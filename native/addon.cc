@@ -1,5 +1,6 @@
-// Module set-up and the state of one environment. Everything else is one file per subject beside this one.
-// clang-format off: linux/errqueue.h takes timespec from whoever includes it
+// The initialization of the module and the state of an environment. Each other subject has a file of its own in this
+// directory.
+// clang-format off: linux/errqueue.h requires that timespec is defined before it is included
 #include <time.h>
 // clang-format on
 #include <arpa/inet.h>
@@ -21,8 +22,7 @@
 namespace sys_socket {
 namespace {
 
-constexpr size_t kOutLength = 16;
-// The version of the package, which lib/posix/binary.ts compares with its own.
+// The version of the package, which lib/native/binary.ts compares with its own.
 constexpr char kVersion[] = "0.1.0";
 
 struct Fact {
@@ -47,7 +47,8 @@ bool Layout(napi_env env, napi_value* layout) {
   return true;
 }
 
-// The memory of `out`: shared, which no program can detach. Node-API makes none, a script does.
+// Creates the memory of `out`. It is shared, so that no program can detach it. Node-API cannot create shared memory, so
+// a script does.
 int32_t* MakeOut(napi_env env, napi_value* out) {
   napi_value script = nullptr;
   napi_value memory = nullptr;
@@ -55,7 +56,7 @@ int32_t* MakeOut(napi_env env, napi_value* out) {
   size_t length = 0;
   void* data = nullptr;
   bool detachable = true;
-  // A program may have replaced these constructors: what they made is looked at.
+  // The program may have replaced these constructors, so their result is checked.
   if (napi_create_string_latin1(env, "new Int32Array(new SharedArrayBuffer(64))", NAPI_AUTO_LENGTH, &script) !=
           napi_ok ||
       napi_run_script(env, script, out) != napi_ok ||
@@ -63,10 +64,10 @@ int32_t* MakeOut(napi_env env, napi_value* out) {
       napi_is_arraybuffer(env, memory, &detachable) != napi_ok) {
     return nullptr;
   }
-  return type == napi_int32_array && length == kOutLength && !detachable ? static_cast<int32_t*>(data) : nullptr;
+  return type == napi_int32_array && length == OUT_LENGTH && !detachable ? static_cast<int32_t*>(data) : nullptr;
 }
 
-// With the environment, after the last call into it.
+// Frees the state of an environment after the last call into it.
 void Finish(napi_env env, void* data, void*) {
   auto* environment = static_cast<Environment*>(data);
   for (const napi_ref reference :
@@ -84,7 +85,7 @@ bool SetUp(napi_env env, napi_value exports) {
     owned->Leave();
     return false;
   }
-  // First of all, so that nothing that fails afterwards frees what functions already have.
+  // This comes first, so that a later failure does not free memory that functions already refer to.
   if (napi_set_instance_data(env, environment, Finish, nullptr) != napi_ok) {
     delete environment;
     return false;

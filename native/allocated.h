@@ -1,4 +1,4 @@
-// Objects on the heap, without the operators of libstdc++: with these the addon needs no library but libc.
+// Objects on the heap that do not use the operators of libstdc++. Without those, the addon needs no library but libc.
 #pragma once
 
 #include <cstdlib>
@@ -6,10 +6,10 @@
 
 namespace sys_socket {
 
-// A base class. `new (std::nothrow) T` of what has it is null when there is no memory.
+// A base class. `new (std::nothrow) T` of a derived class returns null when there is no memory.
 struct Allocated {
   static void* operator new(size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-  // Its twin would be the operator new that throws.
+  // The matching operator new would throw, and is not needed.
   // NOLINTNEXTLINE(cert-dcl54-cpp)
   static void operator delete(void* memory) noexcept { std::free(memory); }
   static void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }

@@ -1,5 +1,5 @@
-// How a native function reads its arguments and gives its result. Nothing here throws, and nothing runs user code:
-// the last step before the system call is to take buffer pointers, and none of them outlives the call.
+// How native functions read their arguments and return their results. Nothing here throws or runs user code: buffer
+// pointers are taken in the last step before the system call, and none of them outlives the call.
 #pragma once
 
 #include <node_api.h>
@@ -16,6 +16,7 @@
 
 #include "allocated.h"
 #include "checked.h"
+#include "contract.h"
 #include "lookup.h"
 #include "owned.h"
 #include "ring.h"
@@ -27,17 +28,17 @@ struct Bytes {
   size_t size = 0;
 };
 
-// A value from memory that another thread may write: read once, so that what was checked is what is used. It need not
-// be aligned.
+// Reads a value from memory that another thread may write. It is read only once, so that the checked value is the one
+// that is used. It need not be aligned.
 template <typename Value>
 Value LoadOnce(const void* from) {
   Value value;
   std::memcpy(&value, from, sizeof(value));
-  __asm__ volatile("" : "+r"(value));  // the compiler does not know that it is the same, and cannot read it again
+  __asm__ volatile("" : "+r"(value));  // prevents the compiler from reading the memory again
   return value;
 }
 
-// A buffer of JavaScript that is used again: see pinned.cc.
+// A buffer of JavaScript that is used for several calls: see pinned.cc.
 struct Pinned {
   Bytes bytes;
   napi_ref memory = nullptr;  // its ArrayBuffer
@@ -45,14 +46,14 @@ struct Pinned {
 
 struct EpollSet;
 
-// Per-environment state: the second and later results of a call (the address length, msg_flags, ...) go to `out`,
-// an Int32Array that lib/posix/native.ts reads right after the call.
-// Its memory is shared (a SharedArrayBuffer), as that of an ArrayBuffer can be transferred away and freed.
+// The state of an environment. The second and later results of a call (the address length, msg_flags, ...) are stored
+// in `out`, an Int32Array with the OUT_ indexes of contract.def, which TypeScript reads right after the call. Its
+// memory is shared (a SharedArrayBuffer), because the memory of an ArrayBuffer can be transferred and freed.
 struct Environment : Allocated {
   int32_t* out = nullptr;
   napi_ref out_ref = nullptr;
-  Pinned pinned[2];
-  EpollSet* sets = nullptr;     // see reactor.h
+  Pinned pinned[PINNED_SLOTS];
+  EpollSet* sets = nullptr;     // see epoll_set.h
   Owned& owned;                 // see owned.cc
   Rings rings;                  // see ring.cc
   Lookups lookups;              // see lookup.cc
@@ -68,31 +69,8 @@ struct Environment : Allocated {
   Environment& operator=(const Environment&) = delete;
 };
 
-// Why C could not express an argument. lib/posix/errno.ts makes the TypeError or RangeError of it.
-enum class Refusal : uint8_t {
-  kNumber = 1,        // not a number
-  kInt = 2,           // not an integer that fits a C int
-  kUnsigned = 3,      // not an integer that fits the unsigned type
-  kBytes = 4,         // not an ArrayBufferView or ArrayBuffer
-  kArray = 5,         // not an array of those
-  kLength = 6,        // longer than a socklen_t can say
-  kPointer = 7,       // an option or request whose bytes hold a pointer
-  kStorage = 8,       // storage that is detached or of the wrong size
-  kText = 9,          // not a string
-  kNul = 10,          // a string with an inner NUL
-  kNanoseconds = 11,  // not a bigint that fits a timespec
-  kDescriptor = 12,   // a descriptor that a fd_set has no place for
-  kLong = 13,         // not a safe integer
-  kProgram = 14,      // not a BPF program of 1 to 65535 instructions
-  kInherited = 15,    // an option that makes a descriptor without close-on-exec
-  kRequest = 16       // a request whose struct ifreq does not point to data
-};
-
-// A refusal travels as a number below every -errno: the kernel's errnos end at MAX_ERRNO, 4095.
-inline constexpr int32_t kRefusalBase = -4096;
-inline constexpr int32_t kRefusalKinds = 32;
-
-// Node-API refused what it does not refuse for valid arguments. The caller gets an exception, never `undefined`.
+// Node-API rejected a call that it does not reject for valid arguments. The caller receives an exception, never
+// `undefined`.
 inline napi_value Failed(napi_env env) {
   napi_throw_error(env, nullptr, "Node-API failed");
   return nullptr;
@@ -106,12 +84,12 @@ inline napi_value Number(napi_env env, int64_t value) {
   return status == napi_ok ? result : Failed(env);
 }
 
-// n, or -errno: the reader of errno (one more is in rights.h, which asks why recvmsg failed).
+// Returns n, or -errno. (rights.h reads errno as well, to find out why recvmsg failed.)
 inline napi_value Result(napi_env env, int64_t n) { return Number(env, n < 0 ? -errno : n); }
 
-// The same of a call that makes a descriptor, for an object or for the program. Whoever had the number before had it
-// closed behind his back. For an object it is owned from here on, as a worker can end at any call; without memory for
-// that it is closed.
+// Does the same for a call that creates a file descriptor, for an object or for the program. If the number had an
+// owner, its file descriptor was closed behind the owner's back. For an object, the file descriptor is owned from here
+// on, because a worker can end at any call. If there is no memory for that, it is closed.
 inline napi_value Fresh(napi_env env, Environment* environment, int fd, bool is_owned) {
   if (fd < 0) return Result(env, fd);
   Owned& owned = environment->owned;
@@ -120,15 +98,12 @@ inline napi_value Fresh(napi_env env, Environment* environment, int fd, bool is_
   napi_value result = Number(env, is_kept ? fd : -ENOMEM);
   if (is_kept && result != nullptr) return result;
   owned.Forget(env, fd);
-  ::close(fd);  // nobody is told of it
+  ::close(fd);  // nobody learns its number
   return result;
 }
 
-// The longest list of buffers that the kernel reads (UIO_MAXIOV). Of a longer one it looks at the count only.
-inline constexpr size_t kMaxVector = 1024;
-
 struct Vector {
-  iovec entries[kMaxVector];
+  iovec entries[MAX_VECTOR];
   size_t count;
 };
 
@@ -140,7 +115,7 @@ class Args {
     void* data = nullptr;
     if (napi_get_cb_info(env, info, &count, values_, nullptr, &data) != napi_ok) {
       for (napi_value& value : values_) value = nullptr;
-      napi_get_instance_data(env, &data);  // the functions look into it before they ask for a refusal
+      napi_get_instance_data(env, &data);  // the functions use it before they check for a refusal
       Fail();
     }
     environment_ = static_cast<Environment*>(data);
@@ -168,7 +143,7 @@ class Args {
     return 0;
   }
 
-  // A number that a double holds exactly.
+  // Returns a number that a double represents exactly.
   [[nodiscard]] int64_t Long(size_t index) {
     constexpr double kSafe = 9007199254740991;
     double number = 0;
@@ -187,17 +162,18 @@ class Args {
     return type != napi_undefined;
   }
 
-  // The bytes of any ArrayBufferView or ArrayBuffer. Never a null pointer: to the kernel that is no argument at all.
+  // Returns the bytes of any ArrayBufferView or ArrayBuffer. The pointer is never null, because to the kernel that
+  // means no argument at all.
   [[nodiscard]] Bytes GetBytes(size_t index) { return ReadBytes(index, values_[index]); }
 
-  // Bytes whose length crosses as a socklen_t, which the kernel reads as an int.
+  // Returns bytes whose length is passed as a socklen_t, which the kernel reads as an int.
   [[nodiscard]] Bytes GetSized(size_t index) {
     const Bytes bytes = GetBytes(index);
     if (bytes.size > INT32_MAX) Refuse(index, Refusal::kLength);
     return bytes;
   }
 
-  // A typed array on memory that stays where it is as long as the array is referenced: shared memory, which cannot be
+  // Returns a typed array on memory that does not move while the array is referenced: shared memory, which cannot be
   // detached or shrunk.
   [[nodiscard]] Bytes GetShared(size_t index) {
     napi_value memory = nullptr;
@@ -212,8 +188,8 @@ class Args {
 
   [[nodiscard]] Bytes OptionalSized(size_t index) { return Has(index) ? GetSized(index) : Bytes{}; }
 
-  // An array of buffers. Every element is fetched before the first pointer is taken: an accessor on Array.prototype may
-  // run user code for a hole, and what it detaches is then seen as detached.
+  // Returns an array of buffers. Every element is fetched before the first pointer is taken, because an accessor on
+  // Array.prototype may run user code for a hole and detach a buffer, which must then be noticed.
   void GetVector(size_t index, Vector* vector) {
     uint32_t count = 0;
     if (napi_get_array_length(env_, values_[index], &count) != napi_ok) {
@@ -221,9 +197,9 @@ class Args {
       return;
     }
     vector->count = count;
-    // Of a longer list the kernel looks at the count alone.
-    const size_t used = count < kMaxVector ? count : kMaxVector;
-    napi_value elements[kMaxVector];
+    // For a longer list, the kernel only reads the count.
+    const size_t used = count < MAX_VECTOR ? count : MAX_VECTOR;
+    napi_value elements[MAX_VECTOR];
     for (uint32_t i = 0; i < used; ++i) {
       if (napi_get_element(env_, values_[index], i, &elements[i]) != napi_ok) {
         Refuse(index, Refusal::kArray);
@@ -242,15 +218,15 @@ class Args {
   [[nodiscard]] int32_t* out() const { return environment_->out; }
   [[nodiscard]] Environment* environment() const { return environment_; }
 
-  // An exception is pending, and tells it instead of the refusal.
+  // A pending exception takes precedence over the refusal.
   void Fail() {
     if (refusal_ == 0) Failed(env_);
-    refusal_ = kRefusalBase;
+    refusal_ = RefusalResult(0, Refusal::kFailed);
   }
 
   void Refuse(size_t index, Refusal why) {
-    if (refusal_ != 0) return;  // the first one is told
-    refusal_ = kRefusalBase - (static_cast<int32_t>(index) * kRefusalKinds) - static_cast<int32_t>(why);
+    if (refusal_ != 0) return;  // the first refusal is the one reported
+    refusal_ = RefusalResult(index, why);
   }
 
  private:
@@ -274,12 +250,13 @@ class Args {
         if (element < sizeof(kElement)) {
           size *= kElement[element];
         } else if (napi_get_buffer_info(env_, value, &data, &size) != napi_ok) {
-          Refuse(index, why);  // an array type newer than this Node-API names
+          Refuse(index, why);  // an array type newer than this version of Node-API
           return {};
         }
       }
     } else if (napi_get_dataview_info(env_, value, &size, &data, nullptr, nullptr) != napi_ok) {
-      // Newer Nodes give the bytes of a bare SharedArrayBuffer too, older ones do not: it is refused everywhere.
+      // Newer versions of Node also return the bytes of a bare SharedArrayBuffer, older ones do not. It is rejected in
+      // all versions.
       bool whole = false;
       if (napi_is_arraybuffer(env_, value, &whole) != napi_ok || !whole ||
           napi_get_arraybuffer_info(env_, value, &data, &size) != napi_ok) {

@@ -1,4 +1,5 @@
-// Many datagrams by one system call: man 2 sendmmsg, recvmmsg, over the storage of a MessageBatch (lib/posix/batch.ts).
+// Sends and receives many datagrams with one system call: man 2 sendmmsg, recvmmsg. The storage is that of a
+// MessageBatch (lib/call/message-batch.ts).
 #include <sys/socket.h>
 
 #include <cstdlib>
@@ -11,14 +12,6 @@
 
 namespace sys_socket {
 namespace {
-
-// One message in the header array of a batch. lib/posix/batch.ts has the same four, in this order.
-struct Header {
-  int32_t length;          // bytes of data
-  int32_t name_length;     // bytes of address
-  int32_t control_length;  // bytes of control data
-  int32_t flags;           // msg_flags as received
-};
 
 constexpr size_t kNameSize = sizeof(sockaddr_storage);
 
@@ -33,12 +26,13 @@ struct Batch {
 };
 
 struct Messages {
-  mmsghdr entries[kMaxVector];
-  iovec vectors[kMaxVector];
+  mmsghdr entries[MAX_VECTOR];
+  iovec vectors[MAX_VECTOR];
 };
 
-// Arguments 1..4 (headers, data, names, control) and 5..6 (bytes of data and of control per message). The storage
-// belongs to JavaScript, which may have detached it, so that every size is checked against what is there now.
+// Arguments 1 to 4 are the headers, data, names and control data; arguments 5 and 6 are the sizes of the data and of
+// the control data per message. The storage belongs to JavaScript, which may have detached it, so every size is checked
+// against its current length.
 template <size_t N>
 Batch GetBatch(Args<N>* args) {
   const uint32_t data_size = args->Unsigned(5);
@@ -48,7 +42,7 @@ Batch GetBatch(Args<N>* args) {
   const Bytes names = args->GetBytes(3);
   const Bytes control = args->GetBytes(4);
   const size_t capacity = headers.size / sizeof(Header);
-  if (capacity == 0 || capacity > kMaxVector || data.size != capacity * data_size ||
+  if (capacity == 0 || capacity > MAX_VECTOR || data.size != capacity * data_size ||
       names.size != capacity * kNameSize || control.size != capacity * control_size) {
     args->Refuse(1, Refusal::kStorage);
   }
@@ -75,7 +69,7 @@ struct Free {
   void operator()(uint8_t* memory) const { std::free(memory); }
 };
 
-// Whether no other thread has the memory of the control data, the typed array in argument 4.
+// Returns whether no other thread can access the memory of the control data, which is the typed array in argument 4.
 template <size_t N>
 bool IsPrivate(napi_env env, const Args<N>& args) {
   napi_value memory = nullptr;
@@ -118,7 +112,7 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
     if (from.name_length == 0) header.msg_name = nullptr;
     header.msg_namelen = static_cast<socklen_t>(from.name_length);
     header.msg_controllen = static_cast<size_t>(from.control_length);
-    // The kernel reads the control data again after they were looked at.
+    // The kernel reads the control data again after it was checked.
     if (header.msg_controllen > 0 && !IsPrivate(env, args)) {
       args.Refuse(4, Refusal::kStorage);
       return args.Refused();
@@ -131,8 +125,8 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
   return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }
 
-// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?); see GiveArrived: message
-// i has the receipt that is given plus i.
+// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?); see GiveArrived. The
+// receipt of message i is the given one plus i.
 napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   Args<10> args(env, info);
   const int fd = args.Int(0);
@@ -151,7 +145,7 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   const Batch batch = GetBatch(&args);
   if (args.refused()) return args.Refused();
 
-  // The kernel writes control data into memory of the call alone, as in recvmsg.
+  // The kernel writes the control data into memory that only this call uses, as in recvmsg.
   const std::unique_ptr<uint8_t, Free> control(
       batch.control_size == 0 ? nullptr : static_cast<uint8_t*>(std::malloc(batch.capacity * batch.control_size)));
   if (batch.control_size != 0 && control == nullptr) return Number(env, -ENOMEM);

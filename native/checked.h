@@ -1,5 +1,5 @@
-// The compiler refuses a call of these whose status nobody reads. What only gives something back
-// (napi_delete_reference, napi_close_handle_scope, ...) is not here: when that fails there is nothing left to do.
+// The compiler rejects a call of these functions whose status is not read. Functions that only release something
+// (napi_delete_reference, napi_close_handle_scope, ...) are not listed, because nothing can be done when they fail.
 #pragma once
 
 #include <node_api.h>

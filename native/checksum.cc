@@ -1,4 +1,4 @@
-// The sum behind Internet checksums: RFC 1071.
+// The sum of Internet checksums: RFC 1071.
 #include <arpa/inet.h>
 
 #include <cstring>
@@ -8,15 +8,15 @@
 namespace sys_socket {
 namespace {
 
-// The ones' complement sum of 16-bit words, in this machine's byte order: RFC 1071, 2(B). A last odd byte counts as the
-// first of its word.
+// Returns the ones' complement sum of 16-bit words in this machine's byte order: RFC 1071, 2(B). An odd last byte is
+// the first byte of its word.
 uint16_t Sum(const uint8_t* data, size_t size) {
   uint64_t sum = 0;
   for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t), data += sizeof(uint64_t)) {
     uint64_t word = 0;
     std::memcpy(&word, data, sizeof(word));
     sum += word;
-    sum += static_cast<uint64_t>(sum < word);  // the carry goes round
+    sum += static_cast<uint64_t>(sum < word);  // end-around carry
   }
   uint64_t rest = 0;
   std::memcpy(&rest, data, size);
@@ -28,7 +28,7 @@ uint16_t Sum(const uint8_t* data, size_t size) {
 
 }  // namespace
 
-// (bytes, from, to): the sum of the words in network order, 0 to 65535.
+// (bytes, from, to): returns the sum of the words in network byte order, from 0 to 65535.
 napi_value ChecksumSum(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int64_t from = args.Long(1);

@@ -3,7 +3,7 @@
 #pragma once
 
 #ifndef NETDB_INTERNAL
-#define NETDB_INTERNAL (-1)  // musl knows only the others of h_errno
+#define NETDB_INTERNAL (-1)  // musl defines only the other values of h_errno
 #endif
 
 #ifndef AF_MCTP
@@ -114,7 +114,7 @@
 #endif
 
 #ifndef ICMP_FILTER
-#define ICMP_FILTER 1  // linux/icmp.h, which cannot stand beside netinet/ip_icmp.h
+#define ICMP_FILTER 1  // linux/icmp.h, which conflicts with netinet/ip_icmp.h
 #endif
 
 #ifndef PACKET_VNET_HDR_SZ
@@ -159,7 +159,7 @@
 #define CAN_BCM_CAN_FD_FRAME CAN_FD_FRAME
 #endif
 
-// The states of TCP_INFO: netinet/tcp.h, which cannot stand beside linux/tcp.h, has them; linux/bpf.h does too.
+// The states of TCP_INFO. They are in netinet/tcp.h, which conflicts with linux/tcp.h, and in linux/bpf.h.
 #ifdef __LINUX_BPF_H__
 #define TCP_ESTABLISHED BPF_TCP_ESTABLISHED
 #define TCP_SYN_SENT BPF_TCP_SYN_SENT
@@ -174,7 +174,7 @@
 #define TCP_CLOSING BPF_TCP_CLOSING
 #endif
 #ifndef IFF_LOWER_UP
-#define IFF_LOWER_UP 0x10000  // linux/if.h, which glibc's net/if.h cuts short
+#define IFF_LOWER_UP 0x10000  // linux/if.h; glibc's net/if.h lacks it
 #define IFF_DORMANT 0x20000
 #define IFF_ECHO 0x40000
 #endif
@@ -183,7 +183,7 @@
 #define SOF_TIMESTAMPING_TX_COMPLETION (1 << 18)  // Linux 6.15
 #define SCM_TSTAMP_COMPLETION 3
 
-// The states of IFLA_OPERSTATE: linux/if.h has them as an enum, but cannot stand before net/if.h.
+// The states of IFLA_OPERSTATE. They are an enum in linux/if.h, which conflicts with a later net/if.h.
 #ifndef _LINUX_IF_H
 #define IF_OPER_UNKNOWN 0
 #define IF_OPER_NOTPRESENT 1
@@ -254,8 +254,8 @@
 #define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
 #endif
 
-// Enumerators of newer kernels than the headers of the build image, which no #ifndef can tell: each one goes when that
-// image knows it.
+// Enumerators of kernels newer than the headers of the build image, which #ifndef cannot detect. Each one can be
+// removed when that image has it.
 #define CAN_RAW_XL_VCID_OPTS 8  // Linux 6.9
 #define NL_ATTR_TYPE_SINT 16    // Linux 6.7
 #define NL_ATTR_TYPE_UINT 17
@@ -345,7 +345,7 @@
 #define TCP_ACCECN_OPT_COUNTER_SEEN 2
 #define TCP_ACCECN_OPT_FAIL_SEEN 3
 #endif
-// Linux 7.2 defines these by BIT(), which its headers lack.
+// Linux 7.2 defines these with BIT(), which its headers lack.
 #undef TCP_ACCECN_ACE_FAIL_SEND
 #undef TCP_ACCECN_ACE_FAIL_RECV
 #undef TCP_ACCECN_OPT_FAIL_SEND
@@ -355,7 +355,7 @@
 #define TCP_ACCECN_OPT_FAIL_SEND 4
 #define TCP_ACCECN_OPT_FAIL_RECV 8
 
-// linux/if_arp.h, which cannot stand beside net/if_arp.h.
+// linux/if_arp.h, which conflicts with net/if_arp.h.
 #ifndef ARPHRD_6LOWPAN
 #define ARPHRD_IEEE802154_MONITOR 805
 #define ARPHRD_PHONET 820
@@ -367,7 +367,7 @@
 #define ARPHRD_VSOCKMON 826
 #endif
 
-// linux/fcntl.h and asm-generic/fcntl.h, which cannot stand beside fcntl.h.
+// linux/fcntl.h and asm-generic/fcntl.h, which conflict with fcntl.h.
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x20  // Linux 6.3
 #endif
@@ -394,7 +394,7 @@
 #define NHA_GROUP_STATS_ENTRY_ID 1
 #define NHA_GROUP_STATS_ENTRY_PACKETS 2
 #define NHA_GROUP_STATS_ENTRY_PACKETS_HW 3
-// Newer headers define these by BIT(), which they lack.
+// Newer headers define these with BIT(), which they lack.
 #undef NHA_OP_FLAG_DUMP_STATS
 #undef NHA_OP_FLAG_DUMP_HW_STATS
 #undef NHA_OP_FLAG_RESP_GRP_RESVD_0

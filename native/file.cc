@@ -1,4 +1,4 @@
-// Data between descriptors that never comes into this process: man 2 sendfile, splice.
+// Moves data between file descriptors without copying it into this process: man 2 sendfile, splice, tee.
 #include <fcntl.h>
 #include <sys/sendfile.h>
 
@@ -29,6 +29,17 @@ napi_value Splice(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   return Result(env, ::splice(in, args.Has(1) ? &in_offset : nullptr, out, args.Has(3) ? &out_offset : nullptr,
                               static_cast<size_t>(length), flags));
+}
+
+// (in fd, out fd, length, flags)
+napi_value Tee(napi_env env, napi_callback_info info) {
+  Args<4> args(env, info);
+  const int in = args.Int(0);
+  const int out = args.Int(1);
+  const int64_t length = args.Long(2);
+  const uint32_t flags = args.Unsigned(3);
+  if (args.refused()) return args.Refused();
+  return Result(env, ::tee(in, out, static_cast<size_t>(length), flags));
 }
 
 }  // namespace sys_socket

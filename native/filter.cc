@@ -1,5 +1,5 @@
-// Classic BPF programs on sockets: man 7 socket, SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF, SO_GET_FILTER. The options
-// carry a pointer, which is made here, from bytes whose length is checked; the kernel copies the program.
+// Classic BPF programs of sockets: man 7 socket, SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF, SO_GET_FILTER. These
+// options contain a pointer. It is created here, for bytes whose length was checked, and the kernel copies the program.
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
@@ -27,7 +27,7 @@ napi_value AttachFilter(napi_env env, napi_callback_info info) {
   return Result(env, ::setsockopt(fd, level, option, &program, sizeof(program)));
 }
 
-// (fd): the attached program, or -errno. The length of this option counts instructions.
+// (fd): returns the attached program, or -errno. The length of this option counts instructions.
 napi_value GetFilter(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);

@@ -1,5 +1,5 @@
-// Memory that ends where memory begins that nobody may touch. The kernel answers EFAULT where it would read or write
-// beyond the bytes, so that requests whose argument does not say its own length are safe.
+// Memory that is followed by inaccessible memory. The kernel returns EFAULT instead of reading or writing beyond the
+// bytes, so requests whose argument does not contain its own length are safe.
 #pragma once
 
 #include <sys/mman.h>
@@ -12,16 +12,16 @@ namespace sys_socket {
 
 class Guarded {
  public:
-  // Room for `size` bytes, zeroed. `data()` is null when there is no memory, and errno says why.
+  // Allocates zeroed memory of `size` bytes. If there is no memory, `data()` is null and errno is set.
   explicit Guarded(size_t size) {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    const size_t room = (size + page - 1) / page * page;
-    void* memory = ::mmap(nullptr, room + kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t pages = (size + page - 1) / page * page;
+    void* memory = ::mmap(nullptr, pages + kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     memory_ = static_cast<uint8_t*>(memory);
-    mapped_ = room + kGuard;
-    if (room != 0 && ::mprotect(memory_, room, PROT_READ | PROT_WRITE) != 0) return;
-    data_ = memory_ + room - size;
+    mapped_ = pages + kGuard;
+    if (pages != 0 && ::mprotect(memory_, pages, PROT_READ | PROT_WRITE) != 0) return;
+    data_ = memory_ + pages - size;
   }
   ~Guarded() {
     if (memory_ != nullptr) ::munmap(memory_, mapped_);
@@ -32,7 +32,7 @@ class Guarded {
   [[nodiscard]] uint8_t* data() const { return data_; }
 
  private:
-  // A whole number of pages of any size, and more than any struct has before its variable part.
+  // A multiple of every page size, and larger than the fixed part of any struct.
   static constexpr size_t kGuard = 65536;
 
   uint8_t* memory_ = nullptr;

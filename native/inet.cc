@@ -1,4 +1,4 @@
-// Addresses as text, by the rules of the C library: man 3 inet_pton, inet_ntop, inet_aton.
+// Converts addresses to and from text with the functions of the C library: man 3 inet_pton, inet_ntop, inet_aton.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -14,7 +14,7 @@ size_t AddressSize(int family) { return family == AF_INET ? sizeof(in_addr) : si
 
 }  // namespace
 
-// (family, text, out): 1, 0 when the text is no address, or -EAFNOSUPPORT as the C library says.
+// (family, text, out): returns 1, 0 if the text is not an address, or -EAFNOSUPPORT from the C library.
 napi_value InetPton(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int family = args.Int(0);
@@ -28,7 +28,7 @@ napi_value InetPton(napi_env env, napi_callback_info info) {
   return Result(env, result);
 }
 
-// (family, bytes): the text, or -errno.
+// (family, bytes): returns the text, or -errno.
 napi_value InetNtop(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const int family = args.Int(0);
@@ -44,7 +44,7 @@ napi_value InetNtop(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// (text, out): 1, or 0 when the text is no address.
+// (text, out): returns 1, or 0 if the text is not an address.
 napi_value InetAton(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const Bytes to = args.GetBytes(1);

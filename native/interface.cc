@@ -13,7 +13,7 @@
 namespace sys_socket {
 namespace {
 
-// The size of a sockaddr that comes without its length.
+// Returns the size of a sockaddr that has no length field.
 size_t AddressSize(const sockaddr* address) {
   switch (address->sa_family) {
     case AF_INET:
@@ -37,23 +37,23 @@ void PutAddress(Pack* pack, const sockaddr* address) {
   }
 }
 
-// struct rtnl_link_stats, as far as every kernel has it: 23 numbers of 32 bits.
+// The part of struct rtnl_link_stats that every kernel has: 23 numbers with 32 bits each.
 constexpr size_t kStatsSize = 23 * sizeof(uint32_t);
 
 }  // namespace
 
-// The index, or -errno.
+// (name): returns the index, or -errno.
 napi_value IfNametoindex(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const Text name(env, &args, 0);
   if (args.refused()) return args.Refused();
-  // musl would cut it, and find the interface of a shorter name.
+  // musl would truncate the name and find an interface with a shorter one.
   if (name.size() >= IF_NAMESIZE) return Number(env, -ENODEV);
   const unsigned index = ::if_nametoindex(name.c_str());
   return index == 0 ? Result(env, -1) : Number(env, index);
 }
 
-// The name, or -errno.
+// (index): returns the name, or -errno.
 napi_value IfIndextoname(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const uint32_t index = args.Unsigned(0);
@@ -86,8 +86,8 @@ napi_value Getifaddrs(napi_env env, napi_callback_info) {
     pack.Int(static_cast<int32_t>(entry->ifa_flags));
     PutAddress(&pack, entry->ifa_addr);
     PutAddress(&pack, entry->ifa_netmask);
-    PutAddress(&pack, entry->ifa_dstaddr);  // or ifa_broadaddr: IFF_BROADCAST and IFF_POINTOPOINT tell
-    // Of a link, which need not have an address: a tun interface has none.
+    PutAddress(&pack, entry->ifa_dstaddr);  // or ifa_broadaddr, depending on IFF_BROADCAST and IFF_POINTOPOINT
+    // The entry of a link. It may have no address, for example that of a tun interface.
     const bool link = entry->ifa_addr == nullptr || entry->ifa_addr->sa_family == AF_PACKET;
     if (link && entry->ifa_data != nullptr) {
       pack.Put(entry->ifa_data, kStatsSize);

@@ -18,15 +18,16 @@
 namespace sys_socket {
 namespace {
 
-// What a request takes. Only requests are listed whose argument is plain data: any other may hold a pointer, and
-// JavaScript has none to give. The size is not read from the number of the request (_IOC_SIZE), which is a lie for
-// some: TUNSETIFF says int and takes a struct ifreq, TUNSETOWNER says int and takes the number itself.
+// The argument of a request. Only requests whose argument is plain data are listed, because any other argument may
+// contain a pointer, which JavaScript cannot provide. The size is not derived from the number of the request
+// (_IOC_SIZE), because some numbers are wrong: TUNSETIFF says int but takes a struct ifreq, and TUNSETOWNER says int
+// but takes the number itself.
 enum class Kind : uint8_t {
   kNone,     // nothing
   kInt,      // the address of an int
-  kValue,    // a number in place of an address
+  kValue,    // a number instead of an address
   kStruct,   // the address of a struct of `size` bytes
-  kFilter,   // the address of a struct tun_filter, whose `count` says how long it is
+  kFilter,   // the address of a struct tun_filter, whose `count` determines its length
   kUnknown,  // possibly a pointer
 };
 
@@ -41,7 +42,7 @@ Argument ArgumentOf(uint32_t request) {
   switch (request) {
     case FIOCLEX:
     case FIONCLEX:
-    case SIOCGSKNS:  // this and TUNGETDEVNETNS give a new descriptor, close-on-exec
+    case SIOCGSKNS:  // this request and TUNGETDEVNETNS return a new file descriptor, close-on-exec
     case TUNGETDEVNETNS:
     case TUNDETACHFILTER:
       return {.kind = Kind::kNone};
@@ -142,7 +143,7 @@ Argument ArgumentOf(uint32_t request) {
   }
 }
 
-// The requests whose struct ifreq points to data (ifr_data) that hold no pointer.
+// Returns whether the struct ifreq of a request points to data (ifr_data) that contains no pointer.
 bool PointsToData(uint32_t request) {
   switch (request) {
     case SIOCETHTOOL:
@@ -156,13 +157,13 @@ bool PointsToData(uint32_t request) {
   }
 }
 
-// The bytes are copied first: another thread may change those of JavaScript after their count has been read.
+// The bytes are copied first, because another thread may change the bytes of JavaScript after their count was read.
 napi_value SetFilter(napi_env env, int fd, uint32_t request, const Bytes& bytes, Args<3>* args) {
   const size_t size = std::min(bytes.size, kTunFilter + (size_t{ETH_ALEN} * UINT16_MAX));
   const Guarded copy(size);
   if (copy.data() == nullptr) return Result(env, -1);
   std::memcpy(copy.data(), bytes.data, size);
-  // The kernel reads no further than the guard, but then it says EFAULT, where the argument is what is wrong.
+  // The kernel does not read beyond the guard, but would return EFAULT although the argument is what is wrong.
   tun_filter filter{};
   if (size >= kTunFilter) std::memcpy(&filter, copy.data(), kTunFilter);
   if (size < kTunFilter + (size_t{ETH_ALEN} * filter.count)) {
@@ -170,13 +171,14 @@ napi_value SetFilter(napi_env env, int fd, uint32_t request, const Bytes& bytes,
     return args->Refused();
   }
   const int result = ::ioctl(fd, request, copy.data());
-  args->out()[0] = result;
+  args->out()[OUT_VALUE] = result;
   return Result(env, result);
 }
 
 }  // namespace
 
-// (fd, request, argument): an int, whose new value is out[0], or the bytes of a struct, changed in place.
+// (fd, request, argument): the argument is an int, whose new value is in out[OUT_VALUE], or the bytes of a struct,
+// which are changed in place.
 napi_value Ioctl(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int fd = args.Int(0);
@@ -189,7 +191,7 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
     int value = args.Has(2) ? args.Int(2) : 0;
     if (args.refused()) return args.Refused();
     const int result = ::ioctl(fd, request, &value);
-    args.out()[0] = argument.kind == Kind::kNone ? result : value;
+    args.out()[OUT_VALUE] = argument.kind == Kind::kNone ? result : value;
     const bool made = argument.kind == Kind::kNone && request != FIOCLEX && request != FIONCLEX;
     return made ? Fresh(env, args.environment(), result, false) : Result(env, result);
   }
@@ -197,7 +199,7 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
     const uint32_t value = args.Unsigned(2);
     if (args.refused()) return args.Refused();
     const int result = ::ioctl(fd, request, static_cast<unsigned long>(value));
-    args.out()[0] = result;
+    args.out()[OUT_VALUE] = result;
     return Result(env, result);
   }
   const Bytes bytes = args.GetBytes(2);
@@ -205,11 +207,11 @@ napi_value Ioctl(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   if (argument.kind == Kind::kFilter) return SetFilter(env, fd, request, bytes, &args);
   const int result = ::ioctl(fd, request, bytes.data);
-  args.out()[0] = result;
+  args.out()[OUT_VALUE] = result;
   return Result(env, result);
 }
 
-// (fd, request, ifreq, data): the struct ifreq points to a copy of the data, which is copied back.
+// (fd, request, ifreq, data): the struct ifreq points to a copy of the data, which is copied back afterwards.
 napi_value IoctlData(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int fd = args.Int(0);
@@ -220,8 +222,8 @@ napi_value IoctlData(napi_env env, napi_callback_info info) {
   if (!args.refused() && name.size != sizeof(ifreq)) args.Refuse(2, Refusal::kStorage);
   if (args.refused()) return args.Refused();
 
-  // The kernel does not ask how long the data are: of some commands (ETHTOOL_GSTRINGS) it writes as much as the device
-  // has.
+  // The kernel does not check the length of the data. For some commands (ETHTOOL_GSTRINGS) it writes as much as the
+  // device has.
   const Guarded copy(data.size);
   if (copy.data() == nullptr) return Result(env, -1);
   std::memcpy(copy.data(), data.data, data.size);
@@ -229,7 +231,7 @@ napi_value IoctlData(napi_env env, napi_callback_info info) {
   std::memcpy(&argument, name.data, IFNAMSIZ);
   argument.ifr_data = reinterpret_cast<char*>(copy.data());
   const int result = ::ioctl(fd, request, &argument);
-  args.out()[0] = result;
+  args.out()[OUT_VALUE] = result;
   const napi_value answer = Result(env, result);
   std::memcpy(data.data, copy.data(), data.size);
   return answer;

@@ -1,6 +1,7 @@
-// The system calls themselves, where musl has something else under their names: its sendmsg takes no more than 1024
-// bytes of control data, its sendmmsg is a loop of sendmsg, its accept4 tries accept. The messages have to be zeroed
-// before they are filled: the members of musl's msghdr are narrower than the kernel's, with padding behind them.
+// The system calls themselves, for which musl has different functions of the same name: its sendmsg accepts at most
+// 1024 bytes of control data, its sendmmsg is a loop of sendmsg, and its accept4 falls back to accept. Messages must be
+// zeroed before they are filled, because the members of musl's msghdr are narrower than the kernel's and followed by
+// padding.
 #pragma once
 
 #include <sys/socket.h>

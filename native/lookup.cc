@@ -1,15 +1,20 @@
-// Look-ups on the thread pool of libuv. They may wait on the network for a long time, and the pool belongs to files and
-// cryptography, too: only some run at once, and the others wait here, where they can be cancelled. An environment that
-// ends waits for those that run, which nothing can interrupt, and for no other.
+// Runs look-ups on the thread pool of libuv. They may wait for the network for a long time, and files and cryptography
+// use the pool as well. Therefore only some of them run at once; the others wait here, where they can be cancelled. An
+// environment that ends waits only for those that are running, which nothing can interrupt.
 #include "lookup.h"
+
+#include <atomic>
 
 #include "args.h"
 
 namespace sys_socket {
 namespace {
 
+// The look-ups of all environments that are in the thread pool, which the process has once.
+std::atomic<int32_t> in_pool{0};
+
 void Free(napi_env env, Lookup* lookup) {
-  // Both fail only for arguments that are none.
+  // Both calls fail only for invalid arguments.
   (void)napi_delete_reference(env, lookup->callback);
   (void)napi_delete_async_work(env, lookup->work);
   lookup->destroy(lookup);
@@ -23,8 +28,8 @@ void ClearException(napi_env env) {
   }
 }
 
-// Calls back with the outcome. A call that fails is made once more, with -ENOMEM; it resolves a promise, so that to
-// make it twice does no harm. False when this environment runs no JavaScript any more.
+// Calls back with the outcome. If the call fails, it is repeated with -ENOMEM. It resolves a promise, so calling twice
+// does no harm. Returns false if this environment can no longer run JavaScript.
 bool Settle(napi_env env, const Lookup* lookup, napi_value outcome) {
   for (int tries = 0; tries < 2; ++tries) {
     if (outcome == nullptr || tries > 0) {
@@ -41,7 +46,7 @@ bool Settle(napi_env env, const Lookup* lookup, napi_value outcome) {
     if (status == napi_ok) return true;
     bool pending = false;
     if (status == napi_cannot_run_js) return false;
-    // Without an exception, this status says that JavaScript cannot run.
+    // If no exception is pending, this status means that JavaScript cannot run.
     if (status == napi_pending_exception && napi_is_exception_pending(env, &pending) == napi_ok && !pending)
       return false;
   }
@@ -103,13 +108,9 @@ int32_t Lookups::Add(napi_env env, Lookup* lookup, napi_value callback, int32_t 
   last_id_ = last_id_ == INT32_MAX ? 1 : last_id_ + 1;
   lookup->id = last_id_;
   lookup->owner = this;
-  if (running_ < most_) {
-    if (napi_queue_async_work(env, lookup->work) != napi_ok) {
-      Free(env, lookup);
-      return -ENOMEM;
-    }
-    lookup->started = true;
-    ++running_;
+  if (MayStart() && !Start(env, lookup)) {
+    Free(env, lookup);
+    return -ENOMEM;
   }
   Append(lookup);
   return last_id_;
@@ -119,7 +120,8 @@ void Lookups::Cancel(napi_env env, int32_t id) {
   for (Lookup* lookup = first_; lookup != nullptr; lookup = lookup->next) {
     if (lookup->id != id) continue;
     if (lookup->started) {
-      // It may still wait for a thread: then Complete is told. That it runs already is no error.
+      // The look-up may still wait for a thread, in which case Complete is called. It is not an error if it is already
+      // running.
       (void)napi_cancel_async_work(env, lookup->work);
     } else {
       Remove(lookup);
@@ -130,16 +132,27 @@ void Lookups::Cancel(napi_env env, int32_t id) {
   }
 }
 
-// Of those that wait.
+// Whether one more look-up may run. An environment that runs none may always start one: it is not woken when another
+// environment has finished one.
+bool Lookups::MayStart() const {
+  return running_ < most_ && (running_ == 0 || in_pool.load(std::memory_order_relaxed) < most_);
+}
+
+bool Lookups::Start(napi_env env, Lookup* lookup) {
+  if (napi_queue_async_work(env, lookup->work) != napi_ok) return false;
+  lookup->started = true;
+  ++running_;
+  in_pool.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+// Starts the next look-up that waits.
 void Lookups::StartNext(napi_env env) {
-  while (running_ < most_) {
+  while (MayStart()) {
     Lookup* lookup = first_;
     while (lookup != nullptr && lookup->started) lookup = lookup->next;
     if (lookup == nullptr) return;
-    if (napi_queue_async_work(env, lookup->work) == napi_ok) {
-      lookup->started = true;
-      ++running_;
-    } else {
+    if (!Start(env, lookup)) {
       Remove(lookup);
       (void)Settle(env, lookup, Number(env, -ENOMEM));
       Free(env, lookup);
@@ -147,7 +160,7 @@ void Lookups::StartNext(napi_env env) {
   }
 }
 
-// Those that wait shall not begin.
+// Removes the look-ups that wait, so that they never start.
 void Lookups::Drop(napi_env env) {
   for (Lookup* lookup = first_; lookup != nullptr;) {
     Lookup* next = lookup->next;
@@ -162,6 +175,7 @@ void Lookups::Drop(napi_env env) {
 void Lookups::Complete(napi_env env, napi_status status, void* data) {
   auto* lookup = static_cast<Lookup*>(data);
   Lookups* owner = lookup->owner;
+  in_pool.fetch_sub(1, std::memory_order_relaxed);
   if (owner != nullptr) owner->Remove(lookup);
   const bool alive =
       Settle(env, lookup, status == napi_cancelled ? Number(env, -ECANCELED) : lookup->outcome(env, lookup));

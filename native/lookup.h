@@ -12,10 +12,10 @@ namespace sys_socket {
 
 class Lookups;
 
-// One look-up on the thread pool. A struct that is derived from it has the arguments and the result.
+// One look-up on the thread pool. A derived struct contains the arguments and the result.
 struct Lookup : Allocated {
   void (*run)(Lookup* lookup) = nullptr;                                // on a thread of the pool
-  napi_value (*outcome)(napi_env env, const Lookup* lookup) = nullptr;  // null when there is no memory for it
+  napi_value (*outcome)(napi_env env, const Lookup* lookup) = nullptr;  // null when there is no memory for the outcome
   void (*destroy)(Lookup* lookup) = nullptr;
 
   Lookups* owner = nullptr;  // null when the environment is gone
@@ -26,7 +26,7 @@ struct Lookup : Allocated {
   napi_ref callback = nullptr;
 };
 
-// The look-ups of one environment that have not ended, in their order.
+// The look-ups of an environment that have not ended, in order.
 class Lookups {
  public:
   Lookups() = default;
@@ -34,17 +34,20 @@ class Lookups {
   Lookups(const Lookups&) = delete;
   Lookups& operator=(const Lookups&) = delete;
 
-  // Takes the look-up over, and calls back with its outcome when at most `most` run at once. Returns its positive
-  // number, or -errno.
+  // Takes ownership of the look-up, and calls back with its outcome. At most `most` look-ups run at once. Returns the
+  // positive number of the look-up, or -errno.
   int32_t Add(napi_env env, Lookup* lookup, napi_value callback, int32_t most);
 
-  // A look-up that has not begun never does, and its outcome is -ECANCELED. One that runs goes on.
+  // Cancels a look-up. If it has not started, it never runs and its outcome is -ECANCELED. If it is running, it
+  // continues.
   void Cancel(napi_env env, int32_t id);
 
  private:
   static void Complete(napi_env env, napi_status status, void* data);
   void Append(Lookup* lookup);
   void Remove(const Lookup* lookup);
+  [[nodiscard]] bool MayStart() const;
+  [[nodiscard]] bool Start(napi_env env, Lookup* lookup);
   void StartNext(napi_env env);
   void Drop(napi_env env);
 

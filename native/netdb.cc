@@ -1,7 +1,7 @@
 // Names: man 3 getaddrinfo, getnameinfo, gethostbyname, gethostbyaddr, getservbyname, getprotobyname, gethostname.
 //
-// Every question is one class with its arguments, Run (which may wait and touches no JavaScript) and its result. It is
-// run at once for the call as C has it, or on the thread pool for a promise.
+// Each look-up is a class with its arguments, Run (which may block and does not use JavaScript) and its result. It runs
+// at once for the call of C, or on the thread pool for a promise.
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -27,14 +27,14 @@ struct Free {
 };
 using String = std::unique_ptr<char, Free>;
 
-// What went wrong in a look-up: the number of its own kind (EAI_, or h_errno), and the errno of EAI_SYSTEM.
+// Why a look-up failed: its own error number (EAI_ or h_errno), and the errno for EAI_SYSTEM.
 struct Failure {
   int code = 0;
   int error = 0;
 };
 
-// Whether the interface behind the % of an address has a name of 16 bytes or more: there is none, but musl would cut
-// the name, and find the interface of a shorter one. A number may have any length.
+// Returns whether the interface after the % of an address has a name of 16 bytes or more. No such interface exists, but
+// musl would truncate the name and find an interface with a shorter one. A number may have any length.
 bool HasLongScope(const char* node) {
 #ifdef __GLIBC__
   static_cast<void>(node);
@@ -61,7 +61,7 @@ class AddressInfo {
     has_service_ = service.c_str() != nullptr;
     node_.reset(node.Release());
     service_.reset(service.Release());
-    // Short of memory: a null pointer would ask for something else.
+    // There is no memory, and a null pointer would mean a different request.
     if (has_node_ && node_ == nullptr) args->Refuse(0, Refusal::kLength);
     if (has_service_ && service_ == nullptr) args->Refuse(1, Refusal::kLength);
     return !args->refused();
@@ -157,7 +157,7 @@ class Host {
 
   void Run() {
     if (by_name_ && family_ != AF_INET && family_ != AF_INET6) {
-      failure_ = {.code = NETDB_INTERNAL, .error = EAFNOSUPPORT};  // glibc would abort on some of them
+      failure_ = {.code = NETDB_INTERNAL, .error = EAFNOSUPPORT};  // glibc would abort for some of them
       return;
     }
     size_t size = 1024;
@@ -173,7 +173,7 @@ class Host {
                         : ::gethostbyaddr_r(address_, address_size_, family_, &entry, memory.get(), size, &found, &h);
     }
     if (found == nullptr) {
-      // A look-up that failed inside says so by its errno.
+      // If the look-up failed internally, its errno says why.
       failure_ = {.code = h == 0 ? HOST_NOT_FOUND : h, .error = h == NETDB_INTERNAL ? result : 0};
       return;
     }
@@ -198,7 +198,8 @@ class Host {
   Pack pack_;
 };
 
-// The result of a look-up: an ArrayBuffer, an array of [code, errno], or -ENOMEM; null when there is no memory for any.
+// Returns the result of a look-up: an ArrayBuffer, an array of [code, errno], or -ENOMEM. It is null when there is no
+// memory for any of these.
 template <typename Question>
 napi_value Outcome(napi_env env, const Question& question) {
   if (question.failure().code == 0) return question.pack().Give(env);
@@ -225,8 +226,8 @@ struct LookupOf : Lookup {
   Question question;
 };
 
-// The same arguments, then how many look-ups run at once, and the function that is called with the result: the number
-// of the look-up, or -errno.
+// Takes the same arguments, followed by the maximum number of look-ups that run at once and the callback. Returns the
+// number of the look-up, or -errno.
 template <typename Question, size_t N>
 napi_value Later(napi_env env, napi_callback_info info) {
   Args<N + 2> args(env, info);
@@ -243,7 +244,8 @@ napi_value Later(napi_env env, napi_callback_info info) {
   return Number(env, args.environment()->lookups.Add(env, lookup.release(), args.value(N + 1), most));
 }
 
-// For the reentrant forms of getservbyname and its kin, which want memory of a size that the caller finds out.
+// Calls the reentrant forms of getservbyname and similar functions, for which the caller must find out the size of the
+// memory.
 template <typename Entry, typename Call>
 bool Find(Entry* entry, String* memory, Call call) {
   Entry* found = nullptr;
@@ -289,7 +291,7 @@ napi_value GetnameinfoLater(napi_env env, napi_callback_info info) { return Late
 napi_value Gethost(napi_env env, napi_callback_info info) { return Now<Host, 3>(env, info); }
 napi_value GethostLater(napi_env env, napi_callback_info info) { return Later<Host, 3>(env, info); }
 
-// (the number of a look-up)
+// (number): cancels a look-up.
 napi_value LookupCancel(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int id = args.Int(0);
@@ -297,7 +299,7 @@ napi_value LookupCancel(napi_env env, napi_callback_info info) {
   return args.Refused();
 }
 
-// (name or undefined, port, protocol?): no bytes when there is none.
+// (name or undefined, port, protocol?): returns no bytes if there is no such service.
 napi_value Getserv(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const bool by_name = args.Has(0);
@@ -305,7 +307,7 @@ napi_value Getserv(napi_env env, napi_callback_info info) {
   const int port = by_name ? 0 : args.Int(1);
   const Text protocol(env, &args, 2, true);
   if (args.refused()) return args.Refused();
-  const int network = htons(static_cast<uint16_t>(port));  // getservbyport of netdb.ts refuses what is no uint16
+  const int network = htons(static_cast<uint16_t>(port));  // getservbyport in service.ts rejects what is not a uint16
   servent entry = {};
   String memory;
   const bool found = Find(&entry, &memory, [&](servent* to, char* buffer, size_t size, servent** result) {
@@ -315,7 +317,7 @@ napi_value Getserv(napi_env env, napi_callback_info info) {
   return GiveService(env, found ? &entry : nullptr);
 }
 
-// (name or undefined, number): no bytes when there is none.
+// (name or undefined, number): returns no bytes if there is no such protocol.
 napi_value Getproto(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const bool by_name = args.Has(0);
@@ -331,7 +333,7 @@ napi_value Getproto(napi_env env, napi_callback_info info) {
   });
   return GiveProtocol(env, found ? &entry : nullptr);
 #else
-  // The forms of musl walk its own table by one cursor for all threads.
+  // The functions of musl iterate over its own table with one cursor for all threads.
   static pthread_mutex_t cursor = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&cursor);
   napi_value entry = GiveProtocol(env, by_name ? ::getprotobyname(name.c_str()) : ::getprotobynumber(number));
@@ -340,7 +342,7 @@ napi_value Getproto(napi_env env, napi_callback_info info) {
 #endif
 }
 
-// (code): what gai_strerror says.
+// (code): returns the text of gai_strerror.
 napi_value GaiStrerror(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int code = args.Int(0);
@@ -350,7 +352,7 @@ napi_value GaiStrerror(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// The name, or -errno.
+// Returns the host name, or -errno.
 napi_value Gethostname(napi_env env, napi_callback_info) {
   char name[256] = {};
   if (::gethostname(name, sizeof(name) - 1) < 0) return Result(env, -1);

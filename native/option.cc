@@ -1,4 +1,4 @@
-// Options and descriptor control: man 2 getsockopt, setsockopt, fcntl.
+// Socket options and file descriptor control: man 2 getsockopt, setsockopt, fcntl.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -19,24 +19,24 @@ namespace {
 constexpr size_t kSmallOption = 1024;
 constexpr size_t kBehind = 256;
 
-// A copy of the bytes of an option in memory of one call alone, where a count or flags cannot change after they were
-// looked at. Zeros follow the bytes of a short option: there are options of which the kernel reads or writes a whole
-// struct, whatever length it was given (option_rule.h). A few others (NETLINK_LIST_MEMBERSHIPS) return a length beyond
-// the one given, which tools that watch memory take for written.
-class Room {
+// A copy of the bytes of an option in memory that only this call uses, where a count or flags cannot change after they
+// were checked. Zeros follow the bytes of a short option, because for some options the kernel reads or writes a whole
+// struct regardless of the length (option_rule.h). A few others (NETLINK_LIST_MEMBERSHIPS) return a length beyond the
+// one given, which memory checkers take for bytes written.
+class OptionBuffer {
  public:
-  explicit Room(const Bytes& bytes) {
+  explicit OptionBuffer(const Bytes& bytes) {
     if (bytes.size > kSmallOption) data_ = static_cast<uint8_t*>(std::malloc(bytes.size));
     if (data_ != nullptr) std::memcpy(data_, bytes.data, bytes.size);
     if (data_ == small_) std::memset(small_ + bytes.size, 0, kBehind);
   }
-  ~Room() {
+  ~OptionBuffer() {
     if (data_ != small_) std::free(data_);
   }
-  Room(const Room&) = delete;
-  Room& operator=(const Room&) = delete;
+  OptionBuffer(const OptionBuffer&) = delete;
+  OptionBuffer& operator=(const OptionBuffer&) = delete;
 
-  // Null when there is no memory.
+  // Returns null if there is no memory.
   [[nodiscard]] uint8_t* data() const { return data_; }
 
  private:
@@ -44,14 +44,14 @@ class Room {
   uint8_t* data_ = small_;
 };
 
-// The result of an option. SO_PEERPIDFD makes a descriptor: whoever had the number before had it closed behind his
-// back.
+// Returns the result of an option. SO_PEERPIDFD creates a file descriptor. If the number had an owner, its file
+// descriptor was closed behind the owner's back.
 napi_value Given(napi_env env, Environment* environment, int level, int name, int result, int value) {
-  if (result == 0 && level == SOL_SOCKET && name == SO_PEERPIDFD) environment->owned.Forget(env, value);
+  if (result == 0 && IsPidfd(level, name)) environment->owned.Forget(env, value);
   return Result(env, result);
 }
 
-// What a command takes: the address of a struct of this many bytes, an int (0), or what is not known.
+// The argument of a command: the address of a struct of this many bytes, an int (0), or unknown.
 constexpr size_t kUnknownCommand = SIZE_MAX;
 
 size_t StructOf(int command) {
@@ -96,7 +96,7 @@ size_t StructOf(int command) {
 
 }  // namespace
 
-// (fd, level, name); the value is out[0].
+// (fd, level, name): the value is in out[OUT_VALUE].
 napi_value GetsockoptInt(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const int fd = args.Int(0);
@@ -106,15 +106,15 @@ napi_value GetsockoptInt(napi_env env, napi_callback_info info) {
   if (HoldsPointer(level, name, sizeof(value))) args.Refuse(2, Refusal::kPointer);
   if (MakesDescriptor(level, name)) args.Refuse(2, Refusal::kInherited);
   if (args.refused()) return args.Refused();
-  const Room room({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
+  const OptionBuffer copy({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
   socklen_t length = sizeof(value);
-  const int result = ::getsockopt(fd, level, name, room.data(), &length);
-  std::memcpy(&value, room.data(), sizeof(value));
-  args.out()[0] = value;
+  const int result = ::getsockopt(fd, level, name, copy.data(), &length);
+  std::memcpy(&value, copy.data(), sizeof(value));
+  args.out()[OUT_VALUE] = value;
   return Given(env, args.environment(), level, name, result, value);
 }
 
-// (fd, level, name, buffer); the length is out[0].
+// (fd, level, name, buffer): the length is in out[OUT_OPTION_LENGTH].
 napi_value Getsockopt(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int fd = args.Int(0);
@@ -123,23 +123,30 @@ napi_value Getsockopt(napi_env env, napi_callback_info info) {
   const Bytes buffer = args.GetSized(3);
   if (HoldsPointer(level, name, buffer.size)) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
-  auto length = static_cast<socklen_t>(buffer.size);
+  const bool is_pidfd = IsPidfd(level, name);
+  auto length = static_cast<socklen_t>(is_pidfd ? std::max(buffer.size, sizeof(int)) : buffer.size);
   const CountedOption* counted = FindCounted(level, name);
-  if (buffer.size > kSmallOption && counted == nullptr && !MakesDescriptor(level, name)) {
+  if (buffer.size > kSmallOption && counted == nullptr && !MakesDescriptor(level, name) && !is_pidfd) {
     const int result = ::getsockopt(fd, level, name, buffer.data, &length);
-    args.out()[0] = static_cast<int32_t>(length);
+    args.out()[OUT_OPTION_LENGTH] = static_cast<int32_t>(length);
     return Result(env, result);
   }
-  const Room room(buffer);
-  if (room.data() == nullptr) return Number(env, -ENOMEM);
-  if (counted != nullptr) BoundCount(*counted, room.data(), buffer.size);
-  if (IsInherited(level, name, room.data(), buffer.size)) args.Refuse(2, Refusal::kInherited);
+  const OptionBuffer copy(buffer);
+  if (copy.data() == nullptr) return Number(env, -ENOMEM);
+  if (counted != nullptr) BoundCount(*counted, copy.data(), buffer.size);
+  if (IsInherited(level, name, copy.data(), buffer.size)) args.Refuse(2, Refusal::kInherited);
   if (args.refused()) return args.Refused();
-  const int result = ::getsockopt(fd, level, name, room.data(), &length);
-  if (result == 0) std::memcpy(buffer.data, room.data(), std::min<size_t>(length, buffer.size));
-  args.out()[0] = static_cast<int32_t>(length);
+  const int result = ::getsockopt(fd, level, name, copy.data(), &length);
   int value = -1;
-  if (length == sizeof(value)) std::memcpy(&value, room.data(), sizeof(value));
+  if (length == sizeof(value)) std::memcpy(&value, copy.data(), sizeof(value));
+  if (is_pidfd && result == 0 && buffer.size < sizeof(value)) {
+    args.environment()->owned.Forget(env, value);
+    ::close(value);
+    args.Refuse(3, Refusal::kCut);
+    return args.Refused();
+  }
+  if (result == 0) std::memcpy(buffer.data, copy.data(), std::min<size_t>(length, buffer.size));
+  args.out()[OUT_OPTION_LENGTH] = static_cast<int32_t>(length);
   return Given(env, args.environment(), level, name, result, value);
 }
 
@@ -151,8 +158,8 @@ napi_value SetsockoptInt(napi_env env, napi_callback_info info) {
   int value = args.Int(3);
   if (HoldsPointer(level, name, sizeof(value))) args.Refuse(2, Refusal::kPointer);
   if (args.refused()) return args.Refused();
-  const Room room({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
-  return Result(env, ::setsockopt(fd, level, name, room.data(), sizeof(value)));
+  const OptionBuffer copy({.data = reinterpret_cast<uint8_t*>(&value), .size = sizeof(value)});
+  return Result(env, ::setsockopt(fd, level, name, copy.data(), sizeof(value)));
 }
 
 napi_value Setsockopt(napi_env env, napi_callback_info info) {
@@ -166,12 +173,13 @@ napi_value Setsockopt(napi_env env, napi_callback_info info) {
   if (value.size > kSmallOption) {
     return Result(env, ::setsockopt(fd, level, name, value.data, static_cast<socklen_t>(value.size)));
   }
-  const Room room(value);
-  return Result(env, ::setsockopt(fd, level, name, room.data(), static_cast<socklen_t>(value.size)));
+  const OptionBuffer copy(value);
+  return Result(env, ::setsockopt(fd, level, name, copy.data(), static_cast<socklen_t>(value.size)));
 }
 
-// (fd, command, argument, own?): an int, or the bytes of a struct, changed in place; see Fresh, of F_DUPFD_CLOEXEC. The
-// result is out[0] too, as F_GETOWN may give a negative process group.
+// (fd, command, argument, own?): the argument is an int, or the bytes of a struct, which are changed in place. For
+// F_DUPFD_CLOEXEC see Fresh. The result is in out[OUT_VALUE] as well, because F_GETOWN may return a negative process
+// group.
 napi_value Fcntl(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int fd = args.Int(0);
@@ -182,7 +190,7 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
   if (size == kUnknownCommand) args.Refuse(1, Refusal::kPointer);
   if (args.refused()) return args.Refused();
   int result = 0;
-  errno = 0;  // what a negative process group leaves there: no failure
+  errno = 0;  // a negative process group leaves a value there that is not a failure
   if (size == 0) {
     const int argument = args.Int(2);
     if (args.refused()) return args.Refused();
@@ -193,7 +201,7 @@ napi_value Fcntl(napi_env env, napi_callback_info info) {
     if (args.refused()) return args.Refused();
     result = ::fcntl(fd, command, bytes.data);
   }
-  args.out()[0] = result;
+  args.out()[OUT_VALUE] = result;
   return command == F_DUPFD_CLOEXEC ? Fresh(env, args.environment(), result, is_owned) : Result(env, result);
 }
 

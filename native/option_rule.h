@@ -1,8 +1,9 @@
-// Which options may cross as plain bytes. An option is safe when the length that the program gives bounds what the
-// kernel reads and writes, when its bytes hold no pointer, and when no descriptor comes out of it that a child would
-// inherit.
+// The options that may be passed as plain bytes. An option is safe if the length that the program passes bounds what
+// the kernel reads and writes, if its bytes contain no pointer, and if it does not create a file descriptor that a
+// child process would inherit.
 //
-// These were judged, in the kernel's source (5.4 to 6.18), because they look at a count, a size or an inner length:
+// The following options were checked in the kernel's source (5.4 to 6.18), because they use a count, a size or an inner
+// length:
 //
 //   option                                  what bounds the kernel                                       rule
 //   MCAST_MSFILTER, IP_MSFILTER, get        the count in the buffer alone                                kCounted
@@ -15,6 +16,7 @@
 //   MPTCP_TCPINFO, MPTCP_SUBFLOW_ADDRS      the length, less a size in the buffer that must not exceed it  -
 //   SCTP_GET_*_ADDRS, _ASSOC_ID_LIST, ...   the length, less the header                                  -
 //   SCTP_AUTH_KEY, _RESET_STREAMS, set      EINVAL when the inner length exceeds the length              -
+//   SO_PEERPIDFD, get                       the length: the number of the new descriptor is cut           kCut
 //   SO_PEERGROUPS, SO_PEERSEC               ERANGE when the length is too small                          -
 //   CAN_RAW_FILTER, get                     ERANGE, or the length                                        -
 //   PACKET_ADD_MEMBERSHIP, set              EINVAL when mr_alen exceeds the length                       -
@@ -23,11 +25,11 @@
 //   BT_CODEC, get                           ENOBUFS when the length is too small                         -
 //   RDS_INFO_*, get                         the length                                                   -
 //   SO_DEVMEM_DONTNEED, set                 the length counts whole tokens                               -
-//   SO_ATMQOS, SO_SETCLP, SO_ATMPVC         nothing at any level but SOL_ATM: at most 92 bytes           Room
-//   tables of iptables and Bluetooth, set   nothing up to 6.8: at most one struct, 96 bytes              Room
+//   SO_ATMQOS, SO_SETCLP, SO_ATMPVC         nothing at any level but SOL_ATM: at most 92 bytes           OptionBuffer
+//   tables of iptables and Bluetooth, set   nothing up to 6.8: at most one struct, 96 bytes              OptionBuffer
 //
-// The layouts of 32-bit programs (compat) are for their system calls alone, which this process does not make. The
-// requests of ioctl are judged in ioctl.cc.
+// The layouts of 32-bit programs (compat) are only used by their system calls, which this process does not make. The
+// requests of ioctl are checked in ioctl.cc.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -49,10 +51,10 @@ struct Option {
   int name;
 };
 
-// Options whose bytes hold a pointer that the kernel follows, or whose length does not count bytes. JavaScript has no
-// pointers, so that any bytes here would make the kernel read or write memory that nobody gave it.
+// Options whose bytes contain a pointer that the kernel follows, or whose length does not count bytes. JavaScript has
+// no pointers, so any bytes here would make the kernel access memory that the program did not provide.
 inline constexpr Option kPointerOptions[] = {
-    {SOL_SOCKET, SO_ATTACH_FILTER},  // sock_fprog; to getsockopt SO_GET_FILTER, whose length counts instructions
+    {SOL_SOCKET, SO_ATTACH_FILTER},  // sock_fprog; for getsockopt it is SO_GET_FILTER, whose length counts instructions
     {SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},  // sock_fprog
     {IPPROTO_IP, 64},                        // IPT_SO_SET_REPLACE: ipt_replace.counters
     {IPPROTO_IP, 65},                        // IPT_SO_SET_ADD_COUNTERS
@@ -75,19 +77,19 @@ inline constexpr Option kPointerOptions[] = {
 
 inline bool HoldsPointer(int level, int name, size_t size) {
   if (level == SOL_PACKET && name == PACKET_FANOUT_DATA) {
-    return size > sizeof(int);  // sock_fprog, or an eBPF descriptor
+    return size > sizeof(int);  // sock_fprog, or an eBPF file descriptor
   }
   return std::any_of(std::begin(kPointerOptions), std::end(kPointerOptions),
                      [&](const Option& option) { return option.level == level && option.name == name; });
 }
 
-// Options to getsockopt that write as many elements as a count in the buffer says, whatever the length is.
+// Options of getsockopt that write as many elements as a count in the buffer says, regardless of the length.
 struct CountedOption {
   int level;
   int name;
-  size_t count;    // where the count is, a u32
+  size_t count;    // the offset of the count, a u32
   size_t header;   // bytes before the first element
-  size_t element;  // bytes of one element; 0: the length that is given is that of one element
+  size_t element;  // bytes of one element; 0: the given length is that of one element
 };
 
 inline constexpr CountedOption kCountedOptions[] = {
@@ -104,16 +106,22 @@ inline const CountedOption* FindCounted(int level, int name) {
   return found == std::end(kCountedOptions) ? nullptr : found;
 }
 
-// Lowers the count to what the buffer has room for. `bytes` is memory of this call alone: nobody raises it again.
+// Lowers the count to what fits into the buffer. `bytes` is memory that only this call uses, so nobody can raise it
+// again.
 inline void BoundCount(const CountedOption& option, uint8_t* bytes, size_t size) {
   uint32_t count = 0;
-  if (size < option.count + sizeof(count)) return;  // too short for a count: the kernel judges it
+  if (size < option.count + sizeof(count)) return;  // too short for a count: the kernel decides
   std::memcpy(&count, bytes + option.count, sizeof(count));
   const size_t most = option.element == 0 ? 1 : (size - option.header) / option.element;
   if (count <= most) return;
   count = static_cast<uint32_t>(most);
   std::memcpy(bytes + option.count, &count, sizeof(count));
 }
+
+// Returns whether the option is SO_PEERPIDFD, which creates a file descriptor. The kernel returns as many bytes of its
+// number as fits. If the number was truncated, the file descriptor is closed, because nobody else could
+// close it.
+inline bool IsPidfd(int level, int name) { return level == SOL_SOCKET && name == SO_PEERPIDFD; }
 
 inline constexpr int kPeeloff = 102;       // SCTP_SOCKOPT_PEELOFF
 inline constexpr int kPeeloffFlags = 122;  // SCTP_SOCKOPT_PEELOFF_FLAGS
@@ -122,8 +130,9 @@ inline bool MakesDescriptor(int level, int name) {
   return level == IPPROTO_SCTP && (name == kPeeloff || name == kPeeloffFlags);
 }
 
-// SCTP_SOCKOPT_PEELOFF makes a descriptor that a child would inherit. SCTP_SOCKOPT_PEELOFF_FLAGS does so unless its
-// flags, a u32 behind an association and room for the descriptor, have SOCK_CLOEXEC.
+// Returns whether the option creates a file descriptor that a child process would inherit. SCTP_SOCKOPT_PEELOFF does.
+// SCTP_SOCKOPT_PEELOFF_FLAGS does unless its flags, a u32 after an association and the bytes for the file descriptor,
+// contain SOCK_CLOEXEC.
 inline bool IsInherited(int level, int name, const uint8_t* bytes, size_t size) {
   constexpr size_t kFlags = 8;
   if (!MakesDescriptor(level, name)) return false;

@@ -1,6 +1,6 @@
-// Descriptors that the environments of a thread own: those of objects, and those that arrived in control data and that
-// the program has not been given yet. What they leave open when the last of them ends (a worker that was terminated) is
-// closed then.
+// File descriptors that the environments of a thread own: those of objects, and those that arrived in control data and
+// were not handed to the program yet. If they are still open when the last environment ends (a worker that was
+// terminated), they are closed.
 #include "owned.h"
 
 #include <fcntl.h>
@@ -65,8 +65,8 @@ Owner Owned::Get(int fd) const {
   return fd >= 0 && static_cast<size_t>(fd) < capacity_ ? entries_[fd].owner : Owner::kProgram;
 }
 
-// The kernel has a table of descriptors too, and with each an open file: this one is never longer, as only open
-// descriptors get here.
+// The kernel has a table of file descriptors as well, with an open file for each. This table is never longer, because
+// only open file descriptors are added to it.
 bool Owned::Grow(int fd) {
   const size_t capacity = (static_cast<size_t>(fd) + 64) * 2;
   auto* entries = static_cast<Entry*>(std::realloc(entries_, capacity * sizeof(Entry)));
@@ -91,7 +91,7 @@ void Owned::Unlink(int fd) {
   (entry.after == kNone ? last_ : entries_[entry.after].before) = entry.before;
 }
 
-// Adding and removing agree: the k-th object weighs the same whichever it is.
+// Adding and removing use the same weights: the k-th object weighs the same regardless of which object it is.
 void Owned::Weigh(napi_env env, bool more) {
   const int64_t change = more ? WeightBeside(objects_) : -WeightBeside(objects_ - 1);
   int64_t total = 0;
@@ -117,7 +117,7 @@ void Owned::Forget(napi_env env, int fd) {
   if (IsOfObject(before)) Weigh(env, false);
 }
 
-// Whoever had the number before had it closed behind his back.
+// If the number had an owner, its file descriptor was closed behind the owner's back.
 bool Owned::Arrive(napi_env env, int fd, Receipt receipt) {
   Forget(env, fd);
   if (!Set(env, fd, Owner::kArrived)) return false;
@@ -148,7 +148,8 @@ int Owned::CloseArrived(napi_env env, Receipt first, Receipt count) {
   return EndArrived(env, first, count, [](int fd) { ::close(fd); });
 }
 
-// (fd): what was made for an object: the descriptor, or -ENOMEM, and then it is closed.
+// (fd): takes over a file descriptor that was created for an object. Returns the file descriptor, or -ENOMEM after
+// closing it.
 napi_value Own(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -158,7 +159,7 @@ napi_value Own(napi_env env, napi_callback_info info) {
   return Number(env, -ENOMEM);
 }
 
-// (fd): the program has it from now on.
+// (fd): the program owns the file descriptor from now on.
 napi_value Disown(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -167,8 +168,8 @@ napi_value Disown(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (fd): an object has it from now on: 0, 1 when another one has it, or -errno. Of a descriptor that was not made here
-// the kernel is asked whether there is one.
+// (fd): an object owns the file descriptor from now on. Returns 0, 1 if another object owns it, or -errno. If it was
+// not created here, the kernel is asked whether it exists.
 napi_value Hold(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -180,7 +181,8 @@ napi_value Hold(napi_env env, napi_callback_info info) {
   return Number(env, descriptors.Set(env, fd, Owner::kHeld) ? 0 : -ENOMEM);
 }
 
-// (fd): close(2) of what an object has. When it was closed behind its back, the number may be another's by now: EBADF.
+// (fd): calls close(2) for the file descriptor of an object. If it was closed behind the object's back, the number may
+// belong to another owner by now: EBADF.
 napi_value CloseHeld(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -191,7 +193,7 @@ napi_value CloseHeld(napi_env env, napi_callback_info info) {
   return Result(env, ::close(fd));
 }
 
-// (fd): the program has a descriptor that arrived.
+// (fd): hands a file descriptor that arrived over to the program.
 napi_value HandOver(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -201,7 +203,7 @@ napi_value HandOver(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (receipt): the program has what came by it. How many there were.
+// (receipt): hands the file descriptors with a receipt over to the program. Returns how many there were.
 napi_value HandOverReceived(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const Receipt receipt = args.Long(0);
@@ -209,7 +211,8 @@ napi_value HandOverReceived(napi_env env, napi_callback_info info) {
   return Number(env, args.environment()->owned.HandOver(env, receipt, 1));
 }
 
-// (first receipt, count): closes what came by these receipts and was not handed over. How many there were.
+// (first receipt, count): closes the file descriptors with these receipts that were not handed over. Returns how many
+// there were.
 napi_value CloseReceived(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const Receipt first = args.Long(0);

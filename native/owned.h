@@ -12,22 +12,23 @@
 
 namespace sys_socket {
 
-// Who closes a descriptor that an environment leaves open when it ends.
+// Who closes a file descriptor that is still open when its environment ends.
 enum class Owner : uint8_t {
-  kProgram,  // the program, which was given the number
-  kArrived,  // the environment: it came in control data, and the program does not have it yet
-  kMade,     // the environment: it was made here for an object
+  kProgram,  // the program, which received the number
+  kArrived,  // the environment: it arrived in control data, and the program has not received it yet
+  kMade,     // the environment: it was created here for an object
   kHeld      // the environment: an object closes it
 };
 
-// Which call, or which message of a call, brought descriptors: the first is 1, and none is used twice.
+// Identifies the call, or the message of a call, with which file descriptors arrived. The first one is 1, and none is
+// used twice.
 using Receipt = int64_t;
 
-// One for all environments of a thread: each evaluation of the module makes an environment, and a descriptor has one
-// owner among all of them.
+// The file descriptors of all environments of a thread. Each evaluation of the module creates an environment, and a
+// file descriptor has one owner among all of them.
 class Owned : public Allocated {
  public:
-  // For one more environment of this thread, which calls Leave when it ends. Null when there is no memory.
+  // Joins one more environment of this thread, which calls Leave when it ends. Returns null when there is no memory.
   [[nodiscard]] static Owned* Join();
   void Leave();
 
@@ -38,28 +39,30 @@ class Owned : public Allocated {
 
   [[nodiscard]] Owner Get(int fd) const;
 
-  // False when there is no memory: then the descriptor stays the program's.
+  // Returns false when there is no memory. The program then keeps the file descriptor.
   [[nodiscard]] bool Set(napi_env env, int fd, Owner owner);
 
-  // So many receipts, in a row: the first of them.
+  // Reserves consecutive receipts and returns the first one.
   [[nodiscard]] Receipt NewReceipts(size_t count) {
     return std::exchange(receipts_, receipts_ + static_cast<Receipt>(count));
   }
 
-  // It came in control data. False when there is no memory: then it is the program's.
+  // Records a file descriptor that arrived in control data. Returns false when there is no memory; the program then
+  // owns it.
   [[nodiscard]] bool Arrive(napi_env env, int fd, Receipt receipt);
 
-  // What came by these receipts and is still `kArrived` is the program's from now on, or is closed. How many there
-  // were. Known from here alone: control data are the program's memory, where other numbers may be by now.
+  // Hands the file descriptors with these receipts that are still `kArrived` over to the program, or closes them.
+  // Returns how many there were. They are only known here, because the control data is the program's memory, which may
+  // contain other numbers by now.
   int HandOver(napi_env env, Receipt first, Receipt count);
   int CloseArrived(napi_env env, Receipt first, Receipt count);
 
-  // The program has it, or closes it. To be called before a descriptor is closed: afterwards its number may be
-  // another's.
+  // Called when the program receives a file descriptor or before it closes it. After the close, its number may belong
+  // to another owner.
   void Forget(napi_env env, int fd);
 
  private:
-  // Those that arrived are a list, in the order of their receipts.
+  // File descriptors that arrived form a list, in the order of their receipts.
   struct Entry {
     Receipt receipt = 0;
     int before = kNone;
@@ -75,15 +78,15 @@ class Owned : public Allocated {
   template <typename Use>
   int EndArrived(napi_env env, Receipt first, Receipt count, Use use);
 
-  Entry* entries_ = nullptr;  // by descriptor
+  Entry* entries_ = nullptr;  // indexed by file descriptor
   size_t capacity_ = 0;
-  int first_ = kNone;  // of the list
+  int first_ = kNone;  // the first of the list
   int last_ = kNone;
   Receipt receipts_ = 1;
   pthread_t thread_ = pthread_self();
-  size_t environments_ = 0;  // of this thread
-  Owned* next_ = nullptr;    // of another thread
-  int64_t objects_ = 0;      // how many descriptors weigh on the garbage collector
+  size_t environments_ = 0;  // the environments of this thread
+  Owned* next_ = nullptr;    // the object of another thread
+  int64_t objects_ = 0;      // the number of file descriptors that weigh on the garbage collector
 };
 
 }  // namespace sys_socket

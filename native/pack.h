@@ -1,5 +1,6 @@
-// Lists of structs and strings on their way to TypeScript: one run of bytes, read in the same order there
-// (lib/posix/unpack.ts). Numbers are 32 bits in host order; bytes and strings are a length and the bytes.
+// Lists of structs and strings that are passed to TypeScript as one sequence of bytes and read there in the same order
+// (lib/native/unpack.ts). Numbers have 32 bits in host byte order; bytes and strings are a length followed by the
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ class Pack {
     Append(data, size);
   }
 
-  // A null pointer has the length -1.
+  // Appends a string. A null pointer has the length -1.
   void String(const char* text) {
     if (text == nullptr) {
       Int(-1);
@@ -33,7 +34,7 @@ class Pack {
     }
   }
 
-  // A list that ends with a null pointer, as its length and its strings.
+  // Appends a list that ends with a null pointer, as its length and its strings.
   void Strings(char* const* list) {
     int32_t count = 0;
     while (list != nullptr && list[count] != nullptr) ++count;
@@ -43,7 +44,7 @@ class Pack {
 
   [[nodiscard]] bool failed() const { return failed_; }
 
-  // The bytes as an ArrayBuffer, or -ENOMEM.
+  // Returns the bytes as an ArrayBuffer, or -ENOMEM.
   [[nodiscard]] napi_value Give(napi_env env) const {
     void* to = nullptr;
     napi_value result = nullptr;

@@ -1,4 +1,4 @@
-// Waiting: man 2 poll, ppoll, select.
+// Waiting for file descriptors: man 2 poll, ppoll, select.
 #include <poll.h>
 #include <sys/select.h>
 
@@ -10,8 +10,8 @@
 namespace sys_socket {
 namespace {
 
-// An array of int descriptors; select has no room for one that is negative or not below FD_SETSIZE. Another thread may
-// write the array at any time: before the wait and after it each number is read once.
+// An array of file descriptors (int). select does not accept one that is negative or not below FD_SETSIZE. Another
+// thread may write to the array at any time, so each number is read once before the wait and once after it.
 class Set {
  public:
   template <size_t N>
@@ -30,7 +30,7 @@ class Set {
 
   [[nodiscard]] fd_set* get() { return &set_; }
 
-  // Leaves in each place the descriptor when it is ready, else -1.
+  // Stores in each element the file descriptor if it is ready, and else -1.
   void Put() const {
     constexpr int32_t kNone = -1;
     for (size_t i = 0; i < count(); ++i) {
@@ -59,7 +59,7 @@ napi_value SelectSets(napi_env env, Args<N>* args, Call call) {
   return Number(env, result);
 }
 
-// Two arguments, seconds or undefined and nanoseconds, as the timespec of a call.
+// Two arguments, seconds (or undefined) and nanoseconds, as the timespec of a call.
 class Timeout {
  public:
   template <size_t N>
@@ -75,7 +75,7 @@ class Timeout {
   timespec time_ = {};
 };
 
-// An array of signal numbers or undefined, as the signal mask of a call.
+// An array of signal numbers (or undefined) as the signal mask of a call.
 class Mask {
  public:
   template <size_t N>

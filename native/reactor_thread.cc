@@ -1,19 +1,19 @@
-// The reactor where uv_poll does not work (Bun, Deno): a thread waits for the epoll set, fills the ready list, and
-// wakes JavaScript by a thread-safe function. It waits on until JavaScript has served the list, so that neither the
-// list is overwritten nor a ready descriptor floods the queue. reactor.cc is the other one, which is faster.
+// The reactor for runtimes in which uv_poll does not work (Bun, Deno). A thread waits for the epoll set, fills the
+// ready list, and wakes JavaScript with a thread-safe function. It then waits until JavaScript has served the list, so
+// that the list is not overwritten and a ready file descriptor does not flood the queue. The reactor in reactor.cc is
+// faster.
 #include <poll.h>
 #include <pthread.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <initializer_list>
 #include <new>
 
-#include "reactor.h"
+#include "epoll_set.h"
 
-// The versions of glibc 2.34 on are the same functions: without these lines the addon would not load on older ones.
+// glibc 2.34 and later have new versions of these functions that do not differ. Without these lines, the addon would
+// not load with older versions.
 #if defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver pthread_create,pthread_create@GLIBC_2.2.5");
 __asm__(".symver pthread_join,pthread_join@GLIBC_2.2.5");
@@ -27,22 +27,20 @@ namespace sys_socket {
 namespace {
 
 struct ReactorThread : EpollSet {
-  napi_env env = nullptr;
   pthread_t thread = {};
   std::atomic<bool> ending = false;
-  int served = -1;  // an eventfd: JavaScript has served the list, or the end has come
-  int wake = -1;    // an eventfd in the epoll set: the end has come
-  // What is ready: the thread writes it, and then JavaScript has it until it has served all.
-  epoll_event events[kMostEvents] = {};
+  int served = -1;  // an eventfd: JavaScript has served the list, or the reactor ends
+  int wake = -1;    // an eventfd in the epoll set: the reactor ends
+  // The ready events. The thread writes them, and then they belong to JavaScript until it has served all of them.
+  epoll_event events[MAX_READY] = {};
   std::atomic<int> count = 0;
   std::atomic<bool> unserved = false;
-  napi_ref list = nullptr;
   napi_threadsafe_function function = nullptr;
 };
 
 constexpr uint64_t kWake = UINT64_MAX;
 
-// It must arrive: without it the other side waits for ever.
+// Must not fail, because the other side would wait forever.
 void Signal(int eventfd) {
   const uint64_t one = 1;
   while (::write(eventfd, &one, sizeof(one)) < 0 && errno != EBADF) {
@@ -55,17 +53,17 @@ void AwaitSignal(int eventfd) {
   }
 }
 
-// Before something that failed is tried again.
+// Waits before a failed call is repeated.
 void Pause() { ::poll(nullptr, 0, 1); }
 
 void* Run(void* data) {
   auto* reactor = static_cast<ReactorThread*>(data);
   while (!reactor->ending) {
-    const int ready = ::epoll_wait(reactor->epoll, reactor->events, static_cast<int>(kMostEvents), -1);
+    const int ready = ::epoll_wait(reactor->epoll, reactor->events, MAX_READY, -1);
     if (reactor->ending || ready <= 0) continue;
     reactor->count = ready;
     reactor->unserved = true;
-    // EPOLLONESHOT tells each event once, so that none may be lost for a lack of memory.
+    // EPOLLONESHOT reports each event only once, so none may be lost when there is no memory.
     while (reactor->unserved && !reactor->ending) {
       const napi_status status = napi_call_threadsafe_function(reactor->function, nullptr, napi_tsfn_blocking);
       if (status == napi_ok) AwaitSignal(reactor->served);
@@ -77,45 +75,36 @@ void* Run(void* data) {
   return nullptr;
 }
 
-// Calls JavaScript with as many events as the list has room for. What is left is told again. Whether it was called, or
-// there is nothing to call it for.
+// Calls JavaScript with as many events as the list can contain; the rest is reported again. Returns whether it was
+// called, or there was nothing to call it for.
 bool ServeList(napi_env env, napi_value callback, const ReactorThread* reactor) {
   napi_value undefined = nullptr;
-  int32_t* to = nullptr;
-  size_t most = 0;
-  if (!Places(env, reactor->list, &to, &most) || napi_get_undefined(env, &undefined) != napi_ok) return false;
+  ReadyList list;
+  if (!GetList(*reactor, &list) || napi_get_undefined(env, &undefined) != napi_ok) return false;
   size_t count = 0;
   const int ready = reactor->count;
-  for (int i = 0; i < ready && count < most; ++i) {
+  for (int i = 0; i < ready && count < list.capacity; ++i) {
     const epoll_event& event = reactor->events[i];
-    if (event.data.u64 == kWake) continue;
-    *to++ = static_cast<int32_t>(event.data.u64 & UINT32_MAX);
-    *to++ = static_cast<int32_t>(event.data.u64 >> 32);
-    *to++ = static_cast<int32_t>(event.events);
-    ++count;
+    if (event.data.u64 != kWake) list.events[count++] = ToReady(event);
   }
   if (count == 0) return true;
   napi_value argument = Number(env, static_cast<int64_t>(count));
   napi_value result = nullptr;
   const napi_status status = napi_call_function(env, undefined, callback, 1, &argument, &result);
-  if (status == napi_pending_exception) {
-    napi_value error = nullptr;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-  }
-  return status == napi_ok || status == napi_pending_exception;
+  return Continues(env, status) || status == napi_pending_exception;
 }
 
-// In the thread of JavaScript.
+// Runs in the thread of JavaScript.
 void Serve(napi_env env, napi_value callback, void* context, void*) {
   auto* reactor = static_cast<ReactorThread*>(context);
   reactor->unserved = env != nullptr && !reactor->ending && !ServeList(env, callback, reactor);
   Signal(reactor->served);
 }
 
-void CloseAll(const ReactorThread* reactor) {
-  for (const int fd : {reactor->epoll, reactor->served, reactor->wake}) {
-    if (fd >= 0) ::close(fd);
-  }
+void CloseAll(ReactorThread* reactor) {
+  CloseDescriptor(&reactor->epoll);
+  CloseDescriptor(&reactor->served);
+  CloseDescriptor(&reactor->wake);
 }
 
 void Cleanup(void* data) {
@@ -142,23 +131,24 @@ int Open(ReactorThread* reactor) {
   return ::epoll_ctl(reactor->epoll, EPOLL_CTL_ADD, reactor->wake, &event) < 0 ? -errno : 0;
 }
 
-ReactorThread* Get(const Environment* environment, int id) {
-  EpollSet* set = Find(environment, id);
-  return set == nullptr || !set->threaded ? nullptr : static_cast<ReactorThread*>(set);
+napi_status KeepAlive(EpollSet* set, bool alive) {
+  const auto* reactor = static_cast<ReactorThread*>(set);
+  return alive ? napi_ref_threadsafe_function(reactor->env, reactor->function)
+               : napi_unref_threadsafe_function(reactor->env, reactor->function);
 }
 
 }  // namespace
 
-// (the ready list: an Int32Array, callback(count)): the number of the reactor, or -errno.
+// (the ready list: an Int32Array, callback(count)): returns the number of the reactor, or -errno.
 napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
-  const Bytes list = args.GetShared(0);
-  if (!args.refused() && list.size < kFields * sizeof(int32_t)) args.Refuse(0, Refusal::kStorage);
+  CheckList(&args, 0);
   if (args.refused()) return args.Refused();
   auto* reactor = new (std::nothrow) ReactorThread;
   if (reactor == nullptr) return Number(env, -ENOMEM);
-  reactor->threaded = true;
   reactor->env = env;
+  reactor->environment = args.environment();
+  reactor->keep_alive = KeepAlive;
   int status = Open(reactor);
   napi_value name = nullptr;
   if (status == 0 && (napi_create_string_latin1(env, "sys-socket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
@@ -182,22 +172,10 @@ napi_value ReactorThreadStart(napi_env env, napi_callback_info info) {
     napi_release_threadsafe_function(reactor->function, napi_tsfn_release);  // Finalize deletes the reactor
   } else {
     napi_unref_threadsafe_function(env, reactor->function);
-    Enter(args.environment(), reactor);
+    Enter(reactor);
     status = reactor->id;
   }
   return Number(env, status);
-}
-
-// (whether the reactor keeps the process alive, reactor): 0.
-napi_value ReactorThreadRef(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
-  const int alive = args.Int(0);
-  const ReactorThread* reactor = Get(args.environment(), args.Int(1));
-  if (!args.refused() && reactor == nullptr) args.Refuse(1, Refusal::kStorage);
-  if (args.refused()) return args.Refused();
-  const napi_status status = alive != 0 ? napi_ref_threadsafe_function(env, reactor->function)
-                                        : napi_unref_threadsafe_function(env, reactor->function);
-  return Number(env, status == napi_ok ? 0 : -ENOMEM);
 }
 
 }  // namespace sys_socket

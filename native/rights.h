@@ -1,4 +1,4 @@
-// Descriptors that arrive in control messages.
+// File descriptors that arrive in control messages.
 #pragma once
 
 #include <sys/socket.h>
@@ -13,11 +13,11 @@
 
 namespace sys_socket {
 
-// The kernel repeats MSG_CMSG_CLOEXEC in msg_flags. Who did not ask for it does not see it.
+// The kernel repeats MSG_CMSG_CLOEXEC in msg_flags. It is removed unless the caller asked for it.
 inline int32_t ReturnedFlags(int returned, int asked) { return returned & ~(MSG_CMSG_CLOEXEC & ~asked); }
 
-// Only AF_UNIX hands descriptors over, and only into control data. Some other families (AF_PACKET, AF_KEY, AF_CAN)
-// refuse a flag that they do not know, MSG_CMSG_CLOEXEC too, with EINVAL: for them it is left out.
+// Only AF_UNIX passes file descriptors, and only in control data. Some other families (AF_PACKET, AF_KEY, AF_CAN)
+// reject unknown flags with EINVAL, including MSG_CMSG_CLOEXEC, so it is omitted for them.
 template <typename Call>
 auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call(flags)) {
   if (!control) return call(flags);
@@ -30,26 +30,26 @@ auto ReceiveCloexec(int fd, int flags, bool control, Call call) -> decltype(call
   return result;
 }
 
-// Calls back with each message of control data: level, type, its data and how long they are. Walks by offsets and
-// copies, bounded by the data, as the buffer need not be aligned.
+// Calls back with each message of control data: its level, its type, its data and the length of the data. It uses
+// offsets and copies that are bounded by the data, because the buffer need not be aligned.
 template <typename Use>
 void ForEachMessage(const uint8_t* control, size_t size, Use use) {
   size_t offset = 0;
   while (control != nullptr && size - offset >= sizeof(cmsghdr)) {
     const uint8_t* message = control + offset;
-    const auto told = LoadOnce<decltype(cmsghdr::cmsg_len)>(message + offsetof(cmsghdr, cmsg_len));
-    const size_t room = size - offset;
-    const size_t length = told < room ? told : room;
+    const auto stated = LoadOnce<decltype(cmsghdr::cmsg_len)>(message + offsetof(cmsghdr, cmsg_len));
+    const size_t left = size - offset;
+    const size_t length = stated < left ? stated : left;
     if (length < sizeof(cmsghdr)) break;
     use(LoadOnce<int>(message + offsetof(cmsghdr, cmsg_level)), LoadOnce<int>(message + offsetof(cmsghdr, cmsg_type)),
         message + sizeof(cmsghdr), length - sizeof(cmsghdr));
-    if (CMSG_ALIGN(length) >= room) break;
+    if (CMSG_ALIGN(length) >= left) break;
     offset += CMSG_ALIGN(length);
   }
 }
 static_assert(CMSG_LEN(0) == sizeof(cmsghdr));
 
-// Calls back with each descriptor of SCM_RIGHTS and SCM_PIDFD in control data.
+// Calls back with each file descriptor of SCM_RIGHTS and SCM_PIDFD in control data.
 template <typename Use>
 void ForEachDescriptor(const uint8_t* control, size_t size, Use use) {
   ForEachMessage(control, size, [&](int level, int type, const uint8_t* data, size_t length) {
@@ -58,8 +58,9 @@ void ForEachDescriptor(const uint8_t* control, size_t size, Use use) {
   });
 }
 
-// Whether control data hold a message in which the kernel would follow a pointer: those of RDS that name memory to read
-// and write (RDMA_ARGS, RDMA_MAP, ATOMIC_FADD, ATOMIC_CSWP and their masked forms). No other protocol has any.
+// Returns whether control data contains a message with a pointer that the kernel would follow: those of RDS that name
+// memory to read and write (RDMA_ARGS, RDMA_MAP, ATOMIC_FADD, ATOMIC_CSWP and their masked forms). No other protocol
+// has any.
 inline bool HoldsPointer(const uint8_t* control, size_t size) {
   bool found = false;
   ForEachMessage(control, size, [&](int level, int type, const uint8_t*, size_t) {
@@ -68,7 +69,7 @@ inline bool HoldsPointer(const uint8_t* control, size_t size) {
   return found;
 }
 
-// A copy of control data, which another thread cannot change after it was looked at.
+// A copy of control data, which another thread cannot change after it was checked.
 class ControlCopy {
  public:
   explicit ControlCopy(const Bytes& control) : size_(control.size) {
@@ -82,7 +83,7 @@ class ControlCopy {
   ControlCopy& operator=(const ControlCopy&) = delete;
 
   [[nodiscard]] bool failed() const { return data_ == nullptr; }
-  // No bytes are no control data: a null pointer.
+  // If there are no bytes, a null pointer means no control data.
   [[nodiscard]] Bytes bytes() const { return {.data = size_ == 0 ? nullptr : data_, .size = size_}; }
 
  private:
@@ -91,28 +92,27 @@ class ControlCopy {
   size_t size_;
 };
 
-// From the instant a call returned, the descriptors in its control data belong to the environment, until the program
-// has been given them. `control` is memory that only the kernel has written. Returns whether there is one.
+// Makes the environment the owner of the file descriptors in the control data of a call that has just returned, until
+// the program has received them. `control` is memory that only the kernel has written. Returns whether there are any.
 inline bool OwnArrived(napi_env env, Environment* environment, const uint8_t* control, size_t size, Receipt receipt) {
   bool any = false;
   ForEachDescriptor(control, size, [&](int fd) {
-    // Without memory for that the program has it all the same; only what a worker leaves behind is not closed.
+    // If there is no memory for that, the program receives it anyway. It is only not closed when a worker leaves it
+    // open.
     if (fd >= 0 && environment->owned.Arrive(env, fd, receipt)) any = true;
   });
   return any;
 }
 
-// Where in `out` the receipt is, in two halves: 0 when no descriptor arrived. lib/posix/arrived.ts has the same.
-inline constexpr size_t kReceipt = 10;
-
+// Stores the receipt in `out`, or 0 when no file descriptor arrived.
 inline void GiveArrived(int32_t* out, bool any, Receipt receipt) {
   if (!any) receipt = 0;
-  out[kReceipt] = static_cast<int32_t>(receipt);
-  out[kReceipt + 1] = static_cast<int32_t>(receipt >> 32);
+  out[OUT_RECEIPT_LOW] = static_cast<int32_t>(receipt);
+  out[OUT_RECEIPT_HIGH] = static_cast<int32_t>(receipt >> 32);
 }
 
-// Control data from memory of a call alone to the program's. What is between the messages, which the kernel does not
-// write, stays as it is.
+// Copies control data from memory that only one call uses to the program's. The bytes between the messages, which the
+// kernel does not write, stay as they are.
 inline void CopyMessages(uint8_t* to, const uint8_t* from, size_t size) {
   ForEachMessage(from, size, [&](int, int, const uint8_t* data, size_t length) {
     const uint8_t* message = data - sizeof(cmsghdr);

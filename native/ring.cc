@@ -1,15 +1,16 @@
 // Rings: memory that a packet socket shares with this process, man 7 packet, PACKET_RX_RING and PACKET_TX_RING.
 //
-// JavaScript sees a ring as an ArrayBuffer on the mapping itself. Whoever holds a view of it (a user, or zlib on
-// another thread, which aborts when the ArrayBuffer is detached under it) may read it whenever he likes, so that its
-// addresses stay mapped until nobody can. When a ring is closed, the memory of the kernel gives way to pages of zeros,
-// in one step at the same addresses; those are given back with the last holder: the environment, or the memory of the
-// ArrayBuffer. When an environment ends, Node detaches the ArrayBuffer and says that its memory is free, whoever has
-// it: the addresses of what was moved away before, to another thread even, then stay mapped for ever.
+// JavaScript accesses a ring through an ArrayBuffer on the mapping itself. Code that holds a view of it (the program,
+// or zlib on another thread, which aborts if the ArrayBuffer is detached meanwhile) may read it at any time, so its
+// addresses stay mapped until no such code is left. When a ring is closed, pages of zeros replace the memory of the
+// kernel atomically at the same addresses. They are unmapped with the last holder: the environment, or the memory of
+// the ArrayBuffer. When an environment ends, Node detaches the ArrayBuffer and reports that its memory is free, even if
+// it is still in use. If it was moved away before, possibly to another thread, the addresses therefore stay mapped
+// forever.
 //
-// Whether it was moved can only be seen before Node detaches it, which it does before it calls any clean-up hook. But
-// it detaches the ArrayBuffers on foreign memory from the last one to the first: a witness, which is made after the
-// ring, is finalized before it.
+// Whether it was moved can only be determined before Node detaches it, which happens before any cleanup hook is called.
+// But Node detaches the ArrayBuffers on foreign memory from the last one to the first: a witness, which is created
+// after the ring, is finalized before it.
 #include "ring.h"
 
 #include <sys/mman.h>
@@ -25,10 +26,10 @@
 
 namespace sys_socket {
 
-// An ArrayBuffer of one byte that nobody sees.
+// An ArrayBuffer of one byte that no program can access.
 struct Witness : Allocated {
   uint8_t byte = 0;
-  Ring* ring = nullptr;  // null when the ring has gone before
+  Ring* ring = nullptr;  // null if the ring was freed before
 };
 
 struct Ring : Allocated {
@@ -40,8 +41,8 @@ struct Ring : Allocated {
   napi_ref buffer = nullptr;  // weak
   napi_ref kept = nullptr;    // the ArrayBuffer of the witness
   Witness* witness = nullptr;
-  bool seen = false;   // the witness has looked
-  bool stays = false;  // the addresses are not given back
+  bool seen = false;   // the witness was finalized
+  bool stays = false;  // the addresses are not unmapped
 };
 
 namespace {
@@ -52,13 +53,14 @@ void Release(Ring* ring) {
   delete ring;
 }
 
-// Node calls finalizers also when an environment ends, where nothing runs any more.
+// Returns whether the environment is ending. Node then also calls finalizers, although nothing runs any more.
 bool IsEnding(napi_env env) {
   napi_value object = nullptr;
   return napi_create_object(env, &object) != napi_ok || napi_set_property(env, object, object, object) != napi_ok;
 }
 
-// What was collected, and of which Node has not told yet, may have been moved away before.
+// Returns whether an ArrayBuffer may have been moved away. That includes one that was garbage collected and whose
+// finalizer Node has not called yet.
 bool IsMoved(napi_env env, napi_ref reference) {
   napi_value buffer = nullptr;
   bool detached = true;
@@ -67,7 +69,7 @@ bool IsMoved(napi_env env, napi_ref reference) {
   return !known || detached;
 }
 
-// The environment ends while there is a ring, or the ring has gone.
+// Called when the environment ends while there is a ring, or after the ring was freed.
 void FinalizeWitness(napi_env env, void*, void* data) {
   const std::unique_ptr<Witness> witness(static_cast<Witness*>(data));
   Ring* ring = witness->ring;
@@ -80,12 +82,12 @@ void FinalizeWitness(napi_env env, void*, void* data) {
   napi_close_handle_scope(env, scope);
 }
 
-// Nobody has the memory any more, or the environment ends.
+// Called when nobody has the memory any more, or when the environment ends.
 void Finalize(napi_env env, void*, void* data) {
   auto* ring = static_cast<Ring*>(data);
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
-    // Without a witness what was moved away cannot be told.
+    // Without a witness, it is unknown whether the memory was moved away.
     if (!ring->seen) ring->stays = IsEnding(env);
     napi_close_handle_scope(env, scope);
   } else {
@@ -98,7 +100,7 @@ void Finalize(napi_env env, void*, void* data) {
   Release(ring);
 }
 
-// One that fails in the middle is finalized with its ArrayBuffer.
+// Creates the witness of a ring. If that fails halfway, the witness is finalized with its ArrayBuffer.
 void MakeWitness(napi_env env, Ring* ring) {
   auto* witness = new (std::nothrow) Witness;
   if (witness == nullptr) return;
@@ -115,8 +117,8 @@ void MakeWitness(napi_env env, Ring* ring) {
   ring->witness = witness;
 }
 
-// The ring of the first argument, and the place of the second one in it, which is aligned and has room for `size`
-// bytes.
+// The ring in the first argument, and the offset in it in the second one. The offset must be aligned, and
+// `size` bytes of the ring must follow it.
 template <size_t N>
 uint8_t* Place(Args<N>* args, size_t size) {
   const Ring* ring = args->environment()->rings.Find(args->Int(0));
@@ -156,7 +158,7 @@ void Rings::Remove(int32_t id) {
   constexpr int kZeros = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
   const bool seen = ring->holders > 1 || ring->stays;
   if (seen && ::mmap(ring->data, ring->size, PROT_READ | PROT_WRITE, kZeros, -1, 0) == MAP_FAILED) {
-    ring->size = 0;  // whose the addresses are is not known: they are left alone
+    ring->size = 0;  // the owner of the addresses is unknown, so they are not unmapped
   }
   Release(ring);
 }
@@ -165,8 +167,8 @@ Rings::~Rings() {
   while (first_ != nullptr) Remove(first_->id);
 }
 
-// (fd, size): mmap(2) of all rings of a packet socket. The id of the mapping, or -errno. Nothing else is mapped: the
-// memory of a file ends where the file ends, and whoever touches it there is killed by SIGBUS.
+// (fd, size): maps all rings of a packet socket with mmap(2). Returns the id of the mapping, or -errno. Other files are
+// rejected: the memory of a file ends where the file ends, and an access beyond it is a fatal SIGBUS.
 napi_value RingMap(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const int fd = args.Int(0);
@@ -179,19 +181,20 @@ napi_value RingMap(napi_env env, napi_callback_info info) {
   if (domain != AF_PACKET) return Number(env, -ENODEV);
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return Result(env, -1);
-  // A child process would keep the socket open with the mapping.
+  // A child process would keep the socket open with its mapping.
   ::madvise(data, size, MADV_DONTFORK);
   const int32_t id = args.environment()->rings.Add(static_cast<uint8_t*>(data), size);
   if (id >= 0) {
     napi_value result = Number(env, id);
-    if (result == nullptr) args.environment()->rings.Remove(id);  // nobody is told of it
+    if (result == nullptr) args.environment()->rings.Remove(id);  // nobody learns its id
     return result;
   }
   ::munmap(data, size);
   return Number(env, -ENOMEM);
 }
 
-// (id): an ArrayBuffer on the mapping; undefined in a runtime that has no such ArrayBuffers. Once for a ring.
+// (id): returns an ArrayBuffer on the mapping, or undefined in a runtime without such ArrayBuffers. It may be called
+// once per ring.
 napi_value RingBuffer(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   Ring* ring = args.environment()->rings.Find(args.Int(0));
@@ -208,7 +211,7 @@ napi_value RingBuffer(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// (id, offset): the status word there. What the kernel wrote before it is seen after it.
+// (id, offset): loads the status word at the offset. What the kernel wrote before it is visible afterwards.
 napi_value RingLoad(napi_env env, napi_callback_info info) {
   Args<2> args(env, info);
   const auto* place = reinterpret_cast<uint32_t*>(Place(&args, sizeof(uint32_t)));
@@ -216,7 +219,7 @@ napi_value RingLoad(napi_env env, napi_callback_info info) {
   return Number(env, __atomic_load_n(place, __ATOMIC_ACQUIRE));
 }
 
-// (id, offset, status): the kernel sees what was written before it.
+// (id, offset, status): stores the status word. The kernel sees everything that was written before it.
 napi_value RingStore(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   auto* place = reinterpret_cast<uint32_t*>(Place(&args, sizeof(uint32_t)));
@@ -226,7 +229,7 @@ napi_value RingStore(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (id, offset, to): copies out of the ring. For runtimes that have no ArrayBuffer on it.
+// (id, offset, to): copies bytes out of the ring, for runtimes without an ArrayBuffer on it.
 napi_value RingRead(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const Bytes to = args.GetBytes(2);
@@ -236,7 +239,7 @@ napi_value RingRead(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (id, offset, from): copies into the ring.
+// (id, offset, from): copies bytes into the ring.
 napi_value RingWrite(napi_env env, napi_callback_info info) {
   Args<3> args(env, info);
   const Bytes from = args.GetBytes(2);
@@ -246,7 +249,7 @@ napi_value RingWrite(napi_env env, napi_callback_info info) {
   return Number(env, 0);
 }
 
-// (id): views of it show zeros from now on.
+// (id): unmaps the ring. Existing views of it show zeros from now on.
 napi_value RingUnmap(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int32_t id = args.Int(0);

@@ -8,7 +8,7 @@ namespace sys_socket {
 
 struct Ring;
 
-// The rings of an environment that are mapped.
+// The mapped rings of an environment.
 class Rings {
  public:
   Rings() = default;
@@ -16,7 +16,7 @@ class Rings {
   Rings(const Rings&) = delete;
   Rings& operator=(const Rings&) = delete;
 
-  // The id of a new ring, or -1: there is no memory.
+  // Returns the id of a new ring, or -1 if there is no memory.
   int32_t Add(uint8_t* data, size_t size);
   [[nodiscard]] Ring* Find(int32_t id) const;
   void Remove(int32_t id);

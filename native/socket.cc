@@ -1,5 +1,5 @@
-// The life of a socket: man 2 socket, socketpair, bind, listen, accept4, connect, shutdown, close, getsockname,
-// getpeername.
+// Creates, names, connects and closes sockets: man 2 socket, socketpair, bind, listen, accept4, connect, shutdown,
+// close, getsockname, getpeername.
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ namespace {
 
 using Naming = int (*)(int, sockaddr*, socklen_t*);
 
-// getsockname and getpeername: (fd, name) with the length in out[0].
+// getsockname and getpeername: (fd, name). The length is in out[OUT_NAME_LENGTH].
 napi_value Name(napi_env env, napi_callback_info info, Naming call) {
   Args<2> args(env, info);
   const int fd = args.Int(0);
@@ -20,7 +20,7 @@ napi_value Name(napi_env env, napi_callback_info info, Naming call) {
   if (args.refused()) return args.Refused();
   auto length = static_cast<socklen_t>(name.size);
   const int result = call(fd, reinterpret_cast<sockaddr*>(name.data), &length);
-  args.out()[0] = static_cast<int32_t>(length);
+  args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(length);
   return Result(env, result);
 }
 
@@ -37,7 +37,7 @@ napi_value Socket(napi_env env, napi_callback_info info) {
   return Fresh(env, args.environment(), ::socket(domain, type | SOCK_CLOEXEC, protocol), is_owned);
 }
 
-// (domain, type, protocol, own?): see Fresh. The two descriptors are out[0] and out[1].
+// (domain, type, protocol, own?): see Fresh. The two descriptors are out[OUT_PAIR_FIRST] and out[OUT_PAIR_SECOND].
 napi_value Socketpair(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int domain = args.Int(0);
@@ -54,15 +54,15 @@ napi_value Socketpair(napi_env env, napi_callback_info info) {
     if (is_owned && !owned.Set(env, fd, Owner::kMade)) result = -ENOMEM;
   }
   napi_value value = Number(env, result);
-  if (result < 0 || value == nullptr) {  // nobody is told of them
+  if (result < 0 || value == nullptr) {  // nobody learns their numbers
     for (const int fd : pair) {
       owned.Forget(env, fd);
       ::close(fd);
     }
     return value;
   }
-  args.out()[0] = pair[0];
-  args.out()[1] = pair[1];
+  args.out()[OUT_PAIR_FIRST] = pair[0];
+  args.out()[OUT_PAIR_SECOND] = pair[1];
   return value;
 }
 
@@ -82,7 +82,8 @@ napi_value Listen(napi_env env, napi_callback_info info) {
   return Result(env, ::listen(fd, backlog));
 }
 
-// (fd, name, flags, own?): see Fresh; without a name no address is asked for. The address length is out[0].
+// (fd, name, flags, own?): see Fresh. Without a name, the address is not requested. The address length is in
+// out[OUT_NAME_LENGTH].
 napi_value Accept4(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int fd = args.Int(0);
@@ -93,7 +94,7 @@ napi_value Accept4(napi_env env, napi_callback_info info) {
   auto length = static_cast<socklen_t>(name.size);
   const int result = kernel::accept4(fd, reinterpret_cast<sockaddr*>(name.data),
                                      name.data == nullptr ? nullptr : &length, flags | SOCK_CLOEXEC);
-  args.out()[0] = static_cast<int32_t>(length);
+  args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(length);
   return Fresh(env, args.environment(), result, is_owned);
 }
 
@@ -113,7 +114,7 @@ napi_value Shutdown(napi_env env, napi_callback_info info) {
   return Result(env, ::shutdown(fd, how));
 }
 
-// Never repeated: on Linux the descriptor is gone even when close(2) says EINTR.
+// Never repeated, because on Linux the file descriptor is closed even if close(2) returns EINTR.
 napi_value Close(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
@@ -126,7 +127,7 @@ napi_value Getsockname(napi_env env, napi_callback_info info) { return Name(env,
 
 napi_value Getpeername(napi_env env, napi_callback_info info) { return Name(env, info, ::getpeername); }
 
-// sockatmark(3) is this ioctl; the C library leaves the int uninitialised, which valgrind reports.
+// sockatmark(3) is this ioctl. The C library leaves the int uninitialized, which valgrind reports.
 napi_value Sockatmark(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);

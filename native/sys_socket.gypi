@@ -6,6 +6,7 @@
         "addon.cc",
         "batch.cc",
         "checksum.cc",
+        "epoll_set.cc",
         "file.cc",
         "filter.cc",
         "inet.cc",
@@ -53,15 +54,15 @@
       "libraries": ["-lc", "-lgcc"],
       "conditions": [
         ["target_arch=='x64'", { "cflags_cc": ["-fcf-protection=full"] }],
-        # The helpers of outline atomics in libgcc ask the C library that the compiler was built for; musl has no such
-        # function.
+        # The helpers for outline atomics in libgcc call a function of the C library that the compiler was built for;
+        # musl does not have it.
         ["target_arch=='arm64'", { "cflags_cc": ["-mno-outline-atomics", "-mbranch-protection=standard"] }]
       ],
       "configurations": {
         "Release": {
-          # The headers of glibc check sizes by it, those of musl do not know it. Sanitizers check more themselves.
+          # The headers of glibc check sizes with it; those of musl ignore it. Sanitizers check more themselves.
           "cflags_cc": ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
-          # No libstdc++: nothing of it is used at run time, and without it one binary fits every distribution.
+          # Nothing of libstdc++ is used at run time, and without it one binary works on every distribution.
           "ldflags": ["-nodefaultlibs"]
         },
         "Debug": {

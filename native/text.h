@@ -8,8 +8,8 @@
 
 namespace sys_socket {
 
-// A string argument as C takes it, or nothing for undefined. One with an inner NUL is refused: C would read only a
-// part of it.
+// A string argument in the form that C uses, or nothing for undefined. A string with an inner NUL is rejected, because
+// C would read only a part of it.
 class Text {
  public:
   template <size_t N>
@@ -40,11 +40,11 @@ class Text {
   Text(const Text&) = delete;
   Text& operator=(const Text&) = delete;
 
-  // Null when the argument was left out.
+  // Returns null if the argument was omitted.
   [[nodiscard]] const char* c_str() const { return text_; }
   [[nodiscard]] size_t size() const { return text_ == nullptr ? 0 : std::strlen(text_); }
 
-  // Gives the text away, to be freed by the caller; null when the argument was left out or memory is short.
+  // Releases the text, which the caller must free. Returns null if the argument was omitted or there is no memory.
   [[nodiscard]] char* Release() {
     char* text = text_ == short_ ? strdup(short_) : text_;
     text_ = short_;

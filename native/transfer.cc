@@ -1,4 +1,5 @@
-// Data in and out: man 2 read, readv, send, sendto, sendmsg, recv, recvfrom, recvmsg. The batches are in batch.cc.
+// Sends and receives data: man 2 read, readv, send, sendto, sendmsg, recv, recvfrom, recvmsg. The batches are in
+// batch.cc.
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -105,7 +106,7 @@ napi_value Recv(napi_env env, napi_callback_info info) {
   return Result(env, ::recv(fd, buffer.data, buffer.size, flags));
 }
 
-// (fd, buffer, flags, name?); the address length is out[0].
+// (fd, buffer, flags, name?): the address length is in out[OUT_NAME_LENGTH].
 napi_value Recvfrom(napi_env env, napi_callback_info info) {
   Args<4> args(env, info);
   const int fd = args.Int(0);
@@ -116,11 +117,11 @@ napi_value Recvfrom(napi_env env, napi_callback_info info) {
   auto length = static_cast<socklen_t>(name.size);
   const ssize_t result = ::recvfrom(fd, buffer.data, buffer.size, flags, reinterpret_cast<sockaddr*>(name.data),
                                     name.data == nullptr ? nullptr : &length);
-  args.out()[0] = static_cast<int32_t>(length);
+  args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(length);
   return Result(env, result);
 }
 
-// (fd, buffers, name?, control?, flags); out is [name length, control length, msg_flags], and see GiveArrived.
+// (fd, buffers, name?, control?, flags): out is [name length, control length, msg_flags]; see GiveArrived.
 napi_value Recvmsg(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const int fd = args.Int(0);
@@ -130,8 +131,8 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const Bytes name = args.OptionalSized(2);
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
-  // The kernel writes control data into memory of the call alone: neither another thread nor a buffer that overlaps
-  // `control` can forge descriptors in it before they were counted.
+  // The kernel writes the control data into memory that only this call uses, so that neither another thread nor a
+  // buffer that overlaps `control` can forge file descriptors in it before they were counted.
   const ControlCopy copy(control);
   if (copy.failed()) return Number(env, -ENOMEM);
   msghdr message = Message(vector, name, copy.bytes());
@@ -142,9 +143,9 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   const Receipt receipt = args.environment()->owned.NewReceipts(1);
   GiveArrived(args.out(), OwnArrived(env, args.environment(), written, message.msg_controllen, receipt), receipt);
   if (written != nullptr) std::memcpy(control.data, written, message.msg_controllen);
-  args.out()[0] = static_cast<int32_t>(message.msg_namelen);
-  args.out()[1] = static_cast<int32_t>(message.msg_controllen);
-  args.out()[2] = ReturnedFlags(message.msg_flags, flags);
+  args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(message.msg_namelen);
+  args.out()[OUT_CONTROL_LENGTH] = static_cast<int32_t>(message.msg_controllen);
+  args.out()[OUT_MSG_FLAGS] = ReturnedFlags(message.msg_flags, flags);
   return Result(env, result);
 }
 

@@ -1,5 +1,6 @@
-// Builds the addon; make decides what is out of date. `--debug` builds with AddressSanitizer and UBSan, and
+// Builds the addon; make decides what is out of date. `--debug` builds it with AddressSanitizer and UBSan, and
 // `--directory=<folder>` builds the binding.gyp of another folder.
+//   npm run build:native [-- --debug] [-- --directory=<folder>]
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,7 +13,7 @@ const cwd = resolve(root, folder);
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
 const options = ['--loglevel=warn', process.argv.includes('--debug') ? '--debug' : '--release'];
 
-// A Node that came with its headers needs no download of them.
+// If Node was installed with its headers, node-gyp does not have to download them.
 const prefix = dirname(dirname(process.execPath));
 const version = join(prefix, 'include/node/node_version.h');
 const [major, minor, patch] = process.versions.node.split('.');
@@ -30,7 +31,7 @@ function run(...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-// The package has none at its root: some package managers would run node-gyp at its sight.
+// The package has no binding.gyp at its root, because some package managers run node-gyp whenever they find one.
 const binding = join(cwd, 'binding.gyp');
 if (!existsSync(binding)) writeFileSync(binding, '{ "includes": ["native/sys_socket.gypi"] }\n');
 if (!existsSync(join(cwd, 'build/Makefile'))) run('configure');

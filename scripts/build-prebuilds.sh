@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the binaries that the package carries, by prebuildify: x64 and arm64, each for glibc and for musl.
+# Builds, with prebuildify, the binaries that the package contains: x64 and arm64, each for glibc and for musl.
 #   scripts/build-prebuilds.sh [--out=<folder>] [x64-glibc|arm64-glibc|x64-musl|arm64-musl ...]
-# Without targets: all whose toolchain is here; the others are named with the Debian packages that they lack.
-# <folder> gets a folder prebuilds; by default the package's own, which npm packs.
+# Without targets it builds all whose toolchain is installed, and names the missing Debian packages of the others.
+# It creates a folder prebuilds in <folder>, by default in the package itself, where npm packs it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$root
@@ -15,16 +15,16 @@ named=$#
 [ $# -gt 0 ] || set -- x64-glibc arm64-glibc x64-musl arm64-musl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# In a tree of its own: the build of this machine stays as it is.
+# The build runs in a tree of its own, so that the build of this machine stays as it is.
 cp -r "$root/native" "$root/binding.gyp" "$root/package.json" "$work"
 ln -s "$root/node_modules" "$work/node_modules"
 cd "$work"
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS
-# A Node that came with its headers needs no download of them.
+# If Node was installed with its headers, node-gyp does not have to download them.
 prefix=$(node -p 'path.dirname(path.dirname(process.execPath))')
 [ ! -e "$prefix/include/node/node_api.h" ] || export npm_config_nodedir=$prefix
 
-# What of the toolchain of a target is missing, as Debian packages.
+# Prints the Debian packages that the toolchain of a target lacks.
 lacking() { # <cpu> <libc>
   local packages=()
   command -v "$1-linux-gnu-g++" >/dev/null || packages+=("g++-${1/_/-}-linux-gnu")
@@ -35,7 +35,7 @@ lacking() { # <cpu> <libc>
   echo "${packages[*]}"
 }
 declare -A cpu=([x64]=x86_64 [arm64]=aarch64) debian=([x86_64]=amd64 [aarch64]=arm64)
-# Nothing of a C++ library is linked, so any headers of one do that know musl.
+# No C++ library is linked, so the headers of any that supports musl will do.
 libcxx=/usr/lib/llvm-14/include/c++/v1
 
 for target in "$@"; do
@@ -49,7 +49,7 @@ for target in "$@"; do
     [ "$named" -eq 0 ] || exit 1
     continue
   fi
-  # The kernel's headers alone, the same for all targets.
+  # Only the kernel's headers, which are the same for all targets.
   mkdir -p "kernel/$arch"
   ln -sfn /usr/include/linux "kernel/$arch/linux"
   ln -sfn /usr/include/asm-generic "kernel/$arch/asm-generic"

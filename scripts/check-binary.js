@@ -1,22 +1,27 @@
-// What a binary of the package must be, read from its ELF tables: hardened, for old systems too, and of no surprise.
-//   node scripts/check-binary.js <file.node> ...      the names tell: <folder>/linux-<arch>/sys-socket.<libc>.node
+// Checks a binary of the package by its ELF tables: it must be hardened, run on old systems, and link nothing
+// unexpected.
+//   node scripts/check-binary.js <file.node> ...    each path names its target:
+//   <folder>/linux-<arch>/sys-socket.<libc>.node
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The newest versions of symbols that Node 20 itself needs of the system. */
+/** The newest symbol versions that Node 20 itself requires of the system. */
 const floor = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const machines = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const libraries = { glibc: ['libc.so.6', 'ld-linux-aarch64.so.1'], musl: ['libc.so'] };
-/** Instructions of the hardening that a compiler writes into the code, in bytes of latin1. */
+/** Instructions that the compiler inserts for hardening, as bytes in latin1. */
 const marks = {
   // endbr64 at the start of functions; orq $0x0,(%rsp) for each page of a large frame
   x64: { branch: '\xf3\x0f\x1e\xfa', probe: '\x48\x83\x0c\x24\x00' },
   // paciasp at the start of functions; str xzr, [sp, #1024]
   arm64: { branch: '\x3f\x23\x03\xd5', probe: '\xff\x03\x02\xf9' },
 };
-/** So many functions at least are exported to JavaScript; the code of the C library's start has a few marks of its own. */
+/**
+ * At least this many functions are exported to JavaScript. The startup code of the C library has a few marks of its
+ * own.
+ */
 const functions = 50;
 const exported = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
@@ -24,12 +29,12 @@ function readelf(option, file) {
   return execFileSync('readelf', ['--wide', option, file], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } });
 }
 
-/** Whether version a, as in 2.28, is newer than b. */
+/** Returns whether version a (such as 2.28) is newer than b. */
 function newer(a, b) {
   return a.localeCompare(b, 'en', { numeric: true }) > 0;
 }
 
-/** All that is wrong with a binary, as texts. */
+/** Returns everything that is wrong with a binary, as messages. */
 export function faults(file, { arch, libc }) {
   const found = [];
   const must = (fine, fault) => fine || found.push(fault);
@@ -61,9 +66,9 @@ export function faults(file, { arch, libc }) {
   for (const { name, defined: here, bind } of symbols) {
     const version = /@(GLIBC|GLIBCXX|CXXABI)_([\d.]+)$/.exec(name);
     if (version !== null) must(!newer(version[2], floor[version[1]]), `${name} is newer than ${floor[version[1]]}`);
-    // Bun and Deno have none to share.
+    // Bun and Deno do not share a C++ library with the addon.
     must(here || !name.startsWith('_Z'), `needs ${name} of a C++ library`);
-    // Other runtimes lack some: a weak symbol is null there, a strong one would stop the load.
+    // Other runtimes lack some of these: a weak symbol is null there, but a strong one makes loading fail.
     if (!here && name.startsWith('uv_')) must(bind === 'WEAK', `${name} is not weak`);
     if (!here) must(!name.startsWith('_Z'), `${name} is of libstdc++, which only Node shares`);
   }

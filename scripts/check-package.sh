@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Packs the package, and uses the tarball as a user would: installed into an empty project by each package manager, with
-# scripts and without, imported and required on each Node, with types that resolve, and built from source at last.
-#   scripts/check-package.sh [--short] [<folder>]      with the folder prebuilds in <folder>; by default it builds them, for which
-#   scripts/install-toolchains.sh installs what it takes
-# At last come the tools of check-tools.js: all of them, or with --short those that take little time.
+# Packs the package and uses the tarball as a user would: each package manager installs it into an empty project, with
+# and without scripts; each Node imports and requires it; its types must resolve; finally it is built from source.
+#   scripts/check-package.sh [--short] [<folder>]      uses <folder>/prebuilds; without <folder> it builds the
+#   binaries, with the toolchains that scripts/install-toolchains.sh installs
+# Then check-tools.js runs: with all tools or, if --short is given, with those that take little time.
 set -euo pipefail
 short=()
 if [ "${1-}" = --short ]; then
@@ -19,7 +19,7 @@ export SYS_SOCKET_NODES=${SYS_SOCKET_NODES:-${XDG_CACHE_HOME:-$HOME/.cache}/sys-
 scripts/fetch-nodes.sh >/dev/null
 modules=$PWD/node_modules
 
-# In a tree of its own: this one stays as it is.
+# The work happens in a tree of its own, so that this one stays as it is.
 mkdir "$work/tree"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
 cd "$work/tree"
@@ -42,7 +42,8 @@ if grep -vE "^($needed)$" "$work/list"; then
   exit 1
 fi
 
-# The managers, each in a folder of its own, downloaded at the same time. From here on no configuration of this machine is read.
+# Each package manager is installed into a folder of its own; the downloads run in parallel. From here on, nothing reads
+# the configuration of this machine.
 managers=(npm@11.21.2 npm@12.2.0 pnpm@12.21.0 yarn@1.22.22 @yarnpkg/cli-dist@4.18.1 bun@1.4.5)
 installs=()
 for one in "${managers[@]}"; do
@@ -50,7 +51,7 @@ for one in "${managers[@]}"; do
   installs+=($!)
 done
 for one in "${installs[@]}"; do wait "$one"; done
-manager() { # <number> <bin>: its path
+manager() { # <number> <bin>: prints its path
   echo "$work/managers/${managers[$1]}/node_modules/.bin/$2"
 }
 npm11=$(manager 0 npm)
@@ -98,7 +99,7 @@ export function code(error: unknown): 'EAGAIN' | undefined {
 export { address, n, SocketError };
 TS
 
-install() { # <name> <command ...>: into a new project; nothing may be said about scripts, and nothing built
+install() { # <name> <command ...>: installs into a new project; it must not mention scripts or build anything
   local name=$1
   shift
   mkdir -p "$work/$name"
@@ -108,7 +109,7 @@ install() { # <name> <command ...>: into a new project; nothing may be said abou
     touch yarn.lock
     [ "$name" = yarn-4-pnp ] || echo 'nodeLinker: node-modules' >.yarnrc.yml
   fi
-  # Yarn warns of its own loader wherever a project has modules.
+  # Yarn warns about its own loader in every project that has ES modules.
   if ! "$@" >"$work/$name.log" 2>&1 ||
     grep -vE 'YN0092|Done with warnings' "$work/$name.log" | grep -iE 'warn|script|gyp|trust|YN000[47]'; then
     cat "$work/$name.log"
@@ -144,7 +145,7 @@ options=(--noEmit --strict --target es2022 --typeRoots "$modules/@types" --types
 "$modules/.bin/tsc" --module esnext --moduleResolution bundler "${options[@]}"
 echo 'types: ok'
 (cd "$root" && node scripts/check-tools.js "$tarball" "${short[@]}")
-# Every program of the README in the tarball, as pasted.
+# Runs every program in the README of the tarball as if it had been pasted.
 (cd "$root" && PATH=$path SYS_SOCKET_INSTALLED=$work/npm-11 "$modules/.bin/vitest" run --configLoader runner test/snippets.test.ts)
 disk=$(du -sh node_modules/sys-socket | cut -f1)
 rm -r node_modules/sys-socket/prebuilds

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the binaries of the package twice, in two folders, and checks them: the same bytes, what their ELF tables must
-# say (check-binary.js), the constants of arm64, no symbol that the C library lacks, and a smoke run where a Node for them
-# is: this machine's, and that of arm64 under QEMU.
-#   scripts/check-prebuilds.sh [--out=<folder>] [target ...]      as build-prebuilds.sh; <folder> gets what was checked
+# Builds the binaries of the package twice, in two folders, and checks them: both builds have the same bytes, the ELF
+# tables are as required (check-binary.js), the constants of arm64 match, the C library has every symbol, and a smoke
+# run passes where a Node for the binary is available: that of this machine, and that of arm64 under QEMU.
+#   scripts/check-prebuilds.sh [--out=<folder>] [target ...]      as build-prebuilds.sh; <folder> receives the binaries
 set -euo pipefail
 out=
 if [[ ${1-} = --out=* ]]; then
@@ -20,7 +20,7 @@ diff -r "$work/tree/prebuilds" "$work/again/prebuilds"
 echo 'two builds: the same bytes'
 node scripts/check-binary.js "$work"/tree/prebuilds/*/*.node
 
-# What musl does not have would stop the load there.
+# A symbol that musl lacks would make loading fail there.
 for pair in x64:x86_64 arm64:aarch64; do
   arch=${pair%:*} library=/usr/lib/${pair#*:}-linux-musl/libc.so
   binary=$work/tree/prebuilds/linux-$arch/sys-socket.musl.node

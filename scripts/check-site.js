@@ -1,5 +1,7 @@
-// Checks the site that `npm run docs` has built: every link within it leads somewhere, and in a real browser its pages are
-// laid out as they should be. Without Chromium it says so, and checks the links alone.
+// Checks the site that `npm run docs` built: every link within it has a target, and a real browser lays its pages out
+// as intended. Without Chromium the script reports that and checks only the links. It needs no package: Chromium alone
+// loads, searches and photographs the pages.
+//   npm run docs && node scripts/check-site.js
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +15,7 @@ const site = join(import.meta.dirname, '../docs/site');
 const pages = readdirSync(site, { recursive: true }).filter((name) => name.endsWith('.html'));
 const html = new Map(pages.map((name) => [name, readFileSync(join(site, name), 'utf8')]));
 
-/** Links that lead nowhere, as `page: link`. */
+/** Returns the links without a target, as `page: link`. */
 function brokenLinks() {
   const ids = new Map();
   const idsOf = (page) => {
@@ -37,7 +39,7 @@ function brokenLinks() {
   return { broken, count };
 }
 
-/** Runs in the page: what a reader would see is written into an attribute, which --dump-dom shows. */
+/** Runs in the page: writes what a reader would see into an attribute, which --dump-dom prints. */
 function probe() {
   const errors = [];
   addEventListener('error', (event) => errors.push(String(event.message ?? event.target)), true);
@@ -63,7 +65,7 @@ function probe() {
   );
 }
 
-/** Runs in the page: types words into the search, and writes the name of each first hit into an attribute. */
+/** Runs in the page: types words into the search field and writes the name of each first hit into an attribute. */
 function probeSearch(words) {
   addEventListener('load', async () => {
     document.querySelector('#tsd-search-trigger').click();
@@ -73,7 +75,7 @@ function probeSearch(words) {
     for (const word of words) {
       results.innerHTML = '';
       input.value = word;
-      // The index may not be loaded yet; the search begins when nothing was typed for 200 ms.
+      // The index may still be loading, and the search starts 200 ms after the last keystroke.
       while (results.children.length === 0) {
         input.dispatchEvent(new Event('input', { bubbles: true }));
         await new Promise((resolve) => setTimeout(resolve, 300));
@@ -84,7 +86,7 @@ function probeSearch(words) {
   });
 }
 
-/** Width, height and the colours of a PNG of 8 bits without interlacing, as Chromium writes it. */
+/** Returns the width, height and colours of a PNG with 8 bits and no interlacing, as Chromium writes it. */
 function readPng(bytes) {
   const data = [];
   const [width, height, type] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20), bytes.readUInt8(25)];
@@ -118,7 +120,7 @@ function readPng(bytes) {
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
-/** Serves the site, each page with the probe in it. */
+/** Serves the site, with the probe inserted into each page. */
 async function serve() {
   const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url, 'http://site').pathname).slice(1) || 'index.html';
@@ -134,7 +136,7 @@ async function serve() {
   return server;
 }
 
-/** Runs the browser with a page, and returns its output. */
+/** Runs the browser with a page and returns its output. */
 async function run(browser, folder, width, ...args) {
   const flags = ['headless', 'no-sandbox', 'disable-gpu', 'disable-quic', 'no-first-run', 'hide-scrollbars'];
   flags.push('disable-background-networking', 'disable-component-update', 'disable-sync', 'disable-dev-shm-usage');
@@ -152,7 +154,7 @@ async function run(browser, folder, width, ...args) {
   return output;
 }
 
-/** What a probe has written into the page. */
+/** Returns what a probe wrote into the page. */
 async function seenIn(browser, folder, url, width, budget = 5000) {
   const dom = await run(browser, folder, width, `--virtual-time-budget=${budget}`, '--dump-dom', url);
   const seen = /data-seen="([^"]*)"/
@@ -164,7 +166,7 @@ async function seenIn(browser, folder, url, width, budget = 5000) {
   return JSON.parse(seen);
 }
 
-/** Loads a page in the browser: what is seen in it, and its picture. */
+/** Loads a page in the browser; returns what is visible in it, and its screenshot. */
 async function look(browser, folder, url, width) {
   const seen = await seenIn(browser, folder, url, width);
   const picture = join(folder, 'page.png');
@@ -181,11 +183,11 @@ const browser = ['chromium', 'chromium-browser', 'google-chrome'].find(
   (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
 );
 if (browser === undefined) {
-  console.log('site: skipped in a browser: no chromium');
+  console.log('site: not checked in a browser, because Chromium is not installed');
   process.exit();
 }
 
-/** Words that a reader searches for, and what the first hit must be. */
+/** Words that a reader searches for, and the required first hit. */
 const first = {
   privileges: 'Privileges',
   CAP_NET_RAW: 'Privileges',
@@ -222,7 +224,7 @@ const first = {
   createServer: 'sys-socket.createServer',
 };
 
-/** Pages, and the least that is in them: tables, programs, colours of programs, characters. */
+/** Pages and the minimum number of their tables, programs, colours of programs, and characters. */
 const expected = [
   ['index.html', 'sys-socket', { tables: 3, programs: 6, colours: 5, text: 6000 }],
   ['modules/sys-socket.html', 'Module sys-socket', { tables: 0, programs: 0, colours: 0, text: 2000 }],
@@ -244,7 +246,7 @@ const expected = [
     { tables: 0, programs: 1, colours: 5, text: 10_000 },
   ],
 ];
-/** Those that are looked at on a narrow screen, too. */
+/** The pages that are also checked on a narrow screen. */
 const narrow = new Set([
   'index.html',
   'documents/From_C.html',
@@ -265,7 +267,7 @@ try {
       for (const guide of ['From C', 'From Python', 'Raw packets', 'Troubleshooting by errno']) {
         assert.ok(seen.guides.includes(guide), `${guide} in the menu of ${where}`);
       }
-      // The menu is beside the text, or behind a button where there is no room.
+      // The menu is beside the text, or behind a button if the screen is too narrow.
       assert.equal(seen.menu >= 5, width === 1280, where);
       assert.ok(seen.overflow <= 0, `wider than the window: ${where}`);
       if (width === 1280) assert.equal(seen.cut, 0, `tables that do not fit: ${where}`);

@@ -1,9 +1,9 @@
-// Uses the packed package with the tools by which Node programs are built, run, tested and typed, each in an empty folder, on
-// each Node of scripts/fetch-nodes.sh, and keeps the table of docs/bundlers.md.
+// Uses the packed package with the tools that build, run, test and type-check Node programs, each in an empty folder,
+// on each Node of scripts/fetch-nodes.sh, and maintains the table in docs/bundlers.md.
 //   node scripts/check-tools.js <tarball> [--short] [--write] [--tools=<folder>] [<tool> ...]
-//   --short: only the rows that take little time; --write: the table of a whole run goes into the document, where otherwise
-//   it is compared; --tools: a folder with the tools, which are otherwise installed at fixed versions, and deleted;
-//   --results: a file that keeps the results, so that several runs with one tarball make a whole one
+//   --short: only the rows that take little time; --write: a complete run writes the table into the document instead of
+//   comparing it; --tools: a folder with the tools, which are otherwise installed at fixed versions and then deleted;
+//   --results: a file that keeps the results, so that several runs with one tarball add up to a complete one
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -66,7 +66,7 @@ const folder = process.env.SYS_SOCKET_NODES ?? join(cache, 'sys-socket/nodes');
 const versions = readdirSync(folder).filter((name) => /^\d/.test(name));
 const bench = new Bench({ work, tools, nodes: versions.map((name) => join(folder, name, 'bin/node')) });
 
-/** What was found, by row. What an earlier run found counts if it had the same tarball. */
+/** The results by row. Those of an earlier run count if it had the same tarball. */
 const hash = createHash('sha256').update(readFileSync(tarball)).digest('hex');
 const earlier = values.results && existsSync(values.results) ? JSON.parse(readFileSync(values.results, 'utf8')) : {};
 const found = earlier.hash === hash ? earlier.found : {};
@@ -76,7 +76,7 @@ const isInstalled = (program) => spawnSync('sh', ['-c', `command -v ${program}`]
 
 for (const row of wanted) {
   if (row.program && !isInstalled(row.program)) {
-    console.log(`not run ${row.tool}: ${row.how} (no ${row.program} here: apt-get install ${row.from})`);
+    console.log(`not run ${row.tool}: ${row.how} (${row.program} is not installed: apt-get install ${row.from})`);
     continue;
   }
   const version = row.version ? row.version(bench) : bench.version(row.tool);
@@ -96,7 +96,7 @@ for (const row of wanted) {
 }
 const results = rows.filter((row) => key(row) in found).map((row) => ({ ...row, ...found[key(row)] }));
 
-/** The rows of a group that differ in nothing but the version are one row. */
+/** Formats the rows of a group; rows that differ only in the version are merged. */
 function table(group) {
   const lines = ['| tool | version | how | result | to do |', '|---|---|---|---|---|'];
   const merged = [];
@@ -112,7 +112,7 @@ function table(group) {
   return lines.join('\n');
 }
 
-// Where a server is missing, the rows of its library are not compared, and nothing is written.
+// If a server is not installed, the rows of its library are not compared, and nothing is written.
 const isMissing = (row) => row.program && !isInstalled(row.program) && !(key(row) in found);
 const missing = rows.filter(isMissing);
 if (results.length + missing.length === rows.length) {
@@ -125,10 +125,10 @@ if (results.length + missing.length === rows.length) {
     .map((group) => `### ${group}\n\n${table(group)}\n\n`)
     .join('')}`;
   const updated = document.slice(0, start) + text + document.slice(document.indexOf(after));
-  if (values.write && missing.length > 0) throw new Error('a table is not written without the rows that were not run');
+  if (values.write && missing.length > 0) throw new Error('the table is not written because some rows were not run');
   if (values.write) writeFileSync(path, updated);
   else if (updated !== document) {
-    console.log('docs/bundlers.md has another table: run this with --write');
+    console.log('docs/bundlers.md is out of date: run this script with --write');
     process.exitCode = 1;
   }
 }

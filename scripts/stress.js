@@ -1,8 +1,9 @@
-// What only shows in large numbers: workers that are terminated while they wait, descriptors that are closed and used
-// again, ten thousand connections at once. Prints a line for each part and ends with 1 when a promise is broken.
-// The machines of test/torture/ are parts of it: every call of the addon fails once, every option, the same calls as Python.
-//   npm run test:stress [part ...]        parts: workers reuse operations connections captures filters torture options memory differential
-// fuzz schedules; STRESS_SCALE=0.1 makes a tenth of each
+// Tests what shows only in large numbers: workers that are terminated while they wait, file descriptors that are closed
+// and reused, ten thousand simultaneous connections. Prints a line for each part, and exits with 1 if a promise is
+// broken. It includes the programs of test/torture/: they let every call of the addon fail once, test every option, and
+// compare calls with Python.
+//   npm run test:stress [part ...]        parts: workers reuse operations connections captures filters streams torture
+//   options memory differential fuzz schedules; STRESS_SCALE=0.1 reduces each to a tenth
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -27,7 +28,7 @@ function report(part, figures, violations) {
 
 // Workers.
 
-/** In a worker: sixteen operations that wait, of all kinds, and traffic beside them. */
+/** Runs in a worker: waits in sixteen operations of all kinds, with traffic beside them. */
 async function waitInWorker() {
   const pairs = Array.from({ length: 4 }, () => s.Socket.pair());
   const server = s.createServer({ host: '127.0.0.1', port: 0 });
@@ -99,7 +100,7 @@ async function reuse() {
   let lost = 0;
   let unrelated = 0;
   const numbers = new Set();
-  // The event loop has descriptors of its own from the first wait on.
+  // The event loop owns file descriptors from the first wait on.
   for (const socket of s.Socket.pair()) {
     await socket.recv(1, 0, { timeout: 1 }).catch(ignore);
     socket.close();
@@ -140,7 +141,7 @@ async function reuse() {
 
 // Connections.
 
-/** In a process of its own: an echo server, of this library or of node:net, that tells what it needs. */
+/** Runs in a process of its own: an echo server of this library or of node:net that reports the resources it uses. */
 async function serve(kind) {
   let open = 0;
   let port;
@@ -176,13 +177,13 @@ async function serve(kind) {
       gc();
       await sleep(20);
     }
-    // To collect the garbage is no part of the traffic before or after.
+    // The time for garbage collection must not count as part of the traffic before or after it.
     process.send({ rss: process.memoryUsage.rss(), open, till, from: process.cpuUsage() });
   });
   process.send({ port });
 }
 
-/** In a process of its own, and of node:net whoever the server is: many connections that each ask three times. */
+/** Runs in a process of its own, always with node:net: opens many connections, each of which asks three times. */
 async function ask(port, count) {
   const peers = [];
   const connect = async () => {
@@ -264,7 +265,7 @@ async function connections() {
   const count = times(10_000);
   const { stdout } = spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' });
   if (stdout.trim() !== 'unlimited' && Number(stdout) < count + 100) {
-    // As root the limit can be raised, of this process and so of its children.
+    // Root can raise the limit, of this process and therefore of its children.
     const raised = spawnSync('prlimit', [`--pid=${process.pid}`, `--nofile=${count + 1000}:${count + 1000}`]);
     if (raised.status !== 0) {
       report('connections', `not run: at most ${stdout.trim()} descriptors`, ['ulimit -n']);
@@ -274,7 +275,7 @@ async function connections() {
   for (const kind of ['sys-socket', 'net']) await connectionsOf(kind, count);
 }
 
-/** A test in its full size, which an environment variable tells. */
+/** Runs a test at its full size, which an environment variable selects. */
 function fullTest(part, what, environment, ...args) {
   const vitest = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
   const options = { env: { ...process.env, ...environment, NO_COLOR: '1' }, encoding: 'utf8' };
@@ -294,14 +295,21 @@ function captures() {
   );
 }
 
-/** Filters beside libpcap: so many packets of each of the twelve link types, all expressions, and in the kernel. */
+/** Compares filters with libpcap and the kernel: all expressions, on packets of each of the twelve link types. */
 function filters() {
   const count = times(2000);
   const what = `the same verdicts as libpcap and the kernel on ${12 * count} packets, and programs that are no longer`;
   fullTest('filters', what, { FILTER_PACKETS: String(count) }, 'test/packet/filter/libpcap.test.ts');
 }
 
-/** A machine of test/torture/, which tells what it did and how a fault is replayed. */
+/** Compares reassembled TCP connections, a thousand of them, with tshark. */
+function streams() {
+  const full = scale < 1 ? {} : { STRESS_REASSEMBLY: '1' };
+  const what = `${scale < 1 ? 300 : 1000} connections in turns are what was sent, and what tshark follows`;
+  fullTest('streams', what, full, 'test/packet/reassembly/tcp-streams.test.ts');
+}
+
+/** Runs a program of test/torture/, which prints what it did and how to replay a fault. */
 function machine(program, ...args) {
   const { status } = spawnSync(program, args, { stdio: 'inherit', cwd: fileURLToPath(new URL('..', import.meta.url)) });
   if (status !== 0) broken = true;
@@ -316,11 +324,11 @@ const memory = () => machine(process.execPath, 'test/torture/shared-memory.js', 
 const differential = () => machine(process.execPath, 'test/torture/differential.js', `--calls=${times(100_000)}`);
 const fuzz = () => machine('test/torture/fuzz/run.sh', String(times(600)));
 
-/** Schedules of the event loop under a simulated kernel. */
+/** Runs schedules of the event loop under a simulated kernel. */
 const schedules = () =>
   machine(process.execPath, 'test/simulation/run.js', `--count=${times(1_000_000)}`, '--workers=all');
 
-/** Operations with a timeout and a signal, and what they leave. */
+/** Runs operations with a timeout and a signal, and checks what they leave behind. */
 const operations = () =>
   machine(process.execPath, '--expose-gc', 'scripts/stress-operations.js', `--count=${times(100_000)}`);
 
@@ -331,6 +339,7 @@ const parts = {
   connections,
   captures,
   filters,
+  streams,
   torture,
   options,
   memory,
@@ -345,7 +354,8 @@ else if (first === 'ask') await ask(Number(rest[0]), Number(rest[1]));
 else {
   const chosen = first === undefined ? Object.keys(parts) : [first, ...rest];
   for (const name of chosen) {
-    if (parts[name] === undefined) throw new Error(`no part ${name}: ${Object.keys(parts).join(', ')}`);
+    if (parts[name] === undefined)
+      throw new Error(`there is no part ${name}; the parts are ${Object.keys(parts).join(', ')}`);
     await parts[name]();
   }
   process.exitCode = broken ? 1 : 0;

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The suite in privilege modes, on the runtimes of scripts/fetch-nodes.sh, with the fixed list of tests that each may skip:
-# test/skips/<mode>.txt, of Bun and Deno test/skips/<runtime>.txt.
+# Runs the suite in privilege modes, on the runtimes of scripts/fetch-nodes.sh, with a fixed list of tests that each may
+# skip: test/skips/<mode>.txt, or test/skips/<runtime>.txt for Bun and Deno.
 #   scripts/test-modes.sh [--write] [mode[@runtime] ...] [-- file ...]
-#   such as user@24 or root@bun; without @ on the node of the PATH, without files all tests
+#   for example user@24 or root@bun; without @ it uses the node on the PATH, without files it runs all tests
 # The modes are root, user (no privilege), userns (root of a user namespace) and nocaps (uid 0 without capabilities, as
-# under Ubuntu's restriction of user namespaces); without arguments all of them. --write writes what the files that ran
-# skipped to the lists, and leaves the lines of other files. Needs root, to become the others.
+# under Ubuntu's restriction of user namespaces); without arguments it runs all of them. --write writes the tests that
+# the given files skipped to the lists, and keeps the lines of other files. It needs root to switch to the other modes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "${1-}" = --write ]; then
@@ -23,7 +23,7 @@ folder=${SYS_SOCKET_NODES:-/var/cache/sys-socket/nodes}
 less=(setpriv --bounding-set=-all --inh-caps=-all)
 nobody=("${less[@]}" --reuid=65534 --regid=65534 --clear-groups env HOME=/tmp)
 
-# newest <pattern>: the newest program that it matches
+# newest <pattern>: prints the newest program that matches the pattern
 newest() {
   local found
   found=$(compgen -G "$folder/$1" | sort -V | tail -n 1)
@@ -41,9 +41,10 @@ for one in "${modes[@]}"; do
     @deno) runtime=("$(newest 'deno-*/bin/deno')" run -A) list=deno ;;
     *) runtime=("$(newest "${one#*@}.*/bin/node")") ;;
   esac
-  # The tests of documents and of the package are about Node.
-  [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/socket test/posix)
-  # The programs of test/torture run on every Node by themselves, and the kernel of test/simulation is no real one: once is enough.
+  # The tests of documents and of the package concern only Node.
+  [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/argument test/loop test/native test/netlink test/posix test/socket test/struct)
+  # The programs of test/torture run on every Node by themselves, and test/simulation uses no real kernel, so once is
+  # enough.
   [ "$mode" = root ] || [ ${#files[@]} -gt 0 ] || files=(--exclude 'test/torture/**' --exclude 'test/simulation/**')
   # shellcheck disable=SC2016
   case $mode in

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A smoke run of every call under valgrind: no invalid access, no uninitialised bytes given to the kernel.
+# Runs a smoke test of every call under valgrind: no invalid access, and no uninitialised bytes passed to the kernel.
+#   npm run test:valgrind
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=none --show-leak-kinds=none \

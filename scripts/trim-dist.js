@@ -1,6 +1,7 @@
-// Takes out of dist what no program can reach, so that the package is no larger than it must be: declarations that no entry
-// point's declarations refer to, modules of types alone, the comments of the constants (their declarations keep them), and
-// the first of the two lines that the compiler writes for each constant in CommonJS.
+// Removes from dist what no program can reach, so that the package is no larger than necessary: declarations that no
+// declaration of an entry point refers to, modules that contain only types, the comments of the constants (their
+// declarations keep them), and the first of the two lines that the compiler writes for each constant in CommonJS.
+//   npm run build:ts
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -30,5 +31,5 @@ function withoutLines(name, pattern) {
   const path = join(root, 'dist', name);
   writeFileSync(path, readFileSync(path, 'utf8').replace(pattern, ''));
 }
-withoutLines('posix/constants.js', /^\/\*\*.*\*\/\n/gm);
-withoutLines('cjs/posix/constants.js', /^exports\.\w+ = exports\..* = void 0;\n/gm);
+withoutLines('native/constants.js', /^\/\*\*.*\*\/\n/gm);
+withoutLines('cjs/native/constants.js', /^exports\.\w+ = exports\..* = void 0;\n/gm);

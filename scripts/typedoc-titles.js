@@ -1,5 +1,7 @@
-// A plugin of typedoc. The title of a guide is its first heading, not the name of its file. Constants are listed on one page for each
-// man page, not on a page for each of thousands. The search finds guides by what they are about.
+// A plugin for typedoc. The title of a guide is its first heading, not its file name. Functions are grouped by man
+// page, and constants are listed on one page for each man page instead of thousands of pages. The search finds guides
+// by their subjects.
+//   npm run docs
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -31,7 +33,7 @@ const GROUPS = {
 };
 const groupOf = new Map(Object.entries(GROUPS).flatMap(([group, names]) => names.map((name) => [name, group])));
 
-/** Words by which the search finds a guide although its title does not begin with them. */
+/** Words by which the search finds a guide whose title does not begin with them. */
 const KEYWORDS = {
   'from-node': 'net dgram migration',
   'udp-servers': 'UDP IP_PKTINFO source address',
@@ -57,9 +59,9 @@ const KEYWORDS = {
   README: 'programs',
 };
 
-/** The constants by the title of their page: name, value and address of the page. */
+/** Returns the constants by the title of their page: the name, value and page address of each. */
 function constantsByPage() {
-  const source = readFileSync(join(root, 'lib/posix/constants.ts'), 'utf8');
+  const source = readFileSync(join(root, 'lib/native/constants.ts'), 'utf8');
   const pages = new Map();
   for (const [, url, title, name, value] of source.matchAll(
     /^\/\*\* \{@link (\S+) ([^}]+)\} \*\/\nexport const (\w+)(?:: [^=]+)? = (.+);$/gm,
@@ -70,7 +72,7 @@ function constantsByPage() {
   return new Map([...pages].sort(([a], [b]) => a.localeCompare(b)));
 }
 
-/** Writes a document for each man page, and one that contains them. */
+/** Writes a document for each man page, and one that contains these documents. */
 function writeConstants() {
   const folder = join(root, 'build/docs');
   mkdirSync(folder, { recursive: true });
@@ -86,6 +88,28 @@ function writeConstants() {
     '# Constants\n\nAll of them are exports of `sys-socket`, with the values of this Linux ABI. They are listed by man page.\n';
   writeFileSync(join(folder, 'constants.md'), children + text);
   return join(folder, 'constants.md');
+}
+
+const FUNCTION = 64; // ReflectionKind.Function
+
+/** Returns the title of the first man page in a comment, such as `recv(2)`. */
+function manPage(comment) {
+  const see = comment?.blockTags.find(({ tag }) => tag === '@see');
+  const text = see?.content.map((part) => part.target ?? part.text).join('');
+  const page = /man7\.org\/linux\/man-pages\/man(\d)\/([^/\s]+)\.\d\.html/.exec(text ?? '');
+  return page === null ? undefined : { see, title: `${page[2]}(${page[1]})` };
+}
+
+/** Groups the functions of a module by man page. */
+function categorize(module) {
+  for (const { kind, signatures = [] } of module.children ?? []) {
+    if (kind !== FUNCTION) continue;
+    const found = signatures.map(({ comment }) => manPage(comment)).find((page) => page !== undefined);
+    const comment = signatures.find((signature) => signature.comment !== undefined)?.comment;
+    if (found === undefined || comment === undefined) continue;
+    const Tag = found.see.constructor;
+    comment.blockTags.push(new Tag('@category', [{ kind: 'text', text: found.title }]));
+  }
 }
 
 export function load(app) {
@@ -109,6 +133,7 @@ export function load(app) {
     );
     const module = project.children.find(({ name }) => name === 'sys-socket');
     for (const child of [...module.children]) if (constants.has(child.name)) project.removeReflection(child);
+    for (const entry of project.children) if (!entry.name.includes('packet')) categorize(entry);
   });
   app.renderer.on('prepareIndex', (event) => {
     event.searchFieldWeights.keywords = 1000;

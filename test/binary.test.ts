@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 // @ts-expect-error a script without types
 import { faults } from '../scripts/check-binary.js';
-import { folder } from './helpers/world.ts';
+import { folder } from './helpers/fixtures.ts';
 
 const built = join(import.meta.dirname, '../build/Release/sys_socket.node');
 const here = { arch: process.arch, libc: 'glibc' };
 
-test('the build of this machine is hardened, needs libc alone and no newer one than Node does', (context) => {
+test('the build of this machine is hardened, and needs only libc, no newer than Node does', (context) => {
   if (!existsSync(built)) context.skip('no Release build in this tree');
   const stripped = join(folder(), 'stripped.node');
   copyFileSync(built, stripped);
@@ -19,7 +19,7 @@ test('the build of this machine is hardened, needs libc alone and no newer one t
   expect(faults(built, here)).toContain('is not stripped');
 });
 
-test('each fault is told', () => {
+test('each fault is reported', () => {
   const cwd = folder();
   const source = `
     #include <cstdio>
@@ -67,7 +67,7 @@ test('each fault is told', () => {
   expect(faults(join(cwd, 'bad.node'), here)).toContain('no _FORTIFY_SOURCE');
 });
 
-test('a symbol that is newer than the floor is told', () => {
+test('a symbol that is newer than the oldest supported libc is reported', () => {
   const cwd = folder();
   writeFileSync(
     join(cwd, 'new.c'),

@@ -1,10 +1,10 @@
-/** What the event loop costs in system calls with many sockets: test/socket/costs.test.ts in large. */
+/** What the event loop costs in system calls with many sockets: test/socket/costs.test.ts on a larger scale. */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { type Costs, costsOf } from './helpers/costs.ts';
 import { type Need, need, node, strace } from './helpers/need.ts';
 
-/** A pair of descriptors for each of 4,000 connections. */
+/** A pair of file descriptors for each of 4,000 connections. */
 const descriptors: Need = () => {
   const { stdout } = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' });
   return stdout.trim() === 'unlimited' || Number(stdout) > 8200 ? undefined : `at most ${stdout.trim()} descriptors`;
@@ -16,17 +16,17 @@ function costs(part: string): Costs {
   return known.get(part)!;
 }
 
-test.for([250, 1000, 4000])('an echo on %i connections is one read and one write', (width, context) => {
+test.for([250, 1000, 4000])('an echo on %i connections costs one read and one write', (width, context) => {
   need(context, node, strace, descriptors);
   const { count, echoes } = costs(`echo=${width}`);
   expect(count('epoll_ctl')).toBe(0);
   expect(count('sendto')).toBe(echoes);
   expect(count('recvfrom')).toBeLessThanOrEqual(1.02 * echoes);
-  // 1024 are told at a time.
+  // 1024 events are reported at a time.
   expect(count('epoll_wait')).toBeLessThanOrEqual(2 * Math.ceil(width / 1024) * (echoes / width) + 2);
 });
 
-test.for(['close=1000', 'ready=1000'])('to close a socket is epoll_ctl and close: %s', (part, context) => {
+test.for(['close=1000', 'ready=1000'])('closing a socket costs one epoll_ctl and one close: %s', (part, context) => {
   need(context, node, strace, descriptors);
   const { count } = costs(part);
   expect(count('close')).toBe(20);

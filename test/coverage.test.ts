@@ -7,11 +7,11 @@ import { python } from './helpers/python.ts';
 
 const root = join(import.meta.dirname, '..');
 
-test('docs/options.md is what the tables of options and control messages say', () => {
+test('docs/options.md agrees with the tables of options and control messages', () => {
   execFileSync(process.execPath, [join(root, 'scripts/option-list.js'), '--check']);
 });
 
-test('docs/coverage.md is what the exports and the reasons say, without an empty cell', () => {
+test('docs/coverage.md agrees with the exports and the reasons, and has no empty cell', () => {
   execFileSync(process.execPath, [join(root, 'scripts/coverage.js'), '--check']);
   const text = readFileSync(join(root, 'docs/coverage.md'), 'utf8');
   expect(text).not.toMatch(/\| *\|/);

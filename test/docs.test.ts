@@ -1,4 +1,4 @@
-/** What the documents say is so: their links and names lead somewhere, and README's claims about Node hold. */
+/** The documents are correct: their links and names lead somewhere, and README's claims about Node hold. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -7,9 +7,9 @@ import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import { byRuntime } from './helpers/differences.ts';
 import { cleanup } from './helpers/fds.ts';
+import { datagram } from './helpers/fixtures.ts';
 import { need } from './helpers/need.ts';
 import { nodeLine, nodeOf } from './helpers/node-versions.ts';
-import { datagram } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -17,10 +17,10 @@ const readme = text('README.md');
 const contributing = text('CONTRIBUTING.md');
 const manifest = JSON.parse(text('package.json'));
 
-/** The guides: what stands in docs/, but for the list that a program writes. */
+/** The guides: the documents in docs/, except the list that a program generates. */
 const guides = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'coverage.md');
 
-test('the documents keep their length, and name what exists', () => {
+test('the documents keep within their length, and name only what exists', () => {
   expect(readme.split('\n').length).toBeLessThanOrEqual(250);
   expect(contributing.split('\n').length).toBeLessThanOrEqual(110);
   const documents = readme + contributing;
@@ -29,7 +29,7 @@ test('the documents keep their length, and name what exists', () => {
   for (const [, path] of documents.matchAll(paths)) expect(existsSync(join(root, path!)), path).toBe(true);
 });
 
-/** The anchors of the headings, as GitHub and typedoc make them. */
+/** Returns the anchors of the headings, as GitHub and typedoc create them. */
 function anchors(document: string): string[] {
   const headings = [
     ...text(document)
@@ -44,8 +44,15 @@ function anchors(document: string): string[] {
   );
 }
 
-test('every link between the documents leads somewhere, and README to every guide', () => {
-  const others = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/README.md', 'docs/coverage.md'];
+test('every link between the documents leads somewhere, and README links to every guide', () => {
+  const others = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'examples/README.md',
+    'test/README.md',
+    'docs/coverage.md',
+  ];
   const documents = [...others, ...guides.map((name) => `docs/${name}`)];
   const broken: string[] = [];
   for (const document of documents) {
@@ -72,13 +79,13 @@ test('examples/README.md has a row for every example, with a command that runs i
   }
 });
 
-test('docs/tables.md has the sizes of control messages that CMSG_SPACE tells', () => {
+test('docs/tables.md lists the sizes of control messages that CMSG_SPACE returns', () => {
   const rows = [...text('docs/tables.md').matchAll(/^\| .+ \| (\d+) \| (\d+) \|$/gm)];
   expect(rows.length).toBeGreaterThan(15);
   for (const [row, length, space] of rows) expect(s.CMSG_SPACE(Number(length)), row).toBe(Number(space));
 });
 
-test('every development dependency has its reason, and there is no other dependency', () => {
+test('every development dependency has a reason, and there is no other dependency', () => {
   const rows = contributing.match(/^- `.+?`(?=:)/gm)?.join(' ') ?? '';
   const reasons = [...rows.matchAll(/`([@\w/-]+)`/g)].map(([, name]) => name!);
   expect(reasons.sort()).toEqual(Object.keys(manifest.devDependencies).sort());
@@ -87,7 +94,7 @@ test('every development dependency has its reason, and there is no other depende
   }
 });
 
-test('Node 20 pads abstract names, refuses AF_UNIX datagram descriptors and lacks names of errnos, as README says', (context) => {
+test('Node 20 pads abstract names, rejects AF_UNIX datagram file descriptors and lacks names of errnos, as README says', (context) => {
   need(context, nodeLine(20));
   const input = `
     import assert from 'node:assert';
@@ -117,7 +124,7 @@ test('Node 20 pads abstract names, refuses AF_UNIX datagram descriptors and lack
   expect({ stdout, stderr }).toEqual({ stdout: 'as it says\n', stderr: '' });
 });
 
-test('net.Socket takes over a stream descriptor, as README says', async () => {
+test('net.Socket takes over the file descriptor of a stream, as README says', async () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   cleanup(b);
   const socket = new net.Socket({ fd: a });
@@ -132,7 +139,7 @@ test('net.Socket takes over a stream descriptor, as README says', async () => {
   expect(() => s.getsockname(a)).toThrow('EBADF');
 });
 
-test('a bad argument is refused as README says, and never cut', () => {
+test('an invalid argument throws as README says, and is never truncated', () => {
   const { fd } = datagram();
   const other = { family: s.AF_INET, address: '127.0.0.1' } as const;
   expect(() => s.recv(1.5, new Uint8Array(1))).toThrow(RangeError);
@@ -146,7 +153,16 @@ test('a bad argument is refused as README says, and never cut', () => {
   expect(s.fcntl(fd, s.F_GETFD)).toBe(0);
 });
 
-test('docs/runtimes.md has every reason for which Bun and Deno skip tests, and no other', () => {
+test('every script begins with its usage, and package.json or CONTRIBUTING.md names it', () => {
+  const named = text('package.json') + contributing;
+  for (const name of readdirSync(join(root, 'scripts')).filter((name) => /\.(js|sh)$/.test(name))) {
+    expect(named, name).toContain(name);
+    const head = /^(?:(?:#|\/\/).*\n)+/.exec(text(`scripts/${name}`))?.[0];
+    expect(head, name).toMatch(new RegExp(`^(#|//) {3}(npm run |.*scripts/${name})`, 'm'));
+  }
+});
+
+test('docs/runtimes.md lists every reason for which Bun and Deno skip tests, and no other', () => {
   const rows = [...text('docs/runtimes.md').matchAll(/^\| (.*?) \| .* \|$/gm)].map((match) => match[1]!);
   const reasons = [...Object.values(byRuntime)].flat().map(({ reason }) => reason);
   const plain = rows.map((row) => row.replaceAll('`', ''));

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as binary from '../lib/binary.ts';
 import * as s from '../lib/index.ts';
+import * as constants from '../lib/native/constants.ts';
 import * as nothrow from '../lib/nothrow.ts';
 import * as packet from '../lib/packet/index.ts';
-import * as constants from '../lib/posix/constants.ts';
 import * as promises from '../lib/promises.ts';
 import {
   CONSTANTS,
@@ -18,8 +18,8 @@ import {
   tagged,
   typeTexts,
 } from './helpers/docstrings.ts';
+import { documentedOutput } from './helpers/documented-output.ts';
 import { namespaces, need } from './helpers/need.ts';
-import { saidBy } from './helpers/said.ts';
 import { typeErrors } from './helpers/type-check.ts';
 
 const modules = {
@@ -46,12 +46,14 @@ const page = new RegExp(
 );
 const manual = /^https:\/\/(?:man7\.org|www\.rfc-editor\.org)\//;
 
-/** Whether the docstring leaves parameters, result and errors to that of another name. */
+/** Whether the docstring delegates parameters, result and errors to that of another name. */
 function refers({ summary, tags }: Docstring): string | undefined {
-  return /\bAs `(\w+)`/.exec([summary, ...tags.map(({ text }) => text)].join('\n'))?.[1];
+  const text = [summary, ...tags.map((tag) => tag.text)].join('\n');
+  const [, as, like] = /\bAs `(\w+)`|\blike `(\w+)`(?:\sof\ssys-socket)?,\sbut\s(?:blocks|returns)/.exec(text) ?? [];
+  return as ?? like;
 }
 
-/** What a docstring of a function lacks. */
+/** Returns what the docstring of a function lacks. */
 function callFaults({ docstring, parameters, returns }: Documented): string[] {
   if (refers(docstring) !== undefined) return [];
   const described = tagged(docstring, 'param').map((text) => /^\w+/.exec(text)?.[0]);
@@ -60,13 +62,13 @@ function callFaults({ docstring, parameters, returns }: Documented): string[] {
   return [...parameters!.filter((name) => !told(name)).map((name) => `@param ${name}`), ...(gives ? ['@returns'] : [])];
 }
 
-/** What a docstring of a member lacks: its sentence may say what it takes and gives. */
+/** Returns what the docstring of a member lacks: its sentence may describe arguments and result. */
 function memberFaults({ name, docstring, parameters = [] }: Member, { docstring: whole }: Documented): string[] {
   if (name === 'constructor' || name.startsWith('[')) return [];
   if (docstring.summary === '') return inherited.has(name) ? [] : [`a docstring of ${name}`];
   if (refers(docstring) !== undefined) return [];
   const words = `${docstring.summary} ${tagged(docstring, 'param').join(' ')}`.match(/\w+/g)!;
-  // What every waiting method takes is told once.
+  // The arguments of every waiting method are documented once.
   const everywhere = whole.summary.includes('`{ signal, timeout }`') ? 'options' : undefined;
   const untold = parameters.filter((parameter) => !words.includes(parameter) && parameter !== everywhere);
   return untold.map((parameter) => `@param ${parameter} of ${name}`);
@@ -75,7 +77,7 @@ function memberFaults({ name, docstring, parameters = [] }: Member, { docstring:
 /** Members that JavaScript's Error and Node's Duplex explain. */
 const inherited = new Set(['name', 'code', 'errno', 'syscall', 'write', 'end']);
 
-/** What the docstring of a public name lacks. */
+/** Returns what the docstring of a public name lacks. */
 function faults(item: Documented): string[] {
   const { docstring, keyword, members } = item;
   const lacks: string[] = [];
@@ -100,13 +102,13 @@ function faults(item: Documented): string[] {
 describe.each(entries)('lib/%s', (entry) => {
   const items = names.get(entry)!;
 
-  test('every public name says what it is, takes, gives and throws, and where its man page is', () => {
+  test('every public name documents its purpose, arguments, result, errors and man page', () => {
     expect(items.length).toBeGreaterThan(entry === 'binary.ts' ? 0 : 5);
     const lacking = items.map((item) => [item.name, faults(item)] as const).filter(([, lacks]) => lacks.length > 0);
     expect(Object.fromEntries(lacking)).toEqual({});
   });
 
-  test('what is left to the docstring of another name is told there', () => {
+  test('what is left to the docstring of another name is documented there', () => {
     const known = new Set([...names.get('index.ts')!, ...items].map(({ name }) => name));
     for (const { name, docstring, members } of items) {
       for (const target of [refers(docstring), ...members.map((member) => refers(member.docstring))]) {
@@ -140,14 +142,14 @@ describe.each(entries)('lib/%s', (entry) => {
   });
 });
 
-test('every constant says where its man page is', () => {
+test('every constant names its man page', () => {
   const all = exportsOf(CONSTANTS).map(documented);
   expect(all.length).toBeGreaterThan(2000);
   const page = /\{@link https:\/\/(?:man7\.org|docs\.kernel\.org)\/[\w./-]+\.html [^}]+\}/;
   expect(all.filter(({ docstring }) => !page.test(docstring.summary)).map(({ name }) => name)).toEqual([]);
 });
 
-/** An example, and what it shall print: the comments after and below its calls of console.log. */
+/** An example, and its expected output: the comments after and below its calls of console.log. */
 interface Example {
   name: string;
   entry: Entry;
@@ -155,7 +157,7 @@ interface Example {
   output: string;
 }
 
-/** The examples of what changes the machine or needs privileges: they run in namespaces of their own, where lo is up. */
+/** The examples that change the machine or need privileges: they run in their own namespaces, where lo is up. */
 const privileged = new Set([
   ...['attachFanoutFilter', 'setInterfaceFlags', 'setInterfaceMtu', 'sethostname'],
   ...['openCapture', 'Capture', 'Block', 'Packet', 'GivenBackError', 'openTransmitRing', 'TransmitRing'],
@@ -169,18 +171,18 @@ function examplesOf(entry: Entry): Example[] {
     ...members.map((member) => ({ name: `${name}.${member.name}`, docstring: member.docstring })),
   ]);
   return documents.flatMap(({ name, docstring }) =>
-    tagged(docstring, 'example').map((code) => ({ name, entry, code, output: saidBy(code, '//') })),
+    tagged(docstring, 'example').map((code) => ({ name, entry, code, output: documentedOutput(code, '//') })),
   );
 }
 
 function expectOutputs(examples: readonly Example[], command: readonly string[] = []): void {
-  // What an example leaves open goes with its process.
+  // What an example leaves open is closed with its process.
   const node = [process.execPath, '--disable-warning=SYS_SOCKET_UNCLOSED'];
   const [program, ...args] = [...command, ...node, join(import.meta.dirname, 'helpers/run-examples.js')];
   const { stdout, stderr } = spawnSync(program!, args, {
     encoding: 'utf8',
     input: JSON.stringify(examples),
-    timeout: 25_000,
+    timeout: 100_000,
   });
   expect(stderr).toBe('');
   const results = JSON.parse(stdout) as { output: string; error?: string }[];
@@ -190,7 +192,7 @@ function expectOutputs(examples: readonly Example[], command: readonly string[] 
   );
 }
 
-/** The modules whose names an example of this entry point sees, in the order in which they are looked for. */
+/** The modules whose names an example of this entry point sees, in the order of their lookup. */
 const imports: Record<Entry, readonly Entry[]> = {
   'index.ts': ['index.ts'],
   'binary.ts': ['binary.ts', 'index.ts'],
@@ -199,7 +201,7 @@ const imports: Record<Entry, readonly Entry[]> = {
   'packet/index.ts': ['packet/index.ts', 'index.ts'],
 };
 
-/** An example as a module, which imports what it uses. */
+/** Returns an example as a module, which imports what it uses. */
 function asModule({ entry, code }: Example): string {
   const declared = new Set([...code.matchAll(/\b(?:const|let|function|class) (\w+)/g)].map(([, name]) => name!));
   const free = new Set(code.match(/\b[A-Za-z_]\w*/g)!.filter((name) => !declared.has(name)));
@@ -217,7 +219,7 @@ function asModule({ entry, code }: Example): string {
   return `${lines.join(' ')}\n${code}\n`;
 }
 
-test('the examples are strict TypeScript', () => {
+test('the examples pass the strict type check', () => {
   const examples = entries.flatMap(examplesOf);
   const sources = examples.map((example) => ({ name: `${example.entry}, ${example.name}`, code: asModule(example) }));
   expect(typeErrors(sources)).toEqual([]);

@@ -1,4 +1,4 @@
-/** The examples and the demo as real processes: what they print, their exit codes, and their talk with Python. */
+/** The examples and the demo as real processes: their output, their exit codes, and their exchange with Python. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import { cleanup } from './helpers/fds.ts';
+import { datagram, folder, listener, loopback } from './helpers/fixtures.ts';
 import { ipv6, type Need, need, program, rawSockets } from './helpers/need.ts';
 import { pythonAsync, pythonPeer } from './helpers/python.ts';
-import { datagram, folder, listener, loopback } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
 const example = (name: string) => join(root, 'examples', name);
@@ -19,22 +19,22 @@ interface Outcome {
   stderr: string;
 }
 
-/** How long a line of another process may take on a busy machine. */
+/** The longest that a line of another process may take on a busy machine. */
 const patient = { timeout: 60_000 };
 
-/** Runs a command to its end; this process goes on, to be its peer. */
+/** Runs a command until it ends, without blocking this process, which can be its peer. */
 function run(command: string, ...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(command, args, { cwd: root, timeout: 25_000 }, (_error, stdout, stderr) => {
+    const child = execFile(command, args, { cwd: root, timeout: 100_000 }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });
 }
 
-/** Runs an example to its end. */
+/** Runs an example until it ends. */
 const node = (name: string, ...args: string[]) => run(process.execPath, example(name), ...args);
 
-/** An example that goes on running, with the lines that it has printed; killed when the test ends. */
+/** Starts an example that keeps running, with the lines that it has printed; it is killed when the test ends. */
 async function server(name: string, ...args: string[]): Promise<{ port: string; lines: () => string[] }> {
   const child: ChildProcess = spawn(process.execPath, [example(name), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -52,14 +52,14 @@ async function server(name: string, ...args: string[]): Promise<{ port: string; 
   return { port: /:(\d+)\n/.exec(printed)![1]!, lines: () => printed.trimEnd().split('\n') };
 }
 
-/** A TCP port of 127.0.0.1 that refuses connections: bound by this test, and not listening. */
+/** Returns a TCP port of 127.0.0.1 that refuses connections: this test binds it, and does not listen. */
 function refusingPort(): string {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
   s.bind(fd, loopback);
   return String((s.getsockname(fd) as s.InetAddress).port);
 }
 
-/** A command line that runs without any capability. */
+/** Returns a command line that runs without any capability. */
 const dropped: Need = () => {
   if (rawSockets() !== undefined) return undefined;
   const { status } = spawnSync('setpriv', ['--bounding-set=-all', '--inh-caps=-all', 'true']);
@@ -70,7 +70,7 @@ const withoutPrivilege = (name: string) =>
     ? run('setpriv', '--bounding-set=-all', '--inh-caps=-all', process.execPath, example(name))
     : node(name);
 
-/** A new network namespace, in a user namespace where that is needed. Its loopback interface is down. */
+/** A new network namespace, within a user namespace if necessary. Its loopback interface is down. */
 const isolate = [['-n'], ['-Urn']].find((flags) => spawnSync('unshare', [...flags, 'true']).status === 0);
 const isolation: Need = () => (isolate === undefined ? 'no network namespaces' : undefined);
 
@@ -105,7 +105,7 @@ test.each([
   ['udp.js', 'peer', '127.0.0.1', '7', 'message'],
   ['unix-fd-passing.js', '--help'],
   ['unix-fd-passing.js', 'one', 'two'],
-])('bad usage: %s %s %s %s', async (name, ...args) => {
+])('invalid usage prints the usage: %s %s %s %s', async (name, ...args) => {
   const { code, stdout, stderr } = await node(name, ...args);
   expect(stderr).toMatch(new RegExp(`^Usage: ${name.replaceAll('.', '\\.')} `));
   expect(stdout).toBe('');
@@ -116,7 +116,7 @@ test.each([
   ['tcp-echo-server.js', 'localhost', '0'],
   ['tcp-echo-client.js', 'localhost', '7', 'message'],
   ['udp.js', 'client', 'localhost', '7', 'message'],
-])('a name is no address: %s %s', async (name, ...args) => {
+])('a host name is not accepted as an address: %s %s', async (name, ...args) => {
   const { code, stderr } = await node(name, ...args);
   expect(stderr).toBe('The "address.address" argument must be an IPv4 address (names are for getaddrinfo)\n');
   expect(code).toBe(1);
@@ -125,7 +125,7 @@ test.each([
 test.each([
   ['tcp-echo-client.js', '127.0.0.1', '65536', 'message'],
   ['udp.js', 'server', '127.0.0.1', '65536'],
-])('a port beyond 16 bits: %s %s %s', async (name, ...args) => {
+])('a port beyond 16 bits is rejected: %s %s %s', async (name, ...args) => {
   const { code, stderr } = await node(name, ...args);
   expect(stderr).toBe('The "address.port" argument must be an integer from 0 to 65535\n');
   expect(code).toBe(1);
@@ -152,13 +152,13 @@ test('the TCP server serves the TCP client', async () => {
   ]);
 });
 
-test('the same over IPv6', async (context) => {
+test('the TCP server serves the TCP client over IPv6', async (context) => {
   need(context, ipv6);
   const { port } = await server('tcp-echo-server.js', '::1');
   expect(await node('tcp-echo-client.js', '::1', port, 'six')).toEqual({ code: 0, stdout: 'six\n', stderr: '' });
 });
 
-test('the TCP server serves Python clients, also after one that resets', async (context) => {
+test('the TCP server serves Python clients, even after one that resets its connection', async (context) => {
   need(context, program('python3'));
   const { port, lines } = await server('tcp-echo-server.js', '127.0.0.1', '0');
   const script = `
@@ -197,7 +197,7 @@ c.close()`);
   expect(code).toBe(0);
 });
 
-test('the TCP client tells a server that closes too early', async (context) => {
+test('the TCP client reports a server that closes too early', async (context) => {
   need(context, program('python3'));
   const { child, line } = await pythonPeer(`
 l = create_server(('127.0.0.1', 0))
@@ -211,7 +211,7 @@ c.close()`);
   expect(code).toBe(1);
 });
 
-test('the TCP client tells a refused connection', async () => {
+test('the TCP client reports a refused connection', async () => {
   const port = refusingPort();
   const { code, stdout, stderr } = await node('tcp-echo-client.js', '127.0.0.1', port, 'message');
   expect(stderr).toBe(`ECONNREFUSED: Connection refused, connect 127.0.0.1:${port}\n`);
@@ -219,7 +219,7 @@ test('the TCP client tells a refused connection', async () => {
   expect(code).toBe(1);
 });
 
-test('the TCP server tells a port that is taken', async () => {
+test('the TCP server reports a port that is in use', async () => {
   const { address } = listener();
   const { code, stderr } = await node('tcp-echo-server.js', '127.0.0.1', String(address.port));
   expect(stderr).toBe(`EADDRINUSE: Address already in use, bind 127.0.0.1:${address.port}\n`);
@@ -248,16 +248,16 @@ print(json.dumps([first, len(c.recv(9999))]))`;
   await expect.poll(lengths, patient).toEqual(['2000', '0']);
 });
 
-test('the UDP client tells a refusing port, and a silent one', async () => {
+test('the UDP client reports a port that refuses, and one that does not answer', async () => {
   const { fd, address } = datagram();
   const silent = await node('udp.js', 'client', '127.0.0.1', String(address.port), 'hello');
   expect(silent).toEqual({ code: 1, stdout: '', stderr: 'EAGAIN: Resource temporarily unavailable, recv\n' });
-  s.connect(fd, { family: s.AF_INET, address: '127.0.0.1', port: 9 }); // from now on it takes nothing from others
+  s.connect(fd, { family: s.AF_INET, address: '127.0.0.1', port: 9 }); // from now on it receives nothing from others
   const refused = await node('udp.js', 'client', '127.0.0.1', String(address.port), 'hello');
   expect(refused).toEqual({ code: 1, stdout: '', stderr: 'ECONNREFUSED: Connection refused, recv\n' });
 });
 
-test('a file is passed to another process by path and by abstract name', async () => {
+test('an open file is passed to another process by path and by abstract name', async () => {
   const file = join(folder(), 'file');
   writeFileSync(file, 'the content');
   const { code, stdout, stderr } = await node('unix-fd-passing.js', file);
@@ -273,7 +273,7 @@ test('a file is passed to another process by path and by abstract name', async (
   expect(existsSync(path)).toBe(false);
 });
 
-test('a file that is not there cannot be passed, and a receiver needs a sender', async () => {
+test('a missing file is reported, and so is a receiver without a sender', async () => {
   const missing = await node('unix-fd-passing.js', '/nonexistent');
   expect(missing.stderr).toContain('ENOENT');
   expect(missing.code).toBe(1);
@@ -293,7 +293,7 @@ const demoSteps = [
   'A refused connection is a typed error',
 ];
 
-test('the demo does every step', async () => {
+test('the demo performs every step', async () => {
   const { code, stdout, stderr } = await node('demo.js');
   expect(stderr).toBe('');
   expect(code).toBe(0);
@@ -310,7 +310,7 @@ test('the demo does every step', async () => {
   expect(stdout).toContain("code 'ECONNREFUSED', errno 111, syscall 'connect'");
 });
 
-test('the demo without the privilege shows EPERM, and that is done', async (context) => {
+test('the demo without the privilege shows EPERM and succeeds', async (context) => {
   need(context, dropped);
   const { code, stdout } = await withoutPrivilege('demo.js');
   expect(stdout).toContain('throws SocketError: EPERM: Operation not permitted, socket\n');

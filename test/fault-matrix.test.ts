@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { folder } from './helpers/fixtures.ts';
 import { need, program } from './helpers/need.ts';
-import { folder } from './helpers/world.ts';
 
-test('every call hands every errno of Linux on, with its name and syscall, and leaks no descriptor', (context) => {
+test('every call reports every errno of Linux, with its name and system call, and leaks no file descriptor', (context) => {
   need(context, program('cc'));
   const helpers = join(import.meta.dirname, 'helpers');
   const shim = join(folder(), 'shim.so');

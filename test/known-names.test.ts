@@ -4,7 +4,7 @@ import * as nothrow from '../lib/nothrow.ts';
 import * as p from '../lib/packet/index.ts';
 import * as promises from '../lib/promises.ts';
 
-// Every object of names that the library takes: each name is misspelt in turn, which is refused, with the right name.
+// Every object of names that the library accepts: each name is misspelt in turn, which throws and suggests the right name.
 
 type Fields = { [name: string]: unknown };
 type Call = (given: never) => unknown;
@@ -21,7 +21,7 @@ const [stdin] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
 const message = (given: Fields) => s.sendmsg(-1, given as never);
 const filter = p.compileFilter(p.parseFilter('udp'));
 
-/** What is called, what it is called with, and what errors call it. */
+/** A function, its arguments, and its name in errors. */
 const objects: { [what: string]: [call: Call, given: Fields, argument: string] } = {
   AF_INET: [encode, { ...address }, 'address'],
   AF_INET6: [encode, { family: s.AF_INET6, address: '::1', port: 9, flowinfo: 0, scopeId: 1 }, 'address'],
@@ -169,6 +169,7 @@ const objects: { [what: string]: [call: Call, given: Fields, argument: string] }
   IPV6_PKTINFO: [control, { level: s.IPPROTO_IPV6, type: s.IPV6_PKTINFO, addr: '::1', ifindex: 0 }, 'control'],
   IP_TTL: [control, { level: s.IPPROTO_IP, type: s.IP_TTL, value: 1 }, 'control'],
   IP_TOS: [control, { level: s.IPPROTO_IP, type: s.IP_TOS, value: 1 }, 'control'],
+  TCP_CM_INQ: [control, { level: s.SOL_TCP, type: s.TCP_CM_INQ, value: 1 }, 'control'],
   UDP_SEGMENT: [control, { level: s.SOL_UDP, type: s.UDP_SEGMENT, value: 1 }, 'control'],
   IP_ORIGDSTADDR: [control, { level: s.IPPROTO_IP, type: s.IP_ORIGDSTADDR, address }, 'control'],
   IP_RECVERR: [
@@ -320,7 +321,7 @@ for (const [name, given] of Object.entries(structs)) {
   objects[name] = [(value) => s.setOption(-1, name as 'SO_LINGER', value), given, name];
 }
 
-// Headers: what is decoded tells every name of a layer.
+// Headers: the decoded object contains every name of a layer.
 const headers: Fields[] = [
   { layer: 'ethernet', destination: '02:00:00:00:00:01', source: '02:00:00:00:00:02', tags: [], etherType: 9 },
   {
@@ -372,7 +373,7 @@ const [ipv6, tcp] = p.decodePacket(p.encodePacket([p.ipv6(ip6), p.tcp({ sourcePo
   first: 'ip',
 }).layers;
 headers.push({ ...ipv4 }, { ...ipv6 }, { ...tcp }, { ...udp });
-// Messages of each type: decoding tells the fields of the type.
+// Messages of each type: decoding returns the fields of the type.
 const messages = [
   p.icmp({ type: s.ICMP_TIMESTAMP }),
   p.icmp({ type: s.ICMP_DEST_UNREACH }),
@@ -399,7 +400,7 @@ for (const header of headers) {
 const tag = { tpid: 0x8100, pcp: 1, dei: false, vid: 1 };
 objects['VLAN tags'] = [(given) => packet({ ...headers[0], tags: [given] }), tag, 'ethernet.tags'];
 
-// Options of headers, by the header that has them.
+// Options of headers, by the header that contains them.
 const options: { [argument: string]: [header: Fields, list: Fields[]] } = {
   'ipv4.options': [
     { layer: 'ipv4', ...ip, protocol: 1 },
@@ -483,7 +484,7 @@ async function errorOf(call: Call, given: Fields): Promise<unknown> {
   }
 }
 
-test('a name that no form of the options has is told, not one of another form', async () => {
+test('a name that no form of the options has is reported, but not one of another form', async () => {
   const calls: ((options: never) => unknown)[] = [s.createServer, s.createConnection];
   for (const call of calls) {
     const tell = async (given: Fields) => {
@@ -502,9 +503,10 @@ test('a name that no form of the options has is told, not one of another form', 
   }
 });
 
-const isAboutNames = (error: unknown) => String((error as Error | undefined)?.message).includes('no other names');
+const isAboutNames = (error: unknown) =>
+  String((error as Error | undefined)?.message).includes('no properties other than');
 
-describe('a misspelt name is refused, and the right one is told', () => {
+describe('a misspelt name throws, and the error suggests the right one', () => {
   for (const [what, [call, given, argument]] of Object.entries(objects)) {
     test(what, async () => {
       const right = await errorOf(call, given);
@@ -513,11 +515,11 @@ describe('a misspelt name is refused, and the right one is told', () => {
       expect(await errorOf(call, { ...given, zzzzzzzz: 1 })).toMatchObject({
         code: 'ERR_INVALID_ARG_VALUE',
         message: expect.stringContaining(
-          `"${argument}.zzzzzzzz" argument must be an object that has no other names than`,
+          `"${argument}.zzzzzzzz" argument must be an object that has no properties other than`,
         ),
       });
       for (const name of Object.keys(given)) {
-        // Of these it depends on the value what an object is.
+        // For these, the meaning of an object depends on the value.
         if ((name === 'family' && argument === 'address') || name === 'layer' || name === 'level') continue;
         if (
           name === 'name' ||
@@ -542,7 +544,7 @@ describe('a misspelt name is refused, and the right one is told', () => {
   }
 });
 
-test('the name of an option or of a layer that is not known is refused, and the right one is told', () => {
+test('an unknown name of an option or of a layer throws, and the error suggests the right one', () => {
   const refused = (header: Fields, text: string) =>
     expect(() => packet(header)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: text }));
   const header = { layer: 'ipv4', ...ip, protocol: 1 };
@@ -556,16 +558,16 @@ test('the name of an option or of a layer that is not known is refused, and the 
   refused({ ...header, ttl: 1 }, 'The "ipv4.ttl" argument must be written "ipv4.timeToLive"');
   refused(
     { ...header, colour: 1 },
-    expect.stringContaining('"ipv4.colour" argument must be an object that has no other names'),
+    expect.stringContaining('"ipv4.colour" argument must be an object that has no properties other than'),
   );
 });
 
 /** Values of every kind. */
 const kinds = [undefined, null, 1, -1, 'x', {}, [], [null], Symbol('a'), 1n, true, ignore];
-/** Numbers that are families, layers and levels, and names to look up, are tested elsewhere. */
+/** Numbers that are families, layers and levels, and names to resolve, are tested elsewhere. */
 const lookedUp = /^(host|path)$/;
 
-test('a value of a wrong type at any name works, or its error has a code', async () => {
+test('a value of a wrong type for any name works, or its error has a code', async () => {
   const faults: string[] = [];
   let calls = 0;
   for (const [what, [call, given]] of Object.entries(objects)) {
@@ -597,7 +599,7 @@ test.each<[Call, Fields, string]>([
   [message, { iov: [] }, 'buffers'],
   [encode, { family: s.AF_INET, ip: '127.0.0.1', port: 9 }, 'address'],
   [encode, { family: s.AF_PACKET, protocol: 3, interface: 1 }, 'ifindex'],
-])('a name of other interfaces is told that of this one: %s %o %s', (call, given, right) => {
+])('the error for a name of another interface names that of this one: %s %o %s', (call, given, right) => {
   expect(() => call(given as never)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining(`.${right}"`) }),
   );

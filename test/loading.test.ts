@@ -1,4 +1,4 @@
-/** How the package finds and loads its native binary: where it looks, what chooses another one, and what each error says. */
+/** How the package finds and loads its native binary: where it searches, what selects another one, and what each error says. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import * as native from '../lib/posix/native.ts';
+import * as native from '../lib/native/native.ts';
+import { folder } from './helpers/fixtures.ts';
 import { need, program } from './helpers/need.ts';
-import { folder } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
 const built = native.binary as string;
@@ -39,7 +39,7 @@ function copyCode(to: string): void {
   cpSync(join(root, 'dist'), to, { recursive: true, filter: (path) => !/\.(ts|map)$|\/packet$/.test(path) });
 }
 
-/** A project with the package as npm installs it, with one binary. */
+/** Creates a project with the package as npm installs it, with one binary. */
 function install(project: string): string {
   const home = join(project, 'node_modules/sys-socket');
   copyCode(join(home, 'dist'));
@@ -59,7 +59,7 @@ interface Options {
 
 function run(args: string[], { cwd = installed, env = {}, node = process.execPath, as = [] }: Options = {}) {
   const [command, ...rest] = [...as, node, ...args] as [string, ...string[]];
-  // Nothing of this process's own environment chooses another binary.
+  // The environment of this process must not select another binary.
   const { SYS_SOCKET_BINARY: _, NODE_OPTIONS: __, ...rest_ } = process.env;
   const { status, stdout, stderr } = spawnSync(command, rest, { cwd, env: { ...rest_, ...env }, encoding: 'utf8' });
   return { status, stdout, stderr };
@@ -67,18 +67,18 @@ function run(args: string[], { cwd = installed, env = {}, node = process.execPat
 
 const evaluate = (script: string, options?: Options) => run(['--input-type=module', '-e', script], options);
 
-/** What is thrown, without the stack. */
+/** Returns the thrown error without the stack. */
 const said = ({ stderr }: { stderr: string }) => stderr.split(/\n\s+at /)[0]!;
 
 describe('the C library is found without the program file', () => {
-  test('when the program was replaced while it runs, as in an upgrade', () => {
+  test('when the program is replaced while it runs, as by an upgrade', () => {
     const node = join(folder(), 'node');
     copyFileSync(process.execPath, node);
     const script = `import { rmSync } from 'node:fs'; rmSync(process.execPath); await import('sys-socket');`;
     expect(evaluate(script, { node })).toEqual(works);
   });
 
-  test('when the program may be run and not read', (context) => {
+  test('when the program may be run but not read', (context) => {
     if (superuser) need(context, program('setpriv'));
     const path = folder();
     chmodSync(path, 0o755);
@@ -89,28 +89,28 @@ describe('the C library is found without the program file', () => {
     expect(run(['use.mjs'], { node, as })).toEqual(works);
   });
 
-  test('when process.execPath names nothing', () => {
+  test('when process.execPath does not exist', () => {
     expect(evaluate("process.execPath = '/nowhere'; await import('sys-socket');")).toEqual(works);
   });
 
-  test('when /proc tells nothing, from the report of Node', () => {
+  test('from the report of Node when /proc is not available', () => {
     const script = `
       import fs from 'node:fs';
       import { syncBuiltinESMExports } from 'node:module';
       const { readFileSync } = fs;
       fs.readFileSync = (path, ...rest) => {
-        if (String(path).startsWith('/proc/')) throw new Error('no /proc');
+        if (String(path).startsWith('/proc/')) throw new Error('there is no /proc');
         return readFileSync(path, ...rest);
       };
       syncBuiltinESMExports();
-      const { libc } = await import(${JSON.stringify(join(root, 'dist/posix/libc.js'))});
+      const { libc } = await import(${JSON.stringify(join(root, 'dist/native/libc.js'))});
       console.log(libc());`;
     expect(evaluate(script)).toEqual({ ...works, stdout: 'glibc\n' });
   });
 });
 
-describe('a binary of another version of the package is refused in words, and not called', () => {
-  /** The binary with another version in it. */
+describe('a binary of another version of the package throws a clear error, and is not called', () => {
+  /** The binary, patched to contain another version. */
   function other(version: string): string {
     const path = join(folder(), 'other.node');
     const bytes = readFileSync(built);
@@ -129,7 +129,7 @@ describe('a binary of another version of the package is refused in words, and no
     expect(said(result)).toContain('must come from the same version');
   });
 
-  test('given to useBinary, from before binaries had a version', () => {
+  test('given to useBinary, and older than the version check', () => {
     const script = `
       const { useBinary } = await import('sys-socket/binary');
       useBinary({ layout: {}, reactorStart() {} });
@@ -138,15 +138,15 @@ describe('a binary of another version of the package is refused in words, and no
     expect(stdout).toMatch(/^ERR_SYS_SOCKET_BINARY .*useBinary: it belongs to an older version of sys-socket/s);
   });
 
-  test('the version in the binary and in the library is that of the package', () => {
+  test('the binary and the library contain the version of the package', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect(readFileSync(join(root, 'native/addon.cc'), 'utf8')).toContain(`kVersion[] = "${version}"`);
-    expect(readFileSync(join(root, 'lib/posix/binary.ts'), 'utf8')).toContain(`VERSION = '${version}'`);
+    expect(readFileSync(join(root, 'lib/native/binary.ts'), 'utf8')).toContain(`VERSION = '${version}'`);
   });
 });
 
 describe('the permission model', () => {
-  // Node 20 has it under its old name, and warns that it is experimental.
+  // Node 20 has the permission model under its old name, and warns that it is experimental.
   const [major] = process.versions.node.split('.').map(Number) as [number];
   const permission = [major < 22 ? '--experimental-permission' : '--permission', '--no-warnings'];
   const read = () => `--allow-fs-read=${realpathSync(installed)}/*`;
@@ -158,7 +158,7 @@ describe('the permission model', () => {
   test('without --allow-addons the error says so', () => {
     const result = run([...permission, read(), 'use.mjs']);
     expect(result.status).toBe(1);
-    expect(said(result)).toContain('run node with --allow-addons as well');
+    expect(said(result)).toContain('Run node with --allow-addons, too');
     expect(result.stderr).toContain("code: 'ERR_SYS_SOCKET_BINARY'");
   });
 });
@@ -169,7 +169,7 @@ test('with --no-addons the error says so', () => {
   expect(said(result)).toContain('Run node without --no-addons');
 });
 
-describe('the error tells what was tried, and what helps against this failure:', () => {
+describe('the error says what was tried, and what to do:', () => {
   test('a binary that is missing from the package', () => {
     const cwd = folder();
     const home = install(cwd);
@@ -182,22 +182,22 @@ describe('the error tells what was tried, and what helps against this failure:',
     expect(said(result)).toContain(`cd ${realpathSync(home)} && npm install --ignore-scripts && npm run build:native`);
   });
 
-  test('a bundle without the binary: no command in a folder of someone else', () => {
+  test('for a bundle without the binary: no command in a directory of another package', () => {
     const cwd = folder();
-    copyCode(join(cwd, 'app/out')); // as a bundler would: no package around it
+    copyCode(join(cwd, 'app/out')); // as a bundler would, without a package around it
     writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }');
     const result = run(['app/out/index.js'], { cwd });
     expect(result.status).toBe(1);
-    expect(said(result)).toContain(`${realpathSync(cwd)}/app/out/posix/${binary}: there is no such file`);
+    expect(said(result)).toContain(`${realpathSync(cwd)}/app/out/native/${binary}: there is no such file`);
     expect(said(result)).toContain('The package was bundled without its binary');
     expect(said(result)).not.toContain('npm install');
-    // And what it advises is found.
+    // A binary in the place that the error advises is found.
     mkdirSync(join(cwd, 'app/out', `prebuilds/${target}`), { recursive: true });
     copyFileSync(built, join(cwd, 'app/out', binary));
     expect(run(['app/out/index.js'], { cwd })).toEqual(works);
   });
 
-  /** A binary that is there and cannot be loaded, in the place of ours. */
+  /** Creates a binary that exists but cannot be loaded, for use in place of ours. */
   function broken(change: (bytes: Buffer) => Buffer) {
     const file = join(folder(), 'sys-socket.node');
     writeFileSync(file, change(readFileSync(built)));
@@ -210,22 +210,46 @@ describe('the error tells what was tried, and what helps against this failure:',
       return bytes;
     });
     expect(said(result)).toContain('it is built for riscv64');
-    expect(said(result)).toContain(`This Node is built for ${process.arch}: use the binary of prebuilds/${target}`);
+    expect(said(result)).toContain(`This Node is built for ${process.arch}. Use the binary in prebuilds/${target}`);
   });
 
   test('another C library', () => {
     const result = broken((bytes) => {
-      bytes.write('libc.mu.6\0', bytes.indexOf('libc.so.6\0'), 'latin1'); // The name of a library that is nowhere.
+      bytes.write('libc.mu.6\0', bytes.indexOf('libc.so.6\0'), 'latin1'); // the name of a library that does not exist
       return bytes;
     });
     expect(said(result)).toContain('it is built for musl');
-    expect(said(result)).toContain('use sys-socket.glibc.node, and install on the system where it runs');
+    expect(said(result)).toContain('Use sys-socket.glibc.node, and install the package on the system where it runs');
   });
 
   test('no binary at all', () => {
     expect(said(broken(() => Buffer.from('version https://git-lfs.github.com/spec/v1\n')))).toContain(
-      'it is no ELF file',
+      'it is not an ELF file',
     );
+  });
+
+  test('a binary whose copy was interrupted, instead of a SIGBUS', () => {
+    for (const size of [100, 3000, 60_000]) {
+      const result = broken((bytes) => bytes.subarray(0, size));
+      expect(result.status).toBe(1);
+      expect(said(result)).toContain(`it ends after ${size} bytes\nThe file is incomplete`);
+    }
+  });
+
+  test('a folder, and a FIFO, on which dlopen would wait', () => {
+    const fifo = join(folder(), 'fifo');
+    spawnSync('mkfifo', [fifo]);
+    for (const path of [folder(), fifo]) {
+      const text = said(run(['use.mjs'], { env: { SYS_SOCKET_BINARY: path } }));
+      expect(text).toContain(`${path}: it is not a regular file`);
+    }
+  });
+
+  test('a library that is not an addon', () => {
+    const library = process.report.getReport() as unknown as { sharedObjects: string[] };
+    const libc = library.sharedObjects.find((path) => /\/libc\.so/.test(path)) as string;
+    const text = said(run(['use.mjs'], { env: { SYS_SOCKET_BINARY: libc } }));
+    expect(text).toContain('It is a library, but not the binary of sys-socket');
   });
 
   test('a file that may not be read', (context) => {
@@ -263,7 +287,7 @@ describe('another binary is chosen', () => {
     copyFileSync(built, path);
     return path;
   };
-  /** A program that loads what `choose` chose, in an installation without binaries. */
+  /** Runs a program that loads what `choose` selected, in an installation without binaries. */
   const choose = (choice: string, options: Options = {}) => {
     const cwd = folder();
     rmSync(join(install(cwd), 'prebuilds'), { recursive: true });
@@ -292,13 +316,13 @@ describe('another binary is chosen', () => {
     expect(choose(`useBinary(${form(elsewhere())})`)).toEqual(works);
   });
 
-  test('the variable is stronger than the function', () => {
+  test('the variable takes precedence over the function', () => {
     expect(choose("useBinary('/nowhere')", { env: { SYS_SOCKET_BINARY: elsewhere() } })).toEqual(works);
     expect(said(choose("useBinary('/nowhere')"))).toContain('useBinary names a file that does not exist.');
   });
 
   test.each(['undefined', 'null', "''", '5', '{}', '[]', "new URL('https://example.org/')", '() => {}'])(
-    '%s is refused',
+    '%s throws',
     (value) => {
       const script = `import { useBinary } from 'sys-socket/binary'; try { useBinary(${value}); } catch (error) {
         console.log(error instanceof TypeError, error.code); }`;
@@ -306,7 +330,7 @@ describe('another binary is chosen', () => {
     },
   );
 
-  test('after the import it is too late', () => {
+  test('a choice after the import throws', () => {
     const script = `import 'sys-socket'; import { useBinary } from 'sys-socket/binary'; useBinary('/x');`;
     expect(evaluate(script).stderr).toContain("code: 'ERR_SYS_SOCKET_BINARY_LOADED'");
   });
@@ -320,11 +344,11 @@ test('a bundle finds the binary of the package that is installed above it', () =
   expect(run(['out/server/index.js'], { cwd })).toEqual(works);
 });
 
-test('every binary that is looked for is an entry of the package, and the other way round', () => {
+test('every binary that is looked for is an entry of the package, and vice versa', () => {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const entries = Object.keys(exports).filter((name) => name.endsWith('.node'));
   for (const name of entries) expect(exports[name]).toBe(name);
-  const source = readFileSync(join(root, 'lib/posix/binary.ts'), 'utf8');
+  const source = readFileSync(join(root, 'lib/native/binary.ts'), 'utf8');
   const literals = [...source.matchAll(/new URL\('\.\.\/\.\.\/(prebuilds\/[^']+)', import\.meta\.url\)/g)];
   expect(literals.map(([, path]) => `./${path}`).sort()).toEqual([...entries].sort());
 });

@@ -1,131 +1,14 @@
-/** `sys-socket/nothrow`: the same answers as the throwing calls, as numbers. */
+/** `sys-socket/nothrow` returns the same answers as the throwing calls, as numbers. */
 import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import * as nothrow from '../lib/nothrow.ts';
+import { type Calls, nothrow as returning, throwing } from './helpers/calls.ts';
 import { openSockets } from './helpers/fds.ts';
-import { pair } from './helpers/world.ts';
+import { pair } from './helpers/fixtures.ts';
 
 const loopback = { family: s.AF_INET, address: '127.0.0.1', port: 0 } as const;
 
-/** One scenario by both: `value` gives a result or -errno, whatever the calls do with it. */
-interface Calls {
-  socket: typeof nothrow.socket;
-  socketpair(domain: number, type: number, sv: number[]): number;
-  bind(fd: number, address: s.AddressLike): number;
-  listen(fd: number, backlog: number): number;
-  accept(fd: number): number;
-  accept4(fd: number, flags: number): number;
-  connect(fd: number, address: s.AddressLike): number;
-  shutdown(fd: number, how: number): number;
-  close(fd: number): number;
-  dup(fd: number): number;
-  getsockname(fd: number): s.Address | undefined | number;
-  getpeername(fd: number): s.Address | undefined | number;
-  sockatmark(fd: number): number;
-  read: typeof nothrow.read;
-  write: typeof nothrow.write;
-  readv: typeof nothrow.readv;
-  writev: typeof nothrow.writev;
-  send: typeof nothrow.send;
-  sendto: typeof nothrow.sendto;
-  sendmsg: typeof nothrow.sendmsg;
-  recv: typeof nothrow.recv;
-  recvfrom(fd: number, buffer: Uint8Array, flags?: number): unknown;
-  recvmsg(fd: number, buffers: Uint8Array[], controlLength: number, flags?: number): unknown;
-  sendmmsg: typeof nothrow.sendmmsg;
-  recvmmsg: typeof nothrow.recvmmsg;
-  getsockopt(fd: number, level: number, name: number, length: number): unknown;
-  setsockopt: typeof nothrow.setsockopt;
-  fcntl: typeof nothrow.fcntl;
-  ioctl(fd: number, request: number): number;
-}
-
-/** -errno of what was thrown. */
-function number<T>(call: () => T): T | number {
-  try {
-    return call();
-  } catch (error) {
-    if (!s.isErrno(error)) throw error;
-    return -error.errno;
-  }
-}
-
-function zero(call: () => void): number {
-  return number(() => {
-    call();
-    return 0;
-  });
-}
-
-const throwing: Calls = {
-  socket: (...args) => number(() => s.socket(...args)),
-  socketpair: (domain, type, sv) =>
-    zero(() => {
-      [sv[0], sv[1]] = s.socketpair(domain, type);
-    }),
-  bind: (...args) => zero(() => s.bind(...args)),
-  listen: (...args) => zero(() => s.listen(...args)),
-  accept: (fd) => number(() => s.accept(fd).fd),
-  accept4: (fd, flags) => number(() => s.accept4(fd, flags).fd),
-  connect: (...args) => zero(() => s.connect(...args)),
-  shutdown: (...args) => zero(() => s.shutdown(...args)),
-  close: (fd) => zero(() => s.close(fd)),
-  dup: (fd) => number(() => s.dup(fd)),
-  getsockname: (fd) => number(() => s.getsockname(fd)),
-  getpeername: (fd) => number(() => s.getpeername(fd)),
-  sockatmark: (fd) => number(() => Number(s.sockatmark(fd))),
-  read: (...args) => number(() => s.read(...args)),
-  write: (...args) => number(() => s.write(...args)),
-  readv: (...args) => number(() => s.readv(...args)),
-  writev: (...args) => number(() => s.writev(...args)),
-  send: (fd, data, flags) => number(() => s.send(fd, data, flags)),
-  sendto: (...args) => number(() => s.sendto(...args)),
-  sendmsg: (...args) => number(() => s.sendmsg(...args)),
-  recv: (fd, buffer, flags) => number(() => s.recv(fd, buffer, flags)),
-  recvfrom: (...args) => number(() => s.recvfrom(...args)),
-  recvmsg: (fd, buffers, controlLength, flags) => number(() => s.recvmsg(fd, { buffers, controlLength }, flags)),
-  sendmmsg: (...args) => number(() => s.sendmmsg(...args)),
-  recvmmsg: (...args) => number(() => s.recvmmsg(...args)),
-  getsockopt: (...args) => number(() => s.getsockopt(...args)),
-  setsockopt: (...args) => zero(() => s.setsockopt(...args)),
-  fcntl: (...args) => number(() => s.fcntl(...args)),
-  ioctl: (...args) => number(() => s.ioctl(...args)),
-};
-
-const storage = new s.SockaddrStorage();
-const named = (n: number) => (n < 0 ? n : storage.decode());
-
-const quiet: Calls = {
-  ...nothrow,
-  socketpair: (domain, type, sv) => nothrow.socketpair(domain, type, 0, sv),
-  accept: (fd) => nothrow.accept(fd),
-  accept4: (fd, flags) => nothrow.accept4(fd, flags, storage),
-  getsockname: (fd) => named(nothrow.getsockname(fd, storage)),
-  getpeername: (fd) => named(nothrow.getpeername(fd, storage)),
-  recvfrom: (fd, buffer, flags) => {
-    const n = nothrow.recvfrom(fd, buffer, flags, storage);
-    return n < 0 ? n : { length: n, address: storage.decode() };
-  },
-  recvmsg: (fd, buffers, controlLength, flags) => {
-    const message: nothrow.ReceiveHeader = { buffers, name: storage, control: new Uint8Array(controlLength) };
-    const n = nothrow.recvmsg(fd, message, flags);
-    if (n < 0) return n;
-    const control = s.decodeControl(message.control!, message.controlLength);
-    return { length: n, address: storage.decode(), control, flags: message.flags };
-  },
-  getsockopt: (fd, level, name, length) => {
-    const value = Buffer.alloc(length);
-    const n = nothrow.getsockopt(fd, level, name, value);
-    return n < 0 ? n : value.subarray(0, n);
-  },
-  ioctl: (fd, request) => {
-    const value = [0];
-    const n = nothrow.ioctl(fd, request, undefined, value);
-    return n < 0 ? n : value[0]!;
-  },
-};
-
-/** Runs the calls and gives all that they gave; descriptors and ports by the order of their appearance. */
+/** Runs the calls and returns all their results; file descriptors and ports are numbered in order of appearance. */
 function scenario(c: Calls): unknown[] {
   const log: unknown[] = [];
   const seen = new Map<number, string>();
@@ -175,7 +58,7 @@ function scenario(c: Calls): unknown[] {
   note(c.recv(server, buffer.subarray(0, 4), s.MSG_PEEK));
   note(c.readv(server, [buffer.subarray(0, 1), buffer.subarray(1, 4)]));
   note(c.recvfrom(server, buffer));
-  note(c.recvmsg(server, [buffer], 64));
+  note(c.recvmsg(server, { buffers: [buffer], controlLength: 64 }));
   note(c.getsockopt(client, s.SOL_SOCKET, s.SO_TYPE, 4));
   note(c.getsockopt(client, s.SOL_SOCKET, s.SO_LINGER, 8));
   note(c.getsockopt(client, s.SOL_SOCKET, 12345, 4));
@@ -191,14 +74,12 @@ function scenario(c: Calls): unknown[] {
   note(c.read(server, buffer));
   for (const fd of [client, copy, server, listener]) note(c.close(fd));
 
-  const sv = [-1, -1];
-  note(c.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET | s.SOCK_NONBLOCK, sv));
-  note(c.socketpair(s.AF_INET, s.SOCK_STREAM, sv.slice()));
-  const [a, b] = sv as [number, number];
+  const [a, b] = c.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET | s.SOCK_NONBLOCK) as [number, number];
+  note(c.socketpair(s.AF_INET, s.SOCK_STREAM));
   note(c.sendmsg(a, { buffers: ['ab', 'c'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [-1] }] }));
   note(c.sendmsg(a, { buffers: ['ab', 'c'] }));
-  note(c.recvmsg(b, [buffer.subarray(0, 2)], 0));
-  note(c.recvmsg(b, [buffer], 0));
+  note(c.recvmsg(b, { buffers: [buffer.subarray(0, 2)] }));
+  note(c.recvmsg(b, { buffers: [buffer] }));
   const batch = new s.MessageBatch({ messages: 3, size: 4 });
   for (const text of ['1', '22', '333']) batch.push(text);
   note(c.sendmmsg(a, batch));
@@ -221,7 +102,7 @@ function scenario(c: Calls): unknown[] {
   note(c.send(u, 'x'));
   note(c.sendto(u, 'to me', 0, own));
   note(c.sendto(u, '', 0, s.encodeAddress(own)));
-  note(c.recvmsg(u, [buffer], 64));
+  note(c.recvmsg(u, { buffers: [buffer], controlLength: 64 }));
   note(c.recvfrom(u, buffer));
   note(c.recvfrom(u, buffer));
   note(c.sendto(u, 'x', 0, { family: s.AF_INET, address: '255.255.255.255', port: 9 }));
@@ -234,10 +115,10 @@ function scenario(c: Calls): unknown[] {
   return log;
 }
 
-test('a scenario of every call gives the same by both', () => {
+test('a scenario of every call returns the same through both interfaces', () => {
   const before = openSockets();
   const expected = scenario(throwing);
-  const got = scenario(quiet);
+  const got = scenario(returning);
   expect(got).toEqual(expected);
   expect(got).toContain(-s.EAGAIN);
   expect(got).toContain(-s.EPIPE);
@@ -246,13 +127,13 @@ test('a scenario of every call gives the same by both', () => {
   expect(openSockets()).toBe(before);
 });
 
-test('an errno is never thrown: the same failures through the throwing calls are', () => {
+test('an errno is never thrown, while the throwing calls throw the same failures', () => {
   const calls: [() => number, () => unknown][] = [
     [() => nothrow.close(-1), () => s.close(-1)],
     [() => nothrow.recv(-1, new Uint8Array(1)), () => s.recv(-1, new Uint8Array(1))],
     [() => nothrow.connect(-1, loopback), () => s.connect(-1, loopback)],
     [() => nothrow.sendmsg(-1, { buffers: [] }), () => s.sendmsg(-1, { buffers: [] })],
-    [() => nothrow.getsockname(-1, storage), () => s.getsockname(-1)],
+    [() => nothrow.getsockname(-1, new s.SockaddrStorage()), () => s.getsockname(-1)],
     [() => nothrow.setsockopt(-1, 1, 2, 1), () => s.setsockopt(-1, 1, 2, 1)],
     [() => nothrow.fcntl(-1, s.F_GETFL), () => s.fcntl(-1, s.F_GETFL)],
     [() => nothrow.ioctl(-1, s.FIONREAD), () => s.ioctl(-1, s.FIONREAD)],
@@ -275,7 +156,7 @@ test('what C cannot express still throws', () => {
   expect(() => nothrow.send(-1, 5 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
 });
 
-test('results go where the caller wants them, and a failure leaves no old ones', () => {
+test('results are stored in the objects of the caller, and a failure leaves no old ones', () => {
   const sv = new Int32Array(2);
   expect(nothrow.socketpair(s.AF_UNIX, s.SOCK_STREAM, 0, sv)).toBe(0);
   const [a, b] = sv as unknown as [number, number];
@@ -308,7 +189,7 @@ test('results go where the caller wants them, and a failure leaves no old ones',
   for (const fd of [a, b, listener, client, accepted]) expect(nothrow.close(fd)).toBe(0);
 });
 
-test('every descriptor is close-on-exec', () => {
+test('every file descriptor is close-on-exec', () => {
   const sv = [0, 0];
   nothrow.socketpair(s.AF_UNIX, s.SOCK_STREAM, 0, sv);
   const fds = [...sv, nothrow.socket(s.AF_INET, s.SOCK_DGRAM), nothrow.dup(sv[0]!)];
@@ -316,7 +197,7 @@ test('every descriptor is close-on-exec', () => {
   for (const fd of fds) nothrow.close(fd);
 });
 
-test('F_GETOWN, which may be negative, is refused where negative numbers are errnos', () => {
+test('F_GETOWN, whose result may be negative, throws where negative numbers are errnos', () => {
   const fd = s.socket(s.AF_INET, s.SOCK_STREAM);
   s.fcntl(fd, s.F_SETOWN, process.pid);
   expect(s.fcntl(fd, s.F_GETOWN)).toBe(process.pid);
@@ -324,7 +205,7 @@ test('F_GETOWN, which may be negative, is refused where negative numbers are err
   s.close(fd);
 });
 
-test('an EAGAIN costs no exception: a million of them make no error objects', () => {
+test('EAGAIN creates no error objects, even a million times', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   const buffer = new Uint8Array(8);
   let made = 0;
@@ -341,13 +222,13 @@ test('an EAGAIN costs no exception: a million of them make no error objects', ()
   s.close(b);
 });
 
-test('send and recv of a part of a buffer', () => {
+test('send and recv accept a part of a buffer', () => {
   const [a, b] = pair();
   const memory = new ArrayBuffer(16);
   const buffer = new Uint8Array(memory, 4, 8).fill(1);
   for (const form of [buffer, new DataView(memory, 4, 8), memory]) {
     const got = Array.from({ length: 3 }, () => [
-      // Again and again: from the second time on the buffer is pinned.
+      // Repeatedly: from the second time on the buffer is pinned.
       nothrow.send(a, form, 0, 3),
       nothrow.recv(b, new Uint8Array(99)),
       nothrow.send(a, 'abcdef', 0, 5),
@@ -368,7 +249,7 @@ test('send and recv of a part of a buffer', () => {
   }
 });
 
-test('descriptors that the object of the caller does not take are closed', () => {
+test('file descriptors that cannot be stored in the object of the caller are closed', () => {
   const listener = s.socket(s.AF_INET, s.SOCK_STREAM);
   s.listen(listener);
   const client = s.socket(s.AF_INET, s.SOCK_STREAM);

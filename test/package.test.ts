@@ -4,33 +4,33 @@ import { createRequire } from 'node:module';
 import { dirname, join, matchesGlob } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as index from '../lib/index.ts';
+import * as native from '../lib/native/native.ts';
 import * as nothrow from '../lib/nothrow.ts';
-import * as native from '../lib/posix/native.ts';
-import { folder } from './helpers/world.ts';
+import { folder } from './helpers/fixtures.ts';
 
 const root = join(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const built = native.binary as string;
-/** Where a build of this machine is in the package. */
+/** The path of a build of this machine in the package. */
 const binary = 'build/Release/sys_socket.node';
 
 function run(cwd: string, type: 'module' | 'commonjs', script: string) {
   return spawnSync(process.execPath, [`--input-type=${type}`, '-e', script], { cwd, encoding: 'utf8' });
 }
 
-test('nothing runs at installation, and nothing else is installed', () => {
+test('the package runs no script at installation, and installs no dependency', () => {
   const scripts = Object.keys(manifest.scripts);
   for (const name of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
     expect(scripts).not.toContain(name);
   }
-  expect(manifest.gypfile, 'or npm would run node-gyp for the sake of binding.gyp').toBe(false);
-  expect(manifest.files, 'or others would').not.toContain('binding.gyp');
+  expect(manifest.gypfile, 'without it, npm would run node-gyp because of binding.gyp').toBe(false);
+  expect(manifest.files, 'with it, other package managers would run node-gyp').not.toContain('binding.gyp');
   for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) {
     expect(manifest[kind]).toBeUndefined();
   }
 });
 
-test('what it is and where it runs', () => {
+test('package.json says what the package is and where it runs', () => {
   expect(manifest).toMatchObject({ name: 'sys-socket', type: 'module', license: 'MIT', os: ['linux'] });
   expect(manifest.engines).toEqual({ node: '>=20.19' });
   expect(manifest.private).toBeUndefined();
@@ -41,7 +41,7 @@ function targets(entry: string | object): string[] {
   return typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(targets);
 }
 
-/** The paths that npm would publish. Its own files are elsewhere, as those of root are not for every user. */
+/** The paths that npm would publish. The cache of npm is elsewhere, as not every user may access that of root. */
 function packed(): string[] {
   const home = folder();
   const text = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--offline'], {
@@ -64,12 +64,16 @@ describe('the published files', () => {
     const files = published();
     const needed = ['package.json', 'LICENSE', 'scripts/build-native.js'];
     for (const target of targets(manifest.exports)) {
-      if (!target.endsWith('.node')) needed.push(target.slice(2)); // check-release has an eye on those
+      if (!target.endsWith('.node')) needed.push(target.slice(2)); // check-release checks those
     }
     needed.push(manifest.types.slice(2), 'dist/cjs/package.json');
     for (const name of readdirSync(join(root, 'native'))) needed.push(`native/${name}`);
-    for (const name of readdirSync(join(root, 'lib/posix'))) {
-      needed.push(`dist/posix/${name.slice(0, -3)}.js`, `dist/cjs/posix/${name.slice(0, -3)}.js`);
+    for (const room of ['argument', 'call', 'native', 'netlink', 'posix', 'struct', 'loop']) {
+      for (const name of readdirSync(join(root, 'lib', room))) {
+        // A module of types alone has no code.
+        if (!/^export (?!type |interface )/m.test(readFileSync(join(root, 'lib', room, name), 'utf8'))) continue;
+        needed.push(`dist/${room}/${name.slice(0, -3)}.js`, `dist/cjs/${room}/${name.slice(0, -3)}.js`);
+      }
     }
     const sources = readFileSync(join(root, 'native/sys_socket.gypi'), 'utf8').match(/(?<=")\w+\.cc/g)!;
     expect(sources.length).toBeGreaterThan(5);
@@ -92,26 +96,26 @@ describe('the published files', () => {
     expect(files.filter((path) => /\.(tgz|log|test\.[jt]s)$|(^|\/)\./.test(path))).toEqual([]);
   });
 
-  test('have no declaration that none of the entry points refers to, and the constants once', () => {
+  test('have no declaration that no entry point refers to, and the constants only once', () => {
     const files = published();
-    for (const name of ['posix/calls', 'posix/kind', 'doctor']) expect(files).not.toContain(`dist/${name}.d.ts`);
-    for (const name of ['posix/constants', 'socket/stream']) {
+    for (const name of ['call/pinned', 'argument/kind', 'doctor']) expect(files).not.toContain(`dist/${name}.d.ts`);
+    for (const name of ['native/constants', 'socket/stream']) {
       for (const build of ['dist', 'dist/cjs']) expect(files).toContain(`${build}/${name}.d.ts`);
     }
     const size = (path: string) => readFileSync(join(root, path)).length;
-    expect(readFileSync(join(root, 'dist/posix/constants.d.ts'), 'utf8')).toContain('socket(2)');
-    expect(size('dist/posix/constants.js')).toBeLessThan(150_000); // 370 kB with the comments of the declarations
-    expect(size('dist/cjs/posix/constants.js')).toBeLessThan(120_000);
+    expect(readFileSync(join(root, 'dist/native/constants.d.ts'), 'utf8')).toContain('socket(2)');
+    expect(size('dist/native/constants.js')).toBeLessThan(150_000); // 370 kB with the comments of the declarations
+    expect(size('dist/cjs/native/constants.js')).toBeLessThan(120_000);
   });
 
-  test('have declarations for TypeScript 5.4 too, where typed arrays and DataView are not generic', () => {
+  test('have declarations that TypeScript 5.4 accepts too, where typed arrays and DataView are not generic', () => {
     const declarations = published().filter((path) => path.endsWith('.d.ts'));
     expect(declarations.length).toBeGreaterThan(100);
     const generic = /\b(?:DataView|Buffer|(?:Big)?(?:Ui|I)nt\d+(?:Clamped)?Array|Float\d+Array)</;
     expect(declarations.filter((path) => generic.test(readFileSync(join(root, path), 'utf8')))).toEqual([]);
   });
 
-  test('name no source map, as there is none', () => {
+  test('refer to no source map, as there is none', () => {
     const files = published();
     expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
     for (const path of files.filter((name) => name.endsWith('.js'))) {
@@ -119,7 +123,7 @@ describe('the published files', () => {
     }
   });
 
-  /** A project that has the published files, and the binary of this machine, installed. */
+  /** A project with the published files and the binary of this machine installed. */
   function project(withBinary = true): string {
     const files = published();
     const path = folder();
@@ -132,7 +136,7 @@ describe('the published files', () => {
     return path;
   }
 
-  test('work in a project: import and require', () => {
+  test('work in a project by import and by require', () => {
     const cwd = project();
     const use = 's.close(s.socket(s.AF_INET, s.SOCK_DGRAM)); console.log(s.AF_INET, typeof n.recv, n.close(-1));';
     const imported = run(
@@ -145,7 +149,7 @@ describe('the published files', () => {
     expect(required).toMatchObject({ status: 0, stdout: '2 function -9\n' });
   });
 
-  test('without a binary for the platform, the error tells what to do', () => {
+  test('without a binary for the platform, the error says what to do', () => {
     const { status, stderr } = run(project(false), 'module', "import 'sys-socket';");
     expect(status).toBe(1);
     expect(stderr).toContain(`sys-socket cannot load its binary for linux-${process.arch} with glibc:`);
@@ -164,7 +168,7 @@ describe('the published files', () => {
     expect(run(cwd, 'module', script)).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('their types serve a strict project', { timeout: 60_000 }, () => {
+  test('their types pass the strict type check of a project', { timeout: 60_000 }, () => {
     const cwd = project();
     mkdirSync(join(cwd, 'node_modules/@types'));
     symlinkSync(join(root, 'node_modules/@types/node'), join(cwd, 'node_modules/@types/node'));
@@ -198,7 +202,7 @@ describe('the published files', () => {
 test.each([
   ['sys-socket', Object.keys(index)],
   ['sys-socket/nothrow', Object.keys(nothrow)],
-])('%s by its own name has what its source has, by import and by require', (name, expected) => {
+])('%s exports the same by its public name as its source, by import and by require', (name, expected) => {
   const print = 'console.log(JSON.stringify(Object.keys(x).filter((key) => key !== "__esModule").sort()));';
   const imported = run(root, 'module', `import * as x from '${name}'; ${print}`);
   expect(JSON.parse(imported.stdout)).toEqual([...expected].sort());
@@ -221,7 +225,7 @@ test.each(['index', 'binary', 'nothrow', 'promises', 'packet/index'])(
   },
 );
 
-test('in Node import and require give one copy of the package', () => {
+test('in Node, import and require load the same copy of the package', () => {
   const script = `
     import { createRequire } from 'node:module';
     import { Socket } from 'sys-socket';
@@ -229,8 +233,8 @@ test('in Node import and require give one copy of the package', () => {
   expect(run(root, 'module', script).stdout).toBe('true\n');
 });
 
-test('only what is exported can be imported', () => {
-  for (const path of ['dist/index.js', 'lib/index.ts', 'dist/posix/native.js', 'posix']) {
+test('only the exported paths can be imported', () => {
+  for (const path of ['dist/index.js', 'lib/index.ts', 'dist/native/native.js', 'posix']) {
     expect(run(root, 'module', `import 'sys-socket/${path}';`).stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
   }
   const script = "import m from 'sys-socket/package.json' with { type: 'json' }; console.log(m.name);";

@@ -6,14 +6,14 @@ import { expect, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import * as promises from '../lib/promises.ts';
 import { openFds } from './helpers/fds.ts';
+import { folder } from './helpers/fixtures.ts';
 import { type Need, need, node } from './helpers/need.ts';
-import { folder } from './helpers/world.ts';
 
 const numeric = { flags: s.AI_NUMERICHOST };
 const address: s.InetAddress = { family: s.AF_INET, address: '127.0.0.1', port: 80 };
 const numbers = s.NI_NUMERICHOST | s.NI_NUMERICSERV;
 
-/** Every look-up by both forms, of numbers alone, so that no DNS server is asked here. */
+/** Every look-up in both forms, only of numbers, so that no DNS server is asked here. */
 const twins: readonly (readonly [name: string, () => unknown, (o?: promises.LookupOptions) => Promise<unknown>])[] = [
   [
     'getaddrinfo',
@@ -28,7 +28,7 @@ const twins: readonly (readonly [name: string, () => unknown, (o?: promises.Look
   ['of IPv6', () => s.gethostbyname_ex('::1', s.AF_INET6), (o) => promises.gethostbyname_ex('::1', s.AF_INET6, o)],
 ];
 
-test.each(twins)('%s: the promise has what the call returns', async (_name, now, later) => {
+test.each(twins)('%s: the promise resolves to what the call returns', async (_name, now, later) => {
   expect(await later()).toEqual(now());
   expect(await later({})).toEqual(now());
   expect(await later({ signal: undefined })).toEqual(now());
@@ -44,7 +44,7 @@ test('the promises reject with the errors that the calls throw', async () => {
     [() => s.getnameinfo(new Uint8Array(2)), () => promises.getnameinfo(new Uint8Array(2))],
     [() => s.getnameinfo(address, 1 << 20), () => promises.getnameinfo(address, 1 << 20)],
     [() => s.gethostbyname_ex('::1', 99), () => promises.gethostbyname_ex('::1', 99)],
-    // What C has no form for is refused in the same words; the function itself never throws.
+    // What C cannot express rejects with the same message; the function itself never throws.
     [() => s.getaddrinfo('a\0b'), () => promises.getaddrinfo('a\0b')],
     [() => s.getaddrinfo('1.2.3.4', 65536), () => promises.getaddrinfo('1.2.3.4', 65536)],
     [() => s.getaddrinfo('1.2.3.4', null, null as never), () => promises.getaddrinfo('1.2.3.4', null, null as never)],
@@ -79,7 +79,7 @@ const abortable: readonly (readonly [string, (o: promises.LookupOptions) => Prom
   ['gethostbyaddr', (o) => promises.gethostbyaddr('127.0.0.1', o)],
 ];
 
-test.each(abortable)('%s: a signal that is aborted before', async (_name, later) => {
+test.each(abortable)('%s: a signal that is already aborted rejects', async (_name, later) => {
   const reason = new Error('no more');
   const signal = AbortSignal.abort(reason);
   const failure = { name: 'AbortError', code: 'ABORT_ERR', cause: reason };
@@ -87,17 +87,17 @@ test.each(abortable)('%s: a signal that is aborted before', async (_name, later)
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
-test.each(abortable)('%s: a signal that is aborted meanwhile', async (_name, later) => {
+test.each(abortable)('%s: a signal that is aborted meanwhile rejects', async (_name, later) => {
   const controller = new AbortController();
   const { signal } = controller;
   const pending = later({ signal });
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
-  controller.abort(); // the answer cannot have come: this thread has not given way
+  controller.abort(); // the answer cannot have come: this thread has not returned to the event loop
   await expect(pending).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'AbortError' } });
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 });
 
-test.each(abortable)('%s: a signal that is aborted after', async (_name, later) => {
+test.each(abortable)('%s: a signal that is aborted afterwards has no effect', async (_name, later) => {
   const controller = new AbortController();
   const pending = later({ signal: controller.signal });
   const result = await pending;
@@ -106,14 +106,14 @@ test.each(abortable)('%s: a signal that is aborted after', async (_name, later) 
   expect(await pending).toBe(result);
 });
 
-test('an AbortError is one class, and says which look-up was aborted', async () => {
+test('all AbortErrors have the same class, and say which look-up was aborted', async () => {
   const signal = AbortSignal.abort();
   const error = await promises.getaddrinfo('1.2.3.4', null, { signal }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(s.AbortError);
   expect(error).toMatchObject({ message: 'getaddrinfo: the operation was aborted', syscall: 'getaddrinfo' });
 });
 
-test('the errors of look-ups say what was asked for', async () => {
+test('the errors of look-ups say what was looked up', async () => {
   const failed = (promise: Promise<unknown>) => promise.catch((error: unknown) => error);
   const none = await failed(promises.getaddrinfo('name\u001b.invalid', 'http', numeric));
   expect(none).toMatchObject({ code: 'EAI_NONAME', host: 'name\u001b.invalid', service: 'http' });
@@ -128,13 +128,13 @@ test('the errors of look-ups say what was asked for', async () => {
   expect(host).toMatchObject({ host: '::1', message: expect.stringMatching(/, gethostbyname \(host "::1"\)$/) });
 });
 
-test('getfqdn: an aborted look-up is no host without a name', async () => {
+test('getfqdn rejects when it is aborted, rather than falling back to the given name', async () => {
   await expect(promises.getfqdn('127.0.0.1', { signal: AbortSignal.abort() })).rejects.toMatchObject({
     name: 'AbortError',
   });
 });
 
-test('options that are none, and a signal that is none, are refused before a look-up begins', async () => {
+test('invalid options and an invalid signal throw before a look-up begins', async () => {
   const type = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
   for (const signal of [null, 5, 'x', {}, new EventTarget().dispatchEvent]) {
     const options = { signal } as never;
@@ -159,7 +159,7 @@ test('the arguments are read before the call returns', async () => {
   expect(await found).toEqual(s.getaddrinfo('1.2.3.4', 80, { ...numeric, socktype: s.SOCK_STREAM }));
 });
 
-test('100 look-ups in parallel give each its own answer, and no descriptor is left', async () => {
+test('100 parallel look-ups each get their own answer, and leave no file descriptor open', async () => {
   await promises.getaddrinfo('1.2.3.4', 'http'); // the C library opens what it keeps open, and the thread pool begins
   const before = openFds().size;
   const found = await Promise.all(
@@ -171,9 +171,9 @@ test('100 look-ups in parallel give each its own answer, and no descriptor is le
   expect(openFds().size).toBe(before);
 });
 
-// ---- with a DNS server that takes its time ------------------------------------------------------------------------
+// ---- with a slow DNS server ---------------------------------------------------------------------------------------
 
-/** The start of a command line that runs in a network and with mounts of its own. */
+/** The start of a command line that runs with its own network and mounts. */
 const own = ((): readonly string[] | undefined => {
   const probe = 'mount --bind /etc/hosts /etc/resolv.conf && ip link set lo up';
   return [
@@ -183,7 +183,7 @@ const own = ((): readonly string[] | undefined => {
 })();
 const ownNames: Need = () => (own === undefined ? 'no namespace with its own /etc/resolv.conf' : undefined);
 
-/** For names that are never answered: resolv.conf(5) knows no shorter time. */
+/** The timeout for names that are never answered: resolv.conf(5) allows no shorter one. */
 const impatient = { RES_OPTIONS: 'timeout:1' };
 
 /**
@@ -242,13 +242,13 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
       built('index.js'),
       built('promises.js'),
     ),
-    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 25_000 },
+    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 100_000 },
   );
   const line = child.stdout.trim();
   return Object.assign(child, { said: line === '' ? undefined : (JSON.parse(line) as unknown) });
 }
 
-test('nothing blocks the event loop: timers go on while a look-up waits', (context) => {
+test('a look-up does not block the event loop: timers run while it waits', (context) => {
   need(context, ownNames);
   const { said, status } = run(`
     let ticks = 0;
@@ -274,11 +274,11 @@ test('nothing blocks the event loop: timers go on while a look-up waits', (conte
     '10.1.44.2',
     { name: 'late-300-3.test', aliases: [], addrtype: s.AF_INET, addresses: ['10.1.44.3'] },
   ]);
-  // 30 are due in the time; a thread that waited would have none.
+  // 30 timers are due in this time; a blocked thread would run none.
   for (const [, ticks] of answers) expect(ticks).toBeGreaterThanOrEqual(5);
 });
 
-test('an abort is seen before the answer comes, and the look-up ends unseen', (context) => {
+test('an abort rejects before the answer comes, and the look-up ends unnoticed', (context) => {
   need(context, ownNames);
   const { said, status } = run(`
     process.on('unhandledRejection', () => say('unhandled'));
@@ -289,7 +289,7 @@ test('an abort is seen before the answer comes, and the look-up ends unseen', (c
     const error = await failed;
     const then = [error.name, error.code, error.cause.message, answered.length];
     while (answered.length === 0) await sleep(20);
-    await sleep(100); // the look-up has ended by now
+    await sleep(100); // the look-up has ended by then
     server.close();
     say([...then, answered.length]);
   `);
@@ -297,7 +297,7 @@ test('an abort is seen before the answer comes, and the look-up ends unseen', (c
   expect(said).toEqual(['AbortError', 'ABORT_ERR', 'enough', 0, 1]);
 });
 
-test('AbortSignal.timeout gives up a server that does not answer; without it that is EAI_AGAIN', (context) => {
+test('AbortSignal.timeout ends a look-up that no server answers; without it the error is EAI_AGAIN', (context) => {
   need(context, ownNames);
   const { said, status } = run(
     `
@@ -312,7 +312,7 @@ test('AbortSignal.timeout gives up a server that does not answer; without it tha
   expect(said).toEqual(['AbortError', 'TimeoutError', 'AddressInfoError', 'EAI_AGAIN', s.EAI_AGAIN, 'getaddrinfo']);
 });
 
-test('100 look-ups by DNS in parallel, and no descriptor is left', (context) => {
+test('100 parallel look-ups by DNS leave no file descriptor open', (context) => {
   need(context, ownNames);
   const { said, status } = run(`
     const count = () => readdirSync('/proc/self/fd').length;
@@ -329,7 +329,7 @@ test('100 look-ups by DNS in parallel, and no descriptor is left', (context) => 
   expect(said).toEqual([Array.from({ length: 100 }, (_, i) => `10.0.20.${i}`), ['EAI_NONAME'], 0]);
 });
 
-test('a pending look-up keeps the process alive until it has its answer', (context) => {
+test('a pending look-up keeps the process alive until it is answered', (context) => {
   need(context, ownNames);
   const { said, status } = run(`
     server.unref();
@@ -362,7 +362,7 @@ test('a worker may be terminated, or exit, while its look-ups are pending', (con
       codes.push((await exited)[0]);
       // The look-ups of the main thread work as before.
       codes.push(await find('late-1-1.test'));
-      await sleep(200); // what a worker left in the thread pool ends, too
+      await sleep(200); // look-ups that a worker left in the thread pool end, too
       before ??= count();
     }
     const after = count();
@@ -373,7 +373,7 @@ test('a worker may be terminated, or exit, while its look-ups are pending', (con
   expect(said).toEqual([Array.from({ length: 3 }, () => [1, '10.0.1.1', 3, '10.0.1.1']).flat(), 0]);
 });
 
-test('look-ups take half of the thread pool at most: files go on while a name server does not answer', (context) => {
+test('look-ups use at most half of the thread pool: file operations continue while a name server does not answer', (context) => {
   need(context, ownNames, node);
   const script = `
     import { readFile } from 'node:fs/promises';
@@ -383,7 +383,7 @@ test('look-ups take half of the thread pool at most: files go on while a name se
       find(\`late-1000-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
     }
     while (asked.length === 0) await sleep(1);
-    await sleep(20); // all that would begin at once has begun
+    await sleep(20); // all that can begin at once has begun
     const [began, before] = [asked.length, answers];
     await readFile('/etc/hosts');
     say([began, before, answers]);
@@ -394,7 +394,58 @@ test('look-ups take half of the thread pool at most: files go on while a name se
   expect(run(script, { UV_THREADPOOL_SIZE: '8' }).said).toEqual([4, 0, 0]);
 });
 
-test('all look-ups that wait for their turn are answered in the end, in their order', (context) => {
+test('look-ups of several threads share their half of the thread pool, and each thread may run one', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(`
+    import { readFile } from 'node:fs/promises';
+    const text = \`
+      import { parentPort } from 'node:worker_threads';
+      const promises = await import(\${JSON.stringify(library)});
+      await Promise.all(Array.from({ length: 4 }, (_, i) => promises.getaddrinfo('late-500-' + i + '.test', null, { family: 2, socktype: 1 })));
+      parentPort.postMessage('done');
+    \`;
+    let answers = 0;
+    for (let i = 0; i < 4; i++) find(\`late-500-\${i}.test\`).then(() => answers++);
+    while (asked.length < 2) await sleep(1);
+    const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
+    const done = once(worker, 'message');
+    while (asked.length < 3) await sleep(1);
+    await sleep(20); // all that would begin at once has begun
+    const [began, before] = [asked.length, answers];
+    await readFile('/etc/hosts');
+    const meanwhile = answers;
+    await done;
+    while (answers < 4) await sleep(1);
+    server.close();
+    say([began, before, meanwhile, asked.length]);
+  `);
+  expect([said, status]).toEqual([[3, 0, 0, 8], 0]);
+});
+
+test('look-ups of a worker that was terminated do not count any more', (context) => {
+  need(context, ownNames, node);
+  const { said, status } = run(`
+    const text = \`
+      const promises = await import(\${JSON.stringify(library)});
+      for (let i = 0; i < 4; i++) promises.getaddrinfo('late-100-' + i + '.test', null, { family: 2, socktype: 1 });
+    \`;
+    for (let round = 1; round <= 3; round++) {
+      const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
+      while (asked.length < 2 * round) await sleep(1);
+      await worker.terminate();
+    }
+    const found = Array.from({ length: 4 }, (_, i) => find(\`late-500-\${i}.test\`));
+    while (asked.length < 8) await sleep(1);
+    await sleep(20);
+    const began = asked.length;
+    await Promise.all(found);
+    server.close();
+    say(began);
+  `);
+  expect([said, status]).toEqual([8, 0]);
+});
+
+test('all queued look-ups are answered in the end, in order', (context) => {
   need(context, ownNames, node);
   const { said, status } = run(
     `
@@ -408,7 +459,7 @@ test('all look-ups that wait for their turn are answered in the end, in their or
   expect([said, status]).toEqual([[Array.from({ length: 9 }, (_, i) => `10.0.5.${i}`), true], 0]);
 });
 
-test('a look-up that is aborted before it begins takes no thread', (context) => {
+test('a look-up that is aborted before it begins uses no thread', (context) => {
   need(context, ownNames, node);
   const { said, status } = run(`
     const controller = new AbortController();
@@ -419,7 +470,7 @@ test('a look-up that is aborted before it begins takes no thread', (context) => 
     const names = await Promise.all(pending);
     const after = await find('late-1-1.test');
     server.close();
-    say([[...new Set(names)], after, asked.length]);
+    say([[...new Set(names)], after, new Set(asked).size]); // a resolver that is late asks again
   `);
   expect([said, status]).toEqual([[['AbortError'], '10.0.1.1', 3], 0]);
 });
@@ -449,7 +500,7 @@ test('a look-up that waits for a thread of a busy pool is cancelled, too', (cont
   expect([said, status]).toEqual([['getaddrinfo: the operation was aborted', 0], 0]);
 });
 
-test('worker.terminate() waits for the look-ups that run, and for no other', (context) => {
+test('worker.terminate() waits for the running look-ups only', (context) => {
   need(context, ownNames, node);
   const { said, status } = run(`
     const text = \`
@@ -483,21 +534,21 @@ test('process.exit with pending look-ups ends the process with its code', (conte
   expect([status, signal]).toEqual([7, null]);
 });
 
-test('an exception with pending look-ups ends the process as ever', (context) => {
+test('an exception with pending look-ups ends the process as usual', (context) => {
   need(context, ownNames);
   const { status, signal } = run(
     `
     process.on('exit', (code) => say(code));
     process.on('uncaughtException', () => process.exit(9));
     find('silent.test').then(say, say);
-    setTimeout(() => { throw new Error('out of a timer'); }, 20);
+    setTimeout(() => { throw new Error('thrown by a timer'); }, 20);
   `,
     impatient,
   );
   expect([status, signal]).toEqual([9, null]);
 });
 
-test('a process whose look-ups are all pending does not outlive a signal', (context) => {
+test('a signal ends a process whose look-ups are all pending', (context) => {
   need(context, ownNames);
   const script = `
     find('silent.test').catch(() => {});
@@ -506,7 +557,7 @@ test('a process whose look-ups are all pending does not outlive a signal', (cont
   expect(run(script).signal).toBe('SIGTERM');
 });
 
-test('workers look up at once, each for itself', (context) => {
+test('workers can look up names at the same time', (context) => {
   need(context, ownNames);
   const { said, status } = run(`
     const text = \`
@@ -527,7 +578,7 @@ test('workers look up at once, each for itself', (context) => {
   expect(said).toEqual([1, 2, 3].map((i) => [`10.0.50.${i}`, 0]));
 });
 
-test('the built module gives in a plain process what it gives here', () => {
+test('the built module returns the same in a plain process as here', () => {
   const script = `
     const promises = await import(process.argv[1]);
     console.log(JSON.stringify(await promises.getaddrinfo('1.2.3.4', 80)));

@@ -3,25 +3,27 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { documentedOutput } from './helpers/documented-output.ts';
+import { folder } from './helpers/fixtures.ts';
 import { namespaces, need, program } from './helpers/need.ts';
-import { saidBy } from './helpers/said.ts';
 import { typeErrors } from './helpers/type-check.ts';
-import { folder } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
-/** A project of a user that has the package installed from its tarball: then its README alone is tried, there. */
+/** The project of a user that installed the package from its tarball: if it is set, only the README is tested, there. */
 const installed = process.env.SYS_SOCKET_INSTALLED;
 const home = installed === undefined ? root : join(installed, 'node_modules/sys-socket');
 const text = (path: string) => readFileSync(join(home, path), 'utf8');
 
-const guides = () => readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'coverage.md');
+/** Pages without programs: a table, and a page for maintainers that test/structure.test.ts compares with the code. */
+const PAGES = ['coverage.md', 'architecture.md'];
+const guides = () => readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && !PAGES.includes(name));
 const documents = ['README.md', ...(installed === undefined ? guides().map((name) => `docs/${name}`) : [])];
 
 /** A block of code in a document. */
 interface Block {
   document: string;
   number: number;
-  /** js, sh, ... and what else stands behind the fence. */
+  /** js, sh, ... and what else follows the fence. */
   language: string;
   privileged: boolean;
   code: string;
@@ -39,12 +41,12 @@ const blocks = documents.flatMap((document) =>
   ),
 );
 const programs = blocks.filter(({ language }) => language === 'js');
-/** Commands of the guides; README's are those of a clone, which CI runs. */
+/** Commands of the guides; those of README are for a clone, and CI runs them. */
 const commands = blocks.filter(({ language, document }) => language === 'sh' && document !== 'README.md');
-/** A block that is a file: its name is its first line. */
+/** A block that is a file, whose first line is its name. */
 const fileName = (code: string) => /^(?:\/\/|#) ([\w-]+\.(?:mjs|socket|service))\n/.exec(code)?.[1];
 
-/** A folder as that of a user: the package is installed, and the files of the document are there. */
+/** Creates a directory like that of a user, with the package installed, and the files of the document. */
 function workplace(document: string): string {
   if (installed !== undefined) return installed;
   const path = folder();
@@ -62,7 +64,7 @@ function workplace(document: string): string {
 function expectOutput(
   { document, code, privileged }: Block,
   command: readonly string[],
-  comment: Parameters<typeof saidBy>[1],
+  comment: Parameters<typeof documentedOutput>[1],
 ): void {
   const own = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
   const [file, ...args] = [...(privileged ? own : []), ...command];
@@ -70,20 +72,20 @@ function expectOutput(
     cwd: workplace(document),
     encoding: 'utf8',
     input: code,
-    timeout: 25_000,
+    timeout: 100_000,
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  expect(stdout).toBe(saidBy(code, comment));
+  expect(stdout).toBe(documentedOutput(code, comment));
 }
 
-/** How many programs a document has at least, where it is not one: what was measured is tables. */
+/** The minimum number of programs in a document, if it is not one: measurements are tables. */
 const least = new Map([
   ['README.md', 5],
   ['docs/performance.md', 0],
 ]);
 
-test('every document has programs', () => {
+test('every document contains programs', () => {
   expect(documents.length).toBeGreaterThan(installed === undefined ? 8 : 0);
   for (const document of documents) {
     expect(text(document)).toMatch(/^# .+\n/);
@@ -95,7 +97,7 @@ test('every document has programs', () => {
   }
 });
 
-test('the programs are strict TypeScript', () => {
+test('the programs pass the strict type check', () => {
   const sources = programs.map(({ document, number, code }) => ({ name: `${document}, block ${number}`, code }));
   expect(typeErrors(sources, home)).toEqual([]);
 });
@@ -106,7 +108,7 @@ test.for(
     .map((block) => [block.number, block.document, block] as const),
 )('the program in block %i of %s prints what it says', ([, , block], context) => {
   if (block.privileged) need(context, namespaces);
-  expect(saidBy(block.code, '//')).not.toBe('');
+  expect(documentedOutput(block.code, '//')).not.toBe('');
   expectOutput(block, [process.execPath, '--input-type=module', '-'], '//');
 });
 
@@ -122,7 +124,7 @@ test.for(commands.map((block) => [block.number, block.document, block] as const)
 const units = blocks.filter(({ language }) => language === 'ini');
 
 if (installed === undefined) {
-  test('systemd has nothing to say against the units', (context) => {
+  test('systemd finds no fault in the units', (context) => {
     need(context, program('systemd-analyze'), program('/usr/bin/node'));
     expect(units.length).toBeGreaterThan(1);
     for (const { document, code } of units) {
@@ -135,7 +137,7 @@ if (installed === undefined) {
 
 const workflows = blocks.filter(({ language }) => language === 'yaml');
 
-test.skipIf(installed !== undefined)('there is nothing to say against the workflows', (context) => {
+test.skipIf(installed !== undefined)('the check of workflows finds no fault in the workflows', (context) => {
   need(context, program('shellcheck'));
   expect(workflows.length).toBeGreaterThan(0);
   const cwd = folder();
@@ -148,7 +150,7 @@ test.skipIf(installed !== undefined)('there is nothing to say against the workfl
 
 test('every block of a guide is a program, commands, a unit or a workflow, which a test above runs', () => {
   const others = blocks.filter((block) => ![...programs, ...commands, ...units, ...workflows].includes(block));
-  // scripts/check-tools.js does these, as they need tools.
+  // scripts/check-tools.js tests these, as they need tools.
   const bundlers = ['console', 'javascript', 'javascript', 'javascript'].map(
     (language) => `docs/bundlers.md: ${language}`,
   );

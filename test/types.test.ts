@@ -1,14 +1,15 @@
-/** What TypeScript knows: the families of sockets, the addresses that follow from them, and which constants stay literal. */
+/** What TypeScript infers: the families of sockets, the addresses that follow from them, and which constants stay literal. */
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import * as s from '../lib/index.ts';
+import type { Layer, LayerName } from '../lib/packet/index.ts';
 import { cleanup } from './helpers/fds.ts';
+import { folder, loopback } from './helpers/fixtures.ts';
 import { keep } from './helpers/sockets.ts';
-import { folder, loopback } from './helpers/world.ts';
 
 type Host = s.InetAddress | s.Inet6Address;
 
 describe('a Socket has addresses of its family', () => {
-  test('by the family that it is made with', async () => {
+  test('that match the family that it is created with', async () => {
     const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
     keep(socket);
     expectTypeOf(socket).toEqualTypeOf<s.Socket<2, 2>>();
@@ -35,7 +36,7 @@ describe('a Socket has addresses of its family', () => {
     expectTypeOf<s.SenderOf<typeof s.AF_UNIX, typeof s.SOCK_DGRAM>>().toEqualTypeOf<s.UnixAddress | undefined>();
   });
 
-  test('servers, their connections, and clients', async () => {
+  test('for servers, their connections, and clients', async () => {
     const server = s.createServer({ host: '127.0.0.1', port: 0 });
     expectTypeOf(server).toEqualTypeOf<s.InetSocket>();
     const { port } = server.getsockname();
@@ -52,7 +53,7 @@ describe('a Socket has addresses of its family', () => {
     expectTypeOf(server.acceptSync).returns.toEqualTypeOf<s.AcceptedSocket<2 | 10, 1>>();
   });
 
-  test('AF_UNIX, whose names are text or a Buffer', async () => {
+  test('for AF_UNIX, whose names are text or a Buffer', async () => {
     const path = `${folder()}/socket`;
     const server = s.createServer({ path, type: s.SOCK_SEQPACKET });
     const client = await s.createConnection({ path, type: s.SOCK_SEQPACKET });
@@ -69,7 +70,7 @@ describe('a Socket has addresses of its family', () => {
   test('a Socket of a family that the program does not know before it runs has any address', () => {
     const known = new s.Socket(s.AF_INET6, s.SOCK_STREAM);
     keep(known);
-    const socket: s.Socket = known; // a function that takes any Socket takes one of a family
+    const socket: s.Socket = known; // a function that accepts any Socket accepts one of a family
     expectTypeOf(socket.getsockname()).toEqualTypeOf<s.Address>();
     expectTypeOf(s.Socket.fromFd).returns.toEqualTypeOf<s.Socket>();
     expectTypeOf<s.Socket<typeof s.AF_CAN, typeof s.SOCK_RAW>['getsockname']>().returns.toEqualTypeOf<s.Address>();
@@ -80,7 +81,7 @@ describe('a Socket has addresses of its family', () => {
 });
 
 describe('a descriptor has addresses of its family, and is a number', () => {
-  test('by the family that it is made with', () => {
+  test('that match the family that it is created with', () => {
     const listener = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
     expectTypeOf(listener).toExtend<number>();
     s.bind(listener, loopback);
@@ -113,9 +114,9 @@ describe('a descriptor has addresses of its family, and is a number', () => {
   });
 });
 
-test('what is decoded has all fields, of what a call accepts some may be left out', () => {
+test('decoded values have all fields, of arguments some may be omitted', () => {
   const given: s.Inet6AddressInput = { family: s.AF_INET6, address: '::1', port: 1 };
-  // @ts-expect-error The fields that a struct can do without are there when it was decoded.
+  // @ts-expect-error The optional fields of a struct are present when it was decoded.
   const decoded: s.Inet6Address = given;
   expectTypeOf<s.Address>().toExtend<s.AddressInput>();
   expectTypeOf<s.Address>().toExtend<s.AddressLike>();
@@ -167,4 +168,8 @@ describe('constants', () => {
     };
     expect(narrowed({ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [3] })).toEqual([3]);
   });
+});
+
+test('the name of a layer is the name of one of the layers', () => {
+  expectTypeOf<LayerName>().toEqualTypeOf<Layer['layer']>();
 });

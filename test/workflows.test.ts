@@ -1,14 +1,14 @@
-/** The checks of the workflows and of a release tell what is wrong. */
+/** The checks of the workflows and of a release report what is wrong. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { folder } from './helpers/fixtures.ts';
 import { need, program } from './helpers/need.ts';
-import { folder } from './helpers/world.ts';
 
 const root = join(import.meta.dirname, '..');
 
-test('each fault of a workflow is told', (context) => {
+test('each fault of a workflow is reported', (context) => {
   need(context, program('shellcheck'));
   const cwd = folder();
   mkdirSync(join(cwd, '.github/workflows'), { recursive: true });
@@ -33,7 +33,7 @@ test('each fault of a workflow is told', (context) => {
   expect(lint('      - uses: ./here\n      - run: "true"\n')).toMatchObject({ status: 0, stderr: '' });
 });
 
-test('the workflows of this repository have no such fault', (context) => {
+test('the workflows of this repository have no fault', (context) => {
   need(context, program('shellcheck'));
   const cwd = folder();
   for (const path of ['.github/workflows', 'scripts', '.ci'])
@@ -44,12 +44,16 @@ test('the workflows of this repository have no such fault', (context) => {
   expect([status, stderr]).toEqual([0, '']);
 });
 
-test('a tag is released when version, change log and binaries are there', () => {
+test('a tag is released when its version, change log and binaries exist', () => {
   const cwd = folder();
-  for (const path of ['scripts/check-release.sh', 'scripts/check-binary.js']) cpSync(join(root, path), join(cwd, path));
+  for (const path of ['scripts/check-release.js', 'scripts/check-binary.js']) cpSync(join(root, path), join(cwd, path));
   const release = (tag: string, GITHUB_REPOSITORY = '') => {
     const env = { ...process.env, GITHUB_REPOSITORY };
-    const { status, stderr } = spawnSync('bash', ['scripts/check-release.sh', tag], { cwd, env, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/check-release.js', tag], {
+      cwd,
+      env,
+      encoding: 'utf8',
+    });
     return [status, stderr.trim()];
   };
   writeFileSync(join(cwd, 'package.json'), '{ "version": "1.2.3", "type": "module" }');
@@ -85,7 +89,7 @@ test('a tag is released when version, change log and binaries are there', () => 
   ]);
 });
 
-test('the change log has the version of package.json, in the form of Keep a Changelog', () => {
+test('the change log contains the version of package.json, in the format of Keep a Changelog', () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const log = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
   expect(/^## \[(.*)\] - \d{4}-\d\d-\d\d$/m.exec(log)?.[1]).toBe(version);

@@ -1,5 +1,5 @@
-// The loops that the benchmarks compare with: the same system calls on the same descriptors, in C, inside the same
-// process. Each takes a count and returns the nanoseconds of thread CPU time and of wall time that the loop took.
+// The loops that the benchmarks compare with: the same system calls on the same descriptors, in C and in the same
+// process. Each loop takes a count, and returns the nanoseconds of thread CPU time and of wall time that it took.
 #include <node_api.h>
 #include <sys/socket.h>
 
@@ -56,7 +56,7 @@ struct Arguments {
   }
 };
 
-// The memory of a call by node:ffi, which passes numbers alone.
+// The buffer for calls through node:ffi, which pass only numbers.
 uint8_t kept[2048];
 
 napi_value Clock(napi_env env, napi_callback_info) {
@@ -135,7 +135,7 @@ NAPI_MODULE(baseline, Init)
 
 }  // namespace
 
-// For node:ffi, whose fast calls take numbers: recv(2) into memory that is known.
+// For node:ffi, whose fast calls accept only numbers: recv(2) into a known buffer.
 extern "C" __attribute__((visibility("default"))) int32_t RecvKept(int32_t fd, int32_t flags) {
   const ssize_t n = recv(fd, kept, sizeof(kept), flags);
   return n < 0 ? -errno : static_cast<int32_t>(n);

@@ -1,4 +1,4 @@
-// The Internet checksum in C, called from JavaScript for one packet: what bench/checksum.js compares with.
+// The Internet checksum in C, which JavaScript calls for each packet. bench/checksum.js compares with it.
 #include <node_api.h>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Sends Ethernet frames by sendmmsg as fast as the link takes them: flood <interface> <packets> <bytes>.
+// Sends Ethernet frames with sendmmsg as fast as the link accepts them: flood <interface> <packets> <bytes>.
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -14,8 +14,8 @@ int main(int, char** argv) {
   constexpr int kBatch = 64;
   const long packets = std::atol(argv[2]);
   std::vector<unsigned char> frame(static_cast<size_t>(std::atol(argv[3])), 0);
-  std::memset(frame.data(), 0xff, 6);  // for everybody
-  frame[12] = 0x88;                    // the type for local experiments
+  std::memset(frame.data(), 0xff, 6);  // the broadcast address
+  frame[12] = 0x88;                    // the EtherType for local experiments
   frame[13] = 0xb5;
   const int fd = ::socket(AF_PACKET, SOCK_RAW, 0);
   sockaddr_ll name = {};

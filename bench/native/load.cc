@@ -1,6 +1,6 @@
-// The load of the benchmarks, and their meter: drives a server of another process, and tells the CPU time that it took.
+// The load generator and the meter of the benchmarks: drives a server in another process and measures its CPU time.
 //   load <role> <pid of the server> <a port of 127.0.0.1, or a path> <size> <count> [width]
-// Prints the operations and the nanoseconds of CPU time (user and system) of the server.
+// Prints the number of operations and the nanoseconds of CPU time (user and system) of the server.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -51,7 +51,7 @@ int64_t Nanoseconds(clockid_t clock) {
   return (time.tv_sec * 1000000000LL) + time.tv_nsec;
 }
 
-// The CPU time of a process, of all of its threads.
+// Measures the CPU time of all threads of a process.
 class Meter {
  public:
   explicit Meter(pid_t pid) {
@@ -73,7 +73,7 @@ int Connected(const Job& job, int type) {
   if (IsPath(job)) {
     sockaddr_un name = {};
     name.sun_family = AF_UNIX;
-    // A name of its own (autobind), so that datagrams can be answered.
+    // The socket needs a name (autobind), so that its datagrams can be answered.
     if (type == SOCK_DGRAM) Must(bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name.sun_family)), "bind");
     std::strncpy(name.sun_path, job.address.c_str(), sizeof(name.sun_path) - 1);
     Must(connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name)), "connect");
@@ -100,7 +100,7 @@ void SendAll(int fd, const uint8_t* data, size_t size) {
   }
 }
 
-// `width` datagrams are under way; each answer is followed by the next question. What is lost is asked again.
+// Keeps `width` datagrams in flight; each answer is followed by the next question. Lost datagrams are sent again.
 Outcome DatagramEcho(const Job& job) {
   const int fd = Connected(job, SOCK_DGRAM);
   Wait(fd, 100, SO_RCVTIMEO);
@@ -133,8 +133,8 @@ Outcome DatagramEcho(const Job& job) {
   return {.operations = echoed, .cpu = meter.Elapsed()};
 }
 
-// Datagrams as fast as possible, for `count` milliseconds, by segmentation offload. A datagram of one byte asks how
-// many came; those that the server had no room for are not counted.
+// Sends datagrams as fast as possible for `count` milliseconds, with segmentation offload. A one-byte datagram asks how
+// many arrived. Datagrams that the server had no room for do not count.
 Outcome DatagramsIn(const Job& job) {
   const int fd = Connected(job, SOCK_DGRAM);
   const int segment = static_cast<int>(job.size);
@@ -159,7 +159,8 @@ Outcome DatagramsIn(const Job& job) {
   return {.operations = std::atoll(answer), .cpu = meter.Elapsed()};
 }
 
-// Asks for `count` datagrams, and takes them in without sleeping: to wake a sleeper would be work of the server.
+// Asks for `count` datagrams and receives them without sleeping, because waking a sleeper would cost the server CPU
+// time.
 Outcome DatagramsOut(const Job& job) {
   const int fd = Connected(job, SOCK_DGRAM);
   const int on = 1;
@@ -170,7 +171,7 @@ Outcome DatagramsOut(const Job& job) {
   send(fd, question.data(), question.size(), 0);
   int64_t bytes = 0;
   int64_t last = Nanoseconds(CLOCK_MONOTONIC);
-  // 5 s until the first, then 0.1 s of silence.
+  // Waits up to 5 s for the first datagram, then until there is silence for 0.1 s.
   while (Nanoseconds(CLOCK_MONOTONIC) < last + (bytes == 0 ? 5000000000 : 100000000)) {
     for (int i = 0; i < 100; ++i) {
       const ssize_t n = recv(fd, data.data(), data.size(), MSG_DONTWAIT);
@@ -183,14 +184,14 @@ Outcome DatagramsOut(const Job& job) {
   return {.operations = job.count, .cpu = meter.Elapsed()};
 }
 
-// Closes a connection without TIME_WAIT.
+// Closes a connection without leaving it in TIME_WAIT.
 void Reset(int fd) {
   const linger reset = {.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   close(fd);
 }
 
-// Connections that ask more than they take: of each answer a little is read now and then, so that the server has to
+// Connections that request more than they read: occasionally they read a little of each answer, so that the server must
 // wait for room again and again.
 class Slow {
  public:
@@ -213,7 +214,7 @@ class Slow {
   size_t next_ = 0;
 };
 
-// `width` connections, each with one question under way, beside so many that are slow.
+// Opens `width` connections, each with one request in flight, besides a number of slow ones.
 Outcome Echo(const Job& job, unsigned slow) {
   const int epoll = static_cast<int>(Must(epoll_create1(0), "epoll_create1"));
   std::vector<size_t> missing;
@@ -255,7 +256,7 @@ Outcome StreamEcho(const Job& job) { return Echo(job, 0); }
 
 Outcome StreamMix(const Job& job) { return Echo(job, job.width / 4); }
 
-// `count` pieces of 64 KiB; the server closes the connection when it has them all.
+// Sends `count` chunks of 64 KiB; the server closes the connection when it has received all.
 Outcome BulkIn(const Job& job) {
   const int fd = Connected(job, SOCK_STREAM);
   std::vector<uint8_t> data(kChunk, 'x');
@@ -266,7 +267,7 @@ Outcome BulkIn(const Job& job) {
   return {.operations = job.count, .cpu = meter.Elapsed()};
 }
 
-// Asks for `count` pieces of 64 KiB, and reads until the server closes the connection.
+// Requests `count` chunks of 64 KiB, and reads until the server closes the connection.
 Outcome BulkOut(const Job& job) {
   const int fd = Connected(job, SOCK_STREAM);
   std::vector<uint8_t> data(kChunk * 4);
@@ -279,7 +280,7 @@ Outcome BulkOut(const Job& job) {
   return {.operations = job.count, .cpu = meter.Elapsed()};
 }
 
-// Connections that the server closes at once, `width` at a time; the reset leaves no TIME_WAIT behind.
+// Opens connections, `width` at a time, that the server closes at once. The reset leaves no TIME_WAIT behind.
 Outcome Accept(const Job& job) {
   const Meter meter(job.pid);
   int64_t done = 0;

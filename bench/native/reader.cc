@@ -1,5 +1,5 @@
-// A C reader of a TPACKET_V3 ring, for comparison: reader <interface> <ring> <block> <milliseconds>. It looks at the
-// header and the first bytes of each packet. When its standard input ends it prints packets, bytes and drops.
+// A C reader of a TPACKET_V3 ring, for comparison: reader <interface> <ring> <block> <milliseconds>. It reads the
+// header and the first bytes of each packet. When its standard input ends, it prints packets, bytes and drops.
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>

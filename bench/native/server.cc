@@ -1,5 +1,5 @@
-// The servers of the benchmarks in C: what the kernel and an epoll loop cost, without a language above them.
-//   server <role> [path]        prints its port, or its path
+// The servers of the benchmarks in C, which show what the kernel and an epoll loop cost without a language on top.
+//   server <role> [path]        prints its port or its path
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -32,7 +32,7 @@ int64_t Must(int64_t n, const char* what) {
   return n;
 }
 
-// Bound, non-blocking, and announced.
+// Returns a bound, non-blocking socket and prints its address.
 int Bound(int type, const char* path) {
   const int family = path == nullptr ? AF_INET : AF_UNIX;
   const int fd = static_cast<int>(Must(socket(family, type | SOCK_NONBLOCK, 0), "socket"));
@@ -150,7 +150,7 @@ void DatagramsIn(const char*) {
   });
 }
 
-// Several datagrams in one buffer (generic receive offload), and their size in a control message.
+// Receives several datagrams in one buffer (generic receive offload); a control message holds their size.
 void DatagramsInGro(const char*) {
   const Epoll epoll;
   const int bound = Bound(SOCK_DGRAM, nullptr);
@@ -185,7 +185,7 @@ void DatagramsInGro(const char*) {
   });
 }
 
-// The question: how many datagrams of the given size.
+// The request says how many datagrams of the given size to send.
 template <typename Send>
 void DatagramsOut(Send send) {
   const Epoll epoll;
@@ -254,7 +254,7 @@ void BulkIn(const char*) {
   });
 }
 
-// Waits for room by an epoll set of its own.
+// Waits for room with an epoll instance of its own.
 void BulkOut(const char*) {
   Streams(nullptr, [](int fd) {
     const ssize_t n = recv(fd, buffer, sizeof(buffer) - 1, 0);

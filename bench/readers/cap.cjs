@@ -1,4 +1,4 @@
-// A reader of npm's cap: cap.cjs <interface> <ring> <folder with cap>. cap has no count of drops.
+// A reader that uses npm's cap: cap.cjs <interface> <ring> <folder with cap>. cap does not count drops.
 const { join } = require('node:path');
 const [name, ringSize, folder] = process.argv.slice(2);
 const { Cap } = require(join(folder, 'node_modules/cap'));

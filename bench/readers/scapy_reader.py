@@ -1,5 +1,5 @@
-# A reader of scapy: scapy_reader.py <interface>. When its standard input ends it prints packets, bytes and 0: it has no count of
-# drops.
+# A reader that uses scapy: scapy_reader.py <interface>. When its standard input ends, it prints packets, bytes and 0,
+# because scapy does not count drops.
 import logging
 import sys
 

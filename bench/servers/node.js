@@ -1,4 +1,5 @@
-// The servers of the benchmarks with node:net and node:dgram: node.js <role> [path or size]. Prints its port, or its path.
+// The servers of the benchmarks with node:net and node:dgram: node.js <role> [path or size]. Prints its port or its
+// path.
 import dgram from 'node:dgram';
 import net from 'node:net';
 
@@ -35,7 +36,7 @@ const roles = {
     });
   },
 
-  // Many are under way at once, and only the last of them has a callback: what costs the least.
+  // The cheapest way: many sends are in flight at once, and only the last of them has a callback.
   'datagrams-out'(size) {
     const data = Buffer.alloc(Number(size), 'x');
     datagram((socket, question, from) => {
@@ -86,7 +87,7 @@ const roles = {
   },
 };
 
-/** As an echo that waits for its reader: it reads no more than is taken. */
+/** As an echo server that waits for its reader: it reads only as much as the reader accepts. */
 roles['stream-mix'] = () =>
   streams(undefined, (socket) => {
     socket.on('data', (data) => {

@@ -1,4 +1,4 @@
-"""The servers of the benchmarks with Python's socket and selectors: python.py <role> [path or size]."""
+"""The servers of the benchmarks with the socket and selectors modules of Python: python.py <role> [path or size]."""
 import selectors
 import socket
 import sys

@@ -1,4 +1,4 @@
-// The servers of the benchmarks with this library: sys-socket.js <role> [path or size]. Prints its port, or its path.
+// The servers of the benchmarks with this library: sys-socket.js <role> [path or size]. Prints its port or its path.
 import * as s from 'sys-socket';
 import * as nothrow from 'sys-socket/nothrow';
 
@@ -21,7 +21,7 @@ async function streams(path, serve) {
   }
 }
 
-/** The question of how many came is one byte long. */
+/** Answers the one-byte question of how many datagrams arrived. */
 function tell(socket, count, name) {
   socket.sendtoSync(String(count), 0, name);
   return 0;
@@ -42,7 +42,7 @@ async function counted(controlLength, count) {
   }
 }
 
-/** Sends as many datagrams as are asked for. */
+/** Sends as many datagrams as requested. */
 async function answered(size, prepare) {
   const socket = datagram();
   for (;;) {
@@ -72,7 +72,7 @@ const roles = {
     }
   },
 
-  // Without a promise, and without an object for an address.
+  // Uses no promise, and no object for an address.
   'datagram-echo-callbacks'(path) {
     const socket = datagram(path);
     const { fd } = socket;
@@ -95,7 +95,7 @@ const roles = {
     }
   },
 
-  // A view of each datagram, as a program that looks at them makes it.
+  // Makes a view of each datagram, as a program that reads their contents does.
   async 'datagrams-in-batches'() {
     await counted(0, (batch, i) => {
       consumed += batch.bytes(i)[0];
@@ -103,7 +103,7 @@ const roles = {
     });
   },
 
-  // The first byte of each datagram that a message was joined of.
+  // Reads the first byte of each datagram that the kernel joined into a message.
   async 'datagrams-in-gro'() {
     await counted(s.CMSG_SPACE(4), (batch, i) => {
       const size = batch.segmentSize(i);
@@ -155,7 +155,7 @@ const roles = {
     });
   },
 
-  // Into a buffer that each connection has.
+  // Receives into a buffer that each connection owns.
   async 'stream-echo-into'(path) {
     await streams(path, async (socket) => {
       const buffer = Buffer.alloc(4096);
@@ -166,7 +166,7 @@ const roles = {
     });
   },
 
-  // Without a promise; a peer that does not take its answer is cut off.
+  // Uses no promise. A peer that does not read its answer is disconnected.
   async 'stream-echo-callbacks'(path) {
     const buffer = new Uint8Array(65536);
     await streams(path, async (socket) => {

@@ -1,47 +1,47 @@
 // @ts-check
-// What every program here does alike: options, --help, and errors that say what to do.
-//   exit code 0: it worked; 1: it did not (no reply, an errno); 2: the command line is wrong
+// What all programs here have in common: options, --help, and error messages that say what to do.
+//   exit code 0: success; 1: failure (no reply, an errno); 2: wrong command line
 import { parseArgs } from 'node:util';
 import { isErrno } from 'sys-socket';
 
-/** A command line that makes no sense. */
+/** An invalid command line. */
 export class UsageError extends Error {}
 
 /**
- * A number of the command line.
+ * Parses a number from the command line.
  * @param {string | undefined} text @param {string} name @param {number} least @param {number} most @returns {number}
  */
 export function number(text, name, least = 0, most = Number.MAX_SAFE_INTEGER) {
   const value = Number(text);
   if (text === undefined || text.trim() === '' || !Number.isFinite(value) || value < least || value > most) {
-    throw new UsageError(`${name}: a number from ${least} to ${most} is wanted, not '${text ?? ''}'`);
+    throw new UsageError(`${name}: give a number from ${least} to ${most}, not '${text ?? ''}'`);
   }
   return value;
 }
 
 /**
- * A whole number of the command line.
+ * Parses an integer from the command line.
  * @param {string | undefined} text @param {string} name @param {number} [least] @param {number} [most] @returns {number}
  */
 export function integer(text, name, least, most) {
   const value = number(text, name, least, most);
-  if (!Number.isInteger(value)) throw new UsageError(`${name}: a whole number is wanted, not '${text}'`);
+  if (!Number.isInteger(value)) throw new UsageError(`${name}: give a whole number, not '${text}'`);
   return value;
 }
 
-/** The value of --count: for ever unless it is given. @param {string | undefined} text */
+/** Returns the value of --count, or infinity if the option is not given. @param {string | undefined} text */
 export function countOf(text) {
   return text === undefined ? Number.POSITIVE_INFINITY : integer(text, '--count', 1);
 }
 
-/** What grants the privilege that a raw or packet socket needs. */
+/** Explains how to grant the privilege that a raw or packet socket needs. */
 const privilege = `A raw or packet socket needs CAP_NET_RAW. Run this with sudo, or give the capability to node:
   sudo setcap cap_net_raw+ep $(readlink -f $(which node))`;
 
 /**
  * Runs a program: parses its command line, prints `usage` for --help, and turns errors into one line and an exit code.
  *
- * `main` gets the options and the positional arguments, and resolves to the exit code (nothing: 0).
+ * `main` receives the options and the positional arguments, and resolves to the exit code (nothing means 0).
  * @template {import('node:util').ParseArgsConfig['options'] & {}} O
  * @param {string} usage
  * @param {O} options the `options` of node:util's parseArgs

@@ -1,5 +1,5 @@
 // @ts-check
-// DHCP messages: RFC 2131, and their options: RFC 2132.
+// Encodes and decodes DHCP messages (RFC 2131) and their options (RFC 2132).
 import { formatHardwareAddress } from 'sys-socket';
 import { readName } from './dns.js';
 import { hex, utf8 } from './text.js';
@@ -12,9 +12,9 @@ export const OFFER = 2;
 const BOOTREQUEST = 1;
 const MAGIC = 0x63825363;
 const BROADCAST = 0x8000;
-/** Where the options begin; before them are the fields of BOOTP. */
+/** The offset of the options, which follow the fields of BOOTP. */
 const HEADER = 240;
-/** What relays and servers of BOOTP want at least. */
+/** The minimum length that BOOTP relays and servers expect. */
 const LEAST = 300;
 const PAD = 0;
 const OVERLOAD = 52;
@@ -36,7 +36,7 @@ const yesNo = (/** @type {Uint8Array} */ bytes) => (bytes[0] === 1 ? 'yes' : 'no
 
 const MESSAGES = ['', 'DISCOVER', 'OFFER', 'REQUEST', 'DECLINE', 'ACK', 'NAK', 'RELEASE', 'INFORM'];
 
-/** Routes without classes, each a prefix and its router: RFC 3442. @param {Uint8Array} bytes */
+/** Formats classless routes, each with a prefix and its router (RFC 3442). @param {Uint8Array} bytes */
 function routes(bytes) {
   const found = [];
   for (let at = 0; at < bytes.length; ) {
@@ -51,7 +51,7 @@ function routes(bytes) {
   return found.join(', ');
 }
 
-/** Domain names to search, compressed as in DNS: RFC 3397. @param {Uint8Array} bytes */
+/** Formats the domain search list, which is compressed as in DNS (RFC 3397). @param {Uint8Array} bytes */
 function searchList(bytes) {
   const found = [];
   for (let at = 0; at < bytes.length; ) {
@@ -63,11 +63,11 @@ function searchList(bytes) {
   return found.join(', ');
 }
 
-/** A client: its hardware type, and address. @param {Uint8Array} bytes */
+/** Formats a client identifier: its hardware type and address. @param {Uint8Array} bytes */
 const client = (bytes) =>
   bytes[0] === 1 && bytes.length === 7 ? formatHardwareAddress(bytes.subarray(1)) : hex(bytes);
 
-/** The options that are known by name. @type {Record<number, [string, (bytes: Uint8Array) => string]>} */
+/** The options that have a name. @type {Record<number, [string, (bytes: Uint8Array) => string]>} */
 const OPTIONS = {
   1: ['Subnet mask', addresses],
   2: ['Time offset', numbers(4)],
@@ -109,18 +109,18 @@ const OPTIONS = {
   252: ['Proxy configuration', utf8],
 };
 
-/** An option by name, and its value, for people. @param {number} code @param {Uint8Array} data */
+/** Formats an option for people: its name and value. @param {number} code @param {Uint8Array} data */
 export function optionText(code, data) {
   const [name, format] = OPTIONS[code] ?? [`Option ${code}`, hex];
   return { name, text: format(data) };
 }
 
-/** What a client asks servers for. */
+/** The options that a client requests from servers. */
 const WANTED = [1, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 66, 67, 119, 121, 252];
 
 /**
- * A DHCPDISCOVER. The answer shall be a broadcast, as this client has no address yet.
- * @param {{ xid: number, secs: number, hardware: Uint8Array }} fields a number of its own, the seconds since the first
+ * Encodes a DHCPDISCOVER. It requests a broadcast answer, because this client has no address yet.
+ * @param {{ xid: number, secs: number, hardware: Uint8Array }} fields the transaction id, the seconds since the first
  *   attempt, and the Ethernet address
  */
 export function encodeDiscover({ xid, secs, hardware }) {
@@ -146,18 +146,18 @@ export function encodeDiscover({ xid, secs, hardware }) {
  * @typedef {object} DhcpMessage
  * @property {number} op 1 from a client, 2 from a server
  * @property {number} xid
- * @property {string} yourAddress what the client shall have
+ * @property {string} yourAddress the address that the server offers to the client
  * @property {string} nextServer
  * @property {string} relay
  * @property {Uint8Array} hardware
  * @property {string} serverName
  * @property {string} bootFile
- * @property {Map<number, Uint8Array>} options by their numbers: parts of a long one are together again (RFC 3396)
- * @property {string | undefined} error where it is malformed: what stands before is decoded
+ * @property {Map<number, Uint8Array>} options by their codes; the parts of a long option are joined (RFC 3396)
+ * @property {string | undefined} error where the message is malformed; everything before that is decoded
  */
 
 /**
- * Reads options into a map. Gives the reason why they end too early, if they do.
+ * Reads options into a map. Returns an error if they end too early.
  * @param {Uint8Array} bytes @param {string} where @param {Map<number, Uint8Array>} options
  */
 function readOptions(bytes, where, options) {
@@ -178,7 +178,10 @@ function readOptions(bytes, where, options) {
   return `no end of the options in ${where}`;
 }
 
-/** A message, as far as it goes; undefined for bytes that are none. @param {Uint8Array} bytes @returns {DhcpMessage | undefined} */
+/**
+ * Decodes a message as far as it is well formed. Returns undefined for bytes that are no DHCP message.
+ * @param {Uint8Array} bytes @returns {DhcpMessage | undefined}
+ */
 export function decodeDhcp(bytes) {
   if (bytes.length < HEADER) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -186,7 +189,7 @@ export function decodeDhcp(bytes) {
   const address = (/** @type {number} */ at) => bytes.subarray(at, at + 4).join('.');
   const options = new Map();
   let error = readOptions(bytes.subarray(HEADER), 'the message', options);
-  // Where the options had no room, they go on in the fields of the boot file and of the server's name.
+  // Options that do not fit continue in the fields of the boot file and the server name.
   const [name, file] = [bytes.subarray(44, 108), bytes.subarray(108, 236)];
   const overload = options.get(OVERLOAD)?.[0] ?? 0;
   if (overload & 1) error ??= readOptions(file, 'the boot file', options);
@@ -207,7 +210,7 @@ export function decodeDhcp(bytes) {
   };
 }
 
-/** What kind of message it is: 0 for none of DHCP. @param {DhcpMessage} message */
+/** Returns the type of a message, or 0 if it is not a DHCP message. @param {DhcpMessage} message */
 export function messageType({ options }) {
   return options.get(MESSAGE_TYPE)?.[0] ?? 0;
 }

@@ -1,9 +1,10 @@
 // @ts-check
-// DNS messages: RFC 1035, with the flags of multicast DNS, RFC 6762.
+// Encodes and decodes DNS messages (RFC 1035), with the flags of multicast DNS (RFC 6762). Unlike dns-packet,
+// it shows the readable part of a damaged message.
 import { AF_INET, AF_INET6, inet_ntop } from 'sys-socket';
 import { hex, printable, utf8 } from './text.js';
 
-/** The types that are known by name. */
+/** The types that have a name. */
 export const TYPES = /** @type {const} */ ({
   A: 1,
   NS: 2,
@@ -21,10 +22,13 @@ export const TYPES = /** @type {const} */ ({
 });
 const names = new Map(Object.entries(TYPES).map(([name, type]) => [/** @type {number} */ (type), name]));
 
-/** A type as people write it. @param {number} type */
+/** Returns the name of a type. @param {number} type */
 export const typeName = (type) => names.get(type) ?? `TYPE${type}`;
 
-/** Bytes of a label as text: dots, backslashes and what is no text are escaped. @param {Uint8Array} bytes */
+/**
+ * Formats the bytes of a label: dots, backslashes and bytes that are not text are escaped.
+ * @param {Uint8Array} bytes
+ */
 function labelText(bytes) {
   const text = Buffer.from(bytes).toString('utf8');
   if (!text.includes('\ufffd')) {
@@ -33,7 +37,7 @@ function labelText(bytes) {
   return escaped(bytes);
 }
 
-/** As in zone files: \ and three decimal digits. @param {Uint8Array} bytes */
+/** Escapes bytes as zone files do: a backslash and three decimal digits. @param {Uint8Array} bytes */
 function escaped(bytes) {
   return Array.from(bytes, (byte) =>
     byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c
@@ -43,15 +47,15 @@ function escaped(bytes) {
 }
 
 /**
- * A name in a message, and where it ends; undefined for what is none: cut, too long, or with a pointer that does not lead
- * backwards. So every name ends, whatever the bytes are.
- * @param {Uint8Array} bytes the message, as pointers lead from one place of it to another
+ * Returns a name in a message and the offset of its end, or undefined if the name is truncated, too long, or has a
+ * pointer that does not point backwards. This rule makes decoding terminate, whatever the bytes are.
+ * @param {Uint8Array} bytes the whole message, because pointers refer to other places in it
  * @param {number} start
  */
 export function readName(bytes, start) {
   const labels = [];
   let at = start;
-  let limit = start; // where the part of the name begins that is read now
+  let limit = start; // where the part of the name begins that is being read
   let next = -1;
   for (let length = 1; ; ) {
     const size = bytes[at];
@@ -74,7 +78,7 @@ export function readName(bytes, start) {
   }
 }
 
-/** The bytes of a name, without compression. @param {string} name with escapes as `readName` makes them */
+/** Encodes a name, without compression. @param {string} name with escapes as `readName` makes them */
 export function encodeName(name) {
   /** @type {number[][]} */
   const labels = [[]];
@@ -98,10 +102,10 @@ export function encodeName(name) {
  * @typedef {object} Question
  * @property {string} name
  * @property {number} type
- * @property {boolean} [unicast] of multicast DNS: the answer shall come by unicast
+ * @property {boolean} [unicast] in multicast DNS: asks for a unicast answer
  */
 
-/** A query. @param {number} id @param {readonly Question[]} questions */
+/** Encodes a query. @param {number} id @param {readonly Question[]} questions */
 export function encodeQuery(id, questions) {
   const header = Buffer.alloc(12);
   header.writeUInt16BE(id, 0);
@@ -120,22 +124,22 @@ export function encodeQuery(id, questions) {
  * @property {string} name
  * @property {number} type
  * @property {number} class
- * @property {boolean} flush of multicast DNS: it replaces what a cache has
- * @property {number} ttl seconds
- * @property {string} text its data for people
+ * @property {boolean} flush in multicast DNS: the record replaces what a cache holds
+ * @property {number} ttl in seconds
+ * @property {string} text the data of the record, formatted for people
  */
 
 /**
  * @typedef {object} Message
  * @property {number} id
  * @property {boolean} response
- * @property {number} rcode 0 is no error
+ * @property {number} rcode 0 means no error
  * @property {boolean} truncated
  * @property {Question[]} questions
  * @property {ResourceRecord[]} answers
  * @property {ResourceRecord[]} authority
  * @property {ResourceRecord[]} additional
- * @property {string | undefined} error where it is malformed: what stands before is decoded
+ * @property {string | undefined} error where the message is malformed; everything before that is decoded
  */
 
 /** @param {DataView} view @param {number} start @param {number} end */
@@ -150,7 +154,7 @@ function strings(view, start, end) {
   return found.join(' ');
 }
 
-/** The types of an NSEC record: RFC 4034, 4.1.2. @param {Uint8Array} bytes */
+/** Formats the types in an NSEC record (RFC 4034, section 4.1.2). @param {Uint8Array} bytes */
 function typeBitmap(bytes) {
   const types = [];
   for (let at = 0; at + 2 <= bytes.length; ) {
@@ -164,7 +168,7 @@ function typeBitmap(bytes) {
 }
 
 /**
- * The data of a record for people: RFC 3597 has the notation for those of unknown types, and of wrong lengths.
+ * Formats the data of a record for people. Unknown types and wrong lengths have the notation of RFC 3597.
  * @param {number} type @param {Uint8Array} message @param {number} start @param {number} end
  */
 function dataText(type, message, start, end) {
@@ -204,7 +208,7 @@ function dataText(type, message, start, end) {
 }
 
 /**
- * A message, as far as it goes.
+ * Decodes a message as far as it is well formed.
  * @param {Uint8Array} bytes @returns {Message}
  */
 export function decodeMessage(bytes) {

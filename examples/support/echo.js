@@ -1,7 +1,8 @@
 // @ts-check
-// Echo requests and their answers, of ICMP and ICMPv6, by a ping socket or by a raw one: icmp(7), raw(7).
+// Sends ICMP and ICMPv6 echo requests and receives the replies, by a ping socket or a raw socket. icmp(7), raw(7).
 import {
   AF_INET,
+  findControl,
   ICMP_ECHO,
   ICMP_ECHOREPLY,
   IP_RECVTTL,
@@ -12,7 +13,6 @@ import {
   IPPROTO_IPV6,
   IPV6_HOPLIMIT,
   IPV6_RECVHOPLIMIT,
-  isControl,
   isErrno,
   SOCK_DGRAM,
   SOCK_RAW,
@@ -23,8 +23,8 @@ import { findLayer, ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, icmp, icmpv6 } from 
 import { reportErrors } from './error-queue.js';
 
 /**
- * A socket for echoes. A ping socket needs no privilege, but a group that net.ipv4.ping_group_range allows; without it
- * the kernel says EACCES, and a raw socket is tried, which needs CAP_NET_RAW.
+ * Opens a socket for echoes. A ping socket needs no privilege, but net.ipv4.ping_group_range must include a group of
+ * the process. Otherwise the kernel returns EACCES, and the function tries a raw socket, which needs CAP_NET_RAW.
  * @param {number} family @param {number} protocol @param {boolean} raw
  */
 function open(family, protocol, raw) {
@@ -38,8 +38,8 @@ function open(family, protocol, raw) {
 }
 
 /**
- * A socket for echo requests to a host, with the reports about them.
- * @param {import('./host.js').HostAddress} to @param {boolean} raw whether not to try a ping socket
+ * Opens a socket for echo requests to a host that also receives the error reports about them.
+ * @param {import('./host.js').HostAddress} to @param {boolean} raw whether to skip the ping socket
  */
 export function openEcho(to, raw = false) {
   const isInet = to.family === AF_INET;
@@ -49,18 +49,18 @@ export function openEcho(to, raw = false) {
   else socket.setsockopt(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, true);
   if (socket.type !== SOCK_RAW) return socket;
   if (isInet)
-    setOption(socket.fd, 'ICMP_FILTER', ~(1 << ICMP_ECHOREPLY) >>> 0); // others are blocked
+    setOption(socket.fd, 'ICMP_FILTER', ~(1 << ICMP_ECHOREPLY) >>> 0); // all other types are blocked
   else setOption(socket.fd, 'ICMP6_FILTER', { pass: [ICMPV6_ECHO_REPLY] });
   return socket;
 }
 
 /**
- * An echo request, with its sequence number as the tag.
+ * Returns an echo request whose tag is its sequence number.
  * @param {import('./host.js').HostAddress} to @param {number} sequence @param {Uint8Array} data
  * @param {number} [hops] the time to live
  */
 export function echoRequest(to, sequence, data, hops) {
-  // The kernel writes the identifier of a ping socket, and the checksum of ICMPv6, which covers the addresses.
+  // The kernel fills in the identifier of a ping socket, and the checksum of ICMPv6, which covers the addresses.
   const fields = { identifier: process.pid & 0xffff, sequenceNumber: sequence };
   const isInet = to.family === AF_INET;
   const header = isInet ? icmp({ type: ICMP_ECHO, ...fields }) : icmpv6({ type: ICMPV6_ECHO_REQUEST, ...fields });
@@ -71,16 +71,16 @@ export function echoRequest(to, sequence, data, hops) {
 }
 
 /**
- * The length of the ICMP message of a reply, what is left of its time to live, and whether its checksum is wrong.
+ * Returns the length of the ICMP message of a reply, its remaining time to live, and whether its checksum is wrong.
  * @param {import('sys-socket/packet').Answered} answer
  */
 export function replyOf({ packet, data, control }) {
-  const header = findLayer(packet, 'ipv4'); // that a raw IPv4 socket gives, too
-  const field = control.find((m) => isControl(m, IPPROTO_IP, IP_TTL) || isControl(m, IPPROTO_IPV6, IPV6_HOPLIMIT));
+  const header = findLayer(packet, 'ipv4'); // only a raw IPv4 socket receives the IP header
+  const field = findControl(control, IPPROTO_IP, IP_TTL) ?? findControl(control, IPPROTO_IPV6, IPV6_HOPLIMIT);
   const message = findLayer(packet, 'icmp') ?? findLayer(packet, 'icmpv6');
   return {
     bytes: data.length - (header === undefined ? 0 : 4 * header.ihl),
-    hops: field !== undefined && 'value' in field ? field.value : undefined,
+    hops: field?.value,
     damaged: message?.checksumOk === false,
   };
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What an ICMP or ICMPv6 error says: in the words of ping(8), and as the mark that traceroute(8) prints.
+// Describes an ICMP or ICMPv6 error: in the words of ping(8), and with the mark that traceroute(8) prints.
 import {
   errnoName,
   ICMP_DEST_UNREACH,
@@ -14,7 +14,7 @@ import { ICMPV6_DESTINATION_UNREACHABLE, ICMPV6_PACKET_TOO_BIG, ICMPV6_TIME_EXCE
 
 /** @typedef {import('./error-queue.js').Report} Report */
 
-/** Of destination unreachable, by its code: the words and the mark. @type {readonly (readonly [string, string])[]} */
+/** The words and the mark of each code of "destination unreachable". @type {readonly (readonly [string, string])[]} */
 const UNREACHABLE = [
   ['Destination Net Unreachable', '!N'],
   ['Destination Host Unreachable', '!H'],
@@ -34,7 +34,7 @@ const UNREACHABLE = [
   ['Precedence Cutoff', '!C'],
 ];
 
-/** The same of ICMPv6. @type {readonly (readonly [string, string])[]} */
+/** The same for ICMPv6. @type {readonly (readonly [string, string])[]} */
 const UNREACHABLE6 = [
   ['No route', '!N'],
   ['Administratively prohibited', '!X'],
@@ -47,16 +47,19 @@ const UNREACHABLE6 = [
 
 const ICMPV6_PORT = 4;
 
-/** Whether a router threw the packet away because its time to live was over. @param {Report} report */
+/** Returns whether a router discarded the packet because its time to live expired. @param {Report} report */
 export function isExpired({ origin, type, code }) {
-  if (code !== 0) return false; // 1 is about fragments
+  if (code !== 0) return false; // code 1: the time to reassemble fragments expired
   return (
     (origin === SO_EE_ORIGIN_ICMP && type === ICMP_TIME_EXCEEDED) ||
     (origin === SO_EE_ORIGIN_ICMP6 && type === ICMPV6_TIME_EXCEEDED)
   );
 }
 
-/** Whether the host itself says that nobody listens on the port: it was reached. @param {Report} report */
+/**
+ * Returns whether the host itself reports that nobody listens on the port, so the packet has arrived.
+ * @param {Report} report
+ */
 export function isArrival({ origin, type, code }) {
   return (
     (origin === SO_EE_ORIGIN_ICMP && type === ICMP_DEST_UNREACH && code === ICMP_PORT_UNREACH) ||
@@ -64,7 +67,7 @@ export function isArrival({ origin, type, code }) {
   );
 }
 
-/** What it says, for people. @param {Report} report */
+/** Describes a report for people. @param {Report} report */
 export function describe({ origin, type, code, info, errno }) {
   if (origin === SO_EE_ORIGIN_ICMP) {
     const mtu = type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED ? ` (mtu = ${info})` : '';
@@ -81,12 +84,15 @@ export function describe({ origin, type, code, info, errno }) {
   return strerror(errno);
 }
 
-/** The mark behind the time of a hop: nothing for what a traceroute expects. @param {Report} report */
+/**
+ * Returns the mark that follows the time of a hop. It is empty for a report that traceroute expects.
+ * @param {Report} report
+ */
 export function mark(report) {
   const { origin, type, code, errno } = report;
   if (isExpired(report)) return '';
   const table = origin === SO_EE_ORIGIN_ICMP ? UNREACHABLE : origin === SO_EE_ORIGIN_ICMP6 ? UNREACHABLE6 : undefined;
-  if (table === undefined) return `!${errnoName(errno)}`; // of this host
+  if (table === undefined) return `!${errnoName(errno)}`; // reported by this host
   const unreachable = origin === SO_EE_ORIGIN_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DESTINATION_UNREACHABLE;
   return (type === unreachable ? table[code]?.[1] : undefined) ?? `!<${type}-${code}>`;
 }

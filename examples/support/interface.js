@@ -1,41 +1,23 @@
 // @ts-check
-// The network interfaces: what the programs here want to know of them.
-import { AF_INET, AF_INET6, ARPHRD_ETHER, formatHardwareAddress, listAddresses, listLinks } from 'sys-socket';
+// Looks up the network interfaces and the properties that the programs here need.
+import { AF_INET } from 'sys-socket';
+import { LINKTYPE_ETHERNET, listCaptureDevices } from 'sys-socket/packet';
 import { sourceAddress } from './host.js';
 
-/**
- * @typedef {object} Interface
- * @property {string} name
- * @property {number} ifindex
- * @property {number} flags IFF_ flags
- * @property {number} mtu
- * @property {string | undefined} mac of an Ethernet interface
- * @property {string[]} ipv4 its addresses
- * @property {string[]} ipv6
- */
+/** @typedef {import('sys-socket/packet').CaptureDevice} Interface @typedef {Interface & { hardwareAddress: string }} Ethernet */
 
-/** All interfaces. @returns {Interface[]} */
-export function interfaces() {
-  const addresses = listAddresses();
-  return listLinks().map(({ ifindex, name = `if${ifindex}`, flags, mtu = 0, hatype, address }) => {
-    const of = (/** @type {number} */ family) =>
-      addresses
-        .filter((entry) => entry.ifindex === ifindex && entry.family === family)
-        .flatMap(({ local }) => local ?? []);
-    const ethernet = hatype === ARPHRD_ETHER && address?.length === 6;
-    return {
-      name,
-      ifindex,
-      flags,
-      mtu,
-      mac: ethernet ? formatHardwareAddress(address) : undefined,
-      ipv4: of(AF_INET),
-      ipv6: of(AF_INET6),
-    };
-  });
-}
+/** Returns all interfaces, without the device `any`. */
+export const interfaces = () => listCaptureDevices().filter(({ index }) => index !== 0);
 
-/** The interface of a name. @param {string} name @returns {Interface} */
+/** Returns whether an interface is an Ethernet interface. @param {Interface} entry @returns {entry is Ethernet} */
+export const isEthernet = (entry) =>
+  entry.linktype === LINKTYPE_ETHERNET && !entry.loopback && entry.hardwareAddress !== undefined;
+
+/** Returns the addresses of a family. @param {Interface} entry @param {number} family */
+export const addressesOf = ({ addresses }, family) =>
+  addresses.filter((entry) => entry.family === family).map(({ address }) => address);
+
+/** Returns the interface with a name. @param {string} name */
 export function interfaceNamed(name) {
   const all = interfaces();
   const found = all.find((entry) => entry.name === name);
@@ -44,25 +26,24 @@ export function interfaceNamed(name) {
   return found;
 }
 
-/** The Ethernet interface of a name. @param {string} name @returns {Interface & { mac: string }} */
+/** Returns the Ethernet interface with a name. @param {string} name */
 export function ethernetNamed(name) {
   const found = interfaceNamed(name);
-  const { mac: address } = found;
-  if (address === undefined) throw new Error(`${name} is no Ethernet interface`);
-  return { ...found, mac: address };
+  if (!isEthernet(found)) throw new Error(`${name} is not an Ethernet interface`);
+  return found;
 }
 
 /**
- * The Ethernet interface that leads to a host of a link, and the own IPv4 address there.
- * @param {string} host an IPv4 address @param {string | undefined} name of the interface, in place of the routes' choice
+ * Returns the Ethernet interface through which a host on the link is reached, and our own IPv4 address there.
+ * @param {string} host an IPv4 address @param {string | undefined} name selects the interface in place of the routes
  */
 export function linkTo(host, name) {
   if (name !== undefined) {
     const link = ethernetNamed(name);
-    return { link, address: link.ipv4[0] };
+    return { link, address: addressesOf(link, AF_INET)[0] };
   }
   const address = sourceAddress({ family: AF_INET, address: host, port: 0 });
-  const link = interfaces().find(({ ipv4 }) => ipv4.includes(address));
+  const link = interfaces().find((entry) => addressesOf(entry, AF_INET).includes(address));
   if (link === undefined) throw new Error(`no interface has ${address}, from which ${host} is reached`);
   return { link: ethernetNamed(link.name), address };
 }

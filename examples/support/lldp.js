@@ -1,5 +1,5 @@
 // @ts-check
-// LLDP: what a neighbour on the link tells of itself. IEEE 802.1AB.
+// Decodes LLDP, by which a neighbour on the link describes itself. IEEE 802.1AB.
 import { AF_INET, AF_INET6, formatHardwareAddress, inet_ntop } from 'sys-socket';
 import { hex, utf8 } from './text.js';
 
@@ -7,17 +7,19 @@ import { hex, utf8 } from './text.js';
  * @typedef {object} Tlv One element of a message: type, length, value.
  * @property {number} type 0 to 127
  * @property {string} name
- * @property {string} text its value for people
- * @property {Uint8Array} value as it came
+ * @property {string} text the value, formatted for people
+ * @property {Uint8Array} value the value as received
  */
 
-/** Where LLDP is sent to: the nearest bridge, the nearest bridge that is no repeater, the nearest customer bridge. */
+/**
+ * The destinations of LLDP: the nearest bridge, the nearest bridge that is not a repeater, the nearest customer bridge.
+ */
 export const LLDP_GROUPS = ['0e', '03', '00'].map((last) => Buffer.from(`0180c20000${last}`, 'hex'));
 
 const END = 0;
 const ORGANIZATION = 127;
 
-/** What the address families of RFC 1700 are here. @param {number} family @param {Uint8Array} bytes */
+/** Formats an address whose family is one of RFC 1700. @param {number} family @param {Uint8Array} bytes */
 function networkAddress(family, bytes) {
   if (family === 1 && bytes.length === 4) return inet_ntop(AF_INET, bytes);
   if (family === 2 && bytes.length === 16) return inet_ntop(AF_INET6, bytes);
@@ -25,13 +27,16 @@ function networkAddress(family, bytes) {
   return `${hex(bytes)} (family ${family})`;
 }
 
-/** A number in network order. @param {Uint8Array} bytes */
+/** Decodes a number in network byte order. @param {Uint8Array} bytes */
 const number = (bytes) => bytes.reduce((sum, byte) => sum * 256 + byte, 0);
 
 const CHASSIS = ['', 'component', 'interface alias', 'port component', 'MAC', 'network address', 'interface', 'local'];
 const PORT = ['', 'interface alias', 'port component', 'MAC', 'network address', 'interface', 'circuit', 'local'];
 
-/** A chassis or port: a subtype, and what it calls itself. @param {readonly string[]} kinds @param {Uint8Array} value */
+/**
+ * Formats a chassis or port id, which consists of a subtype and an identifier.
+ * @param {readonly string[]} kinds @param {Uint8Array} value
+ */
 function identity(kinds, value) {
   const [subtype = 0, family = 0] = value;
   const kind = kinds[subtype] || `subtype ${subtype}`;
@@ -44,7 +49,7 @@ function identity(kinds, value) {
 const CAPABILITIES = ['other', 'repeater', 'bridge', 'access point', 'router', 'telephone', 'DOCSIS', 'station'];
 CAPABILITIES.push('customer VLAN', 'service VLAN', 'two-port relay');
 
-/** What a system can do, and what of it is enabled. @param {Uint8Array} value */
+/** Formats the capabilities of a system, and which of them are enabled. @param {Uint8Array} value */
 function capabilities(value) {
   const [able, enabled] = [number(value.subarray(0, 2)), number(value.subarray(2, 4))];
   const named = CAPABILITIES.flatMap((name, bit) =>
@@ -55,7 +60,7 @@ function capabilities(value) {
 
 const NUMBERING = ['', 'unknown', 'interface index', 'port number'];
 
-/** An address to manage the system by. @param {Uint8Array} value */
+/** Formats an address for managing the system. @param {Uint8Array} value */
 function management(value) {
   const [length = 0, family = 0] = value;
   const rest = value.subarray(1 + length);
@@ -64,7 +69,10 @@ function management(value) {
   return `${address} (${NUMBERING[rest[0] ?? 0] ?? 'interface'} ${number(rest.subarray(1, 5))})`;
 }
 
-/** The values that organizations define, by their number and subtype. @type {Record<string, [string, (v: Uint8Array) => string]>} */
+/**
+ * The values that organizations define, by organization and subtype.
+ * @type {Record<string, [string, (v: Uint8Array) => string]>}
+ */
 const ORGANIZATIONS = {
   '0080c2-1': ['Port VLAN', (value) => String(number(value.subarray(0, 2)))],
   '0080c2-3': [
@@ -104,7 +112,7 @@ function tlv(type, value) {
 }
 
 /**
- * The elements of a message. What is malformed ends the list, and `error` tells where.
+ * Decodes the elements of a message. A malformed element ends the list, and `error` says where.
  * @param {Uint8Array} bytes what follows the Ethernet header
  * @returns {{ tlvs: Tlv[], error: string | undefined }}
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// What a neighbour or a router advertises, for people: RFC 4861, 4191 and 8106.
+// Formats what a neighbour or a router advertises. RFC 4861, 4191 and 8106.
 import { printable } from './text.js';
 
 /** @typedef {import('sys-socket/packet').Icmpv6} Icmpv6 @typedef {import('sys-socket/packet').NdOption} NdOption */
@@ -10,13 +10,13 @@ const INFINITE = 0xffffffff;
 /** @param {number} seconds */
 const lifetime = (seconds) => (seconds === INFINITE ? 'for ever' : `for ${seconds} s`);
 
-/** The names of those that are set. @param {Record<string, boolean | undefined>} flags */
+/** Returns the names of the flags that are set. @param {Record<string, boolean | undefined>} flags */
 function flagsText(flags) {
   const set = Object.keys(flags).filter((name) => flags[name]);
   return set.length > 0 ? set.join(', ') : 'none';
 }
 
-/** One option. @param {NdOption} option */
+/** Formats one option. @param {NdOption} option */
 function optionText(option) {
   switch (option.name) {
     case 'sourceLinkLayerAddress':
@@ -42,7 +42,7 @@ function optionText(option) {
   }
 }
 
-/** The fields of an advertisement, a line for each. @param {Icmpv6} message */
+/** Formats the fields of an advertisement, one per line. @param {Icmpv6} message */
 function* fields(message) {
   if (message.targetAddress !== undefined) {
     const { router, solicited, override } = message;
@@ -59,7 +59,7 @@ function* fields(message) {
   yield `Retransmission timer: ${message.retransTimer || 'unspecified'}${message.retransTimer ? ' ms' : ''}`;
 }
 
-/** An advertisement: its fields, then its options. @param {Icmpv6} message */
+/** Formats an advertisement: its fields, then its options. @param {Icmpv6} message */
 export function advertisementLines(message) {
   return [...fields(message), ...(message.options ?? []).map(optionText)];
 }

@@ -1,12 +1,12 @@
 // @ts-check
-// What the kernel announces over netlink, as `ip monitor` prints it.
+// Formats what the kernel announces over netlink, as `ip monitor` prints it.
 import * as s from 'sys-socket';
 import { printable } from './text.js';
 
 const FOREVER = 0xffffffff;
 
 /**
- * The names of constants with a prefix, by their numbers.
+ * Returns the names of the constants with a prefix, by their values.
  * @param {string} prefix @returns {Map<number, string>}
  */
 function names(prefix) {
@@ -26,13 +26,19 @@ const linkTypes = new Map([
   [s.ARPHRD_NONE, 'none'],
 ]);
 
-/** A number as its name, or as itself. @param {Map<number, string>} of @param {number} number */
+/**
+ * Returns the name of a number, or the number itself if it has no name.
+ * @param {Map<number, string>} of @param {number} number
+ */
 const named = (of, number) => of.get(number) ?? String(number);
 
-/** Names of the bits that are set, in a given order. @param {readonly (readonly [number, string])[]} bits @param {number} flags */
+/**
+ * Returns the names of the bits that are set, in a given order.
+ * @param {readonly (readonly [number, string])[]} bits @param {number} flags
+ */
 const set = (bits, flags) => bits.flatMap(([bit, name]) => ((flags & bit) === 0 ? [] : name));
 
-/** In the order of ip(8). */
+/** The flags in the order that ip(8) prints them. */
 const LINK_FLAGS = /** @type {const} */ ([
   [s.IFF_LOOPBACK, 'LOOPBACK'],
   [s.IFF_BROADCAST, 'BROADCAST'],
@@ -51,7 +57,7 @@ const LINK_FLAGS = /** @type {const} */ ([
   [s.IFF_ECHO, 'ECHO'],
 ]);
 
-/** What an address without IFA_F_PERMANENT is called, as a bit of its own. */
+/** An address without IFA_F_PERMANENT is dynamic; this bit stands for that. */
 const DYNAMIC = 1 << 30;
 
 const LINK_EVENTS = [
@@ -87,37 +93,37 @@ const HOP_FLAGS = /** @type {const} */ ([
   [s.RTNH_F_UNRESOLVED, 'unresolved'],
 ]);
 
-/** The names of interfaces by their indexes: those that are gone, too, as events of them come late. */
+/** The names of interfaces by index, including interfaces that are gone, because their events may arrive late. */
 export class InterfaceNames {
   /** @type {Map<number, string>} */
   #names = new Map();
 
-  /** Asks the kernel for all of them. */
+  /** Asks the kernel for all names. */
   refresh() {
     for (const link of s.listLinks()) this.note(link);
   }
 
-  /** Notes the name that an event tells. @param {import('sys-socket').LinkEntry} link */
+  /** Stores the name that an event reports. @param {import('sys-socket').LinkEntry} link */
   note({ ifindex, name }) {
     if (name !== undefined) this.#names.set(ifindex, printable(name));
   }
 
   /** @param {number} ifindex */
   of(ifindex) {
-    // An event of a new interface's neighbour comes before that of the interface.
+    // The event about a neighbour of a new interface arrives before the event about the interface.
     if (!this.#names.has(ifindex)) this.refresh();
     return this.#names.get(ifindex) ?? `if${ifindex}`;
   }
 }
 
 /**
- * A word and its value; nothing without a value.
+ * Returns a word and its value, or nothing if there is no value.
  * @param {string} word @param {string | number | undefined} value
  */
 const field = (word, value) => (value === undefined || value === '' ? [] : [`${word} ${value}`]);
 
 /**
- * An attribute that the library has no name for: an int of C.
+ * Returns a C int from an attribute that the library has no name for.
  * @param {import('sys-socket').LinkEntry} link @param {number} type
  */
 function int32({ attributes }, type) {
@@ -157,7 +163,7 @@ export function addressText(entry, interfaces) {
   const { family, ifindex, prefixlen, local, address, broadcast, scope, flags, label, cacheinfo } = entry;
   const peer = address === local ? '' : ` peer ${address}`;
   const bits = set(ADDRESS_FLAGS, flags & s.IFA_F_PERMANENT ? flags : flags | DYNAMIC);
-  // The same bit: of IPv6 it is a privacy address.
+  // The bit has the same value, but means a privacy address in IPv6.
   if (family === s.AF_INET6 && bits[0] === 'secondary') bits[0] = 'temporary';
   const head = [
     `${ifindex}: ${interfaces.of(ifindex)}    ${family === s.AF_INET6 ? 'inet6' : 'inet'} ${local}${peer}/${prefixlen}`,
@@ -172,8 +178,8 @@ export function addressText(entry, interfaces) {
 }
 
 /**
- * A gateway and the interface that leads to it.
- * @param {number} family of the route; a route of IPv4 may have a gateway of IPv6
+ * Formats a gateway and the interface that leads to it.
+ * @param {number} family the family of the route; an IPv4 route may have an IPv6 gateway
  * @param {string | undefined} gateway @param {number | undefined} ifindex @param {InterfaceNames} interfaces
  */
 function way(family, gateway, ifindex, interfaces) {
@@ -221,7 +227,7 @@ export function routeText(route, interfaces) {
 /** @param {import('sys-socket').NeighbourEntry} neighbour @param {InterfaceNames} interfaces */
 export function neighbourText({ address, ifindex, linkAddress, state, flags }, interfaces) {
   return [
-    ...(address === undefined ? [] : [address]), // an entry of a bridge has none
+    ...(address === undefined ? [] : [address]), // an entry of a bridge has no address
     `dev ${interfaces.of(ifindex)}`,
     ...field('lladdr', linkAddress && s.formatHardwareAddress(linkAddress)),
     ...(flags & s.NTF_ROUTER ? ['router'] : []),

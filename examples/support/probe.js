@@ -1,6 +1,6 @@
 // @ts-check
-// Probes of a traceroute: a packet with a short time to live, and who answers it. Each has a socket of its own, so that
-// what comes there is its answer.
+// Sends the probes of a traceroute, packets with a short time to live, and receives the answers. Each probe has a
+// socket of its own, so any packet that arrives there is its answer.
 import {
   AF_INET,
   connect,
@@ -25,18 +25,18 @@ import { reportErrors, reported } from './error-queue.js';
 /**
  * @typedef {object} Answer
  * @property {string} from
- * @property {number} time when it came, after the probe was sent, in milliseconds
- * @property {import('./error-queue.js').Report | undefined} report of a router or the host; none of a host that replies
+ * @property {number} time the time from sending the probe to receiving the answer, in milliseconds
+ * @property {import('./error-queue.js').Report | undefined} report from a router or the host; none if the host replies
  *
  * @typedef {object} Probe
  * @property {import('./host.js').HostAddress} to
  * @property {number} hops the time to live
- * @property {number} sequence its number, from 1 on
+ * @property {number} sequence its number, starting at 1
  * @property {number} port
- * @property {number} wait for an answer, in milliseconds
+ * @property {number} wait the time to wait for an answer, in milliseconds
  */
 
-/** A socket whose packets live so long. @param {Probe} probe @param {number} type */
+/** Opens a socket that sends packets with the given time to live. @param {Probe} probe @param {number} type */
 function open({ to, hops }, type) {
   const socket = new Socket(to.family, type);
   if (to.family === AF_INET) socket.setsockopt(IPPROTO_IP, IP_TTL, hops);
@@ -46,7 +46,7 @@ function open({ to, hops }, type) {
 }
 
 /**
- * Sends a probe by a socket, which is closed then.
+ * Sends a probe by a socket, and closes the socket afterwards.
  * @param {Socket} socket @param {import('sys-socket/packet').ExchangeRequest} request @param {Probe} probe
  * @returns {Promise<Answer | undefined>}
  */
@@ -59,7 +59,7 @@ async function probeBy(socket, request, { to, wait }) {
   }
 }
 
-/** A datagram, to a port of its own. @param {Probe} probe */
+/** Sends a datagram to a port of its own. @param {Probe} probe */
 export function udpProbe(probe) {
   const { to, port, sequence } = probe;
   return probeBy(
@@ -69,13 +69,16 @@ export function udpProbe(probe) {
   );
 }
 
-/** An echo request. @param {Probe} probe */
+/** Sends an echo request. @param {Probe} probe */
 export function icmpProbe(probe) {
   const { to, hops, sequence } = probe;
   return probeBy(openEcho(to), echoRequest(to, sequence, Buffer.alloc(32), hops), probe);
 }
 
-/** Whether a connection stands or has failed in time. @param {Socket} socket @param {number} timeout */
+/**
+ * Resolves to whether a connection is established or fails within the timeout.
+ * @param {Socket} socket @param {number} timeout
+ */
 async function isWritable(socket, timeout) {
   const over = new AbortController();
   const options = { timeout, signal: over.signal };
@@ -92,19 +95,19 @@ async function isWritable(socket, timeout) {
   }
 }
 
-/** The SYN of a connection. @param {Probe} probe @returns {Promise<Answer | undefined>} */
+/** Sends the SYN of a connection. @param {Probe} probe @returns {Promise<Answer | undefined>} */
 export async function tcpProbe(probe) {
   const { to, port, wait } = probe;
   const socket = open(probe, SOCK_STREAM);
   try {
-    socket.setsockopt(SOL_SOCKET, SO_LINGER, new Int32Array([1, 0])); // one that is there is reset
+    socket.setsockopt(SOL_SOCKET, SO_LINGER, new Int32Array([1, 0])); // if the connection is established, it is reset
     const start = performance.now();
     try {
       connect(socket.fd, { ...to, port });
     } catch (error) {
       if (!isErrno(error, 'EINPROGRESS')) throw error;
     }
-    // The connection stands or has failed, or the error queue has a report, which TCP may take for no reason to fail.
+    // The connection is established or has failed, or the error queue has a report that TCP may not treat as a failure.
     if (!(await isWritable(socket, wait))) return undefined;
     const time = performance.now() - start;
     const arrival = reported(socket);

@@ -1,7 +1,7 @@
 // @ts-check
-// What came from the network, made fit to be printed.
+// Makes what arrived from the network fit to be printed.
 
-/** Text whose control characters cannot reach the terminal: they stand as \n, \t or \x1b. @param {string} text */
+/** Escapes control characters as \n, \t or \x1b, so that they cannot reach the terminal. @param {string} text */
 export function printable(text) {
   const short = /** @type {Record<string, string>} */ ({ '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' });
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\\]/gu, (character) => {
@@ -11,12 +11,12 @@ export function printable(text) {
   });
 }
 
-/** Bytes as printable text: UTF-8, without the NULs at their end. @param {Uint8Array} bytes */
+/** Formats bytes as printable UTF-8 text, without trailing NULs. @param {Uint8Array} bytes */
 export function utf8(bytes) {
   return printable(Buffer.from(bytes).toString('utf8').replace(/\0+$/, ''));
 }
 
-/** Bytes as hex digits. @param {Uint8Array} bytes */
+/** Formats bytes as hexadecimal digits. @param {Uint8Array} bytes */
 export function hex(bytes) {
   return Buffer.from(bytes).toString('hex');
 }

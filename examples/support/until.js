@@ -1,8 +1,8 @@
 // @ts-check
-// Waiting for what comes, for a time or until Ctrl-C.
+// Waits for events, for a given time or until Ctrl-C.
 import { AbortError, TimeoutError } from 'sys-socket';
 
-/** Aborted by SIGINT or SIGTERM: the program ends as usual, with what it has. */
+/** Returns a signal that SIGINT or SIGTERM aborts: the program then ends as usual, with the results it has. */
 export function interruption() {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => controller.abort());
@@ -10,7 +10,7 @@ export function interruption() {
 }
 
 /**
- * What `next` gives, again and again, until so many milliseconds are over (undefined: never) or the signal is aborted.
+ * Yields the results of `next` until the time is over (undefined: no limit) or the signal is aborted.
  * @template T
  * @param {number | undefined} milliseconds
  * @param {AbortSignal} signal
@@ -31,8 +31,8 @@ export async function* until(milliseconds, signal, next) {
 }
 
 /**
- * Asks, and gives what `next` gives until it is time to ask again: after `pause` milliseconds, then after twice as many
- * again, until `milliseconds` are over or the signal is aborted.
+ * Calls `ask` and yields the results of `next` until it is time to ask again: first after `pause` milliseconds, then
+ * after twice as many each time, until `milliseconds` are over or the signal is aborted.
  * @template T
  * @param {{ milliseconds: number, pause: number, signal: AbortSignal }} times
  * @param {() => Promise<void>} ask
@@ -47,7 +47,7 @@ export async function* asking({ milliseconds, pause, signal }, ask, next) {
 }
 
 /**
- * The answers of an exchange, until it is over or its signal is aborted.
+ * Yields the answers of an exchange until it is over or its signal is aborted.
  * @template {{ answered: boolean }} One
  * @param {AsyncIterable<One>} outcomes
  * @returns {AsyncGenerator<Extract<One, { answered: true }>, void, void>}

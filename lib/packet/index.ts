@@ -4,6 +4,7 @@
  * @module sys-socket/packet
  */
 
+export { checksum, pseudoHeaderIpv4, pseudoHeaderIpv6, updateChecksum } from './bytes/checksum.ts';
 export { Block } from './capture/block.ts';
 export { Capture, type CaptureStatistics } from './capture/capture.ts';
 export { type CaptureDevice, type DeviceAddress, listCaptureDevices } from './capture/capture-device.ts';
@@ -11,7 +12,6 @@ export type { CaptureOptions } from './capture/capture-options.ts';
 export { openCapture } from './capture/open-capture.ts';
 export { GivenBackError, Packet, type PacketCopy } from './capture/packet.ts';
 export { openTransmitRing, TransmitRing, type TransmitRingOptions } from './capture/transmit-ring.ts';
-export { checksum, pseudoHeaderIpv4, pseudoHeaderIpv6, updateChecksum } from './checksum.ts';
 export type { RequestError } from './exchange/arrival.ts';
 export { exchange, exchangeOne } from './exchange/exchange.ts';
 export type { Answered, ExchangeOptions, ExchangeRequest, RequestLayers, Unanswered } from './exchange/outcome.ts';
@@ -50,7 +50,7 @@ export { formatPacket } from './format/format-packet.ts';
 export { summarizePacket } from './format/summarize-packet.ts';
 export { type Arp, type ArpFields, type ArpInput, arp } from './layers/arp.ts';
 export { type BsdLoopback, type BsdLoopbackFields, type BsdLoopbackInput, bsdLoopback } from './layers/bsd-loopback.ts';
-export type { DecodeError, Filled, Next } from './layers/codec.ts';
+export type { DecodeError, Filled } from './layers/codec.ts';
 export {
   type CapturedData,
   type DecodedPacket,
@@ -71,7 +71,8 @@ export {
 export type { ExtendedEchoFields } from './layers/extended-echo.ts';
 export { type Gre, type GreFields, type GreInput, gre } from './layers/gre.ts';
 export { type Icmp, type IcmpFields, type IcmpInput, icmp } from './layers/icmp.ts';
-export { type Icmpv6, type Icmpv6Fields, type Icmpv6Input, icmpv6 } from './layers/icmpv6.ts';
+export { icmpv6 } from './layers/icmpv6.ts';
+export type { Icmpv6, Icmpv6Fields, Icmpv6Input } from './layers/icmpv6-message.ts';
 export * from './layers/icmpv6-type.ts';
 export { type Igmp, type IgmpFields, type IgmpInput, type IgmpRecord, igmp } from './layers/igmp.ts';
 export {
@@ -87,25 +88,30 @@ export {
 export { type Ipv4, type Ipv4Fields, type Ipv4Input, ipv4 } from './layers/ipv4.ts';
 export type { Ipv4Option } from './layers/ipv4-option.ts';
 export { type Ipv6, type Ipv6Fields, type Ipv6Input, ipv6 } from './layers/ipv6.ts';
+export { type Fragment, type FragmentFields, type FragmentInput, fragment } from './layers/ipv6-fragment.ts';
+export type { Ipv6Option } from './layers/ipv6-option.ts';
 export {
   type DestinationOptions,
   type DestinationOptionsInput,
   destinationOptions,
-  type Fragment,
-  type FragmentFields,
-  type FragmentInput,
-  fragment,
   type HopByHop,
   type HopByHopInput,
   hopByHop,
   type OptionsHeaderFields,
-  type Routing,
-  type RoutingFields,
-  type RoutingInput,
-  routing,
-} from './layers/ipv6-extension.ts';
-export type { Ipv6Option } from './layers/ipv6-option.ts';
-export type { Layer, LayerInput, LayerName, Payload, Trailer } from './layers/layer.ts';
+} from './layers/ipv6-options-header.ts';
+export { type Routing, type RoutingFields, type RoutingInput, routing } from './layers/ipv6-routing.ts';
+export type { Layer, LayerInput, Payload, Trailer } from './layers/layer.ts';
+export type { LayerName } from './layers/layer-name.ts';
+export type {
+  AnyLayerType,
+  DecodedFields,
+  LayerDefinition,
+  LayerOf,
+  LayerType,
+  Next,
+  OwnLayer,
+} from './layers/layer-type.ts';
+export * from './layers/linktype.ts';
 export {
   type LinuxSll,
   type LinuxSll2,
@@ -135,14 +141,7 @@ export {
   mpls,
 } from './layers/mpls.ts';
 export type { NdOption, NdOptionInput } from './layers/nd-option.ts';
-export type {
-  AnyLayerType,
-  DecodedFields,
-  LayerDefinition,
-  LayerOf,
-  LayerType,
-  OwnLayer,
-} from './layers/own-layer.ts';
+export { PacketView } from './layers/packet-view.ts';
 export { type Ppp, type PppFields, type PppInput, ppp } from './layers/ppp.ts';
 export { type Pppoe, type PppoeFields, type PppoeInput, pppoe } from './layers/pppoe.ts';
 export type { PseudoHeader } from './layers/pseudo-header.ts';
@@ -152,6 +151,7 @@ export { type Stp, type StpFields, type StpInput, stp } from './layers/stp.ts';
 export { type Tcp, type TcpFields, type TcpInput, tcp } from './layers/tcp.ts';
 export type { TcpOption } from './layers/tcp-option.ts';
 export { type Udp, type UdpFields, type UdpInput, udp } from './layers/udp.ts';
+export { type Udplite, type UdpliteFields, type UdpliteInput, udplite } from './layers/udplite.ts';
 export { type Vlan, type VlanFields, type VlanInput, vlan } from './layers/vlan.ts';
 export {
   type Geneve,
@@ -164,8 +164,6 @@ export {
   type VxlanInput,
   vxlan,
 } from './layers/vxlan.ts';
-export * from './linktype.ts';
-export { PacketView } from './packet-view.ts';
 export type { IncompleteDatagram, IncompleteReason } from './reassembly/datagram.ts';
 export { type DefragmentOptions, defragment, ReassembledPacket } from './reassembly/defragment.ts';
 export type { PacketSource, SourcePacket } from './reassembly/source.ts';

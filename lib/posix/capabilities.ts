@@ -1,9 +1,10 @@
-/** What this process may do with sockets, and what the kernel has: found out by trying. */
+/** Determines by trying what this process may do with sockets and what the kernel supports. */
 
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { invalidType, invalidValue } from '../argument/argument-error.ts';
 import {
   AF_ALG,
   AF_BLUETOOTH,
@@ -33,34 +34,34 @@ import {
   SOCK_SEQPACKET,
   SOCK_STREAM,
   SOL_SOCKET,
-} from './constants.ts';
-import { invalidType, invalidValue, isErrno, isSocketError, strerror } from './errno.ts';
+} from '../native/constants.ts';
+import { isErrno, isSocketError, strerror } from '../struct/errno.ts';
 import { setsockopt } from './option.ts';
 import { bind, close, socket } from './socket.ts';
 
-/** One answer of {@link capabilities}. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
+/** One result of {@link capabilities}. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
 export interface Capability {
-  /** Whether it was done when it was tried. */
+  /** Whether the attempt succeeded. */
   readonly able: boolean;
-  /** What was tried: `'socket(AF_PACKET, SOCK_RAW)'`. */
+  /** What was tried, such as `'socket(AF_PACKET, SOCK_RAW)'`. */
   readonly tried: string;
-  /** Why not: `'EPERM: Operation not permitted'`. */
+  /** Why the attempt failed, such as `'EPERM: Operation not permitted'`. */
   readonly reason?: string;
-  /** The errno of the refusal, where a call gave one. */
+  /** The errno of the failure, if a call returned one. */
   readonly errno?: number;
-  /** A shell command that would change the answer, where there is one. */
+  /** A shell command that would make the attempt succeed, if there is one. */
   readonly grant?: string;
 }
 
-/** What is tried: throws a SocketError, or gives a text with the reason why not. */
+/** One attempt. Its `run` throws a SocketError or returns the reason for a failure. */
 interface Probe {
   readonly tried: string;
   readonly run: () => string | undefined;
-  /** The command that helps. */
+  /** Returns the shell command that would make the attempt succeed. */
   readonly grant?: (errno: number | undefined) => string | undefined;
 }
 
-/** Tries something on a new socket, which is closed again. */
+/** Tries something on a new socket and closes the socket again. */
 function onSocket(domain: number, type: number, protocol: number, use?: (fd: number) => void): () => undefined {
   return () => {
     const fd = socket(domain, type, protocol);
@@ -72,18 +73,18 @@ function onSocket(domain: number, type: number, protocol: number, use?: (fd: num
   };
 }
 
-/** A file capability for this very program: all its scripts have it then. */
+/** Returns the command that gives a file capability to this executable. All scripts that it runs then have the capability. */
 function setcap(capability: string): (errno: number | undefined) => string | undefined {
   return (errno) =>
     errno === EPERM || errno === EACCES ? `sudo setcap ${capability}+ep ${process.execPath}` : undefined;
 }
 
-/** The kernel's module of a family that it lacks. */
+/** Returns the command that loads the kernel module of a missing family. */
 function modprobe(module: string): () => string {
   return () => `sudo modprobe ${module}`;
 }
 
-/** A sysctl, as text; undefined where the kernel has none of that name. */
+/** Returns the text of a sysctl, or undefined if the kernel has none of that name. */
 function sysctl(path: string): string | undefined {
   try {
     return readFileSync(`/proc/sys/${path}`, 'latin1').trim();
@@ -92,7 +93,7 @@ function sysctl(path: string): string | undefined {
   }
 }
 
-/** A new namespace, in a child: unshare(1), as a process with threads cannot enter a user namespace. */
+/** Creates a namespace in a child process with unshare(1), because a process with threads cannot enter a user namespace. */
 function unshare(options: string): () => string | undefined {
   return () => {
     const { status, stderr, error } = spawnSync('unshare', [options, 'true'], { encoding: 'utf8' });
@@ -101,7 +102,7 @@ function unshare(options: string): () => string | undefined {
   };
 }
 
-/** Which of the switches for user namespaces is off. */
+/** Returns the command that enables user namespaces, if a sysctl disables them. */
 function grantUserNamespace(): string | undefined {
   if (sysctl('user/max_user_namespaces') === '0') return 'sudo sysctl -w user.max_user_namespaces=10000';
   if (sysctl('kernel/unprivileged_userns_clone') === '0') return 'sudo sysctl -w kernel.unprivileged_userns_clone=1';
@@ -111,7 +112,7 @@ function grantUserNamespace(): string | undefined {
   return undefined;
 }
 
-/** A socket of a family, a type and a protocol, by their names. */
+/** Returns the attempt to open a socket with this family, type and protocol. */
 function opens(names: string, domain: number, type: number, protocol: number, grant?: Probe['grant']): Probe {
   return { tried: `socket(${names})`, run: onSocket(domain, type, protocol), ...(grant && { grant }) };
 }
@@ -120,7 +121,7 @@ const raw = setcap('cap_net_raw');
 const ping: Probe['grant'] = (errno) =>
   errno === EACCES ? 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"' : undefined;
 
-/** What {@link capabilities} tells about. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
+/** The names of the capabilities that {@link capabilities} can try. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
 export type CapabilityName =
   | 'rawIPv4'
   | 'rawIPv6'
@@ -169,7 +170,7 @@ const probes: Record<CapabilityName, Probe> = {
       try {
         bind(fd, { family: AF_INET, address: '0.0.0.0', port: 1 });
       } catch (error) {
-        if (!isErrno(error, 'EADDRINUSE')) throw error; // allowed, but somebody else has it
+        if (!isErrno(error, 'EADDRINUSE')) throw error; // binding is allowed, but another socket uses the port
       }
     }),
     grant: setcap('cap_net_bind_service'),
@@ -194,7 +195,7 @@ const probes: Record<CapabilityName, Probe> = {
   kcm: opens('AF_KCM, SOCK_DGRAM', AF_KCM, SOCK_DGRAM, 0, modprobe('kcm')),
 };
 
-/** Errors that tell nothing about what is asked. */
+/** Errors that say nothing about the capability. */
 const shortages = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'] as const;
 
 function answer({ tried, run, grant }: Probe): Capability {
@@ -219,14 +220,14 @@ function answer({ tried, run, grant }: Probe): Capability {
 }
 
 /**
- * What this process may do (raw, packet and ping sockets, namespaces, low ports) and which families and protocols the
- * kernel has: capabilities(7), found out by trying. Sockets are opened and closed again, namespaces are made by a child;
- * nothing is sent and nothing stays. The kernel may load the module of a family that is tried.
+ * Determines what this process may do (raw, packet and ping sockets, namespaces, low ports) and which families and protocols the
+ * kernel supports: capabilities(7). The function tries each of them: it opens and closes sockets, and it creates namespaces in a
+ * child process. It sends nothing and leaves nothing behind, but the kernel may load the module of a family that is tried.
  *
- * @param names What to try; by default everything, which takes some milliseconds.
- * @returns One answer for each name.
- * @throws SocketError EMFILE, ENFILE, ENOBUFS or ENOMEM, which tell nothing about what is asked; TypeError for a
- *   name that is none.
+ * @param names What to try. The default is everything, which takes some milliseconds.
+ * @returns One result for each name.
+ * @throws SocketError EMFILE, ENFILE, ENOBUFS or ENOMEM, which say nothing about the capability; TypeError for an
+ *   unknown name.
  * @example
  * const { packet } = capabilities(['packet']);
  * console.log(packet.able || packet.grant?.includes('setcap cap_net_raw+ep')); // true

@@ -1,6 +1,10 @@
 /** Classic BPF programs on sockets: socket(7), SO_ATTACH_FILTER, and packet(7), PACKET_FANOUT_DATA. */
 
-import { ATTACH_FILTER, GET_FILTER, SETSOCKOPT } from './calls.ts';
+import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../argument/known-names.ts';
+import { integer } from '../argument/number.ts';
+import { elements, object, own } from '../argument/snapshot.ts';
+import { SETSOCKOPT } from '../call/option.ts';
 import {
   PACKET_FANOUT_DATA,
   SO_ATTACH_FILTER,
@@ -9,16 +13,13 @@ import {
   SO_LOCK_FILTER,
   SOL_PACKET,
   SOL_SOCKET,
-} from './constants.ts';
-import { check, invalidType, invalidValue, outOfRange } from './errno.ts';
-import { namesOf, onlyKnown } from './known-names.ts';
-import { native } from './native.ts';
-import { integer } from './number.ts';
-import { elements, object, own } from './snapshot.ts';
-import { Unpack } from './unpack.ts';
+} from '../native/constants.ts';
+import { native } from '../native/native.ts';
+import { Unpack } from '../native/unpack.ts';
+import { type Call, call, check, fail } from '../struct/errno.ts';
 
 /**
- * One instruction: struct sock_filter.
+ * One instruction of a filter program: struct sock_filter.
  *
  * @see https://docs.kernel.org/networking/filter.html
  */
@@ -30,7 +31,8 @@ export interface FilterInstruction {
 }
 
 /**
- * A program: its instructions, or what `tcpdump -ddd` prints (their number, then one line of four numbers for each).
+ * A filter program: its instructions, or the text that `tcpdump -ddd` prints (the number of instructions, then one line of four
+ * numbers for each).
  *
  * @see https://docs.kernel.org/networking/filter.html
  */
@@ -56,11 +58,11 @@ function parse(text: string): FilterInstruction[] {
 }
 
 /**
- * The bytes of a program: an array of struct sock_filter.
+ * Encodes a program as an array of struct sock_filter.
  *
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
  * @returns 8 bytes for each instruction.
- * @throws TypeError or RangeError for what is no such program.
+ * @throws TypeError or RangeError if `program` is not a valid program.
  * @example
  * const program = '2\n48 0 0 0\n6 0 0 65535\n'; // tcpdump -ddd
  * console.log(encodeFilter(program).length); // 16
@@ -92,7 +94,7 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** The instructions of an array of struct sock_filter. */
+/** Decodes an array of struct sock_filter to instructions. */
 export function decodeFilter(bytes: Uint8Array): FilterInstruction[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: bytes.length / INSTRUCTION }, (_, i) => ({
@@ -103,12 +105,14 @@ export function decodeFilter(bytes: Uint8Array): FilterInstruction[] {
   }));
 }
 
-/** The options that take a program. */
+/** The options that accept a program. */
 const OPTIONS = {
   SO_ATTACH_FILTER: [SOL_SOCKET, SO_ATTACH_FILTER],
   SO_ATTACH_REUSEPORT_CBPF: [SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF],
   PACKET_FANOUT_DATA: [SOL_PACKET, PACKET_FANOUT_DATA],
 } as const;
+
+const ATTACH_FILTER: Call = call('setsockopt', 'fd', 'level', 'option', 'program');
 
 function attach(fd: number, option: keyof typeof OPTIONS, program: FilterProgram): void {
   const [level, number] = OPTIONS[option];
@@ -116,13 +120,14 @@ function attach(fd: number, option: keyof typeof OPTIONS, program: FilterProgram
 }
 
 /**
- * Lets only the packets through that a program accepts: socket(7), SO_ATTACH_FILTER. The kernel copies and verifies it.
+ * Attaches a program that decides which packets the socket receives: socket(7), SO_ATTACH_FILTER. The kernel copies and verifies
+ * the program.
  *
- * A packet is cut to the number of bytes that the program returns; 0 drops it.
+ * The kernel truncates each packet to the number of bytes that the program returns. If it returns 0, the packet is dropped.
  *
  * @param fd A socket.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
- * @throws SocketError EINVAL (the kernel refuses the program), EPERM (the filter is locked; on TCP, newer kernels want
+ * @throws SocketError EINVAL (the kernel rejects the program), EPERM (the filter is locked; on TCP, newer kernels require
  *   CAP_NET_ADMIN), ENOMEM, EBADF, ENOTSOCK.
  * @example
  * const [a, b] = socketpair(AF_UNIX, SOCK_DGRAM);
@@ -136,7 +141,8 @@ export function attachFilter(fd: number, program: FilterProgram): void {
 }
 
 /**
- * Chooses the socket of a SO_REUSEPORT group by a program: socket(7), SO_ATTACH_REUSEPORT_CBPF. It returns the index.
+ * Attaches a program that chooses the receiving socket of a SO_REUSEPORT group: socket(7), SO_ATTACH_REUSEPORT_CBPF. The program
+ * returns the index of the socket.
  *
  * @param fd A socket of the group.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
@@ -153,7 +159,7 @@ export function attachReusePortFilter(fd: number, program: FilterProgram): void 
 }
 
 /**
- * Chooses the socket of a fanout group by a program: packet(7), PACKET_FANOUT_DATA with PACKET_FANOUT_CBPF.
+ * Attaches a program that chooses the receiving socket of a fanout group: packet(7), PACKET_FANOUT_DATA with PACKET_FANOUT_CBPF.
  *
  * @param fd A packet socket of the group.
  * @param program The instructions, or the text that `tcpdump -ddd` prints.
@@ -169,7 +175,7 @@ export function attachFanoutFilter(fd: number, program: FilterProgram): void {
 }
 
 /**
- * Takes the program off: socket(7), SO_DETACH_FILTER.
+ * Detaches the program from a socket: socket(7), SO_DETACH_FILTER.
  *
  * @param fd A socket.
  * @throws SocketError ENOENT (there is none), EPERM (it is locked), EBADF, ENOTSOCK.
@@ -184,7 +190,7 @@ export function detachFilter(fd: number): void {
 }
 
 /**
- * Locks the program for good: socket(7), SO_LOCK_FILTER. It can be neither changed nor taken off any more.
+ * Locks the program of a socket permanently: socket(7), SO_LOCK_FILTER. It can no longer be changed or detached.
  *
  * @param fd A socket.
  * @throws SocketError EBADF, ENOTSOCK.
@@ -198,11 +204,13 @@ export function lockFilter(fd: number): void {
   check(native.setsockoptInt(fd, SOL_SOCKET, SO_LOCK_FILTER, 1), SETSOCKOPT);
 }
 
+const GET_FILTER: Call = call('getsockopt', 'fd');
+
 /**
- * The attached program: SO_GET_FILTER.
+ * Returns the program that is attached to a socket: SO_GET_FILTER.
  *
  * @param fd A socket.
- * @returns Its instructions; none when there is no program.
+ * @returns The instructions of the program. The array is empty when there is no program.
  * @throws SocketError EACCES (an eBPF program), EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_INET, SOCK_DGRAM);
@@ -212,6 +220,6 @@ export function lockFilter(fd: number): void {
  */
 export function getFilter(fd: number): FilterInstruction[] {
   const result = native.getFilter(fd);
-  if (typeof result === 'number') throw check(result, GET_FILTER);
+  if (typeof result === 'number') fail(result, GET_FILTER);
   return decodeFilter(new Unpack(result).bytes()!);
 }

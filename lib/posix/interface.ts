@@ -1,34 +1,46 @@
 /** Network interfaces, as in net/if.h and ifaddrs.h, and their flags and MTU: netdevice(7). */
-import { decodeAddress } from './address.ts';
-import type { Address } from './address-type.ts';
-import { GETIFADDRS, IF_INDEXTONAME, IF_NAMEINDEX, IF_NAMETOINDEX, IOCTL } from './calls.ts';
-import { IFF_BROADCAST, IFF_POINTOPOINT, SIOCGIFFLAGS, SIOCGIFMTU, SIOCSIFFLAGS, SIOCSIFMTU } from './constants.ts';
-import { check } from './errno.ts';
+
+import { int32, uint16 } from '../argument/number.ts';
+import { IOCTL } from '../call/ioctl.ts';
+import {
+  IFF_BROADCAST,
+  IFF_POINTOPOINT,
+  SIOCGIFFLAGS,
+  SIOCGIFMTU,
+  SIOCSIFFLAGS,
+  SIOCSIFMTU,
+} from '../native/constants.ts';
+import { layout, native } from '../native/native.ts';
+import { Unpack } from '../native/unpack.ts';
+import { decodeAddress } from '../struct/address.ts';
+import type { Address } from '../struct/address-type.ts';
+import { type Call, call, check, fail } from '../struct/errno.ts';
+import { LINK_STATISTICS, type LinkStatistic } from '../struct/link-statistics.ts';
 import { ifreq } from './ioctl.ts';
-import { LINK_STATISTICS, type LinkStatistic } from './link-statistics.ts';
-import { layout, native } from './native.ts';
-import { int32, uint16 } from './number.ts';
-import { Unpack } from './unpack.ts';
+
+const IF_NAMETOINDEX: Call = call('if_nametoindex', 'name');
 
 /**
- * The index of an interface: if_nametoindex(3).
+ * Returns the index of an interface: if_nametoindex(3).
  *
- * @param name `'eth0'`.
- * @returns The index, from 1 on.
- * @throws SocketError ENODEV; TypeError for a name with an inner NUL, which C would cut.
+ * @param name The name of the interface, such as `'eth0'`.
+ * @returns The index, which is at least 1.
+ * @throws SocketError ENODEV; TypeError for a name that contains a NUL, which C would truncate.
  * @example
  * console.log(if_nametoindex('lo')); // 1
  * @see https://man7.org/linux/man-pages/man3/if_nametoindex.3.html
  */
 export function if_nametoindex(name: string): number {
   const index = native.if_nametoindex(name);
-  return index > 0 ? index : check(index, IF_NAMETOINDEX, { interface: name });
+  return index > 0 ? index : fail(index, IF_NAMETOINDEX, { interface: name });
 }
 
+const IF_INDEXTONAME: Call = call('if_indextoname', 'ifindex');
+
 /**
- * The name of an interface: if_indextoname(3).
+ * Returns the name of an interface: if_indextoname(3).
  *
- * @param ifindex Its index.
+ * @param ifindex The index of the interface.
  * @returns The name.
  * @throws SocketError ENXIO.
  * @example
@@ -37,12 +49,12 @@ export function if_nametoindex(name: string): number {
  */
 export function if_indextoname(ifindex: number): string {
   const name = native.if_indextoname(ifindex);
-  if (typeof name === 'number') throw check(name, IF_INDEXTONAME, { interface: ifindex });
+  if (typeof name === 'number') fail(name, IF_INDEXTONAME, { interface: ifindex });
   return name;
 }
 
 /**
- * An interface: struct if_nameindex.
+ * The index and the name of an interface: struct if_nameindex.
  *
  * @see https://man7.org/linux/man-pages/man3/if_nameindex.3.html
  */
@@ -51,10 +63,12 @@ export interface NameIndex {
   name: string;
 }
 
+const IF_NAMEINDEX: Call = call('if_nameindex');
+
 /**
- * All interfaces: if_nameindex(3).
+ * Returns all interfaces: if_nameindex(3).
  *
- * @returns The indexes and names.
+ * @returns The indexes and names of the interfaces.
  * @throws SocketError ENOBUFS.
  * @example
  * console.log(if_nameindex().find(({ index }) => index === 1)?.name); // lo
@@ -62,7 +76,7 @@ export interface NameIndex {
  */
 export function if_nameindex(): NameIndex[] {
   const result = native.if_nameindex();
-  if (typeof result === 'number') throw check(result, IF_NAMEINDEX);
+  if (typeof result === 'number') fail(result, IF_NAMEINDEX);
   const unpack = new Unpack(result);
   const list: NameIndex[] = [];
   while (!unpack.done) list.push({ index: unpack.int(), name: unpack.string()! });
@@ -70,7 +84,7 @@ export function if_nameindex(): NameIndex[] {
 }
 
 /**
- * The counters of an interface: struct rtnl_link_stats. They are 32 bits wide and wrap.
+ * The counters of an interface: struct rtnl_link_stats. They have 32 bits and wrap around.
  *
  * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
  */
@@ -86,16 +100,16 @@ export interface InterfaceAddress {
   /** IFF_ flags. */
   flags: number;
   /**
-   * AF_INET and AF_INET6 addresses have port 0; an AF_PACKET entry tells the hardware address and the index. Of a link
-   * without a hardware address (tun) it is `undefined`.
+   * An AF_INET or AF_INET6 address has port 0. An AF_PACKET address contains the hardware address and the index. A link
+   * without a hardware address (tun) has no address, `undefined`.
    */
   address: Address | undefined;
   netmask: Address | undefined;
-  /** With IFF_BROADCAST. */
+  /** The broadcast address, if the interface has IFF_BROADCAST. */
   broadaddr: Address | undefined;
-  /** With IFF_POINTOPOINT. */
+  /** The address of the peer, if the interface has IFF_POINTOPOINT. */
   dstaddr: Address | undefined;
-  /** Of the entry of a link: AF_PACKET, or without an address. */
+  /** The counters. Only the entry of a link has them: an AF_PACKET entry, or one without an address. */
   statistics: LinkStatistics | undefined;
 }
 
@@ -105,10 +119,12 @@ function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
   return Object.fromEntries(numbers) as LinkStatistics;
 }
 
+const GETIFADDRS: Call = call('getifaddrs');
+
 /**
- * The addresses of all interfaces, of every family: getifaddrs(3).
+ * Returns the addresses of all interfaces, in every address family: getifaddrs(3).
  *
- * @returns An entry for each address of each interface, and one for each link.
+ * @returns One entry for each address of each interface, and one for each link.
  * @throws SocketError ENOBUFS, EACCES.
  * @example
  * const lo = getifaddrs().filter(({ name, address }) => name === 'lo' && address?.family === AF_INET);
@@ -117,7 +133,7 @@ function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
  */
 export function getifaddrs(): InterfaceAddress[] {
   const result = native.getifaddrs();
-  if (typeof result === 'number') throw check(result, GETIFADDRS);
+  if (typeof result === 'number') fail(result, GETIFADDRS);
   const unpack = new Unpack(result);
   const address = () => {
     const bytes = unpack.bytes();
@@ -153,11 +169,11 @@ function request(fd: number, code: number, name: string, set?: (bytes: Buffer) =
 }
 
 /**
- * The flags of an interface: netdevice(7), SIOCGIFFLAGS.
+ * Returns the flags of an interface: netdevice(7), SIOCGIFFLAGS.
  *
  * @param fd Any socket.
- * @param name The interface.
- * @returns IFF_ flags, the lower 16 bits of them.
+ * @param name The name of the interface.
+ * @returns The lower 16 bits of the IFF_ flags.
  * @throws SocketError ENODEV, EBADF.
  * @example
  * const fd = socket(AF_INET, SOCK_DGRAM);
@@ -172,7 +188,7 @@ export function getInterfaceFlags(fd: number, name: string): number {
  * Sets the flags of an interface: netdevice(7), SIOCSIFFLAGS.
  *
  * @param fd Any socket.
- * @param name The interface.
+ * @param name The name of the interface.
  * @param flags IFF_ flags, 0 to 65535.
  * @throws SocketError EPERM, ENODEV, EBADF.
  * @example
@@ -186,11 +202,11 @@ export function setInterfaceFlags(fd: number, name: string, flags: number): void
 }
 
 /**
- * The MTU of an interface: netdevice(7), SIOCGIFMTU.
+ * Returns the MTU of an interface: netdevice(7), SIOCGIFMTU.
  *
  * @param fd Any socket.
- * @param name The interface.
- * @returns Bytes.
+ * @param name The name of the interface.
+ * @returns The MTU in bytes.
  * @throws SocketError ENODEV, EBADF.
  * @example
  * console.log(getInterfaceMtu(socket(AF_INET, SOCK_DGRAM), 'lo')); // 65536
@@ -204,8 +220,8 @@ export function getInterfaceMtu(fd: number, name: string): number {
  * Sets the MTU of an interface: netdevice(7), SIOCSIFMTU.
  *
  * @param fd Any socket.
- * @param name The interface.
- * @param mtu Bytes.
+ * @param name The name of the interface.
+ * @param mtu The MTU in bytes.
  * @throws SocketError EPERM, EINVAL, ENODEV, EBADF.
  * @example
  * const fd = socket(AF_INET, SOCK_DGRAM);

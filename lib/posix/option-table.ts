@@ -1,12 +1,13 @@
-/** Options by name: the table of all whose value is plain data, and getOption and setOption, typed by it. */
+/** Options by name: the table of all options whose values are plain data, and getOption and setOption, whose types are derived from it. */
 import { Buffer } from 'node:buffer';
-import { GETSOCKOPT, SETSOCKOPT } from './calls.ts';
-import * as constants from './constants.ts';
-import { check, invalidValue, settle } from './errno.ts';
-import { native, out } from './native.ts';
-import { setRaw } from './option.ts';
-import type { Codec, Reader } from './option-struct.ts';
-import { type Codecs, codecs } from './option-value.ts';
+import { invalidValue } from '../argument/argument-error.ts';
+import { GETSOCKOPT, SETSOCKOPT, setsockopt } from '../call/option.ts';
+import * as constants from '../native/constants.ts';
+import { OUT_OPTION_LENGTH, OUT_VALUE } from '../native/contract.ts';
+import { native, out } from '../native/native.ts';
+import { check, settle } from '../struct/errno.ts';
+import { type Codecs, codecs } from '../struct/option-value.ts';
+import type { Codec, Reader } from '../struct/struct.ts';
 
 type Level =
   | 'SOL_SOCKET'
@@ -14,6 +15,7 @@ type Level =
   | 'SOL_IPV6'
   | 'SOL_TCP'
   | 'SOL_UDP'
+  | 'SOL_UDPLITE'
   | 'SOL_RAW'
   | 'SOL_ICMPV6'
   | 'SOL_PACKET'
@@ -23,16 +25,20 @@ type Direction = 'read' | 'write' | 'both';
 type Row = readonly [Level, keyof Codecs, Direction];
 
 /**
- * Every option: its name in C, and the name of its level, the type of its value, and whether it can be read, written
- * or both. Names only, as TypeScript tells no more than literals of an exported value without help (isolatedDeclarations).
+ * The table of options. It maps the name of each option in C to the name of its level, the type of its value, and whether the
+ * option can be read, written or both. It contains only names, because TypeScript (with isolatedDeclarations) infers the type
+ * of an exported value only from literals.
  *
- * Not here:
- * - those that hold a pointer, and the filters (filter.ts); the rings of packet sockets, which need mmap(2);
- * - those whose buffer is question and answer at once: PACKET_HDRLEN, IP_MSFILTER, MCAST_MSFILTER, IPV6_FLOWLABEL_MGR,
- *   TCP_AO_GET_KEYS; SO_PEERNAME, which refuses a buffer longer than the address (getpeername(2) gives it);
- * - TCP_MD5SIG, TCP_MD5SIG_EXT, TCP_AO_*: structs full of keys, for routers; TCP_REPAIR*, TCP_QUEUE_SEQ: for CRIU alone;
- * - IP_IPSEC_POLICY, IP_XFRM_POLICY and their like: a format of its own; what every kernel ignores (SO_BSDCOMPAT,
- *   SO_SECURITY_*), second names (SO_RCVTIMEO_NEW, IPV6_RXHOPOPTS) and the options of RFC 2292 (IPV6_2292*).
+ * The table does not contain:
+ * - options whose values contain pointers, filters (see filter.ts), and the rings of packet sockets, which need mmap(2);
+ * - options whose buffer is both input and output of getsockopt: PACKET_HDRLEN, IP_MSFILTER, MCAST_MSFILTER,
+ *   IPV6_FLOWLABEL_MGR, TCP_AO_GET_KEYS;
+ * - SO_PEERNAME, which rejects a buffer that is longer than the address (getpeername(2) returns the same address);
+ * - TCP_MD5SIG, TCP_MD5SIG_EXT and TCP_AO_*, whose structs contain keys and which are meant for routers, and TCP_REPAIR* and
+ *   TCP_QUEUE_SEQ, which only CRIU uses;
+ * - IP_IPSEC_POLICY, IP_XFRM_POLICY and similar options, which have a format of their own;
+ * - options that every kernel ignores (SO_BSDCOMPAT, SO_SECURITY_*), alternative names (SO_RCVTIMEO_NEW, IPV6_RXHOPOPTS), and
+ *   the options of RFC 2292 (IPV6_2292*).
  */
 export const optionTable = {
   // socket(7)
@@ -73,13 +79,13 @@ export const optionTable = {
   SO_PEEK_OFF: ['SOL_SOCKET', 'int', 'both'],
   SO_PEERCRED: ['SOL_SOCKET', 'ucred', 'read'],
   SO_PEERGROUPS: ['SOL_SOCKET', 'uints', 'read'],
-  // A new descriptor, close-on-exec, that the caller closes.
+  // The file descriptor is new and close-on-exec, and the caller must close it.
   SO_PEERPIDFD: ['SOL_SOCKET', 'int', 'read'],
   SO_PEERSEC: ['SOL_SOCKET', 'bytes', 'read'],
   SO_PREFER_BUSY_POLL: ['SOL_SOCKET', 'flag', 'both'],
   SO_PRIORITY: ['SOL_SOCKET', 'int', 'both'],
   SO_PROTOCOL: ['SOL_SOCKET', 'int', 'read'],
-  // The kernel doubles what is written.
+  // The kernel doubles the value that is written.
   SO_RCVBUF: ['SOL_SOCKET', 'int', 'both'],
   SO_RCVBUFFORCE: ['SOL_SOCKET', 'int', 'write'],
   SO_RCVLOWAT: ['SOL_SOCKET', 'int', 'both'],
@@ -142,7 +148,7 @@ export const optionTable = {
   IP_TTL: ['SOL_IP', 'int', 'both'],
   IP_UNBLOCK_SOURCE: ['SOL_IP', 'mreqSource', 'write'],
   IP_UNICAST_IF: ['SOL_IP', 'netUint', 'both'],
-  // Of an IPv6 group the level is SOL_IPV6.
+  // For an IPv6 group, the level is SOL_IPV6.
   MCAST_BLOCK_SOURCE: ['SOL_IP', 'groupSourceReq', 'write'],
   MCAST_JOIN_GROUP: ['SOL_IP', 'groupReq', 'write'],
   MCAST_JOIN_SOURCE_GROUP: ['SOL_IP', 'groupSourceReq', 'write'],
@@ -243,6 +249,8 @@ export const optionTable = {
   UDP_NO_CHECK6_RX: ['SOL_UDP', 'flag', 'both'],
   UDP_NO_CHECK6_TX: ['SOL_UDP', 'flag', 'both'],
   UDP_SEGMENT: ['SOL_UDP', 'int', 'both'],
+  UDPLITE_RECV_CSCOV: ['SOL_UDPLITE', 'int', 'both'],
+  UDPLITE_SEND_CSCOV: ['SOL_UDPLITE', 'int', 'both'],
 
   // packet(7)
   PACKET_ADD_MEMBERSHIP: ['SOL_PACKET', 'packetMreq', 'write'],
@@ -286,7 +294,7 @@ type Options = typeof optionTable;
 type Allowing<D extends Direction> = { [K in OptionName]: Options[K][2] extends D ? K : never }[OptionName];
 
 /**
- * The name of an option that has a type.
+ * The name of an option in the table.
  *
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
@@ -307,14 +315,14 @@ export type ReadableOption = Allowing<'read' | 'both'>;
 export type WritableOption = Allowing<'write' | 'both'>;
 
 /**
- * What `getOption` gives for this option.
+ * The type of the value that `getOption` returns for this option.
  *
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export type OptionValue<Name extends ReadableOption> = ReturnType<Codecs[Options[Name][1]]['decode']>;
 
 /**
- * What `setOption` takes for this option.
+ * The type of the value that `setOption` accepts for this option.
  *
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
@@ -331,13 +339,13 @@ function row(name: OptionName, refused: Direction, expected: string): Row {
 }
 
 /**
- * Reads an option with its type: getsockopt(2). One system call, but for a value longer than most, which is asked for
- * again with the room that the kernel told.
+ * Reads an option by its name and returns its typed value: getsockopt(2). This is one system call, unless the value is unusually
+ * long. Then the function makes a second call with the size that the kernel reported.
  *
  * @param fd A socket.
- * @param name The name of the option in C, as a string; the level follows from it.
- * @returns The value: a boolean, a number, a bigint for 64 bits, a string, an object with the fields of the struct. The
- *   descriptor of SO_PEERPIDFD is new and close-on-exec, and the caller closes it.
+ * @param name The name of the option in C, as a string. The level follows from it.
+ * @returns The value: a boolean, a number, a bigint for 64 bits, a string, or an object with the fields of the struct. The
+ *   file descriptor of SO_PEERPIDFD is new and close-on-exec, and the caller must close it.
  * @throws SocketError ENOPROTOOPT, EOPNOTSUPP, EINVAL, ENOTCONN, ENODATA, EBADF, ENOTSOCK; TypeError for a name that is
  *   not in the table or that can only be written.
  * @example
@@ -349,24 +357,30 @@ function row(name: OptionName, refused: Direction, expected: string): Row {
 export function getOption<Name extends ReadableOption>(fd: number, name: Name): OptionValue<Name> {
   const [level, type] = row(name, 'write', 'the name of an option that can be read');
   const codec: Reader<unknown> = codecs[type];
-  for (let size = codec.size; ; size = out[0]!) {
+  if (name === 'SO_PEERPIDFD') {
+    const n = native.getsockoptInt(fd, numbers[level], numbers[name]);
+    if (n < 0) check(n, GETSOCKOPT, { option: name });
+    return out[OUT_VALUE]! as OptionValue<Name>; // Nothing may be called after it: a stack overflow would leak the file descriptor.
+  }
+  for (let size = codec.size; ; size = out[OUT_OPTION_LENGTH]!) {
     const bytes = Buffer.alloc(size);
     const n = settle(native.getsockopt(fd, numbers[level], numbers[name], bytes), GETSOCKOPT);
-    // With ERANGE, with EINVAL or with success: the kernel has more than there was room for.
-    if (out[0]! > size) continue;
+    const length = out[OUT_OPTION_LENGTH]!;
+    // The value was longer than the buffer. The kernel reports this with ERANGE, with EINVAL or with success.
+    if (length > size) continue;
     if (n < 0) check(n, GETSOCKOPT, { option: name });
     const view = new DataView(bytes.buffer, bytes.byteOffset, size);
-    return codec.decode(bytes.subarray(0, out[0]!), view) as OptionValue<Name>;
+    return codec.decode(view, 0, length) as OptionValue<Name>;
   }
 }
 
 /**
- * Sets an option with its type: setsockopt(2).
+ * Sets an option by its name to a typed value: setsockopt(2).
  *
  * @param fd A socket.
- * @param name The name of the option in C, as a string; the level follows from it, and for the MCAST_ options from the
- *   family of the group.
- * @param value The value: see `getOption`. What a struct can do without may be left out.
+ * @param name The name of the option in C, as a string. The level follows from it; for the MCAST_ options, it follows
+ *   from the family of the group.
+ * @param value The value, as `getOption` returns it. Optional fields of a struct may be omitted.
  * @throws SocketError ENOPROTOOPT, EOPNOTSUPP, EINVAL, EPERM, EDOM, ENODEV, EADDRINUSE, EADDRNOTAVAIL, EBADF, ENOTSOCK;
  *   TypeError for a name that is not in the table or that can only be read; TypeError or RangeError that names the
  *   field which its C type cannot hold.
@@ -380,6 +394,6 @@ export function setOption<Name extends WritableOption>(fd: number, name: Name, v
   const [level, type] = row(name, 'read', 'the name of an option that can be written');
   const codec = codecs[type] as Codec<unknown>;
   const bytes = codec.encode(value, name);
-  const n = setRaw(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);
+  const n = setsockopt(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);
   if (n < 0) check(n, SETSOCKOPT, { option: name, interface: name === 'SO_BINDTODEVICE' ? String(value) : undefined });
 }

@@ -1,23 +1,25 @@
-/** Options of a socket and flags of a descriptor: getsockopt(2), setsockopt(2), fcntl(2). */
+/** Options of a socket and flags of a file descriptor: getsockopt(2), setsockopt(2), fcntl(2). */
 
 import { Buffer } from 'node:buffer';
-import { FCNTL, GETSOCKOPT, SETSOCKOPT } from './calls.ts';
-import { check } from './errno.ts';
-import { type Bytes, native, out } from './native.ts';
-import { count } from './number.ts';
+import { count } from '../argument/number.ts';
+import * as call from '../call/option.ts';
+import { OUT_OPTION_LENGTH, OUT_VALUE } from '../native/contract.ts';
+import { type Bytes, native, out } from '../native/native.ts';
+import { check, fail } from '../struct/errno.ts';
 
 /**
  * Reads an option: getsockopt(2).
  *
- * Options whose bytes hold a pointer (SO_ATTACH_FILTER, TCP_ZEROCOPY_RECEIVE, XDP_UMEM_REG, ...) throw a RangeError:
- * JavaScript has no pointers. So do options that would make a descriptor which a child process inherits
- * (SCTP_SOCKOPT_PEELOFF, and SCTP_SOCKOPT_PEELOFF_FLAGS without SOCK_CLOEXEC). The options that write as many elements as
- * a count in the buffer says (MCAST_MSFILTER, IP_MSFILTER, TCP_AO_GET_KEYS) write no more than the buffer holds.
+ * Options whose bytes contain a pointer (SO_ATTACH_FILTER, TCP_ZEROCOPY_RECEIVE, XDP_UMEM_REG, ...) throw a RangeError,
+ * because JavaScript has no pointers. Options that would create a file descriptor which child processes inherit
+ * (SCTP_SOCKOPT_PEELOFF, and SCTP_SOCKOPT_PEELOFF_FLAGS without SOCK_CLOEXEC) throw one too. Options that write as many
+ * elements as a count in the buffer says (MCAST_MSFILTER, IP_MSFILTER, TCP_AO_GET_KEYS) never write beyond the buffer.
+ * SO_PEERPIDFD, which creates a file descriptor, throws a RangeError for a length below 4, with which C would lose it.
  *
  * @param fd A socket.
  * @param level SOL_SOCKET or a protocol.
  * @param name The option.
- * @returns The int.
+ * @returns The value of the option, an int.
  * @throws SocketError ENOPROTOOPT, EINVAL, EOPNOTSUPP, ERANGE, EPERM, EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
@@ -32,18 +34,21 @@ export function getsockopt(fd: number, level: number, name: number): number;
  * @param fd A socket.
  * @param level SOL_SOCKET or a protocol.
  * @param name The option.
- * @param length Room for this many bytes.
- * @returns The bytes that the kernel wrote, as many as it told.
+ * @param length The size of the buffer for the value, in bytes.
+ * @returns The bytes that the kernel wrote, with the length that it reported.
  */
 export function getsockopt(fd: number, level: number, name: number, length: number): Buffer;
 export function getsockopt(fd: number, level: number, name: number, length?: number): number | Buffer {
   if (length === undefined) {
-    check(native.getsockoptInt(fd, level, name), GETSOCKOPT);
-    return out[0]!;
+    // After success nothing is called, here and below: the stack may end here, and the value may be a new descriptor.
+    const n = native.getsockoptInt(fd, level, name);
+    if (n < 0) fail(n, call.GETSOCKOPT);
+    return out[OUT_VALUE]!;
   }
   const buffer = Buffer.alloc(count(length, 'length'));
-  check(native.getsockopt(fd, level, name, buffer), GETSOCKOPT);
-  return buffer.subarray(0, out[0]!);
+  const n = native.getsockopt(fd, level, name, buffer);
+  if (n < 0) fail(n, call.GETSOCKOPT);
+  return out[OUT_OPTION_LENGTH] === length ? buffer : buffer.subarray(0, out[OUT_OPTION_LENGTH]!);
 }
 
 /**
@@ -51,9 +56,9 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
  *
  * @param fd A socket.
  * @param level SOL_SOCKET or a protocol.
- * @param name The option. Those whose bytes hold a pointer are a RangeError, as for `getsockopt`.
- * @param value An int; a boolean for 1 and 0; or the exact bytes of any other option. An unsigned number beyond
- *   2147483647 is given as bytes.
+ * @param name The option. An option whose bytes contain a pointer throws a RangeError, as in `getsockopt`.
+ * @param value An int, a boolean (which means 1 or 0), or the exact bytes of any other option. Pass an unsigned number above
+ *   2147483647 as bytes.
  * @throws SocketError ENOPROTOOPT, EINVAL, EPERM, EDOM, ENODEV, EADDRINUSE, EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
@@ -62,36 +67,30 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): void {
-  check(setRaw(fd, level, name, value), SETSOCKOPT);
-}
-
-/** setsockopt without its errors, for this file and for nothrow. */
-export function setRaw(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
-  if (typeof value === 'number') return native.setsockoptInt(fd, level, name, value);
-  if (typeof value === 'boolean') return native.setsockoptInt(fd, level, name, value ? 1 : 0);
-  return native.setsockopt(fd, level, name, value);
+  check(call.setsockopt(fd, level, name, value), call.SETSOCKOPT);
 }
 
 /**
- * Controls a descriptor: fcntl(2).
+ * Controls a file descriptor: fcntl(2).
  *
- * The command says what its argument is:
+ * The command determines the argument:
  * - An int: F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_CREATED_QUERY, F_SETOWN, F_GETOWN,
  *   F_SETSIG, F_GETSIG, F_SETLEASE, F_GETLEASE, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS.
  * - The 8 bytes of a struct f_owner_ex, two ints (F_OWNER_PID and its kind, and the number): F_SETOWN_EX, F_GETOWN_EX.
  * - The 32 bytes of a struct flock: F_SETLK, F_SETLKW, F_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_OFD_GETLK. Its type (F_RDLCK,
- *   F_WRLCK, F_UNLCK) is the 16-bit number at byte 0, its whence (0: from the start) that at 2, its start and length (0:
- *   to the end) are the 64-bit numbers at 8 and 16, its process is the int at 24. F_SETLKW and F_OFD_SETLKW block.
- * - The 8 bytes of a 64-bit number: F_GET_RW_HINT, F_SET_RW_HINT and their twins for a file (RWH_WRITE_LIFE_...).
+ *   F_WRLCK, F_UNLCK) is the 16-bit number at byte 0, its whence (0 means from the start) is the 16-bit number at byte 2, its
+ *   start and its length (0 means to the end) are the 64-bit numbers at bytes 8 and 16, and its process is the int at byte 24.
+ *   F_SETLKW and F_OFD_SETLKW block.
+ * - The 8 bytes of a 64-bit number: F_GET_RW_HINT, F_SET_RW_HINT and their variants for a file (RWH_WRITE_LIFE_...).
  *
- * Any other command is a RangeError: F_DUPFD would give a descriptor that is not close-on-exec, and F_NOTIFY watches
- * directories, as node:fs does.
+ * Any other command throws a RangeError: F_DUPFD would return a file descriptor that is not close-on-exec, and F_NOTIFY watches
+ * directories, which node:fs does too.
  *
- * @param fd Any descriptor.
+ * @param fd Any file descriptor.
  * @param command The command.
- * @param argument The int, or the bytes of the struct, which are changed in place.
- * @returns What the command gives. F_GETOWN of a process group is negative, as in C.
- * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH; of locks EAGAIN, EACCES, EDEADLK, EINTR, ENOLCK.
+ * @param argument The int, or the bytes of the struct. The bytes are changed in place.
+ * @returns The result of the command. For a process group, F_GETOWN returns a negative number, as in C.
+ * @throws SocketError EBADF, EINVAL, EMFILE, EPERM, ESRCH; for locks EAGAIN, EACCES, EDEADLK, EINTR, ENOLCK.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
  * fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -99,6 +98,7 @@ export function setRaw(fd: number, level: number, name: number, value: number | 
  * @see https://man7.org/linux/man-pages/man2/fcntl.2.html
  */
 export function fcntl(fd: number, command: number, argument: number | Bytes = 0): number {
-  check(native.fcntl(fd, command, argument), FCNTL);
-  return out[0]!;
+  const n = native.fcntl(fd, command, argument);
+  if (n < 0) fail(n, call.FCNTL); // after success nothing is called: see getsockopt
+  return out[OUT_VALUE]!;
 }

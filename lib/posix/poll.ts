@@ -1,44 +1,16 @@
-/** Waiting for descriptors: poll(2), ppoll(2), select(2). The whole thread waits; EINTR is given as the kernel gives it. */
-
-import { POLL, PPOLL, PSELECT, SELECT } from './calls.ts';
-import { check, invalidType, outOfRange, settle } from './errno.ts';
-import { namesOf, onlyKnown } from './known-names.ts';
-import { native } from './native.ts';
-import { int32, integer } from './number.ts';
-import { elements, object, own } from './snapshot.ts';
-
 /**
- * What to wait for on one descriptor: struct pollfd.
- *
- * @see https://man7.org/linux/man-pages/man2/poll.2.html
+ * Calls that wait for file descriptors: poll(2), ppoll(2), select(2). They block the whole thread, and they do not retry
+ * after EINTR. This poll returns the events, where that of lib/call/ stores them in the entries of the caller.
  */
-export interface PollFd {
-  /** A negative one is passed over by the kernel. */
-  fd: number;
-  /** POLLIN, POLLOUT, POLLPRI, POLLRDHUP, ...; 0 waits for POLLERR and POLLHUP alone. */
-  events: number;
-}
 
-const NAMES = namesOf<PollFdResult>({ fd: true, events: true, revents: true });
+import { invalidType, outOfRange } from '../argument/argument-error.ts';
+import { int32, integer } from '../argument/number.ts';
+import { elements } from '../argument/snapshot.ts';
+import { POLL, type PollFd, pollfds } from '../call/poll.ts';
+import { native } from '../native/native.ts';
+import { type Call, call, check } from '../struct/errno.ts';
 
-/** An array of struct pollfd: int fd, short events, short revents. */
-export function pollfds(fds: readonly PollFd[]): Int16Array {
-  if (!Array.isArray(fds)) throw invalidType('fds', 'an array');
-  const entries = elements(fds, 'fds', fds.length, (entry) => {
-    const given = onlyKnown(object(entry!, 'fds'), NAMES, 'fds');
-    const fd = int32(own(given, 'fd'), 'fds.fd');
-    return { fd, events: integer(own(given, 'events'), 'fds.events', -0x8000, 0xffff) };
-  });
-  const words = new Int16Array(entries.length * 4);
-  const longs = new Int32Array(words.buffer);
-  for (let i = 0; i < entries.length; i++) {
-    longs[i * 2] = entries[i]!.fd;
-    words[i * 4 + 2] = entries[i]!.events;
-  }
-  return words;
-}
-
-/** The revents of an array of struct pollfd. */
+/** Returns the revents of an array of struct pollfd. */
 export function revents(words: Int16Array): number[] {
   const list: number[] = [];
   for (let i = 3; i < words.length; i += 4) list.push(words[i]! & 0xffff);
@@ -46,13 +18,13 @@ export function revents(words: Int16Array): number[] {
 }
 
 /**
- * Waits until one of the descriptors is ready: poll(2).
+ * Waits until at least one of the file descriptors is ready: poll(2).
  *
- * @param fds What to wait for.
- * @param timeoutMs Milliseconds; 0 looks and returns at once, -1 waits for ever.
- * @returns For each descriptor what is ready of it (POLLIN, ..., POLLERR, POLLHUP, POLLNVAL), in their order. All are 0
- *   when the time is over.
- * @throws SocketError EINTR, EINVAL (too many descriptors).
+ * @param fds The file descriptors and the events to wait for.
+ * @param timeoutMs The timeout in milliseconds. 0 returns immediately, -1 waits forever.
+ * @returns The events that occurred on each file descriptor (POLLIN, ..., POLLERR, POLLHUP, POLLNVAL), in the order of
+ *   `fds`. All are 0 when the timeout expired.
+ * @throws SocketError EINTR, EINVAL (too many file descriptors).
  * @example
  * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
  * const [ready] = poll([{ fd, events: POLLIN | POLLOUT }], 1000);
@@ -66,8 +38,8 @@ export function poll(fds: readonly PollFd[], timeoutMs: number): number[] {
 }
 
 /**
- * An array of int for the native code. By index: what a program has put in the place of Int32Array.from could give memory
- * of its own.
+ * Returns an array of int for the native code. It is copied by index, because a program can replace Int32Array.from by a
+ * function that returns memory of its own.
  */
 function ints(list: readonly number[]): Int32Array {
   const copy = new Int32Array(list.length);
@@ -75,28 +47,31 @@ function ints(list: readonly number[]): Int32Array {
   return copy;
 }
 
-/** Seconds and the rest of a time in nanoseconds. */
+/** Splits a time in nanoseconds into seconds and the remaining nanoseconds. */
 export function timespec(timeout: bigint | undefined): [number | undefined, number] {
   if (timeout === undefined) return [undefined, 0];
   if (typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
   return [Number(timeout / 1_000_000_000n), Number(timeout % 1_000_000_000n)];
 }
 
-/** Signal numbers as an array of int. */
+/** Returns signal numbers as an array of int. */
 export function signals(sigmask: readonly number[] | undefined): Int32Array | undefined {
   if (sigmask === undefined) return undefined;
   if (!Array.isArray(sigmask)) throw invalidType('sigmask', 'an array of signal numbers');
   return ints(elements(sigmask, 'sigmask', sigmask.length, (signal) => integer(signal, 'sigmask', 1, 64)));
 }
 
+const PPOLL: Call = call('ppoll', 'fds', 'timeout', 'timeout', 'sigmask');
+
 /**
- * Waits as `poll`, with nanoseconds and a signal mask for the time of the wait: ppoll(2).
+ * Waits like `poll`, but with a timeout in nanoseconds and a signal mask during the wait: ppoll(2).
  *
- * @param fds What to wait for.
- * @param timeout Nanoseconds; left out: for ever.
- * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
- * @returns As `poll`.
- * @throws SocketError EINTR, EINVAL (a negative time).
+ * @param fds The file descriptors and the events to wait for.
+ * @param timeout The timeout in nanoseconds. If omitted, the call waits forever.
+ * @param sigmask The signals (`os.constants.signals`) that are blocked during the wait. If omitted, the signal mask of the
+ *   thread applies.
+ * @returns The same as `poll`.
+ * @throws SocketError EINTR, EINVAL (a negative timeout).
  * @example
  * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
  * console.log(ppoll([{ fd, events: POLLIN }], 500_000n)); // [ 0 ]
@@ -110,7 +85,7 @@ export function ppoll(fds: readonly PollFd[], timeout?: bigint, sigmask?: readon
 }
 
 /**
- * The descriptors that select(2) found ready.
+ * The file descriptors that select(2) found ready.
  *
  * @see https://man7.org/linux/man-pages/man2/select.2.html
  */
@@ -121,20 +96,23 @@ export interface Selected {
 }
 
 function set(fds: readonly number[], name: string): Int32Array {
-  if (!Array.isArray(fds)) throw invalidType(name, 'an array of descriptors');
+  if (!Array.isArray(fds)) throw invalidType(name, 'an array of file descriptors');
   return ints(elements(fds, name, fds.length, (fd) => int32(fd, name)));
 }
 
+const SELECT: Call = call('select', 'readers', 'writers', 'excepts', 'timeoutMs', 'timeoutMs');
+
 /**
- * Waits until a descriptor is ready: select(2). `poll` has no limit of 1024.
+ * Waits until at least one file descriptor is ready: select(2). It accepts only file descriptors below 1024; `poll` has no
+ * such limit.
  *
- * @param readers Descriptors to read from.
- * @param writers Descriptors to write to.
- * @param excepts Descriptors with out-of-band data to come.
- * @param timeoutMs Milliseconds, to the microsecond; left out: for ever.
- * @returns Those that are ready; none when the time is over.
- * @throws SocketError EBADF, EINTR, EINVAL; RangeError for a descriptor that is negative or not below 1024
- *   (FD_SETSIZE): C would write outside of the set.
+ * @param readers File descriptors to watch for reading.
+ * @param writers File descriptors to watch for writing.
+ * @param excepts File descriptors to watch for out-of-band data.
+ * @param timeoutMs The timeout in milliseconds, in steps of whole microseconds. If omitted, the call waits forever.
+ * @returns The file descriptors that are ready. The lists are empty when the timeout expired.
+ * @throws SocketError EBADF, EINTR, EINVAL; RangeError for a file descriptor that is negative or not below 1024
+ *   (FD_SETSIZE), because C would write outside the set.
  * @example
  * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
  * const { readers, writers } = select([fd], [fd], [], 1000);
@@ -152,7 +130,7 @@ export function select(
   let microseconds = 0;
   if (timeoutMs !== undefined) {
     if (typeof timeoutMs !== 'number') throw invalidType('timeoutMs', 'a number');
-    const micros = Math.round(timeoutMs * 1000); // 0.07 * 1000 is not 70
+    const micros = Math.round(timeoutMs * 1000); // 0.07 * 1000 is not exactly 70
     if (!Number.isSafeInteger(micros) || micros / 1000 !== timeoutMs)
       throw outOfRange('timeoutMs', 'a whole number of microseconds');
     seconds = Math.trunc(micros / 1_000_000);
@@ -162,7 +140,7 @@ export function select(
   return selected(sets);
 }
 
-/** What is left in the sets is ready. */
+/** Returns the file descriptors that are left in the sets. These are ready. */
 function selected(sets: readonly Int32Array[]): Selected {
   return { readers: ready(sets[0]!), writers: ready(sets[1]!), excepts: ready(sets[2]!) };
 }
@@ -173,16 +151,19 @@ function ready(set: Int32Array): number[] {
   return list;
 }
 
+const PSELECT: Call = call('pselect', 'readers', 'writers', 'excepts', 'timeout', 'timeout', 'sigmask');
+
 /**
- * Waits as `select`, with nanoseconds and a signal mask for the time of the wait: pselect(2).
+ * Waits like `select`, but with a timeout in nanoseconds and a signal mask during the wait: pselect(2).
  *
- * @param readers Descriptors to read from.
- * @param writers Descriptors to write to.
- * @param excepts Descriptors with out-of-band data to come.
- * @param timeout Nanoseconds; left out: for ever.
- * @param sigmask The signals that are blocked while it waits (`os.constants.signals`); left out: those of the thread.
- * @returns As `select`.
- * @throws SocketError As `select`; RangeError for a descriptor that is negative or not below 1024.
+ * @param readers File descriptors to watch for reading.
+ * @param writers File descriptors to watch for writing.
+ * @param excepts File descriptors to watch for out-of-band data.
+ * @param timeout The timeout in nanoseconds. If omitted, the call waits forever.
+ * @param sigmask The signals (`os.constants.signals`) that are blocked during the wait. If omitted, the signal mask of the
+ *   thread applies.
+ * @returns The same as `select`.
+ * @throws SocketError The same errors as `select`; RangeError for a file descriptor that is negative or not below 1024.
  * @example
  * const [fd] = socketpair(AF_UNIX, SOCK_STREAM);
  * console.log(pselect([fd], [], [], 500_000n).readers); // []
@@ -199,30 +180,4 @@ export function pselect(
   const [seconds, nanoseconds] = timespec(timeout);
   check(native.pselect(sets[0], sets[1], sets[2], seconds, nanoseconds, signals(sigmask)), PSELECT);
   return selected(sets);
-}
-
-/**
- * A pollfd of `sys-socket/nothrow`, whose revents the call fills.
- *
- * @see https://man7.org/linux/man-pages/man2/poll.2.html
- */
-export interface PollFdResult extends PollFd {
-  revents?: number;
-}
-
-/**
- * poll(2): how many descriptors are ready, or -errno; what is ready of each goes to its `revents`. As `poll`.
- *
- * @example
- * const fds = [{ fd: 1, events: POLLOUT, revents: 0 }, { fd: 1000000, events: POLLIN, revents: 0 }];
- * console.log(poll(fds, 0) > 0, fds[1].revents === POLLNVAL); // true true
- * @see https://man7.org/linux/man-pages/man2/poll.2.html
- */
-export function pollNothrow(fds: readonly PollFdResult[], timeoutMs: number): number {
-  const words = pollfds(fds);
-  const n = settle(native.poll(words, timeoutMs), POLL);
-  if (n >= 0) {
-    for (let i = 0; i * 4 < words.length; i++) fds[i]!.revents = words[i * 4 + 3]! & 0xffff;
-  }
-  return n;
 }

@@ -1,40 +1,26 @@
-/** The life of a socket, call by call: creating, naming, connecting, closing. */
-import { decodeAddress, encodeAddress } from './address.ts';
-import type { Address, AddressLike, AddressOf, SocketFd } from './address-type.ts';
-import {
-  ACCEPT,
-  ACCEPT4,
-  BIND,
-  CLOSE,
-  CONNECT,
-  DUP,
-  GETPEERNAME,
-  GETSOCKNAME,
-  LISTEN,
-  SHUTDOWN,
-  SOCKATMARK,
-  SOCKET,
-  SOCKETPAIR,
-} from './calls.ts';
-import { F_DUPFD_CLOEXEC, SOMAXCONN } from './constants.ts';
-import { check, isErrnoResult } from './errno.ts';
-import { layout, native, out } from './native.ts';
+/**
+ * The calls that create, name, connect and close a socket. This file decodes addresses, where lib/call/ stores them for the caller,
+ * so both make the native calls that return one.
+ */
 
-/** Room for one address, read before anything else can run. */
-const scratch: Uint8Array = new Uint8Array(layout('sockaddr_storage'));
+import * as call from '../call/socket.ts';
+import { SOMAXCONN } from '../native/constants.ts';
+import { OUT_NAME_LENGTH, OUT_PAIR_FIRST, OUT_PAIR_SECOND } from '../native/contract.ts';
+import { native, out } from '../native/native.ts';
+import { decodeAddress, encodeAddress, SOCKADDR_STORAGE } from '../struct/address.ts';
+import type { AddressLike, AddressOf, SocketFd } from '../struct/address-type.ts';
+import { check, fail } from '../struct/errno.ts';
 
-/** The address of an error: read from the bytes that went to the kernel, as no user code may run any more. */
-function given(n: number, name: Uint8Array): Address | undefined {
-  return isErrnoResult(n) ? decodeAddress(name) : undefined;
-}
+/** Room for one address. It is read before anything else can run. */
+const scratch: Uint8Array = new Uint8Array(SOCKADDR_STORAGE);
 
 /**
  * Creates a socket: socket(2).
  *
  * @param domain AF_INET, AF_INET6, AF_UNIX, AF_PACKET, AF_NETLINK, AF_VSOCK, or any other number.
  * @param type SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_RAW, SOCK_RDM, or'ed with SOCK_NONBLOCK.
- * @param protocol An IPPROTO_ number; for AF_PACKET an ETH_P_ number through `htons`. 0 is the default of the type.
- * @returns The new descriptor. Unlike C it is always close-on-exec (SOCK_CLOEXEC).
+ * @param protocol An IPPROTO_ number; for AF_PACKET an ETH_P_ number through `htons`. 0 selects the default protocol of the type.
+ * @returns The new file descriptor. Unlike in C, it is always close-on-exec (SOCK_CLOEXEC).
  * @throws SocketError EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM and EACCES (raw and packet sockets without
  *   CAP_NET_RAW), EMFILE, ENFILE, EINVAL, ENOBUFS.
  * @example
@@ -47,7 +33,8 @@ export function socket<Family extends number, Type extends number>(
   type: Type,
   protocol = 0,
 ): SocketFd<Family, Type> {
-  return check(native.socket(domain, type, protocol), SOCKET);
+  const fd = call.socket(domain, type, protocol);
+  return fd >= 0 ? fd : fail(fd, call.SOCKET); // after success nothing is called: the stack may end here
 }
 
 /**
@@ -56,7 +43,7 @@ export function socket<Family extends number, Type extends number>(
  * @param domain AF_UNIX (or AF_TIPC).
  * @param type As for `socket`.
  * @param protocol As for `socket`.
- * @returns Both descriptors, close-on-exec.
+ * @returns Both file descriptors. They are close-on-exec.
  * @throws SocketError EAFNOSUPPORT, EOPNOTSUPP, EPROTONOSUPPORT, EMFILE.
  * @example
  * const [a, b] = socketpair(AF_UNIX, SOCK_SEQPACKET);
@@ -69,16 +56,25 @@ export function socketpair<Family extends number, Type extends number>(
   type: Type,
   protocol = 0,
 ): [SocketFd<Family, Type>, SocketFd<Family, Type>] {
-  check(native.socketpair(domain, type, protocol), SOCKETPAIR);
-  return [out[0]!, out[1]!];
+  const n = native.socketpair(domain, type, protocol);
+  if (n < 0) fail(n, call.SOCKETPAIR);
+  const one = out[OUT_PAIR_FIRST]!;
+  const two = out[OUT_PAIR_SECOND]!;
+  try {
+    return [one, two];
+  } catch (error) {
+    native.close(one); // even a literal needs some of the stack
+    native.close(two);
+    throw error;
+  }
 }
 
 /**
- * Gives a socket its own address: bind(2). Nothing is unlinked before and no option is set.
+ * Binds a socket to a local address: bind(2). The function does not unlink an existing path and does not set any option.
  *
  * @param fd A socket.
- * @param address The address; encoded bytes are passed on as they are.
- * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL (bound already, or an address of the wrong length),
+ * @param address The address. Encoded bytes are passed to the kernel unchanged.
+ * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL (the socket is already bound, or the address has the wrong length),
  *   EAFNOSUPPORT, ENOENT and ENOTDIR (AF_UNIX), EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_INET, SOCK_DGRAM);
@@ -88,15 +84,16 @@ export function socketpair<Family extends number, Type extends number>(
  */
 export function bind(fd: number, address: AddressLike): void {
   const name = encodeAddress(address);
-  const n = native.bind(fd, name);
-  if (n < 0) check(n, BIND, given(n, name));
+  const n = call.bind(fd, name);
+  // The address is decoded from the bytes that the kernel was given, because user code must not run at this point.
+  if (n < 0) fail(n, call.BIND, decodeAddress(name));
 }
 
 /**
- * Makes a socket accept connections: listen(2).
+ * Marks a socket as one that accepts connections: listen(2).
  *
  * @param fd A bound socket.
- * @param backlog How many connections may wait; the kernel caps it at net.core.somaxconn.
+ * @param backlog How many connections may wait to be accepted. The kernel limits it to net.core.somaxconn.
  * @throws SocketError EADDRINUSE, EOPNOTSUPP, EINVAL, EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_UNIX, SOCK_STREAM);
@@ -106,26 +103,27 @@ export function bind(fd: number, address: AddressLike): void {
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function listen(fd: number, backlog: number = SOMAXCONN): void {
-  check(native.listen(fd, backlog), LISTEN);
+  check(call.listen(fd, backlog), call.LISTEN);
 }
 
 /**
- * What accept(2) gives: the connected socket and the address of its peer.
+ * The result of accept(2): the connected socket and the address of its peer.
  *
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export interface Accepted<Family extends number = number, Type extends number = number> {
-  /** The new descriptor, close-on-exec. */
+  /** The new file descriptor. It is close-on-exec. */
   fd: SocketFd<Family, Type>;
-  /** The peer. */
+  /** The address of the peer. */
   address: AddressOf<Family>;
 }
 
 /**
- * Takes a connection that waits: accept(2). By accept4(2) with SOCK_CLOEXEC, as every descriptor here is close-on-exec.
+ * Accepts a waiting connection: accept(2). The function calls accept4(2) with SOCK_CLOEXEC, because every file descriptor
+ * that this library creates is close-on-exec.
  *
- * @param fd A listening socket. When it blocks, this waits, and the whole thread with it.
- * @returns The new descriptor and the peer's address.
+ * @param fd A listening socket. On a blocking socket, the call blocks the whole thread until a connection arrives.
+ * @returns The new file descriptor and the address of the peer.
  * @throws SocketError EAGAIN, ECONNABORTED, EINTR, EINVAL (not listening), EMFILE, EOPNOTSUPP, EBADF, ENOTSOCK.
  * @example
  * const listener = socket(AF_INET, SOCK_STREAM);
@@ -139,17 +137,23 @@ export interface Accepted<Family extends number = number, Type extends number = 
 export function accept<Family extends number = number, Type extends number = number>(
   fd: SocketFd<Family, Type>,
 ): Accepted<Family, Type> {
-  const accepted = check(native.accept4(fd, scratch, 0), ACCEPT);
-  return { fd: accepted, address: decodeAddress(scratch, out[0]!) as AddressOf<Family> };
+  const accepted = native.accept4(fd, scratch, 0);
+  if (accepted < 0) fail(accepted, call.ACCEPT);
+  try {
+    return { fd: accepted, address: decodeAddress(scratch, out[OUT_NAME_LENGTH]!) as AddressOf<Family> };
+  } catch (error) {
+    native.close(accepted); // at the end of the stack: the program is not given it
+    throw error;
+  }
 }
 
 /**
- * Takes a connection that waits, with flags for the new socket: accept4(2).
+ * Accepts a waiting connection and sets flags on the new socket: accept4(2).
  *
  * @param fd A listening socket.
- * @param flags SOCK_NONBLOCK or 0; SOCK_CLOEXEC is always added.
- * @returns As `accept`.
- * @throws SocketError As `accept`; EINVAL for flags that the kernel does not know.
+ * @param flags SOCK_NONBLOCK or 0. SOCK_CLOEXEC is always added.
+ * @returns The same as `accept`.
+ * @throws SocketError The same errors as `accept`; EINVAL for flags that the kernel does not know.
  * @example
  * const listener = socket(AF_INET, SOCK_STREAM);
  * listen(listener); // unbound: the kernel chooses a port
@@ -162,17 +166,24 @@ export function accept4<Family extends number = number, Type extends number = nu
   fd: SocketFd<Family, Type>,
   flags: number,
 ): Accepted<Family, Type> {
-  const accepted = check(native.accept4(fd, scratch, flags), ACCEPT4);
-  return { fd: accepted, address: decodeAddress(scratch, out[0]!) as AddressOf<Family> };
+  const accepted = native.accept4(fd, scratch, flags);
+  if (accepted < 0) fail(accepted, call.ACCEPT4);
+  try {
+    return { fd: accepted, address: decodeAddress(scratch, out[OUT_NAME_LENGTH]!) as AddressOf<Family> };
+  } catch (error) {
+    native.close(accepted);
+    throw error;
+  }
 }
 
 /**
- * Connects a socket, or sets the peer of a datagram socket: connect(2).
+ * Connects a socket to an address: connect(2). On a datagram socket, it sets the default peer.
  *
- * `{ family: AF_UNSPEC, data: new Uint8Array(0) }` dissolves the peer of a datagram socket.
+ * `{ family: AF_UNSPEC, data: new Uint8Array(0) }` removes the peer of a datagram socket.
  *
- * @param fd A socket. When it blocks, this waits; when not, the connection goes on in the background (EINPROGRESS).
- * @param address The peer; encoded bytes are passed on as they are.
+ * @param fd A socket. On a blocking socket, the call waits for the connection. On a non-blocking socket, it throws
+ *   EINPROGRESS and the connection is made in the background.
+ * @param address The address of the peer. Encoded bytes are passed to the kernel unchanged.
  * @throws SocketError ECONNREFUSED, EINPROGRESS, EALREADY, EISCONN, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH,
  *   EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN (AF_UNIX: the backlog is full), ENOENT, EACCES, EPROTOTYPE, EINTR, EINVAL,
  *   EBADF, ENOTSOCK.
@@ -186,12 +197,12 @@ export function accept4<Family extends number = number, Type extends number = nu
  */
 export function connect(fd: number, address: AddressLike): void {
   const name = encodeAddress(address);
-  const n = native.connect(fd, name);
-  if (n < 0) check(n, CONNECT, given(n, name));
+  const n = call.connect(fd, name);
+  if (n < 0) fail(n, call.CONNECT, decodeAddress(name)); // see bind
 }
 
 /**
- * Ends a connection in one direction or both: shutdown(2). The descriptor stays open.
+ * Shuts down a connection in one or both directions: shutdown(2). The file descriptor stays open.
  *
  * @param fd A connected socket.
  * @param how SHUT_RD, SHUT_WR or SHUT_RDWR.
@@ -203,13 +214,15 @@ export function connect(fd: number, address: AddressLike): void {
  * @see https://man7.org/linux/man-pages/man2/shutdown.2.html
  */
 export function shutdown(fd: number, how: number): void {
-  check(native.shutdown(fd, how), SHUTDOWN);
+  check(call.shutdown(fd, how), call.SHUTDOWN);
 }
 
 /**
- * Closes a descriptor: close(2). Called once and never repeated: on Linux it is gone, whatever close said.
+ * Closes a file descriptor: close(2). The call is never repeated, because Linux releases the file descriptor even when
+ * close reports an error.
  *
- * @param fd A descriptor that is yours. Closing one that Node or another library uses breaks that one, as in C.
+ * @param fd A file descriptor that belongs to the caller. Closing one that Node or another library uses breaks its owner,
+ *   as in C.
  * @throws SocketError EBADF, EIO, EINTR.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
@@ -217,14 +230,14 @@ export function shutdown(fd: number, how: number): void {
  * @see https://man7.org/linux/man-pages/man2/close.2.html
  */
 export function close(fd: number): void {
-  check(native.close(fd), CLOSE);
+  check(call.close(fd), call.CLOSE);
 }
 
 /**
- * The own address of a socket: getsockname(2).
+ * Returns the local address of a socket: getsockname(2).
  *
  * @param fd A socket.
- * @returns The address; `undefined` when the kernel gives none.
+ * @returns The address, or `undefined` when the kernel reports none.
  * @throws SocketError EBADF, ENOTSOCK, EOPNOTSUPP.
  * @example
  * const fd = socket(AF_INET6, SOCK_STREAM);
@@ -232,15 +245,15 @@ export function close(fd: number): void {
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
 export function getsockname<Family extends number = number>(fd: SocketFd<Family>): AddressOf<Family> {
-  check(native.getsockname(fd, scratch), GETSOCKNAME);
-  return decodeAddress(scratch, out[0]!) as AddressOf<Family>;
+  check(native.getsockname(fd, scratch), call.GETSOCKNAME);
+  return decodeAddress(scratch, out[OUT_NAME_LENGTH]!) as AddressOf<Family>;
 }
 
 /**
- * The address of the peer: getpeername(2).
+ * Returns the address of the peer: getpeername(2).
  *
  * @param fd A connected socket.
- * @returns The address; `undefined` when the kernel gives none.
+ * @returns The address, or `undefined` when the kernel reports none.
  * @throws SocketError ENOTCONN, EBADF, ENOTSOCK, EOPNOTSUPP.
  * @example
  * const listener = socket(AF_INET, SOCK_STREAM);
@@ -251,15 +264,15 @@ export function getsockname<Family extends number = number>(fd: SocketFd<Family>
  * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
  */
 export function getpeername<Family extends number = number>(fd: SocketFd<Family>): AddressOf<Family> {
-  check(native.getpeername(fd, scratch), GETPEERNAME);
-  return decodeAddress(scratch, out[0]!) as AddressOf<Family>;
+  check(native.getpeername(fd, scratch), call.GETPEERNAME);
+  return decodeAddress(scratch, out[OUT_NAME_LENGTH]!) as AddressOf<Family>;
 }
 
 /**
- * Whether the next byte is the one after the out-of-band mark: sockatmark(3).
+ * Returns whether the next byte is the one after the out-of-band mark: sockatmark(3).
  *
  * @param fd A TCP socket.
- * @returns true at the mark.
+ * @returns true when the socket is at the mark.
  * @throws SocketError EBADF, ENOTTY, EINVAL.
  * @example
  * const listener = socket(AF_INET, SOCK_STREAM);
@@ -273,14 +286,15 @@ export function getpeername<Family extends number = number>(fd: SocketFd<Family>
  * @see https://man7.org/linux/man-pages/man3/sockatmark.3.html
  */
 export function sockatmark(fd: number): boolean {
-  return check(native.sockatmark(fd), SOCKATMARK) === 1;
+  return check(call.sockatmark(fd), call.SOCKATMARK) === 1;
 }
 
 /**
- * A second descriptor for the same socket: dup(2). By fcntl(F_DUPFD_CLOEXEC), as every descriptor here is close-on-exec.
+ * Creates a second file descriptor for the same socket: dup(2). The function calls fcntl(F_DUPFD_CLOEXEC), because every
+ * file descriptor that this library creates is close-on-exec.
  *
- * @param fd Any descriptor.
- * @returns The lowest free number.
+ * @param fd Any file descriptor.
+ * @returns The new file descriptor, which is the lowest free number.
  * @throws SocketError EBADF, EMFILE.
  * @example
  * const fd = socket(AF_INET, SOCK_STREAM);
@@ -292,5 +306,6 @@ export function sockatmark(fd: number): boolean {
 export function dup<Family extends number = number, Type extends number = number>(
   fd: SocketFd<Family, Type>,
 ): SocketFd<Family, Type> {
-  return check(native.fcntl(fd, F_DUPFD_CLOEXEC, 0), DUP);
+  const copy = call.dup(fd);
+  return copy >= 0 ? copy : fail(copy, call.DUP);
 }

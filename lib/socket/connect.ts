@@ -1,68 +1,75 @@
-/** Connecting by name: getaddrinfo and happy eyeballs (RFC 8305). */
+/** `createConnection`, which connects by name with getaddrinfo(3), or to an AF_UNIX server. */
 
-import { decodeAddress, encodeAddress } from '../posix/address.ts';
-import type { AddressLike, UnixAddressInput } from '../posix/address-type.ts';
-import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, IPPROTO_IPV6, IPV6_V6ONLY, SOCK_STREAM } from '../posix/constants.ts';
-import { invalidValue } from '../posix/errno.ts';
-import { inet_pton } from '../posix/inet.ts';
-import { namesOf, namesOfAny, onlyKnown } from '../posix/known-names.ts';
-import type { AddressInfo } from '../posix/netdb.ts';
-import { uint16 } from '../posix/number.ts';
-import { getaddrinfo } from '../promises.ts';
-import { listen, unlisten } from './abort.ts';
+import { namesOf, namesOfAny, onlyKnown } from '../argument/known-names.ts';
+import { listen, unlisten } from '../loop/abort.ts';
+import { AbortError, TimeoutError } from '../loop/errors.ts';
+import { getaddrinfo } from '../loop/lookup.ts';
+import { LONGEST, milliseconds, optionalSignal, type WaitOptions } from '../loop/options.ts';
+import { clearTimeout, setTimeout } from '../loop/timers.ts';
+import { AF_UNIX, AF_UNSPEC, SOCK_STREAM } from '../native/constants.ts';
+import { encodeAddress } from '../struct/address.ts';
+import type { AddressLike, UnixAddressInput } from '../struct/address-type.ts';
 import {
   allFailed,
   type Control,
-  formOf,
+  copyOptions,
   hostOf,
   type InetSocket,
   numericHost,
   optionalBoolean,
   optionalFunction,
   portOf,
-  setTcpOptions,
   type TcpOptions,
 } from './endpoint.ts';
-import { AbortError, TimeoutError } from './errors.ts';
-import { LONGEST, milliseconds, optionalSignal, type WaitOptions } from './options.ts';
+import { type Attempts, connectToAny } from './happy-eyeballs.ts';
+import { localAddress } from './local-address.ts';
 import { Socket } from './socket.ts';
-import { clearTimeout, setTimeout } from './timers.ts';
 
 /**
- * How to connect by TCP.
+ * The options of `createConnection` for TCP.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8305
  */
 export interface ConnectionOptions extends WaitOptions, TcpOptions {
-  /** A name or an address text, such as `fe80::1%eth0`; `localhost` by default. null is the loopback address. */
+  /**
+   * A name or the text of an IP address, such as `fe80::1%eth0`; `localhost` by default. null means the loopback
+   * address.
+   */
   host?: string | null | undefined;
-  /** A port or the name of a service. */
+  /** A port, or the name of a service. */
   port: number | string;
   /** AF_UNSPEC (both, the default), AF_INET or AF_INET6. */
   family?: number | undefined;
-  /** IPPROTO_TCP by default; IPPROTO_MPTCP too. */
+  /** IPPROTO_TCP (the default) or IPPROTO_MPTCP. */
   protocol?: number | undefined;
-  /** The own address: an address text, or an address with its port. Of a host that is a name, only addresses of its family are
-   * tried; with an address text of the other family bind(2) or connect(2) fails. */
+  /**
+   * The local address to bind to: the text of an IP address, or a socket address with a port. If the host is a name,
+   * only its addresses of the same family are tried. If the host is an address of the other family, bind(2) or
+   * connect(2) fails.
+   */
   localAddress?: string | AddressLike | undefined;
-  /** The own port. */
+  /** The local port to bind to. */
   localPort?: number | undefined;
+  /** A function that sets further options: see `Control`. */
   control?: Control | undefined;
-  /** Milliseconds from one attempt to the next: RFC 8305's connection attempt delay, 250 by default. More
-   * than 2147483647: only when one has failed. */
+  /**
+   * The milliseconds between the start of one attempt and the next, which RFC 8305 calls the Connection Attempt Delay;
+   * 250 by default. If it is more than 2147483647, the next attempt starts only after the previous one has failed.
+   */
   attemptDelay?: number | undefined;
 }
 
 /**
- * How to connect to an AF_UNIX server.
+ * The options of `createConnection` for an AF_UNIX server.
  *
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
 export interface UnixConnectionOptions<Type extends number = number> extends WaitOptions {
-  /** A path, `'\0name'` for an abstract name, or exact bytes. */
+  /** A path, `'\0name'` for an abstract name, or the exact bytes of either. */
   path: string | Uint8Array;
-  /** SOCK_STREAM by default; SOCK_SEQPACKET too. */
+  /** SOCK_STREAM (the default) or SOCK_SEQPACKET. */
   type?: Type | undefined;
+  /** A function that sets further options: see `Control`. */
   control?: Control | undefined;
 }
 
@@ -89,85 +96,13 @@ const unixNames = namesOf<UnixConnectionOptions>({
 });
 const allNames = namesOfAny(inetNames, unixNames);
 
-/** The families in turns, in the order in which getaddrinfo gave their first (RFC 8305, section 4). */
-export function interlace(list: readonly AddressInfo[]): AddressInfo[] {
-  const first = list[0]?.family;
-  const same = list.filter(({ family }) => family === first);
-  const other = list.filter(({ family }) => family !== first);
-  return same.flatMap((info, i) => [info, ...other.slice(i, i + 1)]).concat(other.slice(same.length));
-}
-
-/** The own address. */
-interface Local {
-  /** Its family, when it has only one. */
-  readonly family: number | undefined;
-  /** The address to bind to, of a peer of this family. */
-  readonly of: (family: number) => AddressLike | undefined;
-}
-
-/** What every attempt needs, checked. */
-interface Attempts extends TcpOptions {
-  readonly protocol: number | undefined;
-  readonly local: Local;
-  readonly control: Control | undefined;
-  readonly delay: number;
-}
-
-async function attempt(
-  info: AddressInfo,
-  options: Attempts,
-  signal: AbortSignal,
-  refuse: (error: unknown) => void,
-): Promise<InetSocket> {
-  const socket = new Socket(info.family, SOCK_STREAM, options.protocol ?? info.protocol);
-  try {
-    setTcpOptions(socket, options);
-    try {
-      options.control?.(socket.fd, { family: info.family, address: info.address });
-    } catch (error) {
-      refuse(error);
-      throw error;
-    }
-    const local = options.local.of(info.family);
-    if (local !== undefined) socket.bind(local);
-    await socket.connect(info.address, { signal });
-    return socket;
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
-}
-
-/** The own address for each family. A text is that of an address; without one it is any. */
-function localOf(address: unknown, port: unknown): Local {
-  if (address === undefined && port === undefined) return { family: undefined, of: () => undefined };
-  if (address !== undefined && typeof address !== 'string') {
-    if (port !== undefined) throw invalidValue('options.localPort', 'left out when localAddress has a port');
-    const name = encodeAddress(address as AddressLike);
-    return { family: decodeAddress(name)?.family, of: () => name };
-  }
-  const number = uint16(port, 'options.localPort', 0);
-  if (address === undefined) {
-    const any = { [AF_INET]: '0.0.0.0', [AF_INET6]: '::' };
-    return {
-      family: undefined,
-      of: (family) => ({ family: family as typeof AF_INET, address: any[family as typeof AF_INET], port: number }),
-    };
-  }
-  const found = address.includes('\0') ? undefined : numericHost(address, number, AF_UNSPEC);
-  if (found === undefined || (found[0]!.family === AF_INET && inet_pton(AF_INET, address) === undefined)) {
-    throw invalidValue('options.localAddress', 'the text of an IPv4 or IPv6 address');
-  }
-  const [{ family, address: local }] = found as [AddressInfo];
-  return { family, of: () => local };
-}
-
-/** Refuses a signal that is none, and one that was aborted. */
+/** Throws if the value is not an AbortSignal or is already aborted. */
 function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   if (optionalSignal(signal)!.aborted) throw new AbortError(signal, 'connect');
 }
 
+/** Connects to an AF_UNIX server. */
 async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
   const { path, type = SOCK_STREAM, control, signal, timeout } = onlyKnown(options, unixNames, 'options');
   const address: UnixAddressInput = { family: AF_UNIX, path };
@@ -186,6 +121,7 @@ async function connectUnix(options: UnixConnectionOptions): Promise<Socket> {
   }
 }
 
+/** Looks up a host and connects to one of its addresses. */
 async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
   const { host = 'localhost', family = AF_UNSPEC, protocol, control, signal, timeout, attemptDelay = 250 } = options;
   onlyKnown(options, inetNames, 'options');
@@ -194,7 +130,7 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
   if (timeout !== undefined) milliseconds(timeout, 'timeout');
   const attempts: Attempts = {
     protocol,
-    local: localOf(options.localAddress, options.localPort),
+    local: localAddress(options.localAddress, options.localPort),
     control: optionalFunction(control, 'options.control'),
     noDelay: optionalBoolean(options.noDelay, 'options.noDelay'),
     keepAlive: optionalBoolean(options.keepAlive, 'options.keepAlive'),
@@ -211,10 +147,10 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
     const list =
       numericHost(node, port, family) ??
       (await getaddrinfo(node, port, { family: wanted, socktype: SOCK_STREAM, signal: giveUp.signal }));
-    const outcome = await race(interlace(list), attempts, giveUp);
+    const outcome = await connectToAny(list, attempts, giveUp);
     if (outcome instanceof Socket) return outcome;
     const error = allFailed('connect', outcome);
-    // The stack of an error that came with an event: from here it goes on to whoever awaits the connection.
+    // The error was created in an event. Its stack is captured here to include the function that awaits the connection.
     Error.captureStackTrace?.(error);
     throw error;
   } catch (error) {
@@ -228,18 +164,18 @@ async function connectInet(options: ConnectionOptions): Promise<InetSocket> {
 }
 
 /**
- * Connects a stream by name: getaddrinfo(3) on the thread pool, then connect(2) to its addresses, the next one beginning
- * when one fails or after `attemptDelay`, until one is connected (happy eyeballs, RFC 8305). With `path`, connects to an
- * AF_UNIX server.
+ * Connects a stream socket by host name, or to an AF_UNIX server if `path` is given.
  *
- * An address text with a number as the port needs no look-up and no thread. `timeout` is for the look-up and all attempts
+ * A host name is looked up by getaddrinfo(3) on the thread pool. Then connect(2) is called for its addresses until one
+ * is connected: the next attempt starts when one fails, or after `attemptDelay` (happy eyeballs, RFC 8305). The text of
+ * an IP address with a numeric port needs no look-up and no thread. `timeout` limits the look-up and all attempts
  * together. All timers are those of `node:timers`.
  *
- * @param options Where to, and how. A name that is not among the options is refused.
- * @returns The connected Socket; the others are closed.
- * @throws AddressInfoError; AggregateError with the error of every attempt in `errors`, and with their `code` when it is
- *   the same (a single error is thrown itself); AbortError; TimeoutError; what `control` throws, at once; TypeError and
- *   RangeError for options that cannot be.
+ * @param options The address and the settings of the connection. Unknown options throw.
+ * @returns The connected Socket. The sockets of the other attempts are closed.
+ * @throws AddressInfoError; SocketError if there was only one attempt; AggregateError if there were several, with their
+ *   errors in `errors`, and with their `code` if they all have the same; AbortError; TimeoutError; what `control`
+ *   throws, which ends all attempts; TypeError and RangeError for invalid options.
  * @example
  * const server = createServer({ host: '127.0.0.1', port: 0 });
  * const { port } = server.getsockname();
@@ -258,86 +194,11 @@ export function createConnection<Type extends number = typeof SOCK_STREAM>(
   options: UnixConnectionOptions<Type>,
 ): Promise<Socket<typeof AF_UNIX, Type>>;
 export function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket>;
-export async function createConnection(options: ConnectionOptions | UnixConnectionOptions): Promise<Socket> {
-  if (typeof options !== 'object' || options === null) throw formOf(options, 'createConnection');
-  // Without a path, a misspelt path would be blamed on the next option that only a path has.
-  const given = onlyKnown({ ...options }, allNames, 'options');
+export async function createConnection(
+  options: ConnectionOptions | UnixConnectionOptions,
+  ...rest: unknown[]
+): Promise<Socket> {
+  const given = copyOptions(options, rest, allNames, 'createConnection', 'await the promise');
   if ('path' in given && given.path !== undefined) return await connectUnix(given);
   return await connectInet(given as ConnectionOptions);
-}
-
-/** The first Socket that is connected, or the errors of all attempts. */
-function race(
-  list: readonly AddressInfo[],
-  options: Attempts,
-  giveUp: AbortController,
-): Promise<InetSocket | readonly Error[]> {
-  const { delay } = options;
-  const others = new AbortController();
-  const signal = AbortSignal.any([giveUp.signal, others.signal]);
-  return new Promise((resolve, reject) => {
-    const errors: Error[] = [];
-    let failed = 0;
-    let timer: NodeJS.Timeout | undefined;
-    let next = 0;
-    let done = false;
-    const finish = () => {
-      done = true;
-      clearTimeout(timer);
-      others.abort();
-    };
-    // The control hook threw, which is no fault of the address.
-    const refuse = (error: unknown) => {
-      if (done) return;
-      finish();
-      reject(error);
-    };
-    const start = () => {
-      clearTimeout(timer);
-      const info = list[next];
-      if (done || info === undefined) return;
-      const index = next++;
-      if (next < list.length && delay <= LONGEST) timer = setTimeout(start, delay);
-      attempt(info, options, signal, refuse).then(
-        (socket) => {
-          if (done) return socket.close();
-          finish();
-          resolve(socket);
-        },
-        (error: Error) => {
-          errors[index] = error;
-          failed++;
-          if (done) return;
-          if (giveUp.signal.aborted || failed === list.length) {
-            finish();
-            resolve(errors.filter(() => true)); // without holes
-          } else {
-            start();
-          }
-        },
-      );
-    };
-    start();
-  });
-}
-
-/**
- * Whether a socket can serve IPv4 and IPv6 at once, as Python's has_dualstack_ipv6: IPV6_V6ONLY can be turned off.
- *
- * @returns false also where there is no IPv6.
- * @throws Nothing.
- * @example
- * const server = createServer({ port: 0 }); // IPv6 and IPv4 where this is true
- * console.log(hasDualstackIPv6() === (server.family === AF_INET6)); // true
- * server.close();
- * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
- */
-export function hasDualstackIPv6(): boolean {
-  try {
-    using socket = new Socket(AF_INET6, SOCK_STREAM);
-    socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, false);
-    return true;
-  } catch {
-    return false;
-  }
 }

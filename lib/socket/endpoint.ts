@@ -1,5 +1,7 @@
-/** What createConnection and createServer have in common: ports, hosts that need no look-up, and options of TCP. */
-import type { AddressInput } from '../posix/address-type.ts';
+/** The common parts of createConnection and createServer: ports, hosts that need no look-up, and TCP options. */
+
+import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
+import { type Names, onlyKnown } from '../argument/known-names.ts';
 import {
   type AF_INET,
   type AF_INET6,
@@ -11,43 +13,51 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   TCP_NODELAY,
-} from '../posix/constants.ts';
-import { invalidType, invalidValue, isNamed, isSocketError, outOfRange } from '../posix/errno.ts';
-import { type AddressInfo, type AddressInfoError, getaddrinfo } from '../posix/netdb.ts';
+} from '../native/constants.ts';
+import { type AddressInfo, getaddrinfo } from '../posix/address-info.ts';
+import type { AddressInfoError } from '../posix/lookup-error.ts';
+import type { AddressInput } from '../struct/address-type.ts';
+import { isNamed, isSocketError } from '../struct/errno.ts';
 import type { Socket } from './socket.ts';
 
 /**
- * A stream socket of IPv4 or IPv6, as `createServer` and `createConnection` make them.
+ * An IPv4 or IPv6 stream socket, as `createServer` and `createConnection` return it.
  *
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export type InetSocket = Socket<typeof AF_INET | typeof AF_INET6, typeof SOCK_STREAM>;
 
 /**
- * Called with the descriptor before it is bound, connected or listens, to set options. What it throws is thrown on.
+ * A function that sets options. It is called with the file descriptor before bind(2), connect(2) and listen(2). If it
+ * throws, the socket is closed and the error is passed on.
  *
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export type Control = (fd: number, info: { family: number; address: AddressInput }) => void;
 
 /**
- * Options of TCP connections, set before `control` is called.
+ * Options of TCP connections. They are set before `control` is called.
  *
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export interface TcpOptions {
-  /** Sends small writes at once instead of waiting for the acknowledgement of earlier ones: TCP_NODELAY. */
+  /**
+   * Whether small writes are sent immediately instead of waiting for the acknowledgement of earlier ones: TCP_NODELAY.
+   */
   noDelay?: boolean | undefined;
-  /** Asks a silent peer whether it is still there: SO_KEEPALIVE. */
+  /** Whether the kernel probes an idle connection to detect that the peer is gone: SO_KEEPALIVE. */
   keepAlive?: boolean | undefined;
 }
 
-/** A port: a number, its text, or the name of a service. The C library cuts a text that is too large to 16 bits. */
+/**
+ * Checks and returns a port: a number, its text, or the name of a service. The C library would truncate a text that is
+ * too large to 16 bits.
+ */
 export function portOf(value: unknown, name: string): number | string {
   const number = typeof value === 'string' && /^\s*[+-]?\d+$/.test(value) ? Number(value) : value;
   if (typeof number === 'string') {
     if (number.trim() !== '') return number;
-    // The C library takes an empty text for port 0.
+    // The C library would accept an empty text as port 0.
     throw invalidValue(name, 'a port from 0 to 65535, or the name of a service');
   }
   if (typeof number !== 'number') throw invalidType(name, 'a number or a string');
@@ -55,7 +65,10 @@ export function portOf(value: unknown, name: string): number | string {
   return number;
 }
 
-/** The addresses of a host that is an address text, at once and without the thread pool; undefined for a name. */
+/**
+ * Returns the addresses of a host that is the text of an IP address, without the thread pool. Returns undefined for a
+ * name.
+ */
 export function numericHost(
   host: string | null,
   port: number | string,
@@ -71,32 +84,32 @@ export function numericHost(
   }
 }
 
-/** A host: a name or an address text. */
+/** Checks and returns a host: a name or the text of an IP address. */
 export function hostOf(value: unknown): string {
   if (typeof value !== 'string') throw invalidType('options.host', 'a string');
   if (value.includes('\0')) throw invalidValue('options.host', 'a string without NUL characters');
   return value;
 }
 
-/** Refuses what is neither true nor false. */
+/** Throws unless the value is a boolean or undefined. */
 export function optionalBoolean(value: unknown, name: string): boolean | undefined {
   if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'a boolean');
   return value;
 }
 
-/** Refuses what is no function. */
+/** Throws unless the value is a function or undefined. */
 export function optionalFunction<T>(value: T, name: string): T {
   if (value !== undefined && typeof value !== 'function') throw invalidType(name, 'a function');
   return value;
 }
 
-/** Sets the options of TCP that were given. */
+/** Sets the TCP options that are given. */
 export function setTcpOptions(socket: Socket, { noDelay, keepAlive }: TcpOptions): void {
   if (noDelay !== undefined) socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, noDelay);
   if (keepAlive !== undefined) socket.setsockopt(SOL_SOCKET, SO_KEEPALIVE, keepAlive);
 }
 
-/** One error for several: with the code of all, when they agree, as node:net has it. */
+/** Returns one error for several. It has their code if all have the same code, as in node:net. */
 export function allFailed(what: string, errors: readonly Error[]): Error {
   if (errors.length === 1) return errors[0]!;
   const { code } = errors[0] as { code?: string };
@@ -105,8 +118,27 @@ export function allFailed(what: string, errors: readonly Error[]): Error {
   return agree ? Object.assign(error, { code }) : error;
 }
 
-/** What a caller of node:net may write, and how it is written here. */
-export function formOf(value: unknown, call: string): TypeError {
+/**
+ * Returns the error for options in the form of node:net, such as a port or a path, with an example of the right form.
+ */
+function formError(value: unknown, call: string): TypeError {
   const example = typeof value === 'string' && !/^\d+$/.test(value) ? `{ path: ${JSON.stringify(value)} }` : `{ port }`;
   return invalidType('options', `an object, as in ${call}(${example})`);
+}
+
+/**
+ * Checks and copies the options of `call`, which has TCP and AF_UNIX forms. Throws also if more arguments follow, such as
+ * the listener of node:net, which would never be called; the error says what to do `instead`.
+ */
+export function copyOptions<Options extends object>(
+  options: Options,
+  rest: readonly unknown[],
+  names: Names,
+  call: string,
+  instead: string,
+): Options {
+  if (typeof options !== 'object' || options === null) throw formError(options, call);
+  if (rest.some((argument) => typeof argument === 'function')) throw invalidType('listener', `omitted: ${instead}`);
+  // The names of both forms are checked first, so that the error for a misspelt `path` does not name another option.
+  return onlyKnown({ ...options }, names, 'options');
 }

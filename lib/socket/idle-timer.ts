@@ -1,9 +1,9 @@
-/** The time without activity, as `setTimeout` of net.Socket measures it. */
+/** A timer for the time without activity, like that of `setTimeout` of net.Socket. */
 import { clearTimeout, setTimeout } from 'node:timers';
-import { outOfRange } from '../posix/errno.ts';
-import { LONGEST, milliseconds } from './options.ts';
+import { outOfRange } from '../argument/argument-error.ts';
+import { LONGEST, milliseconds } from '../loop/options.ts';
 
-/** Calls back when nothing has happened for a time. It does not keep the process alive. */
+/** Calls a function when nothing has happened for a time. It does not keep the process alive. */
 export class IdleTimer {
   readonly #expired: () => void;
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -12,7 +12,7 @@ export class IdleTimer {
     this.#expired = expired;
   }
 
-  /** Starts to measure anew: `duration` in milliseconds, 0 stops. */
+  /** Starts the timer with a `duration` in milliseconds; 0 stops it. */
   start(duration: number): void {
     if (milliseconds(duration, 'timeout') === Number.POSITIVE_INFINITY) throw outOfRange('timeout', 'a finite number');
     const limit = Math.min(duration, LONGEST);
@@ -20,7 +20,7 @@ export class IdleTimer {
     if (limit > 0) this.#timer = setTimeout(this.#expired, limit).unref();
   }
 
-  /** Something happened. */
+  /** Restarts the timer after activity. */
   refresh(): void {
     this.#timer?.refresh();
   }

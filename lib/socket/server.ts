@@ -1,7 +1,15 @@
-/** Listening sockets in one call. */
+/** `createServer`, which creates, binds and configures a listening socket, and whether one socket can serve IPv4 and IPv6. */
+import { Buffer } from 'node:buffer';
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import * as nothrow from '../nothrow.ts';
-import type { Inet6AddressInput, InetAddress, UnixAddressInput } from '../posix/address-type.ts';
+import { invalidType, invalidValue } from '../argument/argument-error.ts';
+import { isUint8Array } from '../argument/kind.ts';
+import { namesOf, namesOfAny, onlyKnown } from '../argument/known-names.ts';
+import { int32, integer } from '../argument/number.ts';
+import { connect } from '../call/socket.ts';
+import { listen, unlisten } from '../loop/abort.ts';
+import { onRelease } from '../loop/descriptor.ts';
+import { AbortError, aside } from '../loop/errors.ts';
+import { optionalSignal } from '../loop/options.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -16,15 +24,14 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   SOMAXCONN,
-} from '../posix/constants.ts';
-import { isErrno } from '../posix/errno.ts';
-import { namesOf, namesOfAny, onlyKnown } from '../posix/known-names.ts';
-import { getaddrinfo } from '../posix/netdb.ts';
-import { listen, unlisten } from './abort.ts';
-import { onRelease } from './descriptor.ts';
+} from '../native/constants.ts';
+import { getaddrinfo } from '../posix/address-info.ts';
+import { encodeAddress } from '../struct/address.ts';
+import type { Inet6AddressInput, InetAddress } from '../struct/address-type.ts';
+import { isErrno } from '../struct/errno.ts';
 import {
   type Control,
-  formOf,
+  copyOptions,
   hostOf,
   type InetSocket,
   numericHost,
@@ -34,51 +41,57 @@ import {
   setTcpOptions,
   type TcpOptions,
 } from './endpoint.ts';
-import { AbortError, aside } from './errors.ts';
-import { optionalSignal } from './options.ts';
 import { Socket } from './socket.ts';
 
+/** The options of `createServer` for both kinds of servers. */
 interface CommonOptions {
-  /** How many connections may wait. */
+  /** How many connections may wait to be accepted: SOMAXCONN by default. */
   backlog?: number | undefined;
+  /** A function that sets further options: see `Control`. */
   control?: Control | undefined;
-  /** Closes the server. */
+  /** Closes the server when it is aborted. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * A TCP server.
+ * The options of `createServer` for a TCP server.
  *
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export interface InetServerOptions extends CommonOptions, TcpOptions {
-  /** An address text; left out: every address of this host, IPv6 and IPv4 if possible. A name is looked up while this
-   * thread waits; the server listens on the first of its addresses that this host has, and on no other. */
+  /**
+   * The text of an IP address, or a name. By default, the server listens on all addresses of this host, IPv6 and IPv4
+   * if possible. Looking up a name blocks the thread; the server listens only on the first of its addresses that this
+   * host has.
+   */
   host?: string | undefined;
-  /** A port or the name of a service; 0 lets the kernel choose. */
+  /** A port, or the name of a service. With 0, the kernel chooses a free port. */
   port: number | string;
-  /** IPPROTO_TCP by default; IPPROTO_MPTCP too. */
+  /** IPPROTO_TCP (the default) or IPPROTO_MPTCP. */
   protocol?: number | undefined;
-  /** Several servers share the port, and the kernel spreads the connections: SO_REUSEPORT. */
+  /** Whether several servers may share the port, among which the kernel distributes the connections: SO_REUSEPORT. */
   reusePort?: boolean | undefined;
-  /** With an IPv6 host: whether IPv4 is served too. By default only without a host. */
+  /** Whether an IPv6 server accepts IPv4 connections too. By default, it does so only if no host is given. */
   dualStack?: boolean | undefined;
 }
 
 /**
- * An AF_UNIX server.
+ * The options of `createServer` for an AF_UNIX server.
  *
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
 export interface UnixServerOptions<Type extends number = number> extends CommonOptions {
-  /** A path, or `'\0name'`. */
-  path: string;
-  /** SOCK_STREAM or SOCK_SEQPACKET. */
+  /** A path, `'\0name'` for an abstract name, `''`, for which the kernel chooses an abstract name, or exact bytes. */
+  path: string | Uint8Array;
+  /** SOCK_STREAM (the default) or SOCK_SEQPACKET. */
   type?: Type | undefined;
   /** The permissions of the path, set after bind(2) and before listen(2). */
   mode?: number | undefined;
-  /** What to do with a socket that stands at the path and that nobody listens on any more (ECONNREFUSED): `'fail'`, the
-   * default, is EADDRINUSE; `'replace'` removes it. A socket that answers, or another file, is never removed. */
+  /**
+   * What happens if the path is a socket on which nothing listens any more (ECONNREFUSED). With `'fail'`, the default,
+   * the call throws EADDRINUSE; with `'replace'`, it removes the file first. A socket that still accepts connections,
+   * or any other file, is never removed.
+   */
   stale?: 'fail' | 'replace' | undefined;
 }
 
@@ -105,7 +118,7 @@ const unixNames = namesOf<UnixServerOptions>({
 });
 const allNames = namesOfAny(inetNames, unixNames);
 
-/** The addresses to listen on, of which the first that this host has is taken. */
+/** Returns the possible addresses. The server listens on the first one that this host has. */
 function candidates(host: string | undefined, port: number | string): (InetAddress | Inet6AddressInput)[] {
   if (host !== undefined) {
     const list =
@@ -121,55 +134,39 @@ function candidates(host: string | undefined, port: number | string): (InetAddre
   ];
 }
 
+/** Creates a listening socket for the first of the addresses that this host has. */
 function inetServer(options: InetServerOptions): InetSocket {
-  const { host, protocol = 0, reusePort, dualStack, backlog = SOMAXCONN, control } = options;
   onlyKnown(options, inetNames, 'options');
+  const { host, backlog = SOMAXCONN } = options;
+  int32(backlog, 'options.backlog');
   const port = portOf(options.port, 'options.port');
   for (const name of ['reusePort', 'dualStack', 'noDelay', 'keepAlive'] as const) {
     optionalBoolean(options[name], `options.${name}`);
   }
   const list = candidates(host === undefined ? undefined : hostOf(host), port);
-  for (const [i, address] of list.entries()) {
-    let socket: InetSocket | undefined;
+  for (let i = 0; ; i++) {
     try {
-      socket = new Socket(address.family, SOCK_STREAM, protocol);
-      socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
-      if (reusePort === true) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
-      if (address.family === AF_INET6) {
-        socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, !(dualStack ?? host === undefined));
-      }
-      setTcpOptions(socket, options); // accepted sockets inherit them
-      control?.(socket.fd, { family: address.family, address });
-      socket.bind(address);
-      socket.listen(backlog);
-      return socket;
+      return listenOn(list[i]!, options, backlog);
     } catch (error) {
-      socket?.close();
-      // Without IPv6 on this host, every address is every IPv4 address, and a name has another one.
+      // If this host has no IPv6, all addresses are all IPv4 addresses, and a name may have another address.
       if (i === list.length - 1 || !isErrno(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL')) throw error;
     }
   }
-  throw new Error('unreachable');
 }
 
-/** Whether the path is a socket that nobody listens on. */
-function isStale(address: UnixAddressInput, type: number): boolean {
-  const path = address.path as string;
-  if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false;
-  using probe = new Socket(AF_UNIX, type);
-  return nothrow.connect(probe.fd, address) === -ECONNREFUSED;
-}
-
-function unixServer(options: UnixServerOptions): Socket {
-  onlyKnown(options, unixNames, 'options');
-  const { path, type = SOCK_STREAM, mode, stale = 'fail', backlog = SOMAXCONN, control } = options;
-  const address = { family: AF_UNIX, path } as const;
-  const socket = new Socket(AF_UNIX, type);
+/** Creates a socket that listens on an address. */
+function listenOn(address: InetAddress | Inet6AddressInput, options: InetServerOptions, backlog: number): InetSocket {
+  const { host, protocol = 0, reusePort, dualStack, control } = options;
+  const socket: InetSocket = new Socket(address.family, SOCK_STREAM, protocol);
   try {
-    control?.(socket.fd, { family: AF_UNIX, address });
-    if (stale === 'replace' && isStale(address, type)) rmSync(path);
+    socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, true);
+    if (reusePort === true) socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, true);
+    if (address.family === AF_INET6) {
+      socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, !(dualStack ?? host === undefined));
+    }
+    setTcpOptions(socket, options); // accepted sockets inherit them
+    control?.(socket.fd, { family: address.family, address });
     socket.bind(address);
-    if (mode !== undefined) chmodSync(path, mode);
     socket.listen(backlog);
     return socket;
   } catch (error) {
@@ -178,7 +175,45 @@ function unixServer(options: UnixServerOptions): Socket {
   }
 }
 
-/** Closes the server when the signal fires, and listens to it no longer than the server is open. */
+/** Returns whether the path is a socket on which nothing listens. */
+function isStale(path: string | Buffer, type: number): boolean {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false;
+  using probe = new Socket(AF_UNIX, type);
+  return connect(probe.fd, { family: AF_UNIX, path }) === -ECONNREFUSED;
+}
+
+/** Creates a listening AF_UNIX socket. */
+function unixServer(options: UnixServerOptions): Socket {
+  onlyKnown(options, unixNames, 'options');
+  const { type = SOCK_STREAM, mode, stale = 'fail', backlog = SOMAXCONN, control } = options;
+  const path = isUint8Array(options.path) ? Buffer.from(options.path) : options.path;
+  const address = { family: AF_UNIX, path } as const;
+  const name = encodeAddress(address);
+  const abstract = path.length === 0 || path[0] === '\0' || path[0] === 0;
+  int32(backlog, 'options.backlog');
+  if (mode !== undefined) {
+    if (abstract) throw invalidType('options.mode', 'omitted when the name is abstract: it has no permissions');
+    integer(mode, 'options.mode', 0, 0o7777);
+  }
+  if (stale !== 'fail' && stale !== 'replace') throw invalidValue('options.stale', "'fail' or 'replace'");
+  const socket = new Socket(AF_UNIX, type);
+  let isBound = false;
+  try {
+    control?.(socket.fd, { family: AF_UNIX, address });
+    if (stale === 'replace' && !abstract && isStale(path, type)) rmSync(path);
+    socket.bind(name);
+    isBound = true;
+    if (mode !== undefined) chmodSync(path, mode);
+    socket.listen(backlog);
+    return socket;
+  } catch (error) {
+    if (isBound && !abstract) rmSync(path, { force: true }); // otherwise, the next attempt would fail with EADDRINUSE
+    socket.close();
+    throw error;
+  }
+}
+
+/** Closes the server when the signal is aborted, and removes the listener when the server is closed. */
 function closeOn(signal: AbortSignal, socket: Socket): void {
   const member = { abort: () => aside(() => socket.close()) };
   listen(signal, member);
@@ -190,12 +225,13 @@ function closeOn(signal: AbortSignal, socket: Socket): void {
 }
 
 /**
- * A listening Socket: socket(2), SO_REUSEADDR (TCP), bind(2), listen(2). Nothing is unlinked but with `stale: 'replace'`.
+ * Creates a listening Socket: socket(2), SO_REUSEADDR (TCP only), bind(2), listen(2). It does not unlink an existing
+ * path, except with `stale: 'replace'`.
  *
- * @param options Where, and how. A name that is not among the options is refused.
+ * @param options The address and the settings of the server. Unknown options throw.
  * @returns The listening Socket.
- * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES; AddressInfoError for a host that is not found; AbortError for a
- *   signal that was aborted before; TypeError and RangeError for options that cannot be.
+ * @throws SocketError EADDRINUSE, EADDRNOTAVAIL, EACCES; AddressInfoError if the host is not found; AbortError if the
+ *   signal is already aborted; TypeError and RangeError for invalid options.
  * @example
  * const server = createServer({ host: '127.0.0.1', port: 0 });
  * createConnection({ host: '127.0.0.1', port: server.getsockname().port });
@@ -210,15 +246,38 @@ export function createServer<Type extends number = typeof SOCK_STREAM>(
   options: UnixServerOptions<Type>,
 ): Socket<typeof AF_UNIX, Type>;
 export function createServer(options: InetServerOptions | UnixServerOptions): Socket;
-export function createServer(options: InetServerOptions | UnixServerOptions): Socket {
-  if (typeof options !== 'object' || options === null) throw formOf(options, 'createServer');
-  // Without a path, a misspelt path would be blamed on the next option that only a path has.
-  const given = onlyKnown({ ...options }, allNames, 'options');
+export function createServer(options: InetServerOptions | UnixServerOptions, ...rest: unknown[]): Socket {
+  const given = copyOptions(options, rest, allNames, 'createServer', 'loop over connections() of the server');
   const signal = optionalSignal(given.signal);
   optionalFunction(given.control, 'options.control');
   if (signal?.aborted) throw new AbortError(signal, 'listen');
   const server =
     'path' in given && given.path !== undefined ? unixServer(given) : inetServer(given as InetServerOptions);
+  if (signal?.aborted) {
+    server.close(); // the control hook aborted it
+    throw new AbortError(signal, 'listen');
+  }
   if (signal !== undefined) closeOn(signal, server);
   return server;
+}
+
+/**
+ * Returns whether one socket can serve both IPv4 and IPv6, like Python's has_dualstack_ipv6.
+ *
+ * @returns true if IPV6_V6ONLY can be switched off; false also if there is no IPv6.
+ * @throws Nothing.
+ * @example
+ * const server = createServer({ port: 0 }); // IPv6 and IPv4 where this is true
+ * console.log(hasDualstackIPv6() === (server.family === AF_INET6)); // true
+ * server.close();
+ * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
+ */
+export function hasDualstackIPv6(): boolean {
+  try {
+    using socket = new Socket(AF_INET6, SOCK_STREAM);
+    socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, false);
+    return true;
+  } catch {
+    return false;
+  }
 }

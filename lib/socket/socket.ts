@@ -1,10 +1,19 @@
-/** class Socket: one socket of any kind, for the event loop. */
+/** The class Socket: one socket of any kind, whose methods wait in the event loop. */
 import type { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
-import * as nothrow from '../nothrow.ts';
-import { SockaddrStorage } from '../posix/address.ts';
-import type { AddressLike, AddressOf, SenderOf } from '../posix/address-type.ts';
-import type { MessageBatch } from '../posix/batch.ts';
+import { int32 } from '../argument/number.ts';
+import type { SendMessage } from '../call/message.ts';
+import type { MessageBatch } from '../call/message-batch.ts';
+import { close, getpeername, getsockname } from '../call/socket.ts';
+import { Descriptor, duplicate, openPair, openSocket } from '../loop/descriptor.ts';
+import { channels } from '../loop/diagnostics.ts';
+import { setRefed } from '../loop/epoll-set.ts';
+import { BusyError, ClosedError, withSent } from '../loop/errors.ts';
+import { milliseconds, NONE, type WaitOptions } from '../loop/options.ts';
+import { ERROR, READ, type Readiness, WRITE } from '../loop/readiness.ts';
+import { ready } from '../loop/ready.ts';
+import { watchOwned } from '../loop/wait.ts';
+import type { Watch, WatchOptions } from '../loop/watch.ts';
 import {
   AF_UNIX,
   F_GETFL,
@@ -19,11 +28,9 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   SOMAXCONN,
-} from '../posix/constants.ts';
-import { isSocketError, SocketError } from '../posix/errno.ts';
-import { formatAddress, nameOf } from '../posix/format.ts';
-import { type Bytes, native } from '../posix/native.ts';
-import { int32 } from '../posix/number.ts';
+} from '../native/constants.ts';
+import { type Bytes, native } from '../native/native.ts';
+import { handOver, handOverAll, type ReceivedMessage, type ReceiveMessage } from '../posix/message.ts';
 import { fcntl, getsockopt, setsockopt } from '../posix/option.ts';
 import {
   getOption,
@@ -34,58 +41,69 @@ import {
   type WritableOption,
 } from '../posix/option-table.ts';
 import * as posix from '../posix/socket.ts';
-import {
-  handOver,
-  handOverAll,
-  type ReceivedMessage,
-  type ReceiveMessage,
-  type SendMessage,
-} from '../posix/transfer.ts';
-import { Descriptor, duplicate, openPair, openSocket } from './descriptor.ts';
-import { channels } from './diagnostics.ts';
-import { BusyError, ClosedError, withSent } from './errors.ts';
-import { Accept, Connect } from './establish.ts';
-import { type ConnectionsOptions, each, eachConnection } from './iterate.ts';
-import { type DataWithFds, ReceiveFds, ReceiveMessageOperation, SendMessageOperation } from './message.ts';
+import { SockaddrStorage } from '../struct/address.ts';
+import type { AddressLike, AddressOf, SenderOf } from '../struct/address-type.ts';
+import { isSocketError, SocketError } from '../struct/errno.ts';
+import { formatAddress, nameOf } from '../struct/format.ts';
+import { type ConnectionsOptions, iterateConnections } from './connections.ts';
+import { iterate } from './iterate.ts';
 import { nodeDescriptor } from './node.ts';
-import { run, runSync } from './operation.ts';
-import { milliseconds, NONE, type WaitOptions } from './options.ts';
-import { setRefed } from './reactor.ts';
-import { ERROR, READ, type Readiness, WRITE } from './readiness.ts';
-import { type Datagram, ReceiveBatch, ReceiveFrom } from './receive.ts';
-import { receiveIntoOperation, receiveOperation } from './receive-all.ts';
-import { CHUNK } from './received.ts';
-import { Send, SendAll, SendBatch, SendSegments, SendTo, sendAll } from './send.ts';
-import { SocketStream, type SocketStreamOptions } from './stream.ts';
-import { ready, watchOwned } from './wait.ts';
-import type { Watch, WatchOptions } from './watch.ts';
+import {
+  Accept,
+  CHUNK,
+  Connect,
+  established,
+  establishing,
+  ReceiveBatch,
+  ReceiveFds,
+  ReceiveMessageOperation,
+  receiveFromOperation,
+  receiveIntoOperation,
+  receiveOperation,
+  run,
+  runSync,
+  Send,
+  SendAll,
+  SendBatch,
+  SendMessageOperation,
+  SendSegments,
+  SendTo,
+  sendAll,
+  sendTo,
+} from './operation/index.ts';
+import type { DataWithFds } from './operation/recv-fds.ts';
+import type { Datagram } from './operation/recvfrom.ts';
+import { SocketStream } from './stream.ts';
+import type { SocketStreamOptions } from './stream-options.ts';
 
 /**
- * A connection that was accepted.
+ * An accepted connection.
  *
  * @see https://man7.org/linux/man-pages/man2/accept.2.html
  */
 export interface AcceptedSocket<Family extends number = number, Type extends number = number> {
   socket: Socket<Family, Type>;
-  /** The peer. */
+  /** The address of the peer. */
   address: AddressOf<Family>;
 }
 
-/** The bits of a type that are flags. */
+/** The flags that may be or'ed with a socket type. */
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /**
- * One socket of any kind that waits without blocking the thread. It owns one descriptor, which is always non-blocking.
+ * One socket of any kind, whose methods wait without blocking the thread. It owns one file descriptor, which is always
+ * non-blocking.
  *
- * Names of C keep their spelling. Each operation that may wait is a promise with `{ signal, timeout }` (milliseconds),
- * and has a `...Sync` twin that waits in this thread as `setTimeout` says. Operations of one direction are done in their
- * order. Only pending operations keep the process alive, and after `unref` not even they.
+ * Methods that are named after a C function do what that function does. Each method that may wait returns a promise and
+ * accepts `{ signal, timeout }`, with the timeout in milliseconds. A method whose name ends in `Sync` blocks the thread
+ * instead, for at most the time that `setTimeout` sets. Operations in the same direction run in the order in which they
+ * were started. Only pending operations keep the process alive, and after `unref` not even those do.
  *
  * @example
  * const [a, b] = Socket.pair(SOCK_SEQPACKET);
  * await a.sendAll('hello');
  * console.log(String(await b.recv(100, 0, { timeout: 1000 }))); // hello
- * b.setTimeout(1000); // of the Sync methods, and of promises without a timeout of their own
+ * b.setTimeout(1000); // for the Sync methods, and for promises without their own timeout
  * a.sendSync('again');
  * console.log(String(b.recvSync())); // again
  * a.close();
@@ -95,23 +113,25 @@ const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 export class Socket<Family extends number = number, Type extends number = number> {
   /** An AF_ number. */
   readonly family: Family;
-  /** A SOCK_ number, without flags. */
+  /** A SOCK_ number, without SOCK_NONBLOCK and SOCK_CLOEXEC. */
   readonly type: Type;
-  /** An IPPROTO_ number, or one of its family. */
+  /** An IPPROTO_ number, or a protocol number of another family. */
   readonly protocol: number;
   readonly #descriptor: Descriptor;
 
   /**
    * Creates a socket: socket(2).
    *
-   * @param family As for `socket`.
-   * @param type As for `socket`; SOCK_NONBLOCK and SOCK_CLOEXEC are always added.
-   * @param protocol As for `socket`.
-   * @param fd Instead of creating one, takes this descriptor over, which must be non-blocking: see `fromFd`.
-   * @throws SocketError As `socket`; EBADF when `fd` is not open. TypeError when another Socket has it.
+   * @param family An AF_ number.
+   * @param type A SOCK_ number. SOCK_NONBLOCK and SOCK_CLOEXEC are always added.
+   * @param protocol A protocol number; 0 selects the default protocol of the type.
+   * @param fd A file descriptor to take over instead of creating a socket. It must be non-blocking: see `fromFd`.
+   * @throws SocketError The same errors as the function `socket`; EBADF if `fd` is not open. TypeError if another
+   *   Socket owns it.
    */
   constructor(family: Family, type: Type, protocol = 0, fd?: number) {
-    // Before anything is taken over, and before an operator makes an integer of what is none.
+    // The arguments are checked before the file descriptor is taken over, and before an operator converts them to
+    // integers.
     this.family = int32(family, 'family') as Family;
     this.type = (int32(type, 'type') & ~FLAGS) as Type;
     this.protocol = int32(protocol, 'protocol');
@@ -120,11 +140,12 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Takes a descriptor over: from now on the Socket owns it. It becomes non-blocking; its family, type and protocol are
-   * asked from the kernel (SO_DOMAIN, SO_TYPE, SO_PROTOCOL).
+   * Creates a Socket that takes over an existing file descriptor. From then on, the Socket owns it. The file descriptor
+   * becomes non-blocking, and the kernel is asked for its family, type and protocol (SO_DOMAIN, SO_TYPE, SO_PROTOCOL).
    *
-   * @param fd A socket that nobody else closes.
-   * @throws SocketError EBADF, ENOTSOCK; TypeError when another Socket has it. Then the descriptor stays yours.
+   * @param fd A socket that nothing else closes.
+   * @throws SocketError EBADF, ENOTSOCK; TypeError if another Socket owns it. After an error, the file descriptor still
+   *   belongs to the caller.
    */
   static fromFd(fd: number): Socket {
     const [family, type, protocol] = [SO_DOMAIN, SO_TYPE, SO_PROTOCOL].map((name) => getsockopt(fd, SOL_SOCKET, name));
@@ -134,7 +155,7 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Two connected AF_UNIX sockets: socketpair(2).
+   * Creates two AF_UNIX sockets that are connected to each other: socketpair(2).
    *
    * @param type A SOCK_ type.
    * @throws SocketError EMFILE, EOPNOTSUPP.
@@ -156,15 +177,15 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * A second Socket for the socket of a net.Socket, net.Server or dgram.Socket: to set and read its options, while Node
-   * goes on with its own.
+   * Creates a second Socket for the socket of a net.Socket, net.Server or dgram.Socket, to read and set its options.
+   * Node keeps its own file descriptor.
    *
-   * It holds a duplicate of the descriptor (dup(2)). A socket lives until its last descriptor is closed: while this one is
-   * open, closing Node's sends no FIN (`shutdown` does), and its port stays taken. So close it when you have set what
-   * you want, best by `using`.
+   * The new Socket owns a duplicate of the file descriptor (dup(2)). A socket exists until its last file descriptor is
+   * closed: while the duplicate is open, closing Node's socket does not send a FIN (`shutdown` does) and does not free
+   * its port. Therefore, close the new Socket as soon as the options are set, for example with `using`.
    *
-   * @param socket An open one of Node's.
-   * @throws TypeError when it has no descriptor; SocketError EMFILE.
+   * @param socket An open socket of Node.
+   * @throws TypeError if it has no file descriptor; SocketError EMFILE.
    * @see https://man7.org/linux/man-pages/man2/dup.2.html
    */
   static fromNodeSocket(socket: object): Socket {
@@ -172,33 +193,33 @@ export class Socket<Family extends number = number, Type extends number = number
     try {
       return Socket.fromFd(fd);
     } catch (error) {
-      nothrow.close(fd);
+      close(fd);
       throw error;
     }
   }
 
-  /** The descriptor; -1 when it was closed or given away. */
+  /** The file descriptor, or -1 after `close` or `detach`. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** Whether it was closed or given away. */
+  /** Whether `close` or `detach` was called. */
   get closed(): boolean {
     return this.fd === -1;
   }
 
-  /** The descriptor, as Python's `fileno`; -1 when it was closed or given away. */
+  /** Returns the file descriptor, or -1 after `close` or `detach`, like Python's `fileno`. */
   fileno(): number {
     return this.fd;
   }
 
-  /** The descriptor for one call: a closed socket has none. */
+  /** Returns the file descriptor for one call. Throws a ClosedError if the socket is closed. */
   #open(syscall: string): number {
     return this.#target(syscall).fd;
   }
 
   /**
-   * Pending operations keep the process alive, as they do from the beginning. As `ref` of net.Socket.
+   * Lets pending operations keep the process alive, which is the default, like `ref` of net.Socket.
    *
    * @returns This Socket.
    * @see https://nodejs.org/api/net.html#socketref
@@ -209,8 +230,7 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Pending operations, with their timeouts, do not keep the process alive: it may end before they do. As `unref` of
-   * net.Socket.
+   * Lets the process exit while operations and their timeouts are pending, like `unref` of net.Socket.
    *
    * @returns This Socket.
    * @see https://nodejs.org/api/net.html#socketunref
@@ -220,14 +240,17 @@ export class Socket<Family extends number = number, Type extends number = number
     return this;
   }
 
-  /** Whether pending operations keep the process alive; a closed Socket has none. */
+  /** Returns whether pending operations keep the process alive. For a closed Socket, it returns false. */
   hasRef(): boolean {
     return !this.closed && this.#descriptor.readiness.refed;
   }
 
   // Waiting.
 
-  /** Who waits for it, for one operation: a closed socket has none, nor one whose number another Socket has by now. */
+  /**
+   * Returns the state of the file descriptor for one operation. Throws a ClosedError if the socket is closed, or if its
+   * file descriptor was closed elsewhere and another Socket has the same number now.
+   */
   #target(syscall: string, sent?: number): Readiness {
     const { readiness } = this.#descriptor;
     if (readiness.closed) throw withSent(new ClosedError(syscall), sent);
@@ -235,54 +258,58 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * How long the `...Sync` methods wait, and the promises that are given no timeout of their own.
+   * Sets how long the `...Sync` methods wait. It is also the timeout of every promise that is not given its own.
    *
-   * @param timeout Milliseconds. `undefined`: for ever. 0: the `...Sync` methods never wait (they throw EAGAIN), promises
-   *   do.
+   * @param timeout Milliseconds. `undefined` means no limit. With 0, the `...Sync` methods do not wait but throw
+   *   EAGAIN, and promises wait without a limit.
    */
   setTimeout(timeout: number | undefined): void {
     this.#descriptor.readiness.timeout = timeout === undefined ? undefined : milliseconds(timeout, 'timeout');
   }
 
-  /** What `setTimeout` set. */
+  /** Returns the timeout that `setTimeout` set, in milliseconds. */
   getTimeout(): number | undefined {
     return this.#descriptor.readiness.timeout;
   }
 
-  /** As Python's setblocking: `blocking` true is `setTimeout(undefined)`, false is `setTimeout(0)`. The descriptor never blocks. */
+  /**
+   * Calls `setTimeout(undefined)` if `blocking` is true and `setTimeout(0)` if it is false, like Python's setblocking.
+   * The file descriptor stays non-blocking.
+   */
   setBlocking(blocking: boolean): void {
     this.setTimeout(blocking ? undefined : 0);
   }
 
   /**
-   * Waits until a read would not block: data, a connection, the end of the stream, a pending error or a hang-up.
+   * Waits until a read would not block, because there is data, a connection, the end of the stream, a pending error or
+   * a hang-up.
    *
-   * The error queue is none of that: see `errorReady`. While it has entries, a pending error is taken from the kernel to know of
-   * it, and the next read of this Socket reports it.
+   * An entry in the error queue does not end the wait: see `errorReady`. While the queue has entries, a pending error
+   * can only be detected by reading it from the kernel, which clears it; the next read of this Socket then reports it.
    */
   async readable(options: WaitOptions = NONE): Promise<void> {
     await ready(this.#target('readable'), READ, options, this);
   }
 
-  /** Waits until a write would not block: room, a pending error or a hang-up. */
+  /** Waits until a write would not block, because there is room, a pending error or a hang-up. */
   async writable(options: WaitOptions = NONE): Promise<void> {
     await ready(this.#target('writable'), WRITE, options, this);
   }
 
-  /** Waits until the error queue has an entry, an error is pending or out-of-band data came. */
+  /** Waits until the error queue has an entry, an error is pending or out-of-band data has arrived. */
   async errorReady(options: WaitOptions = NONE): Promise<void> {
     await ready(this.#target('errorReady'), ERROR, options, this);
   }
 
   /**
-   * Calls back in each turn of the event loop in which a read would not block, until it is stopped or the Socket is
-   * closed: as the function `onReadable`, and the fastest way to serve many connections.
+   * Calls a function in each turn of the event loop in which a read would not block, until it is stopped or the Socket
+   * is closed. It is the method form of the function `onReadable`, and the fastest way to serve many connections.
    *
-   * @param call Called without arguments, in the async context in which it was registered: read here, by the calls of
-   *   `sys-socket/nothrow`.
-   * @param options AbortSignal, and `onError` for what ends it.
+   * @param call The function. It is called without arguments, in the async context in which it was registered, and
+   *   reads with the functions of `sys-socket/nothrow`.
+   * @param options An AbortSignal that stops it, and `onError`, which is called if an error ends it.
    * @throws TypeError, ClosedError; SocketError ENOMEM, ENOSPC.
-   * @returns What stops it.
+   * @returns A Watch, whose `stop` ends the calls.
    * @example
    * const [a, b] = Socket.pair();
    * const buffer = Buffer.alloc(1500);
@@ -290,7 +317,7 @@ export class Socket<Family extends number = number, Type extends number = number
    * await new Promise((resolve) => {
    *   b.onReadable(() => {
    *     console.log(buffer.toString('utf8', 0, nothrow.recv(b.fd, buffer))); // hello
-   *     b.close(); // which stops it
+   *     b.close(); // stops the calls
    *     resolve(undefined);
    *   });
    * });
@@ -301,11 +328,13 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Calls back in each turn of the event loop in which a write would not block: as the function `onWritable`.
+   * Calls a function in each turn of the event loop in which a write would not block. It is the method form of the
+   * function `onWritable`.
    *
-   * @param call Called without arguments.
-   * @param options As for `onReadable`.
-   * @throws As `onReadable`.
+   * @param call The function, which is called without arguments.
+   * @param options The same as for `onReadable`.
+   * @throws The same errors as `onReadable`.
+   * @returns A Watch, whose `stop` ends the calls.
    * @see https://man7.org/linux/man-pages/man7/epoll.7.html
    */
   onWritable(call: () => void, options: WatchOptions = NONE): Watch {
@@ -314,22 +343,22 @@ export class Socket<Family extends number = number, Type extends number = number
 
   // Names.
 
-  /** Gives it an own address: bind(2). As `bind`. */
+  /** Binds the socket to a local `address`, like the function `bind`: bind(2). */
   bind(address: AddressLike): void {
     posix.bind(this.#open('bind'), address);
   }
 
-  /** Makes it accept connections: listen(2). As `listen`. */
+  /** Marks the socket as one that accepts connections, of which `backlog` may wait to be accepted: listen(2). */
   listen(backlog: number = SOMAXCONN): void {
     posix.listen(this.#open('listen'), backlog);
   }
 
-  /** Its own address: getsockname(2). */
+  /** Returns the local address of the socket: getsockname(2). */
   getsockname(): AddressOf<Family> {
     return posix.getsockname<Family>(this.#open('getsockname'));
   }
 
-  /** The address of its peer: getpeername(2). */
+  /** Returns the address of the peer: getpeername(2). */
   getpeername(): AddressOf<Family> {
     return posix.getpeername<Family>(this.#open('getpeername'));
   }
@@ -337,41 +366,49 @@ export class Socket<Family extends number = number, Type extends number = number
   // Connecting.
 
   /**
-   * Connects: connect(2). EINPROGRESS, EALREADY and EINTR are waited out, and an AF_UNIX backlog that is full too.
+   * Connects the socket to an address: connect(2). The promise stays pending after EINPROGRESS, EALREADY and EINTR, and
+   * while the backlog of an AF_UNIX listener is full.
    *
-   * @param address The peer.
-   * @param options AbortSignal, and timeout in milliseconds.
-   * @throws SocketError ECONNREFUSED, ETIMEDOUT, EISCONN, ...: as `connect`; AbortError, TimeoutError, ClosedError.
+   * @param address The address of the peer.
+   * @param options An AbortSignal and a timeout in milliseconds.
+   * @throws SocketError The same errors as the function `connect`, such as ECONNREFUSED, ETIMEDOUT and EISCONN;
+   *   AbortError, TimeoutError, ClosedError.
    */
   async connect(address: AddressLike, options: WaitOptions = NONE): Promise<void> {
     const target = this.#target('connect');
     let error: unknown;
+    let connection: Promise<void> | undefined;
     try {
-      await run(new Connect(this, target, address), options);
+      connection = establishing(this, run(new Connect(this, target, address), options));
+      await connection;
     } catch (caught) {
       error = caught;
       throw caught;
     } finally {
-      this.#tellConnect(address, error);
+      established(this, connection);
+      this.#publishConnect(address, error);
     }
   }
 
-  #tellConnect(address: AddressLike, error: unknown): void {
+  /** Reports an attempt to connect to the diagnostics channel. */
+  #publishConnect(address: AddressLike, error: unknown): void {
     if (channels.connect.hasSubscribers) channels.connect.publish({ socket: this, fd: this.fd, address, error });
   }
 
-  /** As `connect`, but gives the errno, 0 for success, as Python's connect_ex. What is no errno is thrown. */
+  /**
+   * Connects the socket to an `address` and resolves with the errno, or with 0 on success, like Python's connect_ex. It
+   * rejects only with errors that have no errno, such as TimeoutError.
+   */
   async connectEx(address: AddressLike, options: WaitOptions = NONE): Promise<number> {
     try {
       await this.connect(address, options);
       return 0;
     } catch (error) {
-      if (isSocketError(error)) return error.errno;
-      throw error;
+      return errnoOf(error);
     }
   }
 
-  /** As `connect`, waiting in this thread. With timeout 0 it throws EINPROGRESS. */
+  /** Connects the socket like `connect`, but blocks the thread. With a timeout of 0, it throws EINPROGRESS. */
   connectSync(address: AddressLike): void {
     const target = this.#target('connect');
     let error: unknown;
@@ -381,25 +418,24 @@ export class Socket<Family extends number = number, Type extends number = number
       error = caught;
       throw caught;
     } finally {
-      this.#tellConnect(address, error);
+      this.#publishConnect(address, error);
     }
   }
 
-  /** As `connectSync`, but gives the errno, 0 for success. */
+  /** Connects the socket like `connectSync`, but returns the errno, or 0 on success. */
   connectExSync(address: AddressLike): number {
     try {
       this.connectSync(address);
       return 0;
     } catch (error) {
-      if (isSocketError(error)) return error.errno;
-      throw error;
+      return errnoOf(error);
     }
   }
 
   /**
-   * Takes a connection: accept4(2).
+   * Accepts a connection: accept4(2).
    *
-   * @param options AbortSignal, and timeout in milliseconds.
+   * @param options An AbortSignal and a timeout in milliseconds.
    * @throws SocketError ECONNABORTED, EMFILE, EINVAL, EOPNOTSUPP; AbortError, TimeoutError, ClosedError.
    */
   accept(options: WaitOptions = NONE): Promise<AcceptedSocket<Family, Type>> {
@@ -410,26 +446,27 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `accept`, waiting in this thread. */
+  /** Accepts a connection like `accept`, but blocks the thread. */
   acceptSync(): AcceptedSocket<Family, Type> {
     return runSync(acceptOperation(this, this.#target('accept')));
   }
 
   /**
-   * Connections, one after the other, until the socket is closed: accept4(2) again and again.
+   * Iterates over incoming connections until the socket is closed, by calling accept4(2) repeatedly.
    *
-   * An error of a connection that broke before it was accepted does not end the iteration: ECONNABORTED, EPROTO, ENETDOWN,
-   * ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET and ENOPROTOOPT (accept(2) tells servers to go on). EOPNOTSUPP, which a
-   * socket that cannot accept has too, ends it.
+   * Errors of a connection that failed before it was accepted do not end the iteration: ECONNABORTED, EPROTO, ENETDOWN,
+   * ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET and ENOPROTOOPT, after which accept(2) advises servers to retry.
+   * EOPNOTSUPP ends it, because a socket that cannot accept at all reports it too.
    *
-   * EMFILE, ENFILE, ENOBUFS and ENOMEM do not end it either: the connection stays in the backlog, and is accepted as soon
-   * as another Socket is closed, or tried again after a second. Without `onError`, the first of these errors is told by
-   * `process.emitWarning`.
+   * EMFILE, ENFILE, ENOBUFS, ENOMEM and ENOSPC do not end it either. The connection stays in the backlog; accept4(2) is called
+   * again as soon as another Socket is closed, and after one second at the latest. Without `onError`, the first of
+   * these errors is reported by `process.emitWarning`.
    *
-   * `return()` ends the iteration at once, also while it waits for a connection. A connection that nobody gets is closed.
+   * `return()` ends the iteration immediately, even while it waits for a connection. A connection that was accepted but
+   * not delivered is closed.
    *
-   * @param options AbortSignal; timeout in milliseconds for each connection; `onError`, which is called with each error
-   *   after which the iteration goes on.
+   * @param options An AbortSignal; a timeout in milliseconds for each connection; `onError`, which is called with each
+   *   error that does not end the iteration.
    * @throws SocketError EINVAL, EOPNOTSUPP; AbortError, TimeoutError.
    * @example
    * const server = createServer({ host: '127.0.0.1', port: 0 });
@@ -441,19 +478,20 @@ export class Socket<Family extends number = number, Type extends number = number
    * @see https://man7.org/linux/man-pages/man2/accept.2.html
    */
   connections(options: ConnectionsOptions = {}): AsyncGenerator<AcceptedSocket<Family, Type>, void, void> {
-    return eachConnection(this, options);
+    return iterateConnections(this, options);
   }
 
   // Receiving.
 
   /**
-   * Receives: recv(2).
+   * Receives data: recv(2).
    *
-   * @param size The most bytes.
-   * @param flags MSG_ flags. MSG_DONTWAIT, MSG_ERRQUEUE and MSG_OOB answer at once.
-   * @param options AbortSignal, and timeout in milliseconds.
-   * @returns The bytes, yours; none at the end of a stream or of an empty datagram.
-   * @throws SocketError As `recv`; AbortError, TimeoutError, ClosedError.
+   * @param size The maximum number of bytes.
+   * @param flags MSG_ flags. With MSG_DONTWAIT, MSG_ERRQUEUE or MSG_OOB, the method does not wait.
+   * @param options An AbortSignal and a timeout in milliseconds.
+   * @returns The bytes, in a Buffer that belongs to the caller. It is empty at the end of a stream and for an empty
+   *   datagram.
+   * @throws SocketError The same errors as the function `recv`; AbortError, TimeoutError, ClosedError.
    */
   recv(size: number = CHUNK, flags = 0, options: WaitOptions = NONE): Promise<Buffer> {
     try {
@@ -463,12 +501,15 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `recv`, waiting in this thread. */
+  /** Receives data like `recv`, but blocks the thread. */
   recvSync(size: number = CHUNK, flags = 0): Buffer {
     return runSync(receiveOperation(this, this.#target('recv'), size, flags));
   }
 
-  /** As `recv`, into a buffer of yours: nothing is allocated. Gives the number of bytes as the kernel told it. */
+  /**
+   * Receives data into a `buffer` of the caller, without an allocation: recv(2). It accepts the same MSG_ `flags` as
+   * `recv` and resolves with the number of bytes that the kernel returned.
+   */
   recvInto(buffer: Bytes, flags = 0, options: WaitOptions = NONE): Promise<number> {
     try {
       return run(receiveIntoOperation(this, this.#target('recv'), buffer, flags), options);
@@ -477,41 +518,46 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `recvInto`, waiting in this thread. */
+  /** Receives data into a buffer like `recvInto`, but blocks the thread. */
   recvIntoSync(buffer: Bytes, flags = 0): number {
     return runSync(receiveIntoOperation(this, this.#target('recv'), buffer, flags));
   }
 
-  /** Receives, and tells from whom: recvfrom(2). As `recv`. */
+  /**
+   * Receives at most `size` bytes and the address of their sender, with the same MSG_ `flags` as `recv`: recvfrom(2).
+   */
   recvfrom<Flags extends number = 0>(
     size: number = CHUNK,
     flags: Flags = 0 as Flags,
     options: WaitOptions = NONE,
   ): Promise<Datagram<SenderOf<Family, Type, Flags>>> {
     try {
-      return run(ReceiveFrom.take<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags), options);
+      return run(
+        receiveFromOperation<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags),
+        options,
+      );
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** As `recvfrom`, waiting in this thread. */
+  /** Receives data and the address of their sender like `recvfrom`, but blocks the thread. */
   recvfromSync<Flags extends number = 0>(
     size: number = CHUNK,
     flags: Flags = 0 as Flags,
   ): Datagram<SenderOf<Family, Type, Flags>> {
-    return runSync(ReceiveFrom.take<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags));
+    return runSync(receiveFromOperation<SenderOf<Family, Type, Flags>>(this, this.#target('recvfrom'), size, flags));
   }
 
-  /** Datagrams of at most `size` bytes, one after the other, until the socket is closed. */
+  /** Iterates over incoming datagrams of at most `size` bytes until the socket is closed. */
   datagrams(
     size: number = CHUNK,
     options: WaitOptions = NONE,
   ): AsyncGenerator<Datagram<SenderOf<Family, Type>>, void, void> {
-    return each(this, (waiting) => this.recvfrom(size, 0, waiting), options);
+    return iterate(this, (waiting) => this.recvfrom(size, 0, waiting), options);
   }
 
-  /** Receives with the sender, the flags and the control messages: recvmsg(2). As `recvmsg`. */
+  /** Receives a `message` with its sender, flags and control messages, like the function `recvmsg`: recvmsg(2). */
   async recvmsg<Flags extends number = 0>(
     message: ReceiveMessage,
     flags: Flags = 0 as Flags,
@@ -525,7 +571,7 @@ export class Socket<Family extends number = number, Type extends number = number
     return received;
   }
 
-  /** As `recvmsg`, waiting in this thread. */
+  /** Receives a message like `recvmsg`, but blocks the thread. */
   recvmsgSync<Flags extends number = 0>(
     message: ReceiveMessage,
     flags: Flags = 0 as Flags,
@@ -538,13 +584,17 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Receives data and the descriptors that came with it: recvmsg(2) with SCM_RIGHTS.
+   * Receives data and the file descriptors that were sent with it: recvmsg(2) with SCM_RIGHTS.
    *
-   * @param size The most bytes.
-   * @param most The most descriptors. `flags` has MSG_CTRUNC when more came.
-   *   There is room for all that options of the socket add; of SO_PASSSEC, for a label of 256 bytes. The kernel writes labels
-   *   before descriptors: with a longer one it sets MSG_CTRUNC and closes descriptors. Use `recvmsg` for such labels.
-   * @throws As `recv`.
+   * There is also room for the control messages that options of the socket add, with a label of up to 256 bytes for
+   * SO_PASSSEC. The kernel writes the label before the file descriptors: if the label is longer, it sets MSG_CTRUNC and
+   * closes file descriptors. For such labels, use `recvmsg`.
+   *
+   * @param size The maximum number of bytes.
+   * @param most The maximum number of file descriptors. If more were sent, the `flags` of the result include
+   *   MSG_CTRUNC.
+   * @param flags MSG_ flags, as for `recv`.
+   * @throws The same errors as `recv`.
    */
   async recvFds(size: number, most: number, flags = 0, options: WaitOptions = NONE): Promise<DataWithFds> {
     const received = await run(new ReceiveFds(this, this.#target('recvmsg'), size, most, flags), options);
@@ -552,7 +602,7 @@ export class Socket<Family extends number = number, Type extends number = number
     return received;
   }
 
-  /** As `recvFds`, waiting in this thread. */
+  /** Receives data and file descriptors like `recvFds`, but blocks the thread. */
   recvFdsSync(size: number, most: number, flags = 0): DataWithFds {
     const received = runSync(new ReceiveFds(this, this.#target('recvmsg'), size, most, flags));
     handOverAll(received.fds);
@@ -561,7 +611,10 @@ export class Socket<Family extends number = number, Type extends number = number
 
   // Sending.
 
-  /** Sends: send(2). Gives the number of bytes that were taken, perhaps not all; `sendAll` sends all. As `send`. */
+  /**
+   * Sends `data` with MSG_ `flags`: send(2). It resolves with the number of bytes that were sent, which may be fewer
+   * than given; `sendAll` sends all of them.
+   */
   send(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<number> {
     try {
       return run(new Send(this, this.#target('send'), data, flags), options);
@@ -570,18 +623,19 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `send`, waiting in this thread. */
+  /** Sends data like `send`, but blocks the thread. */
   sendSync(data: Bytes | string, flags = 0): number {
     return runSync(new Send(this, this.#target('send'), data, flags));
   }
 
   /**
-   * Sends all of the data, as room comes, before anything that is sent later.
+   * Sends all of the data, with as many calls of send(2) as necessary. Operations that are started later send after it.
    *
-   * @param data Bytes, which must stay as they are meanwhile, or a string that is sent as UTF-8.
+   * @param data Bytes, which must not change until the promise settles, or a string, which is sent as UTF-8.
    * @param flags MSG_ flags.
-   * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
-   * @throws As `send`.
+   * @param options An AbortSignal and a timeout in milliseconds. If either ends the operation, part of the data may
+   *   have been sent: `sent` of the error is the number of bytes.
+   * @throws The same errors as `send`.
    */
   sendAll(data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
     try {
@@ -591,42 +645,47 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `sendAll`, waiting in this thread. */
+  /** Sends all of the data like `sendAll`, but blocks the thread. */
   sendAllSync(data: Bytes | string, flags = 0): void {
     runSync(new SendAll(this, this.#target('send', 0), data, flags));
   }
 
-  /** Sends to an address: sendto(2). As `sendto`. */
+  /** Sends `data` with MSG_ `flags` to an `address`, like the function `sendto`: sendto(2). */
   sendto(data: Bytes | string, flags: number, address: AddressLike, options: WaitOptions = NONE): Promise<number> {
     try {
-      return run(new SendTo(this, this.#target('sendto'), data, flags, address), options);
+      return sendTo(this, this.#target('sendto'), data, flags, address, options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** As `sendto`, waiting in this thread. */
+  /** Sends data to an address like `sendto`, but blocks the thread. */
   sendtoSync(data: Bytes | string, flags: number, address: AddressLike): number {
     return runSync(new SendTo(this, this.#target('sendto'), data, flags, address));
   }
 
-  /** Sends with an address and control messages: sendmsg(2). As `sendmsg`: perhaps not all of the data is taken. */
+  /**
+   * Sends a `message`, which may have an address and control messages, with MSG_ `flags`: sendmsg(2). It resolves with
+   * the number of bytes that were sent, which may be fewer than given.
+   */
   async sendmsg(message: SendMessage, flags = 0, options: WaitOptions = NONE): Promise<number> {
     return run(new SendMessageOperation(this, this.#target('sendmsg'), message, flags), options);
   }
 
-  /** As `sendmsg`, waiting in this thread. */
+  /** Sends a message like `sendmsg`, but blocks the thread. */
   sendmsgSync(message: SendMessage, flags = 0): number {
     return runSync(new SendMessageOperation(this, this.#target('sendmsg'), message, flags));
   }
 
   /**
-   * Sends descriptors with data: sendmsg(2) with SCM_RIGHTS. All of the data is sent, the descriptors with its first
-   * bytes, once. Close yours when it is done: the receiver has its own.
+   * Sends file descriptors with data: sendmsg(2) with SCM_RIGHTS. It sends all of the data, and the file descriptors
+   * once, with the first bytes. When the promise has resolved, you can close your file descriptors: the receiver gets
+   * duplicates.
    *
-   * @param fds Open descriptors, at most 253.
-   * @param data At least one byte on a stream.
-   * @throws As `sendmsg`.
+   * @param fds Open file descriptors, at most 253.
+   * @param data The data. On a stream, it must have at least one byte.
+   * @param flags MSG_ flags.
+   * @throws The same errors as `sendmsg`.
    */
   sendFds(fds: readonly number[], data: Bytes | string, flags = 0, options: WaitOptions = NONE): Promise<void> {
     try {
@@ -636,7 +695,7 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `sendFds`, waiting in this thread. */
+  /** Sends file descriptors with data like `sendFds`, but blocks the thread. */
   sendFdsSync(fds: readonly number[], data: Bytes | string, flags = 0): void {
     runSync(new SendAll(this, this.#target('sendmsg', 0), data, flags, fds));
   }
@@ -644,13 +703,13 @@ export class Socket<Family extends number = number, Type extends number = number
   // Batches.
 
   /**
-   * Receives as many datagrams as are there, by one system call, into storage that is used again: recvmmsg(2).
+   * Receives all datagrams that are available and fit in the batch, with one system call: recvmmsg(2).
    *
-   * @param batch Its messages are replaced; views into it (`bytes`, `name`) are good until it is filled again.
+   * @param batch The messages in it are replaced. Views into it (`bytes`, `name`) are valid until it is filled again.
    * @param flags MSG_ flags.
-   * @param options AbortSignal, and timeout in milliseconds.
-   * @returns How many came, at least one.
-   * @throws As `recv`.
+   * @param options An AbortSignal and a timeout in milliseconds.
+   * @returns The number of datagrams, which is at least 1.
+   * @throws The same errors as `recv`.
    */
   recvmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = NONE): Promise<number> {
     try {
@@ -660,24 +719,25 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `recvmmsg`, waiting in this thread. */
+  /** Receives datagrams into a batch like `recvmmsg`, but blocks the thread. */
   recvmmsgSync(batch: MessageBatch, flags = 0): number {
     return runSync(new ReceiveBatch(this, this.#target('recvmmsg'), batch, flags));
   }
 
-  /** Fills the batch again and again, until the socket is closed. Its messages are good until the next round. */
+  /** Fills the `batch` repeatedly until the socket is closed. Its messages are valid until the next iteration. */
   batches(batch: MessageBatch, options: WaitOptions = NONE): AsyncGenerator<MessageBatch, void, void> {
-    return each(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
+    return iterate(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
   }
 
   /**
-   * Sends all messages of a batch, as room comes, by as few system calls as possible: sendmmsg(2).
+   * Sends all messages of a batch, with as few system calls as possible: sendmmsg(2).
    *
-   * @param batch Messages that were pushed; it must stay as it is meanwhile.
+   * @param batch The messages. The batch must not change until the promise settles.
    * @param flags MSG_ flags.
-   * @param options AbortSignal, and timeout in milliseconds: then a part may have been sent.
-   * @returns How many were sent: all.
-   * @throws As `sendmsg`, of the first message that failed: those before it were sent.
+   * @param options An AbortSignal and a timeout in milliseconds. If either ends the operation, some messages may have
+   *   been sent: `sent` of the error is their number.
+   * @returns The number of messages in the batch.
+   * @throws The same errors as `sendmsg`, for the first message that fails. The messages before it were sent.
    */
   sendmmsg(batch: MessageBatch, flags = 0, options: WaitOptions = NONE): Promise<number> {
     try {
@@ -687,18 +747,19 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** As `sendmmsg`, waiting in this thread. */
+  /** Sends all messages of a batch like `sendmmsg`, but blocks the thread. */
   sendmmsgSync(batch: MessageBatch, flags = 0): number {
     return runSync(new SendBatch(this, this.#target('sendmmsg', 0), batch, flags));
   }
 
   /**
-   * Sends a buffer as many UDP datagrams of one size, cut by the kernel (UDP_SEGMENT, generic segmentation offload).
+   * Sends one buffer as several UDP datagrams of the same size, which the kernel splits (UDP_SEGMENT, generic
+   * segmentation offload).
    *
-   * @param data At most 64 datagrams, together at most 65507 bytes.
-   * @param size The size of each but the last.
-   * @param address Where to, for a socket without a peer.
-   * @throws As `sendmsg`: EMSGSIZE, EINVAL.
+   * @param data At most 64 datagrams, and at most 65507 bytes in total.
+   * @param size The size of each datagram in bytes. The last one may be shorter.
+   * @param address The destination, for a socket that is not connected.
+   * @throws The same errors as `sendmsg`, such as EMSGSIZE and EINVAL.
    * @see https://man7.org/linux/man-pages/man7/udp.7.html
    */
   sendSegments(
@@ -714,39 +775,41 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  // Options and the end.
+  // Options, shutting down and closing.
 
-  /** Reads an option: getsockopt(2). As `getsockopt`. */
+  /** Returns the value of the int option `name` at a `level`, like the function `getsockopt`: getsockopt(2). */
   getsockopt(level: number, name: number): number;
-  /** Reads an option that is not an int: its bytes. As `getsockopt`. */
+  /** Returns the bytes of an option that is not an int, at most `length` of them: getsockopt(2). */
   getsockopt(level: number, name: number, length: number): Buffer;
   getsockopt(level: number, name: number, length?: number): number | Buffer {
     const fd = this.#open('getsockopt');
     return length === undefined ? getsockopt(fd, level, name) : getsockopt(fd, level, name, length);
   }
 
-  /** Sets an option: setsockopt(2). As `setsockopt`. */
+  /** Sets the option `name` at a `level` to a `value`, like the function `setsockopt`: setsockopt(2). */
   setsockopt(level: number, name: number, value: number | boolean | Bytes): void {
     setsockopt(this.#open('setsockopt'), level, name, value);
   }
 
-  /** Reads an option with its type, by its `name` in C: `socket.getOption('SO_LINGER')`. As `getOption`. */
+  /** Returns the typed value of an option by its `name` in C: `socket.getOption('SO_LINGER')`. */
   getOption<Name extends ReadableOption>(name: Name): OptionValue<Name> {
     return getOption(this.#open('getsockopt'), name);
   }
 
-  /** Sets an option with its type, by its `name` in C, to a `value`: `socket.setOption('IP_PKTINFO', true)`. As `setOption`. */
+  /** Sets an option, by its `name` in C, to a typed `value`: `socket.setOption('IP_PKTINFO', true)`. */
   setOption<Name extends WritableOption>(name: Name, value: OptionInput<Name>): void {
     setOption(this.#open('setsockopt'), name, value);
   }
 
   /**
-   * Ends the connection in one direction or both: shutdown(2). As `shutdown`.
+   * Shuts down the connection in one or both directions: shutdown(2).
    *
-   * @param how SHUT_WR ends it after all that was sent. SHUT_RDWR does not wait: a pending operation that sends is rejected
-   *   with EPIPE, and `sent` says how much went out before; one that receives gets what has arrived, then the end. So does
-   *   one that receives after SHUT_RD.
-   * @throws SocketError As `shutdown`; ClosedError; BusyError for SHUT_WR while operations that send are pending.
+   * @param how SHUT_RD, SHUT_WR or SHUT_RDWR. After SHUT_WR, the peer reads everything that was sent and then the end
+   *   of the stream. SHUT_RDWR does not wait: a pending send rejects with EPIPE, and `sent` of the error says how much
+   *   was sent. After SHUT_RD or SHUT_RDWR, a receive returns the data that has already arrived, and then the end of
+   *   the stream.
+   * @throws SocketError The same errors as the function `shutdown`; ClosedError; BusyError for SHUT_WR while sends are
+   *   pending.
    */
   shutdown(how: number): void {
     const target = this.#target('shutdown');
@@ -755,16 +818,17 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * This socket as a Duplex stream, which owns it from now on.
+   * Creates a Duplex stream for this socket. From then on, the stream owns the socket.
    *
-   * @param options High-water marks, half-open connections, descriptors.
+   * @param options High-water marks, whether half-open connections are allowed, and how many file descriptors are
+   *   received.
    */
   makefile(options: SocketStreamOptions = {}): SocketStream {
     this.#open('makefile');
     return new SocketStream(this, options);
   }
 
-  /** A second Socket for the same socket: dup(2). */
+  /** Creates a second Socket for the same socket: dup(2). */
   dup(): Socket<Family, Type> {
     const fd = duplicate(this.#open('dup'));
     try {
@@ -775,7 +839,10 @@ export class Socket<Family extends number = number, Type extends number = number
     }
   }
 
-  /** Gives the descriptor away: it is yours, and this Socket is closed without closing it. Pending operations fail. */
+  /**
+   * Returns the file descriptor, which from then on belongs to the caller. This Socket counts as closed, but the file
+   * descriptor stays open. Pending operations reject with a ClosedError.
+   */
   detach(): number {
     this.#open('detach');
     const fd = this.#descriptor.release();
@@ -784,12 +851,13 @@ export class Socket<Family extends number = number, Type extends number = number
   }
 
   /**
-   * Closes it: close(2), once; pending operations are rejected with a ClosedError. Closing again does nothing.
+   * Closes the socket: close(2). Pending operations reject with a ClosedError. Closing it again does nothing.
    *
-   * What was sent without waiting for its promise may be pending too, and then it is not sent: there was no room, or more
-   * was sent in one turn of the event loop than is done in one (256 calls, or 1 MiB). Await the last promise first.
+   * A send whose promise was not awaited may still be pending, and then its data is not sent. That happens if there was
+   * no room, or if more was sent in one turn of the event loop than its budget (256 calls, or 1 MiB). Await the last
+   * promise first.
    *
-   * @throws SocketError EIO; the descriptor is gone all the same.
+   * @throws SocketError EIO. The file descriptor is closed nevertheless.
    */
   close(): void {
     const { fd } = this;
@@ -799,18 +867,27 @@ export class Socket<Family extends number = number, Type extends number = number
     if (n < 0) throw new SocketError(-n, 'close');
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As `close`. */
+  /** Calls `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 }
 
-/** Takes a connection for a Socket. No method of it, as its type would allow no Socket of one family where one of any is asked for. */
+/** Returns the errno of a SocketError, and throws any other error. */
+function errnoOf(error: unknown): number {
+  if (isSocketError(error)) return error.errno;
+  throw error;
+}
+
+/**
+ * Returns the operation that accepts a connection. It is not a method, because the type of a method would prevent a
+ * Socket of one family from being passed where a Socket of any family is expected.
+ */
 function acceptOperation<Family extends number, Type extends number>(
   socket: Socket<Family, Type>,
   target: Readiness,
@@ -822,13 +899,16 @@ function acceptOperation<Family extends number, Type extends number>(
   }));
 }
 
-/** What a Socket is: its family, type, descriptor and addresses, as Python's repr. */
+/**
+ * Returns the text that `console.log` prints for a Socket: its family, type, file descriptor and addresses, like
+ * Python's repr.
+ */
 function describe(this: Socket): string {
   const parts = [this.closed ? 'closed' : `fd=${this.fd}`, nameOf('AF_', this.family), nameOf('SOCK_', this.type)];
   if (this.protocol !== 0) parts.push(`protocol=${this.protocol}`);
   for (const [label, call] of [
-    ['local', nothrow.getsockname],
-    ['remote', nothrow.getpeername],
+    ['local', getsockname],
+    ['remote', getpeername],
   ] as const) {
     const name = new SockaddrStorage();
     const address = this.closed || call(this.fd, name) < 0 ? undefined : name.decode();

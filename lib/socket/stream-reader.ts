@@ -1,28 +1,21 @@
-/** What a stream reads: one read at a time while the stream wants data, and descriptors paired with their bytes. */
+/**
+ * The reading side of a stream: one read at a time while the stream wants data, and file descriptors paired with their
+ * bytes.
+ */
 import type { Buffer } from 'node:buffer';
-import { close } from '../nothrow.ts';
-import { MSG_CTRUNC } from '../posix/constants.ts';
-import { native } from '../posix/native.ts';
-import { aside, ClosedError } from './errors.ts';
-import type { DataWithFds } from './message.ts';
-import type { Socket } from './socket.ts';
-import { NO_TIMEOUT } from './stream-writer.ts';
+import type { Duplex } from 'node:stream';
+import { close } from '../call/socket.ts';
+import { aside, ClosedError } from '../loop/errors.ts';
+import type { WaitOptions } from '../loop/options.ts';
+import { MSG_CTRUNC } from '../native/constants.ts';
+import { native } from '../native/native.ts';
+import type { DataWithFds } from './operation/recv-fds.ts';
+import { NO_TIMEOUT } from './stream-options.ts';
 
-/** What the reader asks of its stream. */
-export interface ReadingStream {
-  readonly destroyed: boolean;
-  readonly readableLength: number;
-  /** Whether somebody takes what is pushed. */
-  readonly hasConsumer: boolean;
-  /** Takes data; returns whether it wants more. */
-  push(data: Buffer): boolean;
-  /** Reports descriptors, which belong to the program from then on. Returns false when nobody takes them. */
-  emitFds(fds: number[]): boolean;
-  /** The peer has ended its side. */
-  end(): void;
-  /** Whether it wants more, though the push of the last data was ended by an exception of a listener. */
-  wantsMore(): boolean;
-  destroy(error?: Error): void;
+/** The methods of a Socket that the reader calls. */
+interface ReceivingSocket {
+  recv(size: number, flags: number, options: WaitOptions): Promise<Buffer>;
+  recvFds(size: number, most: number, flags: number, options: WaitOptions): Promise<DataWithFds>;
 }
 
 const READ_SIZE = 65536;
@@ -31,44 +24,62 @@ function closeAll(fds: readonly number[]): void {
   for (const fd of fds) close(fd);
 }
 
-/** Makes a call as a tick of its own, so that what it schedules has the order that it has in events of net.Socket. */
+/** Destroys a stream because of an error of its Socket, or without an error if the program closed the Socket. */
+export function destroyFor(stream: Duplex, error: Error): void {
+  stream.destroy(error instanceof ClosedError ? undefined : error);
+}
+
+/**
+ * Calls a function in a separate tick, so that what it schedules runs in the same order as with events of net.Socket.
+ */
 function inTick<T>(call: () => T): Promise<T> {
   return new Promise((resolve) => process.nextTick(() => resolve(call())));
 }
 
 /**
- * Reads a Socket for a stream.
+ * Reads from a Socket for a stream.
  *
- * A message with descriptors is given to the stream by itself: when all that came before it was consumed, and before
- * anything that comes after it is read. So the `'fds'` event is followed by just the bytes that it belongs to, and no more
- * than the descriptors of one message are open that the program has not seen.
+ * A message with file descriptors is passed to the stream by itself: after everything before it was consumed, and
+ * before anything after it is read. Therefore, the `'fds'` event is followed by exactly the bytes that the kernel
+ * returned with them, and the file descriptors of at most one message are open without the program having seen them.
  */
 export class StreamReader {
-  readonly #socket: Socket;
-  readonly #stream: ReadingStream;
+  readonly #socket: ReceivingSocket;
+  readonly #stream: Duplex;
   readonly #most: number;
+  readonly #progress: (bytes: number) => void;
+  /** Whether the program has read from the stream. */
+  hasConsumer = false;
+  /** Whether the peer has ended its side. */
+  peerEnded = false;
   #reading = false;
   #wanted = false;
-  /** A message that waits until the stream is empty, or has a consumer. */
+  /** A message that waits until the stream is empty or has a consumer. */
   #held: DataWithFds | undefined = undefined;
-  /** Whether the last message that the stream was given had descriptors. */
+  /** Whether the last message that was passed to the stream had file descriptors. */
   #isAlone = false;
   #releasing = false;
 
-  /** @param most The most descriptors that are taken with one read; 0: none. */
-  constructor(socket: Socket, stream: ReadingStream, most: number) {
+  /**
+   * @param socket The Socket to read from.
+   * @param stream The stream, which receives the data and emits 'fds'.
+   * @param most The maximum number of file descriptors that one read receives; 0 for none.
+   * @param progress A function that is called with the number of bytes whenever some were received.
+   */
+  constructor(socket: ReceivingSocket, stream: Duplex, most: number, progress: (bytes: number) => void) {
     this.#socket = socket;
     this.#stream = stream;
     this.#most = most;
+    this.#progress = progress;
   }
 
-  /** The stream wants data. */
+  /** Starts to read, because the stream wants data. */
   want(): void {
     this.#wanted = true;
     if (!this.#reading && this.#held === undefined) void this.#pump();
   }
 
-  /** The stream was read, or has a consumer now: what waits for that goes on. */
+  /** Passes the held message on if it can be, because the stream was read from or has a consumer now. */
   consumed(): void {
     if (this.#held === undefined || this.#releasing || !this.#mayPass(this.#held)) return;
     this.#releasing = true;
@@ -82,29 +93,27 @@ export class StreamReader {
     });
   }
 
-  /** The stream is destroyed: descriptors that it did not see are closed. */
+  /** Closes the file descriptors that were not passed to the stream, because the stream is destroyed. */
   stop(): void {
     if (this.#held !== undefined) closeAll(this.#held.fds);
     this.#held = undefined;
   }
 
+  /** Reads while the stream wants data and no message is held. */
   async #pump(): Promise<void> {
     this.#reading = true;
     try {
       while (this.#wanted && this.#held === undefined && !this.#stream.destroyed) {
         if (this.#most === 0) {
           const data = await this.#receive();
-          if (await inTick(() => this.#give(data))) return;
+          if (await inTick(() => this.#pushData(data))) return;
         } else {
           const message = await this.#receiveFds();
-          if (await inTick(() => this.#take(message))) return;
+          if (await inTick(() => this.#passOrHold(message))) return;
         }
       }
     } catch (error) {
-      if (this.#stream.destroyed) return;
-      // The program closed the Socket: that destroys the stream, and is no error.
-      if (error instanceof ClosedError) this.#stream.destroy();
-      else this.#stream.destroy(error as Error);
+      destroyFor(this.#stream, error as Error);
     } finally {
       this.#reading = false;
     }
@@ -118,30 +127,40 @@ export class StreamReader {
     const message = await this.#socket.recvFds(READ_SIZE, this.#most, 0, NO_TIMEOUT);
     const isTruncated = (message.flags & MSG_CTRUNC) !== 0;
     if (isTruncated) closeAll(message.fds);
-    else for (const fd of message.fds) native.own(fd); // until the program has it: a worker may end before
+    else for (const fd of message.fds) native.own(fd); // closed if a worker ends before the program has received it
     if (!isTruncated) return message;
-    const text = `More descriptors came with one read than the ${this.#most} that were asked for, or that fit`;
+    const text = `More file descriptors arrived with one read than the limit of ${this.#most}, or than fit`;
     throw Object.assign(new Error(text), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
   }
 
-  /** Gives data to the stream. Returns true at the end. */
-  #give(data: Buffer): boolean {
+  /** Passes data to the stream. Returns true at the end of the stream. */
+  #pushData(data: Buffer): boolean {
     if (this.#stream.destroyed) return true;
     this.#wanted = false;
     if (data.length === 0) {
-      aside(() => this.#stream.end());
+      aside(() => this.#end());
       return true;
     }
     aside(() => {
+      this.#progress(data.length);
       const more = this.#stream.push(data);
       this.#wanted ||= more;
     });
-    this.#wanted ||= this.#stream.wantsMore();
+    // Even if a listener threw during the push.
+    const { readableLength, readableHighWaterMark, readableFlowing } = this.#stream;
+    this.#wanted ||= readableLength < readableHighWaterMark && readableFlowing === true;
     return false;
   }
 
-  /** Gives a message to the stream, or keeps it until the stream can have it. Returns true at the end. */
-  #take(message: DataWithFds): boolean {
+  /** Ends the readable side, because the peer has ended its side. */
+  #end(): void {
+    this.peerEnded = true;
+    this.#stream.push(null);
+    this.#stream.read(0); // lets an empty stream end even if nothing reads from it
+  }
+
+  /** Passes a message to the stream, or holds it until it may be passed. Returns true at the end of the stream. */
+  #passOrHold(message: DataWithFds): boolean {
     if (this.#stream.destroyed) {
       closeAll(message.fds);
       return true;
@@ -153,20 +172,26 @@ export class StreamReader {
     return this.#pass(message);
   }
 
+  /**
+   * Returns whether a message may be passed to the stream. One with file descriptors, and the one after it, wait until
+   * everything before them was consumed. File descriptors with data also wait for a consumer.
+   */
   #mayPass({ fds, data }: DataWithFds): boolean {
     if (fds.length === 0 && !this.#isAlone) return true;
     if (this.#stream.readableLength > 0) return false;
-    return fds.length === 0 || data.length === 0 || this.#stream.hasConsumer;
+    if (fds.length === 0 || data.length === 0 || this.hasConsumer) return true;
+    return this.#stream.readableFlowing !== null || this.#stream.listenerCount('fds') > 0;
   }
 
+  /** Passes a message to the stream, the file descriptors first. Returns true at the end of the stream. */
   #pass({ fds, data }: DataWithFds): boolean {
     this.#isAlone = fds.length > 0;
     if (this.#isAlone) {
       for (const fd of fds) native.disown(fd);
       aside(() => {
-        if (!this.#stream.emitFds(fds)) closeAll(fds);
+        if (!this.#stream.emit('fds', fds)) closeAll(fds);
       });
     }
-    return this.#give(data);
+    return this.#pushData(data);
   }
 }

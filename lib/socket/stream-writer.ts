@@ -1,45 +1,169 @@
-/** What a stream writes: many chunks by one sendmsg(2), and descriptors with the chunk that carries them. */
-import { MSG_DONTWAIT } from '../posix/constants.ts';
-import { isErrno } from '../posix/errno.ts';
-import { MOST } from './budget.ts';
-import type { Socket } from './socket.ts';
+/**
+ * The writing side of a stream: it sends many chunks with one sendmsg(2), and file descriptors with the chunk that
+ * carries them.
+ */
 
-/** A stream waits as long as it takes: the timeout of its Socket is for the calls of the program. */
-export const NO_TIMEOUT: { readonly timeout: number } = { timeout: Number.POSITIVE_INFINITY };
-/** The most buffers that one sendmsg(2) takes: IOV_MAX. */
+import process from 'node:process';
+import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
+import type { SendMessage } from '../call/message.ts';
+import { MOST } from '../loop/budget.ts';
+import { aside, BusyError, ClosedError } from '../loop/errors.ts';
+import type { WaitOptions } from '../loop/options.ts';
+import { MSG_DONTWAIT, SHUT_WR } from '../native/constants.ts';
+import { isErrno } from '../struct/errno.ts';
+import { NO_TIMEOUT } from './stream-options.ts';
+
+/** The properties and methods of a Socket that the writer uses. */
+interface SendingSocket {
+  readonly closed: boolean;
+  send(data: Uint8Array, flags: number, options: WaitOptions): Promise<number>;
+  sendSync(data: Uint8Array, flags: number): number;
+  sendmsg(message: SendMessage, flags: number, options: WaitOptions): Promise<number>;
+  sendmsgSync(message: SendMessage, flags: number): number;
+  sendFds(fds: readonly number[], data: Uint8Array, flags: number, options: WaitOptions): Promise<void>;
+  shutdown(how: number): void;
+}
+
+/** A stream whose Socket may still be connecting; then it emits 'connect'. */
+interface ConnectingStream extends Duplex {
+  readonly connecting: boolean;
+}
+
+/** The function with which a Writable is told that a write has finished or failed. */
+type Callback = (error?: Error | null) => void;
+
+const NOTHING = new Uint8Array(0);
+/** The maximum number of buffers of one sendmsg(2): IOV_MAX. */
 const MOST_BUFFERS = 1024;
-/** How many writes are done at once before one goes the way that leaves the other sockets and timers their turn. */
+/** Of so many writes, one is done asynchronously, so that other sockets and timers get their turn. */
 const MOST_AT_ONCE = 16;
 
-/** Sends the chunks of one write, or of several that were corked, in their order. */
+/** Sends the chunks of one write, or of several corked writes, in order. */
 export class StreamWriter {
-  readonly #socket: Socket;
+  readonly #socket: SendingSocket;
+  readonly #stream: ConnectingStream;
   readonly #progress: () => void;
+  /** The number of bytes of the writes that have finished. */
+  bytesFinished = 0;
   #writes = 0;
-  /** The descriptors that a chunk carries. */
+  /** The file descriptors that are sent with a chunk. */
   readonly #carried = new WeakMap<Uint8Array, readonly number[]>();
 
   /**
-   * @param socket A connected stream socket.
-   * @param progress Called when a call took bytes.
+   * @param socket A stream socket.
+   * @param stream The stream whose chunks are sent.
+   * @param progress A function that is called whenever bytes were sent.
    */
-  constructor(socket: Socket, progress: () => void) {
+  constructor(socket: SendingSocket, stream: ConnectingStream, progress: () => void) {
     this.#socket = socket;
+    this.#stream = stream;
     this.#progress = progress;
   }
 
-  /** The descriptors go with the first byte of this chunk. */
+  /** Registers file descriptors to be sent with the first byte of a chunk. */
   carry(chunk: Uint8Array, fds: readonly number[]): void {
     this.#carried.set(chunk, fds);
   }
 
   /**
-   * Sends what the kernel takes at once.
-   *
-   * @returns The chunks that are left, in their order.
-   * @throws As `send` of the Socket.
+   * Sends the chunks of a write, immediately as far as the kernel accepts them. If the callback throws later, the error
+   * reaches uncaughtException.
    */
-  atOnce(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  write(chunks: readonly Uint8Array[], callback: Callback): void {
+    if (this.#stream.connecting) {
+      this.#writeWhenConnected(chunks, callback);
+      return;
+    }
+    const done = (error?: Error) => {
+      this.bytesFinished += lengthOf(chunks);
+      this.#closed(error);
+      callback(error);
+    };
+    let left: readonly Uint8Array[];
+    try {
+      left = this.#sendAtOnce(chunks);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    if (left.length === 0) {
+      done();
+      return;
+    }
+    // In a separate tick, like the callbacks of writes that were sent immediately, so that they are called in order.
+    this.#sendMany(left).then(
+      () => process.nextTick(done),
+      (error: Error) => process.nextTick(done, error),
+    );
+  }
+
+  /** Sends chunks after 'connect', like net.Socket, or fails if the stream is closed earlier. */
+  #writeWhenConnected(chunks: readonly Uint8Array[], callback: Callback): void {
+    const stream = this.#stream;
+    const connected = () => {
+      stream.removeListener('close', closed);
+      this.write(chunks, callback);
+    };
+    const closed = () => {
+      stream.removeListener('connect', connected);
+      callback(new ClosedError('send'));
+    };
+    stream.once('connect', connected).once('close', closed);
+  }
+
+  /** Fails a write with EPIPE because the stream ended when its peer did, like net.Socket. */
+  writeAfterEnd(args: readonly unknown[]): false {
+    const error = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
+    const callback = args.find((argument) => typeof argument === 'function');
+    if (callback !== undefined) process.nextTick(callback as () => void, error);
+    this.#stream.destroy(error);
+    return false;
+  }
+
+  /** Destroys the stream without an error if the program has closed the Socket. */
+  #closed(error: Error | undefined): void {
+    if (error instanceof ClosedError) this.#stream.destroy();
+  }
+
+  /** Ends the writable side: shutdown(2). */
+  end(callback: Callback): void {
+    if (this.#stream.connecting) {
+      this.#stream.once('connect', () => this.end(callback));
+      return;
+    }
+    let reason: Error | null = null;
+    try {
+      if (!this.#socket.closed) this.#socket.shutdown(SHUT_WR);
+    } catch (error) {
+      if (error instanceof BusyError) {
+        this.#endAfterOthers(callback);
+        return;
+      }
+      // The peer is already gone, so there is nothing left to shut down.
+      if (!isErrno(error, 'ENOTCONN')) reason = error as Error;
+    }
+    setImmediate(callback, reason); // 'finish' is emitted in a separate turn of the event loop, as with net.Socket
+  }
+
+  /** Ends the writable side after the sends that the program began on the Socket itself. */
+  #endAfterOthers(callback: Callback): void {
+    this.#socket.send(NOTHING, 0, NO_TIMEOUT).then(
+      () => aside(() => this.end(callback)),
+      (error: Error) => {
+        this.#closed(error);
+        aside(() => callback(error));
+      },
+    );
+  }
+
+  /**
+   * Sends as much as the kernel accepts immediately.
+   *
+   * @returns The remaining chunks, in order.
+   * @throws The same errors as `send` of the Socket.
+   */
+  #sendAtOnce(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
     const bytes = lengthOf(chunks);
     if (bytes === 0) return [];
     if (bytes > MOST || this.#plainUntil(chunks, 0) < chunks.length) return chunks;
@@ -54,28 +178,28 @@ export class StreamWriter {
       if (chunks.length === 1) return this.#socket.sendSync(chunks[0]!, MSG_DONTWAIT);
       return this.#socket.sendmsgSync({ buffers: chunks as Uint8Array[] }, MSG_DONTWAIT);
     } catch (error) {
-      if (isErrno(error, 'EAGAIN')) return 0; // no room, or the connection is being made, or others wait
+      if (isErrno(error, 'EAGAIN')) return 0; // no room, still connecting, or other operations wait
       throw error;
     }
   }
 
   /** Sends one chunk. */
-  send(chunk: Uint8Array): Promise<void> {
+  #send(chunk: Uint8Array): Promise<void> {
     const fds = this.#carried.get(chunk);
     return fds === undefined ? this.#sendPlain(chunk) : this.#sendWithFds(chunk, fds);
   }
 
-  /** Sends many chunks by as few calls as possible. */
-  async sendMany(chunks: readonly Uint8Array[]): Promise<void> {
+  /** Sends many chunks with as few calls as possible. */
+  async #sendMany(chunks: readonly Uint8Array[]): Promise<void> {
     for (let at = 0; at < chunks.length; ) {
       const end = this.#plainUntil(chunks, at);
       if (end - at > 1) await this.#gather(chunks.slice(at, end));
-      else await this.send(chunks[at]!);
+      else await this.#send(chunks[at]!);
       at = Math.max(end, at + 1);
     }
   }
 
-  /** Where the chunks that carry no descriptors, and that one call takes, end. */
+  /** Returns the end of the chunks that carry no file descriptors and that one call can send. */
   #plainUntil(chunks: readonly Uint8Array[], from: number): number {
     let end = from;
     while (end < chunks.length && end - from < MOST_BUFFERS && !this.#carried.has(chunks[end]!)) end++;
@@ -113,7 +237,7 @@ function lengthOf(chunks: readonly Uint8Array[]): number {
   return length;
 }
 
-/** The buffers without their first bytes. */
+/** Returns the buffers without their first bytes. */
 function rest(buffers: readonly Uint8Array[], bytes: number): Uint8Array[] {
   let index = 0;
   let taken = bytes;

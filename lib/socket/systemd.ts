@@ -1,6 +1,9 @@
-/** Socket activation and notification: sd_listen_fds(3) and sd_notify(3), by their protocols, without libsystemd. */
+/** Socket activation and notification: the protocols of sd_listen_fds(3) and sd_notify(3), without libsystemd. */
 import process from 'node:process';
-import type { UnixAddressInput, VsockAddressInput } from '../posix/address-type.ts';
+import { invalidValue, text } from '../argument/argument-error.ts';
+import { object } from '../argument/snapshot.ts';
+import { type WaitOptions, waitOptions } from '../loop/options.ts';
+import { readable } from '../loop/wait.ts';
 import {
   AF_UNIX,
   AF_VSOCK,
@@ -18,35 +21,34 @@ import {
   VMADDR_CID_HYPERVISOR,
   VMADDR_CID_LOCAL,
   VMADDR_PORT_ANY,
-} from '../posix/constants.ts';
-import type { Rights } from '../posix/control-message.ts';
-import { invalidValue, isErrno, text } from '../posix/errno.ts';
+} from '../native/constants.ts';
 import { fcntl } from '../posix/option.ts';
-import { object } from '../posix/snapshot.ts';
-import { type WaitOptions, waitOptions } from './options.ts';
+import type { UnixAddressInput, VsockAddressInput } from '../struct/address-type.ts';
+import type { Rights } from '../struct/control-message.ts';
+import { isErrno } from '../struct/errno.ts';
 import { Socket } from './socket.ts';
-import { readable } from './wait.ts';
 
 /**
- * A descriptor that the service manager passed.
+ * A file descriptor that the service manager passed to this process.
  *
  * @see https://man7.org/linux/man-pages/man3/sd_listen_fds.3.html
  */
 export interface ListenFd {
   fd: number;
-  /** Of FileDescriptorName=; `'unknown'` when it gave none. */
+  /** The name that FileDescriptorName= sets, or `'unknown'` if there is none. */
   name: string;
 }
 
+/** SD_LISTEN_FDS_START: the first file descriptor that is passed. */
 const FIRST = 3;
 
 /**
- * The descriptors that systemd passed to this process: sd_listen_fds(3). They become close-on-exec.
+ * Returns the file descriptors that systemd passed to this process: sd_listen_fds(3). They become close-on-exec.
  *
- * @param env Where LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are; they are removed from it, so that children do not
- *   take them for theirs.
- * @returns None when LISTEN_PID is not this process.
- * @throws SocketError EBADF when LISTEN_FDS counts more descriptors than there are.
+ * @param env The environment. LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are read and then removed, so that child
+ *   processes do not use them.
+ * @returns The file descriptors and their names. The array is empty if LISTEN_PID is not this process.
+ * @throws SocketError EBADF if LISTEN_FDS is larger than the number of file descriptors that were passed.
  * @example
  * const sockets = listenFds().map(({ fd }) => Socket.fromFd(fd));
  * console.log(sockets.length); // 0
@@ -64,12 +66,13 @@ export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
   });
 }
 
-/** Where the service manager listens. A type is that of AF_VSOCK when the address forces one. */
+/** The address of the service manager, and the socket type if an AF_VSOCK address specifies one. */
 interface Manager {
   address: UnixAddressInput | VsockAddressInput;
   type?: number;
 }
 
+/** The socket types that the prefixes of an AF_VSOCK address in $NOTIFY_SOCKET specify. */
 const VSOCK_TYPES: Readonly<Record<string, number | undefined>> = {
   __proto__: null as never,
   vsock: undefined,
@@ -77,6 +80,7 @@ const VSOCK_TYPES: Readonly<Record<string, number | undefined>> = {
   'vsock-dgram': SOCK_DGRAM,
   'vsock-seqpacket': SOCK_SEQPACKET,
 };
+/** The names that $NOTIFY_SOCKET may contain in place of a CID. */
 const CIDS: Readonly<Record<string, number>> = {
   __proto__: null as never,
   hypervisor: VMADDR_CID_HYPERVISOR,
@@ -84,7 +88,7 @@ const CIDS: Readonly<Record<string, number>> = {
   host: VMADDR_CID_HOST,
 };
 
-/** Reads $NOTIFY_SOCKET: undefined when there is no service manager. */
+/** Parses $NOTIFY_SOCKET. Returns undefined if there is no service manager. */
 function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
   const { NOTIFY_SOCKET: text } = object(env, 'env');
   if (text === undefined || text === '') return undefined;
@@ -93,7 +97,7 @@ function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
   const [, kind = '', cidText = '', portText] = /^([^:]*):([^:]*):(\d{1,10})$/.exec(text) ?? [];
   const cid = CIDS[cidText] ?? (/^\d{1,10}$/.test(cidText) ? Number(cidText) : VMADDR_CID_ANY);
   const port = Number(portText);
-  // The manager is at one CID and one port: VMADDR_CID_ANY and VMADDR_PORT_ANY, the largest numbers, name none.
+  // The manager has one CID and one port. VMADDR_CID_ANY and VMADDR_PORT_ANY, the largest numbers, are neither.
   if (!(kind in VSOCK_TYPES) || !(cid < VMADDR_CID_ANY) || !(port < VMADDR_PORT_ANY)) {
     const forms = 'a path, @ and an abstract name, or vsock:CID:PORT (vsock-stream, vsock-dgram, vsock-seqpacket)';
     throw invalidValue('NOTIFY_SOCKET', forms);
@@ -102,7 +106,7 @@ function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
   return { address: { family: AF_VSOCK, cid, port }, ...(type === undefined ? {} : { type }) };
 }
 
-/** A socket of AF_VSOCK of this type, else of the first type that the kernel has. */
+/** Creates an AF_VSOCK socket of the given type, or of the first type that the kernel supports. */
 function vsockSocket(type: number | undefined): Socket {
   if (type !== undefined) return new Socket(AF_VSOCK, type);
   for (const candidate of [SOCK_DGRAM, SOCK_SEQPACKET]) {
@@ -115,7 +119,10 @@ function vsockSocket(type: number | undefined): Socket {
   return new Socket(AF_VSOCK, SOCK_STREAM);
 }
 
-/** Binds the socket to a port below 1024, by which a manager on the host knows that the sender is privileged, if it is. */
+/**
+ * Binds the socket to a port below 1024 if the process may do so. The port proves to a manager on the host that the
+ * sender is privileged.
+ */
 function bindPrivileged(socket: Socket): void {
   for (let port = 1023; port > 0; port--) {
     try {
@@ -128,7 +135,7 @@ function bindPrivileged(socket: Socket): void {
   }
 }
 
-/** Sends the state to a manager outside of this virtual machine. */
+/** Sends the state to a manager outside this virtual machine. */
 async function notifyVsock(state: string, address: VsockAddressInput, type: number | undefined, options: WaitOptions) {
   using socket = vsockSocket(type);
   bindPrivileged(socket);
@@ -138,21 +145,22 @@ async function notifyVsock(state: string, address: VsockAddressInput, type: numb
   }
   await socket.connect(address, options);
   await socket.sendAll(state, 0, options);
-  // The end of the connection is the end of the message; the manager ends its direction when it has read that.
+  // The end of the stream marks the end of the message. The manager closes the connection when it has read it.
   socket.shutdown(SHUT_WR);
   await socket.recv(1, 0, options);
 }
 
 /**
- * Tells the service manager something: sd_notify(3).
+ * Notifies the service manager of a change of state: sd_notify(3).
  *
  * @param state Lines such as `'READY=1'`, `'STATUS=...'`, `'WATCHDOG=1'`, `'STOPPING=1'`.
- * @param options AbortSignal, and timeout in milliseconds: it waits while the queue of the manager is full.
- * @param env Where NOTIFY_SOCKET is: a path, `@` and an abstract name, or `vsock:CID:PORT` for a manager outside of this
- *   virtual machine (`vsock-stream:`, `vsock-dgram:` and `vsock-seqpacket:` force the type of the socket).
- * @returns false when there is no service manager to tell.
- * @throws SocketError ECONNREFUSED, ENOENT, ENODEV, ECONNRESET; AbortError, TimeoutError; TypeError for a NOTIFY_SOCKET of
- *   another form.
+ * @param options An AbortSignal and a timeout in milliseconds. The function waits while the queue of the manager is
+ *   full.
+ * @param env The environment with NOTIFY_SOCKET: a path, `@` and an abstract name, or `vsock:CID:PORT` for a manager
+ *   outside this virtual machine (`vsock-stream:`, `vsock-dgram:` and `vsock-seqpacket:` specify the socket type).
+ * @returns true if the state was sent, and false if there is no service manager.
+ * @throws SocketError ECONNREFUSED, ENOENT, ENODEV, ECONNRESET; AbortError, TimeoutError; TypeError if NOTIFY_SOCKET
+ *   has another form.
  * @example
  * console.log(await sdNotify('READY=1\nSTATUS=serving')); // false
  * @see https://man7.org/linux/man-pages/man3/sd_notify.3.html
@@ -163,7 +171,7 @@ export async function sdNotify(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
   text(state, 'state');
-  waitOptions(options); // also where there is no manager, so that a mistake shows before there is one
+  waitOptions(options); // checked even without a manager, so that a mistake is detected early
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;
@@ -177,13 +185,13 @@ export async function sdNotify(
 }
 
 /**
- * Waits until the service manager has taken everything that was sent before: sd_notify_barrier(3).
+ * Waits until the service manager has processed everything that was sent before: sd_notify_barrier(3).
  *
- * @param options AbortSignal, and timeout in milliseconds.
- * @param env Where NOTIFY_SOCKET is.
- * @returns false when there is no service manager.
- * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError; TypeError for an address of AF_VSOCK, to which no
- *   descriptor can be passed, and for a NOTIFY_SOCKET of an unknown form.
+ * @param options An AbortSignal and a timeout in milliseconds.
+ * @param env The environment with NOTIFY_SOCKET.
+ * @returns true if the manager has processed everything, and false if there is no service manager.
+ * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError; TypeError if NOTIFY_SOCKET is an AF_VSOCK
+ *   address, over which no file descriptor can be passed, or has an unknown form.
  * @example
  * await sdNotify('STOPPING=1');
  * console.log(await sdNotifyBarrier({ timeout: 1000 })); // false
@@ -197,9 +205,11 @@ export async function sdNotifyBarrier(
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;
-  if (address.family !== AF_UNIX) throw invalidValue('NOTIFY_SOCKET', 'an AF_UNIX address: a barrier is a descriptor');
+  if (address.family !== AF_UNIX) {
+    throw invalidValue('NOTIFY_SOCKET', 'an AF_UNIX address, because a barrier passes a file descriptor');
+  }
   using socket = new Socket(AF_UNIX, SOCK_DGRAM);
-  // The manager closes its copy of the other end when it has come that far, which hangs this end up.
+  // The manager closes its copy of the other end when it reaches this message, which causes a hang-up at this end.
   const [mine, theirs] = Socket.pair();
   try {
     const control = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [theirs.fd] } satisfies Rights];

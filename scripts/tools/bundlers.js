@@ -1,12 +1,15 @@
-// The rows of bundlers and file tracers.
+// The rows for bundlers and file tracers.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { binary, copyBinaries, guide, program, run } from './project.js';
 
+const PLUGIN = ['@rollup/plugin-node-resolve'];
 const COPY = 'copy `prebuilds` beside the bundle';
 const NOTHING = '';
 
-/** A bundle by `build(bench, project)` into out/main.*, with the binaries beside it, in an empty folder. */
+/**
+ * Checks a bundle that `build(bench, project)` writes to out/main.*, with the binaries beside it, in an empty folder.
+ */
 function copied(build, main = 'main.js') {
   return async (bench) => {
     const project = bench.project({ 'main.js': program });
@@ -16,7 +19,7 @@ function copied(build, main = 'main.js') {
   };
 }
 
-/** As copied, but the tool itself takes the binary along. */
+/** As `copied`, but the tool itself includes the binary. */
 function followed(build, main = 'main.js') {
   return async (bench) => {
     const project = bench.project({ 'main.js': program });
@@ -43,7 +46,7 @@ const rollup = (format, file) => async (bench, cwd) => {
   const { rollup: tool } = await bench.import('rollup', 'dist/es/rollup.js');
   const { nodeResolve } = await bench.import('@rollup/plugin-node-resolve', 'dist/es/index.js');
   const onwarn = ({ code, message }) => {
-    // The compiler's helpers for 'using' ask for 'this', which is undefined in a module.
+    // The compiler's helpers for 'using' refer to 'this', which is undefined in a module.
     if (code !== 'THIS_IS_UNDEFINED') throw new Error(message);
   };
   const bundle = await tool({ input: join(cwd, 'main.js'), plugins: [nodeResolve()], external: /^node:/, onwarn });
@@ -79,7 +82,7 @@ const vite = (ssr) => async (bench, cwd) => {
   await build({ root: cwd, logLevel: 'error', ssr, build: { ssr: 'main.js', outDir: 'out', target: 'node20' } });
 };
 
-/** A file `binary.js` chooses what esbuild makes of the binary, before the package is evaluated. */
+/** A file `binary.js` selects what esbuild makes of the binary, before the package is evaluated. */
 const chosen = (loader, format, chooses) => async (bench) => {
   const project = bench.project({
     'main.js': `import './binary.js';\nimport './program.js';`,
@@ -153,8 +156,8 @@ useBinary(require('sys-socket/${binary}'));`,
       bench.works(project, 'build/server/main.js');
     },
   },
-  { tool: 'rollup', how: 'ES module', todo: COPY, check: copied(rollup('es', 'main.mjs'), 'main.mjs') },
-  { tool: 'rollup', how: 'CommonJS', todo: COPY, check: copied(rollup('cjs', 'main.cjs'), 'main.cjs') },
+  { tool: 'rollup', needs: PLUGIN, how: 'ES module', todo: COPY, check: copied(rollup('es', 'main.mjs'), 'main.mjs') },
+  { tool: 'rollup', needs: PLUGIN, how: 'CommonJS', todo: COPY, check: copied(rollup('cjs', 'main.cjs'), 'main.cjs') },
   { tool: 'rolldown', how: 'ES module', todo: COPY, check: copied(rolldown('esm', 'main.mjs'), 'main.mjs') },
   { tool: 'rolldown', how: 'CommonJS', todo: COPY, check: copied(rolldown('cjs', 'main.cjs'), 'main.cjs') },
   {

@@ -1,5 +1,5 @@
-// The rows of libraries that are given our streams, or connections that our accept loop took.
-/** What the programs share: a server of Node behind our accept loop, and a stream of ours to it. */
+// The rows for libraries that receive our streams, or connections that our accept loop accepted.
+/** The code that the programs share: a Node server behind our accept loop, and a stream of ours to it. */
 const head = `
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -35,7 +35,7 @@ async function persist(options) {
 }
 `;
 
-/** A row with the program of this name, which must print `works` on every Node. */
+/** Returns a row with the program of this name, which must print `works` on every Node. */
 export const row = (tool, how, text, options = {}) => ({
   tool,
   how,

@@ -1,4 +1,4 @@
-// The rows of single executables, of copies, and of running TypeScript.
+// The rows for single executables, copied installations, and running TypeScript.
 import { copyFileSync, cpSync, mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { binary, expectWorks, guide, program, run, write } from './project.js';
@@ -6,7 +6,10 @@ import { binary, expectWorks, guide, program, run, write } from './project.js';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const NAME = 'sys-socket.node';
 
-/** Makes out/program of a main file and, possibly, assets, of the oldest Node and the newest, and runs it in an empty folder. */
+/**
+ * Builds out/program from a main file and optional assets, with the oldest and the newest Node, and runs it in an empty
+ * folder.
+ */
 function executable({ main, files = {}, assets, bundled = true, beside }) {
   return async (bench) => {
     const { default: esbuild } = await bench.import('esbuild', 'lib/main.js');
@@ -98,7 +101,7 @@ export const executables = [
     check: (bench) => {
       const project = bench.project({ 'main.mts': program, 'main.cts': program }, { tools: ['tsx'] });
       for (const node of bench.nodes) {
-        // On Node 20 its loader cannot require any ES module that imports others.
+        // On Node 20, its loader cannot require an ES module that imports other modules.
         const files = bench.major(node) === 20 ? ['main.mts'] : ['main.mts', 'main.cts'];
         for (const file of files) expectWorks(run(node, ['--import', 'tsx', file], { cwd: project }), node);
       }

@@ -1,4 +1,4 @@
-// Projects in folders of their own that use the installed package, and programs that run in them.
+// Creates projects in folders of their own that use the installed package, and runs programs in them.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 /** The path of the binary for this machine, as in the package. */
 export const binary = `prebuilds/linux-${process.arch}/sys-socket.glibc.node`;
 
-/** What every tool must bring to run: plain calls, each entry point, and the event loop. It prints `works`. */
+/** What must work with every tool: plain calls, each entry point, and the event loop. The program prints `works`. */
 export const program = `
 import { AF_UNIX, close, Socket, SOCK_STREAM, socketpair } from 'sys-socket';
 import { recv } from 'sys-socket/nothrow';
@@ -16,10 +16,10 @@ import { getaddrinfo } from 'sys-socket/promises';
 async function main() {
   const [left, right] = socketpair(AF_UNIX, SOCK_STREAM);
   close(left);
-  if (recv(right, new Uint8Array(1)) !== 0) throw new Error('no end of stream');
+  if (recv(right, new Uint8Array(1)) !== 0) throw new Error('recv did not return 0');
   close(right);
-  if (checksum(new Uint8Array(2)) !== 0xffff) throw new Error('no checksum');
-  if ((await getaddrinfo('127.0.0.1', 80))[0].address.port !== 80) throw new Error('no address');
+  if (checksum(new Uint8Array(2)) !== 0xffff) throw new Error('checksum returned another number');
+  if ((await getaddrinfo('127.0.0.1', 80))[0].address.port !== 80) throw new Error('getaddrinfo returned another port');
   const [a, b] = Socket.pair();
   const received = b.recv(100, 0, { timeout: 5000 });
   await a.sendAll('works');
@@ -30,7 +30,7 @@ async function main() {
 main();
 `;
 
-/** All that the rows need: where the tools, the package and the Nodes are. */
+/** What all rows need: the locations of the tools, the package and the Nodes. */
 export class Bench {
   #number = 0;
 
@@ -40,7 +40,7 @@ export class Bench {
     this.nodes = nodes;
   }
 
-  /** The path of a tool's package, or of a file in it. */
+  /** Returns the path of a tool's package, or of a file in it. */
   tool(name, file = '') {
     return join(this.tools, 'node_modules', name, file);
   }
@@ -49,12 +49,12 @@ export class Bench {
     return JSON.parse(readFileSync(this.tool(name, 'package.json'), 'utf8')).version;
   }
 
-  /** A tool's module. A path, since the package need not export its parts. */
+  /** Imports a module of a tool, by its path, because the package need not export it. */
   import(name, file) {
     return import(this.tool(name, file));
   }
 
-  /** A new project with these files, in which the package is installed, and these tools. */
+  /** Creates a project with these files, in which the package and these tools are installed. */
   project(files, { type = 'module', tools = [] } = {}) {
     const path = join(this.work, `project-${++this.#number}`);
     mkdirSync(join(path, 'node_modules'), { recursive: true });
@@ -77,7 +77,7 @@ export class Bench {
     return path;
   }
 
-  /** The version of a Node, from its folder. */
+  /** Returns the version of a Node, derived from its folder. */
   nodeVersion(node) {
     return basename(join(node, '../..'));
   }
@@ -92,12 +92,12 @@ export class Bench {
   }
 }
 
-/** Copies the folder of binaries beside a bundle, as the guide says. */
+/** Copies the folder with the binaries beside a bundle, as the guide says. */
 export function copyBinaries(project, folder = 'out') {
   cpSync(join(project, 'node_modules/sys-socket/prebuilds'), join(project, folder, 'prebuilds'), { recursive: true });
 }
 
-/** The block of the guide about bundlers that has this text: what it shows is what runs. */
+/** Returns the block in the guide about bundlers that contains this text, so that what the guide shows is what runs. */
 export function guide(text) {
   const document = readFileSync(join(import.meta.dirname, '../../docs/bundlers.md'), 'utf8');
   const found = [...document.matchAll(/^```javascript\n(.*?)^```$/gms)].find(([, code]) => code.includes(text));
@@ -115,7 +115,7 @@ export function write(folder, files) {
   }
 }
 
-/** Runs a program; throws with its output unless it ends with 0. */
+/** Runs a program; throws an error with its output unless it exits with 0. */
 export function run(command, args, { cwd, env = {} } = {}) {
   const { SYS_SOCKET_BINARY: _, NODE_OPTIONS: __, ...inherited } = process.env;
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {

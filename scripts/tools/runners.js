@@ -1,15 +1,15 @@
-// The rows of test runners: several test files in one process or thread, of which each loads the package anew.
+// The rows for test runners: several test files in one process or thread, each of which loads the package anew.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './project.js';
 
-/** The body of a test: plain calls, descriptors from the kernel, typed errors, and the event loop. */
+/** The body of a test: plain calls, file descriptors from the kernel, typed errors, and the event loop. */
 const body = `
   const [left, right] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   const control = [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [right] }];
   s.sendmsg(left, { buffers: [new Uint8Array(3)], control });
   const got = s.recvmsg(right, { buffers: [Buffer.alloc(9)], controlLength: 64 });
-  if (got.length !== 3 || got.control[0].fds.length !== 1) throw new Error('no descriptor');
+  if (got.length !== 3 || got.control[0].fds.length !== 1) throw new Error('no file descriptor arrived');
   for (const fd of [left, right, ...got.control[0].fds]) s.close(fd);
   let thrown;
   try {
@@ -17,19 +17,19 @@ const body = `
   } catch (error) {
     thrown = error;
   }
-  if (!(thrown instanceof s.SocketError) || thrown.code !== 'EBADF') throw new Error('no SocketError');
+  if (!(thrown instanceof s.SocketError) || thrown.code !== 'EBADF') throw new Error('close threw no SocketError');
   const [a, b] = s.Socket.pair();
   const received = b.recv(100, 0, { timeout: 5000 });
   await a.sendAll('works');
-  if (String(await received) !== 'works') throw new Error('nothing received');
+  if (String(await received) !== 'works') throw new Error('recv returned other data');
   const [c, d] = s.Socket.pair();
   await d.recv(100, 0, { timeout: 20 }).then(
-    () => { throw new Error('no timeout'); },
+    () => { throw new Error('recv did not time out'); },
     (error) => { if (error.name !== 'TimeoutError') throw error; },
   );
   for (const socket of [a, b, c, d]) socket.close();`;
 
-/** Three files with the same test; each ends with an open socket that waits, as careless tests do. */
+/** Returns three files with the same test; each ends with an open socket that still waits, as careless tests do. */
 function files(head, tail, ending) {
   const text = `${head}async () => {${body}\n}${tail}`;
   return Object.fromEntries(['one', 'two', 'three'].map((name) => [`${name}.test.${ending}`, text]));
@@ -115,9 +115,9 @@ export const runners = [
         'main.js': `
           import * as one from 'sys-socket';
           import * as two from 'another';
-          if (one.Socket === two.Socket) throw new Error('the same');
+          if (one.Socket === two.Socket) throw new Error('both packages have the same class');
           for (const s of [one, two, one, two]) {${body}}
-          // A descriptor of one, waited for by the other.
+          // Both packages wait for the same file descriptor.
           const [left, right] = one.socketpair(one.AF_UNIX, one.SOCK_STREAM | one.SOCK_NONBLOCK);
           const ready = [one.readable(right), two.readable(right)];
           two.send(left, 'x');

@@ -1,4 +1,4 @@
-// The rows of libraries that are given our streams and talk to the real server of their protocol.
+// The rows for libraries that receive our streams and communicate with a real server of their protocol.
 import { row } from './clients.js';
 
 const bus = `
@@ -145,7 +145,7 @@ server.disconnect();
 end();`,
 };
 
-/** `program`: what must be installed for the row; `from`: the Debian package that has it. */
+/** `program`: what must be installed for the row; `from`: the Debian package that contains it. */
 export const servers = [
   row('ioredis', 'a connector over `AF_UNIX`; redis-server', programs.ioredis, {
     program: 'redis-server',

@@ -1,4 +1,4 @@
-// The rows of TypeScript: each version from the oldest one that README names, strict and without skipLibCheck.
+// The rows for TypeScript: each version from the oldest that the README names, strict and without skipLibCheck.
 import { run } from './project.js';
 
 const versions = {
@@ -12,7 +12,7 @@ const versions = {
   '7.0': '7.0.2',
 };
 
-/** npm's names for several versions of one package, side by side. */
+/** The npm aliases that install several versions of one package side by side. */
 export const compilers = Object.fromEntries(
   Object.entries(versions).map(([line, version]) => [`typescript-${line}`, `npm:typescript@${version}`]),
 );
@@ -35,7 +35,7 @@ export function code(error: unknown): 'EAGAIN' | undefined {
 export { address, n, openCapture, Socket, SocketError, useBinary };
 `;
 
-/** Module and moduleResolution. A file that ends in .cts is CommonJS, one that ends in .mts is an ES module. */
+/** The combinations of module and moduleResolution. A .cts file is CommonJS, and a .mts file is an ES module. */
 const settings = [['nodenext'], ['node16'], ['esnext', 'bundler']];
 
 export const typescript = Object.keys(versions).map((line) => ({

@@ -1,4 +1,4 @@
-// The tools and the versions with which the package is checked: name, and what npm installs by it.
+// The tools, and the versions with which the package is checked: the name, and what npm installs under it.
 import { compilers } from './typescript.js';
 
 export const pinned = {

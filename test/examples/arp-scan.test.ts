@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { claim } from '../helpers/arp.ts';
 import { finished, finishedIn } from '../helpers/examples.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { link } from '../helpers/world.ts';
 
-/** The lines of hosts, without the last one, which counts. */
+/** Returns the lines of hosts, without the last line, which contains the counts. */
 const hosts = (output: string) => output.trimEnd().split('\n').slice(0, -1).sort();
 
 test('it finds the hosts that arp-scan(1) finds', async (context) => {
@@ -28,7 +28,7 @@ test('it finds the hosts that arp-scan(1) finds', async (context) => {
   expect(ours.code).toBe(0);
 });
 
-test('it asks for each address at the rate, only once for one that answered, as tshark has it', async (context) => {
+test('it sends requests for each address at the given rate, and only one to a host that answers, as tshark shows', async (context) => {
   need(context, namespaces, packetSockets, program('dumpcap'));
   const { name, enter, mac, peer } = await link();
   const stop = await capture(enter, peer.name, '-f', 'arp');
@@ -44,11 +44,11 @@ test('it asks for each address at the rate, only once for one that answered, as 
   for (const [, , , address] of asked) counts.set(address!, (counts.get(address!) ?? 0) + 1);
   expect(counts.size).toBe(64);
   expect([...counts].filter(([, count]) => count === 1)).toEqual([[peer.address, 1]]);
-  // 64 questions at 200 a second take 0.3 seconds, however the timer wakes up.
+  // 64 requests at 200 a second take 0.3 seconds, however the timer fires.
   expect(Number(asked[63]![0]) - Number(asked[0]![0])).toBeGreaterThan(0.25);
 });
 
-test('an address that two hosts have is told; one that nobody has is not', async (context) => {
+test('it reports an address that two hosts have, and omits one that no host has', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   claim(world, world.address, '02:00:00:00:00:77');
@@ -64,7 +64,7 @@ test('an address that two hosts have is told; one that nobody has is not', async
   });
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('arp-scan.js', '-h')).toMatchObject({
     code: 0,
     output: expect.stringMatching(/^Usage: arp-scan/),

@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { claim } from '../helpers/arp.ts';
 import { finished, finishedIn } from '../helpers/examples.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { link } from '../helpers/world.ts';
 
-/** What does not depend on time. */
+/** Returns the output without what depends on time. */
 const timeless = (output: string) => output.replace(/[\d.]+ms/g, 'Tms').trimEnd();
 
-test('what it prints, and how it ends, is as of arping(8)', async (context) => {
+test('its output and exit code are those of arping(8)', async (context) => {
   need(context, namespaces, packetSockets, program('arping'));
   const { name, address, peer } = await link();
   const nobody = peer.address.replace(/2$/, '77');
@@ -27,13 +27,13 @@ test('what it prints, and how it ends, is as of arping(8)', async (context) => {
     expect(ours.code).toBe(code);
     expect(theirs.status).toBe(code);
   }
-  // The routes know the interface, too.
+  // The interface also follows from the routes.
   const { output } = await finished('arping.js', '-f', peer.address);
   expect(output).toContain(`ARPING ${peer.address} from ${address} ${name}\n`);
   expect(output).toContain(`Unicast reply from ${peer.address} [${peer.mac.toUpperCase()}]`);
 });
 
-test('an address that two hosts have is told', async (context) => {
+test('it reports an address that two hosts have', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   claim(world, world.address, '02:00:00:00:00:77'); // as the kernel on this side does
@@ -45,7 +45,7 @@ test('an address that two hosts have is told', async (context) => {
   expect(code).toBe(0);
 });
 
-test('tshark has nothing to say against what it sends, and the probe of RFC 5227 names no sender', async (context) => {
+test('tshark finds no fault in what it sends, and the probe of RFC 5227 has no sender address', async (context) => {
   need(context, namespaces, packetSockets, program('dumpcap'));
   const { enter, address, mac, name, peer } = await link();
   const stop = await capture(enter, peer.name, '-f', 'arp');
@@ -71,7 +71,7 @@ test('tshark has nothing to say against what it sends, and the probe of RFC 5227
   ]);
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('arping.js', '-h')).toMatchObject({ code: 0, output: expect.stringMatching(/^Usage: arping/) });
   for (const args of [[], ['one', 'two'], ['fe80::1'], ['-c', '0', '192.0.2.1'], ['-x', '192.0.2.1']]) {
     expect(await finished('arping.js', ...args)).toMatchObject({
@@ -81,6 +81,6 @@ test('the command line', async () => {
   }
   expect(await finished('arping.js', '-I', 'lo', '127.0.0.1')).toEqual({
     code: 1,
-    output: 'lo is no Ethernet interface\n',
+    output: 'lo is not an Ethernet interface\n',
   });
 });

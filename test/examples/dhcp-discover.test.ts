@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finished, interrupted } from '../helpers/examples.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { folder, link } from '../helpers/world.ts';
 
-/** An offer as printed: its first line, and its fields. */
+/** Parses a printed offer: its first line, and its fields. */
 function offersOf(output: string) {
   return output
     .split(/^(?=\S)/m)
@@ -18,7 +19,7 @@ function offersOf(output: string) {
     });
 }
 
-test('the offer of dnsmasq has what dnsmasq was told to offer, and tshark has no complaint', async (context) => {
+test('the offer of dnsmasq contains what dnsmasq was configured to offer, and tshark finds no fault', async (context) => {
   need(context, namespaces, packetSockets, ...['dnsmasq', 'dumpcap', 'ethtool'].map(program));
   const { name, mac, peer, enter } = await link();
   const subnet = peer.address.replace(/\.\d+$/, '');
@@ -103,7 +104,7 @@ while True:
 ${script.replace(/^/gm, '    ')}
     number += 1`;
 
-test('what is no offer for us is passed over, and a malformed one is told as far as it goes', async (context) => {
+test('it ignores what is not an offer for us, and prints the valid part of a malformed one', async (context) => {
   need(context, namespaces, packetSockets, program('python3'));
   const { name, peer, enter } = await link();
   const script = `
@@ -144,7 +145,7 @@ send(reply(xid, mac, offer + option(3, b'\\xc0\\x00\\x02\\x01\\x07') + b'\\x06\\
   ]);
 });
 
-test('it asks again, with the seconds that passed, and prints an offer once', async (context) => {
+test('it repeats the request with the seconds that have passed, and prints an offer once', async (context) => {
   need(context, namespaces, packetSockets, program('python3'));
   const { name, peer, enter } = await link();
   const script = `
@@ -160,19 +161,19 @@ if number > 0:
   expect(peerServer.output()).toBe('ready\nasked 0 020000000099\nasked 4 020000000099\n');
 });
 
-test('no offer', async (context) => {
+test('it reports that no offer came', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   expect(await finished('dhcp-discover.js', '-t', '0.3', name)).toEqual({ code: 1, output: `${name}: no offer\n` });
   expect(await interrupted(name, 'udp port 67', 'dhcp-discover.js', '-t', '100', name)).toBe(1);
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   const usage = expect.stringMatching(/^Usage: dhcp-discover/);
   expect(await finished('dhcp-discover.js', '--help')).toEqual({ code: 0, output: usage });
   for (const args of [[], ['a', 'b'], ['-t', 'x', 'lo']]) {
     expect(await finished('dhcp-discover.js', ...args)).toMatchObject({ code: 2 });
   }
-  expect(await finished('dhcp-discover.js', 'lo')).toEqual({ code: 1, output: 'lo is no Ethernet interface\n' });
+  expect(await finished('dhcp-discover.js', 'lo')).toEqual({ code: 1, output: 'lo is not an Ethernet interface\n' });
   expect(await finished('dhcp-discover.js', 'nobody0')).toMatchObject({ code: 1 });
 });

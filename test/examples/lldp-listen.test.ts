@@ -5,9 +5,10 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { example, finished } from '../helpers/examples.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, otherUsers, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { patient, printed, start } from '../helpers/programs.ts';
-import { folder, link } from '../helpers/world.ts';
 
 interface Capability {
   type: string;
@@ -23,7 +24,7 @@ interface Chassis {
   }[];
 }
 
-/** What lldpctl calls the capabilities of IEEE 802.1AB. */
+/** The names of the capabilities of IEEE 802.1AB in lldpctl. */
 const CAPABILITIES: Record<string, string> = {
   Bridge: 'bridge',
   Router: 'router',
@@ -31,13 +32,13 @@ const CAPABILITIES: Record<string, string> = {
   Station: 'station',
 };
 
-test('what lldpd announces is what lldpctl says that it announces', async (context) => {
+test('it prints what lldpd announces, as lldpctl shows it', async (context) => {
   need(context, namespaces, packetSockets, otherUsers, program('lldpd'));
   const { name, peer, enter } = await link();
   const directory = folder();
   chmodSync(directory, 0o711); // lldpd becomes another user
   const control = join(directory, 'control');
-  // One who announces each second, in a world with a /run of its own.
+  // lldpd announces every second, in a world with its own /run.
   const script = `mount -t tmpfs none /run && exec lldpd -d -u ${control} -I ${peer.name} -S 'a test switch'`;
   const daemon = start(enter[0]!, [...enter.slice(1), 'unshare', '-m', 'sh', '-c', script]);
   const lldpcli = (...args: string[]) => execFileSync('lldpcli', ['-u', control, ...args], { encoding: 'utf8' });
@@ -70,7 +71,7 @@ test('what lldpd announces is what lldpctl says that it announces', async (conte
   expect(lines).toContain('  Time to live: 4 s');
 });
 
-test('a malformed frame is told as far as it goes, and no control character reaches the terminal', async (context) => {
+test('it prints the valid part of a malformed frame, and no control character reaches the terminal', async (context) => {
   need(context, namespaces, packetSockets);
   const { name, ifindex, peer, enter } = await link();
   const running = example('lldp-listen.js', '--timeout', '20', '--count', '2', name);
@@ -79,7 +80,7 @@ test('a malformed frame is told as far as it goes, and no control character reac
   const frame = Buffer.concat([header, tlv(1, '\x07switch\x1b[2J'), tlv(2, '\x05eth0\n'), tlv(3, '\0\x78'), cut]);
   const file = join(folder(), 'frame');
   writeFileSync(file, frame);
-  // What this host sends itself is no neighbour's.
+  // Frames that this host sends itself do not come from a neighbour.
   const own = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW));
   const send = `import socket,sys,time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -111,13 +112,13 @@ function tlv(type: number, value: string): Buffer {
   return Buffer.concat([Buffer.from([(type << 1) | (bytes.length >> 8), bytes.length & 0xff]), bytes]);
 }
 
-test('nothing comes', async (context) => {
+test('it reports that no frame came', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   expect(await finished('lldp-listen.js', '-t', '0.2', name)).toEqual({ code: 1, output: '' });
 });
 
-test('Ctrl-C ends it', async (context) => {
+test('it ends on Ctrl-C', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   const running = example('lldp-listen.js', name);
@@ -129,7 +130,7 @@ test('Ctrl-C ends it', async (context) => {
   expect(joined()).not.toContain('01:80:c2');
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('lldp-listen.js', '--help')).toMatchObject({
     code: 0,
     output: expect.stringMatching(/^Usage: lldp-listen/),
@@ -141,5 +142,5 @@ test('the command line', async () => {
   const { code, output } = await finished('lldp-listen.js', 'nobody0');
   expect(output).toMatch(/^no interface nobody0; there are lo\b/);
   expect(code).toBe(1);
-  expect(await finished('lldp-listen.js', 'lo')).toEqual({ code: 1, output: 'lo is no Ethernet interface\n' });
+  expect(await finished('lldp-listen.js', 'lo')).toEqual({ code: 1, output: 'lo is not an Ethernet interface\n' });
 });

@@ -3,12 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finished, interrupted } from '../helpers/examples.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, otherUsers, packetSockets, program } from '../helpers/need.ts';
+import { type Link, link } from '../helpers/networks.ts';
 import { type Program, printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { folder, type Link, link } from '../helpers/world.ts';
 
-/** A responder in the other namespace, in a world with an /etc/avahi and a /run of its own. */
+/** A responder in the other namespace, in a world with its own /etc/avahi and /run. */
 async function avahi({ peer, enter }: Link): Promise<Program> {
   const directory = folder();
   const config = join(directory, 'avahi.conf');
@@ -36,11 +37,11 @@ async function avahi({ peer, enter }: Link): Promise<Program> {
 
 const lines = (output: string) => output.trimEnd().split('\n').sort();
 
-test('avahi answers for what it publishes, and tshark has no complaint', async (context) => {
+test('avahi answers for what it publishes, and tshark finds no fault', async (context) => {
   need(context, namespaces, packetSockets, otherUsers, ...['avahi-daemon', 'dumpcap', 'ethtool'].map(program));
   const world = await link();
   const { name, peer, enter } = world;
-  // No checksum is left to a card that is not there.
+  // No checksum is left to a network card, which does not exist.
   execFileSync('ethtool', ['-K', name, 'tx', 'off']);
   execFileSync(enter[0]!, [...enter.slice(1), 'ethtool', '-K', peer.name, 'tx', 'off']);
   await avahi(world);
@@ -64,7 +65,7 @@ test('avahi answers for what it publishes, and tshark has no complaint', async (
   const all = await finished('mdns-query.js', '-4', '-i', name, '-c', '2', '-t', '10', service, 'srv', '16');
   expect(all.code).toBe(0);
   expect(lines(all.output)).toEqual(expect.arrayContaining(found));
-  // The answer to a plain resolver comes to it alone, and is to be kept for 10 s at most.
+  // The answer to a plain resolver is sent only to it, and may be cached for 10 s at most.
   const plain = await finished('mdns-query.js', '-4', '-o', '-i', name, '-c', '1', '-t', '10', 'printer.local', 'A');
   expect(plain).toEqual({ code: 0, output: `${from}: printer.local. A ${peer.address} (10 s)\n` });
   const six = await finished('mdns-query.js', '-6', '-i', name, '-c', '1', '-t', '10', 'printer.local', 'AAAA');
@@ -76,7 +77,7 @@ test('avahi answers for what it publishes, and tshark has no complaint', async (
 
   const file = await stop();
   expect(complaints(file)).toBe('');
-  // Our queries, as RFC 6762 wants them: from its port and without a number, or from another port with one.
+  // Our queries, as RFC 6762 requires: from its port and without an ID, or from another port with one.
   const fields = [
     'dns.flags.response',
     'dns.id',
@@ -132,7 +133,7 @@ async function python({ peer, enter }: Link, script: string): Promise<Program> {
   return running;
 }
 
-test('what is no answer to us is passed over, and a malformed one is told as far as it goes', async (context) => {
+test('it ignores what is not an answer to us, and prints the valid part of a malformed one', async (context) => {
   need(context, namespaces, program('python3'));
   const world = await link();
   const script = `
@@ -158,7 +159,7 @@ answer(0, record(host, b'\\x03\\x1b[2', type=16) + record(host, bytes([192, 0, 2
   ]);
 });
 
-test('it asks again while nobody answers, and no more after an answer', async (context) => {
+test('it repeats the query until an answer comes', async (context) => {
   need(context, namespaces, program('python3'));
   const world = await link();
   const silentOnce = await python(world, 'if number > 0: answer(id, record(host, bytes([192, 0, 2, 1])))');
@@ -168,7 +169,7 @@ test('it asks again while nobody answers, and no more after an answer', async (c
   expect(silentOnce.output()).toBe('ready\nasked\nasked\n');
 });
 
-test('nobody answers', async (context) => {
+test('it reports that nobody answers', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   const started = performance.now();
@@ -180,7 +181,7 @@ test('nobody answers', async (context) => {
   expect(await interrupted(name, 'udp port 5353', 'mdns-query.js', '-i', name, '-t', '100', 'nobody.local')).toBe(1);
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   const usage = expect.stringMatching(/^Usage: mdns-query/);
   expect(await finished('mdns-query.js', '--help')).toEqual({ code: 0, output: usage });
   for (const args of [[], ['a..b'], ['a.local', 'AXFRX'], ['a.local', '0'], ['-t', '-1', 'a.local']]) {

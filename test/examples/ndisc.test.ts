@@ -5,12 +5,13 @@ import * as s from '../../lib/index.ts';
 import { Socket } from '../../lib/index.ts';
 import * as p from '../../lib/packet/index.ts';
 import { example, finished, finishedIn } from '../helpers/examples.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { link, type Route, route } from '../helpers/networks.ts';
 import { mine, printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { folder, link, type Route, route } from '../helpers/world.ts';
 
-/** What radvd advertises on the near link, and how we print it. */
+/** The advertisement of radvd on the near link, and how we print it. */
 const CONFIGURATION = `interface eth0 {
   AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvLinkMTU 1400; AdvManagedFlag on; AdvDefaultPreference high;
   AdvCurHopLimit 63; AdvDefaultLifetime 1200; AdvReachableTime 30000; AdvRetransTimer 2000;
@@ -34,7 +35,7 @@ const ADVERTISED = [
   'DNS search list: example.com, lan.example, for 400 s',
   'MTU: 1400',
 ];
-/** The same facts where rdisc6(8) prints them: a pattern for each line of ours. */
+/** The same facts in the output of rdisc6(8): a pattern for each of our lines. */
 const RDISC6 = [
   /^Hop limit +: +63 /m,
   /^Stateful address conf. +: +Yes$/m,
@@ -54,7 +55,7 @@ const RDISC6 = [
 const macOf = ({ run }: Route['near'], name: string) =>
   JSON.parse(run('ip', '-j', 'link', 'show', name))[0].address as string;
 
-test('a neighbour: what ndisc6(8) finds', async (context) => {
+test('it finds the neighbour that ndisc6(8) finds', async (context) => {
   need(context, namespaces, packetSockets, program('ndisc6'));
   const { near, router } = await route();
   const mac = macOf(router, 'eth0');
@@ -78,7 +79,7 @@ test('a neighbour: what ndisc6(8) finds', async (context) => {
   });
 });
 
-test('a router: radvd advertises, and rdisc6(8) and we print the same', async (context) => {
+test('it prints the same as rdisc6(8) about a router that runs radvd', async (context) => {
   need(context, namespaces, packetSockets, program('radvd'), program('rdisc6'), program('dumpcap'));
   const { near, router } = await route();
   const file = join(folder(), 'radvd.conf');
@@ -107,7 +108,7 @@ test('a router: radvd advertises, and rdisc6(8) and we print the same', async (c
   for (const type of ['133', '135']) expect(rows).toContain(`${macOf(near, 'eth0')} ${type} 255`);
 });
 
-test('what a router passed on is no answer, and answers of several are waited for', async (context) => {
+test('it ignores an answer that a router forwarded, and waits for answers of several hosts', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
@@ -145,7 +146,7 @@ test('what a router passed on is no answer, and answers of several are waited fo
   expect(await ask()).toEqual(['02:00:00:00:00:02']);
 });
 
-test('Ctrl-C ends it', async (context) => {
+test('it ends on Ctrl-C', async (context) => {
   need(context, namespaces, packetSockets);
   const { name } = await link();
   const running = example('ndisc.js', '-I', name, '-w', '60', 'fe80::99');
@@ -155,7 +156,7 @@ test('Ctrl-C ends it', async (context) => {
   expect(running.output()).toContain('No answer');
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('ndisc.js', '-h')).toMatchObject({ code: 0, output: expect.stringMatching(/^Usage: ndisc/) });
   for (const args of [
     [],

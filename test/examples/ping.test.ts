@@ -16,14 +16,14 @@ import {
   program,
   rawSockets,
 } from '../helpers/need.ts';
+import { type Link, link, route } from '../helpers/networks.ts';
 import { mine, printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { type Link, link, route } from '../helpers/world.ts';
 
 /** Which group may open a ping socket. */
 const allow = (group: string) => ['sh', '-c', `echo "${group} ${group}" > /proc/sys/net/ipv4/ping_group_range`];
 
-/** What does not depend on time. */
+/** Returns the output without what depends on time. */
 const timeless = (output: string) =>
   output
     .replace(/time=[\d.]+ ms/g, 'time=T ms')
@@ -31,7 +31,7 @@ const timeless = (output: string) =>
     .replace(/= [\d./]+ ms/, '= T ms')
     .trimEnd();
 
-test('what it prints, and how it ends, is as of ping(8)', async (context) => {
+test('its output and exit code are those of ping(8)', async (context) => {
   need(context, namespaces, program('ping'));
   const { near, router } = await route();
   router.run('ip', 'route', 'add', 'blackhole', '10.66.3.0/24');
@@ -63,7 +63,7 @@ test('what it prints, and how it ends, is as of ping(8)', async (context) => {
   }
 });
 
-test('a raw ping on the loopback interface', async (context) => {
+test('it pings by a raw socket on the loopback interface', async (context) => {
   need(context, rawSockets, ipv6);
   for (const to of ['127.0.0.2', '::1']) {
     const { code, output } = await finished('ping.js', '--raw', '-c', '2', '-i', '0.1', to);
@@ -72,7 +72,7 @@ test('a raw ping on the loopback interface', async (context) => {
   }
 });
 
-test('without the privilege for a raw socket it says EPERM and what to do', async (context) => {
+test('without the privilege for a raw socket, it reports EPERM and what to do', async (context) => {
   need(context, noRawSockets);
   const { code, output } = await finished('ping.js', '--raw', '127.0.0.1');
   expect(output).toMatch(/^EPERM: Operation not permitted, socket\n/);
@@ -80,7 +80,7 @@ test('without the privilege for a raw socket it says EPERM and what to do', asyn
   expect(code).toBe(1);
 });
 
-test('a ping socket needs no privilege, a raw one does', async (context) => {
+test('a ping socket needs no privilege, but a raw one does', async (context) => {
   need(context, namespaces, otherUsers);
   const { near } = await route();
   const user = [...near.enter, 'setpriv', '--reuid=1', '--regid=1', '--clear-groups', '--bounding-set=-all'];
@@ -102,7 +102,7 @@ test('a ping socket needs no privilege, a raw one does', async (context) => {
   });
 });
 
-test('tshark has nothing to say against what both kinds of socket send, in fragments too', async (context) => {
+test('tshark finds no fault in what both kinds of socket send, in fragments too', async (context) => {
   need(context, namespaces, packetSockets, program('dumpcap'));
   const { near } = await route();
   near.run(...allow('$(id -g)'));
@@ -121,7 +121,7 @@ test('tshark has nothing to say against what both kinds of socket send, in fragm
   for (const type of ['0', '8', '128', '129']) expect(types.filter((one) => one === type)).toHaveLength(6);
 });
 
-/** Answers on the link for two addresses that are of nobody, as `reply` says. */
+/** Answers on the link for two addresses that no host has, as `reply` says. */
 async function answer(world: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]): Promise<[string, string]> {
   const [nobody, nobody6] = [world.address.replace(/1$/, '77'), world.address6.replace(/1$/, '77')];
   claim(world, nobody, world.mac);
@@ -153,7 +153,7 @@ async function answer(world: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]
   return [nobody, nobody6];
 }
 
-test('ping(8) is answered by us, with the codecs of packets', async (context) => {
+test('our packet codecs can answer ping(8)', async (context) => {
   need(context, namespaces, packetSockets, program('ping'));
   const world = await link();
   for (const to of await answer(world, (echo) => [p.encodePacket(echo)])) {
@@ -164,7 +164,7 @@ test('ping(8) is answered by us, with the codecs of packets', async (context) =>
   }
 });
 
-test('a reply that comes twice, and one with a wrong checksum, are told', async (context) => {
+test('it reports a duplicate reply, and one with a wrong checksum', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const [nobody] = await answer(world, (echo) => {
@@ -181,7 +181,7 @@ test('a reply that comes twice, and one with a wrong checksum, are told', async 
   expect(code).toBe(0);
 });
 
-test('Ctrl-C ends it with the statistics', async (context) => {
+test('it prints the statistics on Ctrl-C', async (context) => {
   need(context, namespaces);
   const { near } = await route();
   const root = new URL('../../examples/ping.js', import.meta.url).pathname;
@@ -193,7 +193,7 @@ test('Ctrl-C ends it with the statistics', async (context) => {
   expect(running.child.exitCode).toBe(0);
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('ping.js', '--help')).toMatchObject({ code: 0, output: expect.stringMatching(/^Usage: ping/) });
   for (const args of [
     [],

@@ -6,15 +6,16 @@ import { expect, test } from 'vitest';
 import * as p from '../../lib/packet/index.ts';
 import { frame, tcpdump } from '../helpers/bpf.ts';
 import { example, finished } from '../helpers/examples.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, noRawSockets, otherUsers, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { patient, printed, start } from '../helpers/programs.ts';
 import { pcapOf } from '../helpers/tshark.ts';
-import { folder, link } from '../helpers/world.ts';
 
 const FRAMES = fc.sample(frame, { numRuns: 200, seed: 6 });
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** The packets of a file: their time, their length on the wire, and their bytes. */
+/** Returns the packets of a file: their time, their length on the wire, and their bytes. */
 function packets(file: string): string[] {
   const reader = new p.CaptureReader();
   const list = reader.push(readFileSync(file));
@@ -22,7 +23,7 @@ function packets(file: string): string[] {
   return list.map(({ timestamp, originalLength, data }) => `${timestamp} ${originalLength} ${hex(data)}`);
 }
 
-test('from a file to a file, by a filter: what tcpdump writes', async (context) => {
+test('from a file to a file, by a filter, it writes what tcpdump writes', async (context) => {
   need(context, otherUsers, program('tcpdump'));
   const file = pcapOf(FRAMES);
   for (const [filter, ...options] of [
@@ -33,7 +34,7 @@ test('from a file to a file, by a filter: what tcpdump writes', async (context) 
   ]) {
     const [ours, theirs] = [join(folder(), 'ours.pcap'), join(folder(), 'theirs.pcap')];
     expect(await finished('sniff.js', '-r', file, '-w', ours, ...options, filter!)).toEqual({ code: 0, output: '' });
-    // With a snaplen tcpdump cuts what it captures, not what it reads.
+    // With a snapshot length, tcpdump truncates what it captures, not what it reads.
     const cut = options[0] === '-s' ? [] : options;
     execFileSync('tcpdump', ['-r', file, '-w', theirs, '-Z', 'root', ...cut, filter!], { stdio: 'pipe' });
     const expected = packets(theirs).map((one) => (cut === options ? one : one.slice(0, one.lastIndexOf(' ') + 101)));
@@ -42,7 +43,7 @@ test('from a file to a file, by a filter: what tcpdump writes', async (context) 
   }
 });
 
-test('a filter that no packet can pass is an error', async () => {
+test('a filter that matches no packet is an error', async () => {
   const { code, output } = await finished('sniff.js', '-r', pcapOf(FRAMES), 'ip and not ip');
   expect([code, output]).toEqual([1, expect.stringContaining('the filter rejects all packets of link type 1')]);
   expect(await finished('sniff.js', '--dump', 'tcp and udp')).toEqual({
@@ -51,7 +52,7 @@ test('a filter that no packet can pass is an error', async () => {
   });
 });
 
-test('the text: a time, one line or each layer, and the bytes on demand; a file that is cut is an error', async () => {
+test('it prints a time and one line or each layer, and the bytes on request; a truncated file is an error', async () => {
   const packet = p.encodePacket([
     p.ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', tags: [{ vid: 5 }] }),
     p.arp({
@@ -80,14 +81,14 @@ test('the text: a time, one line or each layer, and the bytes on demand; a file 
   expect(broken.code).toBe(1);
 });
 
-test('--dump prints the program, as tcpdump -d', async (context) => {
+test('--dump prints the filter program, as tcpdump -d does', async (context) => {
   need(context, program('tcpdump'));
   for (const filter of ['arp', 'icmp', 'udp', 'greater 60']) {
     expect(await finished('sniff.js', '--dump', filter)).toEqual({ code: 0, output: tcpdump(filter, '-d') });
   }
 });
 
-test('on a link: the packets that tcpdump captures beside it', async (context) => {
+test('on a link, it captures the packets that tcpdump captures beside it', async (context) => {
   need(context, namespaces, otherUsers, program('tcpdump'), program('ping'));
   const { name, peer } = await link();
   const [ours, theirs] = [join(folder(), 'ours.pcap'), join(folder(), 'theirs.pcap')];
@@ -105,7 +106,7 @@ test('on a link: the packets that tcpdump captures beside it', async (context) =
   expect(bytes(ours)).toEqual(bytes(theirs));
 });
 
-test('on a link: a direction, and the end by a signal with the counts', async (context) => {
+test('on a link, it captures one direction, and prints the counts when a signal ends it', async (context) => {
   need(context, namespaces, program('ping'));
   const { name, peer, address } = await link();
   const sniffs = [['-Q', 'in'], ['-Q', 'out', '-p'], []].map((options) => {
@@ -123,7 +124,7 @@ test('on a link: a direction, and the end by a signal with the counts', async (c
   for (const i of [0, 1, 2]) expect(sniffs[i]!.output()).toContain(`\n${wanted[i]} packets shown, ${wanted[i]} passed`);
 });
 
-test('a file goes through pipes, and whoever goes away ends it', () => {
+test('a file passes through pipes, and a reader that goes away ends it', () => {
   const file = pcapOf(FRAMES);
   const sniff = `${process.execPath} examples/sniff.js`;
   const sh = (script: string) =>
@@ -153,30 +154,30 @@ test('a reader that goes away, as head(1), ends a capture', async (context) => {
 });
 
 test.each([
-  [[], 2, /one of --interface and --read is wanted/],
-  [['-i', 'lo', '-r', 'file'], 2, /one of --interface and --read is wanted/],
+  [[], 2, /give either --interface or --read/],
+  [['-i', 'lo', '-r', 'file'], 2, /give either --interface or --read/],
   [['-i', 'lo', 'tcp', 'and'], 2, /an expression is missing before the end/],
-  [['-i', 'lo', '-Q', 'up'], 2, /--direction: in, out or inout/],
-  [['-i', 'lo', '-c', '0'], 2, /--count: a number from 1/],
-  [['-i', 'lo', '-s', '300000'], 2, /--snaplen: a number from 1 to 262144/],
-  [['-i', 'lo', '-s', '1.5'], 2, /--snaplen: a whole number/],
+  [['-i', 'lo', '-Q', 'up'], 2, /--direction: give in, out or inout/],
+  [['-i', 'lo', '-c', '0'], 2, /--count: give a number from 1/],
+  [['-i', 'lo', '-s', '300000'], 2, /--snaplen: give a number from 1 to 262144/],
+  [['-i', 'lo', '-s', '1.5'], 2, /--snaplen: give a whole number/],
   [['-i', 'nosuch', 'tcp'], 1, /no interface nosuch; there are .*lo/],
   [['-r', '/nonexistent'], 1, /ENOENT/],
   [['-r', '/dev/null'], 1, /the file is empty/],
-] as const)('wrong: sniff.js %s', async (args, expected, message) => {
+] as const)('invalid usage prints the usage: sniff.js %s', async (args, expected, message) => {
   const { code, output } = await finished('sniff.js', ...args);
   expect(output).toMatch(message);
   if (expected === 2) expect(output).toContain('Usage: sniff.js ');
   expect(code).toBe(expected);
 });
 
-test('--help', async () => {
+test('--help prints the help', async () => {
   const { code, output } = await finished('sniff.js', '--help');
   expect(output).toMatch(/^Usage: sniff\.js -i interface/);
   expect(code).toBe(0);
 });
 
-test('without the privilege: EPERM, and what to do', async (context) => {
+test('without the privilege, it reports EPERM and what to do', async (context) => {
   need(context, noRawSockets);
   const { code, output } = await finished('sniff.js', '-i', 'lo');
   expect(output).toMatch(/^EPERM: Operation not permitted, socket\n.*CAP_NET_RAW/);

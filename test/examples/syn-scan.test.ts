@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finished, finishedIn } from '../helpers/examples.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, noRawSockets, program } from '../helpers/need.ts';
+import { type Host, route } from '../helpers/networks.ts';
 import { printed, start } from '../helpers/programs.ts';
 import { complaints, fieldsOf } from '../helpers/tshark.ts';
-import { folder, type Host, route } from '../helpers/world.ts';
 
 /** Listeners on a host for both families; one of those ports has a BPF program that drops everything. */
 async function listen({ enter }: Host, ports: readonly number[], silent: number): Promise<void> {
@@ -24,7 +25,7 @@ time.sleep(1000)`;
   await printed(start(enter[0]!, [...enter.slice(1), 'python3', '-c', script, ...list]), /ready/);
 }
 
-/** The states that nmap finds. */
+/** Returns the states that nmap finds. */
 function nmap({ run }: Host, ports: string, ...options: string[]): { [port: string]: string } {
   const output = run('nmap', '-n', '-Pn', '-sS', '-p', ports, '-oG', '-', ...options);
   const states = [...output.matchAll(/(\d+)\/([a-z|]+)\/tcp/g)].map(([, port, state]) => [port!, state!]);
@@ -34,7 +35,7 @@ function nmap({ run }: Host, ports: string, ...options: string[]): { [port: stri
 const states = (output: string): { [port: string]: string } =>
   Object.fromEntries([...output.matchAll(/^(\d+)\/tcp +(\w+)/gm)].map(([, port, state]) => [port!, state!]));
 
-test('the states of ports are those that nmap finds, by IPv4 and IPv6', async (context) => {
+test('it finds the same states of ports as nmap, by IPv4 and IPv6', async (context) => {
   need(context, namespaces, program('nmap'), program('python3'));
   const { near, far } = await route();
   await listen(far, [22, 80], 81);
@@ -52,7 +53,7 @@ test('the states of ports are those that nmap finds, by IPv4 and IPv6', async (c
   }
 });
 
-test('what a router reports is filtered, as nmap has it', async (context) => {
+test('a port that a router reports as prohibited is filtered, as in nmap', async (context) => {
   need(context, namespaces, program('nmap'));
   const { near, router } = await route();
   router.run('ip', 'route', 'add', 'prohibit', '10.66.3.0/24');
@@ -71,7 +72,7 @@ test('what a router reports is filtered, as nmap has it', async (context) => {
   }
 });
 
-test('it sends at the rate, asks again where nobody answered, and tshark has no complaint', async (context) => {
+test('it sends at the given rate and repeats what was not answered, and tshark finds no fault', async (context) => {
   need(context, namespaces, program('tshark'), program('python3'));
   const { near, far } = await route();
   await listen(far, [22], 81);
@@ -93,12 +94,12 @@ test('it sends at the rate, asks again where nobody answered, and tshark has no 
     expect(await sniffing.ended).toBe(0);
     const fields = ['frame.time_epoch', 'tcp.flags', 'tcp.dstport', 'tcp.checksum.status'];
     const packets = fieldsOf(file, fields).map((cells) => cells.map((cell) => cell.join()));
-    // The kernel resets the connection that answered: it knows nothing of it.
+    // The kernel resets the connection that answered, which it does not know.
     const syns = packets.filter(([, flags]) => flags === '0x0002' || flags === '0x00000002');
     expect(packets.length - syns.length).toBe(1);
     expect(syns.map(([, , port]) => Number(port))).toEqual([22, 81, ...[90, 91, 92, 93, 94, 95, 96, 97], 81, 81]);
     for (const [, , , checksum] of syns) expect(checksum).toBe('1');
-    // The checksum of the kernel's RST is left to the network card, which there is none of here.
+    // The checksum of the kernel's RST is left to the network card, which does not exist here.
     expect(complaints(file)).not.toMatch(/^(?!.*\[RST\]).+$/m);
     const times = syns.map(([time]) => Number(time));
     // The tenth is sent 9 / 40 s after the first, or later; a retry after the wait.
@@ -110,28 +111,28 @@ test('it sends at the rate, asks again where nobody answered, and tshark has no 
 
 test.each([
   [['127.0.0.1'], /--ports is missing/],
-  [['-p', '80'], /one host is wanted/],
-  [['-p', '80-', '127.0.0.1'], /--ports: a number from 1 to 65535 is wanted, not ''/],
-  [['-p', '0', '127.0.0.1'], /--ports: a number from 1 to 65535/],
-  [['-p', '1.5', '127.0.0.1'], /--ports: a whole number is wanted, not '1\.5'/],
+  [['-p', '80'], /give one host/],
+  [['-p', '80-', '127.0.0.1'], /--ports: give a number from 1 to 65535, not ''/],
+  [['-p', '0', '127.0.0.1'], /--ports: give a number from 1 to 65535/],
+  [['-p', '1.5', '127.0.0.1'], /--ports: give a whole number, not '1\.5'/],
   [['-p', '90-80', '127.0.0.1'], /'90-80' goes back/],
-  [['-p', '1-2-3', '127.0.0.1'], /'1-2-3' is no range/],
-  [['-p', '80', '-r', '0', '127.0.0.1'], /--rate: a number from 0\.1/],
+  [['-p', '1-2-3', '127.0.0.1'], /'1-2-3' is not a range/],
+  [['-p', '80', '-r', '0', '127.0.0.1'], /--rate: give a number from 0\.1/],
   [['-p', '80', '-4', '-6', '127.0.0.1'], /-4 and -6 exclude each other/],
-] as const)('bad usage: syn-scan.js %s', async (args, message) => {
+] as const)('invalid usage prints the usage: syn-scan.js %s', async (args, message) => {
   const { code, output } = await finished('syn-scan.js', ...args);
   expect(output).toMatch(message);
   expect(output).toContain('Usage: syn-scan.js -p ports');
   expect(code).toBe(2);
 });
 
-test('--help', async () => {
+test('--help prints the help', async () => {
   const { code, output } = await finished('syn-scan.js', '--help');
   expect(output).toMatch(/^Usage: syn-scan\.js -p ports/);
   expect(code).toBe(0);
 });
 
-test('without the privilege: EPERM, and what to do', async (context) => {
+test('without the privilege, it reports EPERM and what to do', async (context) => {
   need(context, noRawSockets);
   const { code, output } = await finished('syn-scan.js', '-p', '80', '127.0.0.1');
   expect(output).toMatch(/^EPERM: Operation not permitted, socket\n.*CAP_NET_RAW/);

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { finished, finishedIn } from '../helpers/examples.ts';
 import { namespaces, need, otherUsers, packetSockets, program } from '../helpers/need.ts';
+import { route } from '../helpers/networks.ts';
 import { printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
-import { route } from '../helpers/world.ts';
 
-/** What does not depend on time. */
+/** Returns the output without what depends on time. */
 const timeless = (output: string) => output.replace(/[\d.]+ ms/g, 'T ms').trimEnd();
 
-test('what it prints is as of traceroute(8): each kind of probe, IPv4 and IPv6', async (context) => {
+test('its output is that of traceroute(8) for each kind of probe, by IPv4 and IPv6', async (context) => {
   need(context, namespaces, packetSockets, program('traceroute'));
   const { near, router } = await route();
   router.run('ip', 'route', 'add', 'blackhole', '10.66.3.0/24');
@@ -39,11 +39,11 @@ test('what it prints is as of traceroute(8): each kind of probe, IPv4 and IPv6',
   expect(await same('-f', '2', '-q', '2', '10.66.2.1')).toEqual({ code: 0, lines: [' 2  10.66.2.1  T ms  T ms'] });
   expect(await same('-m', '1', '-q', '2', '10.66.2.1')).toEqual({ code: 1, lines: [' 1  10.66.1.2  T ms  T ms'] });
   expect(await same('-m', '2', '-w', '0.2', '10.66.3.1')).toEqual({ code: 1, lines: [' 1  * * *', ' 2  * * *'] });
-  const { lines } = await same('-q', '1', 'fd66:2::99'); // nobody answers the router there
+  const { lines } = await same('-q', '1', 'fd66:2::99'); // no host answers the router there
   expect(lines).toEqual([' 1  fd66:1::2  T ms', ' 2  fd66:1::2  T ms !H']);
 });
 
-test('datagrams and connections need no privilege, echo requests only a group', async (context) => {
+test('datagrams and connections need no privilege, and echo requests only a group', async (context) => {
   need(context, namespaces, otherUsers);
   const { near } = await route();
   const user = [...near.enter, 'setpriv', '--reuid=1', '--regid=1', '--clear-groups', '--bounding-set=-all'];
@@ -78,10 +78,10 @@ except OSError as error: print(error.strerror, flush=True)`;
   await printed(server, /Connection reset by peer/);
 });
 
-test('tshark has nothing to say against what it sends, and sees each time to live', async (context) => {
+test('tshark finds no fault in what it sends, and sees each time to live', async (context) => {
   need(context, namespaces, packetSockets, program('dumpcap'), program('ethtool'));
   const { near, far } = await route();
-  for (const { run } of [near, far]) run('ethtool', '-K', 'eth0', 'tx', 'off'); // no checksum is left to a card
+  for (const { run } of [near, far]) run('ethtool', '-K', 'eth0', 'tx', 'off'); // no checksum is left to the network card
   const stop = await capture(near.enter, 'eth0');
   for (const to of ['10.66.2.1', 'fd66:2::1']) {
     for (const kind of [[], ['-I'], ['-T']]) {
@@ -102,7 +102,7 @@ test('tshark has nothing to say against what it sends, and sees each time to liv
   expect(ports(2)).toEqual(['33437', '33438', '33439', '33437', '33438', '33439']);
 });
 
-test('the command line', async () => {
+test('it validates the command line', async () => {
   expect(await finished('traceroute.js', '--help')).toMatchObject({
     code: 0,
     output: expect.stringMatching(/^Usage: traceroute/),

@@ -1,6 +1,6 @@
 // Run by test/argument-errors.test.ts, with standard output at /dev/null: calls every exported function, constructor, static
-// function and method with values of every kind at each place. Prints to descriptor 3 the errors that have no code, and
-// the refusals that name no argument.
+// function and method with values of every kind in each position. Prints to file descriptor 3 the errors that have no
+// code, and the argument errors that name no argument.
 import { fstatSync, openSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
@@ -13,17 +13,17 @@ import * as promises from '../../dist/promises.js';
 
 const entries = { s, nothrow, promises, packet, match: packet.match, binary };
 
-/** What is not called, or not with these values. */
+/** Functions that are not called, or not with these values. */
 const leftOut = {
   sethostname: 'renames the machine',
-  close: 'closes what this program needs; test/posix/arguments.test.ts has it',
-  select: 'waits for ever when it is given nothing, as do the next two; test/posix/arguments.test.ts has them',
+  close: 'closes what this program needs; test/argument/arguments.test.ts has it',
+  select: 'waits for ever when it is given nothing, as do the next two; test/argument/arguments.test.ts has them',
   pselect: 'as select',
   ppoll: 'as select',
 };
-/** Functions that take long when they work: they are called with one argument alone. */
+/** Functions that take long when they succeed: they are called with one argument only. */
 const slow = new Set(['capabilities', 'openCapture']);
-/** Names are not looked up: the answer would come from another machine. */
+/** Names are not resolved: the answer would come from another machine. */
 const looksUp = /getaddrinfo|gethostby|getfqdn|createConnection|createServer|getnameinfo/;
 const word = (name) => (looksUp.test(name) ? '127.0.0.1' : 'x');
 const values = (name) => [undefined, null, 1, word(name), {}, [], Symbol('a')];
@@ -33,15 +33,15 @@ const bytes = new Uint8Array(64);
 const view = new DataView(bytes.buffer);
 const memory = bytes.buffer;
 structuredClone(memory, { transfer: [memory] });
-/** Bytes whose memory was shrunk below them. */
+/** Bytes whose memory was shrunk below their length. */
 const resizable = new ArrayBuffer(64, { maxByteLength: 64 });
 const outside = new Uint8Array(resizable, 32);
 const outsideView = new DataView(resizable, 32, 16);
 resizable.resize(16);
 
 /**
- * Arrays with holes, and values that have nothing to read: alone, and where an address, a message or a packet has bytes. Made
- * anew for each call, as some calls write into what they are given.
+ * Arrays with holes, and values without readable bytes: alone, and in place of the bytes of an address, a message or a
+ * packet. They are created anew for each call, as some calls write into their arguments.
  */
 const hollow = [
   ...[bytes, view, memory, outside, outsideView].map((value) => () => value),
@@ -64,7 +64,7 @@ const hollow = [
   ]),
 ];
 
-/** Objects whose methods are called, each on one of its own. Without a peer nothing waits. */
+/** Creates the objects whose methods are called, a new one for each call. They have no peer, so no method blocks. */
 const instances = {
   Socket: () => withoutPeer(),
   SocketStream: () => withoutPeer().makefile().on('error', ignore),
@@ -80,7 +80,7 @@ const instances = {
   PcapngWriter: () => new packet.PcapngWriter(ignore),
   CaptureReader: () => new packet.CaptureReader(),
 };
-/** Those of Node, with its own checks. */
+/** The methods of Node's own classes, which check their arguments themselves. */
 const ofNode = /^(read|write|_.*)$/;
 
 const faults = new Set();
@@ -94,7 +94,7 @@ function withoutPeer() {
   return socket;
 }
 
-/** A value as text. Node's own inspect throws for memory that is gone. */
+/** Returns a value as text. Node's own inspect throws for memory that was transferred. */
 function told(value) {
   if (types.isProxy(value)) return 'a proxy';
   if ([bytes, view, memory].includes(value)) return 'detached bytes';
@@ -128,7 +128,7 @@ function call(what, f, args) {
   } catch (error) {
     judge(what, args, error);
   }
-  // A Socket of descriptor 1 closed it: what is opened next would be taken for it.
+  // A Socket of file descriptor 1 has closed it: the next file that is opened would be mistaken for it.
   try {
     fstatSync(1);
   } catch {
@@ -182,6 +182,6 @@ for (const [name, make] of Object.entries(instances)) {
     }
   }
 }
-for (let i = 0; i < 20; i++) await setImmediate(); // promises reject
+for (let i = 0; i < 20; i++) await setImmediate(); // for the promises to reject
 writeSync(3, JSON.stringify({ calls, faults: [...faults] }));
-process.exit(0); // some of what was opened waits still
+process.exit(0); // some of what was opened is still waiting

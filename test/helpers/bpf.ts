@@ -1,4 +1,4 @@
-/** BPF programs and filter expressions for tests, and tcpdump as the judge of both. */
+/** BPF programs and filter expressions for tests, both judged by tcpdump. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import type { FilterInstruction } from '../../lib/index.ts';
@@ -11,7 +11,7 @@ const instruction = (code: fc.Arbitrary<number>, k: fc.Arbitrary<number>): fc.Ar
 const jump = fc.oneof({ weight: 6, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(255) });
 const known = fc.constantFrom(...OPCODES.map(({ code }) => code));
 const u32 = fc.nat(0xffffffff);
-/** Numbers at the limits of what the kernel judges: shifts, cells, divisors, ancillary offsets, jumps. */
+/** Numbers at the limits that the kernel checks: shifts, cells, divisors, ancillary offsets, jumps. */
 const edge = fc.oneof(
   { weight: 6, arbitrary: fc.nat(17) },
   { weight: 1, arbitrary: fc.integer({ min: 30, max: 34 }) },
@@ -20,7 +20,7 @@ const edge = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0x7fffffff, 0x80000000, 0xffffffff, 0xfff00000, 0xffe00000) },
 );
 
-/** Programs of any numbers: few of them are valid. */
+/** Programs of arbitrary numbers: few of them are valid. */
 export const anyProgram: fc.Arbitrary<FilterInstruction[]> = fc.array(
   instruction(fc.oneof(known, fc.nat(0xff), fc.nat(0xffff)), fc.oneof(edge, u32)),
   { maxLength: 40 },
@@ -28,7 +28,7 @@ export const anyProgram: fc.Arbitrary<FilterInstruction[]> = fc.array(
 
 const back = (code: number, k: number): FilterInstruction => ({ code, jt: 0, jf: 0, k });
 
-/** Programs of known instructions that end with a ret, their numbers often at a limit: many are valid. */
+/** Programs of known instructions that end with a ret, with numbers often at a limit: many are valid. */
 export const likelyProgram: fc.Arbitrary<FilterInstruction[]> = fc
   .tuple(
     fc.array(instruction(known, edge), { maxLength: 30 }),
@@ -37,7 +37,7 @@ export const likelyProgram: fc.Arbitrary<FilterInstruction[]> = fc
   )
   .map(([list, stored, last]) => [...stored.map((k) => back(2, k)), ...list, last]);
 
-/** Valid programs, with loads of a short packet's bytes, all arithmetic and jumps, and no wish for an order. */
+/** Valid programs in arbitrary order, with loads of a short packet's bytes, all arithmetic and jumps. */
 export const validProgram: fc.Arbitrary<FilterInstruction[]> = fc
   .array(instruction(known, fc.oneof(edge, fc.nat(40), u32)), { maxLength: 40 })
   .map((list) => {
@@ -48,11 +48,11 @@ export const validProgram: fc.Arbitrary<FilterInstruction[]> = fc
     return program.map((one, i) => repaired(one, program.length - i - 1));
   });
 
-/** An instruction whose numbers the kernel takes, with `left` ones behind it. */
+/** An instruction whose numbers the kernel accepts, with `left` instructions after it. */
 function repaired(one: FilterInstruction, left: number): FilterInstruction {
   const { operand, name } = OPCODES.find(({ code }) => code === one.code)!;
   const within = (k: number) => (left === 0 ? 0 : k % left);
-  if (left > 0 && name === 'ret') return back(0x20, one.k % 40); // the program goes on
+  if (left > 0 && name === 'ret') return back(0x20, one.k % 40); // the program continues
   if (operand === 'target') return { ...one, k: within(one.k & 3) };
   if (operand === 'memory') return { ...one, k: one.k % 16 };
   if (name === 'div' || name === 'mod') return { ...one, k: one.k || 1 };
@@ -61,7 +61,7 @@ function repaired(one: FilterInstruction, left: number): FilterInstruction {
   return { ...one, jt: within(one.jt), jf: within(one.jf) };
 }
 
-/** Expressions of pcap-filter(7), every word of the library's parser among them. */
+/** Expressions of pcap-filter(7) that contain every word of the library's parser. */
 export const EXPRESSIONS: readonly string[] = [
   '',
   ...['ip', 'ip6', 'arp', 'rarp', 'tcp', 'udp', 'sctp', 'icmp', 'icmp6', 'igmp'],
@@ -168,7 +168,7 @@ export const EXPRESSIONS: readonly string[] = [
 export const tcpdumpCompiles: Need = () =>
   spawnSync('tcpdump', ['-ddd', '-y', 'EN10MB', 'ip']).status === 0 ? undefined : 'no tcpdump that compiles';
 
-/** What tcpdump compiles an expression to, with -d, -dd or -ddd; undefined where it finds that no packet could pass. */
+/** Returns what tcpdump compiles an expression to, with -d, -dd or -ddd; undefined if it finds that no packet can match. */
 export function tcpdump(expression: string, format = '-ddd', ...link: string[]): string | undefined {
   const from = link.length === 0 ? ['-y', 'EN10MB'] : link;
   try {
@@ -194,7 +194,7 @@ const tcp: Part = fc
   .record({ sourcePort: port, destinationPort: port, syn: fc.boolean(), ack: fc.boolean() })
   .map((fields) => [p.tcp(fields)]);
 const udp: Part = fc.record({ sourcePort: port, destinationPort: port }).map((fields) => [p.udp(fields)]);
-/** The ports of SCTP stand where those of UDP do; of other protocols any bytes are there. */
+/** The ports of SCTP are at the same offset as those of UDP; other protocols have arbitrary bytes there. */
 const portsAlone: Part = fc.tuple(port, port).map(([a, b]) => [Uint8Array.of(a >> 8, a, b >> 8, b, 0, 0, 0, 0)]);
 const icmp: Part = fc.constantFrom(0, 3, 8, 11).map((type) => [p.icmp({ type })]);
 const icmp6: Part = fc.constantFrom(1, 128, 129, 135).map((type) => [Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0)]);
@@ -243,7 +243,7 @@ const arp: Part = fc
   .map((fields) => [p.arp({ ...fields, senderHardwareAddress: MAC, targetHardwareAddress: MAC })]);
 const MAC = '02:00:00:00:00:01';
 
-/** The network layer of a packet and its EtherType, with addresses and ports that the expressions ask for. */
+/** The network layer of a packet and its EtherType, with addresses and ports that the expressions match. */
 export const networkLayer: fc.Arbitrary<{ etherType: number; bytes: Uint8Array }> = fc
   .oneof(
     { weight: 5, arbitrary: over4.map((layers) => ({ etherType: 0x800, layers })) },

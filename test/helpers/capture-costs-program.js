@@ -1,4 +1,4 @@
-// What captures cost, to be counted by strace: between two marks on the standard output is one part, then how many blocks it was.
+// What captures cost, counted by strace. Each part writes a mark to standard output before and after it, then its blocks.
 //   node test/helpers/capture-costs-program.js <way>=<packets> ...        ways: fields views calls
 import { writeSync } from 'node:fs';
 import * as s from '../../dist/index.js';
@@ -9,7 +9,7 @@ const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
 s.bind(fd, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
 const address = s.getsockname(fd);
 
-/** Reads so many packets; gives how many blocks they were. */
+/** Reads this many packets; returns the number of blocks. */
 const ways = {
   async fields(capture, left) {
     let blocks = 0;
@@ -34,7 +34,7 @@ ways.calls = ways.fields;
 for (const part of process.argv.slice(2)) {
   const [way, count] = part.split('=');
   const capture = p.openCapture({ interface: 'lo', filter: 'udp', ringSize: way === 'calls' ? 0 : 8 << 20 });
-  // In a few calls, so that few blocks are handed over before they are full: nobody reads them yet.
+  // In a few calls, so that few blocks are handed over before they are full: they are not read yet.
   const messages = Number(count) / 6;
   const batch = new s.MessageBatch({ messages, size: 8 });
   while (batch.count < messages) batch.push('hello', address);

@@ -1,4 +1,4 @@
-// What the event loop costs, to be counted by strace: between two marks on the standard output is one part.
+// What the event loop costs, counted by strace. Each part writes a mark to standard output before and after it.
 //   node test/helpers/costs-program.js <part>=<width> ...        parts: echo close ready sendAll errors
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import * as nothrow from '../../dist/nothrow.js';
 const mark = (name) => writeSync(1, `<${name}>\n`);
 const ignore = () => {};
 
-/** A Socket, and the descriptor of its peer, which is read and written by other calls than those of a Socket. */
+/** A Socket, and the file descriptor of its peer, which is read and written by other calls than those of a Socket. */
 function pairs(count) {
   return Array.from({ length: count }, () => {
     const [own, peer] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
@@ -25,7 +25,7 @@ function end(list) {
   }
 }
 
-/** An address at which nobody listens any more. */
+/** An address on which nobody listens any more. */
 function deserted() {
   const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
   socket.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
@@ -35,7 +35,7 @@ function deserted() {
 }
 
 const parts = {
-  /** Every connection has one question under way; all of them are there at once. */
+  /** Every connection has one pending request; all of them exist at once. */
   async echo(width, name) {
     const list = pairs(width);
     let echoed = 0;
@@ -64,7 +64,7 @@ const parts = {
     end(list);
   },
 
-  /** Of twenty sockets on which somebody waits, beside so many that are idle. */
+  /** Closes twenty sockets that have a pending wait, beside this many idle ones. */
   async close(width, name) {
     const idle = pairs(width);
     const list = pairs(20);
@@ -77,7 +77,7 @@ const parts = {
     end([...idle, ...list]);
   },
 
-  /** Of twenty pairs of which a callback closes both, as they are ready in one turn. */
+  /** Closes twenty pairs, each by a callback that closes both sockets, which are ready in the same turn. */
   async ready(width, name) {
     const idle = pairs(width);
     const list = pairs(20);
@@ -99,7 +99,7 @@ const parts = {
     end([...idle, ...list]);
   },
 
-  /** So many datagrams, each waited for, after an error that was taken from the error queue. */
+  /** Waits for each of this many datagrams, after an error was received from the error queue. */
   async errors(width, name) {
     const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
     const sender = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
@@ -108,7 +108,7 @@ const parts = {
     s.connect(sender.fd, socket.getsockname());
     await socket.sendto('x', 0, deserted());
     await socket.errorReady();
-    s.getsockopt(socket.fd, s.SOL_SOCKET, s.SO_ERROR); // the queue has its entry still
+    s.getsockopt(socket.fd, s.SOL_SOCKET, s.SO_ERROR); // the entry is still in the queue
     let data = socket.recv();
     for (let i = 0; i < 3; i++) await turn();
     await socket.recvmsg({ buffers: [new Uint8Array(9)], controlLength: 512 }, s.MSG_ERRQUEUE);
@@ -126,7 +126,7 @@ const parts = {
     sender.close();
   },
 
-  /** So many MB to a reader that keeps up. */
+  /** Sends this many MB to a reader that keeps up. */
   async sendAll(megabytes, name) {
     const [own, peer] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     const reader = spawn('cat', { stdio: [peer, 'ignore', 'inherit'] });

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { traced } from './strace.ts';
 
-/** Calls of one part of the program. */
+/** System calls of one part of the program. */
 export interface Costs {
-  /** How often a call was made, by its name. epoll_ctl is that of the library alone. */
+  /** The number of calls, by their names. epoll_ctl counts only those of the library. */
   readonly count: (name: string) => number;
-  /** How often each was made from one turn of the event loop to the next. */
+  /** The number of calls from one turn of the event loop to the next, by their names. */
   readonly perTurn: (name: string) => number[];
-  /** The questions that were answered. */
+  /** The number of requests that were answered. */
   readonly echoes: number;
 }
 
@@ -37,7 +37,7 @@ function costs(part: string, lines: readonly string[], sets: ReadonlySet<string>
 /** Runs the parts (`echo=64`) in one program. */
 export function costsOf(...parts: string[]): Map<string, Costs> {
   const calls = traced(process.execPath, join(import.meta.dirname, 'costs-program.js'), ...parts);
-  // The event loop of Node waits by epoll_pwait for its own set, and the library by epoll_wait for the set in it.
+  // The event loop of Node calls epoll_pwait on its own set, and the library epoll_wait on the set within it.
   const all = [...calls.values()].flat();
   const sets = new Set(all.flatMap((line) => /^epoll_wait\((\d+),/.exec(line)?.[1] ?? []));
   return new Map([...calls].map(([part, lines]) => [part, costs(part, lines, sets)]));

@@ -1,4 +1,4 @@
-/** As much of D-Bus as it takes to pass descriptors over a real bus: SASL EXTERNAL, and messages of strings, ints and fds. */
+/** Enough of D-Bus to pass file descriptors over a real bus: SASL EXTERNAL, and messages of strings, ints and fds. */
 import { once } from 'node:events';
 import * as s from '../../lib/index.ts';
 import { Socket, type SocketStream } from '../../lib/index.ts';
@@ -129,10 +129,10 @@ class Reader {
   }
 }
 
-/** The length of the first message, when that much is there. */
+/** Returns the length of the first message, once its header has arrived. */
 function lengthOf(bytes: Buffer): number | undefined {
   if (bytes.length < 16) return undefined;
-  if (bytes[0] !== 'l'.charCodeAt(0)) throw new Error('a message of another byte order');
+  if (bytes[0] !== 'l'.charCodeAt(0)) throw new Error('the message is not little-endian');
   const length = 16 + Math.ceil(bytes.readUInt32LE(12) / 8) * 8 + bytes.readUInt32LE(4);
   return bytes.length < length ? undefined : length;
 }
@@ -152,7 +152,7 @@ function decode(bytes: Buffer): Omit<Message, 'fds'> {
   return message;
 }
 
-/** What is called: a method of a connection on the bus. */
+/** The target of a call: a method of a connection on the bus. */
 export interface Call {
   destination: string;
   path: string;
@@ -163,11 +163,11 @@ export interface Call {
   fds?: number[];
 }
 
-/** A connection to a bus, over a SocketStream with descriptors. */
+/** A connection to a bus, over a SocketStream with file descriptors. */
 export class Bus {
-  /** The unique name that the bus gave. */
+  /** The unique name that the bus assigned. */
   name = '';
-  /** Called with each method call. Its descriptors are the callee's to close. */
+  /** Called with each method call. The callee closes its file descriptors. */
   onCall: (call: Message) => void = () => {};
   readonly #stream: SocketStream;
   #serial = 0;
@@ -181,7 +181,7 @@ export class Bus {
     stream.on('data', (data: Buffer) => this.#take(data));
   }
 
-  /** Connects: authenticates with credentials, negotiates descriptors, and says Hello. */
+  /** Connects: authenticates with credentials, negotiates file descriptors, and calls Hello. */
   static async connect(address: s.Address): Promise<Bus> {
     const socket = new Socket(address.family, s.SOCK_STREAM);
     await socket.connect(address);

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Deno under the command line of Node, for the children of tests (test/helpers/setup.ts): the flags that the tests use.
+# Runs Deno with the command line of Node, for the child processes of tests (test/helpers/setup.ts). It knows the flags
+# that tests use.
 flags=
 while :; do
   # shellcheck disable=SC2086
@@ -8,7 +9,7 @@ while :; do
     --import) flags="$flags --preload=$2" && shift 2 ;;
     --*) flags="$flags --v8-flags=$1" && shift ;;
     -e)
-      # Its own name for the code, which Node has not, is taken out of the arguments.
+      # Deno passes a name for the code as an argument, which Node does not have, so it is removed.
       code="process.argv.splice(1, 1); $2"
       shift 2
       exec "${DENO:-deno}" eval $flags "$code" "$@"

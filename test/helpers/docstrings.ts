@@ -1,5 +1,5 @@
-/** What the sources say of their public names: the declarations behind each entry point, with their docstrings. */
-import { readFileSync } from 'node:fs';
+/** What the sources document about their public names: the declarations behind each entry point, with their docstrings. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const lib = join(import.meta.dirname, '../../lib');
@@ -11,18 +11,18 @@ function source(file: string): string {
   return known;
 }
 
-/** A public name, and where it is declared. */
+/** A public name, and the file that declares it. */
 export interface Export {
   name: string;
-  /** Below lib/. */
+  /** The path below lib/. */
   file: string;
   local: string;
 }
 
-/** Where the constants are, which a program writes. */
-export const CONSTANTS = 'posix/constants.ts';
+/** The file of the constants, which is generated. */
+export const CONSTANTS = 'native/constants.ts';
 
-/** In place of a name: all that a file exports, as one object. */
+/** In place of a name: all exports of a file, as one object. */
 const WHOLE = '*';
 
 /** The names that an entry point exports, by its `export` declarations; those of the constants on demand. */
@@ -53,7 +53,7 @@ export function exportsOf(file: string, withConstants = false): Export[] {
   return [...new Map(found.map((item) => [item.name, item])).values()];
 }
 
-/** A docstring: what stands before its tags, and the tags in their order. */
+/** A docstring: the text before its tags, and the tags in order. */
 export interface Docstring {
   summary: string;
   tags: { tag: string; text: string }[];
@@ -72,7 +72,7 @@ function parse(comment: string): Docstring {
   return { summary: summary.trim(), tags };
 }
 
-/** The docstring that ends right before this place. */
+/** Returns the docstring that ends right before this offset. */
 function docstringBefore(text: string, index: number): Docstring {
   const before = text.slice(0, index);
   const start = before.lastIndexOf('/**');
@@ -80,7 +80,7 @@ function docstringBefore(text: string, index: number): Docstring {
   return /^\/\*\*(?:(?!\*\/).)*\*\/$/s.test(comment) ? parse(comment) : { summary: '', tags: [] };
 }
 
-/** The texts between these brackets, by the commas outside of any bracket within. */
+/** Splits the text between these brackets at the commas outside of any inner brackets. */
 function split(text: string, open: number): { parts: string[]; end: number } {
   const parts: string[] = [];
   let depth = 0;
@@ -95,10 +95,10 @@ function split(text: string, open: number): { parts: string[]; end: number } {
     }
     if (depth === 0) return { parts: parts.filter((part) => part !== ''), end: i + 1 };
   }
-  throw new Error('brackets without an end');
+  throw new Error('a bracket is never closed');
 }
 
-/** What a function takes and gives. */
+/** The parameters and the result of a function. */
 interface Signature {
   parameters: string[];
   returns: string;
@@ -120,17 +120,17 @@ export interface Member extends Partial<Signature> {
   docstring: Docstring;
 }
 
-/** A public name with all that is said of it. */
+/** A public name with all its documentation. */
 export interface Documented extends Export, Partial<Signature> {
   keyword: 'function' | 'class' | 'interface' | 'type' | 'const';
   docstring: Docstring;
-  /** The declaration: of a function its head alone. */
+  /** The declaration; of a function only its head. */
   text: string;
-  /** Of a class. */
+  /** The members of a class. */
   members: Member[];
 }
 
-/** The public members of a class, each name once: in the sources they alone are indented by two spaces. */
+/** Returns the public members of a class, each name once: in the sources, only they are indented by two spaces. */
 function membersOf(body: string): Member[] {
   const found = new Map<string, Member>();
   const head =
@@ -145,23 +145,26 @@ function membersOf(body: string): Member[] {
   return [...found.values()];
 }
 
-/** A declaration that begins here; of a function its head alone. */
+/** Returns the declaration that begins here; of a function only its head. */
 function extent(text: string, keyword: string): string {
   if (keyword === 'function') return text.slice(0, text.indexOf(' {\n'));
   if (keyword === 'type' || keyword === 'const') return text.slice(0, text.search(/;\n(?! )/));
   return text.slice(0, /\{\}\n|\n\}/.exec(text)!.index);
 }
 
-/** The types and classes of the sources that were read, exported or not. */
+/** The types and classes of all sources, whether exported or not. */
 export function typeTexts(): Map<string, string> {
   const head = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|type) (\w+)/gm;
-  const texts = [...sources.values()].flatMap((text) =>
-    [...text.matchAll(head)].map((match) => [match[2]!, extent(text.slice(match.index), match[1]!)] as const),
-  );
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const texts = files
+    .map(source)
+    .flatMap((text) =>
+      [...text.matchAll(head)].map((match) => [match[2]!, extent(text.slice(match.index), match[1]!)] as const),
+    );
   return new Map(texts);
 }
 
-/** The declaration of a public name. That of a whole file is what its first comment says; its functions are members. */
+/** Returns the declaration of a public name. A whole file is documented by its first comment; its functions are members. */
 export function documented(item: Export): Documented {
   const text = source(item.file);
   if (item.local === WHOLE) {
@@ -177,7 +180,7 @@ export function documented(item: Export): Documented {
   }
   const head = `^export (?:declare )?(?:abstract )?(?:async )?(function|class|interface|type|const) ${item.local}\\b`;
   const match = new RegExp(head, 'm').exec(text);
-  if (match === null) throw new Error(`no declaration of ${item.local} in ${item.file}`);
+  if (match === null) throw new Error(`${item.file} does not declare ${item.local}`);
   const keyword = match[1] as Documented['keyword'];
   const rest = text.slice(match.index);
   const whole = extent(rest, keyword);
@@ -191,7 +194,7 @@ export function documented(item: Export): Documented {
   };
 }
 
-/** The text of the tags of this kind. */
+/** Returns the texts of the tags of this kind. */
 export function tagged({ tags }: Docstring, tag: string): string[] {
   return tags.filter((item) => item.tag === tag).map(({ text }) => text);
 }

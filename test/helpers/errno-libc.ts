@@ -1,10 +1,10 @@
 /**
- * The C library's socket calls in Python by ctypes: nothing is judged, completed or repeated on the way, as in Python's
- * socket module. Each function is named as in C and gives n or -errno.
+ * The C library's socket calls in Python by ctypes. Unlike Python's socket module, nothing checks, completes or repeats
+ * the calls. Each function has its name in C and returns n or -errno.
  */
 import { python } from './python.ts';
 
-/** Python source, to stand before a script: the calls, and the sockets that tests begin with. */
+/** Python source that precedes a script: the calls, and the sockets that tests begin with. */
 export const libc: string = `
 import ctypes, shutil, tempfile
 from ctypes import byref, sizeof, c_int, c_uint, c_void_p, c_size_t, c_ssize_t, c_long, c_ulong, POINTER, Structure
@@ -204,7 +204,7 @@ def done():
     folders.clear()
 `;
 
-/** Runs function bodies one after the other; of each the errno, 0 for success, or the text of an exception. */
+/** Runs function bodies in sequence; returns for each the errno, 0 for success, or the text of an exception. */
 export function errnos(bodies: ReadonlyMap<string, string>): Map<string, number | string> {
   let script = `${libc}\nscenarios = []\n`;
   for (const [name, body] of bodies) {

@@ -1,24 +1,25 @@
 /**
- * What can go wrong with each call: a TypeScript body and a Python body that do the same. The expected errno is what
- * Python gets, in the same run and with the same rights; no errno is written down here.
+ * How each call can fail: a TypeScript body and a Python body that do the same. The expected errno is the one that Python
+ * gets, in the same run and with the same privileges; no errno is written here.
  */
 import { chmodSync, closeSync, openSync, writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import * as s from '../../lib/index.ts';
-import type { Calls } from './errno-calls.ts';
+import type { Calls } from './calls.ts';
 import { cleanup } from './fds.ts';
+import { connection, folder, listener, loopback, loopback6, pair } from './fixtures.ts';
 import { ipv6, type Need, vsock } from './need.ts';
-import { connection, folder, listener, loopback, loopback6, pair } from './world.ts';
 
 export interface Scenario {
   call: keyof Calls;
   title: string;
-  /** Prepares with the library, and makes the call in question by `c`. */
-  run: (c: Calls) => number;
-  /** The same: the body of a Python function over errno-libc.ts. */
+  /** Prepares the sockets with the library, and makes the tested call by `c`. */
+  /** Makes the call that fails. */
+  run: (c: Calls) => unknown;
+  /** The same as the body of a Python function over errno-libc.ts. */
   python: string;
   needs: Need[];
-  /** For what only some users may do, and for what is an error only in other systems' books: success counts too. */
+  /** For what only some users may do, and for what is an error only on other systems: success is accepted, too. */
   maySucceed: boolean;
 }
 
@@ -32,7 +33,7 @@ export const scenarios: Scenario[] = [];
 function add(
   call: keyof Calls,
   title: string,
-  run: (c: Calls) => number,
+  run: (c: Calls) => unknown,
   python: string,
   { needs = [], maySucceed = false }: Options = {},
 ): void {
@@ -56,10 +57,10 @@ function bound(fd: number, address: s.Address = loopback): s.Address {
   return s.getsockname(fd)!;
 }
 
-/** An address where a stream is refused: bound, but nobody listens. */
+/** An address where a stream is refused, which is bound but has no listener. */
 const refusing = () => bound(tcp());
 
-/** An address where a datagram is refused: its socket hears only itself. */
+/** An address where a datagram is refused, whose socket only receives from itself. */
 function deaf(): s.Address {
   const fd = udp();
   const address = bound(fd);
@@ -67,7 +68,7 @@ function deaf(): s.Address {
   return address;
 }
 
-/** The address of a listener whose queue is full: a SYN to it is dropped. */
+/** The address of a listener whose queue is full, which drops a SYN. */
 function full(): s.Address {
   const fd = tcp();
   const address = bound(fd);
@@ -82,7 +83,7 @@ function opened(file: string, flags: number | string): number {
   return fd;
 }
 
-/** The limits of Linux that no constant of the library says. */
+/** The limits of Linux that are not constants of the library. */
 const O_PATH = 0o10000000;
 const NOBODY = 1_000_000;
 
@@ -103,10 +104,10 @@ function batchOf(data: Uint8Array | string, address?: s.AddressLike): s.MessageB
   return batch;
 }
 
-// ---- What is the same for every call: descriptors that are bad, or no sockets -------------------------------------
+// ---- The same for every call: file descriptors that are invalid, or not sockets -----------------------------------
 
-/** Each call with good arguments but the descriptor. `anyFile`: also defined for files, so that it may succeed. */
-const onDescriptor: [keyof Calls, (c: Calls, fd: number) => number, python: string, anyFile?: true][] = [
+/** Each call with valid arguments except the file descriptor. `anyFile`: it is also defined for files, and may succeed. */
+const onDescriptor: [keyof Calls, (c: Calls, fd: number) => unknown, python: string, anyFile?: true][] = [
   ['bind', (c, fd) => c.bind(fd, loopback), 'bind(fd, inet())'],
   ['listen', (c, fd) => c.listen(fd, 1), 'listen(fd, 1)'],
   ['accept', (c, fd) => c.accept(fd), 'accept(fd)'],
@@ -146,7 +147,7 @@ const onDescriptor: [keyof Calls, (c: Calls, fd: number) => number, python: stri
   ['ioctl', (c, fd) => c.ioctl(fd, s.SIOCGIFMTU, s.ifreq('lo')), "ioctl(fd, 0x8921, b'lo'.ljust(40, b'\\0'))"],
 ];
 
-/** The transfers that remember the last buffer take another path when it comes again. */
+/** Transfers that remember the last buffer take another path when it is used again. */
 export const remembering: readonly (keyof Calls)[] = ['send', 'sendto', 'recv', 'recvfrom'];
 
 const occurrences = new Map<string, number>();
@@ -162,7 +163,7 @@ for (const [call, run, python, anyFile] of onDescriptor) {
     call,
     `a descriptor that was closed${form}`,
     (c) => {
-      // Far from the numbers that this process uses, so that nobody else can get it in between.
+      // Far from the numbers that this process uses, so that no other file can get it in between.
       const near = s.socket(s.AF_INET, s.SOCK_STREAM);
       const fd = s.fcntl(near, s.F_DUPFD_CLOEXEC, 900);
       s.close(near);
@@ -329,7 +330,7 @@ add(
     try {
       return c.bind(fd, { ...loopback, address: '127.61.7.3', port: 1 });
     } finally {
-      s.close(fd); // the second form takes the same port
+      s.close(fd); // the second form uses the same port
     }
   },
   "return bind(tcp(), inet(1, '127.61.7.3'))",
@@ -412,7 +413,7 @@ add(
   'a packet socket to no such interface',
   (c) => {
     const fd = c.socket(s.AF_PACKET, s.SOCK_DGRAM);
-    return fd < 0 ? fd : c.bind(fd, { family: s.AF_PACKET, ifindex: 0x7ffffff0, protocol: 0 });
+    return fd < 0 ? fd : c.bind(cleanup(fd), { family: s.AF_PACKET, ifindex: 0x7ffffff0, protocol: 0 });
   },
   'fd = socket(AF_PACKET, SOCK_DGRAM, 0)\nif fd < 0: return fd\nkeep(fd)\n' +
     "return bind(fd, struct.pack('=HHiHBB8x', AF_PACKET, 0, 0x7ffffff0, 0, 0, 0))",
@@ -621,7 +622,7 @@ add(
 );
 add(
   'connect',
-  'a path that is no socket',
+  'a path that is not a socket',
   (c) => {
     const file = path();
     writeFileSync(file, '');
@@ -744,9 +745,9 @@ add(
 
 // ---- Transfers ----------------------------------------------------------------------------------------------------
 
-type Form = readonly [keyof Calls, (c: Calls, fd: number, data: Uint8Array) => number, python: string];
+type Form = readonly [keyof Calls, (c: Calls, fd: number, data: Uint8Array) => unknown, python: string];
 
-/** Sending to the peer that the socket has, by each call. */
+/** Sending to the peer of the socket, by each call. */
 const senders: readonly Form[] = [
   ['write', (c, fd, data) => c.write(fd, data), 'write(fd, data)'],
   ['writev', (c, fd, data) => c.writev(fd, [data]), 'writev(fd, [data])'],
@@ -757,7 +758,7 @@ const senders: readonly Form[] = [
 /** Sending to an address, by each call. */
 const addressed: readonly (readonly [
   keyof Calls,
-  (c: Calls, fd: number, data: Uint8Array, to: s.AddressLike) => number,
+  (c: Calls, fd: number, data: Uint8Array, to: s.AddressLike) => unknown,
   python: string,
 ])[] = [
   ['sendto', (c, fd, data, to) => c.sendto(fd, data, 0, to), 'sendto(fd, data, 0, to)'],
@@ -774,7 +775,7 @@ const receivers: readonly Form[] = [
   ['recvmmsg', (c, fd) => c.recvmmsg(fd, batchOf('')), 'recvmmsg(fd, [16, 16])'],
 ];
 
-/** A TCP socket whose peer closed without reading: the kernel answered with a reset. */
+/** A TCP socket whose peer closed without reading, which made the kernel answer with a reset. */
 function reset(): number {
   const { fd, address } = listener();
   const client = tcp();
@@ -787,7 +788,7 @@ function reset(): number {
 }
 const resetPython = "fd, server = connection()\nok(send(fd, b'x'))\nok(recv(server, 16, MSG_PEEK))\nclose(server)";
 
-/** One of a pair whose other one was closed, after this one had sent something or not. */
+/** One end of a pair whose other end was closed, whether or not this one had sent something. */
 function orphan(type: number, unread = ''): number {
   const [a, b] = s.socketpair(s.AF_UNIX, type);
   if (unread !== '') s.send(a, unread);
@@ -889,7 +890,7 @@ for (const [call, run, python] of senders) {
     'a stream that was reset',
     (c) => {
       const fd = reset();
-      c.recv(fd, buffer()); // waits for the reset, and takes its error
+      c.recv(fd, buffer()); // waits for the reset, and receives its error
       return small(c, fd);
     },
     py(`${resetPython}\nrecv(fd, 16)`),
@@ -989,7 +990,7 @@ add(
   'a datagram that was refused',
   (c) => {
     const fd = refused();
-    // The first one may be before the answer, which comes by itself.
+    // The first one may precede the answer, which comes asynchronously.
     for (let i = 0; i < 1e6; i++) {
       const n = c.send(fd, 'x');
       if (n < 0) return n;
@@ -1210,7 +1211,7 @@ add(
   'return getsockopt(tcp(), SOL_SOCKET, 28, 128)',
 );
 
-const setting = (title: string, run: (c: Calls) => number, python: string, options?: Options) =>
+const setting = (title: string, run: (c: Calls) => unknown, python: string, options?: Options) =>
   add('setsockopt', title, run, python, options);
 setting(
   'no such option',

@@ -10,14 +10,14 @@ export function example(name: string, ...args: string[]): Program {
   return start(process.execPath, [join(root, 'examples', name), ...args], { cwd: root });
 }
 
-/** An example to its end: its exit code, and what it printed on both outputs. */
+/** Runs an example until it ends; returns its exit code, and what it printed to standard output and standard error. */
 export async function finished(name: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
   const running = example(name, ...args);
   const code = await running.ended;
   return { code, output: running.output() };
 }
 
-/** Sends SIGINT to an example that has sent a packet, which passes the filter, on the interface; returns its exit code. */
+/** Sends SIGINT to an example once it has sent a packet that matches the filter; returns its exit code. */
 export async function interrupted(
   iface: string,
   filter: string,
@@ -31,7 +31,7 @@ export async function interrupted(
   return running.ended;
 }
 
-/** An example in another namespace, entered by the start of a command line, to its end. */
+/** Runs an example until it ends in another namespace, which the start of a command line enters. */
 export async function finishedIn(
   enter: readonly string[],
   name: string,
@@ -42,7 +42,7 @@ export async function finishedIn(
   return { code, output: running.output() };
 }
 
-/** A module that examples share. They are JavaScript: what they export is told by the test. */
+/** Imports a module that examples share. They are JavaScript: the test states the types of their exports. */
 export async function support<Module>(name: string): Promise<Module> {
   return import(join(root, 'examples/support', name)) as Promise<Module>;
 }

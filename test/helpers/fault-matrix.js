@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import * as s from '../../dist/index.js';
+import { errnoTable } from '../../dist/native/errno-table.js';
 import * as nothrow from '../../dist/nothrow.js';
-import { errnoTable } from '../../dist/posix/errno-table.js';
 
 const any = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 const name = s.encodeAddress(any);
@@ -12,11 +12,11 @@ const storage = new s.SockaddrStorage();
 const batch = new s.MessageBatch({ messages: 2, size: 64, controlLength: 64 });
 batch.push('x', name);
 const message = { buffers: [buffer], controlLength: 64 };
-// AF_UNIX: of another family, recvmsg is tried again without MSG_CMSG_CLOEXEC after EINVAL.
+// AF_UNIX, because on other families recvmsg is repeated without MSG_CMSG_CLOEXEC after EINVAL.
 const fd = s.socket(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
 const on = [{ fd, events: s.POLLIN }];
 
-/** Of each call: its number in the shim, the name in the error, the call, and its twin. */
+/** For each call: its number in the shim, the name in the error, the call, and its nothrow twin. */
 const calls = [
   [0, 'close', () => s.close(fd), () => nothrow.close(fd)],
   [1, 'socket', () => s.socket(2, 1), () => nothrow.socket(2, 1)],
@@ -51,6 +51,7 @@ const calls = [
   [33, 'pselect', () => s.pselect([fd], [], [], 0n)],
   [27, 'sendfile', () => s.sendfile(fd, fd, 0, 1)],
   [28, 'splice', () => s.splice(fd, undefined, fd, undefined, 1)],
+  [34, 'tee', () => s.tee(fd, fd, 1)],
   [29, 'gethostname', () => s.gethostname()],
   [30, 'sethostname', () => s.sethostname('x')],
   [31, 'fcntl', () => s.fcntl(fd, s.F_GETFL), () => nothrow.fcntl(fd, s.F_GETFL)],

@@ -1,5 +1,5 @@
-// Preloaded by test/fault-matrix.test.ts: makes the next call of one function fail with one errno, without running it.
-// close(-(1000000 + 1000 * function + errno)) sets that up, for the calling thread.
+// test/fault-matrix.test.ts preloads this library, which makes the next call of one function fail with one errno
+// without running it. close(-(1000000 + 1000 * function + errno)) chooses both for the calling thread.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -69,6 +69,7 @@ WRAP(25, int, ppoll, (struct pollfd * a, nfds_t b, const struct timespec* c, con
 WRAP(26, int, select, (int a, fd_set* b, fd_set* c, fd_set* d, struct timeval* e), (a, b, c, d, e))
 WRAP(27, ssize_t, sendfile64, (int a, int b, off64_t* c, size_t d), (a, b, c, d))
 WRAP(28, ssize_t, splice, (int a, off64_t* b, int c, off64_t* d, size_t e, unsigned f), (a, b, c, d, e, f))
+WRAP(34, ssize_t, tee, (int a, int b, size_t c, unsigned d), (a, b, c, d))
 WRAP(29, int, gethostname, (char* a, size_t b), (a, b))
 WRAP(30, int, sethostname, (const char* a, size_t b), (a, b))
 

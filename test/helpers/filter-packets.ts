@@ -1,4 +1,4 @@
-/** Packets of many kinds for filters: made from a seed, the same each time, with what the expressions of the tests ask for. */
+/** Packets of many kinds for filters, generated from a seed, the same each time, with what the tests' expressions match. */
 import * as p from '../../lib/packet/index.ts';
 
 /** Numbers from 0 to 1 from a seed: mulberry32. */
@@ -45,7 +45,7 @@ const ODD_IPV6 = [
 ];
 const PORTS = [20, 21, 22, 25, 53, 67, 68, 80, 123, 443, 1023, 1024, 5060, 6081, 8080, 41000, 65535];
 
-/** A maker of packets of all kinds. */
+/** A generator of packets of all kinds. */
 export class PacketMaker {
   readonly #random: () => number;
 
@@ -197,7 +197,7 @@ export class PacketMaker {
     return Buffer.concat([this.#u16(40), head, body]);
   }
 
-  /** An EtherType and what it announces. */
+  /** An EtherType and the protocol data that it identifies. */
   #network(mayNest = true): readonly [number, Buffer] {
     const kinds: (() => readonly [number, Buffer])[] = [
       ...Array.from({ length: 6 }, () => () => [0x800, this.#ipv4()] as const),
@@ -277,7 +277,7 @@ export class PacketMaker {
     return this.#chance(0.6) ? this.#ipv4() : this.#ipv6();
   }
 
-  /** Of a type that is not of Ethernet alone: the number that announces it, of 802.2 too where it is told. */
+  /** A protocol that is not specific to Ethernet: the number that identifies it, also that of 802.2 if it has one. */
   #cooked(of802: number): readonly [number, Buffer] {
     return this.#chance(0.15) ? [of802, this.#llc()] : this.#network();
   }
@@ -329,11 +329,11 @@ export class PacketMaker {
       case 127:
         return this.#radio();
       default:
-        throw new Error(`no packets of link type ${linktype}`);
+        throw new Error(`there are no packets of link type ${linktype}`);
     }
   }
 
-  /** So many of them, none shorter than what any expression of the tests asks for. */
+  /** This many packets, none shorter than what any expression of the tests loads. */
   many(linktype: number, count: number): Buffer[] {
     return Array.from({ length: count }, () => {
       const bytes = this.of(linktype);

@@ -1,4 +1,4 @@
-"""The devices of pcap_findalldevs(3PCAP), and the link types of those that can be opened, as JSON."""
+"""Prints the devices of pcap_findalldevs(3PCAP), and the link types of those that can be opened, as JSON."""
 import ctypes
 import json
 import socket
@@ -30,7 +30,7 @@ for name in ("pcap_activate", "pcap_datalink", "pcap_close"):
 
 
 def text(address):
-    """An address of IPv4 or IPv6; None for none, False for one of another family."""
+    """Returns an IPv4 or IPv6 address as text, None if there is no address, False if it has another family."""
     if not address:
         return None
     family = address[0] | address[1] << 8

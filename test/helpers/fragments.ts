@@ -1,7 +1,7 @@
-/** Packets cut into fragments, and lists in another order: what networks do to packets. */
+/** Splits packets into fragments and shuffles lists, as networks do to packets. */
 import { randomOf } from './filter-packets.ts';
 
-/** A seeded generator of numbers from 0 up to 1, and integers below a limit. */
+/** A seeded generator of numbers from 0 to 1 (exclusive), and of integers below a limit. */
 export class Chance {
   readonly next: () => number;
 
@@ -17,7 +17,7 @@ export class Chance {
     return Uint8Array.from({ length }, () => this.below(256));
   }
 
-  /** The same in another order, in which each stays within so many places of its own. */
+  /** The same items in another order, in which each stays within this distance of its position. */
   shuffled<T>(list: readonly T[], within: number = list.length): T[] {
     return list
       .map((item, i) => ({ item, place: i + this.next() * within }))
@@ -33,7 +33,7 @@ const sumOf = (bytes: Uint8Array) => {
   return ~total & 0xffff;
 };
 
-/** The fragments of an IPv4 packet behind `at` bytes, each with at most `size` bytes of data: a multiple of 8. */
+/** Splits an IPv4 packet after `at` bytes into fragments with at most `size` bytes of data each, a multiple of 8. */
 export function fragments4(packet: Uint8Array, at: number, size: number): Uint8Array[] {
   const start = at + 4 * (packet[at]! & 15);
   const parts: Uint8Array[] = [];
@@ -50,8 +50,8 @@ export function fragments4(packet: Uint8Array, at: number, size: number): Uint8A
 }
 
 /**
- * The fragments of an IPv6 packet behind `at` bytes. The headers up to `start` are in each of them; the byte that announces
- * what follows these is at `announcedAt`.
+ * Splits an IPv6 packet after `at` bytes into fragments. Each contains the headers up to `start`; the byte that identifies
+ * the next header is at `announcedAt`.
  */
 export function fragments6(
   packet: Uint8Array,

@@ -1,9 +1,9 @@
-/** Ethernet frames on the link of a world: made by hand, and sent by Python from the other side. */
+/** Ethernet frames on the link of a world: built by hand, and sent by Python from the other side. */
 import { execFileSync } from 'node:child_process';
 import * as s from '../../lib/index.ts';
-import type { Link } from './world.ts';
+import type { Link } from './networks.ts';
 
-/** The type for local experiments: no other program sends it. */
+/** The EtherType for local experiments: no other program sends it. */
 export const PROTOCOL: typeof s.ETH_P_802_EX1 = s.ETH_P_802_EX1;
 
 export const mac = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex');
@@ -21,7 +21,7 @@ export const numbered = (world: Link, count: number): Buffer[] =>
 /** The number of such a frame. */
 export const number = (bytes: Uint8Array): number => bytes[14]! * 256 + bytes[15]!;
 
-/** Sends frames from the other side; they are here when it ends. */
+/** Sends frames from the other side; they have arrived when it returns. */
 export function sendFromPeer({ enter, peer }: Link, frames: readonly Uint8Array[]): void {
   const script = `
 import socket, sys

@@ -1,5 +1,5 @@
-// Descriptors of ours in the hands of node:net, node:http and node:dgram, and class Socket itself, on the Node that runs
-// this. Prints { version, passed, failed } as JSON. Plain JavaScript over dist/, so that any version of Node can run it.
+// Hands our file descriptors over to node:net, node:http and node:dgram, and checks class Socket itself, on the Node that
+// runs this. Prints { version, passed, failed } as JSON. Plain JavaScript over dist/, so that any version of Node can run it.
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import * as s from '../../dist/index.js';
 const { Socket } = s;
 const host = '127.0.0.1';
 const any = { family: s.AF_INET, address: host, port: 0 };
-/** No wait of a check is longer: a lost event fails it by name. */
+/** No wait of a check takes longer: a lost event fails the check by its name. */
 const soon = { timeout: 10_000 };
 const big = Buffer.alloc(1 << 20, 'sys-socket');
 const folder = mkdtempSync(join(tmpdir(), 'sys-socket-'));
@@ -25,7 +25,7 @@ function openSockets() {
     try {
       return readlinkSync(`/proc/self/fd/${name}`).startsWith('socket:');
     } catch {
-      return false; // the descriptor of readdir
+      return false; // the file descriptor of readdir
     }
   }).length;
 }
@@ -52,13 +52,13 @@ async function tcpPair() {
   return [client, (await server.accept(soon)).socket];
 }
 
-/** Bytes go both ways between a Socket of ours and a stream of Node's. */
+/** Transfers bytes both ways between one of our Sockets and a stream of Node. */
 async function bothWays(ours, theirs) {
   await ours.sendAll('to node');
   assert.equal(String((await once(theirs, 'data'))[0]), 'to node');
   theirs.write('from node');
   assert.equal(String(await ours.recv(100, 0, soon)), 'from node');
-  // More than any buffer holds: both sides wait for room.
+  // More than any buffer holds, so that both sides wait for room.
   theirs.write(big);
   const parts = [];
   for (let got = 0; got < big.length; got += parts.at(-1).length) {
@@ -78,7 +78,7 @@ async function bothWays(ours, theirs) {
   assert.equal(received, big.length);
 }
 
-/** Node's stream ends: ours sees it, and Node has closed the descriptor. */
+/** Ends Node's stream: our side sees the end, and Node has closed the file descriptor. */
 async function nodeEnds(ours, theirs, fd) {
   theirs.end();
   assert.equal((await ours.recv(1, 0, soon)).length, 0);
@@ -92,7 +92,7 @@ const checks = {
   async 'a listening TCP descriptor serves node:http'() {
     const socket = s.createServer({ host, port: 0 });
     const { port } = socket.getsockname();
-    // It waited in our reactor: what waits there is given up, and Node can watch the descriptor.
+    // It waited in our reactor: the wait is abandoned, and Node can watch the file descriptor.
     const pending = assert.rejects(socket.accept(), { name: 'ClosedError', code: 'ERR_SOCKET_CLOSED' });
     const fd = socket.detach();
     await pending;
@@ -156,7 +156,7 @@ const checks = {
     const socket = new net.Socket({ fd });
     socket.connect(server.getsockname().port, host);
     const [{ socket: ours, address }] = await Promise.all([server.accept(soon), once(socket, 'connect')]);
-    assert.deepEqual(address, bound); // the own address was kept
+    assert.deepEqual(address, bound); // the local address was kept
     {
       const options = mine(Socket.fromNodeSocket(socket));
       assert.equal(options.getsockopt(s.IPPROTO_IP, s.IP_TOS), 0x10);
@@ -389,8 +389,8 @@ const failed = {};
 for (const [name, check] of Object.entries(checks)) {
   try {
     const late = new AbortController();
-    const limit = sleep(15_000, undefined, late).then(
-      () => assert.fail('not done after 15 s'),
+    const limit = sleep(60_000, undefined, late).then(
+      () => assert.fail('the check did not end within 60 s'),
       () => {},
     );
     await Promise.race([check(), limit]);
@@ -405,7 +405,7 @@ for (const [name, check] of Object.entries(checks)) {
 rmSync(folder, { recursive: true });
 // Node closes the handles of ended connections in later turns of the event loop.
 for (let i = 0; i < 100 && openSockets() > before; i++) await sleep(20);
-if (openSockets() > before) failed['no socket is left open'] = `${openSockets() - before} are`;
+if (openSockets() > before) failed['no socket is left open'] = `${openSockets() - before} sockets are open`;
 console.log(JSON.stringify({ version: process.version, passed, failed }));
 if (Object.keys(failed).length > 0) process.exit(1);
 // Nothing is pending: the process ends by itself, or the test that runs this fails.

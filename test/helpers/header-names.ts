@@ -1,9 +1,9 @@
-/** The names in the headers of the machine, and those that the library leaves out on purpose, with the reason. */
+/** The names in the headers of the machine, and those that the library omits on purpose, with the reason. */
 import { existsSync, readFileSync } from 'node:fs';
 
 const folders = ['/usr/include', '/usr/include/x86_64-linux-gnu', '/usr/include/aarch64-linux-gnu'];
 
-/** The headers that belong to sockets, to what control messages and netlink carry, and to network devices. */
+/** The headers of sockets, of the contents of control messages and netlink, and of network devices. */
 export const headers: readonly string[] = [
   'asm-generic/fcntl.h',
   'asm-generic/socket.h',
@@ -72,7 +72,7 @@ export const headers: readonly string[] = [
   'sys/un.h',
 ];
 
-/** Headers of socket families and of netlink that are left out whole. */
+/** Headers of socket families and of netlink that are omitted entirely. */
 export const headersLeftOut: Readonly<Record<string, string>> = {
   'linux/bpf.h':
     'of programs that run in the kernel and of bpf(2), among them TCP_BPF_, options that only such a program sets',
@@ -114,7 +114,7 @@ export const headersLeftOut: Readonly<Record<string, string>> = {
     'the options of linux/tcp.h, what Linux removed (TCP_COOKIE_), and sizes of a header that sys-socket/packet reads',
 };
 
-/** The names that are left out, by a pattern of the whole name. Each pattern has to match a name of a header. */
+/** The names that are omitted, by a pattern of the whole name. Each pattern must match a name of a header. */
 export const omissions: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [
     /HWTSTAMP_PROVIDER_QUALIFIER_CNT|.*_MAX|.*_LAST|RTAX_FEATURE_MASK|(?:SOF_TIMESTAMPING|SOF_TXTIME_FLAGS|HWTSTAMP_FLAG)_MASK|RTM_NR_.*|TCP_QUEUES_NR|PX_MAX_PROTO/,
@@ -158,7 +158,7 @@ export const omissions: readonly (readonly [pattern: RegExp, reason: string])[] 
   ],
   [
     /ETHTOOL_LINK_MODE_.*|ADVERTISED_.*|SUPPORTED_.*|__ETHTOOL_.*/,
-    'bits of link modes, of which each kernel has more: strings of ETH_SS_LINK_MODES',
+    'bits of link modes, whose number grows with each kernel; ETH_SS_LINK_MODES has them as text',
   ],
   [
     /ETHTOOL_(?:LINK_EXT|PODL|MODULE|PSE|C33_PSE|MM|MAC_STATS)_.*|PHY_UPSTREAM_.*/,
@@ -208,7 +208,7 @@ export const omissions: readonly (readonly [pattern: RegExp, reason: string])[] 
   [/TLS_1_\d_VERSION_M(?:AJOR|INOR)/, 'parts of the version, which TLS_1_2_VERSION and TLS_1_3_VERSION are whole'],
 ];
 
-/** The names of constants in the text of a header: macros with a value, and enumerators. */
+/** Returns the names of constants in the text of a header: macros with a value, and enumerators. */
 export function namesIn(text: string): Set<string> {
   const code = text
     .replace(/\/\*.*?\*\//gs, ' ')
@@ -216,7 +216,7 @@ export function namesIn(text: string): Set<string> {
     .replace(/\/\/.*$/gm, '');
   const names = new Set<string>();
   for (const [, name, value] of code.matchAll(/^[ \t]*#[ \t]*define[ \t]+([A-Z]\w*)[ \t]+(\S.*)$/gm)) {
-    // A text, a struct, code, or a name in small letters, which is an expression of a macro.
+    // A string, a struct, code, or a name in lower case, which is an expression of a macro.
     if (!/^"|[{}]|^struct\b|^\(?(?!sizeof)[a-z]/.test(value!)) names.add(name!);
   }
   for (const [, body] of code.matchAll(/\benum\b[^{;()]*\{([^}]*)\}/g)) {
@@ -228,14 +228,14 @@ export function namesIn(text: string): Set<string> {
   return names;
 }
 
-/** The version of the headers of Linux on this machine, as LINUX_VERSION_CODE has it; 0 when there are none. */
+/** The version of the headers of Linux on this machine, as in LINUX_VERSION_CODE; 0 if there are none. */
 export function headersVersion(): number {
   const path = '/usr/include/linux/version.h';
   const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
   return Number(/LINUX_VERSION_CODE (\d+)/.exec(text)?.[1] ?? 0);
 }
 
-/** The names of a header of this machine; undefined when it is not installed. */
+/** Returns the names of a header of this machine; undefined if it is not installed. */
 export function namesOf(header: string): Set<string> | undefined {
   const path = folders.map((folder) => `${folder}/${header}`).find((path) => existsSync(path));
   return path === undefined ? undefined : namesIn(readFileSync(path, 'utf8'));

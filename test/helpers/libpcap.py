@@ -1,7 +1,7 @@
-"""libpcap as the judge of filters: compiles expressions, optimized and not, and tells which packets pass.
+"""libpcap as the judge of filters: compiles expressions, optimized and not, and reports which packets match.
 
-Reads a JSON list of objects: dlt, netmask (a number or null), expressions, packets (base64), programs (whether they are
-wanted). Prints a list of lists: for each expression {"error"} or {"counts": [optimized, plain], "programs", "verdicts": base64 of bits}.
+Reads a JSON list of objects: dlt, netmask (a number or null), expressions, packets (base64), programs (whether to print
+them). Prints a list of lists: for each expression {"error"} or {"counts": [optimized, plain], "programs", "verdicts": base64 of bits}.
 """
 import base64
 import ctypes
@@ -42,7 +42,7 @@ def answer_of(handle, netmask, expression, packets, programs):
     for optimize in (1, 0):
         program = Program()
         if lib.pcap_compile(handle, ctypes.byref(program), expression.encode(), optimize, netmask) != 0:
-            # The optimizer finds that nothing can pass; without it there is a program.
+            # The optimizer fails when it finds that no packet can match; without it, the expression compiles.
             error = lib.pcap_geterr(handle).decode()
             if optimize and "rejects all packets" in error:
                 answer["rejects"] = True

@@ -1,10 +1,11 @@
-/** What a test needs of the machine: probed by trying, and a reason to skip where it is missing. */
+/** What a test requires of the machine: each requirement is probed by trying it, and is a reason to skip if it is missing. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { TestContext } from 'vitest';
 import * as s from '../../lib/index.ts';
+import * as nothrow from '../../lib/nothrow.ts';
 
-/** A need: undefined when it is met, else the reason why not. Probed once. */
+/** A requirement: returns undefined if it is met, otherwise the reason why not. It is probed once. */
 export type Need = () => string | undefined;
 
 function once(probe: Need): Need {
@@ -15,7 +16,7 @@ function once(probe: Need): Need {
   };
 }
 
-/** Skips the test, with the reason, unless every need is met. Call it first in the test. */
+/** Skips the test with the reason unless every requirement is met. Call it first in the test. */
 export function need(context: TestContext, ...needs: Need[]): void {
   for (const probe of needs) {
     const reason = probe();
@@ -36,8 +37,10 @@ function socketOf(domain: number, type: number, protocol: number, what: string):
 
 export const rawSockets: Need = socketOf(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP, 'raw sockets');
 export const packetSockets: Need = socketOf(s.AF_PACKET, s.SOCK_RAW, 0, 'packet sockets');
+/** UDP-Lite, which a kernel may lack. */
+export const udpLite: Need = socketOf(s.AF_INET, s.SOCK_DGRAM, s.IPPROTO_UDPLITE, 'UDP-Lite');
 export const vsock: Need = socketOf(s.AF_VSOCK, s.SOCK_STREAM, 0, 'AF_VSOCK');
-/** Connections of AF_VSOCK within this machine: the module vsock_loopback. */
+/** AF_VSOCK connections within this machine, by the kernel module vsock_loopback. */
 export const vsockLoopback: Need = once(() => {
   const reason = vsock();
   if (reason !== undefined) return reason;
@@ -65,31 +68,39 @@ export const ipv6: Need = once(() => {
   }
 });
 
-/** No CAP_NET_RAW: for the tests of EPERM itself. */
+/** The absence of CAP_NET_RAW, for the tests of EPERM itself. */
 export const noRawSockets: Need = once(() =>
   rawSockets() === undefined ? 'this process may open raw sockets' : undefined,
 );
 
-/** Node itself: for what Bun and Deno have no part in. */
+/** CAP_NET_ADMIN, which SIOCGSKNS requires. */
+export const networkAdmin: Need = once(() => {
+  const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
+  const n = nothrow.ioctl(fd, s.SIOCGSKNS);
+  for (const one of [fd, n]) if (one >= 0) s.close(one);
+  return n === -s.EPERM ? 'SIOCGSKNS: EPERM' : undefined;
+});
+
+/** Node itself, for what does not concern Bun and Deno. */
 export const node: Need = () => ('Bun' in globalThis || 'Deno' in globalThis ? 'this is not Node' : undefined);
 
-/** A program on the PATH. */
+/** A program in the PATH. */
 export function program(name: string): Need {
   return once(() => (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0 ? undefined : `no ${name}`));
 }
 
-/** Whether processes may be traced here. */
+/** Tracing processes. */
 export const strace: Need = once(() =>
   spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0 ? undefined : 'strace cannot trace here',
 );
 
-/** Own network namespaces, with links between them. */
+/** Creating network namespaces, with links between them. */
 export const namespaces: Need = once(() => {
   const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'probe0', 'type', 'veth', 'peer', 'name', 'probe1']);
   return tried.status === 0 ? undefined : 'no network namespaces with veth';
 });
 
-/** Making devices by /dev/net/tun. */
+/** Creating devices by /dev/net/tun. */
 export const tunnels: Need = once(() => {
   try {
     const fd = openSync('/dev/net/tun', 'r+');
@@ -106,7 +117,26 @@ export const tunnels: Need = once(() => {
   }
 });
 
-/** Becoming another user, as daemons do that drop their privileges. */
+/** Creating devices of a kind, which are not in every kernel: `line` is what follows `ip link add ... type`. */
+export function linkKind(kind: string, line: string): Need {
+  return once(() => {
+    const script = `ip link add va type veth peer name vb && exec ip link add probe0 type ${line}`;
+    const tried = spawnSync('unshare', ['-n', 'sh', '-c', script]);
+    return tried.status === 0 ? undefined : `this kernel has no ${kind} devices`;
+  });
+}
+
+/** Creating PPP devices by /dev/ppp. */
+export const pppDevices: Need = once(() => {
+  try {
+    closeSync(openSync('/dev/ppp', 'r+'));
+    return undefined;
+  } catch (error) {
+    return `/dev/ppp: ${(error as s.SocketError).code}`;
+  }
+});
+
+/** Becoming another user, as daemons that drop their privileges do. */
 export const otherUsers: Need = once(() =>
   spawnSync('setpriv', ['--reuid=1', '--regid=1', '--clear-groups', 'true']).status === 0
     ? undefined

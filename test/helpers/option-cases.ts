@@ -1,6 +1,6 @@
 /**
- * One case for every option of the table: the socket to try it on, the value to set, and where the kernel has a rule of
- * its own, that rule. Without one: a flag is turned, another value is set, and what is read back is what was set.
+ * One case for every option of the table: the socket to try it on, the value to set, and the kernel's special rule, if
+ * there is one. Without a rule, a flag is inverted, another value is set, and the value that is read is the one that was set.
  */
 
 import * as s from '../../lib/index.ts';
@@ -12,8 +12,8 @@ import {
   type WritableOption,
 } from '../../lib/index.ts';
 import { cleanup } from './fds.ts';
-import { ipv6, type Need, packetSockets, rawSockets, vsock } from './need.ts';
-import { connection, datagram, listener, loopback6, pair } from './world.ts';
+import { connection, datagram, listener, loopback6, pair } from './fixtures.ts';
+import { ipv6, type Need, packetSockets, rawSockets, udpLite, vsock } from './need.ts';
 
 const opened = (domain: number, type: number, protocol = 0) => cleanup(s.socket(domain, type, protocol));
 const LO = if_nametoindex('lo');
@@ -33,6 +33,7 @@ function packetOnLo(): number {
 type Kind =
   | 'udp'
   | 'udpConnected'
+  | 'udplite'
   | 'tcp'
   | 'listener'
   | 'client'
@@ -49,7 +50,7 @@ type Kind =
   | 'netlink'
   | 'vsock';
 
-/** The sockets of the cases, and what they need. */
+/** The sockets of the cases, and their requirements. */
 export const sockets: { readonly [K in Kind]: readonly [() => number, ...Need[]] } = {
   udp: [() => opened(s.AF_INET, s.SOCK_DGRAM)],
   udpConnected: [
@@ -59,6 +60,7 @@ export const sockets: { readonly [K in Kind]: readonly [() => number, ...Need[]]
       return fd;
     },
   ],
+  udplite: [() => opened(s.AF_INET, s.SOCK_DGRAM, s.IPPROTO_UDPLITE), udpLite],
   tcp: [() => opened(s.AF_INET, s.SOCK_STREAM)],
   listener: [() => listener().fd],
   client: [() => connection().client],
@@ -76,26 +78,26 @@ export const sockets: { readonly [K in Kind]: readonly [() => number, ...Need[]]
   vsock: [() => opened(s.AF_VSOCK, s.SOCK_STREAM), vsock],
 };
 
-/** What one option does on one kind of socket. */
+/** The behaviour of one option on one kind of socket. */
 export interface Case<Name extends OptionName> {
   on: Kind;
   /** What to do with both sockets first. */
   prepare?: (fd: number) => void;
-  /** What to set; of a flag the other value without it. */
+  /** The value to set; without it, a flag is inverted. */
   value?: Name extends WritableOption ? OptionInput<Name> : never;
   /** The same value as a Python expression of its bytes, for the structs. */
   raw?: string;
-  /** What is read at first, where it is known. */
+  /** The value that is read at first, if it is known. */
   before?: unknown;
-  /** What is read back, where it is not the value. */
+  /** The value that is read back, if it differs from the one that was set. */
   after?: unknown;
-  /** The errno that reading always gives. */
+  /** The errno with which reading always fails. */
   readFails?: ErrnoName;
-  /** The errno that writing always gives. */
+  /** The errno with which writing always fails. */
   writeFails?: ErrnoName;
-  /** An errno that reading or writing gives without a privilege or with a kernel that lacks it: Python tells which. */
+  /** An errno of reading or writing without a privilege, or on a kernel without the option: Python decides which. */
   unless?: ErrnoName;
-  /** Two looks do not see the same. */
+  /** Two reads return different values. */
   volatile?: boolean;
 }
 
@@ -125,7 +127,7 @@ const RAW = {
 const mreq6 = { multiaddr: GROUP6, ifindex: LO };
 const allmulti = { ifindex: LO, type: s.PACKET_MR_ALLMULTI };
 const fanoutId = process.pid & 0xffff;
-/** Eight bytes of an extension header that holds nothing but padding. */
+/** Eight bytes of an extension header that contains only padding. */
 const PADDING = Buffer.from('0000010400000000', 'hex');
 
 export const cases: { readonly [Name in OptionName]: Case<Name> } = {
@@ -137,14 +139,14 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   SO_BPF_EXTENSIONS: { on: 'udp' },
   SO_BROADCAST: { on: 'udp', before: false },
   SO_BUF_LOCK: { on: 'udp', before: 0, value: s.SOCK_BUF_LOCK_MASK },
-  // More than the system's needs CAP_NET_ADMIN.
+  // More than the limit of the system needs CAP_NET_ADMIN.
   SO_BUSY_POLL: { on: 'udp', value: 50, unless: 'EPERM' },
   SO_BUSY_POLL_BUDGET: { on: 'udp', value: 10, unless: 'EPERM' },
   SO_CNX_ADVICE: { on: 'udp', value: 1 },
   SO_COOKIE: { on: 'udp' },
   // CAP_NET_ADMIN
   SO_DEBUG: { on: 'udp', before: false, unless: 'EACCES' },
-  // There is none, and the socket does not share its port.
+  // There is no program, and the socket does not share its port.
   SO_DETACH_REUSEPORT_BPF: { on: 'udp', value: 0, writeFails: 'EINVAL' },
   SO_DOMAIN: { on: 'udp', before: s.AF_INET },
   SO_DONTROUTE: { on: 'udp', before: false },
@@ -178,7 +180,7 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   SO_PEEK_OFF: { on: 'unix', before: -1, value: 3 },
   SO_PEERCRED: { on: 'unix', before: { pid: process.pid, uid: process.geteuid?.(), gid: process.getegid?.() } },
   SO_PEERGROUPS: { on: 'unix' },
-  // A new descriptor every time: a test of its own.
+  // Returns a new file descriptor every time, which has its own test.
   SO_PEERPIDFD: { on: 'unix', volatile: true, unless: 'ENOPROTOOPT' },
   // Needs a security module with labels.
   SO_PEERSEC: { on: 'unix', unless: 'ENOPROTOOPT' },
@@ -277,7 +279,7 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
 
   // Only to AF_INET, of a socket whose peer has a mapped address.
   IPV6_ADDRFORM: { on: 'udp6Connected', before: s.AF_INET6, value: s.AF_INET, writeFails: 'EADDRNOTAVAIL' },
-  // What is left open is read as its default.
+  // A field that was not set is read as its default.
   IPV6_ADDR_PREFERENCES: {
     on: 'udp6',
     before: s.IPV6_PREFER_SRC_PUBTMP_DEFAULT | s.IPV6_PREFER_SRC_HOME,
@@ -313,7 +315,7 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   },
   IPV6_LEAVE_GROUP: { on: 'udp6', prepare: join6, value: mreq6, raw: RAW.mreq6 },
   IPV6_MINHOPCOUNT: { on: 'tcp6', before: 0, value: 5 },
-  // Read is that of the path; set is a limit for fragments.
+  // Reading returns that of the path; writing sets a limit for fragments.
   IPV6_MTU: { on: 'udp6Connected', before: 65536, value: 1280, after: 65536 },
   IPV6_MTU_DISCOVER: { on: 'udp6', before: s.IPV6_PMTUDISC_WANT, value: s.IPV6_PMTUDISC_DO },
   IPV6_MULTICAST_ALL: { on: 'udp6', before: true },
@@ -353,7 +355,7 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   TCP_CC_INFO: { on: 'tcp' },
   TCP_CONGESTION: { on: 'tcp', value: 'reno' },
   TCP_CORK: { on: 'tcp', before: false },
-  // Counted in retransmissions of the answer: 1, 3 or 7 seconds.
+  // Rounded to retransmissions of the answer: 1, 3 or 7 seconds.
   TCP_DEFER_ACCEPT: { on: 'tcp', before: 0, value: 2, after: 3 },
   TCP_DELACK_MAX_US: { on: 'tcp', value: 20_000, unless: 'ENOPROTOOPT' },
   TCP_FASTOPEN: { on: 'listener', before: 0, value: 5 },
@@ -376,10 +378,10 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   TCP_SAVED_SYN: { on: 'tcp', before: Buffer.alloc(0) },
   TCP_SAVE_SYN: { on: 'tcp', before: 0, value: 2 },
   TCP_SYNCNT: { on: 'tcp', value: 3 },
-  // The kernel takes it and forgets it.
+  // The kernel accepts it and ignores it.
   TCP_THIN_DUPACK: { on: 'tcp', before: false, after: false },
   TCP_THIN_LINEAR_TIMEOUTS: { on: 'tcp', before: false },
-  // A clock; only a connection under repair has it set.
+  // A clock, which can only be set on a connection under repair.
   TCP_TIMESTAMP: { on: 'tcp', volatile: true, value: 1, writeFails: 'EPERM' },
   TCP_TX_DELAY: { on: 'tcp', before: 0, value: 1000 },
   TCP_ULP: { on: 'client', before: '', value: 'no-such-ulp', writeFails: 'ENOENT' },
@@ -392,6 +394,8 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   UDP_NO_CHECK6_RX: { on: 'udp6', before: false },
   UDP_NO_CHECK6_TX: { on: 'udp6', before: false },
   UDP_SEGMENT: { on: 'udp', before: 0, value: 1400 },
+  UDPLITE_RECV_CSCOV: { on: 'udplite', before: 0, value: 20 },
+  UDPLITE_SEND_CSCOV: { on: 'udplite', before: 0, value: 5, after: 8 },
 
   PACKET_ADD_MEMBERSHIP: { on: 'packet', value: allmulti, raw: RAW.allmulti },
   PACKET_AUXDATA: { on: 'packet', before: false },

@@ -1,4 +1,4 @@
-/** getsockopt and setsockopt of the C library, called by Python on the very sockets of a test, which it gets by SCM_RIGHTS. */
+/** getsockopt and setsockopt of the C library, called by Python on the sockets of a test, which it receives by SCM_RIGHTS. */
 import { spawn } from 'node:child_process';
 import * as s from '../../lib/index.ts';
 
@@ -68,21 +68,21 @@ while True:
     peer.send(json.dumps(reply).encode())
 `;
 
-/** What Python shall do: get; or set a value of a simple type, or the bytes of a Python expression. */
+/** What Python does: get; or set a value of a simple type, or the bytes of a Python expression. */
 export interface Question {
   level: number;
   name: number;
   type: string;
-  /** The room to get into: it chooses the struct of some options. */
+  /** The size of the buffer for getsockopt: it selects the struct of some options. */
   length: number;
   value?: unknown;
   raw?: string | undefined;
 }
 
-/** The errno, or the fields of the value in their order. */
+/** The errno, or the fields of the value in order. */
 export type Answer = { errno: number } | { fields: unknown[] };
 
-/** Starts Python; `ask` has it do one call on a socket of ours. */
+/** Starts Python; `ask` has it make one call on one of our sockets. */
 export function startOracle(): { ask(fd: number, question: Question): Answer; stop(): void } {
   const [mine, theirs] = s.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET);
   const child = spawn('python3', ['-c', script], { stdio: ['ignore', 'inherit', 'inherit', theirs] });
@@ -93,7 +93,7 @@ export function startOracle(): { ask(fd: number, question: Question): Answer; st
       const rights: s.ControlMessage = { level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [fd] };
       s.sendmsg(mine, { buffers: [Buffer.from(JSON.stringify(question))], control: [rights] });
       const size = s.recv(mine, reply);
-      if (size === 0) throw new Error('Python ended');
+      if (size === 0) throw new Error('the Python process ended');
       return JSON.parse(reply.toString('utf8', 0, size)) as Answer;
     },
     stop() {

@@ -1,4 +1,4 @@
-/** Packets that fast-check makes: stacks of layers in order, with options, tags, tunnels, fragments and quotations. */
+/** Packets that fast-check generates: stacks of layers in order, with options, tags, tunnels, fragments and quotations. */
 import fc from 'fast-check';
 import { AF_INET, AF_INET6, inet_ntop } from '../../lib/index.ts';
 import * as p from '../../lib/packet/index.ts';
@@ -29,7 +29,7 @@ const arp = fc
   })
   .map(p.arp);
 
-/** A route whose pointer is within or behind its addresses. */
+/** A route whose pointer is within or after its addresses. */
 const route = (name: 'recordRoute' | 'looseSourceRoute' | 'strictSourceRoute') =>
   fc
     .tuple(fc.array(address4, { minLength: 1, maxLength: 3 }), fc.nat(3))
@@ -281,7 +281,7 @@ const icmpv6: fc.Arbitrary<Stack> = fc.oneof(
     .map(([fields, quoted]): Stack => [p.icmpv6(fields), ...quoted]),
 );
 
-/** A later fragment, whose payload nobody dissects. */
+/** A later fragment, whose payload is not dissected. */
 const fragment4 = fc
   .tuple(ipv4Fields, fc.integer({ min: 1, max: 8000 }), fc.boolean(), data(5))
   .map(([fields, fragmentOffset, moreFragments, some]): Stack => {
@@ -295,7 +295,7 @@ const fragment6 = fc
     const whole = new Uint8Array(8 * some.length).fill(some[0]!);
     return [header, p.fragment({ nextHeader: 17, fragmentOffset, moreFragments, identification }), p.payload(whole)];
   });
-/** The first fragment: with the upper header, and a checksum that is over more than this. */
+/** The first fragment, with the upper header, and a checksum that covers more than this fragment. */
 const firstFragment = fc
   .tuple(ipv4Fields, udp, u16)
   .map(
@@ -333,7 +333,7 @@ export const frameStack: fc.Arbitrary<Stack> = fc
     return padded && size < 60 ? [...layers, p.trailer(new Uint8Array(60 - size))] : layers;
   });
 
-/** Bytes that a decoder meets: arbitrary ones, and packets with some bytes changed, cut or lengthened. */
+/** Bytes that a decoder may receive: arbitrary ones, and packets with some bytes changed, truncated or extended. */
 export const mutated: fc.Arbitrary<Uint8Array> = fc.oneof(
   fc.uint8Array({ maxLength: 120 }),
   fc
@@ -347,7 +347,7 @@ export const mutated: fc.Arbitrary<Uint8Array> = fc.oneof(
     }),
 );
 
-/** A fixed list of different frames: the same in every run. */
+/** A fixed list of different frames, the same in every run. */
 export function sampleFrames(count: number, seed = 42): p.LayerInput[][] {
   return fc.sample(frameStack, { numRuns: count, seed });
 }

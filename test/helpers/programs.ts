@@ -1,4 +1,4 @@
-/** Real programs as counterparts: started by a test, ended by their process id when it is over. */
+/** Real programs as counterparts: started by a test, and ended by their process ids when it ends. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, onTestFinished } from 'vitest';
@@ -8,16 +8,16 @@ import { Socket } from '../../lib/index.ts';
 /** How long an event in another process may take on a busy machine. */
 export const patient = { timeout: 60_000, interval: 20 };
 
-/** A program that runs. */
+/** A running program. */
 export interface Program {
   child: ChildProcess;
-  /** What it has printed so far, on both outputs. */
+  /** What it has printed so far, to standard output and standard error. */
   output(): string;
-  /** Its exit code; null when a signal ended it. */
+  /** Its exit code; null if a signal ended it. */
   ended: Promise<number | null>;
 }
 
-/** Starts a program. Its standard input is closed unless `stdio` says otherwise. */
+/** Starts a program. Its standard input is empty unless `stdio` says otherwise. */
 export function start(command: string, args: readonly string[], options: SpawnOptions = {}): Program {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let printed = '';
@@ -36,25 +36,25 @@ export function start(command: string, args: readonly string[], options: SpawnOp
   return { child, output: () => printed, ended };
 }
 
-/** Waits until the program has printed this, and gives the match. */
+/** Waits until the program has printed this, and returns the match. */
 export async function printed({ output }: Program, pattern: RegExp): Promise<RegExpExecArray> {
   await expect.poll(output, patient).toMatch(pattern);
   return pattern.exec(output())!;
 }
 
-/** The standard output of a program that ends by itself, after it was given this input. */
+/** Runs a program with this input until it ends; returns its standard output. */
 export async function run(command: string, args: readonly string[], input = ''): Promise<string> {
   const program = start(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  program.child.stdin!.on('error', () => {}); // it may end without reading
+  program.child.stdin!.on('error', () => {}); // the program may end without reading
   program.child.stdin!.end(input);
   expect(await program.ended, program.output()).toBe(0);
   return program.output();
 }
 
-/** A loopback address of this process alone, so that no other test takes the ports that are free on it. */
+/** A loopback address that only this process uses, so that no other test occupies its free ports. */
 export const host: string = `127.${100 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 
-/** A TCP port, and UDP port, of `host` that is free now: for programs that cannot choose one. */
+/** Returns a port of `host` that is free for TCP and UDP, for programs that cannot choose one. */
 export function freePort(): number {
   const tcp = s.socket(s.AF_INET, s.SOCK_STREAM);
   const udp = s.socket(s.AF_INET, s.SOCK_DGRAM);
@@ -88,10 +88,10 @@ export async function connected(address: s.Address, type: number = s.SOCK_STREAM
   return mine(socket!);
 }
 
-/** No receiving of a test waits longer. */
+/** The longest that a receive of a test waits. */
 export const soon: s.WaitOptions = { timeout: 60_000 };
 
-/** Receives until there are that many bytes, or the stream ends. */
+/** Receives until this many bytes have arrived, or the stream ends. */
 export async function receive(socket: Socket, length: number = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (let got = 0; got < length; ) {

@@ -1,4 +1,4 @@
-/** What becomes of the memory of a ring: run by test/packet/capture/ring.test.ts on each line of Node, for whoever takes it along. */
+/** Checks the memory of a ring when it is transferred. Run by test/packet/capture/ring.test.ts on each release line of Node. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { ReadableStream } from 'node:stream/web';
@@ -16,19 +16,19 @@ async function captured(options) {
 }
 
 const ways = {
-  /** A worker that ends with its capture open. */
+  /** A worker ends while its capture is open. */
   async open() {
     const { packet } = await captured({ ringSize: 1 << 20 });
     return packet.data.length > 0;
   },
-  /** A stream of bytes takes the memory along, and then another thread. */
+  /** A byte stream transfers the memory, and then a message to another thread does. */
   async stream() {
     const { packet } = await captured({ ringSize: 1 << 20 });
     const stream = new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(packet.data) });
     const { value } = await stream.getReader().read();
     return value.buffer;
   },
-  /** ArrayBuffer.prototype.transfer does, where there is one; also from a capture that is closed then. */
+  /** ArrayBuffer.prototype.transfer, if it exists, transfers the memory, also from a capture that is closed afterwards. */
   async transfer() {
     const { capture, packet } = await captured({ ringSize: 1 << 20 });
     const { buffer } = packet.data;
@@ -38,7 +38,7 @@ const ways = {
   },
 };
 
-/** No room for a ring among the addresses of the process: packets come without. */
+/** The address space has no room for a ring: packets arrive without one. */
 async function crowded() {
   const limit = (bytes) => execFileSync('prlimit', ['--pid', String(process.pid), `--as=${bytes}:`]);
   const size = Number(/VmSize:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
@@ -59,7 +59,7 @@ if (isMainThread) {
     const value = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     await worker.terminate();
     if (value instanceof ArrayBuffer) {
-      // Every page can be read and written, and none is the kernel's any more.
+      // Every page can be read and written, and none belongs to the kernel any more.
       const bytes = new Uint8Array(value);
       results[way] = [bytes.length, bytes.every((byte) => byte === 0)];
       bytes.fill(1);

@@ -1,5 +1,5 @@
-// Runs examples of docstrings, one after the other, in a folder of its own: JSON on stdin, [{ entry, code }]. An example
-// is the body of a function that sees what its entry point exports. What each prints, or its error, is JSON on stdout.
+// Runs examples of docstrings in sequence in a new directory. It reads JSON from stdin: [{ entry, code }]. An example is
+// the body of a function that sees the exports of its entry point. The output or error of each is printed as JSON.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,20 +1,20 @@
-/** Before every test file. */
+/** Runs before every test file. */
 import { join } from 'node:path';
 import { beforeEach } from 'vitest';
 import { differences } from './differences.ts';
 
-// Under AddressSanitizer the preloaded runtime is for Node alone: other programs run without it, and child processes that
-// are Node get it back through a wrapper (scripts/test-asan.sh).
+// Under AddressSanitizer, only Node runs with the preloaded runtime: other programs run without it, and a wrapper
+// restores it for child processes of Node (scripts/test-asan.sh).
 if (process.env.SANITIZED_NODE !== undefined) {
   delete process.env.LD_PRELOAD;
   process.execPath = process.env.SANITIZED_NODE;
 }
 
 if ('Deno' in globalThis) {
-  // Children are started with the command line of Node, also by other programs.
+  // Child processes are started with the command line of Node, also by other programs.
   process.env.DENO ??= process.execPath;
   process.execPath = join(import.meta.dirname, 'deno-node.sh');
-  // The first signal that is listened to makes two sockets, which are none of ours.
+  // The first listener for a signal creates two sockets, which are not ours.
   process.on('SIGUSR2', () => {});
 }
 

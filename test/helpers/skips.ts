@@ -1,7 +1,7 @@
 /**
- * Prints every skipped test with its reason. With EXPECTED_SKIPS=<file> the run fails when they are not the lines of that
- * list for the test files that ran, or when it has lines of a file that is no more, and prints only their number when they
- * are; with WRITE_SKIPS the list is written. The last lines of a run that fails name the tests that failed.
+ * Prints every skipped test with its reason. With EXPECTED_SKIPS=<file> the run fails if the skipped tests differ from the
+ * lines of that list for the test files that ran, or if it contains lines of a file that no longer exists; otherwise only
+ * their number is printed. With WRITE_SKIPS the list is written. The last lines of a failing run name the failed tests.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';

@@ -1,4 +1,4 @@
-// Every call once or a few times, without a test runner: for valgrind and the leak check of AddressSanitizer.
+// Makes every call once or a few times, without a test runner: for valgrind and the leak check of AddressSanitizer.
 import assert from 'node:assert/strict';
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
@@ -23,7 +23,7 @@ for (let round = 0; round < 3; round++) {
   assert.equal(s.readv(client, [new Uint8Array(1), new Uint8Array(9)]), 4);
   s.shutdown(client, s.SHUT_WR);
   assert.equal(s.read(server, buffer), 0);
-  assert.equal(s.getsockopt(server, s.IPPROTO_TCP, s.TCP_INFO, 4096).length > 0, true); // QEMU gives an int
+  assert.equal(s.getsockopt(server, s.IPPROTO_TCP, s.TCP_INFO, 4096).length > 0, true); // QEMU returns an int
   for (const fd of [listener, client, server]) s.close(fd);
 
   const one = s.socket(s.AF_INET, s.SOCK_DGRAM);

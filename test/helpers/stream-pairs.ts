@@ -7,14 +7,14 @@ import { need, node } from './need.ts';
 import { tcpPair } from './sockets.ts';
 
 export type Log = string[];
-/** What both kinds of stream have. */
+/** The members that both kinds of stream have. */
 export type Stream = net.Socket;
 export type Pair = [client: Stream, server: Stream];
 export type Options = Pick<SocketStreamOptions, 'allowHalfOpen' | 'readableHighWaterMark' | 'writableHighWaterMark'>;
 
 export interface Scenario {
   options?: Options;
-  /** Whether data is not recorded, since a listener for it makes the stream flow. */
+  /** Whether not to record data, since a listener for it makes the stream flow. */
   unread?: boolean;
   run(client: Stream, server: Stream, log: Log): Promise<void>;
 }
@@ -35,11 +35,11 @@ async function ourPair(options: Options): Promise<Pair> {
   return [client.makefile(options), server.makefile(options)] as unknown as Pair;
 }
 
-/** An error by its code, or by its text when it has none. */
+/** Returns the code of an error, or its text if it has no code. */
 export const code = (error: unknown): string =>
   (error as { code?: string } | null)?.code ?? (error as Error | null)?.message ?? 'none';
 
-/** Writes down the events of a stream. Data is one entry, however it is cut. */
+/** Records the events of a stream. Data is one entry, however it is split into chunks. */
 function record(stream: Stream, log: Log): void {
   for (const event of ['end', 'finish', 'timeout', 'connect', 'ready'] as const)
     stream.on(event, () => log.push(event));
@@ -60,7 +60,7 @@ export const closed = (stream: Stream): Promise<void> =>
 export const allClosed = (...streams: Stream[]): Promise<unknown> => Promise.all(streams.map(closed));
 export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
-/** The properties that tell the state of a stream. */
+/** Returns the properties that show the state of a stream. */
 export const state = (stream: Stream): string =>
   `${stream.readyState} ${stream.pending} ${stream.connecting} ${stream.destroyed} ${stream.writable} ${stream.readable}`;
 
@@ -79,11 +79,11 @@ async function logOf(pair: Pair, { unread, run }: Scenario): Promise<Log[]> {
   return all;
 }
 
-/** A test for each scenario: the logs of the client, of the server and of the program are the same over both. */
+/** Defines a test for each scenario: the logs of the client, the server and the program are the same over both streams. */
 export function compare(scenarios: Record<string, Scenario>): void {
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(name, async (context) => {
-      need(context, node); // other runtimes have a net.Socket of their own
+      need(context, node); // other runtimes have their own net.Socket
       const options = scenario.options ?? {};
       const expected = await logOf(await nodePair(options), scenario);
       expect(await logOf(await ourPair(options), scenario)).toEqual(expected);

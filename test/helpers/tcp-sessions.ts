@@ -4,16 +4,16 @@ import type { Chance } from './fragments.ts';
 
 export type Side = 'client' | 'server';
 
-/** A packet of a connection, and what it is in it. */
+/** A packet of a connection, and its role in it. */
 export interface Sent {
   data: Uint8Array;
   from: Side;
-  /** Where its data are in the stream of its side; none without data. */
+  /** The offset of its data in the stream of its side; undefined without data. */
   offset?: number;
   length: number;
 }
 
-/** One end of a connection that sends. */
+/** The sending end of a connection. */
 export class Session {
   readonly sent: Sent[] = [];
   readonly streams: Record<Side, number[]> = { client: [], server: [] };
@@ -36,7 +36,7 @@ export class Session {
     this.first = first;
   }
 
-  /** A segment with these fields; its sequence number is the offset behind the SYN, unless it is a SYN. */
+  /** A segment with these fields; its sequence number is the offset after the SYN, unless it is a SYN. */
   segment(from: Side, offset: number, fields: Partial<p.TcpFields> = {}, data: Uint8Array | string = ''): Sent {
     const to: Side = from === 'client' ? 'server' : 'client';
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
@@ -59,7 +59,7 @@ export class Session {
     return sent;
   }
 
-  /** What the other end acknowledges when it has got so much. */
+  /** The acknowledgement number of the other end after it has received this much. */
   ack(from: Side, received: number): Partial<p.TcpFields> {
     const to: Side = from === 'client' ? 'server' : 'client';
     return { ack: true, acknowledgmentNumber: (this.first[to] + 1 + received) >>> 0 };
@@ -72,7 +72,7 @@ export class Session {
     return this;
   }
 
-  /** Sends data at the end of a side's stream, in one segment, acknowledging all that the other sent. */
+  /** Appends data to the stream of a side in one segment, which acknowledges everything that the other side sent. */
   say(from: Side, data: Uint8Array | string): Sent {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     const to: Side = from === 'client' ? 'server' : 'client';
@@ -81,7 +81,7 @@ export class Session {
     return this.push(from, offset, { ...this.ack(from, this.streams[to].length), psh: true }, bytes);
   }
 
-  /** FIN of both. */
+  /** Sends a FIN from both sides. */
   goodbye(): this {
     const [c, s] = [this.streams.client.length, this.streams.server.length];
     this.push('client', c, { ...this.ack('client', s), fin: true });
@@ -91,7 +91,7 @@ export class Session {
   }
 }
 
-/** A whole connection of random length, whose numbers may wrap, with segments that are repeated in other sizes. */
+/** A complete connection of random length, whose sequence numbers may wrap, with segments repeated in other sizes. */
 export function session(number: number, chance: Chance): Session {
   const first = () => (chance.below(2) === 0 ? 0xffffffff - chance.below(3000) : chance.below(2 ** 32));
   const one = new Session(number, { client: first(), server: first() }).handshake();
@@ -100,7 +100,7 @@ export function session(number: number, chance: Chance): Session {
     for (let n = 1 + chance.below(4); n > 0; n--) {
       one.say(from, chance.bytes(1 + chance.below(700)));
       if (chance.below(4) > 0) continue;
-      // Again, with some of what was before, as a sender does that puts segments together.
+      // Repeated with some of the previous data, as by a sender that merges segments.
       const stream = one.streams[from];
       const start = Math.max(0, stream.length - 1 - chance.below(900));
       const to: Side = from === 'client' ? 'server' : 'client';
@@ -110,7 +110,7 @@ export function session(number: number, chance: Chance): Session {
   return one.goodbye();
 }
 
-/** Captured packets, so many milliseconds apart. */
+/** Captured packets, this many milliseconds apart. */
 export const captured = (list: readonly Uint8Array[], apart = 1): p.CapturedPacket[] =>
   list.map((data, i) => ({
     data,
@@ -120,7 +120,7 @@ export const captured = (list: readonly Uint8Array[], apart = 1): p.CapturedPack
     timestamp: BigInt(i * apart) * 1_000_000n,
   }));
 
-/** All that is told. */
+/** All events that are emitted. */
 export async function events(packets: p.PacketSource, options?: p.TcpStreamsOptions): Promise<p.TcpEvent[]> {
   const list: p.TcpEvent[] = [];
   for await (const event of p.tcpStreams(packets, options)) list.push(event);

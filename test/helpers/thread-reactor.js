@@ -1,2 +1,2 @@
-// Preloaded by tests: Node takes the reactor that Bun and Deno have.
+// Preloaded by tests: makes Node use the reactor of Bun and Deno.
 Object.defineProperty(process, 'versions', { value: Object.freeze({ ...process.versions, deno: '0' }) });

@@ -1,11 +1,11 @@
-/** What tshark tells of packets, field by field, and how it follows from what we decode. */
+/** The fields that tshark prints for packets, and how they follow from what we decode. */
 import * as p from '../../lib/packet/index.ts';
 import { fieldsOf } from './tshark.ts';
 
 type Of<Name extends p.LayerName> = Extract<p.Layer, { layer: Name }>;
 type Value = string | number | boolean | bigint | undefined;
 
-/** A field of tshark, and how its values follow from a layer; undefined where it has none. */
+/** A field of tshark, and how its values follow from a layer; undefined if the layer has none. */
 interface Comparison {
   layer: p.LayerName;
   values(layer: never): Value | readonly Value[];
@@ -30,7 +30,7 @@ const optionValues = <Option extends { name: string }, Name extends Option['name
     .filter((option): option is Extract<Option, { name: Name }> => option.name === name)
     .flatMap((option) => values(option) as Value);
 
-/** tshark gives the last hop of a source route that is not at its end; our checksums are over it, too. */
+/** tshark prints the last hop of an unfinished source route; our checksums cover it, too. */
 function finalDestination({ destinationAddress, options }: p.Ipv4): string | undefined {
   for (const option of options) {
     if (option.name !== 'looseSourceRoute' && option.name !== 'strictSourceRoute') continue;
@@ -205,7 +205,7 @@ const comparisons: ReadonlyMap<string, Comparison> = new Map<string, Comparison>
   ...compare('payload', { 'data.data': (l) => Buffer.from(l.data).toString('hex') }),
 ]);
 
-/** What we decoded, in the words of tshark. */
+/** Returns what we decoded, as tshark prints it. */
 function valuesOf(layers: readonly p.Layer[], { layer, values }: Comparison): string[] {
   return layers
     .filter((one) => one.layer === layer)
@@ -217,7 +217,7 @@ function valuesOf(layers: readonly p.Layer[], { layer, values }: Comparison): st
 /** The fields of tshark that are compared. */
 export const FIELDS: readonly string[] = [...comparisons.keys()];
 
-/** A field of a packet that tshark and we read differently. */
+/** A field of a packet that tshark and we decode differently. */
 export interface Disagreement {
   packet: number;
   field: string;
@@ -225,10 +225,10 @@ export interface Disagreement {
   mine: string;
 }
 
-/** The ports whose datagrams tshark takes for probes of a traceroute, and names their data so. */
+/** The ports whose datagrams tshark regards as probes of a traceroute, which changes the name of their data. */
 const isProbe = (port: number) => port >= 33434 && port <= 33534;
 
-/** Whether tshark tells a field of this packet only in part, or under another name, and agrees in what it tells. */
+/** Whether tshark prints a field of this packet only in part, or under another name, and agrees in what it prints. */
 function isTold(
   field: string,
   theirs: readonly string[],
@@ -239,7 +239,7 @@ function isTold(
   const message = layers[error] as p.Icmp | p.Icmpv6 | undefined;
   const quotes = message !== undefined && layers[error + 1]?.layer.startsWith('ipv') === true;
   const redirect = message?.layer === 'icmp' && message.type === 5;
-  // In a quotation it gives no sequence number of TCP, and verifies no checksum of ICMP; in that of a redirect none.
+  // In a quotation it prints no sequence number of TCP, and verifies no checksum of ICMP; in that of a redirect, no checksum.
   if (quotes && field === 'tcp.seq_raw') return theirs.length === 0;
   if (redirect && field === 'udp.checksum.status') return true;
   if (quotes && /^icmp(v6)?.checksum.status$/.test(field)) {
@@ -252,13 +252,13 @@ function isTold(
       (one) => (one.layer === 'udp' && isProbe(one.destinationPort)) || (one.layer === 'icmpv6' && one.type === 143),
     );
   }
-  // A time at the start of the data of an echo stands for itself.
+  // A time at the start of the data of an echo is a field of its own.
   const echo = layers.some((one) => 'identifier' in one);
   const time = mine.join().length - theirs.join().length;
   return echo && (time === 16 || time === 32) && mine.join().endsWith(theirs.join());
 }
 
-/** What tshark and we read differently in the packets of a file, and the fields that tshark knew in them. */
+/** Returns what tshark and we decode differently in the packets of a file, and the fields that tshark printed. */
 export function compareWithTshark(
   file: string,
   packets: readonly Uint8Array[],

@@ -1,22 +1,28 @@
-/** tshark as the judge of packets: its fields, and its complaints. */
+/** tshark as the judge of packets: its fields, and the faults that it finds. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as p from '../../lib/packet/index.ts';
+import { folder } from './fixtures.ts';
 import { printed, start } from './programs.ts';
-import { folder } from './world.ts';
 
-/** Checksums are verified; every packet stands for itself, without reassembly or the history of a connection. */
+/** Options that verify checksums, and dissect every packet on its own, without reassembly or the history of a connection. */
 const PREFERENCES = [
-  ...['ip.check_checksum:TRUE', 'tcp.check_checksum:TRUE', 'udp.check_checksum:TRUE', 'sctp.checksum:CRC 32c'],
+  ...[
+    'ip.check_checksum:TRUE',
+    'tcp.check_checksum:TRUE',
+    'udp.check_checksum:TRUE',
+    'udplite.check_checksum:TRUE',
+    'sctp.checksum:CRC 32c',
+  ],
   ...['ip.defragment:FALSE', 'ipv6.defragment:FALSE', 'tcp.desegment_tcp_streams:FALSE'],
   ...['tcp.analyze_sequence_numbers:FALSE', 'tcp.relative_sequence_numbers:FALSE'],
 ].flatMap((preference) => ['-o', preference]);
 
 /** Runs tshark on a file. */
 export function tshark(file: string, ...args: string[]): string {
-  // Without a configuration of this machine's user, and without names for numbers.
+  // Without the configuration of the user of this machine, and without names for numbers.
   const env = { ...process.env, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
   const argv = ['-n', '-r', file, ...PREFERENCES, ...args];
   return execFileSync('tshark', argv, {
@@ -37,7 +43,7 @@ export function pcapOf(packets: readonly Uint8Array[], linktype: number = p.LINK
   return file;
 }
 
-/** The values of fields, of each packet and field in their order in the packet. */
+/** Returns the values of the fields of each packet, in their order in the packet. */
 export function fieldsOf(file: string, fields: readonly string[]): string[][][] {
   const format = ['-T', 'fields', '-E', 'occurrence=a', '-E', 'aggregator=|'];
   const text = tshark(file, ...format, ...fields.flatMap((field) => ['-e', field]));
@@ -47,15 +53,15 @@ export function fieldsOf(file: string, fields: readonly string[]): string[][][] 
     .map((row) => row.split('\t').map((cell) => (cell === '' ? [] : cell.split('|'))));
 }
 
-/** What tshark finds wrong, of which a packet that is in order has nothing. */
+/** The faults that tshark reports; a correct packet has none. */
 const COMPLAINTS = ['_ws.malformed', '_ws.expert.group == "Checksum"', '_ws.expert.group == "Malformed"'];
 
-/** The packets of a file that tshark complains about, a line for each. */
+/** Returns the packets of a file in which tshark finds a fault, one line for each. */
 export function complaints(file: string): string {
   return tshark(file, '-Y', COMPLAINTS.join(' || '));
 }
 
-/** dumpcap that captures an interface where the start of a command line enters; `stop` gives the file. */
+/** Starts dumpcap on an interface of the namespace that the start of a command line enters; `stop` returns the file. */
 export async function capture(
   enter: readonly string[],
   name: string,
@@ -66,7 +72,11 @@ export async function capture(
   const running = start(argv[0]!, argv.slice(1));
   await printed(running, /^File: /m);
   return async () => {
-    await sleep(600); // what came last is still in its ring
+    // The last packets are in its ring until the kernel retires the block: the file must stop growing.
+    for (let size = -1; size !== statSync(file).size; ) {
+      size = statSync(file).size;
+      await sleep(600);
+    }
     running.child.kill('SIGINT');
     await running.ended;
     return file;

@@ -1,4 +1,4 @@
-/** Programs as a TypeScript user has them: strict, beside the installed package. */
+/** Checks programs as a TypeScript user does: strictly, beside the installed package. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '../..');
 const modules = join(root, 'node_modules');
 
-/** A program, by a name for the report. */
+/** A program, with a name for the report. */
 export interface Source {
   name: string;
   code: string;
@@ -18,7 +18,7 @@ const options = [
   ...['--lib', 'es2023,esnext.disposable', '--types', 'node'],
 ];
 
-/** What the compiler has to say, each line with the name of its program in place of a file. */
+/** Returns the messages of the compiler, each line with the name of its program in place of a file. */
 export function typeErrors(sources: readonly Source[], installed: string = root): string[] {
   const home = mkdtempSync(join(tmpdir(), 'sys-socket-types-'));
   try {
@@ -31,7 +31,7 @@ export function typeErrors(sources: readonly Source[], installed: string = root)
       return `${i}.mts`;
     });
     const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...files];
-    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 25_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 100_000 });
     return `${stdout}${stderr}`
       .split('\n')
       .filter((line) => line !== '')

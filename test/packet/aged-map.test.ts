@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { AgedMap } from '../../lib/packet/aged-map.ts';
+import { AgedMap } from '../../lib/packet/bytes/aged-map.ts';
 import { Chance } from '../helpers/fragments.ts';
 
-test('the oldest entry is that of a list, whatever is added, deleted and renewed', () => {
+test('the oldest entry is the same as in a list after any additions, deletions and renewals', () => {
   const chance = new Chance(1);
   const map = new AgedMap<number, number>();
   let list: number[] = [];

@@ -1,8 +1,8 @@
-/** The Internet checksum against RFC 1071, RFC 1624 and Python. */
+/** The Internet checksum, compared with RFC 1071, RFC 1624 and Python. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { native } from '../../lib/native/native.ts';
 import * as p from '../../lib/packet/index.ts';
-import { native } from '../../lib/posix/native.ts';
 import { need, program } from '../helpers/need.ts';
 import { sampleFrames } from '../helpers/packets.ts';
 import { python } from '../helpers/python.ts';
@@ -10,7 +10,7 @@ import { python } from '../helpers/python.ts';
 const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
-/** RFC 1071 by its words: one 16-bit word after the other. */
+/** RFC 1071 word by word: one 16-bit word after the other. */
 function plain(data: Uint8Array): number {
   let total = 0;
   for (let i = 0; i < data.length; i += 2) total += data[i]! * 256 + (data[i + 1] ?? 0);
@@ -28,7 +28,7 @@ test('the header of a known IPv4 packet', () => {
   expect(p.checksum(bytes(header.replace('4011 0000', '4011 b861')))).toBe(0);
 });
 
-test('nothing, one byte, all zeros and all ones', () => {
+test('no bytes, one byte, all zeros and all ones', () => {
   expect(p.checksum()).toBe(0xffff);
   expect(p.checksum(new Uint8Array(0), new ArrayBuffer(0))).toBe(0xffff);
   expect(p.checksum(bytes('12'))).toBe(0xedff);
@@ -39,7 +39,7 @@ test('nothing, one byte, all zeros and all ones', () => {
   }
 });
 
-test('any parts of any length are as the whole', () => {
+test('parts of any length have the same checksum as the whole', () => {
   const parts = fc.array(fc.uint8Array({ maxLength: 70 }), { maxLength: 6 });
   fc.assert(
     fc.property(parts, fc.nat(3), (list, offset) => {
@@ -52,7 +52,7 @@ test('any parts of any length are as the whole', () => {
   );
 });
 
-test('any length, from any offset on, is as word by word', () => {
+test('any length from any offset has the same sum as word by word', () => {
   const data = fc.uint8Array({ minLength: 0, maxLength: 2100, size: 'max' });
   fc.assert(
     fc.property(data, fc.nat(9), (whole, offset) => {
@@ -61,7 +61,7 @@ test('any length, from any offset on, is as word by word', () => {
     }),
     { numRuns },
   );
-  // Around the length from which on the sum is native.
+  // Around the length from which on native code computes the sum.
   const random = Uint8Array.from({ length: 300 }, (_, i) => (i * 7919) >> 3);
   for (let from = 0; from < 9; from++) {
     for (let to = from; to <= random.length; to++) {
@@ -71,7 +71,7 @@ test('any length, from any offset on, is as word by word', () => {
   }
 });
 
-test('the native sum reads nothing outside of its bytes', () => {
+test('the native sum does not read outside its bytes', () => {
   const bytes = new Uint8Array(8).fill(1);
   expect(native.checksumSum(bytes, 2, 6)).toBe(0x0202);
   for (const [from, to] of [
@@ -88,7 +88,7 @@ test('the native sum reads nothing outside of its bytes', () => {
   expect(native.checksumSum(bytes, 0, 8)).toBeLessThan(-4095);
 });
 
-test('what is no bytes is refused', () => {
+test('arguments that are not bytes are rejected', () => {
   for (const wrong of ['text', 5, null, [1, 2], undefined]) {
     expect(() => p.checksum(new Uint8Array(2), wrong as never)).toThrow(TypeError);
   }
@@ -103,7 +103,7 @@ test('the incremental update: the example of RFC 1624, and any word of any data'
       const before = view.getUint16(at);
       const old = p.checksum(data);
       view.setUint16(at, after);
-      // Data of only zeros is the one case where both zeros of ones' complement occur: RFC 1624, 3.
+      // Only for data of zeros do both zeros of ones' complement occur: RFC 1624, 3.
       fc.pre(data.some((byte) => byte !== 0));
       expect(p.updateChecksum(old, before, after)).toBe(p.checksum(data));
     }),
@@ -126,7 +126,7 @@ test('pseudo-headers', () => {
   expect(() => p.pseudoHeaderIpv6('::1', '::1', 256, 9)).toThrow(RangeError);
 });
 
-test('a segment without an IP header: by the pseudo-header, or unfilled', () => {
+test('a segment without an IP header: the checksum uses the pseudo-header or is not filled in', () => {
   const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
   const layers = [p.udp({ sourcePort: 1, destinationPort: 2 }), 'data'];
   const within = p.encodePacket([p.ipv4(addresses), ...layers]).subarray(20);
@@ -167,7 +167,7 @@ for text in json.load(sys.stdin):
 print(json.dumps(answers))
 `;
 
-test('every checksum of 300 packets as Python computes it', (context) => {
+test('every checksum of 300 packets is the one that Python computes', (context) => {
   need(context, program('python3'));
   const packets = sampleFrames(1500)
     .map((layers) => layers.slice(1).filter(({ layer }) => layer !== 'trailer'))

@@ -1,4 +1,4 @@
-/** Views of packets of every link type: the fields that the decoder gives. */
+/** Views of packets of every link type: they return the same fields as the decoder. */
 import { expect, test } from 'vitest';
 import * as p from '../../lib/packet/index.ts';
 
@@ -7,7 +7,7 @@ const six = p.ipv6({ sourceAddress: '2001:db8::1', destinationAddress: '2001:db8
 const link = { destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01' };
 const tag = (vid: number) => p.vlan({ vid });
 
-/** A link type, and what its packets may begin with. */
+/** A link type, and the possible first layers of its packets. */
 const links: [number, (p.LayerInput | undefined)[]][] = [
   [p.LINKTYPE_ETHERNET, [p.ethernet(link)]],
   [p.LINKTYPE_ETHERNET, [p.ethernet({ ...link, tags: [{ vid: 5 }, { vid: 6 }] })]],
@@ -48,11 +48,11 @@ test.each(links)('link type %i', (linktype, headers) => {
   }
 });
 
-test('a link type that is not decoded has no fields; a first header that a view does not know is refused', () => {
+test('an unsupported link type has no fields, and an unsupported first header is rejected', () => {
   const view = new p.PacketView().of({ data: new Uint8Array(60), linktype: p.LINKTYPE_IEEE802_11_RADIOTAP });
   expect([view.networkOffset, view.etherType, view.sourceAddress]).toEqual([-1, -1, undefined]);
   expect(() => view.of(new Uint8Array(60), 'tcp')).toThrow(
-    /"first" argument must be a layer that 'layerOfLinktype' gives/,
+    /"first" argument must be a layer that 'layerOfLinktype' returns/,
   );
   expect(() => view.of({} as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
 });

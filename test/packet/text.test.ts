@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ipv6Text } from '../../lib/packet/text.ts';
-import { AF_INET6 } from '../../lib/posix/constants.ts';
-import { inet_ntop } from '../../lib/posix/inet.ts';
+import { AF_INET6 } from '../../lib/native/constants.ts';
+import { ipv6Text } from '../../lib/packet/bytes/text.ts';
+import { inet_ntop } from '../../lib/struct/inet.ts';
 
-/** Which of the 8 groups are 0, in every combination: the others have from one to four digits. */
+/** Every combination of zeros in the 8 groups: the others have from one to four digits. */
 const VALUES = [0x1, 0x20, 0x300, 0x4000, 0xabcd, 0xffff, 0xd, 0xe0];
 
-test('the text of an IPv6 address is that of inet_ntop, wherever zeros are', () => {
+test('the text of an IPv6 address is that of inet_ntop, wherever it has zeros', () => {
   for (let zeros = 0; zeros < 256; zeros++) {
     const bytes = new Uint8Array(18);
     for (const [i, value] of VALUES.entries()) {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { folder, listener, loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
-import { folder, listener, loopback, loopback6 } from '../helpers/world.ts';
 
 interface Waiting {
   listener: number;
@@ -21,7 +21,7 @@ function waiting(address: s.Address = loopback, own?: s.Address): Waiting {
   return { listener: fd, client };
 }
 
-/** All forms: the new socket, and the address that was told. */
+/** All forms: they return the new socket, and the address that was reported. */
 const forms: [string, (fd: number, flags?: number) => { fd: number; address: s.Address | undefined }][] = [
   ['accept', (fd) => s.accept(fd)],
   ['accept4', (fd, flags = 0) => s.accept4(fd, flags)],
@@ -54,7 +54,7 @@ for (const [form, accept] of forms) {
     expect(buffer.toString('utf8', 0, s.recv(server, buffer))).toBe('hello');
   });
 
-  test(`${form}: a peer of IPv6`, (context) => {
+  test(`${form}: an IPv6 peer`, (context) => {
     need(context, ipv6);
     const { listener: fd, client } = waiting(loopback6);
     const { fd: server, address } = accept(fd);
@@ -73,7 +73,7 @@ for (const [form, accept] of forms) {
     expect(unnamed.address).toEqual({ family: s.AF_UNIX, path: '' });
   });
 
-  test(`${form}: the flags of the listener do not pass to the new socket`, () => {
+  test(`${form}: the new socket does not inherit the flags of the listener`, () => {
     const { fd: listening, address } = listener(s.SOCK_NONBLOCK);
     s.connect(cleanup(s.socket(s.AF_INET, s.SOCK_STREAM)), address);
     const fd = cleanup(accept(listening).fd);
@@ -91,13 +91,13 @@ for (const [form, accept] of forms.filter(([name]) => name.startsWith('accept4')
   });
 }
 
-test('nothrow: without storage no address is asked for', () => {
+test('nothrow: without storage, no address is requested', () => {
   const { listener: fd, client } = waiting();
   const server = cleanup(n.accept(fd));
   expect(s.getpeername(server)).toEqual(s.getsockname(client));
 });
 
-test('nothrow: the storage is empty after a call that failed', () => {
+test('nothrow: the storage is empty after a failed call', () => {
   const from = new s.SockaddrStorage();
   cleanup(n.accept(waiting().listener, from));
   expect(from.length).toBe(16);
@@ -106,7 +106,7 @@ test('nothrow: the storage is empty after a call that failed', () => {
   expect(from.decode()).toBeUndefined();
 });
 
-test('connections are accepted in their order', () => {
+test('connections are accepted in the order in which they were made', () => {
   const { fd, address } = listener();
   const clients = [1, 2, 3].map(() => {
     const client = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));

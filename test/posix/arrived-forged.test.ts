@@ -1,5 +1,5 @@
-// The descriptors that arrived are those that the kernel wrote, whatever numbers are in the program's memory by the time
-// they are closed or handed over.
+// The received file descriptors are those that the kernel wrote, whatever numbers the memory of the program contains
+// when they are closed or handed over.
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -8,20 +8,20 @@ import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { numbered, numberOf, openFds } from '../helpers/fds.ts';
+import { folder, pair } from '../helpers/fixtures.ts';
 import { need, node } from '../helpers/need.ts';
-import { folder, pair } from '../helpers/world.ts';
 
 const rights = (...fds: number[]): s.ControlMessage[] => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }];
 const CONTROL = s.CMSG_SPACE(4);
 
-/** Sends a descriptor that tells this number. */
+/** Sends a file descriptor with this number. */
 function send(fd: number, number: number, data: Uint8Array | string = 'x'): void {
   const sent = numbered(number);
   s.sendmsg(fd, { buffers: [data], control: rights(sent) });
   s.close(sent);
 }
 
-/** A batch in which one message waits whose descriptor nobody took, and the number of that descriptor. */
+/** A batch with one message whose file descriptor was not taken, and the number of that file descriptor. */
 function untaken(number: number): { batch: s.MessageBatch; fd: number } {
   const [a, b] = pair(s.SOCK_DGRAM);
   send(a, number);
@@ -34,7 +34,7 @@ function untaken(number: number): { batch: s.MessageBatch; fd: number } {
 const fdsOf = (messages: s.ControlMessage[]): number[] =>
   messages.flatMap((message) => ('fds' in message ? message.fds : []));
 
-test('recvmsg that fails after it received closes what arrived, not what the control data say by then', () => {
+test('recvmsg that fails after receiving closes the received file descriptors, not those in overwritten control data', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const other = untaken(7);
   send(a, 8);
@@ -46,19 +46,19 @@ test('recvmsg that fails after it received closes what arrived, not what the con
     set flags(value: number) {
       if (value === 0) return;
       control.set(s.encodeControl(rights(other.fd)));
-      throw new Error('no place');
+      throw new Error('the result cannot be stored');
     },
   };
-  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('no place');
+  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('the result cannot be stored');
   expect(openFds().size).toBe(before);
   expect(fdsOf(other.batch.control(0)).map(numberOf)).toEqual([7]);
 });
 
-test('recvmsg hands over what arrived, not what the control data say by then', (context) => {
+test('recvmsg hands over the received file descriptors, not those in overwritten control data', (context) => {
   need(context, node);
   const here = folder();
   const dist = new URL('../../dist/', import.meta.url).href;
-  // A worker sees the descriptor, writes over it, and ends: it is the program's all the same.
+  // A worker sees the file descriptor, overwrites it, and ends: it belongs to the program nevertheless.
   writeFileSync(
     join(here, 'main.mjs'),
     `import { once } from 'node:events';
@@ -89,11 +89,11 @@ test('recvmsg hands over what arrived, not what the control data say by then', (
   expect([stdout, stderr]).toEqual(['true\n', '']);
 });
 
-test('recvmmsg knows what arrived although data of the peer lie over the control data', () => {
+test('recvmmsg knows the received file descriptors even if data of the peer overlap the control data', () => {
   const SIZE = 64;
   const MESSAGES = 2;
-  // A program that replaced Buffer.from gives the batch memory that overlaps: the data of message 1 come to lie where
-  // the control data of message 0 are.
+  // A program that replaced Buffer.from gives the batch overlapping memory: the data of message 1 overlap the control
+  // data of message 0.
   const memory = new ArrayBuffer(SIZE * 4);
   const original = Buffer.from;
   onTestFinished(() => {
@@ -120,7 +120,7 @@ test('recvmmsg knows what arrived although data of the peer lie over the control
   expect(fdsOf(other.batch.control(0)).map(numberOf)).toEqual([7]);
 });
 
-test('a batch whose memory was taken away closes what arrived', () => {
+test('a batch whose memory was detached closes the received file descriptors', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const before = openFds().size;
   send(a, 8);
@@ -143,11 +143,11 @@ test('a batch whose memory was taken away closes what arrived', () => {
   expect(openFds().size).toBe(before);
 });
 
-test('recvmsg gives the control data that the kernel wrote although the sender’s address lies over them', () => {
+test('recvmsg returns the control data that the kernel wrote even if the address of the sender overlaps it', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const other = untaken(7);
-  // The kernel writes the address last. An abstract name holds any bytes: here, a message with the number of another
-  // descriptor, which comes to lie where the control data are.
+  // The kernel writes the address last. An abstract name contains any bytes: here, a message with the number of another
+  // file descriptor, which overlaps the control data.
   const AT = 64;
   const forged = s.encodeControl(rights(other.fd));
   const name = Buffer.alloc(4 + forged.length);

@@ -1,5 +1,5 @@
-// Descriptors that arrive belong to the environment until the program has been given them: what a worker leaves untaken
-// when it ends is closed, and what it was given is not.
+// Received file descriptors belong to the environment until the program has taken them: those that a worker has not
+// taken when it ends are closed, and those that it has taken are not.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { need, node } from '../helpers/need.ts';
-import { folder } from '../helpers/world.ts';
 
 const dist = new URL('../../dist/', import.meta.url).href;
 const ways = ['end', 'exit', 'terminate'] as const;
 const rights = (...fds: number[]): s.ControlMessage[] => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }];
 
 /**
- * That a worker that received three descriptors for each message leaves so many to the process, in whatever way it ends.
- * `receive` is a body in which `a` and `b` are connected, `keep` holds what must not be collected, and `send(n)` sends n
- * messages.
+ * Checks that a worker that received three file descriptors for each message leaves this many open in the process,
+ * however it ends. `receive` is a body in which `a` and `b` are connected, `keep` holds what must not be collected, and
+ * `send(n)` sends n messages.
  */
 function expectLeft(expected: number, receive: string): void {
   const here = folder();
@@ -74,7 +74,7 @@ function expectLeft(expected: number, receive: string): void {
     for (const way of ${JSON.stringify(ways)}) {
       const before = count();
       await run(way);
-      // Bun tells of the end before all of the worker is gone.
+      // Bun reports the end before the worker has gone completely.
       for (let i = 0; i < 200 && count() - before !== expected; i++) await setTimeout(10);
       left.push(count() - before);
     }
@@ -85,13 +85,13 @@ function expectLeft(expected: number, receive: string): void {
   expect(JSON.parse(child.stdout)).toEqual([expected, expected, expected]);
 }
 
-test('of a batch all are closed but those of a message whose control data was asked for', (context) => {
+test('all file descriptors of a batch are closed, except those of a message whose control data was read', (context) => {
   need(context, node);
   const batch = 'const batch = new s.MessageBatch({ messages: 4, size: 8, controlLength }); keep.push(batch); send(3);';
   expectLeft(3, `${batch} s.recvmmsg(b, batch, s.MSG_DONTWAIT); batch.control(1);`);
 });
 
-test('what recvmsg and recvFds returned is the program’s', (context) => {
+test('file descriptors that recvmsg and recvFds returned belong to the program', (context) => {
   need(context, node);
   expectLeft(
     15,
@@ -106,7 +106,7 @@ test('what recvmsg and recvFds returned is the program’s', (context) => {
   );
 });
 
-test('a worker that ends in a setter of the message: all are closed', (context) => {
+test('all file descriptors are closed if a worker ends in a setter of the message', (context) => {
   need(context, node);
   expectLeft(
     0,
@@ -127,7 +127,7 @@ test('a worker that ends in a setter of the message: all are closed', (context) 
   );
 });
 
-test('a worker that ends before a promise was awaited: all are closed', (context) => {
+test('all file descriptors are closed if a worker ends before it has awaited a promise', (context) => {
   need(context, node);
   expectLeft(
     0,
@@ -146,7 +146,7 @@ test('a worker that ends before a promise was awaited: all are closed', (context
   );
 });
 
-/** `stream`, which is sent the three descriptors. */
+/** `stream`, to which the three file descriptors are sent. */
 const STREAM = `
   const [one, two] = s.Socket.pair();
   const stream = two.makefile({ fds: 3 });
@@ -154,7 +154,7 @@ const STREAM = `
   s.sendmsg(one.fd, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }] });
   send(0);`;
 
-test('what a stream has read and its program has not seen: all are closed', (context) => {
+test('file descriptors that a stream has read but not passed to its program are closed', (context) => {
   need(context, node);
   expectLeft(
     0,
@@ -163,7 +163,7 @@ test('what a stream has read and its program has not seen: all are closed', (con
   );
 });
 
-test('what a stream has given to its program is the program’s', (context) => {
+test('file descriptors that a stream has passed to its program belong to the program', (context) => {
   need(context, node);
   expectLeft(
     3,
@@ -176,7 +176,7 @@ test('what a stream has given to its program is the program’s', (context) => {
   );
 });
 
-test('a setter that throws: they are closed', () => {
+test('file descriptors are closed if a setter throws', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
   cleanup(a, b);
   s.sendmsg(a, { buffers: ['x'], control: rights(0, 1) });
@@ -185,9 +185,9 @@ test('a setter that throws: they are closed', () => {
     buffers: [new Uint8Array(8)],
     control: new Uint8Array(s.CMSG_SPACE(8)),
     set flags(value: number) {
-      if (value !== 0) throw new Error('no place');
+      if (value !== 0) throw new Error('the result cannot be stored');
     },
   };
-  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('no place');
+  expect(() => nothrow.recvmsg(b, message, s.MSG_CMSG_CLOEXEC)).toThrow('the result cannot be stored');
   expect(openFds().size).toBe(before);
 });

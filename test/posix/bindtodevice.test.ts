@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback } from '../helpers/fixtures.ts';
 import { namespaces, need, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
-import { link, loopback } from '../helpers/world.ts';
 
 const timeout = new BigInt64Array([5n, 0n]);
 
@@ -16,10 +17,10 @@ function udp(device?: string): number {
   return fd;
 }
 
-/** The name as the kernel gives it: with its NUL, and nothing where there is none. */
+/** The name as the kernel returns it: with its NUL, and empty if there is none. */
 const device = (fd: number) => s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, 16).toString('latin1');
 
-test('the name of the device comes back, also by its index, and as Python gives it', () => {
+test('the name of the device is returned, also if it was set by index, as in Python', () => {
   const fd = udp();
   expect(device(fd)).toBe('');
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from('lo'));
@@ -36,7 +37,7 @@ print(json.dumps(a.getsockopt(SOL_SOCKET, 25, 16).hex()))`);
   expect(device(other)).toBe('lo\0');
 });
 
-test('it can be taken off, where the kernel lets us', () => {
+test('the binding can be removed if the kernel permits it', () => {
   const fd = udp('lo');
   const allowed = python<boolean>(`
 a = socket(AF_INET, SOCK_DGRAM)
@@ -50,7 +51,7 @@ except PermissionError: print(json.dumps(False))`);
   expect(device(fd)).toBe(allowed ? '' : 'lo\0');
 });
 
-test('no such device, a name that is too long, and too little room', () => {
+test('errors for a missing device, a name that is too long and a buffer that is too short', () => {
   const fd = udp();
   const bindTo = (name: string) => () => s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTODEVICE, Buffer.from(name));
   expect(bindTo('no-such-device')).toThrow(expect.objectContaining({ code: 'ENODEV', syscall: 'setsockopt' }));
@@ -63,14 +64,14 @@ test('no such device, a name that is too long, and too little room', () => {
   );
 });
 
-test('SO_BINDTOIFINDEX takes an index that is not there, which then has no name', () => {
+test('SO_BINDTOIFINDEX accepts an index that does not exist and therefore has no name', () => {
   const fd = udp();
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX, 0x7ffffffe);
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX)).toBe(0x7ffffffe);
   expect(() => device(fd)).toThrow(expect.objectContaining({ code: 'ENODEV', syscall: 'getsockopt' }));
 });
 
-test('two sockets have the same port, each on its device, and hear that device alone', async (context) => {
+test('two sockets on different devices share a port, and each receives only from its device', async (context) => {
   need(context, namespaces, program('socat'));
   const world = await link();
   const onLink = udp(world.name);
@@ -89,24 +90,24 @@ test('two sockets have the same port, each on its device, and hear that device a
 
   const buffer = Buffer.alloc(64);
   const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));
-  // What is sent to an address of this host goes over lo, but counts as of the device that has the address.
+  // Data sent to an address of this host goes over lo, but counts as traffic of the device with that address.
   expect([text(onLink), text(onLink)]).toEqual(['our own address', 'from afar']);
   expect(text(onLo)).toBe('from lo');
   for (const fd of [onLink, onLo]) expect(nothrow.recv(fd, buffer, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
 });
 
-test('it chooses the way out', async (context) => {
+test('the option selects the outgoing interface', async (context) => {
   need(context, namespaces);
   const [one, two] = [await link(), await link()];
   for (const { name, address } of [one, two]) {
     const fd = udp(name);
-    // The route leads out of the first: the device counts more, and gives its own address.
+    // The route leads out of the first device, but the binding takes precedence, and determines the local address.
     s.connect(fd, { family: s.AF_INET, address: one.peer.address, port: 9 });
     expect(s.getsockname(fd)).toMatchObject({ address });
   }
 });
 
-test('a device that went leaves its index behind, without a name', async (context) => {
+test('the index of a deleted device remains, without a name', async (context) => {
   need(context, namespaces, program('ip'));
   const world = await link();
   const fd = udp(world.name);

@@ -4,10 +4,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { namespaces, need, program } from '../helpers/need.ts';
-import { type Link, link } from '../helpers/world.ts';
+import { type Link, link } from '../helpers/networks.ts';
 
 const timeout = new BigInt64Array([5n, 0n]);
-/** Of the loopback network: no other host can hear it. */
+/** A broadcast address of the loopback network: no other host can receive it. */
 const broadcast: s.InetAddress = { family: s.AF_INET, address: '127.255.255.255', port: 9 };
 
 function udp(): number {
@@ -16,7 +16,7 @@ function udp(): number {
   return fd;
 }
 
-test('without SO_BROADCAST it is EACCES, of connect, too', () => {
+test('without SO_BROADCAST, sending and connecting fail with EACCES', () => {
   const fd = udp();
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BROADCAST)).toBe(0);
   expect(() => s.sendto(fd, 'x', 0, broadcast)).toThrow(
@@ -28,7 +28,7 @@ test('without SO_BROADCAST it is EACCES, of connect, too', () => {
   expect(s.getpeername(fd)).toEqual(broadcast);
 });
 
-test('the broadcast address of lo: received, and known as such', () => {
+test('a datagram to the broadcast address of lo is received and recognized as a broadcast', () => {
   const receiver = udp();
   s.bind(receiver, { family: s.AF_INET, address: '0.0.0.0', port: 0 });
   s.setsockopt(receiver, s.IPPROTO_IP, s.IP_PKTINFO, true);

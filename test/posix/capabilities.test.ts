@@ -1,4 +1,4 @@
-/** capabilities() and `sys-socket doctor`: what they tell is what works. */
+/** capabilities() and `sys-socket doctor`: what they report is what works. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { namespaces, need, packetSockets, rawSockets } from '../helpers/need.ts'
 
 const doctor = join(import.meta.dirname, '../../dist/doctor.js');
 
-/** What the kernel says about this process: bits of capabilities(7) that are in effect. */
+/** What the kernel reports about this process: the bits of capabilities(7) that are in effect. */
 function effective(bit: number): boolean {
   const bits = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]!;
   return (BigInt(`0x${bits}`) & (1n << BigInt(bit))) !== 0n;
@@ -22,7 +22,7 @@ function sysctl(path: string): string {
   return readFileSync(`/proc/sys/${path}`, 'latin1').trim();
 }
 
-test('privileges are those of this process', () => {
+test('the privileges are those of this process', () => {
   const answers = s.capabilities();
   const may = (name: s.CapabilityName) => answers[name].able;
   const raw = effective(CAP_NET_RAW);
@@ -38,7 +38,7 @@ test('privileges are those of this process', () => {
   expect(may('userNamespace')).toBe(spawnSync('unshare', ['-Urn', 'true']).status === 0);
 });
 
-test('families are those that the kernel lists, and protocols', () => {
+test('the families and protocols are those that the kernel lists', () => {
   const answers = s.capabilities();
   const protocols = readFileSync('/proc/net/protocols', 'latin1');
   for (const [name, listed] of [
@@ -56,7 +56,7 @@ test('families are those that the kernel lists, and protocols', () => {
   }
 });
 
-test('a no has the errno, its name, and what would help', () => {
+test('a negative answer contains the errno, its name and a remedy', () => {
   for (const [name, { able, tried, reason, errno, grant }] of Object.entries(s.capabilities())) {
     expect(tried).not.toBe('');
     if (able) expect([name, reason, errno, grant]).toEqual([name, undefined, undefined, undefined]);
@@ -67,11 +67,11 @@ test('a no has the errno, its name, and what would help', () => {
   }
 });
 
-test('only what is named is tried; nothing stays open', async () => {
+test('only the named capabilities are tried, and nothing stays open', async () => {
   const before = openSockets();
   expect(Object.keys(s.capabilities(['unix', 'netlink']))).toEqual(['unix', 'netlink']);
   s.capabilities();
-  // Bun opens and closes sockets of its own meanwhile.
+  // Bun opens and closes its own sockets meanwhile.
   if ('Bun' in globalThis) await expect.poll(() => openSockets()).toBeLessThanOrEqual(before);
   else expect(openSockets()).toBe(before);
   expect(() => s.capabilities(['toString' as 'unix'])).toThrow(
@@ -79,15 +79,15 @@ test('only what is named is tried; nothing stays open', async () => {
   );
 });
 
-test('a port that somebody else has is no refusal', (context) => {
-  need(context, rawSockets); // root, or the owner of this network namespace: then ports below 1024 are free to take
+test('a port that is in use does not count as a missing privilege', (context) => {
+  need(context, rawSockets); // only root, or the owner of this network namespace, can bind ports below 1024
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
   s.bind(fd, { family: s.AF_INET, address: '0.0.0.0', port: 1 });
   s.listen(fd);
   expect(s.capabilities(['lowPorts']).lowPorts.able).toBe(true);
 });
 
-test('what is granted is able: ping sockets by a sysctl', (context) => {
+test('a granted capability is available: ping sockets through a sysctl', (context) => {
   need(context, namespaces);
   if (!readFileSync('/proc/self/gid_map', 'latin1').includes('4294967295')) context.skip('not every group exists here');
   const grant = 'sysctl -q -w net.ipv4.ping_group_range="0 2147483647"';
@@ -113,7 +113,7 @@ function run(...args: string[]) {
   return spawnSync(process.execPath, [doctor, ...args], { encoding: 'utf8' });
 }
 
-test('doctor tells the machine, the runtime, the binary and every answer', () => {
+test('doctor prints the machine, the runtime, the binary and every answer', () => {
   const { status, stdout, stderr } = run('doctor');
   expect([status, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/^kernel +\d+\.\d+/m);
@@ -130,7 +130,7 @@ test('doctor tells the machine, the runtime, the binary and every answer', () =>
   }
 });
 
-test('doctor does not mind when nobody reads on', () => {
+test('doctor does not fail if its output pipe is closed', () => {
   const { status, stderr } = spawnSync('bash', [
     '-o',
     'pipefail',
@@ -140,7 +140,7 @@ test('doctor does not mind when nobody reads on', () => {
   expect([status, String(stderr)]).toEqual([0, '']);
 });
 
-test('doctor has exit codes: of the names, of a wrong command line, of help', () => {
+test('doctor has exit codes for the answers, for a wrong command line and for help', () => {
   const answers = s.capabilities();
   const lacking = Object.entries(answers).find(([, { able }]) => !able)![0];
   expect(run('doctor', 'unix', 'netlink').status).toBe(0);

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
-import { listener, pair } from '../helpers/world.ts';
+import { listener, pair } from '../helpers/fixtures.ts';
 
-/** Where no number is given by itself, so that nobody takes one that was closed. */
+/** Moves a file descriptor to a high number, which is not reused by itself once it is closed. */
 function far(fd: number): number {
   const moved = s.fcntl(fd, s.F_DUPFD_CLOEXEC, 900);
   s.close(fd);
@@ -14,21 +14,21 @@ function far(fd: number): number {
 test.each([
   ['close', (fd: number) => s.close(fd) ?? 0],
   ['nothrow', n.close],
-])('%s: the descriptor is gone', (_name, close) => {
+])('%s: the file descriptor is closed', (_name, close) => {
   const fd = far(s.socket(s.AF_INET, s.SOCK_STREAM));
   expect(openFds().has(fd)).toBe(true);
   expect(close(fd)).toBe(0);
   expect(openFds().has(fd)).toBe(false);
 });
 
-test('a second close is EBADF', () => {
+test('a second close fails with EBADF', () => {
   const fd = far(s.socket(s.AF_INET, s.SOCK_STREAM));
   s.close(fd);
   expect(() => s.close(fd)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'close' }));
   expect(s.errnoName(-n.close(fd))).toBe('EBADF');
 });
 
-test('the peer reads the end when the last descriptor is closed, and not before', () => {
+test('the peer reads the end of the stream only after the last file descriptor is closed', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
   const copy = s.dup(a);
   s.close(a);
@@ -38,7 +38,7 @@ test('the peer reads the end when the last descriptor is closed, and not before'
   s.close(b);
 });
 
-test('data that was sent before arrives', () => {
+test('data that was sent before the close arrives', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   s.send(a, 'last words');
   s.close(a);
@@ -48,7 +48,7 @@ test('data that was sent before arrives', () => {
   s.close(b);
 });
 
-test('SO_LINGER with no time makes close a reset', () => {
+test('close resets the connection if the SO_LINGER timeout is 0', () => {
   const { fd, address } = listener();
   const one = s.socket(s.AF_INET, s.SOCK_STREAM);
   s.connect(one, address);
@@ -59,7 +59,7 @@ test('SO_LINGER with no time makes close a reset', () => {
 });
 
 test.each([Number.NaN, 2 ** 32, 0.5, Number.POSITIVE_INFINITY, '0', null, undefined, [0], 0n])(
-  'what is no descriptor closes nothing: %s',
+  'a value that is not a file descriptor closes nothing: %s',
   (value) => {
     const [a] = pair();
     const before = openFds();

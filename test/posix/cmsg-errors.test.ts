@@ -4,14 +4,14 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, type Need, need } from '../helpers/need.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
 type Family = typeof s.AF_INET | typeof s.AF_INET6;
 
 const levels = { [s.AF_INET]: s.IPPROTO_IP, [s.AF_INET6]: s.IPPROTO_IPV6 } as const;
 
-/** A port that stays ours, and that refuses everybody: its socket is connected to somebody else. */
+/** A port that stays reserved, and that refuses everybody: its socket is connected to another one. */
 function refusing(family: Family): s.InetAddress | s.Inet6Address {
   const any = family === s.AF_INET ? loopback : loopback6;
   const fd = cleanup(s.socket(family, s.SOCK_DGRAM));
@@ -31,7 +31,7 @@ function reporting(family: Family): { fd: number; address: s.Address } {
 
 const refused = expect.objectContaining({ name: 'SocketError', code: 'ECONNREFUSED', errno: 111 });
 
-/** Sends to it, and waits for the refusal: it is there when the blocking call says so. */
+/** Sends a datagram, and waits for the refusal: it has arrived when the blocking call fails with it. */
 function provoke(fd: number, to: s.Address, text: string): void {
   s.sendto(fd, text, 0, to);
   expect(() => s.recv(fd, Buffer.alloc(1))).toThrow(refused);
@@ -44,7 +44,7 @@ const expected = (family: Family, offender: s.Address | undefined): s.ExtendedEr
     errno: s.ECONNREFUSED,
     origin: family === s.AF_INET ? s.SO_EE_ORIGIN_ICMP : s.SO_EE_ORIGIN_ICMP6,
     type: family === s.AF_INET ? 3 : 1, // destination unreachable
-    code: family === s.AF_INET ? 3 : 4, // its port
+    code: family === s.AF_INET ? 3 : 4, // port unreachable
     info: 0,
     data: 0,
   },
@@ -59,7 +59,7 @@ describe.each([
   ['IP_RECVERR', s.AF_INET],
   ['IPV6_RECVERR', s.AF_INET6],
 ] as const)('%s', (_name, family) => {
-  test('tells what was refused, by whom, and the data that was sent', (context) => {
+  test('the entry contains the error, its origin and the data that was sent', (context) => {
     if (family === s.AF_INET6) need(context, ipv6);
     const to = refusing(family);
     const { fd } = reporting(family);
@@ -69,20 +69,20 @@ describe.each([
     expect(buffer.toString('utf8', 0, message.length)).toBe('the datagram');
     expect(message).toEqual({
       length: 12,
-      address: to, // where it was sent to
+      address: to, // the destination
       control: [expected(family, offenders[family])],
       flags: s.MSG_ERRQUEUE,
     });
     expect(nothrow.recvmsg(fd, { buffers: [buffer] }, s.MSG_ERRQUEUE)).toBe(-s.EAGAIN);
   });
 
-  test('keeps several, in their order, for recvmmsg too', (context) => {
+  test('several entries keep their order, also in recvmmsg', (context) => {
     if (family === s.AF_INET6) need(context, ipv6);
     const to = refusing(family);
     const { fd } = reporting(family);
     for (const text of ['one', 'two', 'three']) provoke(fd, to, text);
     const batch = new s.MessageBatch({ messages: 4, size: 16, controlLength: 128 });
-    // The queue does not wait: MSG_DONTWAIT lets recvmmsg end there.
+    // The error queue never blocks: MSG_DONTWAIT lets recvmmsg end there.
     expect(s.recvmmsg(fd, batch, s.MSG_ERRQUEUE | s.MSG_DONTWAIT)).toBe(3);
     expect([0, 1, 2].map((i) => batch.bytes(i).toString())).toEqual(['one', 'two', 'three']);
     for (const i of [0, 1, 2]) {
@@ -92,7 +92,7 @@ describe.each([
     }
   });
 
-  test('is byte for byte what Python receives', (context) => {
+  test('the entry is byte for byte the same as in Python', (context) => {
     if (family === s.AF_INET6) need(context, ipv6);
     const to = refusing(family);
     const { fd } = reporting(family);
@@ -112,7 +112,7 @@ print(json.dumps([data.decode(), [[l, t, b.hex()] for l, t, b in ancillary], fla
     expect(peer.slice(0, 2)).toEqual([to.address, to.port]);
   });
 
-  test('cut at any length: what is left of it is kept', (context) => {
+  test('what remains of an entry that is truncated at any length is kept', (context) => {
     if (family === s.AF_INET6) need(context, ipv6);
     const to = refusing(family);
     const { fd } = reporting(family);
@@ -129,7 +129,7 @@ print(json.dumps([data.decode(), [[l, t, b.hex()] for l, t, b in ancillary], fla
       } else {
         const [one] = control as [s.ExtendedError];
         expect(one.error).toEqual(expected(family, undefined).error);
-        // The offender is there as far as it goes: nothing, some bytes of it, or all.
+        // The offender is there as far as it fits: not at all, in part, or completely.
         if (room === 32) expect(one.offender).toBeUndefined();
         else if (room === size) expect(one.offender).toEqual(offenders[family]);
         else if (room > 33) expect(one.offender).toEqual({ family, data: whole.subarray(34, room) });
@@ -138,7 +138,7 @@ print(json.dumps([data.decode(), [[l, t, b.hex()] for l, t, b in ancillary], fla
   });
 });
 
-test('without IP_RECVERR there is no queue', () => {
+test('without IP_RECVERR, there is no error queue', () => {
   const to = refusing(s.AF_INET);
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.connect(fd, to);
@@ -156,7 +156,7 @@ const zerocopy: Need = () => {
   return n < 0 ? `SO_ZEROCOPY: ${s.errnoName(-n)}` : undefined;
 };
 
-test('an entry that nobody sent has no offender: the completions of MSG_ZEROCOPY', async (context) => {
+test('an entry without a sender has no offender: the completions of MSG_ZEROCOPY', async (context) => {
   need(context, zerocopy);
   const to = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.bind(to, loopback);
@@ -171,7 +171,7 @@ test('an entry that nobody sent has no offender: the completions of MSG_ZEROCOPY
     expect(s.recv(to, buffer)).toBe(8000);
   }
   expect(buffer).toEqual(data);
-  // The kernel may join completions that follow each other.
+  // The kernel may merge consecutive completions.
   while (ranges.at(-1)?.[1] !== 2) {
     const control = new Uint8Array(128);
     const header: nothrow.ReceiveHeader = { buffers: [Buffer.alloc(0)], control };

@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
 const lo = python<number>('print(if_nametoindex("lo"))');
 
-/** A bound socket that is told these fields, and its port. */
+/** A bound socket that receives these fields, and its port. */
 function receiver(address: s.InetAddress | s.Inet6Address, ...options: number[]): { fd: number; port: number } {
   const fd = cleanup(s.socket(address.family, s.SOCK_DGRAM));
   const level = address.family === s.AF_INET ? s.IPPROTO_IP : s.IPPROTO_IPV6;
@@ -31,7 +31,7 @@ describe('IPv4', () => {
     addr,
   });
 
-  test('IP_PKTINFO received: where it came in, and where it was sent to', () => {
+  test('received IP_PKTINFO contains the incoming interface and the destination', () => {
     const { fd, port } = receiver({ ...loopback, address: '0.0.0.0' }, s.IP_PKTINFO);
     for (const address of ['127.0.0.1', '127.1.2.3']) {
       s.sendto(sender(s.AF_INET), 'x', 0, to(port, address));
@@ -39,7 +39,7 @@ describe('IPv4', () => {
     }
   });
 
-  test('IP_PKTINFO sent: the source, and the interface', () => {
+  test('sent IP_PKTINFO selects the source address and the interface', () => {
     const { fd, port } = receiver(loopback);
     const from = sender(s.AF_INET);
     for (const [ifindex, source] of [
@@ -52,19 +52,19 @@ describe('IPv4', () => {
     }
   });
 
-  test('IP_PKTINFO sent: the kernel judges it', () => {
+  test('the kernel validates sent IP_PKTINFO', () => {
     const { port } = receiver(loopback);
     const from = sender(s.AF_INET);
     const send = (one: s.ControlMessage) =>
       nothrow.sendmsg(from, { buffers: ['x'], address: to(port), control: [one] });
-    // Kernels differ in the errno of what they have no route for.
+    // The errno for a destination without a route differs between kernels.
     const noRoute = [-s.EINVAL, -s.ENODEV, -s.ENETUNREACH];
     expect(noRoute).toContain(send(info(0x7fffffff, '0.0.0.0'))); // no such interface
-    expect(noRoute).toContain(send(info(0, '192.0.2.77'))); // no address of ours
+    expect(noRoute).toContain(send(info(0, '192.0.2.77'))); // not a local address
     expect(send(info(0, '0.0.0.0'))).toBe(1);
   });
 
-  test('IP_TTL sent and received', () => {
+  test('IP_TTL is sent and received', () => {
     const { fd, port } = receiver(loopback, s.IP_RECVTTL);
     const from = sender(s.AF_INET);
     for (const value of [1, 7, 64, 255]) {
@@ -78,7 +78,7 @@ describe('IPv4', () => {
     }
   });
 
-  test('IP_TOS sent and received', () => {
+  test('IP_TOS is sent and received', () => {
     const { fd, port } = receiver(loopback, s.IP_RECVTOS);
     const from = sender(s.AF_INET);
     for (const value of [0, 4, 0x10, 0xb8]) {
@@ -86,13 +86,13 @@ describe('IPv4', () => {
       s.sendmsg(from, { buffers: ['x'], address: to(port), control: [tos] });
       expect(receive(fd).control).toEqual([tos]);
     }
-    // The kernel takes an int as well, by its bytes.
+    // The kernel also accepts an int, by its bytes.
     const data = Buffer.from(Int32Array.of(0x20).buffer);
     s.sendmsg(from, { buffers: ['x'], address: to(port), control: [{ level: s.IPPROTO_IP, type: s.IP_TOS, data }] });
     expect(receive(fd).control).toEqual([{ level: s.IPPROTO_IP, type: s.IP_TOS, value: 0x20 }]);
   });
 
-  test('IP_ORIGDSTADDR received: the whole destination', () => {
+  test('received IP_ORIGDSTADDR contains the whole destination', () => {
     const { fd, port } = receiver({ ...loopback, address: '0.0.0.0' }, s.IP_RECVORIGDSTADDR);
     s.sendto(sender(s.AF_INET), 'x', 0, to(port, '127.0.0.9'));
     expect(receive(fd).control).toEqual([
@@ -100,7 +100,7 @@ describe('IPv4', () => {
     ]);
   });
 
-  test('all together, sent and received', () => {
+  test('several messages are sent and received together', () => {
     const { fd, port } = receiver({ ...loopback, address: '0.0.0.0' }, s.IP_PKTINFO, s.IP_RECVTTL, s.IP_RECVTOS);
     const fields: s.ControlMessage[] = [
       { level: s.IPPROTO_IP, type: s.IP_TTL, value: 33 },
@@ -117,7 +117,7 @@ describe('IPv4', () => {
     expect(control).toEqual(expect.arrayContaining([info(lo, '127.0.0.4', '127.0.0.4'), ...fields]));
   });
 
-  test('a truncated message is kept by its bytes, with MSG_CTRUNC', () => {
+  test('a truncated message is returned as bytes, with MSG_CTRUNC', () => {
     const { fd, port } = receiver(loopback, s.IP_PKTINFO);
     s.sendto(sender(s.AF_INET), 'x', 0, to(port));
     const { control, flags } = s.recvmsg(fd, { buffers, controlLength: s.CMSG_LEN(5) });
@@ -136,14 +136,14 @@ describe('IPv6', () => {
     ifindex,
   });
 
-  test('IPV6_PKTINFO received', (context) => {
+  test('IPV6_PKTINFO is received', (context) => {
     need(context, ipv6);
     const { fd, port } = receiver({ ...loopback6, address: '::' }, s.IPV6_RECVPKTINFO);
     s.sendto(sender(s.AF_INET6), 'x', 0, to(port));
     expect(receive(fd).control).toEqual([info(lo, '::1')]);
   });
 
-  test('IPV6_PKTINFO received of IPv4 on a socket for both', (context) => {
+  test('IPV6_PKTINFO is received with IPv4 datagrams on a dual-stack socket', (context) => {
     need(context, ipv6);
     const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_DGRAM));
     s.setsockopt(fd, s.IPPROTO_IPV6, s.IPV6_V6ONLY, 0);
@@ -156,7 +156,7 @@ describe('IPv6', () => {
     expect(control).toEqual([info(lo, '::ffff:127.0.0.6')]);
   });
 
-  test('IPV6_PKTINFO sent', (context) => {
+  test('IPV6_PKTINFO is sent', (context) => {
     need(context, ipv6);
     const { fd, port } = receiver(loopback6);
     const from = sender(s.AF_INET6);
@@ -164,11 +164,11 @@ describe('IPv6', () => {
       nothrow.sendmsg(from, { buffers: ['x'], address: to(port), control: [one] });
     expect(send(info(lo, '::1'))).toBe(1);
     expect(receive(fd)).toMatchObject({ length: 1, address: { address: '::1' } });
-    expect(send(info(0, '2001:db8::77'))).toBe(-s.EINVAL); // no address of ours
+    expect(send(info(0, '2001:db8::77'))).toBe(-s.EINVAL); // not a local address
     expect(send(info(0xffffffff, '::1'))).toBe(-s.ENODEV); // no such interface
   });
 
-  test('IPV6_HOPLIMIT sent and received', (context) => {
+  test('IPV6_HOPLIMIT is sent and received', (context) => {
     need(context, ipv6);
     const { fd, port } = receiver(loopback6, s.IPV6_RECVHOPLIMIT);
     const from = sender(s.AF_INET6);
@@ -181,7 +181,7 @@ describe('IPv6', () => {
     expect(nothrow.sendmsg(from, { buffers: ['x'], address: to(port), control })).toBe(-s.EINVAL);
   });
 
-  test('IPV6_TCLASS sent and received', (context) => {
+  test('IPV6_TCLASS is sent and received', (context) => {
     need(context, ipv6);
     const { fd, port } = receiver(loopback6, s.IPV6_RECVTCLASS);
     const from = sender(s.AF_INET6);
@@ -192,7 +192,7 @@ describe('IPv6', () => {
     }
   });
 
-  test('IPV6_ORIGDSTADDR received', (context) => {
+  test('IPV6_ORIGDSTADDR is received', (context) => {
     need(context, ipv6);
     const { fd, port } = receiver({ ...loopback6, address: '::' }, s.IPV6_RECVORIGDSTADDR);
     s.sendto(sender(s.AF_INET6), 'x', 0, to(port));

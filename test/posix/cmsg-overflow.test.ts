@@ -2,20 +2,20 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
-import { loopback } from '../helpers/world.ts';
+import { loopback } from '../helpers/fixtures.ts';
 
-test('SO_RXQ_OVFL counts what the socket dropped, from the first drop on', () => {
+test('SO_RXQ_OVFL counts the messages that the socket dropped, starting with the first drop', () => {
   const to = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.setsockopt(to, s.SOL_SOCKET, s.SO_RXQ_OVFL, 1);
-  s.setsockopt(to, s.SOL_SOCKET, s.SO_RCVBUF, 1); // the least there is
+  s.setsockopt(to, s.SOL_SOCKET, s.SO_RCVBUF, 1); // the minimum
   s.bind(to, loopback);
   const from = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.connect(from, s.getsockname(to)!);
   const buffer = Buffer.alloc(16);
 
-  /** Receives up to a marker that is sent now; the drops that each message told. */
+  /** Receives up to a marker that is sent now; returns the drops that each message reported. */
   function drain(marker: string): number[][] {
-    // While the queue is full the marker would be dropped as well: make room first.
+    // While the queue is full, the marker would be dropped as well: make room first.
     const seen: number[][] = [];
     const take = (control: s.ControlMessage[]) =>
       seen.push(control.map((one) => (s.isControl(one, s.SOL_SOCKET, s.SO_RXQ_OVFL) ? one.value : -1)));
@@ -30,7 +30,7 @@ test('SO_RXQ_OVFL counts what the socket dropped, from the first drop on', () =>
     }
   }
 
-  // Nothing is lost yet: no message tells anything.
+  // Nothing is lost yet: no message reports drops.
   expect(drain('start')).toEqual([[]]);
 
   const burst = 300;

@@ -3,19 +3,19 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { datagram } from '../helpers/fixtures.ts';
 import { need, packetSockets } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { datagram } from '../helpers/world.ts';
 
 const lo = () => python<number>('print(if_nametoindex("lo"))');
 
-/** A packet socket on lo that is told about its frames. */
+/** A packet socket on lo that receives metadata about its frames. */
 function capture(type: number, protocol: number): number {
   const fd = cleanup(s.socket(s.AF_PACKET, type));
   s.setsockopt(fd, s.SOL_PACKET, s.PACKET_AUXDATA, 1);
-  // The traffic of others on lo must not push ours out.
+  // Other traffic on lo must not displace ours.
   nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUFFORCE, 1 << 26);
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // a lost frame fails, and does not hang
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // a lost frame fails instead of hanging
   s.bind(fd, { family: s.AF_PACKET, ifindex: lo(), protocol });
   return fd;
 }
@@ -28,7 +28,7 @@ interface Frame {
   flags: number;
 }
 
-/** The next frame that holds this text and is not on its way out. Others pass by. */
+/** Returns the next frame that contains this text and is not outgoing. Others are skipped. */
 function find(fd: number, text: string, size = 2048, flags = 0): Frame {
   const buffer = Buffer.alloc(size);
   for (;;) {
@@ -46,7 +46,7 @@ describe('PACKET_AUXDATA', () => {
   test.for([
     ['SOCK_RAW', s.SOCK_RAW, 14],
     ['SOCK_DGRAM', s.SOCK_DGRAM, 0],
-  ] as const)('of a whole frame, on %s', ([, type, header], context) => {
+  ] as const)('a complete frame on %s', ([, type, header], context) => {
     need(context, packetSockets);
     const fd = capture(type, s.ETH_P_IP);
     const { fd: from, address } = datagram();
@@ -68,7 +68,7 @@ describe('PACKET_AUXDATA', () => {
     });
   });
 
-  test('does not keep a packet socket from receiving: its kernel side refuses flags that it does not know', (context) => {
+  test('packet sockets can receive although the kernel rejects unknown flags for them', (context) => {
     need(context, packetSockets);
     // An experimental protocol that nobody sends, so that the queue is empty.
     const fd = capture(s.SOCK_DGRAM, 0x88b6);
@@ -83,7 +83,7 @@ describe('PACKET_AUXDATA', () => {
     expect(nothrow.recvmsg(fd, { buffers }, s.MSG_DONTWAIT | s.MSG_OOB)).toBe(-s.EINVAL);
   });
 
-  test('of a frame that the buffer cuts: its whole length', (context) => {
+  test('a truncated frame is reported with its whole length', (context) => {
     need(context, packetSockets);
     const fd = capture(s.SOCK_DGRAM, s.ETH_P_IP);
     const { fd: from, address } = datagram();
@@ -96,7 +96,7 @@ describe('PACKET_AUXDATA', () => {
     expect(frame.flags).toBe(s.MSG_TRUNC);
   });
 
-  test('by recvmmsg', (context) => {
+  test('recvmmsg receives it, too', (context) => {
     need(context, packetSockets);
     const fd = capture(s.SOCK_DGRAM, s.ETH_P_IP);
     const { fd: from, address } = datagram();
@@ -111,7 +111,7 @@ describe('PACKET_AUXDATA', () => {
     expect(batch.flags(0)).toBe(0);
   });
 
-  test('of a frame with a VLAN tag, which the kernel takes off', (context) => {
+  test('a frame with a VLAN tag, which the kernel removes', (context) => {
     need(context, packetSockets);
     const fd = capture(s.SOCK_RAW, s.ETH_P_ALL);
     const text = `vlan-${process.pid}`;
@@ -131,12 +131,12 @@ describe('PACKET_AUXDATA', () => {
     expect(bytes.readUInt16BE(12)).toBe(0x88b5);
   });
 
-  test('is byte for byte what Python receives', (context) => {
+  test('the message is byte for byte the same as in Python', (context) => {
     need(context, packetSockets);
     const fd = capture(s.SOCK_DGRAM, s.ETH_P_IP);
     const { fd: from, address } = datagram();
     const text = `python-${process.pid}`;
-    // Two alike, one for each: MSG_PEEK makes the kernel forget tp_len.
+    // Two equal datagrams, one for each receiver: MSG_PEEK makes the kernel forget tp_len.
     for (const _ of [1, 2]) s.sendto(from, text, 0, address);
     const { aux, address: peer } = find(fd, text);
     const script = `

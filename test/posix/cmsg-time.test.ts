@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback } from '../helpers/fixtures.ts';
 import { pythonAsync } from '../helpers/python.ts';
-import { loopback } from '../helpers/world.ts';
 
 function two(): { from: number; to: number; address: s.InetAddress } {
   const to = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
@@ -16,7 +16,7 @@ const buffers = [Buffer.alloc(16)];
 const receive = (fd: number, flags = 0) => s.recvmsg(fd, { buffers, controlLength: 256 }, flags);
 const microseconds = (nanoseconds: bigint) => nanoseconds - (nanoseconds % 1000n);
 
-/** Sends until a message comes as it should: the kernel begins to take times a moment after it was asked to. */
+/** Sends until a message arrives as expected: the kernel starts to take timestamps shortly after it was asked to. */
 async function until<T>(send: () => void, take: () => T | undefined): Promise<T> {
   for (;;) {
     send();
@@ -28,8 +28,8 @@ async function until<T>(send: () => void, take: () => T | undefined): Promise<T>
 
 const software = s.SOF_TIMESTAMPING_RX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE;
 
-describe('when a datagram arrived', () => {
-  test('SO_TIMESTAMPNS: one nanosecond count, the same at each look', () => {
+describe('the time when a datagram arrived', () => {
+  test('SO_TIMESTAMPNS: a time in nanoseconds, which is the same each time the message is peeked', () => {
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPNS, 1);
     s.sendto(from, 'x', 0, address);
@@ -39,11 +39,11 @@ describe('when a datagram arrived', () => {
       { level: s.SOL_SOCKET, type: s.SCM_TIMESTAMPNS, nanoseconds: expect.any(BigInt) as unknown as bigint },
     ]);
     const [stamp] = control as [s.Timestamp];
-    expect(stamp.nanoseconds > 1_700_000_000n * 1_000_000_000n).toBe(true); // not from 1970, nor in another unit
+    expect(stamp.nanoseconds > 1_700_000_000n * 1_000_000_000n).toBe(true); // neither from 1970 nor in another unit
     expect(receive(to).control).toEqual(control);
   });
 
-  test('SO_TIMESTAMP: the same time in whole microseconds', () => {
+  test('SO_TIMESTAMP: the same time, in whole microseconds', () => {
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPNS, 1);
     s.sendto(from, 'x', 0, address);
@@ -55,7 +55,7 @@ describe('when a datagram arrived', () => {
     ]);
   });
 
-  test('SO_TIMESTAMPING: the time of the software, beside the other', async () => {
+  test('SO_TIMESTAMPING: the software timestamp, beside the other one', async () => {
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPNS, 1);
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPING, software);
@@ -75,7 +75,7 @@ describe('when a datagram arrived', () => {
     });
   });
 
-  test('a truncated one is kept by its bytes', () => {
+  test('a truncated timestamp is returned as bytes', () => {
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPNS, 1);
     s.sendto(from, 'x', 0, address);
@@ -87,10 +87,10 @@ describe('when a datagram arrived', () => {
     ]);
   });
 
-  test('lies between the clock before and the clock after, as Python reads it', async () => {
+  test('the time lies between the clock before and the clock after, as in Python', async () => {
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPNS, 1);
-    // Until the kernel takes times on arrival it takes them when the datagram is received.
+    // Until the kernel takes timestamps on arrival, it takes them when the datagram is received.
     s.setsockopt(to, s.SOL_SOCKET, s.SO_TIMESTAMPING, software);
     await until(
       () => s.sendto(from, 'x', 0, address),
@@ -109,7 +109,7 @@ print(json.dumps([str(before), str(time.time_ns())]))`,
   });
 });
 
-test('when a datagram left: in the error queue, with its key', async () => {
+test('the error queue contains the time when a datagram was sent, with its key', async () => {
   const { from, address } = two();
   const flags = s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE | s.SOF_TIMESTAMPING_OPT_ID;
   s.setsockopt(from, s.SOL_SOCKET, s.SO_TIMESTAMPING, flags);

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, type Need, need } from '../helpers/need.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
 const option =
   (name: number, what: string): Need =>
@@ -32,7 +32,7 @@ function two(family: typeof s.AF_INET | typeof s.AF_INET6 = s.AF_INET): {
 const data = Buffer.from(Array.from({ length: 3500 }, (_, i) => i % 251));
 
 describe('UDP_SEGMENT', () => {
-  test.for([s.AF_INET, s.AF_INET6] as const)('cuts one send into datagrams (family %i)', (family, context) => {
+  test.for([s.AF_INET, s.AF_INET6] as const)('one send is split into datagrams (family %i)', (family, context) => {
     need(context, gso);
     if (family === s.AF_INET6) need(context, ipv6);
     const { from, to, address } = two(family);
@@ -44,7 +44,7 @@ describe('UDP_SEGMENT', () => {
     expect(nothrow.recv(to, buffer, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
   });
 
-  test('beside other messages, from several buffers, on a connected socket', (context) => {
+  test('it works beside other messages, with several buffers and on a connected socket', (context) => {
     need(context, gso);
     const { from, to, address } = two();
     s.connect(from, address);
@@ -59,14 +59,14 @@ describe('UDP_SEGMENT', () => {
     }
   });
 
-  test('0 is one datagram', (context) => {
+  test('a size of 0 sends one datagram', (context) => {
     need(context, gso);
     const { from, to, address } = two();
     s.sendmsg(from, { buffers: [data], address, control: [segment(0)] });
     expect(s.recv(to, Buffer.alloc(4000))).toBe(3500);
   });
 
-  test('the kernel judges it: too many segments, and another size than 16 bits', (context) => {
+  test('the kernel rejects too many segments, and a value that does not have 16 bits', (context) => {
     need(context, gso);
     const { from, to, address } = two();
     const send = (one: s.ControlMessage) => nothrow.sendmsg(from, { buffers: [data], address, control: [one] });
@@ -76,7 +76,7 @@ describe('UDP_SEGMENT', () => {
     expect(nothrow.recv(to, Buffer.alloc(1), s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
   });
 
-  test('by sendmmsg', (context) => {
+  test('sendmmsg sends it, too', (context) => {
     need(context, gso);
     const { from, to, address } = two();
     const batch = new s.MessageBatch({ messages: 2, size: 4000, controlLength: s.CMSG_SPACE(2) });
@@ -89,7 +89,7 @@ describe('UDP_SEGMENT', () => {
 });
 
 describe('UDP_GRO', () => {
-  test.for([s.AF_INET, s.AF_INET6] as const)('tells the size of the segments (family %i)', (family, context) => {
+  test.for([s.AF_INET, s.AF_INET6] as const)('the size of the segments is reported (family %i)', (family, context) => {
     need(context, gso, gro);
     if (family === s.AF_INET6) need(context, ipv6);
     const { from, to, address } = two(family);
@@ -100,19 +100,19 @@ describe('UDP_GRO', () => {
     expect(bytes).toBe(3500);
     expect(buffer.subarray(0, bytes)).toEqual(data);
     expect(control).toEqual([{ level: s.SOL_UDP, type: s.UDP_GRO, value: 1000 }]);
-    // One datagram that was put together from nothing has none.
+    // A single datagram, not coalesced from others, has no segment size.
     s.sendto(from, 'alone', 0, address);
     expect(s.recvmsg(to, { buffers: [buffer], controlLength: 64 })).toMatchObject({ length: 5, control: [] });
   });
 
-  test('without room for it is MSG_CTRUNC', (context) => {
+  test('without room for the message, MSG_CTRUNC is set', (context) => {
     need(context, gso, gro);
     const { from, to, address } = two();
     s.setsockopt(to, s.SOL_UDP, s.UDP_GRO, 1);
     s.sendmsg(from, { buffers: [data], address, control: [segment(1000)] });
     const { control, flags } = s.recvmsg(to, { buffers: [Buffer.alloc(4000)], controlLength: 17 });
     expect(flags).toBe(s.MSG_CTRUNC);
-    // One byte of the int is no segment size: it comes as it is.
+    // One byte of the int is not a segment size: it is returned unchanged.
     expect(control).toEqual([{ level: s.SOL_UDP, type: s.UDP_GRO, data: Buffer.of(1000 & 0xff) }]);
   });
 });

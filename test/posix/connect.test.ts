@@ -5,9 +5,9 @@ import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { libc } from '../helpers/errno-libc.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { datagram, folder, listener, loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
-import { datagram, folder, listener, loopback, loopback6 } from '../helpers/world.ts';
 
 const tcp = (flags = 0) => cleanup(s.socket(s.AF_INET, s.SOCK_STREAM | flags));
 const udp = () => cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
@@ -16,7 +16,7 @@ const unspecified: s.AddressInput = { family: s.AF_UNSPEC, data: new Uint8Array(
 test.each([
   ['connect', (fd: number, address: s.AddressLike) => s.connect(fd, address) ?? 0],
   ['nothrow', n.connect],
-])('%s: a socket that blocks is connected when it returns', (_name, connect) => {
+])('%s: a blocking socket is connected when the call returns', (_name, connect) => {
   const { fd, address } = listener();
   const client = tcp();
   expect(connect(client, address)).toBe(0);
@@ -24,7 +24,7 @@ test.each([
   expect(cleanup(s.accept(fd).fd)).toBeGreaterThan(0);
 });
 
-test('an encoded address, and one of node:net', () => {
+test('an encoded address and an address of node:net are accepted', () => {
   const { address } = listener();
   for (const given of [s.encodeAddress(address), new SocketAddress({ address: '127.0.0.1', port: address.port })]) {
     const client = tcp();
@@ -43,7 +43,7 @@ test('IPv6', (context) => {
   expect(s.getpeername(client)).toEqual(s.getsockname(fd));
 });
 
-test('a local socket by an abstract name', () => {
+test('a local socket with an abstract name', () => {
   const name: s.UnixAddress = { family: s.AF_UNIX, path: `\0sys-socket-connect-${process.pid}` };
   const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_SEQPACKET));
   s.bind(fd, name);
@@ -53,8 +53,8 @@ test('a local socket by an abstract name', () => {
   expect(s.getpeername(client)).toEqual(name);
 });
 
-test('the states of a connection that does not block: EINPROGRESS, EALREADY, 0, EISCONN', async () => {
-  // The queue of the listener is full, so that the handshake waits until a place is free and the kernel tries again.
+test('the states of a non-blocking connection: EINPROGRESS, EALREADY, 0, EISCONN', async () => {
+  // The queue of the listener is full, so the handshake waits until there is room and the kernel retries.
   const { fd } = listener();
   s.listen(fd, 0);
   const address = s.getsockname(fd)!;
@@ -83,7 +83,7 @@ print(json.dumps(answers + [connect(client, at), connect(client, at)]))`);
   expect(answers.map((errno) => s.errnoName(-errno))).toEqual(['EINPROGRESS', 'EALREADY', undefined, 'EISCONN']);
 });
 
-test('a refusal in the background is told by SO_ERROR, once', async () => {
+test('SO_ERROR reports a connection that was refused in the background, once', async () => {
   const bound = tcp();
   s.bind(bound, loopback); // nobody listens
   const client = tcp(s.SOCK_NONBLOCK);
@@ -99,7 +99,7 @@ test('a refusal in the background is told by SO_ERROR, once', async () => {
   expect(s.getsockopt(client, s.SOL_SOCKET, s.SO_ERROR)).toBe(0);
 });
 
-test('a datagram socket hears only its peer, until AF_UNSPEC dissolves it', () => {
+test('a datagram socket receives only from its peer until AF_UNSPEC dissolves the association', () => {
   const [a, b, stranger] = [datagram(), datagram(), datagram()];
   s.connect(a.fd, b.address);
   expect(s.getpeername(a.fd)).toEqual(b.address);
@@ -111,13 +111,13 @@ test('a datagram socket hears only its peer, until AF_UNSPEC dissolves it', () =
   s.connect(a.fd, unspecified);
   expect(s.errnoName(-n.getpeername(a.fd, new s.SockaddrStorage()))).toBe('ENOTCONN');
   expect(s.errnoName(-n.send(a.fd, 'x'))).toBe('EDESTADDRREQ');
-  // A port that the kernel chose is gone with the peer; sending gives it another one.
+  // A port that the kernel chose is lost with the peer; sending assigns another one.
   s.sendto(a.fd, 'x', 0, stranger.address);
   s.sendto(stranger.fd, 'stranger', 0, s.recvfrom(stranger.fd, buffer).address!);
   expect(s.recvfrom(a.fd, buffer)).toEqual({ length: 8, address: stranger.address });
 });
 
-test('a datagram socket takes another peer', () => {
+test('a datagram socket can be connected to another peer', () => {
   const fd = udp();
   for (const { address } of [datagram(), datagram()]) {
     s.connect(fd, address);
@@ -125,7 +125,7 @@ test('a datagram socket takes another peer', () => {
   }
 });
 
-test('AF_UNSPEC also ends a TCP connection, whose socket can be connected again', () => {
+test('AF_UNSPEC also ends a TCP connection, and the socket can be connected again', () => {
   const { fd, address } = listener();
   const client = tcp();
   s.connect(client, address);
@@ -136,7 +136,7 @@ test('AF_UNSPEC also ends a TCP connection, whose socket can be connected again'
   expect(s.getpeername(client)).toEqual(address);
 });
 
-test('the address of a failed call is in its error, decoded', () => {
+test('the error of a failed call contains the decoded address', () => {
   const path = `${folder()}/nobody`;
   const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM));
   for (const address of [{ family: s.AF_UNIX, path } as const, s.encodeAddress({ family: s.AF_UNIX, path })]) {

@@ -1,5 +1,5 @@
-// Options to getsockopt that write as many elements as a count in the buffer says, whatever length is given. Each test
-// looks at the bytes behind the buffer, in the same memory.
+// Options whose getsockopt writes as many elements as a count in the buffer says, whatever the length. Each test checks
+// the bytes behind the buffer, in the same memory.
 import { endianness } from 'node:os';
 import { describe, expect, type TestContext, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -30,7 +30,7 @@ function inet6(last: number): s.Address {
   return { family: s.AF_INET6, address: `fd00::${last.toString(16)}`, port: 0, flowinfo: 0, scopeId: 0 } as s.Address;
 }
 
-/** A struct group_filter with these sources, or with no more than its count. */
+/** A struct group_filter with these sources, or with only their count. */
 function groupFilter(group: s.Address, sources: Buffer[], count: number = sources.length): Buffer {
   const header = Buffer.alloc(GROUP_FILTER.header);
   header.writeUInt32LE(loopback, 0);
@@ -88,14 +88,14 @@ describe.each(families)('MCAST_MSFILTER of $name', ({ level, family, group, sour
         const told = nothrow.getsockopt(fd, level, s.MCAST_MSFILTER, buffer);
         const written = Math.min(claimed, sources.length, Math.floor((length - header) / element));
         expect(told, `length ${length}, count ${claimed}`).toBe(header + written * element);
-        expect(buffer.readUInt32LE(count), 'all there are').toBe(sources.length);
+        expect(buffer.readUInt32LE(count), 'the count is that of all sources').toBe(sources.length);
         expect(slab.subarray(64 + length).every((byte) => byte === 0xaa)).toBe(true);
         expect(slab.subarray(0, 64).every((byte) => byte === 0xaa)).toBe(true);
       }
     }
   });
 
-  test('returns all sources where there is room for them', (context) => {
+  test('returns all sources if the buffer is large enough', (context) => {
     const { fd, sources } = filtered(context);
     const buffer = groupFilter(
       group,
@@ -106,7 +106,7 @@ describe.each(families)('MCAST_MSFILTER of $name', ({ level, family, group, sour
     expect(sources.some((one) => one.subarray(8, 24).equals(last.subarray(8, 24)))).toBe(true);
   });
 
-  test('leaves a buffer that is too short to the kernel', (context) => {
+  test('passes a buffer that is too short to the kernel', (context) => {
     const { fd } = filtered(context);
     for (const length of [0, 4, GROUP_FILTER.count, GROUP_FILTER.header - 1]) {
       const buffer = groupFilter(group, [], 64).subarray(0, length);
@@ -132,7 +132,7 @@ test('IP_MSFILTER writes no more sources than the buffer holds', (context) => {
   }
 });
 
-test('an option that makes a descriptor which a child would inherit is refused', () => {
+test('an option that creates an inheritable file descriptor is rejected', () => {
   const refused = (call: () => unknown) =>
     expect(call).toThrow(
       expect.objectContaining({ name: 'RangeError', message: expect.stringContaining('close-on-exec') }),
@@ -143,5 +143,5 @@ test('an option that makes a descriptor which a child would inherit is refused',
   }
   refused(() => s.getsockopt(-1, s.IPPROTO_SCTP, 102));
   const flags = new Uint32Array([0, 0, s.SOCK_CLOEXEC | s.SOCK_NONBLOCK]);
-  expect(nothrow.getsockopt(-1, s.IPPROTO_SCTP, 122, flags), 'to the kernel').toBe(-s.EBADF);
+  expect(nothrow.getsockopt(-1, s.IPPROTO_SCTP, 122, flags), 'the call reaches the kernel').toBe(-s.EBADF);
 });

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, pair } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, pair } from '../helpers/world.ts';
 
 const buffer = new Uint8Array(8);
 
-test('an empty datagram is received, with its sender, and is not the end', () => {
+test('an empty datagram is received with its sender and does not mean the end', () => {
   const { fd: sender, address: from } = datagram();
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   expect(s.sendto(sender, '', 0, address)).toBe(0);
@@ -22,7 +22,7 @@ test('an empty datagram is received, with its sender, and is not the end', () =>
   expect(nothrow.recv(fd, buffer)).toBe(-s.EAGAIN);
 });
 
-test('into an empty buffer a datagram is taken, and MSG_TRUNC tells that it was not empty', () => {
+test('receiving into an empty buffer consumes a datagram, and MSG_TRUNC reports that it was not empty', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const none = new Uint8Array(0);
   for (const text of ['', 'abc']) s.sendto(fd, text, 0, address);
@@ -35,7 +35,7 @@ test('into an empty buffer a datagram is taken, and MSG_TRUNC tells that it was 
   expect(s.recv(fd, none, s.MSG_TRUNC)).toBe(4);
 });
 
-test('an empty SEQPACKET record is not the end: the next call waits or gives the next record', () => {
+test('an empty SEQPACKET record does not mean the end: the next call waits or returns the next record', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET | s.SOCK_NONBLOCK);
   cleanup(b);
   expect([s.send(a, '', s.MSG_EOR), s.sendmsg(a, { buffers: [] }), s.send(a, 'x')]).toEqual([0, 0, 1]);
@@ -45,7 +45,7 @@ test('an empty SEQPACKET record is not the end: the next call waits or gives the
   expect([nothrow.recv(b, buffer), nothrow.recv(b, buffer)]).toEqual([0, 0]);
 });
 
-test('AF_UNIX has no flag for the end of a record: with SO_PASSCRED a record has a sender, the end has none', () => {
+test('AF_UNIX has no flag for the end of a record: with SO_PASSCRED, a record has a sender, but the end has none', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_SEQPACKET);
   cleanup(b);
   s.setsockopt(b, s.SOL_SOCKET, s.SO_PASSCRED, true);
@@ -64,7 +64,7 @@ test('AF_UNIX has no flag for the end of a record: with SO_PASSCRED a record has
   ]);
 });
 
-test('in a batch an empty datagram counts as a message', () => {
+test('an empty datagram counts as a message of a batch', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const out = new s.MessageBatch({ messages: 4, size: 8 });
   for (const text of ['', 'a', '', '']) out.push(text, address);
@@ -80,12 +80,12 @@ test('in a batch an empty datagram counts as a message', () => {
   expect(batch.address(0)).toEqual(address);
 });
 
-test('nothing sent on a stream is nothing received: 0 is only ever the end', () => {
+test('an empty send on a stream is not received: 0 always means the end', () => {
   const { client, server } = connection();
   expect(s.send(client, '')).toBe(0);
   expect(s.sendmsg(client, { buffers: [] })).toBe(0);
   expect(nothrow.recv(server, buffer, s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
-  // Into an empty buffer a stream with data gives 0 too: it is not the end either.
+  // A receive into an empty buffer returns 0 for a stream with data, too: that is not the end either.
   s.send(client, 'x');
   expect(s.recv(server, new Uint8Array(0))).toBe(0);
   expect(s.recv(server, buffer)).toBe(1);
@@ -93,7 +93,7 @@ test('nothing sent on a stream is nothing received: 0 is only ever the end', () 
   expect(s.recv(server, buffer)).toBe(0);
 });
 
-test('write of nothing sends an empty datagram, writev of nothing sends none, as Python sees', (context) => {
+test('an empty write sends an empty datagram, but an empty writev sends none, as Python observes', (context) => {
   need(context, program('python3'));
   const expected = python(`
 a, b = socketpair(AF_UNIX, SOCK_DGRAM)

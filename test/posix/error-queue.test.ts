@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, namespaces, need, packetSockets, program, rawSockets } from '../helpers/need.ts';
-import { connection, datagram, type Link, link, loopback, loopback6 } from '../helpers/world.ts';
+import { type Link, link } from '../helpers/networks.ts';
 
-/** Nobody listens there: port 1, on an address of the loopback network that nobody else uses. */
+/** Port 1, on an address of the loopback network that nobody else uses: nobody listens there. */
 const closed: s.InetAddress = { family: s.AF_INET, address: '127.0.0.66', port: 1 };
 const closed6: s.Inet6Address = { ...loopback6, port: 1 };
 
@@ -21,7 +22,7 @@ interface Entry extends s.ReceivedMessage {
   data: string;
 }
 
-/** Receives from the error queue, where something must come within 10 seconds. */
+/** Receives from the error queue, where something must arrive within 10 seconds. */
 function next(fd: number): Entry {
   const [ready] = s.poll([{ fd, events: 0 }], 10_000);
   expect(ready! & s.POLLERR, 'POLLERR').toBe(s.POLLERR);
@@ -36,7 +37,7 @@ const extended = ({ control }: s.ReceivedMessage) =>
 const extended6 = ({ control }: s.ReceivedMessage) =>
   control.find((m) => s.isControl(m, s.IPPROTO_IPV6, s.IPV6_RECVERR)) as s.ExtendedError;
 
-/** -EAGAIN when the queue is empty. It never waits, of a blocking socket neither. */
+/** Returns -EAGAIN when the queue is empty. It never blocks, not even on a blocking socket. */
 const rest = (fd: number) => nothrow.recvmsg(fd, { buffers: [new Uint8Array(1)] }, s.MSG_ERRQUEUE);
 
 const refused = {
@@ -49,7 +50,7 @@ const refused = {
 };
 
 describe('ICMP errors on the loopback interface', () => {
-  test('UDP: who reported it, where the datagram went, and its data', () => {
+  test('UDP: the entry contains the origin of the error, the destination of the datagram and its data', () => {
     const fd = udp();
     s.sendto(fd, 'to nobody', 0, closed);
     const entry = next(fd);
@@ -65,7 +66,7 @@ describe('ICMP errors on the loopback interface', () => {
     expect(s.poll([{ fd, events: 0 }], 0)).toEqual([0]);
   });
 
-  test('UDP: the next call reports the error and is not done; the entries stay, in their order', () => {
+  test('UDP: the next call fails with the error, and the entries remain, in their order', () => {
     const fd = udp();
     expect(nothrow.sendto(fd, 'one', 0, closed)).toBe(3);
     expect(s.poll([{ fd, events: 0 }], 10_000)).toEqual([s.POLLERR]);
@@ -96,7 +97,7 @@ describe('ICMP errors on the loopback interface', () => {
     });
   });
 
-  test('connected UDP: the error is pending as well, until its entry is read', () => {
+  test('connected UDP: the error is also pending until its entry is read', () => {
     const fd = udp();
     s.connect(fd, closed);
     s.send(fd, 'one');
@@ -109,19 +110,19 @@ describe('ICMP errors on the loopback interface', () => {
     expect(nothrow.recv(fd, new Uint8Array(9))).toBe(-s.EAGAIN);
   });
 
-  test('too little room tells MSG_TRUNC and MSG_CTRUNC', () => {
+  test('buffers that are too short cause MSG_TRUNC and MSG_CTRUNC', () => {
     const fd = udp();
     s.sendto(fd, 'long enough', 0, closed);
     expect(s.poll([{ fd, events: 0 }], 10_000)).toEqual([s.POLLERR]);
     const entry = s.recvmsg(fd, { buffers: [Buffer.alloc(4)], controlLength: s.CMSG_SPACE(16) }, s.MSG_ERRQUEUE);
     expect(entry.length).toBe(4);
     expect(entry.flags).toBe(s.MSG_ERRQUEUE | s.MSG_TRUNC | s.MSG_CTRUNC);
-    // The kernel gives what fits: the error without its offender.
+    // The kernel returns what fits: the error without its offender.
     const lone = { level: s.IPPROTO_IP, type: s.IP_RECVERR, error: refused, offender: undefined };
     expect(entry.control).toEqual([lone]);
   });
 
-  test('without IP_RECVERR the queue stays empty', () => {
+  test('without IP_RECVERR, the queue stays empty', () => {
     const loose = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM | s.SOCK_NONBLOCK));
     const tied = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM | s.SOCK_NONBLOCK));
     s.connect(tied, closed);
@@ -129,32 +130,32 @@ describe('ICMP errors on the loopback interface', () => {
     s.send(tied, 'x');
     const witness = udp();
     s.sendto(witness, 'x', 0, closed);
-    next(witness); // the errors of those before it have come, too
+    next(witness); // the errors of the earlier ones have arrived, too
     expect(s.poll([{ fd: loose, events: 0 }], 0)).toEqual([0]);
     expect(rest(loose)).toBe(-s.EAGAIN);
     expect(rest(tied)).toBe(-s.EAGAIN);
     expect(s.getsockopt(tied, s.SOL_SOCKET, s.SO_ERROR)).toBe(s.ECONNREFUSED);
   });
 
-  test('MSG_ERRQUEUE of a blocking socket does not wait', () => {
+  test('MSG_ERRQUEUE does not wait on a blocking socket', () => {
     const { fd } = datagram();
     expect(() => s.recvmsg(fd, { buffers: [new Uint8Array(1)] }, s.MSG_ERRQUEUE)).toThrow(
       expect.objectContaining({ code: 'EAGAIN', syscall: 'recvmsg' }),
     );
   });
 
-  test('TCP: a connection that is refused is no ICMP error', () => {
+  test('TCP: a refused connection is not an ICMP error', () => {
     const fd = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVERR, true);
     expect(() => s.connect(fd, closed)).toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
     expect(rest(fd)).toBe(-s.EAGAIN);
   });
 
-  test('raw IPv4: a protocol that nobody speaks', (context) => {
+  test('raw IPv4: a protocol that is not supported', (context) => {
     need(context, rawSockets);
     const fd = cleanup(s.socket(s.AF_INET, s.SOCK_RAW, 254));
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVERR, true);
-    s.bind(fd, { ...loopback, address: '127.0.0.67' }); // so that it does not hear itself
+    s.bind(fd, { ...loopback, address: '127.0.0.67' }); // so that it does not receive its own datagrams
     s.sendto(fd, 'protocol 254', 0, { ...closed, port: 0 });
     const entry = next(fd);
     expect(entry.data).toBe('protocol 254');
@@ -174,7 +175,7 @@ describe('errors on a link', () => {
   const peer = (world: Link, ...command: string[]) =>
     execFileSync(world.enter[0]!, [...world.enter.slice(1), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-  test('raw IPv6: a next header that nobody knows, with its place', async (context) => {
+  test('raw IPv6: an unknown next header, with its position', async (context) => {
     need(context, namespaces, rawSockets, ipv6);
     const world = await link();
     const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_RAW, 254));
@@ -187,7 +188,7 @@ describe('errors on a link', () => {
         origin: s.SO_EE_ORIGIN_ICMP6,
         type: s.ICMP6_PARAM_PROB,
         code: s.ICMP6_PARAMPROB_NEXTHEADER,
-        info: 6, // where the next header stands in the IPv6 header
+        info: 6, // the offset of the next header field in the IPv6 header
       },
       offender: { address },
     });
@@ -205,7 +206,7 @@ describe('errors on a link', () => {
         type: s.ICMP_DEST_UNREACH,
         code: s.ICMP_HOST_UNREACH,
       },
-      offender: { family: s.AF_INET, address: world.address }, // this host says it itself
+      offender: { family: s.AF_INET, address: world.address }, // this host reports it itself
     };
     const tcp = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM | s.SOCK_NONBLOCK));
     s.setsockopt(tcp, s.IPPROTO_IP, s.IP_RECVERR, true);
@@ -219,7 +220,7 @@ describe('errors on a link', () => {
     expect(extended(next(fd))).toMatchObject(unreachable);
   });
 
-  test('EMSGSIZE of this host: the MTU', async (context) => {
+  test('EMSGSIZE from this host reports the MTU', async (context) => {
     need(context, namespaces, ipv6);
     const world = await link();
     const fd = udp();
@@ -247,7 +248,7 @@ describe('errors on a link', () => {
     });
   });
 
-  test('a router on the way: its path MTU, and time exceeded', async (context) => {
+  test('a router on the path reports the path MTU and time exceeded', async (context) => {
     need(context, namespaces, ipv6, program('ip'));
     const world = await link();
     const settings = 'echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding';
@@ -255,7 +256,7 @@ describe('errors on a link', () => {
       encoding: 'utf8',
     });
     if (forwarding.status !== 0) context.skip(`no forwarding: ${forwarding.stderr.trim()}`);
-    // Behind the other end is a link with a lesser MTU.
+    // The link behind the other end has a smaller MTU.
     peer(world, 'ip', 'link', 'add', 'narrow0', 'mtu', '1280', 'type', 'veth', 'peer', 'name', 'narrow1');
     const far = `10.67.${world.address.split('.')[2]}`;
     const far6 = world.address6.replace(/^fd66/, 'fd67').replace(/1$/, '');
@@ -313,7 +314,7 @@ describe('errors on a link', () => {
   });
 });
 
-describe('timestamps of what was sent', () => {
+describe('timestamps of sent packets', () => {
   const stamps = s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE | s.SOF_TIMESTAMPING_OPT_ID;
   const only = stamps | s.SOF_TIMESTAMPING_OPT_TSONLY;
   const time = ({ control }: s.ReceivedMessage) =>
@@ -322,7 +323,7 @@ describe('timestamps of what was sent', () => {
   /** Clocks differ by less than this. */
   const tolerance = 1_000_000_000n;
 
-  test('UDP: one for each datagram, numbered', () => {
+  test('UDP: each datagram has a numbered timestamp', () => {
     const receiver = datagram();
     const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
     s.setsockopt(fd, s.SOL_SOCKET, s.SO_TIMESTAMPING, only);
@@ -343,7 +344,7 @@ describe('timestamps of what was sent', () => {
     expect(rest(fd)).toBe(-s.EAGAIN);
   });
 
-  test('UDP, IPv6: without SOF_TIMESTAMPING_OPT_TSONLY the packet comes back', (context) => {
+  test('UDP, IPv6: without SOF_TIMESTAMPING_OPT_TSONLY, the packet is returned', (context) => {
     need(context, ipv6);
     const receiver = cleanup(s.socket(s.AF_INET6, s.SOCK_DGRAM));
     s.bind(receiver, loopback6);
@@ -359,7 +360,7 @@ describe('timestamps of what was sent', () => {
     expect(time(entry)).toBeGreaterThan(now() - 60n * tolerance);
   });
 
-  test('TCP: when it left, and when it was acknowledged; the key is the last byte', () => {
+  test('TCP: the times when data was sent and acknowledged, with the last byte as the key', () => {
     const { client } = connection();
     s.setsockopt(client, s.SOL_SOCKET, s.SO_TIMESTAMPING, only | s.SOF_TIMESTAMPING_TX_ACK);
     s.send(client, Buffer.alloc(100));
@@ -376,7 +377,7 @@ describe('timestamps of what was sent', () => {
     expect(extended(next(client)).error.data).toBe(149);
   });
 
-  /** What a packet socket says of its frame number `data`. */
+  /** What a packet socket reports about its frame number `data`. */
   const ofPacket = (data: number): s.ExtendedError => ({
     level: s.SOL_PACKET,
     type: s.PACKET_TX_TIMESTAMP,
@@ -395,7 +396,7 @@ describe('timestamps of what was sent', () => {
     expect(s.poll([{ fd, events: 0 }], 10_000)).toEqual([s.POLLERR]);
   }
 
-  test('packet sockets have a level of their own for it: what Python receives', (context) => {
+  test('packet sockets use their own level: the same as in Python', (context) => {
     need(context, packetSockets, program('python3'));
     const fd = packetSocket();
     sendFrame(fd);
@@ -418,7 +419,7 @@ print(json.dumps([[[level, type, data.hex()] for level, type, data in entry] for
     ]);
   });
 
-  test('packet sockets have a level of their own for it', (context) => {
+  test('packet sockets use their own level', (context) => {
     need(context, packetSockets);
     const fd = packetSocket();
     for (const id of [0, 1]) {
@@ -433,10 +434,10 @@ print(json.dumps([[[level, type, data.hex()] for level, type, data in entry] for
 describe('MSG_ZEROCOPY', () => {
   const size = 16384;
 
-  test('TCP: every send is completed once, by its number; loopback copies', () => {
+  test('TCP: every send is completed once, by its number, and the loopback interface copies', () => {
     const { client, server } = connection();
     s.setsockopt(client, s.SOL_SOCKET, s.SO_ZEROCOPY, true);
-    const sent = [1, 2, 3, 4, 5].map((n) => Buffer.alloc(size, n)); // untouched until they are completed
+    const sent = [1, 2, 3, 4, 5].map((n) => Buffer.alloc(size, n)); // unchanged until they are completed
     const numbers: number[] = [];
     for (const data of sent) {
       expect(s.send(client, data, s.MSG_ZEROCOPY)).toBe(size);
@@ -457,7 +458,7 @@ describe('MSG_ZEROCOPY', () => {
     expect(rest(client)).toBe(-s.EAGAIN);
   });
 
-  test('completions that were not read are joined into a range', () => {
+  test('unread completions are merged into a range', () => {
     const { client, server } = connection();
     s.setsockopt(client, s.SOL_SOCKET, s.SO_ZEROCOPY, true);
     const data = Buffer.alloc(size, 1);
@@ -465,14 +466,14 @@ describe('MSG_ZEROCOPY', () => {
       s.send(client, data, s.MSG_ZEROCOPY);
       s.recv(server, Buffer.alloc(size), s.MSG_WAITALL);
     }
-    // The answer carries the acknowledgement of all of it.
+    // The answer acknowledges all of the data.
     s.send(server, 'x');
     expect(s.recv(client, new Uint8Array(1))).toBe(1);
     expect(extended(next(client)).error).toMatchObject({ origin: s.SO_EE_ORIGIN_ZEROCOPY, info: 0, data: 2 });
     expect(rest(client)).toBe(-s.EAGAIN);
   });
 
-  test('without SO_ZEROCOPY the flag does nothing', () => {
+  test('without SO_ZEROCOPY, the flag has no effect', () => {
     const { client, server } = connection();
     s.send(client, Buffer.alloc(size), s.MSG_ZEROCOPY);
     expect(s.recv(server, Buffer.alloc(size), s.MSG_WAITALL)).toBe(size);

@@ -20,10 +20,10 @@ const types = [
   s.SOCK_STREAM | 0x100000,
 ];
 
-/** -errno, or what the kernel says that it made: SO_DOMAIN, SO_TYPE, SO_PROTOCOL. */
+/** -errno, or what the kernel reports about the new socket: SO_DOMAIN, SO_TYPE, SO_PROTOCOL. */
 type Made = number | [number, number, number];
 
-/** The C calls, so that nothing of Python's socket class is between. It runs first: it may load a kernel module. */
+/** The C calls, without Python's socket class in between. They run first: they may load a kernel module. */
 const oracle = python<{ socket: Made[][]; socketpair: Made[][] }>(
   `
 import ctypes
@@ -80,7 +80,7 @@ test.each(families.map((family, i) => ({ family, i, name: names.find(([, n]) => 
   },
 );
 
-test('a family that the kernel does not have is a SocketError', () => {
+test('a family that the kernel does not support causes a SocketError', () => {
   expect(() => s.socket(s.AF_MAX, s.SOCK_STREAM)).toThrow(s.SocketError);
   expect(() => s.socket(s.AF_MAX, s.SOCK_STREAM)).toThrow(
     expect.objectContaining({ code: 'EAFNOSUPPORT', errno: s.EAFNOSUPPORT, syscall: 'socket' }),
@@ -98,7 +98,7 @@ const binders = [
   ['AF_NETLINK', s.AF_NETLINK, s.SOCK_RAW],
 ] as const;
 
-test.each(binders)('%s: bind to an address of another family has the errno of the kernel', (_, domain, type) => {
+test.each(binders)('%s: bind to an address of another family fails with the errno of the kernel', (_, domain, type) => {
   const expected = python<number[]>(
     `
 import ctypes
@@ -123,7 +123,7 @@ print(json.dumps(answers))`,
   expect(got.some((n) => n < 0)).toBe(true);
 });
 
-test('the error of a bind to an unknown family tells the address that was given', () => {
+test('the error of bind for an unknown family contains the address', () => {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   const address: s.OtherAddressInput = { family: s.AF_CAN, data: new Uint8Array(14) };
   expect(() => s.bind(fd, address)).toThrow(
@@ -131,8 +131,8 @@ test('the error of a bind to an unknown family tells the address that was given'
   );
 });
 
-test('a family that the library does not know comes back as bytes', () => {
-  // AF_UNSPEC of an unconnected AF_INET socket is C's way to say "any"; Linux takes it for INADDR_ANY.
+test('an address of a family that the library does not know is returned as bytes', () => {
+  // In C, AF_UNSPEC stands for "any" when an AF_INET socket is bound; Linux treats it as INADDR_ANY.
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.bind(fd, { family: s.AF_UNSPEC, data: new Uint8Array(14) });
   expect(s.getsockname(fd)).toMatchObject({ family: s.AF_INET, address: '0.0.0.0' });

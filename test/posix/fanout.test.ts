@@ -4,11 +4,11 @@ import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { frame, number, numbered, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../helpers/need.ts';
-import { type Link, link } from '../helpers/world.ts';
+import { type Link, link } from '../helpers/networks.ts';
 
 let groups = process.pid;
 
-/** An id of a group, of this process alone. */
+/** A group id that only this process uses. */
 const group = () => groups++ & 0xffff;
 
 function packetSocket({ ifindex }: Link, protocol: number = PROTOCOL): number {
@@ -28,10 +28,10 @@ function members(world: Link, mode: number, protocol: number = PROTOCOL): [numbe
   return fds;
 }
 
-/** The payloads that wait at a socket, which shall be this many with those of the others. */
+/** Returns the payloads that wait at each socket; there must be this many in total. */
 function drain(fds: number[], count: number, wanted: (bytes: Buffer) => boolean = () => true): Buffer[][] {
   const found: Buffer[][] = fds.map(() => []);
-  const until = Date.now() + 10_000;
+  const until = Date.now() + 60_000;
   const buffer = Buffer.alloc(2048);
   const total = () => found.reduce((sum, list) => sum + list.length, 0);
   for (let quiet = false; !quiet; ) {
@@ -52,7 +52,7 @@ function drain(fds: number[], count: number, wanted: (bytes: Buffer) => boolean 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const ascending = (list: number[]) => list.toSorted((a, b) => a - b);
 
-test('PACKET_FANOUT_LB: each frame once, in turns', async (context) => {
+test('PACKET_FANOUT_LB: the sockets receive frames in turn, each frame once', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fds = members(world, s.PACKET_FANOUT_LB);
@@ -62,7 +62,7 @@ test('PACKET_FANOUT_LB: each frame once, in turns', async (context) => {
   expect([a.length, b.length]).toEqual([50, 50]);
 });
 
-test('without it every socket has every frame', async (context) => {
+test('without the option, every socket receives every frame', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fds = [packetSocket(world), packetSocket(world)];
@@ -70,7 +70,7 @@ test('without it every socket has every frame', async (context) => {
   expect(drain(fds, 40).map((list) => list.map(number))).toEqual([range(20), range(20)]);
 });
 
-test('PACKET_FANOUT_HASH: each packet once, and a flow stays at one socket', async (context) => {
+test('PACKET_FANOUT_HASH: each packet is received once, and a flow always goes to the same socket', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fds = members(world, s.PACKET_FANOUT_HASH, s.ETH_P_IP);
@@ -96,11 +96,11 @@ test('PACKET_FANOUT_HASH: each packet once, and a flow stays at one socket', asy
   expect(ascending([...ids(a), ...ids(b)])).toEqual(range(sent.length));
   const ports = (list: Buffer[]) => new Set(list.map((bytes) => bytes.readUInt16BE(14 + 20)));
   expect([...ports(a)].filter((port) => ports(b).has(port))).toEqual([]);
-  // 64 flows at one socket by chance: once in 2 ** 63.
+  // All 64 flows reach one socket by chance once in 2 ** 63 runs.
   expect(Math.min(a.length, b.length)).toBeGreaterThan(0);
 });
 
-test('PACKET_FANOUT_CBPF: a program chooses', async (context) => {
+test('PACKET_FANOUT_CBPF: a program selects the socket', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fds = members(world, s.PACKET_FANOUT_CBPF);
@@ -116,7 +116,7 @@ test('PACKET_FANOUT_CBPF: a program chooses', async (context) => {
   expect(found).toEqual([parity(0), parity(1)]);
 });
 
-test('who leaves the group leaves the frames to the others', async (context) => {
+test('after a socket leaves the group, the others receive its frames', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const id = group();
@@ -129,7 +129,7 @@ test('who leaves the group leaves the frames to the others', async (context) => 
   expect(drain([stays], 10).map((list) => list.map(number))).toEqual([range(10)]);
 });
 
-test('the option tells the group, and a unique id is given', async (context) => {
+test('the option returns the group, and the kernel can assign a unique id', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const id = group();
@@ -145,7 +145,7 @@ test('the option tells the group, and a unique id is given', async (context) => 
   expect((option >> 16) & 0xff).toBe(s.PACKET_FANOUT_LB);
 });
 
-test('errors are those of the kernel', async (context) => {
+test('errors are the same as those of the kernel', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const id = group();
@@ -154,13 +154,13 @@ test('errors are those of the kernel', async (context) => {
   const code = (name: s.ErrnoName) => expect.objectContaining({ code: name, syscall: 'setsockopt' });
   expect(() => join(fd, id, s.PACKET_FANOUT_LB)).toThrow(code('EALREADY'));
   const other = packetSocket(world);
-  expect(() => join(other, id, s.PACKET_FANOUT_HASH), 'a group of another mode').toThrow(code('EINVAL'));
-  expect(() => join(other, group(), 99), 'no such mode').toThrow(code('EINVAL'));
+  expect(() => join(other, id, s.PACKET_FANOUT_HASH), 'the group has another mode').toThrow(code('EINVAL'));
+  expect(() => join(other, group(), 99), 'the mode does not exist').toThrow(code('EINVAL'));
   const elsewhere = packetSocket(world, s.ETH_P_802_EX1 + 1);
-  expect(() => join(elsewhere, id, s.PACKET_FANOUT_LB), 'a group of another protocol').toThrow(code('EINVAL'));
+  expect(() => join(elsewhere, id, s.PACKET_FANOUT_LB), 'the group has another protocol').toThrow(code('EINVAL'));
   const unbound = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
   expect(() => join(unbound, group(), s.PACKET_FANOUT_LB)).toThrow(code('EINVAL'));
-  expect(() => s.attachFanoutFilter(fd, [{ code: 6, jt: 0, jf: 0, k: 0 }]), 'a group without programs').toThrow(
+  expect(() => s.attachFanoutFilter(fd, [{ code: 6, jt: 0, jf: 0, k: 0 }]), 'the group accepts no programs').toThrow(
     code('EINVAL'),
   );
 });

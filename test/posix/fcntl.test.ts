@@ -6,10 +6,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { folder, pair } from '../helpers/fixtures.ts';
 import { type Need, need } from '../helpers/need.ts';
-import { folder, pair } from '../helpers/world.ts';
 
-/** fcntl.fcntl in Python on this very descriptor (its 3, so that F_GETFD is not ours): results, or [errno]. */
+/** Runs fcntl.fcntl in Python on this file descriptor (as its 3, so that F_GETFD is not ours): results, or [errno]. */
 function pythonOn(fd: number, ...calls: [command: number, argument?: number][]): (number | [number])[] {
   const script = `
 import fcntl, json, sys
@@ -25,7 +25,7 @@ function udp(flags = 0): number {
   return cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM | flags));
 }
 
-/** The group of this process: the fifth field of its stat, after a name that may hold spaces. */
+/** The process group of this process: the fifth field of its stat, after a name that may contain spaces. */
 function processGroup(): number {
   return Number(readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)!.split(' ')[2]);
 }
@@ -38,11 +38,11 @@ test('F_GETFL and F_SETFL', () => {
   expect(s.fcntl(fd, s.F_GETFL)).toBe(s.O_RDWR | s.O_NONBLOCK);
   expect(() => s.recv(fd, Buffer.alloc(1))).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
   expect(pythonOn(fd, [s.F_SETFL, s.O_RDWR])).toEqual([0]);
-  expect(s.fcntl(fd, s.F_GETFL), 'what another process set').toBe(s.O_RDWR);
+  expect(s.fcntl(fd, s.F_GETFL), 'the flags that another process set').toBe(s.O_RDWR);
   expect(s.fcntl(udp(s.SOCK_NONBLOCK), s.F_GETFL)).toBe(s.O_RDWR | s.O_NONBLOCK);
 });
 
-test('F_SETFD is the way to hand a descriptor to a child', () => {
+test('F_SETFD lets a child process inherit a file descriptor', () => {
   const fd = udp();
   const inherited = () => spawnSync('readlink', [`/proc/self/fd/${fd}`]).stdout.toString();
   expect(s.fcntl(fd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
@@ -55,7 +55,7 @@ test('F_SETFD is the way to hand a descriptor to a child', () => {
   expect(inherited()).toBe('');
 });
 
-test('F_DUPFD_CLOEXEC gives the next free descriptor from a number on, close-on-exec', () => {
+test('F_DUPFD_CLOEXEC returns the lowest free file descriptor from a minimum on, with close-on-exec', () => {
   const fd = udp();
   const first = cleanup(s.fcntl(fd, s.F_DUPFD_CLOEXEC, 200));
   const second = cleanup(s.fcntl(fd, s.F_DUPFD_CLOEXEC, 200));
@@ -66,14 +66,14 @@ test('F_DUPFD_CLOEXEC gives the next free descriptor from a number on, close-on-
   expect(() => s.fcntl(fd, s.F_DUPFD_CLOEXEC, -1)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
 });
 
-test('F_SETOWN and F_GETOWN: a process, and a process group as a negative number', () => {
+test('F_SETOWN and F_GETOWN use a process, or a process group as a negative number', () => {
   const fd = udp();
   const group = processGroup();
   expect(s.fcntl(fd, s.F_GETOWN)).toBe(0);
   expect(s.fcntl(fd, s.F_SETOWN, process.pid)).toBe(0);
   expect(s.fcntl(fd, s.F_GETOWN)).toBe(process.pid);
   expect(s.fcntl(fd, s.F_SETOWN, -group)).toBe(0);
-  expect(s.fcntl(fd, s.F_GETOWN), 'not an error, however small it is').toBe(-group);
+  expect(s.fcntl(fd, s.F_GETOWN), 'a negative result is not an error').toBe(-group);
   expect(group).toBeGreaterThan(0);
   expect(s.fcntl(fd, s.F_SETOWN, 0)).toBe(0);
   expect(s.fcntl(fd, s.F_GETOWN)).toBe(0);
@@ -81,11 +81,11 @@ test('F_SETOWN and F_GETOWN: a process, and a process group as a negative number
   expect(() => s.fcntl(-1, s.F_GETOWN)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'fcntl' }));
 });
 
-/** New processes with small numbers. */
+/** New processes with small pids. */
 const smallGroups: Need = () =>
   spawnSync('unshare', ['-Urpf', 'true']).status === 0 ? undefined : 'no process namespaces';
 
-test('F_GETOWN of group 1 is -1, and no error', (context) => {
+test('F_GETOWN returns -1 for process group 1, which is not an error', (context) => {
   need(context, smallGroups);
   const script = `
     import * as s from 'sys-socket';
@@ -105,7 +105,7 @@ test('F_SETSIG and F_GETSIG', () => {
   expect(() => s.fcntl(fd, s.F_SETSIG, 1000)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
 });
 
-test('the size of a pipe', () => {
+test('the size of a pipe is read and changed', () => {
   const path = join(folder(), 'fifo');
   execFileSync('mkfifo', [path]);
   const fd = cleanup(openSync(path, 'r+'));
@@ -114,7 +114,7 @@ test('the size of a pipe', () => {
   expect(pythonOn(fd, [s.F_GETPIPE_SZ])).toEqual([4096]);
 });
 
-test('errors equal those of Python', () => {
+test('errors are the same as in Python', () => {
   const [fd] = pair();
   const calls: [number, number?][] = [
     [s.F_GETPIPE_SZ],
@@ -135,7 +135,7 @@ test('errors equal those of Python', () => {
   }
 });
 
-/** asm-generic/fcntl.h: it gives a descriptor that is not close-on-exec, so the library does not name it. */
+/** asm-generic/fcntl.h: it creates a file descriptor that is not close-on-exec, so the library does not export it. */
 const F_DUPFD = 0;
 
 test.each([
@@ -143,7 +143,7 @@ test.each([
   ['F_NOTIFY', s.F_NOTIFY],
   ['an unknown one', 99999],
   ['a negative one', -1],
-])('%s is refused before the kernel sees it', (_, command) => {
+])('%s is rejected before it reaches the kernel', (_, command) => {
   const fd = udp();
   for (const target of [fd, -1]) {
     expect(() => s.fcntl(target, command)).toThrow(RangeError);
@@ -151,7 +151,7 @@ test.each([
   }
 });
 
-test('F_SETOWN_EX and F_GETOWN_EX: a group, a process or a thread, by its kind', () => {
+test('F_SETOWN_EX and F_GETOWN_EX use a process group, a process or a thread, depending on the type', () => {
   const fd = udp();
   const group = processGroup();
   const owner = new Int32Array(2);
@@ -170,7 +170,7 @@ test('F_SETOWN_EX and F_GETOWN_EX: a group, a process or a thread, by its kind',
   expect(nothrow.fcntl(fd, s.F_SETOWN_EX, Int32Array.of(9, 0))).toBe(-s.EINVAL);
 });
 
-/** A struct flock over a whole file or a part of it. */
+/** A struct flock for a whole file or a part of it. */
 function flock(type: number, start = 0n, length = 0n): Buffer {
   const bytes = Buffer.alloc(32);
   bytes.writeInt16LE(type, 0);
@@ -181,7 +181,9 @@ function flock(type: number, start = 0n, length = 0n): Buffer {
 
 const fields = (bytes: Buffer) => [bytes.readInt16LE(0), bytes.readBigInt64LE(8), bytes.readBigInt64LE(16)];
 
-/** A process that has locked bytes 10 to 14 of the file, until it is told to end: by a socket, as this thread will block. */
+/**
+ * A process that holds a lock on bytes 10 to 14 of the file until a socket tells it to end, as this thread will block.
+ */
 async function locker(path: string) {
   const script = `
 import fcntl, sys
@@ -196,7 +198,7 @@ sys.stdin.readline()`;
   return { pid: child.pid, end: () => s.send(ours, '\n') };
 }
 
-test('F_GETLK, F_SETLK and F_SETLKW beside another process', async () => {
+test('F_GETLK, F_SETLK and F_SETLKW work with another process', async () => {
   const path = join(folder(), 'file');
   writeFileSync(path, '');
   const fd = cleanup(openSync(path, 'r+'));
@@ -213,7 +215,7 @@ test('F_GETLK, F_SETLK and F_SETLKW beside another process', async () => {
   expect(fields(free)[0], 'nobody else has a lock').toBe(s.F_UNLCK);
 });
 
-test('F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW: between two open files of one process', () => {
+test('F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW work between two open file descriptions of one process', () => {
   const path = join(folder(), 'file');
   writeFileSync(path, '');
   const [a, b] = [0, 0].map(() => cleanup(openSync(path, 'r+'))) as [number, number];
@@ -226,7 +228,7 @@ test('F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW: between two open files of one p
   expect(s.fcntl(b, s.F_OFD_SETLK, flock(s.F_RDLCK))).toBe(0);
 });
 
-test('leases, hints and seals of files', () => {
+test('leases, hints and seals of files work', () => {
   const path = join(folder(), 'file');
   writeFileSync(path, '');
   const fd = cleanup(openSync(path, 'r'));
@@ -242,7 +244,7 @@ test('leases, hints and seals of files', () => {
   expect(() => s.fcntl(fd, s.F_GET_SEALS)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
 });
 
-test('F_DUPFD_QUERY: whether two descriptors are one open file', (context) => {
+test('F_DUPFD_QUERY compares the open file descriptions of two file descriptors', (context) => {
   const fd = udp();
   const same = nothrow.fcntl(fd, s.F_DUPFD_QUERY, cleanup(s.dup(fd)));
   need(context, () => (same === -s.EINVAL ? 'Linux 6.10 brought F_DUPFD_QUERY' : undefined));
@@ -250,7 +252,7 @@ test('F_DUPFD_QUERY: whether two descriptors are one open file', (context) => {
   expect(s.fcntl(fd, s.F_DUPFD_QUERY, udp())).toBe(0);
 });
 
-test('the bytes of a struct are those of its size, and no int', () => {
+test('a struct must be given as bytes of its exact size, not as a number', () => {
   const fd = udp();
   for (const [command, size] of [
     [s.F_GETLK, 32],
@@ -268,7 +270,7 @@ test('the bytes of a struct are those of its size, and no int', () => {
   }
 });
 
-test('arguments that C has no form for', () => {
+test('arguments that C cannot represent are rejected', () => {
   const fd = udp();
   for (const bad of [1.5, Number.NaN, 2 ** 31, -(2 ** 31) - 1]) {
     expect(() => s.fcntl(bad, s.F_GETFL)).toThrow(RangeError);
@@ -279,6 +281,6 @@ test('arguments that C has no form for', () => {
     expect(() => s.fcntl(bad, s.F_GETFL)).toThrow(TypeError);
     expect(() => s.fcntl(fd, s.F_SETFL, bad)).toThrow(TypeError);
   }
-  expect(s.fcntl(fd, s.F_GETFL), 'nothing of it was done').toBe(s.O_RDWR);
-  expect(() => nothrow.fcntl(fd, s.F_GETOWN), 'its negative results are no errnos').toThrow(TypeError);
+  expect(s.fcntl(fd, s.F_GETFL), 'the call had no effect').toBe(s.O_RDWR);
+  expect(() => nothrow.fcntl(fd, s.F_GETOWN), 'its negative results are not errnos').toThrow(TypeError);
 });

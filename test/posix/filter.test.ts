@@ -4,22 +4,24 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, pair } from '../helpers/fixtures.ts';
 import { type Need, need, packetSockets, program } from '../helpers/need.ts';
-import { connection, datagram, pair } from '../helpers/world.ts';
 
 /** The instructions of linux/bpf_common.h that the tests use. */
 const loadByte = (k: number): s.FilterInstruction => ({ code: 0x30, jt: 0, jf: 0, k }); // A = the byte at k
 const loadLength: s.FilterInstruction = { code: 0x80, jt: 0, jf: 0, k: 0 }; // A = the length of the packet
 const ifEqual = (k: number, jt: number, jf: number): s.FilterInstruction => ({ code: 0x15, jt, jf, k });
-const take = (k: number): s.FilterInstruction => ({ code: 0x06, jt: 0, jf: 0, k }); // that many bytes; 0 drops
+const take = (k: number): s.FilterInstruction => ({ code: 0x06, jt: 0, jf: 0, k }); // accepts k bytes; 0 drops
 
 const ALL = 0xffffffff;
-/** Of UDP, the filter sees the header too. */
+/** The length of the UDP header, which the filter also sees. */
 const UDP = 8;
-/** Lets those datagrams through that begin with an 'a'. */
+/** Accepts datagrams that begin with an 'a'. */
 const beginsWithA = [loadByte(UDP), ifEqual(0x61, 0, 1), take(ALL), take(0)];
 
-/** Sends datagrams to a socket itself, then one more that every program here accepts, and gives what comes before it. */
+/**
+ * Sends datagrams to a socket itself, then one more that every program here accepts; returns what arrives before it.
+ */
 function through(program: s.FilterProgram | undefined, ...datagrams: string[]): string[] {
   const { fd, address } = datagram();
   if (program !== undefined) s.attachFilter(fd, program);
@@ -35,7 +37,7 @@ function through(program: s.FilterProgram | undefined, ...datagrams: string[]): 
   }
 }
 
-/** The errno of a call, which names itself; 0 for none. */
+/** The error code of a call, whose error must name this system call; 0 for none. */
 function errno(call: () => unknown, syscall = 'setsockopt'): string | number {
   try {
     call();
@@ -47,21 +49,21 @@ function errno(call: () => unknown, syscall = 'setsockopt'): string | number {
   }
 }
 
-test('a program lets packets through, drops them, or cuts them', () => {
+test('a program accepts, drops or truncates packets', () => {
   const sent = ['abc', 'bcd', '', 'a', 'xyz', 'abcdef'];
   expect(through(undefined, ...sent)).toEqual(sent);
   expect(through([take(ALL)], ...sent)).toEqual(sent);
   expect(through([take(0)], ...sent)).toEqual([]);
   expect(through(beginsWithA, ...sent)).toEqual(['abc', 'a', 'abcdef']);
   expect(through([take(UDP + 2)], ...sent)).toEqual(['ab', 'bc', '', 'a', 'xy', 'ab']);
-  // Never less than the header: one byte is as good as none of the data.
+  // The header is always kept: a limit of one byte keeps no data at all.
   expect(through([take(1)], 'abc')).toEqual(['']);
-  // By the length; and a byte beyond the packet drops it.
+  // By the length; a load beyond the packet drops it.
   expect(through([loadLength, ifEqual(UDP + 3, 0, 1), take(ALL), take(0)], ...sent)).toEqual(['abc', 'bcd', 'xyz']);
   expect(through([loadByte(UDP + 2), take(ALL)], ...sent)).toEqual(['abc', 'bcd', 'xyz', 'abcdef']);
 });
 
-test('a program on a pair sees the data alone', () => {
+test('a program on a socket pair sees only the data', () => {
   const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   s.attachFilter(b, [loadByte(0), ifEqual(0x61, 0, 1), take(2), take(0)]);
   for (const text of ['abc', 'bcd', 'a']) s.send(a, text);
@@ -71,22 +73,22 @@ test('a program on a pair sees the data alone', () => {
   expect(nothrow.recv(b, buffer)).toBe(-s.EAGAIN);
 });
 
-test('getFilter gives the program that is attached, and none where there is none', () => {
+test('getFilter returns the attached program, or undefined if there is none', () => {
   const { fd } = datagram();
   expect(s.getFilter(fd)).toEqual([]);
   s.attachFilter(fd, beginsWithA);
   expect(s.getFilter(fd)).toEqual(beginsWithA);
-  s.attachFilter(fd, [take(5)]); // takes the place of the other
+  s.attachFilter(fd, [take(5)]); // replaces the other one
   expect(s.getFilter(fd)).toEqual([take(5)]);
   s.detachFilter(fd);
   expect(s.getFilter(fd)).toEqual([]);
-  // The numbers at the limits of their fields come back as they are.
+  // Numbers at the limits of their fields are returned unchanged.
   const limits = [{ code: 0x15, jt: 255, jf: 254, k: ALL }, ...Array.from({ length: 256 }, () => take(0x80000000))];
   s.attachFilter(fd, limits);
   expect(s.getFilter(fd)).toEqual(limits);
 });
 
-test('detachFilter: ENOENT when there is none', () => {
+test('detachFilter fails with ENOENT if no program is attached', () => {
   const { fd } = datagram();
   expect(errno(() => s.detachFilter(fd))).toBe('ENOENT');
   s.attachFilter(fd, [take(0)]);
@@ -94,7 +96,7 @@ test('detachFilter: ENOENT when there is none', () => {
   expect(errno(() => s.detachFilter(fd))).toBe('ENOENT');
 });
 
-test('lockFilter: the program can be neither changed nor taken off', () => {
+test('after lockFilter, the program can be neither changed nor removed', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   s.attachFilter(fd, beginsWithA);
   s.lockFilter(fd);
@@ -109,13 +111,13 @@ test('lockFilter: the program can be neither changed nor taken off', () => {
   expect(buffer.toString('latin1', 0, s.recv(fd, buffer))).toBe('a');
   expect(nothrow.recv(fd, buffer)).toBe(-s.EAGAIN);
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_LOCK_FILTER)).toBe(1);
-  // A lock without a program keeps it so.
+  // A lock without a program keeps the socket without one.
   const empty = datagram().fd;
   s.lockFilter(empty);
   expect(errno(() => s.attachFilter(empty, [take(0)]))).toBe('EPERM');
 });
 
-test('the kernel refuses a program that is none, and the one before it stays', () => {
+test('the kernel rejects an invalid program, and the previous one remains attached', () => {
   const { fd } = datagram();
   s.attachFilter(fd, beginsWithA);
   const invalid: [string, s.FilterInstruction[]][] = [
@@ -137,7 +139,7 @@ test('the kernel refuses a program that is none, and the one before it stays', (
   expect(s.getFilter(fd)).toEqual(beginsWithA);
 });
 
-test('the errnos of the descriptor are those of the kernel', () => {
+test('the errnos for an invalid file descriptor are those of the kernel', () => {
   const [a] = pair();
   const file = cleanup(openSync('/dev/null', 'r'));
   const closed = s.dup(a);
@@ -159,7 +161,7 @@ test('the errnos of the descriptor are those of the kernel', () => {
   expect(errno(() => s.attachFanoutFilter(a, [take(0)]))).toMatch(/^E(OPNOTSUPP|NOPROTOOPT)$/);
 });
 
-test('what C has no form for is refused', () => {
+test('values that C cannot represent are rejected', () => {
   const { fd } = datagram();
   const type = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
   const value = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
@@ -172,7 +174,7 @@ test('what C has no form for is refused', () => {
   };
   for (const program of [undefined, null, 5, {}, new Uint8Array(8), new Uint16Array(4)]) refused(program, type);
   for (const instruction of [undefined, null, 5, 'ret', [6, 0, 0, 0], {}]) refused([take(0), instruction], type);
-  refused(Array(2), type); // holes are no instructions
+  refused(Array(2), type); // holes are not instructions
   for (const field of ['code', 'jt', 'jf', 'k'] as const) {
     const limit = { code: 0xffff, jt: 0xff, jf: 0xff, k: ALL }[field];
     for (const number of [-1, 1.5, limit + 1, Number.NaN, Infinity]) refused([{ ...take(0), [field]: number }], range);
@@ -204,7 +206,7 @@ test('what C has no form for is refused', () => {
   expect(s.getFilter(fd)).toEqual([]);
 });
 
-test('the program is copied: changing it afterwards changes nothing', () => {
+test('the program is copied, so that later changes have no effect', () => {
   const { fd, address } = datagram();
   const program = [loadByte(UDP), ifEqual(0x61, 0, 1), take(ALL), take(0)];
   s.attachFilter(fd, program);
@@ -229,7 +231,7 @@ test('each field is read once, before the call', () => {
   expect([s.getFilter(fd), reads]).toEqual([[take(1)], 1]);
 });
 
-test('encodeFilter: struct sock_filter, as C lays it out', () => {
+test('encodeFilter produces the layout of struct sock_filter in C', () => {
   const instruction = { code: 0x1234, jt: 0x56, jf: 0x78, k: 0x9abcdef0 };
   const native = new DataView(new ArrayBuffer(8));
   const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -240,12 +242,12 @@ test('encodeFilter: struct sock_filter, as C lays it out', () => {
   expect(s.encodeFilter([instruction])).toEqual(new Uint8Array(native.buffer));
   expect(s.encodeFilter([])).toEqual(new Uint8Array(0));
   expect(s.encodeFilter('1\n4660 86 120 2596069104\n')).toEqual(s.encodeFilter([instruction]));
-  // The form for command lines has commas.
+  // The format for command lines uses commas.
   expect(s.encodeFilter('2,48 0 0 9,6 0 0 0')).toEqual(s.encodeFilter([loadByte(9), take(0)]));
   expect(s.encodeFilter(' 2\r\n48 0 0 9\r\n6 0 0 0\r\n')).toEqual(s.encodeFilter([loadByte(9), take(0)]));
 });
 
-/** Linux 6.18 keeps filters on TCP for those with CAP_NET_ADMIN. */
+/** Since Linux 6.18, filters on TCP require CAP_NET_ADMIN. */
 const tcpFilters: Need = () => {
   const fd = s.socket(s.AF_INET, s.SOCK_STREAM);
   try {
@@ -258,7 +260,7 @@ const tcpFilters: Need = () => {
   }
 };
 
-test('sockets that are accepted later have the program of their listener', (context) => {
+test('accepted sockets inherit the program of their listener', (context) => {
   need(context, tcpFilters);
   const { client, server } = connection();
   s.attachFilter(server, [take(ALL)]);
@@ -279,7 +281,7 @@ const tcpdump = (expression: string) =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
-test('the text of tcpdump -ddd is the program that it means', (context) => {
+test('the output of tcpdump -ddd is parsed to the program that it describes', (context) => {
   need(context, program('tcpdump'));
   for (const expression of [
     'udp port 53',
@@ -295,7 +297,9 @@ test('the text of tcpdump -ddd is the program that it means', (context) => {
   }
 });
 
-/** A packet socket that sees what comes in by lo, of which a program chooses; it is attached before any packet can come. */
+/**
+ * A packet socket that sees incoming packets of lo, filtered by a program; it is attached before any packet can arrive.
+ */
 function onLo(program: s.FilterProgram): number {
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW));
   s.attachFilter(fd, program);
@@ -303,7 +307,7 @@ function onLo(program: s.FilterProgram): number {
   return fd;
 }
 
-/** The frames that came in, until the one whose data is 'last'. */
+/** The frames that arrived before the one with the data 'last'. */
 function frames(fd: number): string[] {
   const seen: string[] = [];
   for (;;) {
@@ -317,7 +321,7 @@ function frames(fd: number): string[] {
   }
 }
 
-test('a packet socket with a program of tcpdump sees what the expression says', (context) => {
+test('a packet socket with a program of tcpdump receives the packets that the expression matches', (context) => {
   need(context, program('tcpdump'), packetSockets);
   const [mine, other] = [datagram(), datagram()];
   const fd = onLo(tcpdump(`udp dst port ${mine.address.port} and udp[8] != 0x62`));
@@ -329,10 +333,10 @@ test('a packet socket with a program of tcpdump sees what the expression says', 
   expect(frames(fd)).toEqual(['abc', 'xyz']);
 });
 
-test('a packet socket gets frames cut as the program says, with their real length', (context) => {
+test('a packet socket receives frames that the program truncated, with their real length', (context) => {
   need(context, packetSockets);
   const { fd: sender, address } = datagram();
-  // The port at 36 of the frame; the first byte of the data at 42. What begins with 'c' is cut to 3 bytes of data.
+  // The port is at 36 of the frame; the first byte of the data at 42. Data that begins with 'c' is cut to 3 bytes.
   const port: s.FilterInstruction = { code: 0x28, jt: 0, jf: 0, k: 36 };
   const fd = onLo([port, ifEqual(address.port, 0, 4), loadByte(42), ifEqual(0x63, 0, 1), take(45), take(ALL), take(0)]);
   s.setsockopt(fd, s.SOL_PACKET, s.PACKET_AUXDATA, 1);
@@ -347,10 +351,10 @@ test('a packet socket gets frames cut as the program says, with their real lengt
   expect(auxdata).toMatchObject({ len: 14 + 20 + UDP + 8, snaplen: 45 });
 });
 
-test('attachFanoutFilter chooses the packet socket of a fanout group', (context) => {
+test('attachFanoutFilter selects the packet socket of a fanout group', (context) => {
   need(context, packetSockets);
   const { fd: sender, address } = datagram();
-  // Those that the group drops are not ours: every socket filters by the port of this test.
+  // The group drops only packets of others: every socket filters by the port of this test.
   const port: s.FilterInstruction = { code: 0x28, jt: 0, jf: 0, k: 36 };
   const mine = [port, ifEqual(address.port, 0, 1), take(ALL), take(0)];
   const group = (process.pid & 0xffff) | (s.PACKET_FANOUT_CBPF << 16);
@@ -359,7 +363,7 @@ test('attachFanoutFilter chooses the packet socket of a fanout group', (context)
     s.setsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT, group);
     return fd;
   });
-  // The index is the digit that the data begins with. A fanout program sees the packet from its network header on.
+  // The index is the digit at the start of the data. A fanout program sees the packet from its network header on.
   const digit: s.FilterInstruction[] = [loadByte(20 + UDP), { code: 0x14, jt: 0, jf: 0, k: 0x30 }];
   s.attachFanoutFilter(fds[1]!, [...digit, { code: 0x16, jt: 0, jf: 0, k: 0 }]);
   for (const text of ['2two', '0zero', '1one', '2deux']) s.sendto(sender, text, 0, address);

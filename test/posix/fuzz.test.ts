@@ -1,6 +1,6 @@
 /**
- * Arbitrary arguments to every call: a result, a SocketError, or a TypeError or RangeError; never a crash, never another
- * error. FUZZ_RUNS sets the number of runs of each property.
+ * Arbitrary arguments to every call: the outcome is a result, a SocketError, a TypeError or a RangeError; never a
+ * crash, never another error. FUZZ_RUNS sets the number of runs of each property.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const options = { numRuns, interruptAfterTimeLimit: 20_000 };
 
 type Exports = { [name: string]: (...args: never[]) => unknown };
 
-/** Calls that only look at what they are given, or at sockets that are. `close` and its like have numbers below. */
+/** Calls that only inspect their arguments, or sockets. `close` and similar calls have numbers below. */
 const calls = [
   ...[
     'bind',
@@ -144,7 +144,7 @@ const anything: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything({ withBigInt: true, withTypedArray: true, withNullPrototype: true, withSparseArray: true }),
 );
 
-/** The same object, whose properties are getters that detach what the call holds already. */
+/** The same object with getters that detach what the call already holds. */
 function trapped(value: unknown, victims: unknown[]): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer || value instanceof s.MessageBatch)
@@ -160,7 +160,7 @@ function trapped(value: unknown, victims: unknown[]): unknown {
   });
 }
 
-/** The error when it is none of those that the contract knows. */
+/** Returns the error if it is not one of those in the contract. */
 function attempt(call: () => unknown): unknown {
   try {
     call();
@@ -174,7 +174,7 @@ function attempt(call: () => unknown): unknown {
 
 const fd = fc.constantFrom('stream', 'dgram').map((kind) => (kind === 'stream' ? stream[0] : dgram[0]));
 
-test('arbitrary arguments to every call on a socket', () => {
+test('every call on a socket with arbitrary arguments', () => {
   const before = [...openFds().keys()].join();
   fc.assert(
     fc.property(
@@ -186,8 +186,8 @@ test('arbitrary arguments to every call on a socket', () => {
       (name, quiet, traps, on, args) => {
         const given = traps ? args.map((value) => trapped(value, args)) : args;
         const module = (quiet ? nothrow : s) as unknown as Exports;
-        // These would leave something behind: a socket file of a random name, sockets that are shut down or that block.
-        // On no descriptor they read their arguments all the same, and the kernel says EBADF.
+        // These would leave something behind: a socket file with a random name, sockets that are shut down or that
+        // block. Without a valid file descriptor they still read their arguments, and the kernel returns EBADF.
         const harmless = ['bind', 'connect', 'shutdown', 'setsockopt'].includes(name) ? -1 : on;
         expect(attempt(() => module[name]!(...([harmless, ...given] as never[])))).toBeUndefined();
       },
@@ -197,7 +197,7 @@ test('arbitrary arguments to every call on a socket', () => {
   expect([...openFds().keys()].join()).toBe(before);
 });
 
-test('arguments of the right kind, with traps', () => {
+test('arguments of the right type, with traps', () => {
   const before = [...openFds().keys()].join();
   fc.assert(
     fc.property(fd, bytes, list, message, fc.oneof(address, bytes), batch, number, (on, data, buffers, m, to, b, n) => {
@@ -227,7 +227,7 @@ test('arguments of the right kind, with traps', () => {
   expect([...openFds().keys()].join()).toBe(before);
 });
 
-test('arbitrary arguments to what needs no socket', () => {
+test('functions that need no socket with arbitrary arguments', () => {
   fc.assert(
     fc.property(fc.constantFrom(...pure), fc.array(anything, { maxLength: 3 }), (name, args) => {
       expect(attempt(() => (s as unknown as Exports)[name]!(...(args as never[])))).toBeUndefined();
@@ -236,8 +236,8 @@ test('arbitrary arguments to what needs no socket', () => {
   );
 });
 
-test('arbitrary numbers for a descriptor: only EBADF, or a refusal', () => {
-  // Numbers that are descriptors here are left out: they would be real ones.
+test('arbitrary numbers as a file descriptor only cause EBADF or a rejection', () => {
+  // Numbers of open file descriptors are skipped: they would be real ones.
   const open = openFds();
   const bad = number.filter((n) => !(Number.isInteger(n) && n >= 0 && (n < 1024 || open.has(n))));
   fc.assert(
@@ -255,7 +255,7 @@ test('arbitrary numbers for a descriptor: only EBADF, or a refusal', () => {
   );
 });
 
-test('decodeAddress never throws, and what it read is encoded to the same bytes', () => {
+test('decodeAddress never throws, and encoding its result returns the same bytes', () => {
   const start = family.map((number) => Uint8Array.of(number & 0xff, number >> 8));
   const sockaddr = fc
     .tuple(start, fc.uint8Array({ maxLength: 160 }))
@@ -287,7 +287,7 @@ test('decodeAddress never throws, and what it read is encoded to the same bytes'
   );
 });
 
-test('decodeControl never throws, and loses no byte that the kernel could have meant', () => {
+test('decodeControl never throws, and it keeps every byte that can belong to a message', () => {
   const header = fc
     .tuple(
       fc.oneof(fc.nat(64), fc.constantFrom(0, 15, 16, 2 ** 31, 2 ** 53)),

@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, folder, loopback6, pair } from '../helpers/fixtures.ts';
 import { ipv6, need, packetSockets, vsock } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, folder, loopback6, pair } from '../helpers/world.ts';
 
-/** Both forms of getsockname, and the length that the kernel told. */
+/** Both forms of getsockname, and the length that the kernel returned. */
 function nameOf(fd: number): { name: s.Address | undefined; length: number } {
   const storage = new s.SockaddrStorage();
   expect(n.getsockname(fd, storage)).toBe(0);
@@ -45,18 +45,18 @@ test('AF_INET6', (context) => {
   });
 });
 
-test('AF_UNIX without a name: the family alone', () => {
+test('AF_UNIX without a name: only the family is returned', () => {
   expect(nameOf(local())).toEqual({ name: unix(''), length: 2 });
 });
 
-test('AF_UNIX with a path: with its NUL, which the length counts', () => {
+test('AF_UNIX with a path: the length includes the terminating NUL', () => {
   const path = `${folder()}/socket`;
   const fd = local();
   s.bind(fd, unix(path));
   expect(nameOf(fd)).toEqual({ name: unix(path), length: 2 + path.length + 1 });
 });
 
-test('AF_UNIX with a path of 108 bytes: more bytes than the struct has', () => {
+test('AF_UNIX with a path of 108 bytes: the length exceeds the size of the struct', () => {
   const at = folder();
   const path = `${at}/${'x'.repeat(108 - at.length - 1)}`;
   const fd = local();
@@ -64,7 +64,7 @@ test('AF_UNIX with a path of 108 bytes: more bytes than the struct has', () => {
   expect(nameOf(fd)).toEqual({ name: unix(path), length: 111 });
 });
 
-test('AF_UNIX with a path that is not UTF-8: bytes', () => {
+test('AF_UNIX with a path that is not UTF-8: the path is returned as bytes', () => {
   const at = folder();
   const path = Buffer.concat([Buffer.from(`${at}/`), Buffer.from([0xff, 0xfe])]);
   mkdirSync(`${at}/other`);
@@ -73,7 +73,7 @@ test('AF_UNIX with a path that is not UTF-8: bytes', () => {
   expect(nameOf(fd).name).toEqual(unix(path));
 });
 
-test('AF_UNIX with an abstract name: only the length tells its end', () => {
+test('AF_UNIX with an abstract name: the length determines its end', () => {
   for (const path of [`\0a${process.pid}`, `\0a${process.pid}\0`, `\0a\0${process.pid}\0\0b`]) {
     const fd = local();
     s.bind(fd, unix(path));
@@ -81,14 +81,14 @@ test('AF_UNIX with an abstract name: only the length tells its end', () => {
   }
 });
 
-test('AF_UNIX with an abstract name as long as it can be', () => {
+test('AF_UNIX with an abstract name of the maximum length', () => {
   const path = `\0${String(process.pid).padEnd(107, 'x')}`;
   const fd = local();
   s.bind(fd, unix(path));
   expect(nameOf(fd)).toEqual({ name: unix(path), length: 110 });
 });
 
-test('AF_UNIX bound to no name gets one of the kernel: five hexadecimal digits', () => {
+test('AF_UNIX bound to no name: the kernel chooses a name of five hexadecimal digits', () => {
   const [a, b] = [local(s.SOCK_DGRAM), local(s.SOCK_DGRAM)];
   for (const fd of [a, b]) {
     s.bind(fd, unix(''));
@@ -141,21 +141,21 @@ test('AF_VSOCK', (context) => {
   expect(name.port).not.toBe(s.VMADDR_PORT_ANY);
 });
 
-test('getpeername: the two ends of a connection name each other', () => {
+test('getpeername returns the name of the other end of a connection', () => {
   const { client, server } = connection();
   expect(peerOf(client)).toEqual(nameOf(server));
   expect(peerOf(server)).toEqual(nameOf(client));
   expect(nameOf(client)).not.toEqual(nameOf(server));
 });
 
-test('getpeername: a datagram socket', () => {
+test('getpeername works for a datagram socket', () => {
   const { address } = datagram();
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.connect(fd, address);
   expect(peerOf(fd).name).toEqual(address);
 });
 
-test('getpeername: local sockets with and without names', () => {
+test('getpeername works for local sockets with and without names', () => {
   const [a] = pair();
   expect(peerOf(a)).toEqual({ name: unix(''), length: 2 });
   const path = `${folder()}/socket`;
@@ -167,14 +167,14 @@ test('getpeername: local sockets with and without names', () => {
   expect(peerOf(client)).toEqual({ name: unix(path), length: path.length + 3 });
 });
 
-test('getpeername: after the peer has closed, the name of a local peer is still told', () => {
+test('getpeername still returns the name of a local peer that was closed', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   cleanup(a);
   s.close(b);
   expect(peerOf(a).name).toEqual(unix(''));
 });
 
-test('nothrow: the storage is empty after a call that failed', () => {
+test('nothrow: the storage is empty after a failed call', () => {
   const storage = new s.SockaddrStorage();
   for (const call of [n.getsockname, n.getpeername]) {
     storage.length = 16;
@@ -184,7 +184,7 @@ test('nothrow: the storage is empty after a call that failed', () => {
   }
 });
 
-test('an answer does not change when another call is made', () => {
+test('a result does not change when another call is made', () => {
   const [a, b] = [datagram(), datagram()];
   const name = s.getsockname(a.fd);
   const copy = structuredClone(name);

@@ -2,10 +2,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { cleanup } from '../helpers/fds.ts';
+import { cleanup, openFds } from '../helpers/fds.ts';
+import { connection, pair } from '../helpers/fixtures.ts';
 import { ipv6, type Need, need, node } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, pair } from '../helpers/world.ts';
 
 type Kind = readonly [domain: number, type: number, protocol: number];
 
@@ -23,7 +23,9 @@ function open(kind: Kind): number {
   return cleanup(s.socket(...kind));
 }
 
-/** getsockopt(2) by C in Python: the bytes in hex, or -errno. Python's own takes no length 0, and none beyond 1024. */
+/**
+ * getsockopt(2) of C in Python: the bytes in hex, or -errno. Python's own accepts no length of 0, and none above 1024.
+ */
 const byC = `
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
@@ -43,15 +45,15 @@ const levels = [s.SOL_SOCKET, 0, 6, 17, 41, s.SOL_RAW, s.SOL_PACKET, s.SOL_NETLI
 const names = [...Array.from({ length: 128 }, (_, i) => i), -1, 0x7fffffff];
 const lengths = [0, 1, 3, 4, 8, 64];
 
-/** What two equal sockets differ in, or one socket from moment to moment. */
+/** Values that differ between two equal sockets, or change from moment to moment. */
 const volatile = new Set([
   `${s.SOL_SOCKET}/${s.SO_COOKIE}`,
   `${s.IPPROTO_TCP}/${s.TCP_TIMESTAMP}`,
-  `${s.IPPROTO_TCP}/${s.TCP_INFO}`, // it has times; below
+  `${s.IPPROTO_TCP}/${s.TCP_INFO}`, // it contains times; see below
 ]);
 
 test.for(Object.entries(kinds))(
-  '%s: every option of every level, in several lengths, is what C gives',
+  '%s: every option of every level, with several lengths, has the same result as in C',
   { timeout: 60_000 },
   ([, kind], context) => {
     if (kind[0] === s.AF_INET6) need(context, ipv6);
@@ -93,7 +95,8 @@ print(json.dumps([
       }
     }
     expect(equal).toBeGreaterThan(20);
-    // pointer-options.test.ts is about these; nothing else is refused. 263/22, PACKET_FANOUT_DATA, is so by its length.
+    // See pointer-options.test.ts for these; nothing else is refused. 263/22, PACKET_FANOUT_DATA, is refused by its
+    // length.
     const pointers = ['1/26', '1/51', '0/64', '0/65', '0/96', '0/97', '6/35', '41/64', '41/65', '263/22'];
     expect(refused.sort()).toEqual(pointers.sort());
   },
@@ -167,7 +170,7 @@ test.each(table.map((line, i) => ({ i, line, title: `${line[0]}, ${line[1]}, ${l
   },
 );
 
-test('the length that is asked for is never exceeded, and that of the kernel is told', () => {
+test('the requested length is never exceeded, and the length of the kernel is reported', () => {
   const fd = open(kinds.TCP);
   const type = Buffer.from(Int32Array.of(s.SOCK_STREAM).buffer);
   for (const length of [0, 1, 2, 3, 4]) {
@@ -179,7 +182,7 @@ test('the length that is asked for is never exceeded, and that of the kernel is 
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_TYPE, 100)).toEqual(type);
 });
 
-test('TCP_INFO of a connection: any length, and of the longest as many bytes as the kernel has', () => {
+test('TCP_INFO of a connection can be read with any length, and is not longer than in the kernel', () => {
   const { client } = connection();
   const real = python<string>(
     `${byC}
@@ -200,17 +203,17 @@ test('SO_PEERCRED of a pair is this process', () => {
   const credentials = s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERCRED, 12);
   const ids = [0, 4, 8].map((at) => credentials.readUInt32LE(at));
   expect(ids).toEqual([process.pid, process.geteuid!(), process.getegid!()]);
-  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERCRED), 'as an int it is the first field').toBe(process.pid);
+  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERCRED), 'an int is the first field').toBe(process.pid);
 });
 
-test('TCP_CONGESTION is the text that the system names', () => {
+test('TCP_CONGESTION is the name that the system uses', () => {
   const fd = open(kinds.TCP);
   const text = s.getsockopt(fd, s.IPPROTO_TCP, s.TCP_CONGESTION, 16).toString('latin1').split('\0')[0]!;
   const available = readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ');
   expect(available).toContain(text);
 });
 
-test('SO_ERROR gives the error once', () => {
+test('SO_ERROR returns the error once', () => {
   const closed = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   s.bind(closed, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
   const address = s.getsockname(closed)!;
@@ -232,13 +235,15 @@ test('SO_COOKIE has 64 bits', () => {
 
 const peerPidfd: Need = () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
-  const n = nothrow.getsockopt(a, s.SOL_SOCKET, s.SO_PEERPIDFD, Buffer.alloc(0));
+  const value = new Int32Array(1);
+  const n = nothrow.getsockopt(a, s.SOL_SOCKET, s.SO_PEERPIDFD, value);
+  if (n >= 0) s.close(value[0]!);
   s.close(a);
   s.close(b);
   return n === -s.ENOPROTOOPT ? 'SO_PEERPIDFD is Linux 6.5' : undefined;
 };
 
-test('SO_PEERPIDFD gives a new descriptor, close-on-exec', (context) => {
+test('SO_PEERPIDFD returns a new file descriptor with close-on-exec', (context) => {
   need(context, peerPidfd);
   const [fd] = pair();
   const pidfd = cleanup(s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD));
@@ -246,13 +251,26 @@ test('SO_PEERPIDFD gives a new descriptor, close-on-exec', (context) => {
   expect(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'utf8')).toMatch(new RegExp(`^Pid:\\s+${process.pid}$`, 'm'));
 });
 
-test.for([undefined, 4])(
-  'SO_PEERPIDFD into %s bytes: no Socket that had the number before closes it',
+test.for([0, 1, 3])(
+  'SO_PEERPIDFD with %d bytes, which cannot hold the file descriptor, is rejected',
   (length, context) => {
-    need(context, peerPidfd, node); // Deno closes by node:fs only what it opened
+    need(context, peerPidfd);
+    const [fd] = pair();
+    const before = openFds();
+    const refused = expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
+    expect(() => s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD, length)).toThrow(refused);
+    expect(() => nothrow.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD, new Uint8Array(length))).toThrow(refused);
+    expect(openFds()).toEqual(before);
+  },
+);
+
+test.for([undefined, 4, 2000])(
+  'SO_PEERPIDFD with %s bytes: a Socket that previously had the number does not close it',
+  (length, context) => {
+    need(context, peerPidfd, node); // Deno's node:fs closes only what it opened
     const [fd] = pair();
     const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
-    closeSync(socket.fd); // which this library is not told of
+    closeSync(socket.fd); // the library does not notice this
     const option = s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD, length as number) as number | Buffer;
     const pidfd = cleanup(typeof option === 'number' ? option : option.readInt32LE());
     expect(pidfd).toBe(socket.fd);
@@ -261,7 +279,7 @@ test.for([undefined, 4])(
   },
 );
 
-test('the descriptor is judged by the kernel, the arguments by the types', () => {
+test('the kernel validates the file descriptor, and the library the types of the arguments', () => {
   const fd = open(kinds.UDP);
   expect(() => s.getsockopt(-1, s.SOL_SOCKET, s.SO_TYPE)).toThrow(expect.objectContaining({ code: 'EBADF' }));
   const file = cleanup(openSync('/dev/null', 'r'));

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { python } from '../helpers/python.ts';
-import { folder } from '../helpers/world.ts';
 
-/** Runs a Python expression `f(x)` over many values, which go by a file: a command line would not hold them. */
+/**
+ * Runs a Python expression `f(x)` over many values, which are passed in a file: a command line has no room for them.
+ */
 function pythonOver<T>(values: readonly unknown[], setup: string, expression: string): T[] {
   const file = join(folder(), 'values.json');
   writeFileSync(file, JSON.stringify(values));
@@ -24,7 +26,7 @@ const number = fc.oneof(
   fc.constantFrom(0, 1, 8, 9, 127, 128, 255, 256, 257, 65535, 65536, 16777215, 16777216, 4294967295, 4294967296),
   fc.nat(2 ** 31 - 1),
 );
-/** A number in any of C's forms, right or wrong. */
+/** A number in any of C's notations, valid or not. */
 const part = fc
   .tuple(number, fc.constantFrom('d', 'd', 'd', 'x', 'X', 'o', 'oo', '0x', '+', '-', ' '))
   .map(([n, form]) => {
@@ -94,16 +96,16 @@ def aton(x):
   except OSError: return None`;
 
 describe('inet_pton', () => {
-  test('AF_INET as the C library', () => {
+  test('AF_INET: the same as in the C library', () => {
     const texts = [...fc.sample(texts4, { numRuns: 4000, seed }), ...long];
     const expected = pythonOver<string | null>(texts, ptonSetup, 'pton(AF_INET, x)');
-    expect(expected.filter((answer) => answer !== null).length).toBeGreaterThan(500); // both answers come up
+    expect(expected.filter((answer) => answer !== null).length).toBeGreaterThan(500); // both answers occur
     expect(texts.map((text) => [text, hex(s.inet_pton(s.AF_INET, text))])).toEqual(
       texts.map((text, i) => [text, expected[i]]),
     );
   });
 
-  test('AF_INET6 as the C library', () => {
+  test('AF_INET6: the same as in the C library', () => {
     const texts = [...fc.sample(texts6, { numRuns: 4000, seed }), ...long];
     const expected = pythonOver<string | null>(texts, ptonSetup, 'pton(AF_INET6, x)');
     expect(expected.filter((answer) => answer !== null).length).toBeGreaterThan(500);
@@ -112,13 +114,13 @@ describe('inet_pton', () => {
     );
   });
 
-  test('gives 4 or 16 bytes, its own', () => {
+  test('returns 4 or 16 bytes in new memory', () => {
     const [a, b] = [s.inet_pton(s.AF_INET, '1.2.3.4')!, s.inet_pton(s.AF_INET, '5.6.7.8')!];
     expect([a, b]).toEqual([Buffer.of(1, 2, 3, 4), Buffer.of(5, 6, 7, 8)]);
     expect(s.inet_pton(s.AF_INET6, '::102:304')).toEqual(Buffer.from('00000000000000000000000001020304', 'hex'));
   });
 
-  test.each([s.AF_UNSPEC, s.AF_UNIX, 99, -1])('family %i is EAFNOSUPPORT', (family) => {
+  test.each([s.AF_UNSPEC, s.AF_UNIX, 99, -1])('family %i fails with EAFNOSUPPORT', (family) => {
     expect(() => s.inet_pton(family, '1.2.3.4')).toThrow(
       expect.objectContaining({ name: 'SocketError', code: 'EAFNOSUPPORT', errno: 97, syscall: 'inet_pton' }),
     );
@@ -126,7 +128,7 @@ describe('inet_pton', () => {
 });
 
 describe('inet_aton', () => {
-  test("as the C library, with all of C's odd forms", () => {
+  test("the same as in the C library, with all of C's unusual forms", () => {
     const odd = ['127.1', '127.0.1', '0x7f000001', '2130706433', '017700000001', '0', '1.2.3.4 trailing', '1.2.3.4\n'];
     const texts = [...odd, '', ' 1.2.3.4', '256', '1.256', '4294967296', '08', '1.2.3.4.5', '0x', '1..2'];
     texts.push(...fc.sample(texts4, { numRuns: 4000, seed: seed + 1 }), ...long);
@@ -136,12 +138,12 @@ describe('inet_aton', () => {
     expect(expected.slice(0, 3)).toEqual(['7f000001', '7f000001', '7f000001']);
   });
 
-  test('a valid text of 600 characters', () => {
+  test('accepts a valid text of 600 characters', () => {
     expect(s.inet_aton(`${'0'.repeat(593)}177.0.1`)).toEqual(Buffer.of(127, 0, 0, 1));
   });
 });
 
-describe('a text that C would read only a part of is refused', () => {
+describe('text of which C would read only a part is rejected', () => {
   const calls: [string, (text: string) => unknown][] = [
     ['inet_pton AF_INET', (text) => s.inet_pton(s.AF_INET, text)],
     ['inet_pton AF_INET6', (text) => s.inet_pton(s.AF_INET6, text)],
@@ -186,19 +188,19 @@ describe('inet_ntop and inet_ntoa', () => {
   ];
   const asHex = (list: Uint8Array[]) => list.map((bytes) => Buffer.from(bytes).toString('hex'));
 
-  test('AF_INET as the C library', () => {
+  test('AF_INET: the same as in the C library', () => {
     const expected = pythonOver<string>(asHex(four), '', 'inet_ntop(AF_INET, bytes.fromhex(x))');
     expect(four.map((bytes) => s.inet_ntop(s.AF_INET, bytes))).toEqual(expected);
     expect(pythonOver<string>(asHex(four), '', 'inet_ntoa(bytes.fromhex(x))')).toEqual(four.map((b) => s.inet_ntoa(b)));
   });
 
-  test('AF_INET6 as the C library, and back', () => {
+  test('AF_INET6: the same as in the C library, in both directions', () => {
     const expected = pythonOver<string>(asHex(sixteen), '', 'inet_ntop(AF_INET6, bytes.fromhex(x))');
     expect(sixteen.map((bytes) => s.inet_ntop(s.AF_INET6, bytes))).toEqual(expected);
     expect(asHex(expected.map((text) => s.inet_pton(s.AF_INET6, text)!))).toEqual(asHex(sixteen));
   });
 
-  test('another number of bytes, or no bytes, is refused', () => {
+  test('values that are not 4 or 16 bytes are rejected', () => {
     for (const size of [0, 3, 5, 16]) {
       expect(() => s.inet_ntop(s.AF_INET, new Uint8Array(size))).toThrow(RangeError);
       expect(() => s.inet_ntoa(new Uint8Array(size))).toThrow(/"address"/);
@@ -208,7 +210,7 @@ describe('inet_ntop and inet_ntoa', () => {
     expect(() => s.inet_ntop(s.AF_INET, [1, 2, 3, 4] as never)).toThrow(TypeError);
   });
 
-  test.each([s.AF_UNSPEC, s.AF_UNIX, 99, -1])('family %i is EAFNOSUPPORT', (family) => {
+  test.each([s.AF_UNSPEC, s.AF_UNIX, 99, -1])('family %i fails with EAFNOSUPPORT', (family) => {
     expect(() => s.inet_ntop(family, new Uint8Array(16))).toThrow(
       expect.objectContaining({ name: 'SocketError', code: 'EAFNOSUPPORT', syscall: 'inet_ntop' }),
     );
@@ -216,14 +218,14 @@ describe('inet_ntop and inet_ntoa', () => {
 });
 
 describe('byte order', () => {
-  test('16 bits, all of them, as Python', () => {
+  test('all values of 16 bits, the same as in Python', () => {
     const all = Array.from({ length: 65536 }, (_, i) => i);
     const expected = python<number[]>('print(json.dumps([htons(x) for x in range(65536)]))');
     expect(all.map(s.htons)).toEqual(expected);
     expect(all.map(s.ntohs)).toEqual(expected);
   });
 
-  test('32 bits as Python, never negative', () => {
+  test('32 bits, the same as in Python and never negative', () => {
     const edges = [0, 1, 0x7f, 0x80, 0xff, 0xff00, 0x80000000, 0x7fffffff, 0xffffffff, 0x01020304, 0x80];
     const values = [...edges, ...fc.sample(fc.integer({ min: 0, max: 0xffffffff }), { numRuns: 4000, seed })];
     const expected = pythonOver<number>(values, '', 'htonl(x)');
@@ -237,7 +239,7 @@ describe('byte order', () => {
     ['ntohs', s.ntohs, 65536],
     ['htonl', s.htonl, 2 ** 32],
     ['ntohl', s.ntohl, 2 ** 32],
-  ] as const)('%s refuses what C would cut', (_name, swap, limit) => {
+  ] as const)('%s rejects numbers that C would truncate', (_name, swap, limit) => {
     for (const value of [-1, limit, 1.5, -0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
       expect(() => swap(value)).toThrow(RangeError);
     }

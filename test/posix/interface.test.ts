@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { type Need, namespaces, need, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
-import { link } from '../helpers/world.ts';
 
-/** An entry of getifaddrs with its addresses as they are in memory. */
+/** An entry of getifaddrs with its addresses as bytes. */
 interface Raw {
   name: string;
   flags: number;
@@ -16,7 +16,7 @@ interface Raw {
   statistics: number[] | null;
 }
 
-/** The C library's own answers, by ctypes. */
+/** The answers of the C library itself, with ctypes. */
 const oracle = `
 import ctypes, json, os, socket, struct
 from ctypes import c_char_p, c_uint, c_void_p, POINTER, Structure
@@ -53,7 +53,7 @@ def if_indextoname(index):
 def if_nameindex(): return [{'index': index, 'name': name} for index, name in socket.if_nameindex()]
 `;
 
-/** What C says, as the library words it. */
+/** What C returns, in the format of the library. */
 function worded({ name, flags, addresses, statistics }: Raw): s.InterfaceAddress {
   const [address, netmask, other] = addresses.map((hex) =>
     hex === null ? undefined : s.decodeAddress(Buffer.from(hex, 'hex')),
@@ -78,7 +78,7 @@ function worded({ name, flags, addresses, statistics }: Raw): s.InterfaceAddress
   };
 }
 
-/** Asks until nothing changed meanwhile: other tests make and end interfaces in the same namespace. */
+/** Repeats until nothing changed meanwhile: other tests create and delete interfaces in the same namespace. */
 function steady<T, U>(ours: () => T, theirs: () => U): { ours: T; theirs: U } {
   for (let i = 0; ; i++) {
     const before = ours();
@@ -87,7 +87,7 @@ function steady<T, U>(ours: () => T, theirs: () => U): { ours: T; theirs: U } {
   }
 }
 
-/** The errno of a call, which names itself; 0 for none. */
+/** The error code of a call, whose error must name this system call; 0 for none. */
 function errno(call: () => unknown, syscall: string): string | number {
   try {
     call();
@@ -101,7 +101,7 @@ function errno(call: () => unknown, syscall: string): string | number {
 
 // ---- names and indexes --------------------------------------------------------------------------------------------
 
-test('a name of 16 bytes or more is no interface, also where a shorter one begins like it', (context) => {
+test('a name of 16 bytes or more never stands for an interface whose shorter name it begins with', (context) => {
   need(context, namespaces, program('ip'));
   const script = `
     import * as s from 'sys-socket';
@@ -176,7 +176,7 @@ test('names and indexes agree with /sys/class/net', (context) => {
   expect(sort(ours)).toEqual(sort(theirs));
 });
 
-test('if_nametoindex and if_indextoname are each other, and say of nobody what C says', () => {
+test('if_nametoindex and if_indextoname are inverse, and fail as in C if there is no such interface', () => {
   expect([s.if_nametoindex('lo'), s.if_indextoname(1)]).toEqual([1, 'lo']);
   const names = [
     'lo',
@@ -217,7 +217,7 @@ print(json.dumps([[if_nametoindex(name) for name in names], [if_indextoname(inde
   expect(errno(() => s.if_indextoname(0), 'if_indextoname')).toBe('ENXIO');
 });
 
-test('what C has no form for is refused', () => {
+test('values that C cannot represent are rejected', () => {
   const type = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
   const value = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
   const range = expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
@@ -245,21 +245,21 @@ test('what C has no form for is refused', () => {
 
 // ---- getifaddrs ---------------------------------------------------------------------------------------------------
 
-test('getifaddrs has every entry that C has, in its order', () => {
+test('getifaddrs returns the same entries as C, in the same order', () => {
   const still = (list: s.InterfaceAddress[]) =>
-    list.map(({ statistics, ...rest }) => ({ ...rest, counted: statistics !== undefined })); // they move all the time
+    list.map(({ statistics, ...rest }) => ({ ...rest, counted: statistics !== undefined })); // they change all the time
   const { ours, theirs } = steady(
     () => still(s.getifaddrs()),
     () => python<Raw[]>(`${oracle}\nprint(json.dumps(getifaddrs()))`),
   );
   expect(ours).toEqual(still(theirs.map(worded)));
-  // Most counters are 0 anywhere: that each has its own place in the struct shows in the order of their names.
+  // Most counters are always 0: the order of their names shows that each has its own place in the struct.
   const counters = (list: s.InterfaceAddress[]) => Object.keys(list.find(({ name }) => name === 'lo')!.statistics!);
   expect(counters(s.getifaddrs())).toEqual(counters(theirs.map(worded)));
   expect(ours.length).toBeGreaterThan(0);
 });
 
-test('getifaddrs: lo, with its link, its addresses and their masks', () => {
+test('getifaddrs returns the link, the addresses and the netmasks of lo', () => {
   const lo = s.getifaddrs().filter(({ name }) => name === 'lo');
   const of = (family: number) => lo.find(({ address }) => address?.family === family);
   const packet = of(s.AF_PACKET)!;
@@ -278,7 +278,7 @@ test('getifaddrs: lo, with its link, its addresses and their masks', () => {
   });
 });
 
-/** A namespace of its own for a child, by whoever may make one. */
+/** Runs a child in its own namespace, where that is allowed. */
 const own = [
   ['unshare', '-n'],
   ['unshare', '-Urn'],
@@ -288,7 +288,7 @@ const own = [
 });
 const ownNetwork: Need = () => (own === undefined ? 'no network namespace with veth for a child' : undefined);
 
-/** What `ip -j` says of an address and of a link, as far as the test asks. */
+/** What `ip -j` reports about an address and a link, as far as the test needs it. */
 interface IpAddress {
   family: string;
   local: string;
@@ -315,7 +315,7 @@ interface Seen {
   quiet: boolean;
 }
 
-/** Everything that is said of a namespace from inside it, while nothing moves there. */
+/** Everything that is reported about a namespace from inside it, while nothing changes there. */
 function seen(setup: string): Seen {
   const script = `
     import { execFileSync } from 'node:child_process';
@@ -394,7 +394,7 @@ const mac = (bytes: Uint8Array | undefined) =>
     .toString('hex')
     .replace(/..(?=.)/g, '$&:');
 
-test('getifaddrs agrees with ip: links, flags, hardware addresses, statistics, addresses of every kind', (context) => {
+test('getifaddrs agrees with ip: links, flags, hardware addresses, statistics and addresses of every kind', (context) => {
   need(context, program('ip'), ownNetwork);
   const { ours, c, names, ip, quiet } = seen(SETUP);
   expect(quiet).toBe(true);
@@ -417,7 +417,7 @@ test('getifaddrs agrees with ip: links, flags, hardware addresses, statistics, a
     expect(hatype).toBe(told.ifname === 'lo' ? s.ARPHRD_LOOPBACK : s.ARPHRD_ETHER);
     if (told.flags.includes('BROADCAST')) expect(mac((broadaddr as s.PacketAddress).address)).toBe(told.broadcast);
     else expect(broadaddr).toBeUndefined();
-    // ip leaves IFF_RUNNING out, and tells more than flags: NO-CARRIER, M-DOWN.
+    // ip omits IFF_RUNNING, and reports more than flags: NO-CARRIER, M-DOWN.
     const set = bits.filter(([, bit]) => flags & bit).map(([name]) => name.slice(4));
     expect(set.filter((name) => name !== 'RUNNING').sort()).toEqual(
       told.flags.filter((name) => bits.some(([known]) => known === `IFF_${name}`)).sort(),
@@ -457,7 +457,7 @@ test('getifaddrs agrees with ip: links, flags, hardware addresses, statistics, a
       expect(entry!.statistics).toBeUndefined();
       expect([local, prefixLength(entry!.netmask)]).toEqual([local, prefixlen]);
       if (broadcast !== undefined) expect(entry!.broadaddr).toMatchObject({ address: broadcast });
-      // The other end of an address on an interface that is no IFF_POINTOPOINT: C has it in the same place.
+      // The other end of an address on an interface without IFF_POINTOPOINT: C stores it in the same place.
       if (peer !== undefined) expect(entry!.broadaddr).toMatchObject({ address: peer });
       if (local.startsWith('fe80:')) expect(entry!.address).toMatchObject({ scopeId: ifindex });
     }
@@ -480,7 +480,7 @@ const tun: Need = () =>
     ? undefined
     : 'no tun interfaces';
 
-test('getifaddrs: the other end of a point-to-point interface is its dstaddr', (context) => {
+test('getifaddrs returns the other end of a point-to-point interface as dstaddr', (context) => {
   need(context, program('ip'), ownNetwork, tun);
   const { ours, c } = seen(`
     ip link set lo up
@@ -492,7 +492,7 @@ test('getifaddrs: the other end of a point-to-point interface is its dstaddr', (
   expect(ours).toEqual(c.map(worded));
   const t0 = ours.filter(({ name }) => name === 't0');
   expect(t0.map(({ flags }) => flags & (s.IFF_POINTOPOINT | s.IFF_BROADCAST))).toEqual(t0.map(() => s.IFF_POINTOPOINT));
-  // The link itself has no hardware address, but its statistics.
+  // The link itself has no hardware address, but statistics.
   expect(t0.map(({ address }) => address?.family)).toEqual([undefined, s.AF_INET, s.AF_INET6]);
   expect(t0.map(({ statistics }) => statistics?.rxErrors)).toEqual([0, undefined, undefined]);
   expect(t0[1]).toMatchObject({ address: { address: '10.8.0.1' }, dstaddr: { address: '10.8.0.2' } });
@@ -500,7 +500,7 @@ test('getifaddrs: the other end of a point-to-point interface is its dstaddr', (
   expect(t0.map((entry) => 'broadaddr' in entry && entry.broadaddr !== undefined)).toEqual([false, false, false]);
 });
 
-test('getifaddrs: a namespace with nothing but lo, and one with many addresses', (context) => {
+test('getifaddrs works in a namespace with only lo, and in one with many addresses', (context) => {
   need(context, program('ip'), ownNetwork);
   const alone = seen('ip link set lo up').ours;
   expect(alone.every(({ name }) => name === 'lo')).toBe(true);
@@ -513,7 +513,7 @@ test('getifaddrs: a namespace with nothing but lo, and one with many addresses',
   expect(ours).toHaveLength(c.length);
 });
 
-test('getifaddrs shows a link of this namespace', async (context) => {
+test('getifaddrs returns a link of this namespace', async (context) => {
   need(context, namespaces);
   const { name, ifindex, mac: told, address, address6 } = await link();
   const entries = s.getifaddrs().filter((entry) => entry.name === name);
@@ -534,8 +534,8 @@ test('getifaddrs shows a link of this namespace', async (context) => {
 
 // ---- flags and MTU ------------------------------------------------------------------------------------------------
 
-test('getInterfaceFlags and getInterfaceMtu: those of lo', () => {
-  const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM)); // any socket will do
+test('getInterfaceFlags and getInterfaceMtu return the values of lo', () => {
+  const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM)); // any socket works
   const { flags } = s.getifaddrs().find(({ name }) => name === 'lo')!;
   expect(s.getInterfaceFlags(fd, 'lo')).toBe(flags & 0xffff);
   const script =
@@ -569,11 +569,11 @@ test('flags and MTU of a link can be set', async (context) => {
   s.setInterfaceFlags(fd, name, flags & ~s.IFF_UP);
   expect(ip().flags).not.toContain('UP');
   expect(s.getInterfaceFlags(fd, name) & (s.IFF_UP | s.IFF_PROMISC)).toBe(0);
-  s.setInterfaceFlags(fd, name, flags | s.IFF_DYNAMIC); // the highest bit of the 16
+  s.setInterfaceFlags(fd, name, flags | s.IFF_DYNAMIC); // the highest of the 16 bits
   expect(s.getInterfaceFlags(fd, name) & (s.IFF_UP | s.IFF_DYNAMIC)).toBe(s.IFF_UP | s.IFF_DYNAMIC);
 });
 
-test('ENODEV for an interface of nobody, EBADF and ENOTTY for what is no socket', () => {
+test('a missing interface is ENODEV, and a file descriptor that is not a socket is EBADF or ENOTTY', () => {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   const closed = s.dup(fd);
   s.close(closed);
@@ -587,14 +587,14 @@ test('ENODEV for an interface of nobody, EBADF and ENOTTY for what is no socket'
     expect(errno(() => call(closed, 'lo'), 'ioctl')).toBe('EBADF');
     expect(() => call(1.5, 'lo')).toThrow(RangeError);
   }
-  // Who may not set them hears of that first.
+  // Missing privileges are reported first.
   for (const call of [s.setInterfaceFlags, s.setInterfaceMtu]) {
     expect(errno(() => call(fd, 'nonesuch', 1500), 'ioctl')).toMatch(/^(ENODEV|EPERM)$/);
     expect(errno(() => call(-1, 'lo', 1500), 'ioctl')).toBe('EBADF');
   }
 });
 
-/** Without CAP_NET_ADMIN: seen by setting an MTU to what it is. */
+/** Whether CAP_NET_ADMIN is missing: tested by setting an MTU to its current value. */
 const noNetAdmin: Need = () => {
   const fd = s.socket(s.AF_INET, s.SOCK_DGRAM);
   try {
@@ -607,7 +607,7 @@ const noNetAdmin: Need = () => {
   }
 };
 
-test('EPERM for who may not set them', (context) => {
+test('setting them without the privilege fails with EPERM', (context) => {
   need(context, noNetAdmin);
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   const [flags, mtu] = [s.getInterfaceFlags(fd, 'lo'), s.getInterfaceMtu(fd, 'lo')];

@@ -4,12 +4,13 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { pair } from '../helpers/fixtures.ts';
 import { namespaces, need } from '../helpers/need.ts';
-import { link, pair } from '../helpers/world.ts';
+import { link } from '../helpers/networks.ts';
 
 type Request = readonly [request: number, name: string, data: Buffer];
 
-/** The same requests made by Python, with a pointer of ctypes: the data after it in hex, or [errno]. */
+/** The same requests by Python, with a pointer of ctypes: the data afterwards in hex, or [errno]. */
 function pythonSays(requests: readonly Request[]): (string | [number])[] {
   const script = `
 import ctypes, fcntl, json, socket, struct, sys
@@ -42,7 +43,7 @@ function countOf(name: string, set: number): number {
   return data.readUInt32LE(8) === 0 ? 0 : data.readUInt32LE(16);
 }
 
-test('every kind of answer is what Python gets', async (context) => {
+test('every kind of result is the same as in Python', async (context) => {
   need(context, namespaces);
   const { name } = await link();
   const statistics = countOf(name, s.ETH_SS_STATS);
@@ -86,7 +87,7 @@ test('every kind of answer is what Python gets', async (context) => {
   expect(driver.toString('latin1', 4, 9)).toBe('veth\0');
 });
 
-test('an answer longer than the data is EFAULT, and nothing behind the data changes', () => {
+test('a result that is longer than the data fails with EFAULT, and nothing beyond the data changes', () => {
   const fd = udp();
   const features = countOf('lo', s.ETH_SS_FEATURES);
   const slab = Buffer.alloc(4096, 0xee);
@@ -107,7 +108,7 @@ test('an answer longer than the data is EFAULT, and nothing behind the data chan
   expect(nothrow.ioctlData(fd, s.SIOCSHWTSTAMP, s.ifreq('lo'), new Uint8Array(4))).toBeLessThan(0);
 });
 
-test('data of any type and of whole pages; what the data claim of themselves is not believed', () => {
+test('data of any type and of whole pages is accepted, and lengths that the program fakes are ignored', () => {
   const fd = udp();
   const words = new Uint32Array([s.ETHTOOL_GLINK, 7]);
   expect(s.ioctlData(fd, s.SIOCETHTOOL, s.ifreq('lo'), words)).toBe(0);
@@ -122,7 +123,7 @@ test('data of any type and of whole pages; what the data claim of themselves is 
   expect(nothrow.ioctlData(fd, s.SIOCETHTOOL, s.ifreq('lo'), lying)).toBe(-s.EFAULT);
 });
 
-test('what is refused, and what the kernel refuses', () => {
+test('invalid arguments are rejected by the library or by the kernel', () => {
   const fd = udp();
   const data = command(s.ETHTOOL_GLINK, 8);
   for (const request of [s.FIONREAD, s.SIOCGIFMTU, s.SIOCGIFCONF, s.TUNATTACHFILTER, s.SIOCADDRT, 0]) {
@@ -138,10 +139,10 @@ test('what is refused, and what the kernel refuses', () => {
     expect(() => s.ioctlData(fd, s.SIOCETHTOOL, s.ifreq('lo'), bad)).toThrow(TypeError);
   }
   const request = s.ifreq('lo');
-  request.fill(0xff, 16); // a pointer of the program's own
+  request.fill(0xff, 16); // a pointer of the program itself
   expect(s.ioctlData(fd, s.SIOCETHTOOL, request, data)).toBe(0);
   const error = (code: s.ErrnoName) => expect.objectContaining({ name: 'SocketError', code, syscall: 'ioctl' });
   expect(() => s.ioctlData(-1, s.SIOCETHTOOL, s.ifreq('lo'), data)).toThrow(error('EBADF'));
   expect(() => s.ioctlData(fd, s.SIOCETHTOOL, s.ifreq('nosuch0'), data)).toThrow(error('ENODEV'));
-  expect(nothrow.ioctlData(pair()[0], s.SIOCETHTOOL, s.ifreq('lo'), data)).toBe(0); // any socket will do
+  expect(nothrow.ioctlData(pair()[0], s.SIOCETHTOOL, s.ifreq('lo'), data)).toBe(0); // any socket works
 });

@@ -6,10 +6,10 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { checksum } from '../../lib/packet/index.ts';
 import { namespaces, need, tunnels } from '../helpers/need.ts';
+import { namespace } from '../helpers/networks.ts';
 import { start } from '../helpers/programs.ts';
-import { namespace } from '../helpers/world.ts';
 
-/** Opens /dev/net/tun. Deno keeps a file of its own for what it opened, so that Node's API has to close it. */
+/** Opens /dev/net/tun. Deno keeps its own record of what it opened, so Node's API has to close it. */
 function open(): number {
   const fd = openSync('/dev/net/tun', 'r+');
   onTestFinished(() => close(fd));
@@ -34,7 +34,7 @@ function tunnel(flags: number, name = 'sstun%d'): { fd: number; name: string } {
 const flagsOf = (request: Buffer) => request.readUInt16LE(16);
 const sys = (name: string, file: string) => Number(readFileSync(`/sys/class/net/${name}/${file}`, 'utf8'));
 
-test('a packet comes out of a tun device by readable and read, and the answer goes in by write', async (context) => {
+test('a packet is read from a tun device with readable and read, and the reply is written with write', async (context) => {
   need(context, namespaces, tunnels);
   const { pid, enter, run } = await namespace();
   const { fd, name } = tunnel(s.IFF_TUN | s.IFF_NO_PI);
@@ -48,7 +48,7 @@ test('a packet comes out of a tun device by readable and read, and the answer go
   do {
     await s.readable(fd, { timeout: 30_000 });
     packet = buffer.subarray(0, s.read(fd, buffer));
-  } while (packet[0]! >> 4 !== 4 || packet[9] !== s.IPPROTO_ICMP); // IPv6 asks for routers, too
+  } while (packet[0]! >> 4 !== 4 || packet[9] !== s.IPPROTO_ICMP); // IPv6 sends router solicitations, too
   expect(packet.length).toBe(84);
   expect([packet.subarray(12, 16), packet.subarray(16, 20)]).toEqual([
     Buffer.of(10, 77, 0, 1),
@@ -67,7 +67,7 @@ test('a packet comes out of a tun device by readable and read, and the answer go
   expect(await ping.ended, ping.output()).toBe(0);
 });
 
-test('what a device is asked and told', (context) => {
+test('the properties of a device are read and set', (context) => {
   need(context, namespaces, tunnels);
   const { fd, name } = tunnel(s.IFF_TAP | s.IFF_NO_PI | s.IFF_VNET_HDR | s.IFF_MULTI_QUEUE);
   const features = s.IFF_TUN | s.IFF_TAP | s.IFF_NO_PI | s.IFF_VNET_HDR | s.IFF_MULTI_QUEUE;
@@ -100,7 +100,7 @@ test('what a device is asked and told', (context) => {
   expect(flagsOf(state) & s.IFF_DETACH_QUEUE).toBe(0);
 });
 
-test('a device stays when TUNSETPERSIST says so, until it is unset', (context) => {
+test('a device persists while TUNSETPERSIST is set', (context) => {
   need(context, namespaces, tunnels);
   const { fd, name } = tunnel(s.IFF_TUN);
   expect(s.ioctl(fd, s.TUNSETPERSIST, 1)).toBe(0);
@@ -113,7 +113,7 @@ test('a device stays when TUNSETPERSIST says so, until it is unset', (context) =
   expect(() => s.if_nametoindex(name)).toThrow(expect.objectContaining({ code: 'ENODEV' }));
 });
 
-test('TUNSETTXFILTER takes as many addresses as it counts, and never reads beyond the bytes', (context) => {
+test('TUNSETTXFILTER reads as many addresses as its count says, and never beyond the bytes', (context) => {
   need(context, namespaces, tunnels);
   const { fd } = tunnel(s.IFF_TAP | s.IFF_NO_PI);
   const filter = (count: number, addresses: number) => {
@@ -131,7 +131,7 @@ test('TUNSETTXFILTER takes as many addresses as it counts, and never reads beyon
   expect(() => s.ioctl(fd, s.TUNSETTXFILTER, 1)).toThrow(TypeError);
 });
 
-test('errors of a tunnel, and numbers that C passes by value', (context) => {
+test('a tunnel fails with the errnos of the kernel, and accepts numbers that C passes by value', (context) => {
   need(context, namespaces, tunnels);
   const fresh = open();
   const error = (code: s.ErrnoName) => expect.objectContaining({ name: 'SocketError', code, syscall: 'ioctl' });
@@ -149,5 +149,5 @@ test('errors of a tunnel, and numbers that C passes by value', (context) => {
   for (const bad of [undefined, Buffer.alloc(4), '1', 1n] as unknown as number[]) {
     expect(() => s.ioctl(fd, s.TUNSETPERSIST, bad)).toThrow(TypeError);
   }
-  expect(() => s.ioctl(fd, s.TUNSETIFF, Buffer.alloc(4))).toThrow(RangeError); // what _IOC_SIZE says
+  expect(() => s.ioctl(fd, s.TUNSETIFF, Buffer.alloc(4))).toThrow(RangeError); // the size in _IOC_SIZE
 });

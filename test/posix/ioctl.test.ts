@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
-import { namespaces, need } from '../helpers/need.ts';
-import { connection, link, pair } from '../helpers/world.ts';
+import { connection, pair } from '../helpers/fixtures.ts';
+import { namespaces, need, networkAdmin } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 
 // asm-generic/ioctls.h, asm-generic/sockios.h
 const FIOCLEX = 0x5451;
@@ -13,7 +14,10 @@ const FIOASYNC = 0x5452;
 const FIOSETOWN = 0x8901;
 const FIOGETOWN = 0x8903;
 
-/** fcntl.ioctl in Python on this very descriptor, with this struct or int: what it holds after, in hex, or [errno]. */
+/**
+ * Runs fcntl.ioctl in Python on this file descriptor, with this struct or int: returns it afterwards in hex, or
+ * [errno].
+ */
 function pythonOn(fd: number, ...calls: [request: number, argument: string][]): (string | [number])[] {
   const script = `
 import fcntl, json, sys
@@ -31,12 +35,12 @@ function udp(): number {
   return cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
 }
 
-/** Waits, within bounds, for what the network stack does by itself. */
+/** Waits, for a limited time, for something that the network stack does by itself. */
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-test('FIONREAD: all bytes of a stream, the first datagram of others', () => {
+test('FIONREAD returns the size of all data in a stream, or of the first datagram', () => {
   const [a, b] = pair();
   expect(s.ioctl(b, s.FIONREAD)).toBe(0);
   s.send(a, 'hello');
@@ -49,7 +53,7 @@ test('FIONREAD: all bytes of a stream, the first datagram of others', () => {
   expect(s.ioctl(d, s.FIONREAD)).toBe(5);
 });
 
-test('SIOCOUTQ: what the other side has not read', () => {
+test('SIOCOUTQ returns how much the peer has not read', () => {
   const [a, b] = pair();
   expect(s.ioctl(a, s.SIOCOUTQ)).toBe(0);
   s.send(a, Buffer.alloc(1000));
@@ -59,7 +63,7 @@ test('SIOCOUTQ: what the other side has not read', () => {
   expect(s.ioctl(a, s.SIOCOUTQ)).toBe(0);
 });
 
-test('SIOCATMARK: whether the urgent byte is next', async () => {
+test('SIOCATMARK returns whether the urgent byte is next', async () => {
   const { client, server } = connection();
   s.setsockopt(server, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
   s.send(client, 'a');
@@ -71,18 +75,18 @@ test('SIOCATMARK: whether the urgent byte is next', async () => {
   expect(pythonOn(server, [s.SIOCATMARK, int(0)])).toEqual([int(1)]);
 });
 
-test('FIONBIO and FIOASYNC set the flags of the file', () => {
+test('FIONBIO and FIOASYNC set the file status flags', () => {
   const [fd] = pair();
   expect(s.ioctl(fd, s.FIONBIO, 1)).toBe(1);
   expect(s.fcntl(fd, s.F_GETFL)).toBe(s.O_RDWR | s.O_NONBLOCK);
   expect(s.ioctl(fd, FIOASYNC, 1)).toBe(1);
   expect(s.fcntl(fd, s.F_GETFL)).toBe(s.O_RDWR | s.O_NONBLOCK | s.O_ASYNC);
   s.ioctl(fd, FIOASYNC, 0);
-  s.ioctl(fd, s.FIONBIO); // without an argument it is 0
+  s.ioctl(fd, s.FIONBIO); // the default argument is 0
   expect(s.fcntl(fd, s.F_GETFL)).toBe(s.O_RDWR);
 });
 
-test('FIOCLEX and FIONCLEX set the flag of the descriptor', () => {
+test('FIOCLEX and FIONCLEX set the file descriptor flag', () => {
   const fd = udp();
   expect(s.ioctl(fd, s.FIONCLEX)).toBe(0);
   expect(s.fcntl(fd, s.F_GETFD)).toBe(0);
@@ -93,7 +97,7 @@ test('FIOCLEX and FIONCLEX set the flag of the descriptor', () => {
 test.each([
   ['FIOSETOWN and FIOGETOWN', FIOSETOWN, FIOGETOWN],
   ['SIOCSPGRP and SIOCGPGRP', s.SIOCSPGRP, s.SIOCGPGRP],
-])('%s: who gets the signals', (_, set, get) => {
+])('%s sets the receiver of signals', (_, set, get) => {
   const fd = udp();
   expect(s.ioctl(fd, get)).toBe(0);
   expect(s.ioctl(fd, set, process.pid)).toBe(process.pid);
@@ -120,7 +124,7 @@ const gets = [
   ['SIOCGIFPFLAGS', s.SIOCGIFPFLAGS],
 ] as const;
 
-test.each(gets)('%s of lo, of no interface and of no name, as in Python', (_, request) => {
+test.each(gets)('%s for lo, for a missing interface and without a name is the same as in Python', (_, request) => {
   const fd = udp();
   const names = ['lo', 'nosuch0', ''];
   const got = names.map((name) => {
@@ -133,7 +137,7 @@ test.each(gets)('%s of lo, of no interface and of no name, as in Python', (_, re
   expect(typeof got[0] === 'string' || request === s.SIOCGIFPFLAGS).toBe(true);
 });
 
-test('what is asked of lo is what /sys says', () => {
+test('the values of lo are the same as in /sys', () => {
   const fd = udp();
   const ask = (request: number) => {
     const argument = s.ifreq('lo');
@@ -154,7 +158,7 @@ test('what is asked of lo is what /sys says', () => {
   });
 });
 
-test('SIOCGIFNAME: the name of an index', () => {
+test('SIOCGIFNAME returns the name for an index', () => {
   const argument = s.ifreq('');
   argument.writeInt32LE(1, 16);
   expect(s.ioctl(udp(), s.SIOCGIFNAME, argument)).toBe(0);
@@ -184,7 +188,7 @@ test('SIOCSIFMTU, SIOCSIFFLAGS and SIOCSIFADDR change an interface', async (cont
   expect(ip().flags).not.toContain('UP');
 });
 
-test('SIOCSARP, SIOCGARP and SIOCDARP: a neighbour of a link', async (context) => {
+test('SIOCSARP, SIOCGARP and SIOCDARP add, read and delete a neighbour', async (context) => {
   need(context, namespaces);
   const { name, peer } = await link();
   const fd = udp();
@@ -209,17 +213,16 @@ test('SIOCSARP, SIOCGARP and SIOCDARP: a neighbour of a link', async (context) =
   expect(nothrow.ioctl(fd, s.SIOCGARP, gone) < 0 || gone.subarray(18, 24).equals(Buffer.alloc(6))).toBe(true);
 });
 
-test('SIOCGSKNS gives a new descriptor of the network namespace, close-on-exec', (context) => {
-  const fd = udp();
-  const n = nothrow.ioctl(fd, s.SIOCGSKNS);
-  need(context, () => (n === -s.EPERM ? 'SIOCGSKNS: EPERM' : undefined));
+test('SIOCGSKNS returns a new file descriptor for the network namespace with close-on-exec', (context) => {
+  need(context, networkAdmin);
+  const n = nothrow.ioctl(udp(), s.SIOCGSKNS);
   expect(n).toBeGreaterThan(2);
   cleanup(n);
   expect(readlinkSync(`/proc/self/fd/${n}`)).toBe(readlinkSync('/proc/self/ns/net'));
   expect(s.fcntl(n, s.F_GETFD)).toBe(s.FD_CLOEXEC);
 });
 
-test('errors equal those of Python', () => {
+test('errors are the same as in Python', () => {
   const file = cleanup(openSync('/dev/null', 'r'));
   const calls: [number, string][] = [
     [s.FIONREAD, int(0)],
@@ -270,7 +273,7 @@ test.each([
   ['TIOCSTI', 0x5412],
   ['0', 0],
   ['0xffffffff', 0xffffffff],
-])('%s is refused before the kernel sees it', (_, request) => {
+])('%s is rejected before it reaches the kernel', (_, request) => {
   const fd = udp();
   const bytes = Buffer.alloc(40, 0x41);
   for (const argument of [undefined, 0, bytes]) {
@@ -284,7 +287,7 @@ test.each([
   expect(bytes).toEqual(Buffer.alloc(40, 0x41));
 });
 
-test('a struct of another size is refused, and a number where a struct belongs', () => {
+test('a struct of the wrong size and a number in place of a struct are rejected', () => {
   const fd = udp();
   for (const size of [0, 16, 39, 41, 68]) {
     expect(() => s.ioctl(fd, s.SIOCGIFMTU, Buffer.alloc(size))).toThrow(RangeError);
@@ -299,7 +302,7 @@ test('a struct of another size is refused, and a number where a struct belongs',
   expect(new Int32Array(wide.buffer)[4]).toBe(1);
 });
 
-test('arguments that C has no form for', () => {
+test('arguments that C cannot represent are rejected', () => {
   const fd = udp();
   for (const bad of [1.5, Number.NaN, 2 ** 31, -(2 ** 31) - 1]) {
     expect(() => s.ioctl(bad, s.FIONREAD)).toThrow(RangeError);
@@ -311,10 +314,10 @@ test('arguments that C has no form for', () => {
     expect(() => s.ioctl(fd, bad)).toThrow(TypeError);
     expect(() => s.ioctl(fd, s.FIONBIO, bad)).toThrow(TypeError);
   }
-  expect(s.fcntl(fd, s.F_GETFL), 'nothing of it was done').toBe(s.O_RDWR);
+  expect(s.fcntl(fd, s.F_GETFL), 'the call had no effect').toBe(s.O_RDWR);
 });
 
-test('ifreq: the name, and never a shortened one', () => {
+test('ifreq stores the name and never truncates it', () => {
   expect(s.ifreq('lo')).toEqual(Buffer.concat([Buffer.from('lo'), Buffer.alloc(38)]));
   expect(s.ifreq('a'.repeat(15)).indexOf(0)).toBe(15);
   expect(s.ifreq('ä').subarray(0, 3)).toEqual(Buffer.of(0xc3, 0xa4, 0));

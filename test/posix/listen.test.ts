@@ -3,14 +3,14 @@ import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { errnos } from '../helpers/errno-libc.ts';
 import { cleanup } from '../helpers/fds.ts';
-import { folder, loopback } from '../helpers/world.ts';
+import { folder, loopback } from '../helpers/fixtures.ts';
 
 const tcp = (flags = 0) => cleanup(s.socket(s.AF_INET, s.SOCK_STREAM | flags));
 
 test.each([
   ['listen', (fd: number, backlog?: number) => s.listen(fd, backlog) ?? 0],
   ['nothrow', n.listen],
-])('%s makes a socket accept connections', (_name, listen) => {
+])('%s lets a socket accept connections', (_name, listen) => {
   const fd = tcp();
   s.bind(fd, loopback);
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_ACCEPTCONN)).toBe(0);
@@ -19,7 +19,7 @@ test.each([
   expect(listen(fd, 1)).toBe(0); // again, with another backlog
 });
 
-test('a TCP socket without a name gets a port', () => {
+test('an unbound TCP socket is assigned a port', () => {
   const fd = tcp();
   s.listen(fd);
   const name = s.getsockname(fd) as s.InetAddress;
@@ -27,7 +27,7 @@ test('a TCP socket without a name gets a port', () => {
   expect(name.port).toBeGreaterThan(0);
 });
 
-/** How many connections wait at once, before the kernel answers EAGAIN. */
+/** How many connections are queued at once before the kernel returns EAGAIN. */
 function room(backlog: number | undefined): { waiting: number; errno: number } {
   const address: s.UnixAddress = { family: s.AF_UNIX, path: `${folder()}/socket` };
   const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM));
@@ -47,7 +47,7 @@ for waiting in range(1000):
     n = connect(new(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK), at)
     if n < 0: return waiting * n`;
 
-test('the backlog bounds the connections that wait; then EAGAIN', () => {
+test('the backlog limits the pending connections, and more of them fail with EAGAIN', () => {
   const backlogs = [0, 1, 5];
   const told = errnos(new Map(backlogs.map((backlog) => [String(backlog), python(backlog)])));
   for (const backlog of backlogs) {
@@ -58,7 +58,7 @@ test('the backlog bounds the connections that wait; then EAGAIN', () => {
   expect(room(5).waiting).toBe(room(0).waiting + 5);
 });
 
-test('a connection that is accepted makes room', () => {
+test('accepting a connection makes room for another one', () => {
   const address: s.UnixAddress = { family: s.AF_UNIX, path: `${folder()}/socket` };
   const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM));
   s.bind(fd, address);

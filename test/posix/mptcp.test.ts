@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { listener, loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, type Need, need, program } from '../helpers/need.ts';
-import { listener, loopback, loopback6 } from '../helpers/world.ts';
 
-/** linux/mptcp.h. */
+/** The constants of linux/mptcp.h. */
 const MPTCP_INFO = 1;
 const MPTCP_INFO_FLAG_FALLBACK = 1;
-/** The flags follow six counters of a byte, or eight bytes in all. */
+/** The flags are at offset 8, behind fields of one byte. */
 const INFO_FLAGS = 8;
 
 const mptcp: Need = () => {
@@ -64,7 +64,7 @@ test.for([
   expect(s.recv(server, received)).toBe(0);
 });
 
-test('options of TCP pass through', (context) => {
+test('TCP options are passed through', (context) => {
   need(context, mptcp);
   const { client } = connected(s.AF_INET);
   s.setsockopt(client, s.IPPROTO_TCP, s.TCP_NODELAY, true);
@@ -73,7 +73,7 @@ test('options of TCP pass through', (context) => {
   expect(s.getsockopt(client, s.SOL_SOCKET, s.SO_KEEPALIVE)).toBe(1);
 });
 
-test('with a peer that speaks TCP alone it falls back, and the data passes', (context) => {
+test('a connection with a peer that only supports TCP falls back to TCP, and the data arrives', (context) => {
   need(context, mptcp);
   const plain = listener();
   const client = open();
@@ -83,13 +83,13 @@ test('with a peer that speaks TCP alone it falls back, and the data passes', (co
   s.send(client, 'plain');
   const buffer = Buffer.alloc(16);
   expect(buffer.toString('utf8', 0, s.recv(server, buffer))).toBe('plain');
-  // The kernel answers for the socket while it is no TCP socket, or refuses because it has become one.
+  // The kernel answers while it is still an MPTCP socket, or refuses because it has become a TCP socket.
   const info = nothrow.getsockopt(client, s.SOL_MPTCP, MPTCP_INFO, Buffer.alloc(96));
   if (info >= 0) expect(fellBack(client)).toBe(true);
   else expect(info).toBe(-s.EOPNOTSUPP);
 });
 
-test('a plain TCP client of an MPTCP server is a TCP connection', (context) => {
+test('a plain TCP client connects to an MPTCP server with TCP', (context) => {
   need(context, mptcp);
   const listening = open();
   s.bind(listening, loopback);
@@ -103,7 +103,7 @@ test('a plain TCP client of an MPTCP server is a TCP connection', (context) => {
   expect(s.getsockopt(server, s.SOL_SOCKET, s.SO_PROTOCOL)).toBe(s.IPPROTO_TCP);
 });
 
-test('ss lists it', (context) => {
+test('ss lists an MPTCP connection', (context) => {
   need(context, mptcp, program('ss'));
   const { client, port } = connected(s.AF_INET);
   const mine = (s.getsockname(client) as s.InetAddress).port;
@@ -112,7 +112,7 @@ test('ss lists it', (context) => {
   expect(line).toMatch(/^ESTAB/);
 });
 
-test('it is a protocol of stream sockets, and errors are those of the kernel', (context) => {
+test('MPTCP is only available for stream sockets, and errors are the same as those of the kernel', (context) => {
   need(context, mptcp);
   expect(() => s.socket(s.AF_INET, s.SOCK_DGRAM, s.IPPROTO_MPTCP)).toThrow(
     expect.objectContaining({ code: 'EPROTONOSUPPORT', syscall: 'socket' }),

@@ -4,12 +4,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { ipv6, namespaces, need, program } from '../helpers/need.ts';
-import { type Link, link } from '../helpers/world.ts';
+import { type Link, link } from '../helpers/networks.ts';
 
 const LO = 1;
 const timeout = new BigInt64Array([5n, 0n]);
 
-/** Groups of this test run: other processes may have others. */
+/** The groups of this test run: other processes may use others. */
 const unique = process.pid & 0xffff;
 const group = `239.66.${unique >> 8}.${unique & 255}`;
 const group6 = `ff12::66:${unique.toString(16)}`;
@@ -41,7 +41,7 @@ function receiver(family: typeof s.AF_INET | typeof s.AF_INET6 = s.AF_INET): { f
   return { fd, port: (s.getsockname(fd) as s.InetAddress).port };
 }
 
-/** A sender on an interface, from an address. */
+/** A socket that sends on an interface, from an address. */
 function sender(from: string, ifindex = LO): number {
   const six = from.includes(':');
   const fd = cleanup(s.socket(six ? s.AF_INET6 : s.AF_INET, s.SOCK_DGRAM));
@@ -60,7 +60,7 @@ function receive(fd: number): string {
 }
 
 describe('IPv4', () => {
-  test('any source: the group, the interface, the sender and the TTL', () => {
+  test('any source: the group, the interface, the sender and the TTL are correct', () => {
     const { fd, port } = receiver();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(LO));
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_PKTINFO, true);
@@ -80,7 +80,7 @@ describe('IPv4', () => {
     expect(ttl).toMatchObject({ value: 7 });
   });
 
-  test('every member receives it', () => {
+  test('every member receives a datagram', () => {
     const first = receiver();
     const second = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
     const outsider = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
@@ -96,14 +96,14 @@ describe('IPv4', () => {
     expect(() => s.recv(outsider, new Uint8Array(1), s.MSG_DONTWAIT)).toThrow(
       expect.objectContaining({ code: 'EAGAIN' }),
     );
-    // Without IP_MULTICAST_ALL=0 a socket hears the groups of others.
+    // Unless IP_MULTICAST_ALL is 0, a socket receives from groups that others joined.
     s.setsockopt(outsider, s.IPPROTO_IP, s.IP_MULTICAST_ALL, true);
     s.sendto(sender('127.0.0.1'), 'again', 0, to(first.port));
     expect(receive(outsider)).toBe('again');
   });
 
-  test('IP_MULTICAST_LOOP off: this host does not hear it', async (context) => {
-    need(context, namespaces); // lo brings back whatever is sent
+  test('without IP_MULTICAST_LOOP, this host does not receive its own datagrams', async (context) => {
+    need(context, namespaces); // lo returns whatever is sent
     const { address, ifindex } = await link();
     const { fd, port } = receiver();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(ifindex));
@@ -116,7 +116,7 @@ describe('IPv4', () => {
     expect(receive(fd)).toBe('heard');
   });
 
-  test('IP_DROP_MEMBERSHIP ends it', () => {
+  test('IP_DROP_MEMBERSHIP ends a membership', () => {
     const { fd, port } = receiver();
     const from = sender('127.0.0.1');
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(LO));
@@ -130,7 +130,7 @@ describe('IPv4', () => {
   test.each([
     ['IP_ADD_SOURCE_MEMBERSHIP', s.IP_ADD_SOURCE_MEMBERSHIP, mreqSource('127.0.0.1', '127.0.0.31')],
     ['MCAST_JOIN_SOURCE_GROUP', s.MCAST_JOIN_SOURCE_GROUP, groupReq(LO, group, '127.0.0.31')],
-  ])('source-specific: %s hears one sender alone', (_, name, value) => {
+  ])('source-specific: %s receives from one sender only', (_, name, value) => {
     const { fd, port } = receiver();
     s.setsockopt(fd, s.IPPROTO_IP, name, value);
     s.sendto(sender('127.0.0.32'), 'another source', 0, to(port));
@@ -154,7 +154,7 @@ describe('IPv4', () => {
     expect([receive(fd), receive(fd)]).toEqual(['not blocked', 'unblocked']);
   });
 
-  test('errors are those of the kernel', () => {
+  test('errors are the same as those of the kernel', () => {
     const { fd } = receiver();
     const join = (value: Buffer) => () => s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, value);
     const code = (name: s.ErrnoName) => expect.objectContaining({ code: name, syscall: 'setsockopt' });
@@ -180,7 +180,7 @@ function start({ enter }: Link, ...command: string[]): ChildProcess {
   return child;
 }
 
-/** Resolves with what it has said on stderr, when that has the wanted text or the program has ended. */
+/** Resolves with the program's stderr when it contains the expected text, or when the program has ended. */
 async function said(child: ChildProcess, what: string): Promise<string> {
   let text = '';
   const closed = once(child, 'close').then(() => undefined);
@@ -193,8 +193,8 @@ async function said(child: ChildProcess, what: string): Promise<string> {
 }
 
 describe('IPv6', () => {
-  /** A link has a route for groups; lo has none everywhere. */
-  test('any source, hops, loop and drop', async (context) => {
+  /** A link has a route for groups; lo does not have one everywhere. */
+  test('any source: hops, loopback and dropping a membership', async (context) => {
     need(context, ipv6, namespaces);
     const { ifindex, address6 } = await link();
     const { fd, port } = receiver(s.AF_INET6);
@@ -238,7 +238,7 @@ describe('IPv6', () => {
     expect(receive(fd)).toBe('the source');
   });
 
-  test('errors are those of the kernel', (context) => {
+  test('errors are the same as those of the kernel', (context) => {
     need(context, ipv6);
     const { fd } = receiver(s.AF_INET6);
     const join = (value: Buffer) => () => s.setsockopt(fd, s.IPPROTO_IPV6, s.IPV6_ADD_MEMBERSHIP, value);
@@ -252,8 +252,8 @@ describe('IPv6', () => {
   });
 });
 
-describe('with socat on the other side of a link', () => {
-  test('it receives what we send to the group', async (context) => {
+describe('exchange with socat on the other side of a link', () => {
+  test('socat receives what we send to the group', async (context) => {
     need(context, namespaces, program('socat'));
     const world = await link();
     const port = 20_000 + (unique % 10_000);
@@ -266,7 +266,7 @@ describe('with socat on the other side of a link', () => {
     expect(String((await heard)[0])).toBe('to the group');
   });
 
-  test('we receive what it sends, and are listed as a member while we are', async (context) => {
+  test('we receive what socat sends, and the membership is listed while it lasts', async (context) => {
     need(context, namespaces, program('socat'), program('ip'));
     const world = await link();
     const member = () => execFileSync('ip', ['maddr', 'show', 'dev', world.name], { encoding: 'utf8' }).includes(group);

@@ -6,15 +6,15 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { AddressInfoError, HostError } from '../../lib/index.ts';
 import * as promises from '../../lib/promises.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { type Need, need } from '../helpers/need.ts';
-import { folder } from '../helpers/world.ts';
 
 type Argument = string | number | null | s.AddressInfoHints;
 type Question = readonly [call: string, ...args: Argument[]];
 
 /**
- * What the library answers, in the form that `oracle` gives too. It runs here and, as text, in child processes: so it uses
- * nothing but its parameters.
+ * The answer of the library, in the same format as that of `oracle`. The function runs here and, as text, in child
+ * processes, so it uses nothing but its parameters.
  */
 async function answers(
   api: object,
@@ -24,7 +24,7 @@ async function answers(
   const list: unknown[] = [];
   for (const [call, ...args] of questions) {
     try {
-      // getnameinfo is asked with a sockaddr in hexadecimal; C's null protocol is none at all.
+      // getnameinfo gets a sockaddr in hexadecimal; a null protocol of C stands for no protocol.
       if (call === 'getnameinfo') args[0] = Buffer.from(args[0] as string, 'hex') as never;
       if (call.startsWith('getserv') && args[1] === null) args.pop();
       let result = await (api as Record<string, (...args: unknown[]) => unknown>)[call]!(...args);
@@ -46,7 +46,7 @@ async function answers(
   return list;
 }
 
-/** The same questions to the C library, by ctypes: no argument is judged, completed or encoded on the way. */
+/** The same questions to the C library, with ctypes: no argument is checked, completed or encoded on the way. */
 const oracle = `
 import ctypes, json, os, socket, struct, sys
 from ctypes import byref, c_char, c_char_p, c_int, c_uint, c_void_p, cast, POINTER, Structure
@@ -148,7 +148,7 @@ function compare(questions: readonly Question[], ours: readonly unknown[], c: re
   expect(Object.fromEntries(told(ours))).toEqual(Object.fromEntries(told(c)));
 }
 
-/** Asks here: only what needs no DNS, so that nothing leaves the machine. */
+/** Asks in this process: only questions without DNS, so that nothing leaves the machine. */
 async function likeC(questions: readonly Question[]): Promise<unknown[]> {
   const ours = await answers(s, s.encodeAddress, questions);
   const c = execFileSync('python3', ['-c', `${oracle}\nprint(json.dumps(ask()))`, asked(questions)], { env });
@@ -158,7 +158,7 @@ async function likeC(questions: readonly Question[]): Promise<unknown[]> {
 
 // ---- a world with its own names -----------------------------------------------------------------------------------
 
-/** The hosts file and the resolver of a namespace; its DNS server follows. */
+/** The hosts file and the resolver configuration of a namespace; its DNS server follows. */
 const files = {
   hosts: [
     '127.0.0.1 localhost',
@@ -224,7 +224,7 @@ child = json.loads(subprocess.run(sys.argv[2:], stdout=subprocess.PIPE, check=Tr
 print(json.dumps([child, ask()]))
 `;
 
-/** The start of a command line that runs in a network, with mounts and with a host name of its own. */
+/** The start of a command line that runs in its own network, with its own mounts and host name. */
 const own = ((): readonly string[] | undefined => {
   const probe = 'mount --bind /etc/hosts /etc/resolv.conf && ip link set lo up && hostname probe';
   return [
@@ -246,7 +246,7 @@ function enter(...command: string[]): string {
 }
 
 const built = (file: string) => new URL(`../../dist/${file}`, import.meta.url).href;
-/** The start of a command line that runs a module as text; its process.argv[1] and [2] are the built library. */
+/** The start of a command line that runs a module from text; its process.argv[1] and [2] are the built library. */
 const node = (script: string) => [
   process.execPath,
   '--input-type=module',
@@ -284,49 +284,58 @@ const families = [s.AF_UNSPEC, s.AF_INET, s.AF_INET6];
 const services = [null, '', '0', 'http', 'HTTP', 'domain', 'ntp', '80', '080', '+80', ' 80', '80 ', '65535'];
 services.push('0x50', 'no-such-service', 'ht tp', 'x'.repeat(3000), 'bücher');
 
-test('getaddrinfo: numeric hosts with every kind of service and hint, as in C', async () => {
+const numericHosts = [
+  null,
+  '127.0.0.1',
+  '::1',
+  '0',
+  '1.2',
+  '0x7f.1',
+  '017.0.0.1',
+  '::ffff:1.2.3.4',
+  'fe80::1%lo',
+  'fe80::1%1',
+];
+const hardHosts = [
+  '',
+  ' ',
+  '127.0.0.1 ',
+  ' 127.0.0.1',
+  '256.1.1.1',
+  '1.2.3.4.5',
+  ':::',
+  'fe80::1%',
+  'fe80::1%none',
+  '::1%lo',
+];
+hardHosts.push(
+  '[::1]',
+  'localhost',
+  'xn--bcher-kva.example',
+  'bücher.example',
+  'x'.repeat(5000),
+  '1.2.3.4/8',
+  'a b',
+  '\u{1f600}',
+);
+
+/** Asks for every numeric host with the flags. */
+function aboutNumericHosts(...flags: readonly number[]): Question[] {
   const questions: Question[] = [];
-  const nodes = [
-    null,
-    '127.0.0.1',
-    '::1',
-    '0',
-    '1.2',
-    '0x7f.1',
-    '017.0.0.1',
-    '::ffff:1.2.3.4',
-    'fe80::1%lo',
-    'fe80::1%1',
-  ];
-  const hard = [
-    '',
-    ' ',
-    '127.0.0.1 ',
-    ' 127.0.0.1',
-    '256.1.1.1',
-    '1.2.3.4.5',
-    ':::',
-    'fe80::1%',
-    'fe80::1%none',
-    '::1%lo',
-  ];
-  hard.push(
-    '[::1]',
-    'localhost',
-    'xn--bcher-kva.example',
-    'bücher.example',
-    'x'.repeat(5000),
-    '1.2.3.4/8',
-    'a b',
-    '\u{1f600}',
-  );
   for (const family of families) {
-    for (const flags of [0, AI_PASSIVE, AI_CANONNAME, AI_V4MAPPED, AI_V4MAPPED | AI_ALL, AI_ADDRCONFIG]) {
-      for (const node of nodes) questions.push(['getaddrinfo', node, '80', { flags, family }]);
-      for (const node of [...nodes, ...hard]) {
-        questions.push(['getaddrinfo', node, null, { flags: flags | AI_NUMERICHOST, family }]);
+    for (const flag of flags) {
+      for (const node of numericHosts) questions.push(['getaddrinfo', node, '80', { flags: flag, family }]);
+      for (const node of [...numericHosts, ...hardHosts]) {
+        questions.push(['getaddrinfo', node, null, { flags: flag | AI_NUMERICHOST, family }]);
       }
     }
+  }
+  return questions;
+}
+
+test('getaddrinfo resolves numeric hosts with every kind of service and hint as in C', async () => {
+  const questions = aboutNumericHosts(0, AI_PASSIVE, AI_CANONNAME, AI_V4MAPPED, AI_V4MAPPED | AI_ALL);
+  for (const family of families) {
     for (const service of services) {
       for (const flags of [0, AI_NUMERICSERV, AI_PASSIVE]) {
         for (const socktype of [0, s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_RAW]) {
@@ -340,7 +349,12 @@ test('getaddrinfo: numeric hosts with every kind of service and hint, as in C', 
   expect(found.filter(Array.isArray).length).toBeGreaterThan(100);
 });
 
-test('getaddrinfo: every combination of type, protocol and family, sensible or not, as in C', async () => {
+test('getaddrinfo resolves numeric hosts of the families that have an address here as in C', (context) => {
+  need(context, ownNames); // This network is not changed by other tests between the two answers.
+  likeCInside(aboutNumericHosts(AI_ADDRCONFIG));
+});
+
+test('getaddrinfo accepts every combination of type, protocol and family, sensible or not, as in C', async () => {
   const questions: Question[] = [];
   for (const family of [...families, s.AF_UNIX, s.AF_PACKET, -1, 9999]) {
     for (const socktype of [0, s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_RAW, s.SOCK_SEQPACKET, s.SOCK_DCCP, 99, -1]) {
@@ -351,7 +365,7 @@ test('getaddrinfo: every combination of type, protocol and family, sensible or n
       }
     }
   }
-  // Every single flag, and some that nobody has.
+  // Every single flag, and some undefined ones.
   for (let bit = 0; bit < 32; bit++) {
     questions.push(['getaddrinfo', '127.0.0.1', '80', { flags: (1 << bit) | AI_NUMERICHOST }]);
     questions.push(['getaddrinfo', null, '80', { flags: 1 << bit }]);
@@ -359,7 +373,7 @@ test('getaddrinfo: every combination of type, protocol and family, sensible or n
   await likeC(questions);
 });
 
-test('getaddrinfo: names by a hosts file and by DNS, found or not, as in C', (context) => {
+test('getaddrinfo resolves names with a hosts file and DNS, successfully or not, as in C', (context) => {
   need(context, ownNames);
   const nodes = [
     null,
@@ -429,7 +443,7 @@ test('getaddrinfo: names by a hosts file and by DNS, found or not, as in C', (co
           n === node && (h as s.AddressInfoHints).flags === flags && (h as s.AddressInfoHints).family === family,
       )
     ];
-  // What the comparison rests on: that the names of this world were really asked for.
+  // The comparison depends on this: the names of this world were really looked up.
   expect(by('host.test', 0, s.AF_INET)).toHaveLength(2);
   expect(by('alias.test', AI_CANONNAME, s.AF_INET)).toMatchObject([{ canonname: 'host.test' }, { canonname: null }]);
   expect(by('four.test', AI_V4MAPPED, s.AF_INET6)).toMatchObject([
@@ -441,7 +455,7 @@ test('getaddrinfo: names by a hosts file and by DNS, found or not, as in C', (co
   expect(by('servfail.test', 0, s.AF_INET)).toEqual({ eai: s.EAI_AGAIN, errno: 0 });
 });
 
-test('getaddrinfo: EAI_AGAIN when no server answers', (context) => {
+test('getaddrinfo fails with EAI_AGAIN if no server answers', (context) => {
   need(context, ownNames);
   const found = likeCInside([
     ['getaddrinfo', 'silent.test', null, { family: s.AF_INET, socktype: s.SOCK_STREAM }],
@@ -450,7 +464,7 @@ test('getaddrinfo: EAI_AGAIN when no server answers', (context) => {
   expect(found).toEqual([{ eai: s.EAI_AGAIN, errno: 0 }, { herrno: s.TRY_AGAIN }]);
 });
 
-test('getaddrinfo gives entries that connect and bind take', async () => {
+test('getaddrinfo returns entries that connect and bind accept', async () => {
   const server = s.socket(s.AF_INET, s.SOCK_STREAM);
   const client = s.socket(s.AF_INET, s.SOCK_STREAM);
   try {
@@ -477,7 +491,7 @@ test('getaddrinfo gives entries that connect and bind take', async () => {
   }
 });
 
-test('getaddrinfo: null node and service, and a port as number or text', () => {
+test('getaddrinfo accepts a null node or service, and a port as a number or text', () => {
   const stream = { socktype: s.SOCK_STREAM, family: s.AF_INET };
   const addresses = (...call: Parameters<typeof s.getaddrinfo>) => s.getaddrinfo(...call).map(({ address }) => address);
   expect(addresses(null, 80, stream)).toEqual([{ family: s.AF_INET, address: '127.0.0.1', port: 80 }]);
@@ -492,26 +506,26 @@ test('getaddrinfo: null node and service, and a port as number or text', () => {
   expect(() => s.getaddrinfo(null, null)).toThrow(expect.objectContaining({ code: 'EAI_NONAME' }));
 });
 
-test('getaddrinfo: AI_CANONNAME names the first entry alone', () => {
+test('getaddrinfo with AI_CANONNAME sets the name of the first entry only', () => {
   const found = s.getaddrinfo('1.2.3.4', null, { flags: AI_CANONNAME | AI_NUMERICHOST });
   expect(found.length).toBeGreaterThan(1);
   expect(found.map(({ canonname }) => canonname)).toEqual(['1.2.3.4', ...found.slice(1).map(() => undefined)]);
 });
 
-test('getaddrinfo: only own hints count', () => {
+test('getaddrinfo ignores inherited hints', () => {
   const polluted = Object.create({ flags: 1 << 30, family: 9999 }) as s.AddressInfoHints;
   expect(s.getaddrinfo('127.0.0.1', null, polluted)).toEqual(s.getaddrinfo('127.0.0.1'));
   expect(() => s.getaddrinfo('127.0.0.1', null, { family: 9999 })).toThrow(AddressInfoError);
 });
 
-test('an AddressInfoError says the same thing in all of its fields', () => {
+test('all fields of an AddressInfoError are consistent', () => {
   const thrown = (call: () => unknown) => {
     try {
       call();
     } catch (error) {
       return error as AddressInfoError;
     }
-    throw new Error('nothing was thrown');
+    throw new Error('the call did not throw');
   };
   const cases = [
     ['EAI_NONAME', s.EAI_NONAME, 'none', null, { flags: AI_NUMERICHOST }],
@@ -538,7 +552,7 @@ test('an AddressInfoError says the same thing in all of its fields', () => {
   });
 });
 
-test('an AddressInfoError of EAI_SYSTEM has the errno, and one of a new number still says which', () => {
+test('an AddressInfoError for EAI_SYSTEM contains the errno, and one for an unknown number contains the number', () => {
   const system = new AddressInfoError(s.EAI_SYSTEM, s.EMFILE, 'getaddrinfo');
   expect(system).toMatchObject({ code: 'EAI_SYSTEM', eai: s.EAI_SYSTEM, errno: s.EMFILE, errnoCode: 'EMFILE' });
   expect(system.message).toBe('EAI_SYSTEM: System error (EMFILE), getaddrinfo');
@@ -551,9 +565,9 @@ test('an AddressInfoError of EAI_SYSTEM has the errno, and one of a new number s
   expect(new AddressInfoError(-77, 0, 'getaddrinfo')).toMatchObject({ code: 'EAI_77', eai: -77 });
 });
 
-test('look-ups in a process that has no descriptor left fail as in C', (context) => {
+test('lookups in a process without a free file descriptor fail as in C', (context) => {
   need(context, ownNames);
-  // A world without descriptors: C and the library ask with the table full, in one process each.
+  // A world without free file descriptors: C and the library ask with a full table, in separate processes.
   const full = `
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
@@ -593,7 +607,7 @@ print(json.dumps([json.loads(__import__('subprocess').run(sys.argv[2:], stdout=-
   expect(ours[0]).toHaveProperty('eai');
 });
 
-test('what C has no form for is refused: an inner NUL, another type, a port that is none', () => {
+test('values that C cannot represent are rejected: an inner NUL, another type, an invalid port', () => {
   const type = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
   const value = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
   const range = expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
@@ -651,7 +665,7 @@ test('what C has no form for is refused: an inner NUL, another type, a port that
 
 const { NI_DGRAM, NI_NAMEREQD, NI_NOFQDN, NI_NUMERICHOST, NI_NUMERICSERV } = s;
 
-test('getnameinfo: addresses of every family and length with the NI_ flags, as in C', async () => {
+test('getnameinfo converts addresses of every family and length with the NI_ flags as in C', async () => {
   const v4 = (port: number) => hex({ family: s.AF_INET, address: '127.0.0.1', port });
   const v6 = hex({ family: s.AF_INET6, address: 'fe80::1', port: 22, flowinfo: 7, scopeId: 1 });
   const names = [v4(80), v4(0), v4(514), v4(65535), v6, hex({ family: s.AF_UNIX, path: '/run/x.sock' })];
@@ -674,7 +688,7 @@ test('getnameinfo: addresses of every family and length with the NI_ flags, as i
   await likeC(questions);
 });
 
-test('getnameinfo: names by a hosts file and by DNS, as in C', (context) => {
+test('getnameinfo finds names with a hosts file and DNS as in C', (context) => {
   need(context, ownNames);
   const questions: Question[] = [];
   const texts = [
@@ -707,21 +721,21 @@ test('getnameinfo: names by a hosts file and by DNS, as in C', (context) => {
   expect(of('10.9.9.9', NI_NAMEREQD)).toEqual({ eai: s.EAI_NONAME, errno: 0 });
 });
 
-test('getnameinfo takes addresses, sockaddrs and net.SocketAddress, and 0 flags by default', () => {
+test('getnameinfo accepts addresses, sockaddrs and net.SocketAddress, and its flags are 0 by default', () => {
   const address: s.InetAddress = { family: s.AF_INET, address: '1.2.3.4', port: 514 };
   const flags = NI_NUMERICHOST | NI_NUMERICSERV;
   expect(s.getnameinfo(address, flags)).toEqual({ host: '1.2.3.4', service: '514' });
   expect(s.getnameinfo(s.encodeAddress(address), flags)).toEqual({ host: '1.2.3.4', service: '514' });
-  // By port 514 the two protocols have different services, where the table has them.
+  // For port 514 the two protocols have different services, if the table contains them.
   expect(s.getnameinfo(address, NI_NUMERICHOST).service).toBe(s.getservbyport(514, 'tcp')?.name ?? '514');
   expect(s.getnameinfo(address, NI_NUMERICHOST | NI_DGRAM).service).toBe(s.getservbyport(514, 'udp')?.name ?? '514');
 });
 
 // ---- gethostby... -------------------------------------------------------------------------------------------------
 
-test('gethostbyname and gethostbyaddr: numbers, as in C', async () => {
+test('gethostbyname and gethostbyaddr accept numeric addresses as in C', async () => {
   const questions: Question[] = [];
-  // Only texts that glibc takes for numbers at once: of '0x7f.1' it would ask a DNS server.
+  // Only texts that glibc reads as numbers at once: for '0x7f.1' it would ask a DNS server.
   for (const name of ['127.0.0.1', '1.2', '0']) {
     questions.push(['gethostbyname', name], ['gethostbyname_ex', name], ['gethostbyname_ex', name, s.AF_INET]);
   }
@@ -730,7 +744,7 @@ test('gethostbyname and gethostbyaddr: numbers, as in C', async () => {
   await likeC(questions);
 });
 
-test('gethostbyname, gethostbyname_ex and gethostbyaddr: names by a hosts file and by DNS, as in C', (context) => {
+test('gethostbyname, gethostbyname_ex and gethostbyaddr find names with a hosts file and DNS as in C', (context) => {
   need(context, ownNames);
   const questions: Question[] = [];
   const names = [
@@ -798,7 +812,7 @@ test('gethostbyname, gethostbyname_ex and gethostbyaddr: names by a hosts file a
   expect(of('gethostbyaddr', 'fd09::6')).toMatchObject({ name: 'six.test', addresses: ['fd09::6'] });
 });
 
-test('gethostbyname_ex: a family without host names is an error, where glibc ends the process', async () => {
+test('gethostbyname_ex fails for a family without host names, for which glibc ends the process', async () => {
   for (const family of [s.AF_UNSPEC, s.AF_UNIX, -1, 9999]) {
     for (const name of ['localhost', '1.2.3.4', '::1']) {
       const failure = { name: 'HostError', code: 'NETDB_INTERNAL', message: expect.stringContaining('EAFNOSUPPORT') };
@@ -808,7 +822,7 @@ test('gethostbyname_ex: a family without host names is an error, where glibc end
   }
 });
 
-test('gethostbyname gives the first address of gethostbyname_ex', () => {
+test('gethostbyname returns the first address of gethostbyname_ex', () => {
   expect(s.gethostbyname('1.2.3.4')).toBe('1.2.3.4');
   expect(s.gethostbyname_ex('1.2.3.4')).toEqual({
     name: '1.2.3.4',
@@ -819,7 +833,7 @@ test('gethostbyname gives the first address of gethostbyname_ex', () => {
   expect(s.gethostbyname_ex('::1', s.AF_INET6)).toMatchObject({ addrtype: s.AF_INET6, addresses: ['::1'] });
 });
 
-test('a HostError says the same thing in all of its fields', () => {
+test('all fields of a HostError are consistent', () => {
   const cases = [
     [s.HOST_NOT_FOUND, 'HOST_NOT_FOUND', 'Unknown host'],
     [s.TRY_AGAIN, 'TRY_AGAIN', 'Host name lookup failure'],
@@ -833,7 +847,7 @@ test('a HostError says the same thing in all of its fields', () => {
     expect({ ...error }).toEqual({ name: 'HostError', code, herrno, syscall: 'gethostbyname' });
     expect(error.message).toBe(`${code}: ${text}, gethostbyname`);
   }
-  // The C library's own words for the same numbers.
+  // The C library's own texts for the same numbers.
   const words = execFileSync('python3', [
     '-c',
     'import ctypes, json; f = ctypes.CDLL(None).hstrerror; f.restype = ctypes.c_char_p\n' +
@@ -844,7 +858,7 @@ test('a HostError says the same thing in all of its fields', () => {
 
 // ---- getfqdn, gethostname, sethostname ----------------------------------------------------------------------------
 
-test('getfqdn is what Python says', (context) => {
+test('getfqdn returns the same as in Python', (context) => {
   need(context, ownNames);
   const names = [
     '',
@@ -872,12 +886,12 @@ test('getfqdn is what Python says', (context) => {
   );
   const questions: Question[] = names.map((name) => ['getfqdn', name]);
   const found = likeCInside([['getfqdn'], ...questions]);
-  expect(found[0]).toBe('alpha.example'); // of the host name, alpha
+  expect(found[0]).toBe('alpha.example'); // from the host name, alpha
   expect(found[names.indexOf('10.1.2.3') + 1]).toBe('alpha.example');
   expect(found[names.indexOf('none.test') + 1]).toBe('none.test');
 });
 
-test('getfqdn of an address in the hosts file is what Python says', async () => {
+test('getfqdn of an address in the hosts file returns the same as in Python', async () => {
   const found = await likeC([
     ['getfqdn', '127.0.0.1'],
     ['getfqdn', ' 127.0.0.1 '],
@@ -886,12 +900,12 @@ test('getfqdn of an address in the hosts file is what Python says', async () => 
   expect(new Set(found).size).toBe(1);
 });
 
-test('gethostname is the name that the kernel has', () => {
+test('gethostname returns the name that the kernel has', () => {
   expect(s.gethostname()).toBe(readFileSync('/proc/sys/kernel/hostname', 'utf8').trimEnd());
   expect(s.gethostname()).toBe(hostname());
 });
 
-test('sethostname: the same errno as in C, for the name that the host has already', () => {
+test('sethostname with the current name fails with the same errno as in C', () => {
   let ours = 0;
   try {
     s.sethostname(s.gethostname());
@@ -906,7 +920,7 @@ test('sethostname: the same errno as in C, for the name that the host has alread
   expect([0, s.EPERM]).toContain(ours);
 });
 
-test('sethostname names the host, up to 64 bytes', (context) => {
+test('sethostname sets names of up to 64 bytes', (context) => {
   need(context, ownNames);
   const script = `
     const s = await import(process.argv[1]);
@@ -924,14 +938,14 @@ test('sethostname names the host, up to 64 bytes', (context) => {
     ['EINVAL', 'sethostname'],
     ['', ''],
   ]);
-  expect(s.gethostname()).not.toBe('new-name.example'); // that was another namespace
+  expect(s.gethostname()).not.toBe('new-name.example'); // it was set in another namespace
 });
 
-/** A user namespace whose root has no say about the host name. */
+/** A user namespace whose root cannot change the host name. */
 const userNamespace: Need = () =>
   spawnSync('unshare', ['-Ur', 'true']).status === 0 ? undefined : 'no user namespaces';
 
-test('sethostname: EPERM for who may not', (context) => {
+test('sethostname without the privilege fails with EPERM', (context) => {
   need(context, userNamespace);
   const script = `
     const s = await import(process.argv[1]);
@@ -945,7 +959,7 @@ test('sethostname: EPERM for who may not', (context) => {
 
 // ---- services, protocols, texts -----------------------------------------------------------------------------------
 
-test('services and protocols: every entry of the tables, and what is in none, as in C', async () => {
+test('services and protocols in the tables and not in them are found as in C', async () => {
   const table = (file: string) => {
     try {
       return readFileSync(file, 'utf8')
@@ -953,7 +967,7 @@ test('services and protocols: every entry of the tables, and what is in none, as
         .map((line) => line.replace(/#.*/, '').trim().split(/\s+/))
         .filter((words) => words.length > 1);
     } catch {
-      return []; // the machine has no such table
+      return []; // the machine does not have this table
     }
   };
   const questions: Question[] = [];
@@ -981,10 +995,10 @@ test('services and protocols: every entry of the tables, and what is in none, as
   await likeC(questions);
 });
 
-/** The tables of services and protocols, which small images leave out. */
+/** The tables of services and protocols, which small images omit. */
 const tables: Need = () => (s.getservbyname('domain') === undefined ? 'no /etc/services' : undefined);
 
-test('services and protocols: names, aliases and numbers in host byte order', (context) => {
+test('services and protocols have names, aliases and numbers in host byte order', (context) => {
   need(context, tables);
   expect(s.getservbyname('domain', 'udp')).toEqual({ name: 'domain', aliases: [], port: 53, protocol: 'udp' });
   expect(s.getservbyname('http')).toMatchObject({ name: 'http', port: 80, protocol: 'tcp' });
@@ -996,14 +1010,14 @@ test('services and protocols: names, aliases and numbers in host byte order', (c
   expect(s.getprotobynumber(9999)).toBeUndefined();
 });
 
-test('gai_strerror: every number, as in C', async () => {
+test('gai_strerror returns the same text as C for every number', async () => {
   const questions: Question[] = [];
   for (let code = -120; code <= 20; code++) questions.push(['gai_strerror', code]);
   const found = await likeC([...questions, ['gai_strerror', 0x7fffffff], ['gai_strerror', -0x80000000]]);
   expect(found[questions.findIndex(([, code]) => code === s.EAI_NONAME)]).toBe('Name or service not known');
 });
 
-test('the promises have every look-up that may wait, under its own name', () => {
+test('the promises module exports every lookup that may block, under the same name', () => {
   const waiting = [
     'getaddrinfo',
     'getnameinfo',

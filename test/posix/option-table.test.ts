@@ -1,20 +1,23 @@
-/** getOption, setOption: the whole table on real sockets, against the C library's calls by Python on the same sockets. */
+/**
+ * getOption, setOption: the whole table on real sockets, compared with calls of the C library by Python on the same
+ * sockets.
+ */
 import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import * as constants from '../../lib/posix/constants.ts';
+import * as constants from '../../lib/native/constants.ts';
 import { optionTable } from '../../lib/posix/option-table.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, loopback, pair } from '../helpers/fixtures.ts';
 import { ipv6, need, packetSockets, rawSockets } from '../helpers/need.ts';
 import { type Case, cases, sockets } from '../helpers/option-cases.ts';
 import { type Answer, type Question, startOracle } from '../helpers/option-oracle.ts';
-import { connection, datagram, loopback, pair } from '../helpers/world.ts';
 
 const numbers: Readonly<Record<string, number>> = constants;
 const oracle = startOracle();
 afterAll(() => oracle.stop());
 
-/** The room that Python gets into; what is not here is an int. */
+/** The buffer size that Python uses; for options that are not listed, an int. */
 const lengths: Record<string, number> = {
   u64: 8,
   text: 16,
@@ -33,7 +36,7 @@ const lengths: Record<string, number> = {
   rolloverStatistics: 24,
 };
 
-/** A value as Python prints it: its fields in their order. */
+/** A value as Python prints it: its fields in order. */
 function fields(value: unknown): unknown[] {
   if (value === undefined) return [];
   if (typeof value === 'bigint') return [String(value)];
@@ -101,7 +104,7 @@ describe.each(Object.keys(optionTable) as s.OptionName[])('%s', (name) => {
       const asked = { ...question, value: simple(type, value), raw: row.raw };
       expect(answer(result)).toEqual(oracle.ask(theirs, asked));
       const errno = failure(result);
-      // A filter that is locked stays so.
+      // A locked filter stays locked.
       if (name === 'SO_LOCK_FILTER' && value === false) expect(errno).toBe('EPERM');
       else if (errno !== undefined) expect([row.writeFails, row.unless]).toContain(errno);
       else if (row.writeFails !== undefined) expect.unreachable(`${row.writeFails} expected`);
@@ -110,7 +113,7 @@ describe.each(Object.keys(optionTable) as s.OptionName[])('%s', (name) => {
       if (!row.volatile) {
         expect(answer(after)).toEqual(oracle.ask(mine, question));
         expect(answer(after)).toEqual(oracle.ask(theirs, question));
-        // An older kernel may take what it does not give.
+        // An older kernel may accept an option that it does not return.
         if ('errno' in after) expect(failure(after)).toBe(row.unless);
         else expect(after).toEqual(errno === undefined ? { value: 'after' in row ? row.after : value } : before);
       }
@@ -122,22 +125,22 @@ describe.each(Object.keys(optionTable) as s.OptionName[])('%s', (name) => {
 });
 
 describe('names', () => {
-  test('what is not in the table, or only has the other direction, is a TypeError', () => {
+  test('a name that is not in the table, or that has only the other direction, causes a TypeError', () => {
     const { fd } = datagram();
     const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining('"name"') };
     for (const name of ['SO_PEERNAME', 'so_error', 'toString', '__proto__', '', undefined, 4, Symbol.iterator, null]) {
       expect(() => s.getOption(fd, name as never)).toThrow(expect.objectContaining(refused));
       expect(() => s.setOption(fd, name as never, 1 as never)).toThrow(expect.objectContaining(refused));
     }
-    // @ts-expect-error: it can only be written
+    // @ts-expect-error: it is write-only
     expect(() => s.getOption(fd, 'IP_ADD_MEMBERSHIP')).toThrow(expect.objectContaining(refused));
-    // @ts-expect-error: it can only be read
+    // @ts-expect-error: it is read-only
     expect(() => s.setOption(fd, 'SO_ERROR', 0)).toThrow(expect.objectContaining(refused));
     // @ts-expect-error: no such name
     expect(() => s.getOption(fd, 'SO_NOTHING')).toThrow(expect.objectContaining(refused));
   });
 
-  test('the level belongs to the name', () => {
+  test('the level follows from the name', () => {
     const levels: Record<string, RegExp> = {
       SOL_SOCKET: /^SO_(?!VM_)/,
       SOL_IP: /^(IP|MCAST)_/,
@@ -237,20 +240,20 @@ test.each<[s.WritableOption, unknown, string, object]>([
   ['PACKET_ADD_MEMBERSHIP', { ifindex: 1, type: 1, address: Buffer.alloc(65536) }, '.address.length', TOO_BIG],
   ['PACKET_FANOUT', { id: 65536, type: 0 }, '.id', TOO_BIG],
   ['PACKET_FANOUT', { id: 1, type: 256 }, '.type', TOO_BIG],
-  ['PACKET_FANOUT', { id: 1, type: 0, flags: 1 }, '.flags', TOO_BIG], // it would be type 1
-])('%s refuses %o', (name, value, field, expected) => {
+  ['PACKET_FANOUT', { id: 1, type: 0, flags: 1 }, '.flags', TOO_BIG], // it would become type 1
+])('%s rejects %o', (name, value, field, expected) => {
   const { fd } = datagram();
   const message = expect.stringContaining(`"${name}${field}"`);
   expect(() => s.setOption(fd, name, value as never)).toThrow(expect.objectContaining({ ...expected, message }));
 });
 
-test('a prototype supplies nothing', () => {
+test('inherited properties are ignored', () => {
   const { fd } = datagram();
   const inherited = Object.create({ onoff: true, linger: 5 }) as s.Linger;
   expect(() => s.setOption(fd, 'SO_LINGER', inherited)).toThrow(expect.objectContaining(WRONG_TYPE));
 });
 
-test('a bad descriptor is the errno of the kernel, and what is no descriptor a TypeError', () => {
+test('an invalid file descriptor causes the errno of the kernel, and a value of another type a TypeError', () => {
   const code = (errno: string, syscall: string) => expect.objectContaining({ code: errno, syscall });
   expect(() => s.getOption(-1, 'SO_TYPE')).toThrow(code('EBADF', 'getsockopt'));
   expect(() => s.setOption(-1, 'SO_BROADCAST', true)).toThrow(code('EBADF', 'setsockopt'));
@@ -261,7 +264,7 @@ test('a bad descriptor is the errno of the kernel, and what is no descriptor a T
   expect(() => s.getOption(file, 'SO_TYPE')).toThrow(code('ENOTSOCK', 'getsockopt'));
 });
 
-test('a level that the socket does not have is the errno of the kernel', () => {
+test('a level that the socket does not support causes the errno of the kernel', () => {
   const [fd] = pair();
   expect(() => s.getOption(fd, 'TCP_NODELAY')).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
   expect(() => s.setOption(fd, 'IP_TTL', 5)).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
@@ -269,7 +272,7 @@ test('a level that the socket does not have is the errno of the kernel', () => {
 
 describe('groups of either family', () => {
   const lo = s.if_nametoindex('lo');
-  // Of this process alone, as other tests may run beside it.
+  // Only for this process, as other tests may run beside it.
   const [high, low] = [(process.pid >> 8) & 0xff, process.pid & 0xff];
   const own: s.InetAddress = { family: s.AF_INET, address: `239.66.${high}.${low}`, port: 0 };
   const own6: s.Inet6AddressInput = {
@@ -280,7 +283,7 @@ describe('groups of either family', () => {
   const hex = (address: s.InetAddress | s.Inet6AddressInput) =>
     s.inet_pton(address.family, address.address)!.toString('hex');
   const lists = (path: string, text: string) => readFileSync(path, 'utf8').toLowerCase().includes(text);
-  // The kernel prints the four bytes as a number of this machine.
+  // The kernel prints the four bytes as a number in host byte order.
   const joined = () => lists('/proc/net/igmp', Buffer.from(hex(own), 'hex').reverse().toString('hex'));
   const joined6 = () => lists('/proc/net/igmp6', hex(own6));
   const code = (errno: string) => expect.objectContaining({ code: errno });
@@ -311,7 +314,7 @@ describe('groups of either family', () => {
     expect(joined6()).toBe(false);
   });
 
-  test('a joined group arrives, and not from a source that is blocked', () => {
+  test('datagrams to a joined group are received, except from a blocked source', () => {
     const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
     s.bind(fd, { ...loopback, address: '0.0.0.0' });
     s.setOption(fd, 'IP_ADD_MEMBERSHIP', { multiaddr: '224.0.0.251', address: '127.0.0.1' });
@@ -333,7 +336,7 @@ describe('groups of either family', () => {
 });
 
 describe('values with more than one form', () => {
-  test('SO_ERROR is taken by reading it', () => {
+  test('reading SO_ERROR clears it', () => {
     const closed = s.socket(s.AF_INET, s.SOCK_DGRAM);
     s.bind(closed, loopback);
     const address = s.getsockname(closed) as s.InetAddress;
@@ -344,7 +347,7 @@ describe('values with more than one form', () => {
     expect([s.getOption(fd, 'SO_ERROR'), s.getOption(fd, 'SO_ERROR')]).toEqual([111, 0]);
   });
 
-  test('SO_BINDTODEVICE is undone by an empty name', () => {
+  test('an empty name removes SO_BINDTODEVICE', () => {
     const { fd } = datagram();
     s.setOption(fd, 'SO_BINDTODEVICE', 'lo');
     const free = (() => {
@@ -363,7 +366,7 @@ describe('values with more than one form', () => {
     );
   });
 
-  test('SO_TIMESTAMPING takes the flags alone or its struct', () => {
+  test('SO_TIMESTAMPING accepts the flags or its struct', () => {
     const { fd } = datagram();
     s.setOption(fd, 'SO_TIMESTAMPING', { flags: s.SOF_TIMESTAMPING_SOFTWARE });
     expect(s.getOption(fd, 'SO_TIMESTAMPING')).toEqual({ flags: s.SOF_TIMESTAMPING_SOFTWARE, bindPhc: 0 });
@@ -371,7 +374,7 @@ describe('values with more than one form', () => {
     expect(s.getOption(fd, 'SO_TIMESTAMPING').flags).toBe(0);
   });
 
-  test('IP_MULTICAST_IF takes an address or an index, and gives the address', () => {
+  test('IP_MULTICAST_IF accepts an address or an index, and returns the address', () => {
     const { fd } = datagram();
     s.setOption(fd, 'IP_MULTICAST_IF', { address: '127.0.0.1' });
     expect(s.getOption(fd, 'IP_MULTICAST_IF')).toBe('127.0.0.1');
@@ -382,7 +385,7 @@ describe('values with more than one form', () => {
     );
   });
 
-  test('ICMP6_FILTER passes a list or blocks one', (context) => {
+  test('ICMP6_FILTER passes or blocks a list of types', (context) => {
     need(context, rawSockets, ipv6);
     const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_RAW, s.IPPROTO_ICMPV6));
     s.setOption(fd, 'ICMP6_FILTER', { block: [0, 31, 32, 255] });
@@ -393,7 +396,7 @@ describe('values with more than one form', () => {
     expect(s.getOption(fd, 'ICMP6_FILTER')).toEqual({ pass: [] });
   });
 
-  test('SO_PEERPIDFD is a new descriptor, close-on-exec', (context) => {
+  test('SO_PEERPIDFD is a new file descriptor with close-on-exec', (context) => {
     const [fd] = pair();
     let pidfd: number;
     try {
@@ -407,7 +410,7 @@ describe('values with more than one form', () => {
     expect(s.fcntl(pidfd, s.F_GETFD) & s.FD_CLOEXEC).toBe(s.FD_CLOEXEC);
   });
 
-  test('SO_PEERGROUPS grows to as many groups as there are', (context) => {
+  test('SO_PEERGROUPS returns any number of groups', (context) => {
     const mine = process.getgroups!();
     const many = Array.from({ length: 300 }, (_, i) => 1000 + i);
     try {
@@ -422,17 +425,17 @@ describe('values with more than one form', () => {
     }
   });
 
-  test('a header of the greatest length comes back whole', (context) => {
+  test('a header of the maximum length is returned completely', (context) => {
     need(context, rawSockets, ipv6);
     const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_DGRAM));
-    // Its length is counted in 8 bytes after the first ones; options of padding fill it.
+    // Its length is counted in units of 8 bytes after the first one; padding options fill it.
     const header = Buffer.alloc(8 * 255);
     header[1] = 254;
     s.setOption(fd, 'IPV6_DSTOPTS', header);
     expect(s.getOption(fd, 'IPV6_DSTOPTS')).toEqual(header);
   });
 
-  test('TCP_SAVED_SYN gives the headers once', () => {
+  test('TCP_SAVED_SYN returns the headers once', () => {
     const listening = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
     s.setOption(listening, 'TCP_SAVE_SYN', 1);
     s.bind(listening, loopback);
@@ -445,14 +448,14 @@ describe('values with more than one form', () => {
     expect(s.getOption(server, 'TCP_SAVED_SYN')).toHaveLength(0);
   });
 
-  test('TCP_CC_INFO and TCP_CONGESTION of a connection', () => {
+  test('TCP_CC_INFO and TCP_CONGESTION of a connection are read', () => {
     const { client } = connection();
     s.setOption(client, 'TCP_CONGESTION', 'reno');
     expect(s.getOption(client, 'TCP_CC_INFO')).toHaveLength(0);
     expect(() => s.setOption(client, 'TCP_CONGESTION', 'no-such')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
   });
 
-  test('PACKET_STATISTICS counts freezes of the third version alone', (context) => {
+  test('PACKET_STATISTICS counts freezes only for TPACKET_V3', (context) => {
     need(context, packetSockets);
     const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW));
     expect(s.getOption(fd, 'PACKET_STATISTICS')).toEqual({ packets: 0, drops: 0 });
@@ -460,7 +463,7 @@ describe('values with more than one form', () => {
     expect(s.getOption(fd, 'PACKET_STATISTICS')).toEqual({ packets: 0, drops: 0, freezes: 0 });
   });
 
-  test('PACKET_ROLLOVER_STATS of a fanout that rolls over', (context) => {
+  test('PACKET_ROLLOVER_STATS of a fanout group with rollover is read', (context) => {
     need(context, packetSockets);
     const [open] = sockets.packetOnLo;
     const fd = open();
@@ -468,7 +471,7 @@ describe('values with more than one form', () => {
     expect(s.getOption(fd, 'PACKET_ROLLOVER_STATS')).toEqual({ all: 0n, huge: 0n, failed: 0n });
   });
 
-  test('PACKET_ADD_MEMBERSHIP takes hardware addresses of any length to the kernel', (context) => {
+  test('PACKET_ADD_MEMBERSHIP passes hardware addresses of any length to the kernel', (context) => {
     need(context, packetSockets);
     const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW));
     const add = (length: number) =>

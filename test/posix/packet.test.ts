@@ -5,8 +5,8 @@ import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { mac, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { type Link, link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
-import { type Link, link } from '../helpers/world.ts';
 
 const timeout = new BigInt64Array([5n, 0n]);
 
@@ -15,7 +15,7 @@ function frame(to: string, from: string, payload: string): Buffer {
 }
 
 function packetSocket(type: number, ifindex: number, protocol: number = PROTOCOL): number {
-  const fd = cleanup(s.socket(s.AF_PACKET, type, 0)); // protocol 0: it hears nothing before bind
+  const fd = cleanup(s.socket(s.AF_PACKET, type, 0)); // with protocol 0 it receives nothing before bind
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
   s.bind(fd, { family: s.AF_PACKET, ifindex, protocol });
   return fd;
@@ -32,7 +32,7 @@ function start({ enter }: Link, ...command: string[]): { child: ChildProcess; st
   return { child, stdout: once(child, 'close').then(() => Buffer.concat(chunks)) };
 }
 
-/** Resolves when the program has said something on stderr, with all that it said until then. */
+/** Resolves with the program's stderr so far, as soon as there is any. */
 async function said(child: ChildProcess, what: string): Promise<string> {
   let text = '';
   const closed = once(child, 'close');
@@ -44,7 +44,7 @@ async function said(child: ChildProcess, what: string): Promise<string> {
   return text;
 }
 
-/** Receives `count` frames of our protocol on the other side, after it has said "ready". */
+/** Receives `count` frames of our protocol on the other side, after printing "ready". */
 async function receiveOnPeer(world: Link, count: number): Promise<{ frames: Promise<Buffer[]> }> {
   const script = `
 import socket, sys
@@ -65,14 +65,14 @@ for _ in range(int(sys.argv[2])): print(s.recv(2048).hex(), flush=True)`;
   return { frames };
 }
 
-test('a frame on a link is seen by tcpdump on the other end, byte by byte', async (context) => {
+test('tcpdump on the other end of a link sees exactly the bytes of a frame', async (context) => {
   need(context, namespaces, packetSockets, program('tcpdump'));
   const world = await link();
   const filter = `ether proto ${PROTOCOL}`;
   const options = ['-Z', 'root', '-i', world.peer.name, '-c', '1', '-U', '-w', '-'];
   const { child, stdout } = start(world, 'tcpdump', ...options, filter);
   const spoken = await said(child, 'listening on');
-  // In a user namespace of one user it cannot change to any user, not even to the one it is.
+  // In a user namespace with one user it cannot change to any user, not even to the current one.
   if (spoken.includes("Couldn't change to")) context.skip(spoken.trim());
   expect(spoken).toContain('listening on');
 
@@ -85,7 +85,7 @@ test('a frame on a link is seen by tcpdump on the other end, byte by byte', asyn
   expect(pcap.subarray(24 + 16)).toEqual(sent);
 });
 
-test('frames go out: whole ones by SOCK_RAW, with a header of the kernel by SOCK_DGRAM', async (context) => {
+test('SOCK_RAW sends complete frames, and SOCK_DGRAM sends frames with a header from the kernel', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const { frames } = await receiveOnPeer(world, 2);
@@ -105,7 +105,7 @@ test('frames go out: whole ones by SOCK_RAW, with a header of the kernel by SOCK
   expect(await frames).toEqual([whole, frame(world.peer.mac, world.mac, 'cooked')]);
 });
 
-test('received frames tell the interface, the kind and the sender', async (context) => {
+test('the address of a received frame contains the interface, the packet type and the sender', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const raw = packetSocket(s.SOCK_RAW, world.ifindex);
@@ -141,7 +141,7 @@ test('received frames tell the interface, the kind and the sender', async (conte
   expect([packets, drops]).toEqual([4, 0]);
 });
 
-test('a socket for all protocols sees what goes out', async (context) => {
+test('a socket for all protocols receives outgoing frames', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const all = packetSocket(s.SOCK_RAW, world.ifindex, s.ETH_P_ALL);
@@ -158,7 +158,7 @@ test('a socket for all protocols sees what goes out', async (context) => {
   expect(received.address).toMatchObject({ pkttype: s.PACKET_OUTGOING, ifindex: world.ifindex, protocol: PROTOCOL });
 });
 
-test('PACKET_ADD_MEMBERSHIP makes the interface promiscuous, and only while it is a member', async (context) => {
+test('PACKET_ADD_MEMBERSHIP makes the interface promiscuous, but only during the membership', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fd = packetSocket(s.SOCK_RAW, world.ifindex);
@@ -175,7 +175,7 @@ test('PACKET_ADD_MEMBERSHIP makes the interface promiscuous, and only while it i
   expect(promiscuity()).toBe(0);
 });
 
-test('the name of a bound packet socket is that of Python', (context) => {
+test('the name of a bound packet socket is the same as in Python', (context) => {
   need(context, packetSockets);
   const [, protocol, pkttype, hatype, address] = python<[string, number, number, number, string]>(`
 s = socket(AF_PACKET, SOCK_DGRAM, 0)
@@ -193,13 +193,13 @@ print(json.dumps([*s.getsockname()[:4], s.getsockname()[4].hex()]))`);
   expect(hatype).toBe(s.ARPHRD_LOOPBACK);
 });
 
-test('a packet socket opened for a protocol has it in network byte order', (context) => {
+test('a packet socket has its protocol in network byte order', (context) => {
   need(context, packetSockets);
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, s.htons(PROTOCOL)));
   expect(s.getsockname(fd)).toMatchObject({ family: s.AF_PACKET, ifindex: 0, protocol: PROTOCOL });
 });
 
-test('errors are those of the kernel', (context) => {
+test('errors are the same as those of the kernel', (context) => {
   need(context, packetSockets);
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
   const nowhere: s.PacketAddressInput = { family: s.AF_PACKET, ifindex: 0x7ffffffe, protocol: PROTOCOL };

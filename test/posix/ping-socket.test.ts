@@ -1,6 +1,6 @@
 /**
- * Sockets of SOCK_DGRAM for ICMP echo: icmp(7). Which groups may open one, net.ipv4.ping_group_range says, for each
- * network namespace: where ours says nobody, Python opens one in another namespace and hands it over.
+ * Sockets of SOCK_DGRAM for ICMP echo: icmp(7). net.ipv4.ping_group_range determines which groups may open one in a
+ * network namespace: where ours allows nobody, Python opens one in another namespace and hands it over.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -10,15 +10,15 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { ipv6, namespaces, need, packetSockets, program } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
-import { link } from '../helpers/world.ts';
 
 const timeout = new BigInt64Array([5n, 0n]);
 
 test.each([
   ['IPPROTO_ICMP', s.AF_INET, s.IPPROTO_ICMP],
   ['IPPROTO_ICMPV6', s.AF_INET6, s.IPPROTO_ICMPV6],
-] as const)('%s: whether this process may is what Python is told', (_, family, protocol) => {
+] as const)('%s: this process has the permission if Python has it', (_, family, protocol) => {
   const errno = python<number>(`
 try:
     socket(${family}, SOCK_DGRAM, ${protocol})
@@ -57,7 +57,7 @@ socket.send_fds(socket.socket(fileno=3), [b'x'], [ping.fileno()])`;
   return fd;
 }
 
-/** Writing to /proc/sys may be forbidden where new namespaces are not. */
+/** Writing to /proc/sys may be forbidden even where new namespaces are allowed. */
 const settings = () =>
   spawnSync('unshare', ['-n', 'sh', '-c', allow], { stdio: 'ignore' }).status === 0
     ? undefined
@@ -75,7 +75,7 @@ function checksum(bytes: Uint8Array): number {
 }
 
 describe('in a namespace of its own', () => {
-  test('IPv4: the port is the identifier, and the reply is of the kernel', (context) => {
+  test('IPv4: the port is the identifier, and the kernel replies', (context) => {
     need(context, namespaces, settings);
     const fd = pingSocket(['unshare', '-n'], s.AF_INET);
     s.bind(fd, { family: s.AF_INET, address: '127.0.0.1', port: 0 });
@@ -90,14 +90,14 @@ describe('in a namespace of its own', () => {
     const { length: bytes, address, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 64 });
     const reply = buffer.subarray(0, bytes);
     expect(address).toEqual(to);
-    expect([reply[0], reply[1]]).toEqual([s.ICMP_ECHOREPLY, 0]); // no IPv4 header before it
+    expect([reply[0], reply[1]]).toEqual([s.ICMP_ECHOREPLY, 0]); // without an IPv4 header before it
     expect(checksum(reply)).toBe(0);
     expect([reply.readUInt16BE(4), reply.readUInt16BE(6)]).toEqual([port, 7]);
     expect(reply.subarray(8)).toEqual(payload);
     expect(control).toContainEqual({ level: s.IPPROTO_IP, type: s.IP_TTL, value: 64 });
   });
 
-  test('IPv4: bound to an identifier, and connected', (context) => {
+  test('IPv4: a socket can be bound to an identifier and connected', (context) => {
     need(context, namespaces, settings);
     const fd = pingSocket(['unshare', '-n'], s.AF_INET);
     const address = { family: s.AF_INET, address: '127.0.0.1', port: 4711 } as const;
@@ -140,7 +140,7 @@ describe('in a namespace of its own', () => {
 });
 
 describe('over a link', () => {
-  test('the host on the other side answers; a host that is not there is an entry of the error queue', async (context) => {
+  test('the host on the other side replies, and a missing host causes an entry in the error queue', async (context) => {
     need(context, namespaces, settings, program('ip'));
     const world = await link();
     const change = ['ip', 'ntable', 'change', 'name', 'arp_cache', 'dev', world.peer.name, 'retrans', '20'];
@@ -175,7 +175,7 @@ describe('over a link', () => {
     });
   });
 
-  test('ping(8) is answered by the host', async (context) => {
+  test('the host replies to ping(8)', async (context) => {
     need(context, namespaces, program('ping'));
     const { enter, address } = await link();
     const { status, stdout } = spawnSync(enter[0]!, [...enter.slice(1), 'ping', '-n', '-c1', '-W5', address], {
@@ -185,7 +185,7 @@ describe('over a link', () => {
     expect(status).toBe(0);
   });
 
-  test('ping(8) is answered by us, for an address that is of nobody', async (context) => {
+  test('this program replies to ping(8) for an address that no host has', async (context) => {
     need(context, namespaces, packetSockets, program('ping'), program('ip'));
     const world = await link();
     const nobody = world.address.replace(/1$/, '77');
@@ -215,7 +215,7 @@ describe('over a link', () => {
       request = buffer.subarray(0, Math.max(0, n));
     } while (request[9] !== s.IPPROTO_ICMP || !request.subarray(16, 20).equals(target) || request[20] !== s.ICMP_ECHO);
 
-    // The same packet back: the addresses change places, and the type is another one.
+    // The same packet is returned: the addresses change places, and the type differs.
     const reply = Buffer.from(request);
     request.copy(reply, 12, 16, 20);
     request.copy(reply, 16, 12, 16);

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { datagram, pair } from '../helpers/world.ts';
+import { datagram, pair } from '../helpers/fixtures.ts';
 
-/** A call is fast from the second use of its buffer in a row on: each is asked this often. */
+/** From the second consecutive use of its buffer on, a call takes the fast path: each is made this often. */
 const TIMES = 4;
 const times = Array.from({ length: TIMES }, (_, i) => i);
 
@@ -17,7 +17,7 @@ interface Resizable extends ArrayBuffer {
 const resizable = (length: number, maxByteLength: number) =>
   new (ArrayBuffer as unknown as new (length: number, options: object) => Resizable)(length, { maxByteLength });
 
-/** What waits at a socket, as text. */
+/** The data that waits at a socket, as text. */
 function drain(fd: number): string[] {
   const texts: string[] = [];
   const buffer = Buffer.alloc(256);
@@ -26,7 +26,7 @@ function drain(fd: number): string[] {
   return texts;
 }
 
-test('the first use and those after it give the same', () => {
+test('the first and later uses have the same result', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const name = s.encodeAddress(address);
   const data = Buffer.from('data');
@@ -48,7 +48,7 @@ test('the first use and those after it give the same', () => {
   }
 });
 
-test('what is in the buffer now is sent, and its own part of the memory only', () => {
+test('the current contents of the buffer are sent, and nothing else from its memory', () => {
   const [a, b] = nonblocking();
   const memory = Buffer.from('........0000........');
   const part = memory.subarray(8, 12);
@@ -63,11 +63,11 @@ test('what is in the buffer now is sent, and its own part of the memory only', (
   expect(memory.toString()).toBe('........yyyy........');
 });
 
-test('buffers by turns, by every call, are never mistaken for each other', () => {
+test('alternating buffers are never confused, in any call', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const names = [s.encodeAddress(address), Buffer.from(s.encodeAddress(address))];
   const [one, two] = [Buffer.from('one'), Buffer.from('two!')];
-  // Every order of three from two, twice over: first, second and later uses of both.
+  // Every order of three from two, twice: first, second and later uses of both.
   const orders = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => [n & 1, (n >> 1) & 1, (n >> 2) & 1]);
   for (const order of [...orders, ...orders]) {
     const expected: string[] = [];
@@ -84,7 +84,7 @@ test('buffers by turns, by every call, are never mistaken for each other', () =>
   }
 });
 
-test('the same buffer sends and receives; as data and as address', () => {
+test('the same buffer can be used for sending and receiving, as data and as an address', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const name = s.encodeAddress(address);
   for (const _ of times) {
@@ -99,7 +99,7 @@ const changes: [string, (memory: Resizable) => void][] = [
   ['emptied', (memory) => memory.resize(0)],
 ];
 
-test.each(changes)('a view whose memory is %s is empty, from the next call on', (_, change) => {
+test.each(changes)('a view whose memory is %s is empty in the next call', (_, change) => {
   const [a, b] = nonblocking();
   const memory = resizable(64, 4096);
   const view = new Uint8Array(memory, 0, 8).fill(0x41);
@@ -110,7 +110,7 @@ test.each(changes)('a view whose memory is %s is empty, from the next call on', 
   expect(drain(b)).toEqual(times.map(() => ''));
 });
 
-test('a view into which is received, detached or shrunk: nothing is written', () => {
+test('nothing is written to a receive buffer that was detached or shrunk', () => {
   for (const change of [(memory: Resizable) => void detach(memory), (memory: Resizable) => memory.resize(4)]) {
     const [a, b] = nonblocking();
     const memory = resizable(64, 4096);
@@ -130,7 +130,7 @@ test('a view into which is received, detached or shrunk: nothing is written', ()
   }
 });
 
-test('a view that follows its memory sends as many bytes as there are now', () => {
+test('a length-tracking view sends as many bytes as it has at the time of the call', () => {
   const [a, b] = nonblocking();
   const memory = resizable(4, 8192);
   const all = new Uint8Array(memory);
@@ -152,7 +152,7 @@ test('a view that follows its memory sends as many bytes as there are now', () =
   expect(lengths.every(([first, second]) => first === second)).toBe(true);
 });
 
-test('memory that was shrunk and grown again is used as it is then', () => {
+test('memory that was shrunk and grown again is used with its current contents', () => {
   const [a, b] = nonblocking();
   const memory = resizable(64, 4096);
   const view = new Uint8Array(memory, 0, 4);
@@ -164,7 +164,7 @@ test('memory that was shrunk and grown again is used as it is then', () => {
   expect(drain(b)).toEqual([...times.map(() => 'abcd'), ...times.map(() => '\0\0\0\0')]);
 });
 
-test('a detached address is no address, and the memory it had is not read', () => {
+test('a detached address is empty, and its former memory is not read', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const memory = new ArrayBuffer(16);
   const name = new Uint8Array(memory);
@@ -176,7 +176,7 @@ test('a detached address is no address, and the memory it had is not read', () =
   expect(drain(fd)).toEqual(times.map(() => 'x'));
 });
 
-test('room for the sender that is detached is not written', () => {
+test('nothing is written to a detached buffer for the sender', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const from = new s.SockaddrStorage();
   const into = Buffer.alloc(4);
@@ -193,7 +193,7 @@ test('room for the sender that is detached is not written', () => {
   }
 });
 
-// lib of the DOM has its type, lib of ECMAScript does not.
+// lib.dom declares its type, the lib of ECMAScript does not.
 declare const WebAssembly: {
   Memory: new (size: { initial: number; maximum: number }) => { buffer: ArrayBuffer; grow(pages: number): void };
 };
@@ -210,7 +210,7 @@ test('WebAssembly memory that grows detaches its views', () => {
   expect(drain(b)).toEqual([...times.map(() => 'wwww'), ...times.map(() => ''), ...times.map(() => 'wwww')]);
 });
 
-test('lengths that user code makes up are not believed', () => {
+test('lengths that the program fakes are ignored', () => {
   const [a, b] = nonblocking();
   class Liar extends Uint8Array {
     override get byteLength() {
@@ -246,7 +246,7 @@ test('lengths that user code makes up are not believed', () => {
   for (const _ of times) expect(s.send(a, spoofed)).toBe(5);
 });
 
-test('what only looks like a typed array is refused each time', () => {
+test('a value that only looks like a typed array is rejected each time', () => {
   const [a] = nonblocking();
   const fakes = [
     Object.create(Uint8Array.prototype),
@@ -264,7 +264,7 @@ test('what only looks like a typed array is refused each time', () => {
   }
 });
 
-test('every kind of bytes, again and again: views of all types, DataView, ArrayBuffer, shared memory', () => {
+test('every kind of bytes can be used repeatedly: views of all types, DataView, ArrayBuffer, shared memory', () => {
   const [a, b] = nonblocking();
   const memory = () => Uint8Array.from({ length: 32 }, (_, i) => i).buffer;
   const shared = new Uint8Array(new SharedArrayBuffer(8));
@@ -288,7 +288,7 @@ test('every kind of bytes, again and again: views of all types, DataView, ArrayB
   }
 });
 
-test('numbers that are no C int are refused on the fast path too, and leave no trace', () => {
+test('numbers that are not C ints are rejected on the fast path, too, without side effects', () => {
   const [a, b] = nonblocking();
   const data = Buffer.from('ok');
   for (const _ of times) s.send(a, data);
@@ -305,7 +305,7 @@ test('numbers that are no C int are refused on the fast path too, and leave no t
   expect(drain(b)).toEqual([...times, ...times].map(() => 'ok'));
 });
 
-test('buffers larger than what is pinned go the ordinary way', () => {
+test('buffers that are too large to be pinned use the ordinary path', () => {
   const [a, b] = pair(s.SOCK_STREAM | s.SOCK_NONBLOCK);
   const large = new Uint8Array(0x10001).fill(7);
   const edge = new Uint8Array(0x10000).fill(8);
@@ -319,7 +319,7 @@ test('buffers larger than what is pinned go the ordinary way', () => {
   }
 });
 
-test('a collected buffer leaves nothing behind: pinned memory lives as long as it can be used', () => {
+test('pinned memory is freed after its buffer is collected, and not before', () => {
   const script = `
     const s = await import(process.argv[1]);
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM | s.SOCK_NONBLOCK);
@@ -344,15 +344,15 @@ test('a collected buffer leaves nothing behind: pinned memory lives as long as i
   expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('right\n');
 });
 
-test('two copies of this library over one addon do not take each other’s buffers', () => {
-  // As a test runner or a bundler makes them: the JavaScript is evaluated twice, the addon is loaded once.
+test('two copies of this library that share an addon do not use each other’s buffers', () => {
+  // As in a test runner or a bundler: the JavaScript is evaluated twice, the addon is loaded once.
   const script = `
     const one = await import(process.argv[1]);
     const [a, b] = one.socketpair(one.AF_UNIX, one.SOCK_DGRAM | one.SOCK_NONBLOCK);
     // Whatever else was received meanwhile, the copies are counted.
     one.send(b, 'z');
     one.recvmsg(a, { buffers: [new Uint8Array(1)], controlLength: 64 });
-    const two = await import(process.argv[1].replace('index.js', 'posix/pinned.js?again'));
+    const two = await import(process.argv[1].replace('index.js', 'call/pinned.js?again'));
     const [x, y] = [new Uint8Array(4).fill(0x78), new Uint8Array(4).fill(0x79)];
     for (let i = 0; i < 3; i++) one.send(a, x);
     for (let i = 0; i < 3; i++) two.send(a, y, 0);

@@ -1,5 +1,6 @@
-// Options whose bytes hold a pointer, or whose length does not count bytes. JavaScript has no pointers: any bytes would
-// make the kernel read or write memory that nobody gave it. They are refused before the kernel sees them.
+// Options whose bytes hold a pointer, or whose length does not count bytes. JavaScript has no pointers: arbitrary bytes
+// would make the kernel read or write memory that does not belong to the call. They are refused before the kernel sees
+// them.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,9 +8,9 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { need, packetSockets, strace } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { folder } from '../helpers/world.ts';
 
 const options = [
   ['SO_ATTACH_FILTER', s.SOL_SOCKET, s.SO_ATTACH_FILTER],
@@ -42,8 +43,8 @@ const refusal = (call: string) =>
   });
 
 describe.each(options)('%s', (_, level, name) => {
-  // -1: the kernel would say EBADF.
-  test.each([-1, 0])('getsockopt refuses it (fd %i)', (fd) => {
+  // -1: the kernel would return EBADF.
+  test.each([-1, 0])('getsockopt rejects it (fd %i)', (fd) => {
     expect(() => s.getsockopt(fd, level, name)).toThrow(refusal('getsockopt'));
     for (const length of [0, 1, 4, 16, 4096]) {
       expect(() => s.getsockopt(fd, level, name, length)).toThrow(refusal('getsockopt'));
@@ -51,7 +52,7 @@ describe.each(options)('%s', (_, level, name) => {
     }
   });
 
-  test.each([-1, 0])('setsockopt refuses its bytes (fd %i)', (fd) => {
+  test.each([-1, 0])('setsockopt rejects its bytes (fd %i)', (fd) => {
     for (const length of [0, 1, 4, 16, 4096]) {
       const value = Buffer.alloc(length, 0x41);
       for (const bytes of [
@@ -66,7 +67,7 @@ describe.each(options)('%s', (_, level, name) => {
   });
 });
 
-test('PACKET_FANOUT_DATA is refused where it is a struct with a pointer', () => {
+test('PACKET_FANOUT_DATA is rejected if it is a struct with a pointer', () => {
   for (const length of [5, 8, 16, 4096]) {
     const value = Buffer.alloc(length);
     expect(() => s.getsockopt(-1, s.SOL_PACKET, s.PACKET_FANOUT_DATA, length)).toThrow(refusal('getsockopt'));
@@ -75,7 +76,7 @@ test('PACKET_FANOUT_DATA is refused where it is a struct with a pointer', () => 
   }
 });
 
-test('PACKET_FANOUT_DATA goes to the kernel where it is a descriptor', (context) => {
+test('PACKET_FANOUT_DATA is passed to the kernel if it is a file descriptor', (context) => {
   need(context, packetSockets);
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
   for (const value of [0, Buffer.alloc(4)]) {
@@ -83,7 +84,7 @@ test('PACKET_FANOUT_DATA goes to the kernel where it is a descriptor', (context)
   }
 });
 
-/** A script in Python on this very socket: its descriptor 3. */
+/** A script in Python on this socket, as its file descriptor 3. */
 function pythonOn<T>(fd: number, script: string): T {
   const prelude = 'import ctypes, json, struct\nlibc = ctypes.CDLL(None, use_errno=True)\n';
   return JSON.parse(
@@ -116,7 +117,7 @@ print(len(room.raw.rstrip(b'\\xaa')))`,
   expect(memory).toEqual(Buffer.alloc(64, 0xaa));
 });
 
-test('the neighbours of those options go to the kernel', () => {
+test('options with adjacent numbers are passed to the kernel', () => {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
   const neighbours = [
     [s.SOL_SOCKET, s.SO_DETACH_FILTER],
@@ -140,7 +141,7 @@ print(json.dumps([answer(*line) for line in json.loads(sys.argv[1])]))`,
   expect(neighbours.map(([level, name]) => nothrow.setsockopt(fd, level, name, Buffer.alloc(4)))).toEqual(expected);
 });
 
-test('no refused call reaches the kernel', (context) => {
+test('no rejected call reaches the kernel', (context) => {
   need(context, strace);
   const log = join(folder(), 'log');
   const script = `
@@ -164,7 +165,7 @@ test('no refused call reaches the kernel', (context) => {
   });
   expect(child.stderr).toBe('');
   expect(child.stdout).toBe(`${2 * (options.length + 1)}\n`);
-  // Node itself asks its standard streams.
+  // Node itself queries its standard streams.
   const calls = readFileSync(log, 'utf8')
     .split('\n')
     .filter((line) => line.includes('sockopt(-'));
@@ -181,7 +182,7 @@ describe('control messages in which the kernel would follow a pointer', () => {
   const harmless: s.ControlMessage = { level: s.IPPROTO_IP, type: s.IP_TTL, value: 9 };
 
   // RDS_CMSG_RDMA_ARGS, RDMA_MAP, ATOMIC_FADD, ATOMIC_CSWP, MASKED_ATOMIC_FADD, MASKED_ATOMIC_CSWP
-  test.each([1, 3, 6, 7, 8, 9])('sendmsg and sendmmsg refuse SOL_RDS, type %i', (type) => {
+  test.each([1, 3, 6, 7, 8, 9])('sendmsg and sendmmsg reject SOL_RDS, type %i', (type) => {
     for (const control of [[message(type)], [harmless, message(type)]]) {
       const bytes = s.encodeControl(control);
       const cut = bytes.subarray(0, bytes.length - 40); // a part of its data
@@ -195,7 +196,7 @@ describe('control messages in which the kernel would follow a pointer', () => {
     }
   });
 
-  test.each([2, 4, 5, 10])('the others go to the kernel: type %i', (type) => {
+  test.each([2, 4, 5, 10])('the others are passed to the kernel: type %i', (type) => {
     expect(nothrow.sendmsg(-1, { buffers: ['x'], control: [message(type), harmless] })).toBe(-s.EBADF);
     const batch = new s.MessageBatch({ messages: 1, size: 8, controlLength: 256 });
     batch.push('x', undefined, [message(type)]);

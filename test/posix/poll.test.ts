@@ -7,15 +7,15 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, folder, listener, pair } from '../helpers/fixtures.ts';
 import { type Need, need } from '../helpers/need.ts';
-import { connection, datagram, folder, listener, pair } from '../helpers/world.ts';
 
 const { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP } = s;
 const MORE = s.POLLRDNORM | s.POLLRDBAND | s.POLLWRNORM | s.POLLWRBAND;
 
 const one = (fd: number, events: number, timeoutMs = 0): number => s.poll([{ fd, events }], timeoutMs)[0]!;
 
-/** Writes until no more fits. */
+/** Writes until the socket is full. */
 function fill(fd: number): void {
   const block = new Uint8Array(65536);
   while (nothrow.write(fd, block) > 0);
@@ -28,7 +28,7 @@ function tcpPair(): [client: number, server: number] {
   return [client, cleanup(s.accept(fd).fd)];
 }
 
-/** Both ends of a pipe, which are not closed by themselves. */
+/** Both ends of a pipe, which the test closes itself. */
 function pipe(): [reader: number, writer: number] {
   const path = join(folder(), 'pipe');
   execFileSync('mkfifo', [path]);
@@ -42,7 +42,10 @@ function refusing(): s.InetAddress {
   return s.getsockname(fd) as s.InetAddress;
 }
 
-/** Descriptors in every state, and what poll says of them when it is asked for everything but POLLRDNORM and its kin. */
+/**
+ * File descriptors in every state, and the events that poll reports when all but POLLRDNORM and its variants are
+ * requested.
+ */
 const states: readonly (readonly [state: string, make: () => number, revents: number])[] = [
   ['an idle pair', () => pair()[0], POLLOUT],
   [
@@ -240,7 +243,7 @@ const states: readonly (readonly [state: string, make: () => number, revents: nu
   ],
 ];
 
-/** Python's select.poll on inherited descriptors: 3, 4, 5, ... there. */
+/** Python's select.poll on inherited file descriptors: 3, 4, 5, ... there. */
 function pythonPoll(fds: readonly number[], events: readonly number[]): number[][] {
   const script = `
 import json, select, sys
@@ -257,29 +260,29 @@ print(json.dumps([[ask(fd, e) for e in events] for fd in range(3, 3 + int(sys.ar
 
 const everything = POLLIN | POLLOUT | POLLPRI | POLLRDHUP;
 
-/** Looks until a state has come about: what the loopback delivers may be a moment late. */
+/** Polls until a state is reached: the loopback device may deliver a moment late. */
 function settled(fd: number, expected: number): number {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 60_000;
   let seen = one(fd, everything);
   while (seen !== expected && Date.now() < end) seen = one(fd, everything);
   return seen;
 }
 
-test.each(states)('%s: what is ready, as the kernel says it and as in Python', (_state, make, expected) => {
+test.each(states)('%s: the events are those that the kernel reports, as in Python', (_state, make, expected) => {
   const fd = make();
   expect(settled(fd, expected)).toBe(expected);
   const asked = [0, POLLIN, POLLOUT, POLLPRI, POLLRDHUP, POLLIN | POLLOUT, everything, everything | MORE, s.POLLRDNORM];
   asked.push(s.POLLWRNORM, s.POLLRDBAND, s.POLLWRBAND, POLLERR, POLLHUP, POLLNVAL, 0x7fff, 0xffff);
   const ours = asked.map((events) => one(fd, events));
   expect([ours]).toEqual(pythonPoll([fd], asked));
-  // ppoll, and the call of nothrow, are the same call.
+  // ppoll, and the function of nothrow, are the same call.
   expect(asked.map((events) => s.ppoll([{ fd, events }], 0n)[0])).toEqual(ours);
   const kept: { fd: number; events: number; revents?: number }[] = asked.map((events) => ({ fd, events }));
   expect(nothrow.poll(kept, 0)).toBe(ours.filter((events) => events !== 0).length);
   expect(kept.map(({ revents }) => revents)).toEqual(ours);
 });
 
-test('all of them at once: the answers are in the order of the questions', () => {
+test('the results of several file descriptors are in the order of the entries', () => {
   const fds = states.map(([, make]) => make());
   fds.forEach((fd, i) => {
     settled(fd, states[i]![2]);
@@ -291,7 +294,7 @@ test('all of them at once: the answers are in the order of the questions', () =>
   expect(pythonPoll(fds, [everything]).flat()).toEqual(expected);
 });
 
-test('a closed descriptor is POLLNVAL, a negative one is passed over', () => {
+test('a closed file descriptor causes POLLNVAL, and a negative one is ignored', () => {
   const [a] = pair();
   const closed = s.dup(a);
   s.close(closed);
@@ -302,13 +305,13 @@ test('a closed descriptor is POLLNVAL, a negative one is passed over', () => {
   expect(s.ppoll(asked, 0n)).toEqual([0, POLLNVAL, POLLOUT, 0, POLLNVAL, POLLOUT]);
 });
 
-test('the same descriptor may be asked twice, for different things', () => {
+test('the same file descriptor may occur twice, with different events', () => {
   const [a] = pair();
   const asked = [POLLIN, POLLOUT, 0, POLLOUT].map((events) => ({ fd: a, events }));
   expect(s.poll(asked, 0)).toEqual([0, POLLOUT, 0, POLLOUT]);
 });
 
-test('no descriptors are a pause', () => {
+test('a call without file descriptors is a pause', () => {
   expect(s.poll([], 0)).toEqual([]);
   const before = performance.now();
   expect(s.poll([], 30)).toEqual([]);
@@ -317,7 +320,7 @@ test('no descriptors are a pause', () => {
   expect(nothrow.poll([], 0)).toBe(0);
 });
 
-test('a time that is over gives 0 for every descriptor, and not before it is over', () => {
+test('after a timeout, and not before it, every result is 0', () => {
   const [a] = pair();
   const asked = [{ fd: a, events: POLLIN }];
   for (const wait of [() => s.poll(asked, 40), () => s.ppoll(asked, 40_000_000n)]) {
@@ -329,7 +332,7 @@ test('a time that is over gives 0 for every descriptor, and not before it is ove
   expect(nothrow.poll(asked, 1)).toBe(0);
 });
 
-test('a wait without end ends when there is something', async () => {
+test('a wait without a timeout ends when there is an event', async () => {
   const [a, b] = pair();
   const cat = spawn('sh', ['-c', 'sleep 0.2; printf x >&3; sleep 0.2; printf x >&3'], {
     stdio: ['ignore', 'ignore', 'inherit', b],
@@ -342,16 +345,16 @@ test('a wait without end ends when there is something', async () => {
   await once(cat, 'exit');
 });
 
-test('revents of nothrow are left alone by a call that fails', () => {
+test('a failed call of nothrow does not change revents', () => {
   const asked = [{ fd: -1, events: 0, revents: 77 }];
-  // A time before now: EINVAL by the kernel, as in C.
+  // A negative time: the kernel returns EINVAL, as in C.
   expect(() => s.ppoll(asked, -1n)).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'ppoll' }));
   expect(asked).toEqual([{ fd: -1, events: 0, revents: 77 }]);
   expect(nothrow.poll(asked, 0)).toBe(0);
   expect(asked).toEqual([{ fd: -1, events: 0, revents: 0 }]);
 });
 
-/** More descriptors than select can name. */
+/** More file descriptors than select supports. */
 const manyDescriptors: Need = () => {
   const fd = s.socket(s.AF_UNIX, s.SOCK_DGRAM);
   try {
@@ -364,7 +367,7 @@ const manyDescriptors: Need = () => {
   }
 };
 
-test('2000 descriptors, of which two are ready', (context) => {
+test('2000 file descriptors, of which two are ready', (context) => {
   need(context, manyDescriptors);
   const [a, b] = pair();
   const [idle] = pair();
@@ -385,13 +388,13 @@ test('2000 descriptors, of which two are ready', (context) => {
 
 const built = new URL('../../dist/index.js', import.meta.url).href;
 
-/** Runs a module in a process of its own, whose process.argv[1] is the built library. */
+/** Runs a module in its own process, whose process.argv[1] is the built library. */
 function run(script: string, ...command: string[]): unknown {
   const [program, ...argv] = [...command, process.execPath, '--input-type=module', '-e', script, built];
-  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: 25_000 }));
+  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: 100_000 }));
 }
 
-test('more descriptors than the process may have are EINVAL', () => {
+test('more file descriptors than the process may have cause EINVAL', () => {
   const script = `
     const s = await import(process.argv[1]);
     const errno = (call) => { try { call(); return 0; } catch ({ code, errno, syscall }) { return [code, errno, syscall]; } };
@@ -431,7 +434,7 @@ test('a signal ends the wait with EINTR, and its handler runs when the thread is
       errno(() => s.ppoll([], 300000000n, [SIGUSR2])),
       seen,
     ];
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    while (seen === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     console.log(JSON.stringify([...said, seen > 0]));
     signals.kill();
     process.exit();
@@ -440,19 +443,19 @@ test('a signal ends the wait with EINTR, and its handler runs when the thread is
   expect(run(script)).toEqual([eintr('poll'), eintr('ppoll'), eintr('ppoll'), eintr('ppoll'), -s.EINTR, [], 0, true]);
 });
 
-test('ppoll: the mask is the mask of the thread while it waits, and no longer', async () => {
+test('ppoll: the signal mask applies only while the call waits', async () => {
   const [a, b] = pair();
   const { SIGUSR2, SIGWINCH, SIGHUP } = os.signals;
   const blocked = () => BigInt(`0x${/SigBlk:\s*(\w+)/.exec(readFileSync('/proc/thread-self/status', 'latin1'))![1]}`);
   const bits = (signals: number[]) => signals.reduce((mask, signal) => mask | (1n << BigInt(signal - 1)), 0n);
   const before = blocked();
-  // Another process sees this thread in its wait, tells its mask, and ends the wait by that.
+  // Another process watches this thread wait, reports its signal mask, and thereby ends the wait.
   const script = `
 import os, re, sys, time
 def mask():
     with open('/proc/%s/task/%s/status' % tuple(sys.argv[1:3])) as file: status = file.read()
     return re.search('State:.S', status) is not None, int(re.search('SigBlk:.(.*)', status)[1], 16)
-end = time.time() + 5
+end = time.time() + 60
 while mask() != (True, int(sys.argv[3])) and time.time() < end: time.sleep(0.01)
 os.write(3, str(mask()[1]).encode())
 `;
@@ -476,7 +479,7 @@ os.write(3, str(mask()[1]).encode())
   }
 });
 
-test('what C has no form for is refused', () => {
+test('values that C cannot represent are rejected', () => {
   const type = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
   const range = expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
   const bad = (value: unknown) => value as never;
@@ -494,7 +497,7 @@ test('what C has no form for is refused', () => {
       expect(() => wait([{ fd: number, events: 0 }])).toThrow(range);
     }
     for (const events of [1.5, Number.NaN, 0x10000, -0x8001]) expect(() => wait([{ fd: -1, events }])).toThrow(range);
-    // A hole is no descriptor 0, and what a prototype says is not asked for.
+    // A hole is not file descriptor 0, and inherited properties are not read.
     expect(() => wait(Array(1))).toThrow(type);
     expect(() => wait([Object.create({ fd: -1, events: 0 })])).toThrow(type);
   }

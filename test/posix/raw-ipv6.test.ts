@@ -2,17 +2,17 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need, rawSockets } from '../helpers/need.ts';
-import { loopback6 } from '../helpers/world.ts';
 
-/** Numbers that IANA keeps for experiments: no other program speaks them. */
+/** Numbers that IANA reserves for experiments: no other program uses them. */
 const EXPERIMENT = 253;
 const EXPERIMENT2 = 254;
 
 const timeout = new BigInt64Array([5n, 0n]);
 const home = s.inet_pton(s.AF_INET6, '::1')!;
 
-/** The checksum of the Internet over the pseudo header of IPv6 and a packet: RFC 8200, 8.1. */
+/** The Internet checksum over the pseudo-header of IPv6 and a packet: RFC 8200, 8.1. */
 function checksum(protocol: number, packet: Uint8Array): number {
   const pseudo = Buffer.alloc(40);
   pseudo.set(home, 0);
@@ -57,7 +57,7 @@ test('the kernel answers an ICMPv6 echo and computes the checksum of ours', (con
   expect(checksum(s.IPPROTO_ICMPV6, reply)).toBe(0);
 });
 
-test('the checksum of ICMPv6 is not ours to move', (context) => {
+test('the offset of the ICMPv6 checksum cannot be changed', (context) => {
   need(context, rawSockets, ipv6);
   const fd = raw(s.IPPROTO_ICMPV6);
   expect(s.getsockopt(fd, s.IPPROTO_IPV6, s.IPV6_CHECKSUM)).toBe(2);
@@ -71,13 +71,15 @@ test('IPV6_CHECKSUM makes the kernel write and verify the checksum of another pr
   const receiver = raw(EXPERIMENT);
   s.bind(receiver, loopback6);
   const sender = raw(EXPERIMENT);
-  expect(s.getsockopt(sender, s.IPPROTO_IPV6, s.IPV6_CHECKSUM), 'off: a negative value, not an error').toBe(-1);
+  expect(s.getsockopt(sender, s.IPPROTO_IPV6, s.IPV6_CHECKSUM), 'a negative value means off and is not an error').toBe(
+    -1,
+  );
   const packet = randomBytes(16);
   const buffer = Buffer.alloc(64);
 
   s.sendto(sender, packet, 0, loopback6);
   expect(s.recv(receiver, buffer)).toBe(16);
-  expect(buffer.subarray(0, 16), 'without it the packet is as it was').toEqual(packet);
+  expect(buffer.subarray(0, 16), 'without the option the packet is unchanged').toEqual(packet);
 
   s.setsockopt(sender, s.IPPROTO_IPV6, s.IPV6_CHECKSUM, 4);
   expect(s.getsockopt(sender, s.IPPROTO_IPV6, s.IPV6_CHECKSUM)).toBe(4);
@@ -89,7 +91,7 @@ test('IPV6_CHECKSUM makes the kernel write and verify the checksum of another pr
   buffer.writeUInt16BE(0, 4);
   expect(buffer.subarray(0, 16)).toEqual(packet);
 
-  // A receiver that verifies drops what is wrong: of two packets only the second one comes.
+  // A receiver that verifies checksums drops wrong packets: only the second of two packets arrives.
   s.setsockopt(receiver, s.IPPROTO_IPV6, s.IPV6_CHECKSUM, 4);
   s.setsockopt(sender, s.IPPROTO_IPV6, s.IPV6_CHECKSUM, -1);
   packet.writeUInt16BE(expected ^ 0x5555, 4);
@@ -104,7 +106,7 @@ test('IPV6_CHECKSUM makes the kernel write and verify the checksum of another pr
   );
 });
 
-test('a packet in our own IPv6 header arrives', (context) => {
+test('a packet with an IPv6 header from the program arrives', (context) => {
   need(context, rawSockets, ipv6);
   const receiver = raw(EXPERIMENT2);
   const sender = raw(s.IPPROTO_RAW);

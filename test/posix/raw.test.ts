@@ -2,17 +2,17 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { datagram } from '../helpers/fixtures.ts';
 import { need, noRawSockets, rawSockets } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { datagram } from '../helpers/world.ts';
 
-/** A number that IANA keeps for experiments: no other program speaks it. */
+/** A number that IANA reserves for experiments: no other program uses it. */
 const EXPERIMENT = 253;
 
 const timeout = new BigInt64Array([5n, 0n]);
 const home: s.InetAddress = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 
-/** The checksum of the Internet: RFC 1071. */
+/** The Internet checksum: RFC 1071. */
 function checksum(...parts: Uint8Array[]): number {
   const bytes = Buffer.concat(parts);
   let sum = 0;
@@ -33,7 +33,7 @@ function echo(id: number, sequence: number, payload: Uint8Array): Buffer {
   return packet;
 }
 
-/** Receives until a packet is the wanted one: a raw socket hears the traffic of everybody. */
+/** Receives until the wanted packet arrives: a raw socket receives everybody's traffic. */
 function receive(fd: number, wanted: (packet: Buffer) => boolean): { packet: Buffer; address: s.Address | undefined } {
   const buffer = Buffer.alloc(2048);
   for (;;) {
@@ -46,7 +46,7 @@ function receive(fd: number, wanted: (packet: Buffer) => boolean): { packet: Buf
 /** What follows the IPv4 header. */
 const body = (packet: Buffer) => packet.subarray((packet[0]! & 15) * 4);
 
-test('the kernel answers an ICMP echo with our checksum, and only such', (context) => {
+test('the kernel answers an ICMP echo only if our checksum is correct', (context) => {
   need(context, rawSockets);
   const fd = raw(s.IPPROTO_ICMP);
   const filter = new Uint32Array([~(1 << s.ICMP_ECHOREPLY)]);
@@ -70,7 +70,7 @@ test('the kernel answers an ICMP echo with our checksum, and only such', (contex
   const reply = body(packet);
   expect([reply[0], reply[1]]).toEqual([s.ICMP_ECHOREPLY, 0]);
   expect(checksum(reply)).toBe(0);
-  expect(reply.readUInt16BE(6), 'the sequence number: the broken one has no answer').toBe(2);
+  expect(reply.readUInt16BE(6), 'the request with the wrong checksum gets no answer').toBe(2);
   expect(reply.subarray(8)).toEqual(payload);
 });
 
@@ -91,26 +91,29 @@ function udp(source: string, sourcePort: number, to: s.InetAddress, payload: Uin
 test.for([
   ['IPPROTO_RAW, which has it by itself', s.IPPROTO_RAW, false],
   ['IPPROTO_UDP with IP_HDRINCL', s.IPPROTO_UDP, true],
-] as const)('a datagram in our own IPv4 header arrives at a UDP socket: %s', ([, protocol, set], context) => {
-  need(context, rawSockets);
-  const receiver = datagram();
-  s.setsockopt(receiver.fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
-  const fd = raw(protocol);
-  expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_HDRINCL)).toBe(set ? 0 : 1);
-  if (set) s.setsockopt(fd, s.IPPROTO_IP, s.IP_HDRINCL, true);
+] as const)(
+  'a datagram with an IPv4 header from the program arrives at a UDP socket: %s',
+  ([, protocol, set], context) => {
+    need(context, rawSockets);
+    const receiver = datagram();
+    s.setsockopt(receiver.fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
+    const fd = raw(protocol);
+    expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_HDRINCL)).toBe(set ? 0 : 1);
+    if (set) s.setsockopt(fd, s.IPPROTO_IP, s.IP_HDRINCL, true);
 
-  // Addresses that no socket here is bound to: only the header can have made them.
-  const payload = randomBytes(17);
-  const packet = udp('127.0.0.9', 4242, receiver.address, payload);
-  expect(s.sendto(fd, packet, 0, receiver.address)).toBe(packet.length);
+    // No socket here is bound to these addresses: they can only come from the header.
+    const payload = randomBytes(17);
+    const packet = udp('127.0.0.9', 4242, receiver.address, payload);
+    expect(s.sendto(fd, packet, 0, receiver.address)).toBe(packet.length);
 
-  const buffer = Buffer.alloc(64);
-  const { length: bytes, address } = s.recvfrom(receiver.fd, buffer);
-  expect(buffer.subarray(0, bytes)).toEqual(payload);
-  expect(address).toEqual({ family: s.AF_INET, address: '127.0.0.9', port: 4242 });
-});
+    const buffer = Buffer.alloc(64);
+    const { length: bytes, address } = s.recvfrom(receiver.fd, buffer);
+    expect(buffer.subarray(0, bytes)).toEqual(payload);
+    expect(address).toEqual({ family: s.AF_INET, address: '127.0.0.9', port: 4242 });
+  },
+);
 
-test('a raw socket hears the UDP datagrams of others, with their header', (context) => {
+test('a raw socket receives the UDP datagrams of other sockets, with their IP headers', (context) => {
   need(context, rawSockets);
   const listening = raw(s.IPPROTO_UDP);
   const from = datagram();
@@ -122,7 +125,7 @@ test('a raw socket hears the UDP datagrams of others, with their header', (conte
   expect(body(packet).subarray(8).toString()).toBe('heard');
 });
 
-test('another protocol: bind, connect, send, and the length of a packet that does not fit', (context) => {
+test('another protocol: bind, connect, send, and the length of a truncated packet', (context) => {
   need(context, rawSockets);
   const receiver = raw(EXPERIMENT);
   s.bind(receiver, { family: s.AF_INET, address: '127.0.0.7', port: 0 });
@@ -158,7 +161,7 @@ test.for([
   ['AF_INET', s.AF_INET, s.IPPROTO_ICMP],
   ['AF_INET6', s.AF_INET6, s.IPPROTO_ICMPV6],
   ['AF_PACKET', s.AF_PACKET, 0],
-] as const)('without CAP_NET_RAW an %s raw socket is EPERM', ([, domain, protocol], context) => {
+] as const)('creating an %s raw socket without CAP_NET_RAW fails with EPERM', ([, domain, protocol], context) => {
   need(context, noRawSockets);
   const attempt = () => s.socket(domain, s.SOCK_RAW, protocol);
   expect(attempt).toThrow(s.SocketError);

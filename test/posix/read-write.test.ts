@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, pair } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, pair } from '../helpers/world.ts';
 
-test('what is written to one end is read at the other', () => {
+test('data that is written to one end is read at the other', () => {
   for (const [a, b] of [pair(), pair(s.SOCK_DGRAM), pair(s.SOCK_SEQPACKET)]) {
     const buffer = Buffer.alloc(16);
     expect(s.write(a, Buffer.from('hello'))).toBe(5);
@@ -26,7 +26,7 @@ test('a string is written as UTF-8, and its length is counted in bytes', () => {
   expect(buffer.subarray(0, bytes.length)).toEqual(bytes);
 });
 
-test('read takes as much as fits and leaves the rest of a stream', () => {
+test('read consumes as much as fits and leaves the rest of a stream', () => {
   const { client, server } = connection();
   s.write(client, 'abcdef');
   const buffer = Buffer.alloc(4);
@@ -36,7 +36,7 @@ test('read takes as much as fits and leaves the rest of a stream', () => {
   expect(buffer.toString()).toBe('efcd');
 });
 
-test('read gives 0 at the end of a stream, and goes on giving it', () => {
+test('read returns 0 at the end of a stream, also when it is repeated', () => {
   const { client, server } = connection();
   s.write(client, 'x');
   s.shutdown(client, s.SHUT_WR);
@@ -44,7 +44,7 @@ test('read gives 0 at the end of a stream, and goes on giving it', () => {
   expect([s.read(server, buffer), s.read(server, buffer), s.read(server, buffer)]).toEqual([1, 0, 0]);
 });
 
-test('a write to a full stream takes a part, then EAGAIN, and nothing is lost', () => {
+test('a write to a full stream writes a part, then fails with EAGAIN, and nothing is lost', () => {
   const [a, b] = pair(s.SOCK_STREAM | s.SOCK_NONBLOCK);
   const data = new Uint8Array(4 << 20).map((_, i) => i % 251);
   const taken = s.write(a, data);
@@ -62,7 +62,7 @@ test('a write to a full stream takes a part, then EAGAIN, and nothing is lost', 
   expect(nothrow.read(b, received)).toBe(-s.EAGAIN);
 });
 
-test('a directory is EISDIR, a file is read like any descriptor', () => {
+test('a directory causes EISDIR, and a file is read like any other file descriptor', () => {
   const directory = openSync('/', 'r');
   const file = openSync('/proc/self/comm', 'r');
   try {
@@ -75,7 +75,7 @@ test('a directory is EISDIR, a file is read like any descriptor', () => {
   }
 });
 
-test('readv fills the buffers one after the other, writev gathers them, empty ones too', () => {
+test('readv fills the buffers one after the other, and writev gathers them, including empty ones', () => {
   const [a, b] = pair();
   expect(s.writev(a, ['ab', new Uint8Array(0), Buffer.from('cde'), '', new Uint16Array([0x6766])])).toBe(7);
   const [one, two, three] = [Buffer.alloc(1), Buffer.alloc(4), Buffer.alloc(9, '.')];
@@ -83,7 +83,7 @@ test('readv fills the buffers one after the other, writev gathers them, empty on
   expect(Buffer.concat([one, two, three]).toString()).toBe('abcdefg.......');
 });
 
-test('the same buffer may be given twice', () => {
+test('the same buffer may be passed twice', () => {
   const [a, b] = pair();
   const buffer = Buffer.from('xy');
   expect(s.writev(a, [buffer, buffer, buffer])).toBe(6);
@@ -100,7 +100,7 @@ test('an empty list transfers nothing', () => {
   expect(s.read(b, new Uint8Array(4))).toBe(1);
 });
 
-test('1024 buffers are taken, 1025 are EINVAL and leave the data where it is', () => {
+test('1024 buffers are accepted, and 1025 fail with EINVAL without consuming data', () => {
   const [a, b] = pair(s.SOCK_STREAM | s.SOCK_NONBLOCK);
   const bytes = Buffer.from(Array.from({ length: 1024 }, (_, i) => i % 256));
   const parts = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
@@ -116,7 +116,7 @@ test('1024 buffers are taken, 1025 are EINVAL and leave the data where it is', (
   expect(into).toEqual(bytes);
 });
 
-test('every error is the one that Python gets', (context) => {
+test('every error is the same as in Python', (context) => {
   need(context, program('python3'));
   const expected = python<Record<string, number>>(`
 def err(f, *a):
@@ -166,7 +166,7 @@ print(json.dumps(dict(
   expect(expected).toMatchObject({ empty: -s.EAGAIN, gone: -s.EPIPE, none: -s.EBADF, v1025: -s.EINVAL });
 });
 
-test('Node goes on after EPIPE: there is no SIGPIPE', () => {
+test('Node continues after EPIPE, without SIGPIPE', () => {
   const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
   cleanup(a);
   s.close(b);

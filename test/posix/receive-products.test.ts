@@ -1,12 +1,12 @@
-/** Options that add control messages, together: each message is there as it is when its option is set alone. */
+/** Combinations of options that add control messages: each message is the same as when its option is set alone. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
-/** An option, and whether what its message says is another thing each time. */
+/** An option, and whether its message differs each time. */
 type Option = readonly [level: number, name: number, value: number, varies?: 'varies'];
 type Options = Record<string, Option>;
 
@@ -38,7 +38,7 @@ const inet6: Options = {
   IPV6_FLOWINFO: [s.SOL_IPV6, s.IPV6_FLOWINFO, 1],
   IPV6_RECVFRAGSIZE: [s.SOL_IPV6, s.IPV6_RECVFRAGSIZE, 1],
 };
-/** Without SO_TIMESTAMPING: AF_UNIX has a time to tell only where SO_TIMESTAMPNS asks for one. */
+/** Without SO_TIMESTAMPING: AF_UNIX reports a time only if SO_TIMESTAMPNS is set. */
 const { SO_TIMESTAMPING: _, ...beside } = common;
 const unix: Options = {
   ...beside,
@@ -83,7 +83,7 @@ const kinds: [string, Options, () => [number, number], least: number][] = [
   ['AF_UNIX, SOCK_SEQPACKET', unix, () => pairOf(s.SOCK_SEQPACKET), 1],
 ];
 
-/** What a message says, as a text; of one that varies only what it is. */
+/** A message as text; for a varying one only its type. */
 function texts(control: s.ControlMessage[], varying: Set<string>): string[] {
   return control
     .map((message) => {
@@ -97,7 +97,7 @@ function texts(control: s.ControlMessage[], varying: Set<string>): string[] {
     .sort();
 }
 
-/** The kernel takes the time of packets only while somebody asks, and begins a little later than it is asked. */
+/** The kernel takes timestamps only while a socket requests them, and starts a little later. */
 async function timestampsBegin(): Promise<void> {
   const holder = s.socket(s.AF_INET, s.SOCK_DGRAM);
   onTestFinished(() => s.close(holder));
@@ -112,7 +112,7 @@ async function timestampsBegin(): Promise<void> {
 }
 
 describe.each(kinds)('%s', (kind, options, open, least) => {
-  test('every pair of options, and all of them', async (context) => {
+  test('every pair of options, and all options together', async (context) => {
     if (kind.includes('INET6')) need(context, ipv6);
     await timestampsBegin();
     const names = Object.keys(options);
@@ -124,7 +124,7 @@ describe.each(kinds)('%s', (kind, options, open, least) => {
     const received = (chosen: string[], room: number) => {
       for (const name of chosen) {
         const [level, option, value] = options[name]!;
-        nothrow.setsockopt(receiver, level, option, value); // an older kernel, or another family, may not have it
+        nothrow.setsockopt(receiver, level, option, value); // an older kernel, or another family, may not support it
       }
       s.send(sender, 'one');
       const message = s.recvmsg(receiver, { buffers: [Buffer.alloc(16)], controlLength: room });

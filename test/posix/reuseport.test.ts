@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
 /** Sockets that share one port, in the order of their index. */
 function group(
@@ -24,10 +24,10 @@ function group(
 }
 
 const ret = (k: number): s.FilterInstruction => ({ code: 0x06, jt: 0, jf: 0, k });
-/** The index is the digit that the datagram begins with: the program sees the data, without the header of UDP. */
+/** The index is the first digit of the datagram: the program sees the data without the UDP header. */
 const byDigit: s.FilterProgram = '3\n48 0 0 0\n20 0 0 48\n22 0 0 0\n';
 
-/** Sends datagrams from sockets of their own, so that no hash of the ports has a say, and gives who got which. */
+/** Sends datagrams from separate sockets, so that no hash of the ports decides, and returns who received which. */
 function spread(fds: number[], address: s.AddressLike, ...texts: string[]): string[][] {
   const domain = s.getsockopt(fds[0]!, s.SOL_SOCKET, s.SO_DOMAIN);
   const got = fds.map((): string[] => []);
@@ -47,7 +47,7 @@ function spread(fds: number[], address: s.AddressLike, ...texts: string[]): stri
   return got;
 }
 
-test('the program chooses the socket of the group, whichever it was attached to', () => {
+test('the program selects the socket of the group, regardless of the socket that it was attached to', () => {
   for (const chosen of [0, 1, 2]) {
     const [fds, address] = group(3, s.SOCK_DGRAM);
     s.attachReusePortFilter(fds[chosen]!, byDigit);
@@ -59,14 +59,14 @@ test('the program chooses the socket of the group, whichever it was attached to'
   }
 });
 
-test('a new program takes the place of the old one, for the whole group', () => {
+test('a new program replaces the old one for the whole group', () => {
   const [fds, address] = group(3, s.SOCK_DGRAM);
   s.attachReusePortFilter(fds[0]!, byDigit);
   s.attachReusePortFilter(fds[2]!, [ret(1)]);
   expect(spread(fds, address, '0', '1', '2')).toEqual([[], ['0', '1', '2'], []]);
 });
 
-test('an index of nobody leaves the choice to the kernel, which loses nothing', () => {
+test('with an invalid index, the kernel selects the socket, and no datagram is lost', () => {
   const [fds, address] = group(3, s.SOCK_DGRAM);
   s.attachReusePortFilter(fds[0]!, byDigit);
   const texts = Array.from({ length: 20 }, (_, i) => `9${i}`);
@@ -77,7 +77,7 @@ test('an index of nobody leaves the choice to the kernel, which loses nothing', 
   ).toEqual(texts.toSorted());
 });
 
-test('SO_DETACH_REUSEPORT_BPF takes the program off, once', () => {
+test('SO_DETACH_REUSEPORT_BPF removes the program, once', () => {
   const [fds] = group(3, s.SOCK_DGRAM);
   const detach = () => nothrow.setsockopt(fds[1]!, s.SOL_SOCKET, s.SO_DETACH_REUSEPORT_BPF, 0);
   expect(detach()).toBe(-s.ENOENT);
@@ -104,7 +104,7 @@ test('a group of IPv6', (context) => {
   expect(spread(fds, address, '2', '0', '1')).toEqual([['0'], ['1'], ['2']]);
 });
 
-test('it is no filter: every datagram arrives whole, and getFilter knows nothing of it', () => {
+test('the program is not a filter: every datagram arrives completely, and getFilter does not return it', () => {
   const [fds, address] = group(2, s.SOCK_DGRAM);
   s.attachReusePortFilter(fds[0]!, [ret(1)]);
   expect(spread(fds, address, 'a whole datagram')).toEqual([[], ['a whole datagram']]);
@@ -119,7 +119,7 @@ test('the program is copied', () => {
   expect(spread(fds, address, 'x')).toEqual([[], ['x']]);
 });
 
-test('EINVAL: a program that is none, and a socket that shares nothing', () => {
+test('an invalid program, and a socket without SO_REUSEPORT, fail with EINVAL', () => {
   const [fds, address] = group(2, s.SOCK_DGRAM);
   const einval = expect.objectContaining({ name: 'SocketError', code: 'EINVAL', syscall: 'setsockopt' });
   s.attachReusePortFilter(fds[0]!, [ret(1)]);

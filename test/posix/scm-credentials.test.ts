@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
+import { pair } from '../helpers/fixtures.ts';
 import { type Need, need } from '../helpers/need.ts';
 import { pythonPeer } from '../helpers/python.ts';
-import { pair } from '../helpers/world.ts';
 
 const mine = { pid: process.pid, uid: process.getuid!(), gid: process.getgid!() };
 type Ids = typeof mine;
@@ -16,7 +16,7 @@ const credentials = (ids: Ids): s.Credentials => ({ level: s.SOL_SOCKET, type: s
 const buffers = [Buffer.alloc(16)];
 const controlLength = s.CMSG_SPACE(12);
 
-/** A pair of which the second end wants to know who sends. */
+/** A pair whose second end receives the credentials of the sender. */
 function passing(type: number = s.SOCK_DGRAM): [number, number] {
   const fds = pair(type);
   s.setsockopt(fds[1], s.SOL_SOCKET, s.SO_PASSCRED, true);
@@ -24,7 +24,7 @@ function passing(type: number = s.SOCK_DGRAM): [number, number] {
 }
 
 describe('SCM_CREDENTIALS', () => {
-  test.each([s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET])('tell who we are, on a socket of type %i', (type) => {
+  test.each([s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET])('identify the sender, on a socket of type %i', (type) => {
     const [a, b] = passing(type);
     s.send(a, 'x');
     const { control, flags } = s.recvmsg(b, { buffers, controlLength });
@@ -32,19 +32,19 @@ describe('SCM_CREDENTIALS', () => {
     expect(flags).toBe(0);
   });
 
-  test('come only where SO_PASSCRED is set', () => {
+  test('are received only if SO_PASSCRED is set', () => {
     const [a, b] = pair();
     s.sendmsg(a, { buffers: ['x'], control: [credentials(mine)] });
     expect(s.recvmsg(b, { buffers, controlLength }).control).toEqual([]);
   });
 
-  test('our own are taken, given by us', () => {
+  test('are accepted if we send our own', () => {
     const [a, b] = passing();
     expect(s.sendmsg(a, { buffers: ['x'], control: [credentials(mine)] })).toBe(1);
     expect(s.recvmsg(b, { buffers, controlLength }).control).toEqual([credentials(mine)]);
   });
 
-  test('without room for them are MSG_CTRUNC, and what fitted is there', () => {
+  test('are truncated with MSG_CTRUNC if there is too little room', () => {
     const [a, b] = passing();
     const receive = (room: number) => {
       s.send(a, 'x');
@@ -61,7 +61,7 @@ describe('SCM_CREDENTIALS', () => {
     expect(receive(28)).toMatchObject({ control: [credentials(mine)], flags: 0 });
   });
 
-  test('of another process are its own', async () => {
+  test('of another process identify that process', async () => {
     const path = `\0sys-socket-credentials-${process.pid}`;
     const fd = cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM));
     s.setsockopt(fd, s.SOL_SOCKET, s.SO_PASSCRED, true);
@@ -74,7 +74,7 @@ describe('SCM_CREDENTIALS', () => {
     expect(message).toMatchObject({ length: 5, control: [credentials({ ...mine, pid: child.pid! })] });
   });
 
-  // What others may be told depends on privileges, and on the ids of the user namespace: Python says the same of each.
+  // Which other ids may be sent depends on privileges, and on the user namespace: Python gives the expected results.
   const others: [string, Ids][] = [
     ['another pid', { ...mine, pid: 1 }],
     ['a pid that nobody has', { ...mine, pid: 0x7fffffff }],
@@ -85,7 +85,7 @@ describe('SCM_CREDENTIALS', () => {
     ['the uid -1', { ...mine, uid: 0xffffffff }],
     ['all others', { pid: 1, uid: 1, gid: 1 }],
   ];
-  test.each(others)('of %s: as Python', (_name, ids) => {
+  test.each(others)('of %s: the same as in Python', (_name, ids) => {
     const [a, b] = passing();
     const script = `
 import json, struct, sys
@@ -113,7 +113,7 @@ print(n)`;
     return n > 0 ? 'this process may send credentials of others' : undefined;
   };
 
-  test('of others are EPERM without privileges', (context) => {
+  test('of others fail with EPERM without privileges', (context) => {
     need(context, noFalseName);
     const [a, b] = passing();
     const message = { buffers: ['x'], control: [credentials({ ...mine, pid: 1 })] };
@@ -129,11 +129,11 @@ describe('SO_PEERCRED', () => {
     return { pid: bytes.readInt32LE(0), uid: bytes.readUInt32LE(4), gid: bytes.readUInt32LE(8) };
   };
 
-  test('of a pair is this process', () => {
+  test('of a pair identifies this process', () => {
     expect(pair().map(peer)).toEqual([mine, mine]);
   });
 
-  test('of a connection is who connected', async () => {
+  test('of a connection identifies the process that connected', async () => {
     const name = `\0sys-socket-peercred-${process.pid}`;
     const server = cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM));
     s.bind(server, { family: s.AF_UNIX, path: name });
@@ -148,10 +148,10 @@ describe('SO_PEERCRED', () => {
     child.stdin!.end();
     await once(child, 'exit');
     expect(s.recv(fd, Buffer.alloc(1), s.MSG_DONTWAIT)).toBe(0);
-    expect(peer(fd)).toEqual({ ...mine, pid: child.pid }); // as it was when it connected
+    expect(peer(fd)).toEqual({ ...mine, pid: child.pid }); // the pid from the time when it connected
   });
 
-  test('of a socket that is not connected is nobody', () => {
+  test('of a socket that is not connected identifies no process', () => {
     expect(peer(cleanup(s.socket(s.AF_UNIX, s.SOCK_STREAM)))).toEqual({ pid: 0, uid: 0xffffffff, gid: 0xffffffff });
   });
 });
@@ -170,7 +170,7 @@ describe('SCM_PIDFD', () => {
     return fds;
   }
 
-  test('is a new descriptor of the sender, close-on-exec', (context) => {
+  test('is a new file descriptor for the sender with close-on-exec', (context) => {
     need(context, passPidfd);
     const [a, b] = passing();
     const before = openFds();
@@ -188,7 +188,7 @@ describe('SCM_PIDFD', () => {
     expect(openFds()).toEqual(before);
   });
 
-  test('each MSG_PEEK makes a fresh one', (context) => {
+  test('is a new file descriptor for each MSG_PEEK', (context) => {
     need(context, passPidfd);
     const [a, b] = passing();
     const before = openFds();
@@ -201,7 +201,7 @@ describe('SCM_PIDFD', () => {
     expect(openFds()).toEqual(before);
   });
 
-  test('without room for it leaves none behind', (context) => {
+  test('leaves no file descriptor open if there is no room for it', (context) => {
     need(context, passPidfd);
     const [a, b] = passing();
     const before = openFds();
@@ -218,7 +218,7 @@ describe('SCM_PIDFD', () => {
     expect(openFds()).toEqual(before);
   });
 
-  test('comes with credentials and with descriptors', (context) => {
+  test('is received together with credentials and file descriptors', (context) => {
     need(context, passPidfd);
     const [a, b] = passing();
     s.setsockopt(b, s.SOL_SOCKET, s.SO_PASSCRED, 1);

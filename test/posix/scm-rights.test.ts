@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
+import { pair } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
-import { pair } from '../helpers/world.ts';
 
 const rights = (...fds: number[]): s.Rights => ({ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds });
 
-/** The descriptors in control messages. */
+/** The file descriptors in control messages. */
 const fdsIn = (control: s.ControlMessage[]) =>
   control.flatMap((one) => (s.isControl(one, s.SOL_SOCKET, s.SCM_RIGHTS) ? one.fds : []));
 
@@ -20,7 +20,7 @@ const closeAll = (fds: number[]) => {
 
 const buffers = [Buffer.alloc(16)];
 
-/** Runs plain JavaScript over the built library in a Node of its own; gives the JSON that it prints. */
+/** Runs plain JavaScript over the built library in a separate Node process; returns the JSON that it prints. */
 function child<T>(script: string, before: string[] = [], flags: string[] = []): T {
   const library = new URL('../../dist/', import.meta.url).href;
   const source = `
@@ -36,8 +36,8 @@ function child<T>(script: string, before: string[] = [], flags: string[] = []): 
   return JSON.parse(execFileSync(file!, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })) as T;
 }
 
-describe('descriptors that arrive', () => {
-  test('are new, are the same file, and work', () => {
+describe('received file descriptors', () => {
+  test('are new, refer to the same open file, and work', () => {
     const [a, b] = pair();
     const [x, y] = pair();
     const before = openFds();
@@ -54,7 +54,7 @@ describe('descriptors that arrive', () => {
     expect(openFds()).toEqual(before);
   });
 
-  test('outlive the descriptor that was sent', () => {
+  test('outlive the file descriptor that was sent', () => {
     const [a, b] = pair();
     const [x, y] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     cleanup(y);
@@ -68,7 +68,7 @@ describe('descriptors that arrive', () => {
     expect(s.recv(y, buffer, s.MSG_DONTWAIT)).toBe(0); // it was the last one
   });
 
-  test('keep their order, and one sent twice is two', () => {
+  test('keep their order, and one that is sent twice is received twice', () => {
     const [a, b] = pair();
     const files = ['/dev/null', '/dev/zero', '/proc/self/stat'].map((path) => openSync(path, 'r'));
     const sent = [files[0]!, files[1]!, files[0]!, files[2]!];
@@ -81,7 +81,7 @@ describe('descriptors that arrive', () => {
     files.forEach(closeSync);
   });
 
-  test('of two messages in one send come as one', () => {
+  test('of two messages in one send are received as one message', () => {
     const [a, b] = pair();
     s.sendmsg(a, { buffers: ['x'], control: [rights(a), rights(), rights(b, a)] });
     const { control } = s.recvmsg(b, { buffers, controlLength: 64 });
@@ -90,24 +90,27 @@ describe('descriptors that arrive', () => {
     closeAll(fdsIn(control));
   });
 
-  test.each([s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET])('on a socket of type %i, with its data alone', (type) => {
-    const [a, b] = pair(type);
-    s.send(a, 'before');
-    s.sendmsg(a, { buffers: ['with'], control: [rights(a)] });
-    s.send(a, 'after');
-    const seen: [number, number][] = [];
-    for (let bytes = 0; bytes < 15; ) {
-      const message = s.recvmsg(b, { buffers, controlLength: 64 }, s.MSG_DONTWAIT);
-      bytes += message.length;
-      seen.push([message.length, fdsIn(message.control).length]);
-      closeAll(fdsIn(message.control));
-    }
-    // A stream joins what comes before descriptors, but never what comes after them.
-    expect(seen.reduce((sum, [, fds]) => sum + fds, 0)).toBe(1);
-    expect(seen.at(-1)).toEqual([5, 0]);
-  });
+  test.each([s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET])(
+    'on a socket of type %i are received only with their data',
+    (type) => {
+      const [a, b] = pair(type);
+      s.send(a, 'before');
+      s.sendmsg(a, { buffers: ['with'], control: [rights(a)] });
+      s.send(a, 'after');
+      const seen: [number, number][] = [];
+      for (let bytes = 0; bytes < 15; ) {
+        const message = s.recvmsg(b, { buffers, controlLength: 64 }, s.MSG_DONTWAIT);
+        bytes += message.length;
+        seen.push([message.length, fdsIn(message.control).length]);
+        closeAll(fdsIn(message.control));
+      }
+      // A stream merges data with earlier data without file descriptors, but never with later data after them.
+      expect(seen.reduce((sum, [, fds]) => sum + fds, 0)).toBe(1);
+      expect(seen.at(-1)).toEqual([5, 0]);
+    },
+  );
 
-  test('are close-on-exec, whatever flags are given', () => {
+  test('are close-on-exec, whatever the flags are', () => {
     const [a, b] = pair();
     const control = new Uint8Array(s.CMSG_SPACE(4));
     for (const flags of [0, s.MSG_CMSG_CLOEXEC, s.MSG_DONTWAIT]) {
@@ -115,7 +118,7 @@ describe('descriptors that arrive', () => {
       const message = s.recvmsg(b, { buffers: [Buffer.alloc(1)], controlLength: control.length }, flags | s.MSG_PEEK);
       const header: nothrow.ReceiveHeader = { buffers, control };
       expect(nothrow.recvmsg(b, header, flags)).toBe(2);
-      // The kernel's echo of MSG_CMSG_CLOEXEC is shown to those only who asked for it.
+      // Only callers that passed MSG_CMSG_CLOEXEC see the kernel's echo of it.
       expect([message.flags, header.flags]).toEqual([flags & s.MSG_CMSG_CLOEXEC, flags & s.MSG_CMSG_CLOEXEC]);
       const fds = [...fdsIn(message.control), ...fdsIn(s.decodeControl(control, header.controlLength))];
       expect(fds).toHaveLength(2);
@@ -130,7 +133,7 @@ describe('descriptors that arrive', () => {
     }
   });
 
-  test('by recvmmsg too', () => {
+  test('are received by recvmmsg, too', () => {
     const [a, b] = pair(s.SOCK_DGRAM);
     s.sendmsg(a, { buffers: ['x'], control: [rights(a, b)] });
     const batch = new s.MessageBatch({ messages: 2, size: 8, controlLength: s.CMSG_SPACE(8) });
@@ -142,7 +145,7 @@ describe('descriptors that arrive', () => {
   });
 });
 
-describe('how many', () => {
+describe('the number of file descriptors', () => {
   test.each([1, 2, 252, 253])('%i', (count) => {
     const [a, b] = pair();
     const before = openFds();
@@ -156,24 +159,24 @@ describe('how many', () => {
     expect(openFds()).toEqual(before);
   });
 
-  test('254 are EINVAL, and nothing is sent', () => {
+  test('254 fail with EINVAL, and nothing is sent', () => {
     const [a, b] = pair();
     const message = { buffers: ['x'], control: [rights(...Array<number>(254).fill(a))] };
     expect(() => s.sendmsg(a, message)).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'sendmsg' }));
     expect(nothrow.sendmsg(a, message)).toBe(-s.EINVAL);
-    // Nor by two messages.
+    // Two messages do not help either.
     const two = { buffers: ['x'], control: [rights(...Array<number>(253).fill(a)), rights(a)] };
     expect(nothrow.sendmsg(a, two)).toBe(-s.EINVAL);
     expect(nothrow.recv(b, Buffer.alloc(1), s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
   });
 
-  test('0 are nothing', () => {
+  test('0 are ignored', () => {
     const [a, b] = pair();
     s.sendmsg(a, { buffers: ['x'], control: [rights()] });
     expect(s.recvmsg(b, { buffers, controlLength: 64 })).toMatchObject({ length: 1, control: [], flags: 0 });
   });
 
-  test('one that is not open is EBADF', () => {
+  test('one that is not open fails with EBADF', () => {
     const [a, b] = pair();
     const gone = s.dup(a);
     s.close(gone);
@@ -185,14 +188,14 @@ describe('how many', () => {
 });
 
 describe('MSG_CTRUNC', () => {
-  /** Sends n descriptors and receives with this much room: what arrived, after which all is closed again. */
+  /** Sends n file descriptors and receives with this much room: returns what arrived, and closes everything again. */
   function exchange(n: number, room: number): { fds: number; flags: number } {
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     const before = openFds();
     s.sendmsg(a, { buffers: ['x'], control: [rights(...Array<number>(n).fill(a))] });
     const { control, flags } = s.recvmsg(b, { buffers, controlLength: room });
     const fds = fdsIn(control);
-    expect(openFds().size).toBe(before.size + fds.length); // every new descriptor is told
+    expect(openFds().size).toBe(before.size + fds.length); // every new file descriptor is reported
     expect(fds.every((fd) => s.fcntl(fd, s.F_GETFD) === s.FD_CLOEXEC)).toBe(true);
     closeAll(fds);
     expect(openFds()).toEqual(before);
@@ -209,7 +212,7 @@ describe('MSG_CTRUNC', () => {
 
   const rooms = Array.from({ length: s.CMSG_SPACE(4 * 4) + 9 }, (_, room) => room);
 
-  test.each([1, 2, 3, 4])(`of %i descriptors, with room for 0 to ${rooms.length - 1} bytes`, (n) => {
+  test.each([1, 2, 3, 4])(`of %i file descriptors, with room for 0 to ${rooms.length - 1} bytes`, (n) => {
     expect(rooms.map((room) => exchange(n, room))).toEqual(rooms.map((room) => rule(n, room)));
   });
 
@@ -222,7 +225,7 @@ describe('MSG_CTRUNC', () => {
     );
   });
 
-  test('beside credentials, which come first', () => {
+  test('after credentials, which are first', () => {
     const [a, b] = pair();
     s.setsockopt(b, s.SOL_SOCKET, s.SO_PASSCRED, 1);
     const credentials = s.CMSG_SPACE(12);
@@ -238,7 +241,7 @@ describe('MSG_CTRUNC', () => {
   });
 });
 
-test('each MSG_PEEK installs fresh descriptors', () => {
+test('each MSG_PEEK installs new file descriptors', () => {
   const [a, b] = pair();
   const before = openFds();
   s.sendmsg(a, { buffers: ['x'], control: [rights(a, b)] });
@@ -252,7 +255,7 @@ test('each MSG_PEEK installs fresh descriptors', () => {
   expect(openFds()).toEqual(before);
 });
 
-describe('descriptors that nobody asked for are closed by the kernel', () => {
+describe('the kernel closes file descriptors for which there is no control buffer', () => {
   const ways: [string, (fd: number) => void][] = [
     ['recvmsg without controlLength', (fd) => expect(s.recvmsg(fd, { buffers }).flags).toBe(s.MSG_CTRUNC)],
     ['recvmsg with a controlLength of 0', (fd) => s.recvmsg(fd, { buffers, controlLength: 0 })],
@@ -280,11 +283,13 @@ describe('descriptors that nobody asked for are closed by the kernel', () => {
   });
 });
 
-describe('a full table of descriptors', () => {
-  test.for([0, 1, 2, 5])('with room for %i: those that fit, with MSG_CTRUNC and no error', (room, context) => {
-    need(context, program('prlimit'));
-    const seen = child<{ fds: number; flags: number; cloexec: boolean; leak: number; next: number }>(
-      `
+describe('a full file descriptor table', () => {
+  test.for([0, 1, 2, 5])(
+    'with room for %i, those that fit are received with MSG_CTRUNC and without an error',
+    (room, context) => {
+      need(context, program('prlimit'));
+      const seen = child<{ fds: number; flags: number; cloexec: boolean; leak: number; next: number }>(
+        `
       const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
       s.sendmsg(a, { buffers: ['x'], control: [rights(a, a, b, b, a)] });
       s.sendmsg(a, { buffers: ['y'], control: [rights(a)] });
@@ -303,28 +308,29 @@ describe('a full table of descriptors', () => {
       const next = fdsIn(s.recvmsg(b, { buffers: [Buffer.alloc(1)], controlLength: 64 }).control);
       for (const fd of next) s.close(fd);
       console.log(JSON.stringify({ fds: fds.length, flags, cloexec, leak: openFds() - before, next: next.length }));`,
-    );
-    expect(seen).toEqual({ fds: room, flags: room < 5 ? s.MSG_CTRUNC : 0, cloexec: true, leak: 0, next: 1 });
-  });
+      );
+      expect(seen).toEqual({ fds: room, flags: room < 5 ? s.MSG_CTRUNC : 0, cloexec: true, leak: 0, next: 1 });
+    },
+  );
 });
 
-test('too many in flight are ETOOMANYREFS', (context) => {
+test('too many in flight fail with ETOOMANYREFS', (context) => {
   need(context, program('prlimit'));
   const { sent, errno } = child<{ sent: number; errno: number }>(
     `
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:64']); // the loader of modules may need more
     const [a] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     let sent = 0, n = 0;
     while (sent < 40 && (n = nothrow.sendmsg(a, { buffers: ['x'], control: [rights(a, a, a, a, a)] })) === 1) sent++;
     console.log(JSON.stringify({ sent, errno: -n }));`,
-    ['prlimit', '--nofile=64:64'],
   );
   if (sent === 40) context.skip('this process may have any number of descriptors in flight');
   expect(errno).toBe(s.ETOOMANYREFS);
 });
 
-describe('no descriptor is lost', () => {
-  // Where the stack ends inside recvmsg the descriptors may have arrived already: those that the caller is not given
-  // must be closed. The recursion ends at every depth there is, in steps of small frames, and recvmsg is tried at each.
+describe('no file descriptor is lost', () => {
+  // If the stack ends inside recvmsg, the file descriptors may have arrived already: those that the caller does not get
+  // must be closed. The recursion ends at every possible depth, in steps of small frames, and recvmsg is tried at each.
   const dive = (receive: string) => `
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     const [x, y] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);

@@ -1,10 +1,10 @@
-/** Flags of sending, each pair of them on each kind of socket in each state: results and errors are those of Python. */
+/** Every pair of send flags on each kind of socket in each state: results and errors are the same as in Python. */
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
+import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { loopback, loopback6 } from '../helpers/world.ts';
 
 const FLAGS = {
   MSG_DONTWAIT: s.MSG_DONTWAIT,
@@ -38,11 +38,16 @@ const STATES = ['connected', 'the peer is gone', 'shut down', 'not connected'] a
 const CALLS = ['send', 'sendmsg', 'sendto', 'sendmmsg'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Pairs of flags for the first and the last call, which have the least and the most of their own; else single flags. */
+/**
+ * Pairs of flags for send and sendmmsg, which have the least and the most code of their own; single flags for the
+ * others.
+ */
 const singles = values.slice(0, names.length + 1);
 const valuesOf = { send: values, sendmsg: singles, sendto: singles, sendmmsg: values };
 
-/** The same in Python, which has no sendmmsg: there it is sendmsg. One line for each kind, state and call. */
+/**
+ * The same in Python, which has no sendmmsg: it uses sendmsg instead. Prints one line for each kind, state and call.
+ */
 const PYTHON = `
 import socket as m, errno, select
 def world(family, type, state):
@@ -155,7 +160,7 @@ function answer(kind: Kind, state: (typeof STATES)[number], call: (typeof CALLS)
   }
 }
 
-test('results and errors are those of Python', (context) => {
+test('results and errors are the same as in Python', (context) => {
   need(context, program('python3'), ipv6);
   const python3 = python<number[][]>(
     PYTHON,

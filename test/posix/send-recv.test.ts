@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, listener, pair } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, listener, pair } from '../helpers/world.ts';
 
-test('a stream has no borders between what was sent', () => {
+test('a stream has no boundaries between sends', () => {
   const { client, server } = connection();
   expect([s.send(client, 'ab'), s.send(client, 'cd', s.MSG_NOSIGNAL)]).toEqual([2, 2]);
   const buffer = Buffer.alloc(16);
@@ -15,7 +15,7 @@ test('a stream has no borders between what was sent', () => {
   expect(buffer.toString('latin1', 0, 5)).toBe('abcd\0');
 });
 
-test('datagrams and records keep their borders', () => {
+test('datagrams and records keep their boundaries', () => {
   for (const type of [s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
     const [a, b] = pair(type);
     for (const text of ['one', 'three', 'x']) s.send(a, text);
@@ -24,7 +24,7 @@ test('datagrams and records keep their borders', () => {
   }
 });
 
-test('bytes behind the received ones are left as they are', () => {
+test('bytes after the received ones are not changed', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const memory = Buffer.alloc(32, 0xaa);
   s.send(a, 'abc');
@@ -32,7 +32,7 @@ test('bytes behind the received ones are left as they are', () => {
   expect(memory.toString('hex')).toBe(`${'aa'.repeat(8)}616263${'aa'.repeat(21)}`);
 });
 
-test('a send to a full socket is EAGAIN with MSG_DONTWAIT on a blocking descriptor', () => {
+test('sending with MSG_DONTWAIT to a full blocking socket fails with EAGAIN', () => {
   const [a] = pair(s.SOCK_STREAM);
   const data = new Uint8Array(4 << 20);
   const n = s.send(a, data, s.MSG_DONTWAIT);
@@ -44,7 +44,7 @@ test('a send to a full socket is EAGAIN with MSG_DONTWAIT on a blocking descript
   );
 });
 
-test('a refused datagram is reported by the next call, once', () => {
+test('the next call reports a refused datagram, once', () => {
   const { fd } = datagram();
   const other = datagram();
   s.connect(fd, other.address);
@@ -54,7 +54,7 @@ test('a refused datagram is reported by the next call, once', () => {
   expect(nothrow.recv(fd, new Uint8Array(4), s.MSG_DONTWAIT)).toBe(-s.EAGAIN);
 });
 
-test('a reset connection is ECONNRESET once, then the end', () => {
+test('a reset connection fails with ECONNRESET once, and then reads the end', () => {
   const { fd, address } = listener();
   const client = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
   s.connect(client, address);
@@ -67,7 +67,7 @@ test('a reset connection is ECONNRESET once, then the end', () => {
   expect(nothrow.send(client, 'x')).toBe(-s.EPIPE);
 });
 
-test('flags and errors are those that Python gets', (context) => {
+test('flags and errors are the same as in Python', (context) => {
   need(context, program('python3'));
   const expected = python(`
 def err(f, *a):
@@ -118,7 +118,7 @@ print(json.dumps(out))`);
   }
 });
 
-test('what Python sends arrives, and Python receives what is sent', (context) => {
+test('data that Python sends arrives, and Python receives data that we send', (context) => {
   need(context, program('python3'));
   const { fd, address } = listener();
   python(
@@ -135,7 +135,7 @@ print('null')`,
   expect(s.recv(connected, buffer)).toBe(0);
 });
 
-test('a number or an array is no data', () => {
+test('a number or an array is not accepted as data', () => {
   const [a] = pair();
   for (const data of [5, [1, 2], null, undefined, {}]) {
     expect(() => s.send(a, data as never)).toThrow(

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { openSockets, SOCKETS } from '../helpers/fds.ts';
-import { datagram, pair } from '../helpers/world.ts';
+import { datagram, pair } from '../helpers/fixtures.ts';
 
 const { MessageBatch, recvmmsg, sendmmsg } = s;
 const rights = (...fds: number[]) => [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds } as const];
@@ -15,29 +15,32 @@ function fdsOf(batch: s.MessageBatch, i: number): number[] {
   return batch.control(i).flatMap((m) => (s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS) ? m.fds : []));
 }
 
-test.each([1, 64, 1024])('%i messages cross by one call each way, every byte at its place', (messages) => {
-  const [a, b] = pair(s.SOCK_SEQPACKET | s.SOCK_NONBLOCK);
-  s.setsockopt(a, s.SOL_SOCKET, s.SO_SNDBUF, 1 << 20);
-  const out = new MessageBatch({ messages, size: 16 });
-  const into = new MessageBatch({ messages, size: 16 });
-  let received = 0;
-  for (let i = 0; i < messages; i++) expect(out.push(`message ${i}`)).toBe(i);
-  for (let first = 0; first < messages; ) {
-    first += sendmmsg(a, out, 0, first);
-    const n = recvmmsg(b, into);
-    expect(into.count).toBe(n);
-    for (let i = 0; i < n; i++) {
-      const expected = `message ${received + i}`;
-      expect(into.bytes(i).toString()).toBe(expected);
-      expect(into.length(i)).toBe(expected.length);
+test.each([1, 64, 1024])(
+  '%i messages are sent and received by one call each, with every byte in its place',
+  (messages) => {
+    const [a, b] = pair(s.SOCK_SEQPACKET | s.SOCK_NONBLOCK);
+    s.setsockopt(a, s.SOL_SOCKET, s.SO_SNDBUF, 1 << 20);
+    const out = new MessageBatch({ messages, size: 16 });
+    const into = new MessageBatch({ messages, size: 16 });
+    let received = 0;
+    for (let i = 0; i < messages; i++) expect(out.push(`message ${i}`)).toBe(i);
+    for (let first = 0; first < messages; ) {
+      first += sendmmsg(a, out, 0, first);
+      const n = recvmmsg(b, into);
+      expect(into.count).toBe(n);
+      for (let i = 0; i < n; i++) {
+        const expected = `message ${received + i}`;
+        expect(into.bytes(i).toString()).toBe(expected);
+        expect(into.length(i)).toBe(expected.length);
+      }
+      received += n;
     }
-    received += n;
-  }
-  expect(received).toBe(messages);
-  expect(out.count).toBe(messages);
-});
+    expect(received).toBe(messages);
+    expect(out.count).toBe(messages);
+  },
+);
 
-test('1024 messages to one socket with room for them go by one call', () => {
+test('one call sends 1024 messages to a socket with sufficient room', () => {
   const { fd: sender, address: from } = datagram();
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   const room = new MessageBatch({ messages: 1024, size: 4 });
@@ -47,7 +50,7 @@ test('1024 messages to one socket with room for them go by one call', () => {
   expect(sendmmsg(sender, room)).toBe(1024);
   const into = new MessageBatch({ messages: 1024, size: 4 });
   const n = recvmmsg(fd, into);
-  // How many the receive buffer keeps is the machine's affair (net.core.rmem_max); that they come in order is not.
+  // How many fit the receive buffer depends on the machine (net.core.rmem_max); their order does not.
   expect(n).toBeGreaterThan(100);
   for (let i = 0; i < n; i++) {
     expect(into.bytes(i).readUInt16LE()).toBe(i);
@@ -55,7 +58,7 @@ test('1024 messages to one socket with room for them go by one call', () => {
   }
 });
 
-test('addresses: each message to another one, and every sender told', () => {
+test('each message can have another destination, and every sender is reported', () => {
   const receivers = [datagram(s.SOCK_NONBLOCK), datagram(s.SOCK_NONBLOCK), datagram(s.SOCK_NONBLOCK)];
   const { fd, address: from } = datagram();
   const out = new MessageBatch({ messages: 3, size: 8 });
@@ -72,7 +75,7 @@ test('addresses: each message to another one, and every sender told', () => {
   expect([s.recv(fd, out.data), s.recv(fd, out.data), s.recv(fd, out.data)]).toEqual([4, 4, 4]);
 });
 
-test('where the kernel gives no address there is none, whatever the message before had', () => {
+test('if the kernel returns no address, there is none, even if the previous message had one', () => {
   const { fd, address } = datagram();
   const batch = new MessageBatch({ messages: 2, size: 8 });
   s.sendto(fd, 'x', 0, address);
@@ -85,7 +88,7 @@ test('where the kernel gives no address there is none, whatever the message befo
   expect(batch.name(0)).toHaveLength(0);
 });
 
-test('a partial send tells how many went, and goes on where it stopped', () => {
+test('a partial send reports how many messages were sent, and can be continued', () => {
   const { fd, address } = datagram();
   const out = new MessageBatch({ messages: 4, size: 16 });
   const bad = { family: s.AF_INET, address: '255.255.255.255', port: 9 } as const;
@@ -100,7 +103,7 @@ test('a partial send tells how many went, and goes on where it stopped', () => {
   expect(text(into)).toEqual(['0', '1', '3']);
 });
 
-test('a full socket takes a part of a batch, then EAGAIN', () => {
+test('a full socket accepts a part of a batch, and then fails with EAGAIN', () => {
   const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   const out = new MessageBatch({ messages: 1024, size: 1024 });
   for (let i = 0; i < 1024; i++) out.push(new Uint8Array(1024).fill(i));
@@ -113,7 +116,7 @@ test('a full socket takes a part of a batch, then EAGAIN', () => {
   for (let i = 0; i < sent; i++) expect(into.bytes(i).equals(out.bytes(i))).toBe(true);
 });
 
-test('MSG_WAITFORONE waits for one message only, on a blocking descriptor', () => {
+test('MSG_WAITFORONE waits for only one message on a blocking socket', () => {
   const { fd, address } = datagram();
   const batch = new MessageBatch({ messages: 8, size: 8 });
   for (const message of ['a', 'b']) s.sendto(fd, message, 0, address);
@@ -121,12 +124,12 @@ test('MSG_WAITFORONE waits for one message only, on a blocking descriptor', () =
   expect(text(batch)).toEqual(['a', 'b']);
 });
 
-test('the timeout ends it after a message; a negative one is EINVAL; none waits for ever', () => {
+test('the timeout ends the call after a message, a negative one fails with EINVAL, and without one the call waits forever', () => {
   const { fd, address } = datagram();
   const batch = new MessageBatch({ messages: 8, size: 8 });
   for (const timeout of [0n, 1n]) {
     for (const message of ['a', 'b']) s.sendto(fd, message, 0, address);
-    // The kernel looks at the time after each message: with none left it stops at the first.
+    // The kernel checks the timeout after each message: with no time left it stops at the first.
     const n = recvmmsg(fd, batch, 0, timeout);
     expect(n).toBeGreaterThanOrEqual(1);
     while (nothrow.recv(fd, batch.data, s.MSG_DONTWAIT) >= 0);
@@ -135,7 +138,7 @@ test('the timeout ends it after a message; a negative one is EINVAL; none waits 
     expect(() => recvmmsg(fd, batch, s.MSG_DONTWAIT, timeout)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   }
   s.sendto(fd, 'x', 0, address);
-  // Far more seconds than a clock lives: passed on exactly.
+  // Far more seconds than any clock runs: the value is passed on exactly.
   expect(recvmmsg(fd, batch, s.MSG_WAITFORONE, 2n ** 62n * 1_000_000_000n + 999_999_999n)).toBe(1);
   for (const timeout of [2n ** 63n * 1_000_000_000n, -(2n ** 63n) * 1_000_000_000n - 1_000_000_000n, 2n ** 200n]) {
     expect(() => recvmmsg(fd, batch, s.MSG_DONTWAIT, timeout)).toThrow(
@@ -148,7 +151,7 @@ test('the timeout ends it after a message; a negative one is EINVAL; none waits 
   }
 });
 
-test('MSG_TRUNC, the flag and the real length; nothing runs into the next message', () => {
+test('MSG_TRUNC sets the flag and the real length, and a long message does not overwrite the next one', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const batch = new MessageBatch({ messages: 4, size: 4 });
   const send = () => {
@@ -169,7 +172,7 @@ test('MSG_TRUNC, the flag and the real length; nothing runs into the next messag
   ]);
 });
 
-test('MSG_PEEK of a batch shows the first message again and again, and takes none', () => {
+test('MSG_PEEK with a batch returns the first message repeatedly and consumes none', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   for (const message of ['a', 'b']) s.send(a, message);
   const batch = new MessageBatch({ messages: 2, size: 4 });
@@ -179,7 +182,7 @@ test('MSG_PEEK of a batch shows the first message again and again, and takes non
   expect(text(batch)).toEqual(['a', 'b']);
 });
 
-test('control data of each message', () => {
+test('each message has its own control data', () => {
   const { fd, address } = datagram();
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVTTL, true);
   const out = new MessageBatch({ messages: 3, size: 4, controlLength: 64 });
@@ -193,7 +196,7 @@ test('control data of each message', () => {
   );
 });
 
-test('a batch that fails gives no messages', () => {
+test('a batch contains no messages after a failed call', () => {
   const batch = new MessageBatch({ messages: 2, size: 4 });
   const { fd, address } = datagram();
   s.sendto(fd, 'x', 0, address);
@@ -205,7 +208,7 @@ test('a batch that fails gives no messages', () => {
   expect(nothrow.sendmmsg(-1, batch)).toBe(-s.EBADF);
 });
 
-test('storage is used again without being made again', () => {
+test('storage is reused without new allocations', () => {
   const { fd, address } = datagram();
   const out = new MessageBatch({ messages: 16, size: 32 });
   const into = new MessageBatch({ messages: 16, size: 32 });
@@ -222,7 +225,7 @@ test('storage is used again without being made again', () => {
   expect(into.bytes(3).buffer).toBe(memory);
 });
 
-test('what does not fit a batch is refused, and the batch stays as it was', () => {
+test('a message that does not fit is rejected, and the batch stays unchanged', () => {
   const batch = new MessageBatch({ messages: 2, size: 4, controlLength: 16 });
   batch.push('one');
   const refused = (call: () => void, name: string) =>
@@ -244,7 +247,7 @@ test('what does not fit a batch is refused, and the batch stays as it was', () =
   expect(text(batch)).toEqual(['one', 'two']);
 });
 
-test('the size of a batch is checked before it is made', () => {
+test('the size of a batch is checked before it is allocated', () => {
   const refused = (options: object, name: string) =>
     expect(() => new MessageBatch(options as s.MessageBatchOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message: expect.stringContaining(name) }),
@@ -259,7 +262,7 @@ test('the size of a batch is checked before it is made', () => {
   expect(new MessageBatch({ messages: 1024, size: 0 }).data).toHaveLength(0);
 });
 
-test('storage that was detached or exchanged for another size is a RangeError, and no crash', () => {
+test('storage that was detached or replaced by storage of another size causes a RangeError and no crash', () => {
   const { fd, address } = datagram();
   const refused = expect.objectContaining({
     name: 'RangeError',
@@ -297,14 +300,14 @@ test('storage that was detached or exchanged for another size is a RangeError, a
   expect(() => sendmmsg(fd, Object.assign(small, { size: 8, data: Buffer.alloc(16) }))).toThrow(refused);
 });
 
-test('a push into detached storage is refused by an error with a code', () => {
+test('pushing to detached storage is rejected by an error with a code', () => {
   const batch = new MessageBatch({ messages: 2, size: 8 });
   structuredClone(batch.data.buffer, { transfer: [batch.data.buffer as ArrayBuffer] });
   expect(() => batch.push('x')).toThrow(expect.objectContaining({ code: expect.stringMatching(/^ERR_/) }));
   expect(batch.count).toBe(0);
 });
 
-test('the first message must be one of the batch', () => {
+test('the first message must be in the batch', () => {
   const { fd, address } = datagram();
   const batch = new MessageBatch({ messages: 4, size: 8 });
   batch.push('x', address);
@@ -328,7 +331,7 @@ test('the first message must be one of the batch', () => {
   }
 });
 
-test('descriptors that nobody took are closed when the batch is filled again, cleared or disposed', () => {
+test('file descriptors that were not taken are closed when the batch is reused, cleared or disposed', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
   const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(8) });
@@ -355,7 +358,7 @@ test('descriptors that nobody took are closed when the batch is filled again, cl
   expect(openSockets()).toBe(given);
 });
 
-test('descriptors that were taken stay open, and are closed by nobody else', () => {
+test('file descriptors that were taken stay open until the program closes them', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
   const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(8) });
@@ -371,7 +374,7 @@ test('descriptors that were taken stay open, and are closed by nobody else', () 
   for (const fd of taken) s.close(fd);
 });
 
-test('a message that is gone shows no descriptors: their numbers may be those of others by then', () => {
+test('a replaced message has no file descriptors, because their numbers may belong to other files', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const batch = new MessageBatch({ messages: 4, size: 4, controlLength: s.CMSG_SPACE(4) });
   const fill = (messages: number) => {
@@ -390,7 +393,7 @@ test('a message that is gone shows no descriptors: their numbers may be those of
   expect([0, 1].flatMap((i) => fdsOf(batch, i))).toEqual([]);
 });
 
-test('a batch that was received is sent on as it is, descriptors too', () => {
+test('a received batch can be forwarded unchanged, including file descriptors', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const [c, d] = pair(s.SOCK_DGRAM);
   const batch = new MessageBatch({ messages: 2, size: 4, controlLength: s.CMSG_SPACE(4) });
@@ -405,7 +408,7 @@ test('a batch that was received is sent on as it is, descriptors too', () => {
   for (const fd of fds) s.close(fd);
 });
 
-test('MSG_CTRUNC in a batch: those that fitted are there, and are closed when nobody takes them', () => {
+test('after MSG_CTRUNC in a batch, the file descriptors that fitted are available, and closed unless they are taken', () => {
   const [a, b] = pair(s.SOCK_DGRAM);
   const given = openSockets();
   const batch = new MessageBatch({ messages: 2, size: 4, controlLength: s.CMSG_LEN(8) });
@@ -421,7 +424,7 @@ test('MSG_CTRUNC in a batch: those that fitted are there, and are closed when no
   expect(openSockets()).toBe(given);
 });
 
-test('descriptors of a batch that was dropped are closed by the collector, taken ones are not', () => {
+test('the garbage collector closes the file descriptors of an unreachable batch, except those that were taken', () => {
   const script = `
     import { readdirSync, readlinkSync } from 'node:fs';
     import { setImmediate } from 'node:timers/promises';
@@ -451,12 +454,12 @@ test('descriptors of a batch that was dropped are closed by the collector, taken
   expect(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))).toEqual([20, 1, s.FD_CLOEXEC]);
 });
 
-test('control data that another thread could change are not sent: the kernel would read them after they were looked at', () => {
+test('control data in shared memory is rejected, because another thread could change it between validation and the call', () => {
   const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   const original = globalThis.ArrayBuffer;
   let batch: s.MessageBatch;
   try {
-    // A program that has put something else in the place of the constructor.
+    // A program that has replaced the constructor.
     globalThis.ArrayBuffer = SharedArrayBuffer as unknown as typeof ArrayBuffer;
     batch = new MessageBatch({ messages: 2, size: 8, controlLength: s.CMSG_SPACE(4) });
   } finally {

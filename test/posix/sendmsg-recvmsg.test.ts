@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, loopback6, pair } from '../helpers/fixtures.ts';
 import { ipv6, need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, loopback6, pair } from '../helpers/world.ts';
 
 const { IPPROTO_IP, IP_PKTINFO, IP_TOS, IP_TTL } = s;
 
-test('gathers from many buffers and scatters into many', () => {
+test('data is gathered from many buffers and scattered to many buffers', () => {
   const { fd: sender, address: from } = datagram();
   const { fd, address } = datagram();
   const data = ['ab', Buffer.from('cd'), new Uint8Array(0), new DataView(Buffer.from('.ef.').buffer, 0, 0), 'é'];
@@ -39,7 +39,7 @@ test('the address may be an object, encoded bytes or a SocketAddress, or absent 
   }
 });
 
-test('on a stream it sends what fits and gives no address', () => {
+test('a stream sends as much as fits, and returns no address', () => {
   const { client, server } = connection();
   s.sendmsg(client, { buffers: ['abc', 'def'] });
   const into = Buffer.alloc(4);
@@ -50,7 +50,7 @@ test('on a stream it sends what fits and gives no address', () => {
   expect(s.recvmsg(server, { buffers: [into] })).toEqual({ length: 0, address: undefined, control: [], flags: 0 });
 });
 
-test('control messages go out with the packet and come in with it', () => {
+test('control messages are sent and received with the packet', () => {
   const { fd, address } = datagram();
   for (const name of [IP_PKTINFO, s.IP_RECVTTL, s.IP_RECVTOS]) s.setsockopt(fd, IPPROTO_IP, name, true);
   const control: s.ControlMessage[] = [
@@ -88,7 +88,7 @@ test('IPv6 control messages', (context) => {
   expect(got.control.find((m) => s.isControl(m, s.IPPROTO_IPV6, s.IPV6_PKTINFO))?.addr).toBe('::1');
 });
 
-test('one datagram is cut into many by UDP_SEGMENT', () => {
+test('UDP_SEGMENT splits one datagram into several', () => {
   const { fd, address } = datagram();
   const control = [{ level: s.SOL_UDP, type: s.UDP_SEGMENT, value: 100 } as const];
   expect(s.sendmsg(fd, { buffers: [new Uint8Array(250)], address, control })).toBe(250);
@@ -96,7 +96,7 @@ test('one datagram is cut into many by UDP_SEGMENT', () => {
   expect([0, 1, 2].map(() => s.recvmsg(fd, { buffers: [buffer] }, s.MSG_DONTWAIT).length)).toEqual([100, 100, 50]);
 });
 
-test('no messages are no control data', () => {
+test('an empty list of messages is no control data', () => {
   const [a, b] = pair();
   for (const control of [undefined, [], new Uint8Array(0)]) {
     expect(s.sendmsg(a, { buffers: ['x'], control })).toBe(1);
@@ -104,7 +104,7 @@ test('no messages are no control data', () => {
   expect(s.recvmsg(b, { buffers: [new Uint8Array(8)], controlLength: 64 })).toMatchObject({ length: 3, control: [] });
 });
 
-test('control data that the kernel does not take is EINVAL, never read beyond its end', () => {
+test('invalid control data fails with EINVAL and is never read beyond its end', () => {
   const { fd, address } = datagram();
   const send = (control: Uint8Array) => nothrow.sendmsg(fd, { buffers: ['x'], address, control });
   const good = Buffer.from(s.encodeControl([{ level: IPPROTO_IP, type: IP_TTL, value: 9 }]));
@@ -119,7 +119,7 @@ test('control data that the kernel does not take is EINVAL, never read beyond it
   expect(s.recv(fd, new Uint8Array(4))).toBe(1);
 });
 
-test('1024 buffers are taken, 1025 are EMSGSIZE, an empty list is an empty message', () => {
+test('1024 buffers are accepted, 1025 fail with EMSGSIZE, and an empty list is an empty message', () => {
   const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   const bytes = Buffer.from(Array.from({ length: 1024 }, (_, i) => i % 253));
   const parts = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
@@ -138,7 +138,7 @@ test('1024 buffers are taken, 1025 are EMSGSIZE, an empty list is an empty messa
   expect(s.recvmsg(b, { buffers: [] })).toMatchObject({ length: 0, flags: 0 });
 });
 
-test('the errors carry the syscall and the address', () => {
+test('the errors contain the syscall and the address', () => {
   const { fd } = datagram();
   const address = { family: s.AF_INET, address: '255.255.255.255', port: 7 } as const;
   expect(() => s.sendmsg(fd, { buffers: ['x'], address })).toThrow(
@@ -152,7 +152,7 @@ test('the errors carry the syscall and the address', () => {
   );
 });
 
-test('nothrow fills one header again and again, and a failed call empties its results', () => {
+test('nothrow fills the same header repeatedly, and a failed call clears its results', () => {
   const { fd: sender, address: from } = datagram();
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   s.setsockopt(fd, IPPROTO_IP, s.IP_RECVTTL, true);
@@ -171,7 +171,7 @@ test('nothrow fills one header again and again, and a failed call empties its re
   expect([message.name!.length, message.controlLength, message.flags]).toEqual([0, 0, 0]);
 });
 
-test('Python takes the same control data off the same packets', (context) => {
+test('Python receives the same control data with the same packets', (context) => {
   need(context, program('python3'));
   const expected = python<[number, number, string][]>(`
 u = socket(AF_INET, SOCK_DGRAM); u.bind(('127.0.0.1', 0))

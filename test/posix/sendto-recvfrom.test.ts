@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, folder, loopback6, pair } from '../helpers/fixtures.ts';
 import { ipv6, need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, folder, loopback6, pair } from '../helpers/world.ts';
 
 test('the address may be an object, encoded bytes or a SocketAddress', () => {
   const { fd: sender, address: from } = datagram();
@@ -20,7 +20,7 @@ test('the address may be an object, encoded bytes or a SocketAddress', () => {
   }
 });
 
-test('every sender is told apart, and can be answered', () => {
+test('senders are distinguished, and each can be answered', () => {
   const { fd, address } = datagram();
   const senders = [datagram(), datagram(), datagram()];
   for (const [i, sender] of senders.entries()) s.sendto(sender.fd, `${i}`, 0, address);
@@ -36,7 +36,7 @@ test('every sender is told apart, and can be answered', () => {
   }
 });
 
-test('IPv6 senders have an address, flow and scope', (context) => {
+test('IPv6 senders have an address, flow information and a scope', (context) => {
   need(context, ipv6);
   const [one, two] = [s.socket(s.AF_INET6, s.SOCK_DGRAM), s.socket(s.AF_INET6, s.SOCK_DGRAM)];
   cleanup(one, two);
@@ -73,7 +73,7 @@ test('AF_UNIX: a path, an abstract name, an autobound name, and no name at all',
   expect(receivedFrom().from).toBeUndefined();
 });
 
-test('a connected stream gives no address', () => {
+test('a connected stream returns no address', () => {
   const { client, server } = connection();
   s.send(client, 'abc');
   expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ length: 3, address: undefined });
@@ -81,7 +81,7 @@ test('a connected stream gives no address', () => {
   expect(s.recvfrom(server, new Uint8Array(8))).toEqual({ length: 0, address: undefined });
 });
 
-test('the address before does not shine through where there is none', () => {
+test('a previous address is not returned if there is none', () => {
   const { fd: one, address } = datagram();
   s.sendto(one, 'x', 0, address);
   expect(s.recvfrom(one, new Uint8Array(4)).address).toEqual(address);
@@ -90,7 +90,7 @@ test('the address before does not shine through where there is none', () => {
   expect(s.recvfrom(b, new Uint8Array(4)).address).toBeUndefined();
 });
 
-test('the error carries the address that was given, as it was when it was sent', () => {
+test('the error contains the address as it was at the time of the call', () => {
   const { fd } = datagram();
   const address = { family: s.AF_INET, address: '255.255.255.255', port: 9 } as const;
   expect(() => s.sendto(fd, 'x', 0, address)).toThrow(
@@ -102,7 +102,7 @@ test('the error carries the address that was given, as it was when it was sent',
   );
 });
 
-test('errors are those that Python gets', (context) => {
+test('errors are the same as in Python', (context) => {
   need(context, program('python3'));
   const expected = python(`
 def err(f, *a):
@@ -137,7 +137,7 @@ print(json.dumps([err(u.sendto, b'x', ('127.0.0.1', 0)), err(u.sendto, bytes(655
   ]).toEqual(expected);
 });
 
-test('an address of the wrong length or family is judged by the kernel', () => {
+test('the kernel validates the length and the family of an address', () => {
   const { fd, address } = datagram();
   const good = s.encodeAddress(address);
   const code = (name: Uint8Array) => s.errnoName(-nothrow.sendto(fd, 'x', 0, name));
@@ -150,7 +150,7 @@ test('an address of the wrong length or family is judged by the kernel', () => {
   expect(s.recvfrom(fd, new Uint8Array(4))).toEqual({ length: 1, address });
 });
 
-test('the room for the address may be too small: the length tells, and nothing behind it is written', () => {
+test('if the buffer for the address is too small, the length shows this, and nothing is written beyond it', () => {
   const { fd, address } = datagram();
   s.sendto(fd, 'x', 0, address);
   const from = new s.SockaddrStorage();

@@ -15,7 +15,7 @@ const ints = (...values: number[]) => Buffer.from(Int32Array.from(values).buffer
 const timeval = (seconds: bigint, microseconds: bigint) => Buffer.from(BigInt64Array.of(seconds, microseconds).buffer);
 const text = (value: string) => Buffer.from(value);
 
-/** The socket, the option, what is set, and how many bytes to read back (none: an int). */
+/** The socket, the option, the value to set, and how many bytes to read back (by default an int). */
 type Case = [
   what: string,
   kind: readonly [number, number],
@@ -83,7 +83,7 @@ const cases: Case[] = [
   ['SO_PASSCRED', UNIX, s.SOL_SOCKET, s.SO_PASSCRED, 1],
 ];
 
-/** 0 or -errno of the set, and what a get then gives: an int, bytes in hex, or [errno]. */
+/** 0 or -errno of the set, and the result of a get afterwards: an int, bytes in hex, or [errno]. */
 type Outcome = [set: number, get: number | string | [number]];
 
 function outcome([, kind, level, name, value, back]: Case): Outcome {
@@ -126,12 +126,12 @@ print(json.dumps([outcome(*case) for case in json.loads(sys.argv[1])]))`,
   return known;
 }
 
-test.for(cases.map((line, i) => [line[0], line, i] as const))('%s: as Python', ([, line, i], context) => {
+test.for(cases.map((line, i) => [line[0], line, i] as const))('%s: the same as in Python', ([, line, i], context) => {
   if (line[1] === UDP6) need(context, ipv6);
   expect(outcome(line)).toEqual(oracle()[i]);
 });
 
-test('errors are those of the kernel', () => {
+test('errors are the same as those of the kernel', () => {
   const fd = cleanup(s.socket(...TCP));
   const set = (level: number, name: number, value: number | s.Bytes) => () => s.setsockopt(fd, level, name, value);
   const error = (code: s.ErrnoName) => expect.objectContaining({ name: 'SocketError', code, syscall: 'setsockopt' });
@@ -144,7 +144,7 @@ test('errors are those of the kernel', () => {
   expect(() => s.setsockopt(-1, s.SOL_SOCKET, s.SO_REUSEADDR, 1)).toThrow(error('EBADF'));
 });
 
-test('SO_RCVBUF is doubled by the kernel', () => {
+test('the kernel doubles SO_RCVBUF', () => {
   const fd = cleanup(s.socket(...UDP));
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF, 5000);
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF)).toBe(10000);
@@ -180,7 +180,7 @@ test.each([
   expect(back).toEqual(ints(1, 9));
 });
 
-test('a number that no C int holds is a RangeError; its bytes are taken', () => {
+test('a number that a C int cannot hold causes a RangeError, but its bytes are accepted', () => {
   const fd = cleanup(s.socket(...TCP));
   const set = (value: unknown) => () => s.setsockopt(fd, s.SOL_SOCKET, s.SO_MAX_PACING_RATE, value as number);
   const before = s.getsockopt(fd, s.SOL_SOCKET, s.SO_MAX_PACING_RATE);
@@ -196,7 +196,7 @@ test('a number that no C int holds is a RangeError; its bytes are taken', () => 
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_MAX_PACING_RATE)).toBe(-2);
 });
 
-test('a membership is taken once and dropped once', () => {
+test('a membership can be added once and dropped once', () => {
   const fd = cleanup(s.socket(...UDP));
   const group = Buffer.of(239, 1, 2, 3, 0, 0, 0, 0, 1, 0, 0, 0);
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, group);

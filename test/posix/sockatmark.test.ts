@@ -3,9 +3,11 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { errnos } from '../helpers/errno-libc.ts';
-import { connection, pair } from '../helpers/world.ts';
+import { connection, pair } from '../helpers/fixtures.ts';
 
-/** Until the peer has all of it, the urgent byte too: sent data is kept until it was acknowledged. */
+/**
+ * Waits until the peer has received everything, including the urgent byte: sent data is kept until it is acknowledged.
+ */
 async function delivered(fd: number): Promise<void> {
   while (s.ioctl(fd, s.SIOCOUTQ) !== 0) await setTimeout(1);
 }
@@ -22,7 +24,7 @@ const text = (fd: number, flags = 0) => {
   return buffer.toString('utf8', 0, s.recv(fd, buffer, flags));
 };
 
-test('a socket without urgent data is at no mark', () => {
+test('a socket without urgent data is not at the mark', () => {
   const { client, server } = connection();
   s.send(client, 'plain');
   expect(atMark(server)).toBe(false);
@@ -30,7 +32,7 @@ test('a socket without urgent data is at no mark', () => {
   expect(atMark(server)).toBe(false);
 });
 
-test('reading stops at the mark, and the urgent byte comes out of band', async () => {
+test('reading stops at the mark, and the urgent byte is received out of band', async () => {
   const { client, server } = connection();
   s.send(client, 'before');
   s.send(client, '!', s.MSG_OOB);
@@ -45,7 +47,7 @@ test('reading stops at the mark, and the urgent byte comes out of band', async (
   expect(atMark(server)).toBe(false);
 });
 
-test('with SO_OOBINLINE the urgent byte is the first one after the mark', async () => {
+test('with SO_OOBINLINE, the urgent byte is the first one after the mark', async () => {
   const { client, server } = connection();
   s.setsockopt(server, s.SOL_SOCKET, s.SO_OOBINLINE, true);
   s.send(client, 'before');
@@ -59,7 +61,7 @@ test('with SO_OOBINLINE the urgent byte is the first one after the mark', async 
   expect(atMark(server)).toBe(false);
 });
 
-test('SIOCATMARK of ioctl says the same', async () => {
+test('SIOCATMARK of ioctl returns the same', async () => {
   const { client, server } = connection();
   expect(s.ioctl(server, s.SIOCATMARK)).toBe(0);
   s.send(client, '!', s.MSG_OOB);
@@ -68,8 +70,8 @@ test('SIOCATMARK of ioctl says the same', async () => {
   expect(atMark(server)).toBe(true);
 });
 
-test('a local stream without urgent data: what the kernel says in C', () => {
-  // Kernels before 5.15 know no urgent data in AF_UNIX.
+test('a local stream without urgent data has the same result as in C', () => {
+  // Kernels before 5.15 do not support urgent data in AF_UNIX.
   const told = errnos(new Map([['local', 'return sockatmark(pair()[0])']])).get('local');
   const answer = n.sockatmark(pair()[0]);
   expect(answer < 0 ? -answer : 0).toBe(told);

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { cleanup, openSockets } from '../helpers/fds.ts';
+import { connection, pair } from '../helpers/fixtures.ts';
 import { ipv6, type Need, need, packetSockets, rawSockets, vsock } from '../helpers/need.ts';
-import { connection, pair } from '../helpers/world.ts';
 
 const kinds: [name: string, domain: number, type: number, protocol: number, told: number, ...needs: Need[]][] = [
   ['a TCP socket', s.AF_INET, s.SOCK_STREAM, 0, s.IPPROTO_TCP],
@@ -22,7 +22,7 @@ const kinds: [name: string, domain: number, type: number, protocol: number, told
 ];
 
 for (const [name, domain, type, protocol, told, ...needs] of kinds) {
-  test(`${name} is what was asked for`, (context) => {
+  test(`${name} has the requested properties`, (context) => {
     need(context, ...needs);
     for (const fd of [s.socket(domain, type, protocol), n.socket(domain, type, protocol)]) {
       cleanup(fd);
@@ -38,7 +38,7 @@ test('the protocol is 0 by default', () => {
   expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_PROTOCOL)).toBe(0);
 });
 
-test('a socket blocks unless SOCK_NONBLOCK is given', () => {
+test('a socket is blocking without SOCK_NONBLOCK', () => {
   for (const socket of [s.socket, n.socket]) {
     const blocking = cleanup(socket(s.AF_INET, s.SOCK_STREAM));
     const not = cleanup(socket(s.AF_INET, s.SOCK_STREAM | s.SOCK_NONBLOCK));
@@ -48,7 +48,7 @@ test('a socket blocks unless SOCK_NONBLOCK is given', () => {
 });
 
 describe('close-on-exec', () => {
-  /** Whether a program that this process starts has the socket. */
+  /** Whether a program that this process starts inherits the socket. */
   function inherited(fd: number): boolean {
     const { stdout } = spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
     expect(stdout).toContain('/proc/'); // the folder that ls reads is among its own
@@ -93,14 +93,14 @@ describe('close-on-exec', () => {
   });
 });
 
-test('the lowest free number is given, as in C', () => {
+test('the lowest free number is used, as in C', () => {
   const [a, b] = [cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM)), cleanup(s.socket(s.AF_UNIX, s.SOCK_DGRAM))];
   expect(b).toBeGreaterThan(a);
   s.close(a);
   expect(s.socket(s.AF_UNIX, s.SOCK_DGRAM)).toBe(a);
 });
 
-describe('what C cannot express is refused, and nothing is created', () => {
+describe('values that C cannot represent are rejected, and nothing is created', () => {
   const values: [unknown, typeof TypeError | typeof RangeError, string][] = [
     [Number.NaN, RangeError, 'ERR_OUT_OF_RANGE'],
     [Number.POSITIVE_INFINITY, RangeError, 'ERR_OUT_OF_RANGE'],

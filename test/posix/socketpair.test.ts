@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as n from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
-import { pair } from '../helpers/world.ts';
+import { pair } from '../helpers/fixtures.ts';
 
 /** Both forms. */
 const forms: [string, (type: number) => [number, number]][] = [
@@ -48,7 +48,7 @@ for (const [form, make] of forms) {
   });
 }
 
-test('nothrow: the descriptors go to an Int32Array too', () => {
+test('nothrow: the file descriptors can be stored in an Int32Array, too', () => {
   const sv = new Int32Array(2);
   expect(n.socketpair(s.AF_UNIX, s.SOCK_STREAM, 0, sv)).toBe(0);
   cleanup(sv[0]!, sv[1]!);
@@ -56,18 +56,18 @@ test('nothrow: the descriptors go to an Int32Array too', () => {
   expect(s.recv(sv[1]!, new Uint8Array(1))).toBe(1);
 });
 
-test('nothrow: nothing is written when the call fails', () => {
+test('nothrow: nothing is written if the call fails', () => {
   const sv = [-7, -8];
   expect(n.socketpair(s.AF_INET, s.SOCK_STREAM, 0, sv)).toBeLessThan(0);
   expect(sv).toEqual([-7, -8]);
 });
 
-test('nothrow: a place that is no object is refused, and nothing is created', () => {
+test('nothrow: storage that is not an object is rejected, and nothing is created', () => {
   const make = n.socketpair as (...args: unknown[]) => number;
   expect(() => make(s.AF_UNIX, s.SOCK_STREAM, 0, undefined)).toThrow(TypeError);
 });
 
-test('a pair has no names, but peers', () => {
+test('the sockets of a pair have peers, but no names', () => {
   const [a, b] = pair();
   for (const fd of [a, b]) {
     expect(s.getsockname(fd)).toEqual({ family: s.AF_UNIX, path: '' });

@@ -1,7 +1,7 @@
 /**
- * Each call is exactly one system call with the arguments that were given: what strace sees of this library, by its
- * exceptions and by its nothrow twins, is what it sees of C's function called by Python. The one departure is
- * close-on-exec, which Python asks for here.
+ * Each call is exactly one system call with the given arguments: strace shows the same for this library, in its
+ * throwing and its nothrow form, as for C's function called by Python. The only difference is close-on-exec, which
+ * Python requests explicitly here.
  */
 import { expect, test } from 'vitest';
 import { libc } from '../helpers/errno-libc.ts';
@@ -10,26 +10,26 @@ import { traced } from '../helpers/strace.ts';
 
 interface Traced {
   name: string;
-  /** JavaScript and Python that put the same sockets at the same numbers; not looked at. */
+  /** JavaScript and Python that put the same sockets at the same numbers; their system calls are not compared. */
   prepare?: readonly [javascript: string, python: string];
-  /** JavaScript over `c`, the calls in one shape. */
+  /** JavaScript over `c`, the calls in one form. */
   run: string;
   /** The same in Python, over errno-libc.ts. */
   python: string;
-  /** How the line of strace begins: the system call and the arguments that matter most. */
+  /** The start of the line of strace: the system call and its most important arguments. */
   begins: string;
-  /** The descriptors that come are other numbers in each process. */
+  /** New file descriptors have different numbers in each process. */
   creates?: true;
 }
 
-/** Numbers that no process gives by itself. */
+/** Numbers that no process assigns by itself. */
 const [a, b, l] = [100, 101, 102];
 
 const tcp = [`put(${a}, s.socket(s.AF_INET, s.SOCK_STREAM))`, `put(${a}, socket(AF_INET, SOCK_STREAM, 0))`] as const;
 const udp = [`put(${a}, s.socket(s.AF_INET, s.SOCK_DGRAM))`, `put(${a}, socket(AF_INET, SOCK_DGRAM, 0))`] as const;
 const pair = (type: string) =>
   [`pair(s.${type}); s.send(${b}, 'hello')`, `pair2(${type}); ok(send(${b}, b'hello'))`] as const;
-/** A listener at the path `x` of the folder, and one who waits there. */
+/** A listener at the path `x` of the folder, and a client that waits there. */
 const listener = [
   `unlink('x');
    put(${l}, s.socket(s.AF_UNIX, s.SOCK_STREAM)); s.bind(${l}, path); s.listen(${l}, 5);
@@ -43,7 +43,7 @@ ok(connect(${a}, unix('x')))`,
 const nine = "{ family: s.AF_INET, address: '127.0.0.1', port: 9 }";
 const rights = `cmsg(SOL_SOCKET, SCM_RIGHTS, struct.pack('i', ${a})).ljust(24, b'\\0')`;
 
-/** As strace writes them. */
+/** The addresses as strace prints them. */
 const LOOPBACK = 'inet_addr("127.0.0.1")';
 const NINE = `{sa_family=AF_INET, sin_port=htons(9), sin_addr=${LOOPBACK}}`;
 const RIGHTS = `{cmsg_len=20, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, cmsg_data=[${a}]}`;
@@ -115,7 +115,7 @@ const calls: Traced[] = [
     begins: `connect(${a}, ${NINE}, 16) = 0`,
   },
   {
-    name: 'connect that goes on',
+    name: 'connect that is in progress',
     prepare: [
       `put(${l}, s.socket(s.AF_INET, s.SOCK_STREAM)); s.bind(${l}, { ...loop, port: 0 }); s.listen(${l}, 1);
        put(${a}, s.socket(s.AF_INET, s.SOCK_STREAM | s.SOCK_NONBLOCK)); at = s.getsockname(${l})`,
@@ -235,7 +235,7 @@ put(${a}, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0))`,
       '{iov_base="two!", iov_len=4}], msg_iovlen=2, msg_controllen=0, msg_flags=0}, MSG_NOSIGNAL) = 7',
   },
   {
-    name: 'sendmsg with a descriptor',
+    name: 'sendmsg with a file descriptor',
     prepare: pair('SOCK_STREAM'),
     run: `c.sendmsg(${a}, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [${a}] }] })`,
     python: `sendmsg(${a}, [b'x'], None, ${rights})`,
@@ -265,7 +265,7 @@ put(${a}, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0))`,
     begins: `recvfrom(${a}, "hello", 16, MSG_PEEK, NULL, NULL) `,
   },
   {
-    name: 'recv when nothing waits is not repeated',
+    name: 'recv without pending data is not repeated',
     prepare: udp,
     run: `c.recv(${a}, new Uint8Array(16), s.MSG_DONTWAIT)`,
     python: `recv(${a}, 16, MSG_DONTWAIT)`,
@@ -279,21 +279,21 @@ put(${a}, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0))`,
     begins: `recvfrom(${a}, "hel", 3, MSG_TRUNC, `,
   },
   {
-    name: 'send of a buffer that comes again',
+    name: 'send of a buffer that is used again',
     prepare: [`pair(s.SOCK_DGRAM); s.send(${a}, kept); s.send(${a}, kept)`, 'pair2(SOCK_DGRAM)'],
     run: `c.send(${a}, kept, s.MSG_DONTWAIT)`,
     python: `send(${a}, b'kept', MSG_DONTWAIT)`,
     begins: `sendto(${a}, "kept", 4, MSG_DONTWAIT, NULL, 0) = 4`,
   },
   {
-    name: 'sendto of a buffer and an address that come again',
+    name: 'sendto of a buffer and an address that are used again',
     prepare: [`${udp[0]}; s.sendto(${a}, kept, 0, nine); s.sendto(${a}, kept, 0, nine)`, udp[1]],
     run: `c.sendto(${a}, kept, 0, nine)`,
     python: `sendto(${a}, b'kept', 0, inet(9))`,
     begins: `sendto(${a}, "kept", 4, 0, ${NINE}, 16) = 4`,
   },
   {
-    name: 'recv into a buffer that comes again',
+    name: 'recv into a buffer that is used again',
     prepare: [
       `${pair('SOCK_DGRAM')[0]}; s.recv(${a}, kept, s.MSG_PEEK); s.recv(${a}, kept, s.MSG_PEEK)`,
       pair('SOCK_DGRAM')[1],
@@ -303,7 +303,7 @@ put(${a}, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0))`,
     begins: `recvfrom(${a}, "hell", 4, MSG_PEEK, NULL, NULL) = 4`,
   },
   {
-    name: 'recvfrom into a buffer that comes again',
+    name: 'recvfrom into a buffer that is used again',
     prepare: [
       `${pair('SOCK_DGRAM')[0]}; s.recvfrom(${a}, kept, s.MSG_PEEK); s.recvfrom(${a}, kept, s.MSG_PEEK)`,
       pair('SOCK_DGRAM')[1],
@@ -320,7 +320,7 @@ put(${a}, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0))`,
     begins: `recvmsg(${a}, {msg_name=POINTER, msg_namelen=128 => 0, msg_iov=[${iov('he', 2)}, ${iov('llo', 8)}], `,
   },
   {
-    name: 'recvmsg with a descriptor',
+    name: 'recvmsg with a file descriptor',
     prepare: [
       `pair(s.SOCK_STREAM); s.sendmsg(${b}, { buffers: ['x'], control: rights })`,
       `pair2(SOCK_STREAM); ok(sendmsg(${b}, [b'x'], None, ${rights}))`,
@@ -405,7 +405,7 @@ function pythonOf({ name, prepare, python }: Traced): string {
   return `${prepare?.[1] ?? ''}\nmark(${JSON.stringify(name)})\n${python}\nmark('')`;
 }
 
-/** The built library, as a child needs JavaScript. `npm test` has built it. */
+/** The built library, as a child process needs JavaScript. `npm test` has built it. */
 const javascript = `
 import * as s from ${library('index')};
 import * as n from ${library('nothrow')};
@@ -468,7 +468,7 @@ def mark(text): os.write(1, b'<' + text.encode() + b'>\\n')
 ${calls.map(pythonOf).join('\n')}
 `;
 
-/** Without what differs from run to run: descriptors that come, ports that the kernel chose, the time that is left. */
+/** Removes what differs from run to run: new file descriptors, ports that the kernel chose, the remaining time. */
 function withoutNumbers(line: string, creates = false): string {
   const text = line
     .replaceAll(/htons\(\d{4,}\)/g, 'htons(PORT)')

@@ -4,11 +4,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { datagram, loopback } from '../helpers/fixtures.ts';
 import { ipv6, type Need, namespaces, need } from '../helpers/need.ts';
+import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
-import { datagram, link, loopback } from '../helpers/world.ts';
 
-/** Of nobody: RFC 5737 and RFC 3849. */
+/** Addresses that nobody has: RFC 5737 and RFC 3849. */
 const foreign = { family: s.AF_INET, address: '192.0.2.66', port: 0 } as const;
 const foreign6 = { family: s.AF_INET6, address: '2001:db8::66', port: 0 } as const;
 
@@ -20,7 +21,9 @@ function udp(family: number = s.AF_INET): number {
   return fd;
 }
 
-/** Whether this process may: asked of Python, so that it is not this library which says what to expect. */
+/**
+ * Whether this process has the privilege: Python checks it, so that the library does not determine the expected result.
+ */
 function allowed(): boolean {
   return python<boolean>(`
 try:
@@ -31,27 +34,27 @@ except PermissionError: print('false')`);
 const mayBeTransparent: Need = () => (allowed() ? undefined : 'this process may not set IP_TRANSPARENT');
 const mayNotBeTransparent: Need = () => (allowed() ? 'this process may set IP_TRANSPARENT' : undefined);
 
-describe('an address that is not of this host', () => {
-  test('bind is EADDRNOTAVAIL by itself', () => {
+describe('an address that does not belong to this host', () => {
+  test('bind alone fails with EADDRNOTAVAIL', () => {
     expect(() => s.bind(udp(), foreign)).toThrow(
       expect.objectContaining({ code: 'EADDRNOTAVAIL', syscall: 'bind', address: foreign }),
     );
   });
 
-  test('IP_FREEBIND needs no privilege: bound, but nothing can be sent from it', () => {
+  test('IP_FREEBIND without a privilege permits binding, but not sending', () => {
     const fd = udp();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_FREEBIND, true);
     expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_FREEBIND)).toBe(1);
     s.bind(fd, foreign);
     expect(s.getsockname(fd)).toEqual({ ...foreign, port: expect.any(Number) });
-    // EINVAL of older kernels, ENETUNREACH of newer ones.
+    // Older kernels return EINVAL, newer ones ENETUNREACH.
     const code = expect.stringMatching(/^(EINVAL|ENETUNREACH)$/);
     expect(() => s.sendto(fd, 'x', 0, { ...loopback, port: 9 })).toThrow(
       expect.objectContaining({ code, syscall: 'sendto' }),
     );
   });
 
-  test('IP_FREEBIND of a TCP socket that listens', () => {
+  test('IP_FREEBIND works for a listening TCP socket', () => {
     const fd = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM));
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_FREEBIND, true);
     s.bind(fd, foreign);
@@ -68,18 +71,18 @@ describe('an address that is not of this host', () => {
     expect(s.getsockname(fd)).toMatchObject({ address: foreign6.address });
   });
 
-  test('without the privilege IP_TRANSPARENT is EPERM', (context) => {
+  test('IP_TRANSPARENT without the privilege fails with EPERM', (context) => {
     need(context, mayNotBeTransparent);
     const fd = udp();
     expect(() => s.setsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT, true)).toThrow(
       expect.objectContaining({ code: 'EPERM', errno: s.EPERM, syscall: 'setsockopt' }),
     );
     expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT)).toBe(0);
-    s.setsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT, false); // to switch off what is off needs none
+    s.setsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT, false); // switching off what is off needs no privilege
     expect(nothrow.bind(fd, foreign)).toBe(-s.EADDRNOTAVAIL);
   });
 
-  test('IP_TRANSPARENT sends from it', (context) => {
+  test('IP_TRANSPARENT permits sending from it', (context) => {
     need(context, mayBeTransparent);
     const receiver = datagram();
     s.setsockopt(receiver.fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
@@ -93,11 +96,11 @@ describe('an address that is not of this host', () => {
     expect(s.recvfrom(receiver.fd, Buffer.alloc(15))).toEqual({ length: 15, address: name });
   });
 
-  test('IP_TRANSPARENT on a link: the other side sees the foreign address', async (context) => {
+  test('with IP_TRANSPARENT on a link, the other side sees the foreign address', async (context) => {
     need(context, namespaces, mayBeTransparent);
     const world = await link();
     const enter = world.enter.slice(1);
-    // It answers only to whom it has a way back to.
+    // It only answers addresses to which it has a route.
     execFileSync(world.enter[0]!, [...enter, 'ip', 'route', 'add', '192.0.2.0/24', 'dev', world.peer.name]);
     const script = `
 import socket
@@ -121,7 +124,7 @@ print(data.decode(), *peer, flush=True)`;
     expect((await lines.next()).value).toBe(`hello ${foreign.address} ${name.port}`);
   });
 
-  test('IPV6_TRANSPARENT binds to it', (context) => {
+  test('IPV6_TRANSPARENT permits binding to it', (context) => {
     need(context, ipv6, mayBeTransparent);
     const fd = udp(s.AF_INET6);
     s.setsockopt(fd, s.IPPROTO_IPV6, s.IPV6_TRANSPARENT, true);

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { connection, datagram, pair } from '../helpers/fixtures.ts';
 import { need, program, vsock } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
-import { connection, datagram, pair } from '../helpers/world.ts';
 
 const eight = () => Buffer.alloc(8, 0xaa);
 
-test('a datagram that does not fit is cut, and only recvmsg tells', () => {
+test('a datagram that does not fit is truncated, and only recvmsg reports this', () => {
   const { fd, address } = datagram();
   for (let i = 0; i < 4; i++) s.sendto(fd, '0123456789', 0, address);
   const memory = Buffer.alloc(16, 0xaa);
@@ -20,12 +20,12 @@ test('a datagram that does not fit is cut, and only recvmsg tells', () => {
   expect(s.recvmsg(fd, { buffers: [eight(), eight()] })).toMatchObject({ length: 10, flags: 0 });
 });
 
-test('with MSG_TRUNC every call gives the real length, and writes no more than fits', () => {
+test('with MSG_TRUNC, every call returns the real length and writes no more than fits', () => {
   for (const [a, b] of [pair(s.SOCK_DGRAM), pair(s.SOCK_SEQPACKET)]) {
     for (let i = 0; i < 4; i++) s.send(a, new Uint8Array(5000).fill(1));
     const memory = Buffer.alloc(16, 0xaa);
     const part = memory.subarray(4, 12);
-    // The same buffer twice in a row: the second time by the fast path.
+    // The same buffer is used twice in a row: the second time takes the fast path.
     expect([s.recv(b, part, s.MSG_TRUNC), s.recv(b, part, s.MSG_TRUNC)]).toEqual([5000, 5000]);
     expect(s.recvfrom(b, part, s.MSG_TRUNC).length).toBe(5000);
     const message = s.recvmsg(b, { buffers: [part] }, s.MSG_TRUNC);
@@ -35,7 +35,7 @@ test('with MSG_TRUNC every call gives the real length, and writes no more than f
   }
 });
 
-test('MSG_PEEK leaves the message where it is', () => {
+test('MSG_PEEK does not consume the message', () => {
   const { fd, address } = datagram(s.SOCK_NONBLOCK);
   s.sendto(fd, 'abc', 0, address);
   for (let i = 0; i < 3; i++) {
@@ -48,7 +48,7 @@ test('MSG_PEEK leaves the message where it is', () => {
   expect(nothrow.recv(fd, eight(), s.MSG_PEEK)).toBe(-s.EAGAIN);
 });
 
-test('MSG_PEEK of a stream reads on from SO_PEEK_OFF', () => {
+test('MSG_PEEK on a stream continues at SO_PEEK_OFF', () => {
   const [a, b] = pair();
   s.setsockopt(b, s.SOL_SOCKET, s.SO_PEEK_OFF, 0);
   s.send(a, 'abcdef');
@@ -59,7 +59,7 @@ test('MSG_PEEK of a stream reads on from SO_PEEK_OFF', () => {
   expect([read(s.MSG_PEEK), read(s.MSG_PEEK), read(0), read(s.MSG_PEEK)]).toEqual(['ab', 'cd', 'ab', 'ef']);
 });
 
-test('MSG_WAITALL gives all that there is before the end, and stops at the end', () => {
+test('MSG_WAITALL returns all data before the end, and stops at the end', () => {
   const { client, server } = connection();
   s.send(client, 'abcd');
   s.send(client, 'efgh');
@@ -71,7 +71,7 @@ test('MSG_WAITALL gives all that there is before the end, and stops at the end',
   expect(s.recvmsg(server, { buffers: [buffer] }, s.MSG_WAITALL).length).toBe(2);
 });
 
-test('MSG_DONTWAIT answers at once on a blocking descriptor, by every call', () => {
+test('with MSG_DONTWAIT, every call returns immediately on a blocking socket', () => {
   const { fd } = datagram();
   const batch = new s.MessageBatch({ messages: 2, size: 8 });
   const { MSG_DONTWAIT } = s;
@@ -83,7 +83,7 @@ test('MSG_DONTWAIT answers at once on a blocking descriptor, by every call', () 
   ]).toEqual([-s.EAGAIN, -s.EAGAIN, -s.EAGAIN, -s.EAGAIN]);
 });
 
-test('MSG_OOB sends and takes the urgent byte, which the stream does not hold', () => {
+test('MSG_OOB sends and receives the urgent byte, which is not in the stream', () => {
   const { client, server } = connection();
   s.send(client, 'ab');
   expect(s.send(client, 'cX', s.MSG_OOB)).toBe(2);
@@ -99,7 +99,7 @@ test('MSG_OOB sends and takes the urgent byte, which the stream does not hold', 
   expect(nothrow.recv(server, buffer, s.MSG_OOB)).toBe(-s.EINVAL);
 });
 
-test('MSG_CTRUNC when the control data did not fit, and no room at all is no control data', () => {
+test('MSG_CTRUNC is set if the control data did not fit, and without room there is no control data', () => {
   const { fd, address } = datagram();
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_PKTINFO, true);
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVTTL, true);
@@ -118,7 +118,7 @@ test('MSG_CTRUNC when the control data did not fit, and no room at all is no con
   expect(receive()).toEqual({ types: [], flags: s.MSG_CTRUNC });
 });
 
-test('a message that was cut by MSG_CTRUNC still shows the bytes that came', () => {
+test('a message that was truncated with MSG_CTRUNC contains the bytes that were received', () => {
   const { fd, address } = datagram();
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_PKTINFO, true);
   s.sendto(fd, 'x', 0, address);
@@ -128,7 +128,7 @@ test('a message that was cut by MSG_CTRUNC still shows the bytes that came', () 
   expect((control[0] as s.OtherControl).data).toHaveLength(6);
 });
 
-test('MSG_CMSG_CLOEXEC is seen in the flags by those only who gave it', () => {
+test('MSG_CMSG_CLOEXEC is in the returned flags only if it was passed', () => {
   const [a, b] = pair();
   s.send(a, 'xy');
   const one = [Buffer.alloc(1)];
@@ -136,7 +136,7 @@ test('MSG_CMSG_CLOEXEC is seen in the flags by those only who gave it', () => {
   expect(s.recvmsg(b, { buffers: one }, s.MSG_CMSG_CLOEXEC).flags).toBe(s.MSG_CMSG_CLOEXEC);
 });
 
-test('MSG_MORE holds a datagram back until it is whole', () => {
+test('MSG_MORE delays a datagram until it is complete', () => {
   const { fd, address } = datagram();
   s.connect(fd, address);
   expect(s.send(fd, 'ab', s.MSG_MORE)).toBe(2);
@@ -145,7 +145,7 @@ test('MSG_MORE holds a datagram back until it is whole', () => {
   expect(s.recv(fd, eight())).toBe(3);
 });
 
-test('the flags that come back are those that Python sees', (context) => {
+test('the returned flags are the same as in Python', (context) => {
   need(context, program('python3'));
   const expected = python(`
 out = []
@@ -197,13 +197,13 @@ print(json.dumps(out))`);
   expect(out).toEqual(expected);
 });
 
-test('MSG_EOR is taken by AF_UNIX, and never given back', () => {
+test('AF_UNIX accepts MSG_EOR and never returns it', () => {
   const [a, b] = pair(s.SOCK_SEQPACKET);
   s.send(a, 'x', s.MSG_EOR);
   expect(s.recvmsg(b, { buffers: [eight()] })).toMatchObject({ length: 1, flags: 0 });
 });
 
-test('MSG_EOR of a vsock record comes back', (context) => {
+test('MSG_EOR of a vsock record is returned', (context) => {
   need(context, vsock);
   const listener = cleanup(s.socket(s.AF_VSOCK, s.SOCK_SEQPACKET));
   s.bind(listener, { family: s.AF_VSOCK, cid: s.VMADDR_CID_ANY, port: s.VMADDR_PORT_ANY });

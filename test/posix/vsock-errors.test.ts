@@ -1,6 +1,6 @@
 /**
- * What vsock.test.ts leaves out. Nothing here reaches CID 2, the host: where there is no loopback transport, CID 1 and
- * the own CID lead there, too, so that tests which connect need that transport.
+ * Cases that vsock.test.ts omits. Nothing here reaches CID 2, the host: without a loopback transport, CID 1 and the own
+ * CID lead there, too, so tests that connect need that transport.
  */
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -14,7 +14,7 @@ function open(type: number = s.SOCK_STREAM): number {
   return cleanup(s.socket(s.AF_VSOCK, type | s.SOCK_NONBLOCK));
 }
 
-/** CID 1 can be bound only where vsock_loopback is there to serve it. */
+/** CID 1 can be bound only if vsock_loopback is there to serve it. */
 const loopbackTransport: Need = () => {
   const fd = nothrow.socket(s.AF_VSOCK, s.SOCK_STREAM);
   if (fd < 0) return `AF_VSOCK: ${s.errnoName(-fd)}`;
@@ -23,9 +23,9 @@ const loopbackTransport: Need = () => {
   return n === 0 ? undefined : `no loopback transport of AF_VSOCK: ${s.errnoName(-n)}`;
 };
 
-/** Errors of connect that the kernel finds before it looks for a way. */
-describe('connect, without a packet', () => {
-  test('of a socket that listens', (context) => {
+/** Errors of connect that the kernel detects before it looks for a route. */
+describe('connect fails without sending a packet', () => {
+  test('connecting a listening socket', (context) => {
     need(context, vsock);
     const fd = open();
     s.bind(fd, any);
@@ -36,7 +36,7 @@ describe('connect, without a packet', () => {
     );
   });
 
-  test('to an address of another family, or one too short', (context) => {
+  test('connecting to an address of another family or one that is too short', (context) => {
     need(context, vsock);
     const fd = open();
     const invalid = expect.objectContaining({ code: 'EINVAL', syscall: 'connect' });
@@ -46,7 +46,7 @@ describe('connect, without a packet', () => {
   });
 });
 
-test('listen and accept of sockets that cannot', (context) => {
+test('listen and accept fail for sockets that do not support them', (context) => {
   need(context, vsock);
   expect(() => s.accept(open())).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'accept' }));
   const fd = open();
@@ -57,7 +57,7 @@ test('listen and accept of sockets that cannot', (context) => {
   expect(() => s.bind(fd, any)).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'bind' }));
 });
 
-test('a socket without a peer', (context) => {
+test('calls fail for a socket without a peer', (context) => {
   need(context, vsock);
   const fd = open();
   expect(() => s.recv(fd, new Uint8Array(1))).toThrow(expect.objectContaining({ code: 'ENOTCONN', syscall: 'recv' }));
@@ -67,7 +67,7 @@ test('a socket without a peer', (context) => {
   expect(() => s.socket(s.AF_VSOCK, s.SOCK_STREAM, 1)).toThrow(expect.objectContaining({ code: 'EPROTONOSUPPORT' }));
 });
 
-test('the timeout of connect: a struct timeval, and what is none', (context) => {
+test('the timeout of connect is a struct timeval, and other values are rejected', (context) => {
   need(context, vsock);
   const fd = open();
   const timeout = new BigInt64Array([3n, 500_000n]);
@@ -94,7 +94,7 @@ describe('over the loopback transport', () => {
     return -s.getsockopt(fd, s.SOL_SOCKET, s.SO_ERROR);
   }
 
-  test('a port where nobody listens', (context) => {
+  test('a port without a listener', (context) => {
     need(context, loopbackTransport);
     const held = open();
     s.bind(held, home);

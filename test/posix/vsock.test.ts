@@ -1,4 +1,4 @@
-// No traffic: CID 2 is the host, and without a loopback transport CID 1 leads there, too.
+// These tests send nothing: CID 2 is the host, and without a loopback transport CID 1 leads there, too.
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
@@ -12,7 +12,7 @@ function open(): number {
   return cleanup(s.socket(s.AF_VSOCK, s.SOCK_STREAM));
 }
 
-test('bind to any port, listen, and the name tells the port', (context) => {
+test('after bind to any port and listen, the name contains the port', (context) => {
   need(context, vsock);
   expect([s.VMADDR_CID_ANY, s.VMADDR_PORT_ANY]).toEqual([0xffffffff, 0xffffffff]);
   const fd = open();
@@ -36,7 +36,7 @@ test.for([
   ['a port for root', s.VMADDR_CID_ANY, 80],
   ['the CID of loopback', s.VMADDR_CID_LOCAL, s.VMADDR_PORT_ANY],
   ['a CID that nobody has', 0x7ffffffe, s.VMADDR_PORT_ANY],
-] as const)('bind to %s gives what Python gives', ([, cid, port], context) => {
+] as const)('bind to %s has the same result as in Python', ([, cid, port], context) => {
   need(context, vsock);
   const expected = python<number>(
     `
@@ -51,7 +51,7 @@ except OSError as error: print(-error.errno)`,
   expect(nothrow.bind(open(), { family: s.AF_VSOCK, cid, port })).toBe(expected);
 });
 
-test('errors are those of the kernel', (context) => {
+test('errors are the same as those of the kernel', (context) => {
   need(context, vsock);
   const fd = open();
   expect(() => s.getpeername(fd)).toThrow(expect.objectContaining({ code: 'ENOTCONN' }));
@@ -63,7 +63,7 @@ test('errors are those of the kernel', (context) => {
   expect(() => s.bind(fd, short)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
 });
 
-test('options of 64 bits go as bytes', (context) => {
+test('options of 64 bits are passed as bytes', (context) => {
   need(context, vsock);
   const fd = open();
   const size = new BigUint64Array([98304n]);

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { folder } from '../helpers/world.ts';
+import { folder } from '../helpers/fixtures.ts';
 
-// Workers are slow to start, and hundreds of them are not the time of one test.
+// Workers start slowly, and the default timeout does not suffice for hundreds of them.
 vi.setConfig({ testTimeout: 120_000 });
 
 const dist = new URL('../../dist/', import.meta.url).href;
@@ -19,7 +19,7 @@ import * as nothrow from '${dist}nothrow.js';
 const buffer = new Uint8Array(64);
 `;
 
-/** Runs a program that starts workers (`start()`), in a process of its own; gives its output. */
+/** Runs a program that starts workers (`start()`), in its own process; returns its output. */
 function run(main: string, worker: string): string {
   const here = folder();
   writeFileSync(join(here, 'worker.mjs'), imports + library + worker);
@@ -52,7 +52,7 @@ const busy = `
   }
 `;
 
-test('80 workers that are terminated in the middle of their calls do not take the process with them', () => {
+test('80 workers that are terminated during their calls do not crash the process', () => {
   const main = `
     ${library}
     let ended = 0;
@@ -71,7 +71,7 @@ test('80 workers that are terminated in the middle of their calls do not take th
   expect(run(main, busy)).toBe('80 5 alive');
 });
 
-test('workers have states of their own: results and pinned buffers do not mix', () => {
+test('workers have separate states: results and pinned buffers are not mixed up', () => {
   const worker = `
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM);
     const u = s.socket(s.AF_INET, s.SOCK_DGRAM);
@@ -101,7 +101,7 @@ test('workers have states of their own: results and pinned buffers do not mix', 
   expect(run(main, worker)).toBe('0,0,0,0');
 });
 
-test('descriptors are the process’s: what one thread opens another uses, and shared memory is filled across threads', () => {
+test('file descriptors belong to the process: threads can use those of others, and fill shared memory', () => {
   const worker = `
     parentPort.on('message', ({ fd, shared }) => {
       const view = new Uint8Array(shared, 4);
@@ -123,7 +123,7 @@ test('descriptors are the process’s: what one thread opens another uses, and s
   expect(run(main, worker)).toBe('3,3,5 three');
 });
 
-test('at the end of the stack a call throws, in a worker as in the main thread, and nothing breaks', () => {
+test('at the end of the stack, a call throws in a worker and in the main thread, and nothing breaks', () => {
   const deep = `
     const batch = new s.MessageBatch({ messages: 1024, size: 1 });
     const into = Array.from({ length: 1025 }, () => new Uint8Array(1));
@@ -152,7 +152,7 @@ test('at the end of the stack a call throws, in a worker as in the main thread, 
   expect(run(main, worker)).toBe('true RangeError true RangeError');
 });
 
-test('an addon that only workers load goes and comes back with them', () => {
+test('an addon that only workers load is unloaded and loaded again with them', () => {
   const worker = `
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     s.send(a, 'x');

@@ -1,7 +1,7 @@
-/** What happens in the program of a schedule beside reading and writing: callbacks, iterators, peers, ends. */
+/** What a schedule does besides reading and writing: callbacks, iterators, peers, ends. */
 import * as s from '../../dist/index.js';
+import * as c from '../../dist/native/constants.js';
 import * as nothrow from '../../dist/nothrow.js';
-import * as c from '../../dist/posix/constants.js';
 import { kernel } from './kernel.js';
 import { accept, accepted, bound, connect, listener, pair, plain, stream } from './openings.js';
 import { Stream } from './sockets.js';
@@ -60,7 +60,7 @@ function iterate(world) {
   subject.iterators.push(iterator);
   let left = world.random.between(1, 4);
   const next = () => {
-    // Its time begins anew with each.
+    // The timeout starts anew with each call.
     if (facts.due !== undefined) world.limit(facts, options.timeout);
     world.begin(subject, kind, READ, () => iterator.next(), { ...facts, done });
   };
@@ -72,7 +72,7 @@ function iterate(world) {
   next();
 }
 
-/** Ends an iteration, also while it waits. */
+/** Ends an iteration, even while it waits. */
 function leave(world, subject) {
   const [iterator] = subject.iterators.splice(0);
   if (iterator === undefined) return;
@@ -104,7 +104,7 @@ function peer(world) {
   }
 }
 
-/** What a schedule does, and how often. */
+/** What a schedule does, with weights. */
 export const ACTIONS = [
   [pair, 3],
   [stream, 3],
@@ -184,7 +184,7 @@ export const ACTIONS = [
   [
     (world) => {
       const subject = world.any('stream');
-      // What waits to be sent comes first, or this is refused.
+      // Data that waits to be sent must go first, or the shutdown is refused.
       if (subject === undefined || subject.pending(WRITE) !== undefined) return;
       try {
         subject.socket.shutdown(c.SHUT_WR);
@@ -196,7 +196,7 @@ export const ACTIONS = [
   ],
   [
     (world) => {
-      // Somebody else closes a descriptor; what it stands for may live on.
+      // Somebody else closes a file descriptor; the socket that it refers to may live on.
       const subject = world.thieves ? world.any('stream', 'datagram') : undefined;
       if (subject === undefined) return;
       kernel.log(`stolen: fd ${subject.fd}`);

@@ -1,6 +1,6 @@
 /** What the calls of the simulated kernel share: they are counted, told, and meet faults. */
-import * as c from '../../dist/posix/constants.js';
-import { out } from '../../dist/posix/native.js?compiled';
+import * as c from '../../dist/native/constants.js';
+import { out } from '../../dist/native/native.js?compiled';
 import { kernel } from './kernel.js';
 
 export const view = (bytes) =>

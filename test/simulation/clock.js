@@ -1,6 +1,6 @@
-/** Simulated time: the timers and immediates that the library is given in the place of node:timers. */
+/** Simulated time: the timers and immediates that the library gets in place of node:timers. */
 
-/** Those of Node, which the simulation itself goes by. */
+/** The timers of Node, which the simulation itself uses. */
 export const real = { setImmediate: globalThis.setImmediate, Promise: globalThis.Promise };
 
 let now = 1000;
@@ -63,7 +63,7 @@ export const clearTimeout = clear;
 export const clearInterval = clear;
 export const clearImmediate = clear;
 
-/** As that of node:perf_hooks. */
+/** The same as in node:perf_hooks. */
 export const performance = { now: () => now };
 
 export const clock = {
@@ -73,13 +73,13 @@ export const clock = {
   advance(milliseconds) {
     now += milliseconds;
   },
-  /** The timers that are due, in their order. */
+  /** The timers that are due, in order. */
   due() {
     const list = [];
     for (const timer of timers) if (timer.due <= now) list.push(timer);
     return list.length < 2 ? list : list.sort((a, b) => a.due - b.due || a.order - b.order);
   },
-  /** Runs one that is due, unless it was cleared meanwhile. */
+  /** Runs a timer that is due, unless it was cleared meanwhile. */
   run(handle) {
     if (!handle.set.has(handle)) return false;
     if (handle.repeats === true) handle.due = now + handle.after;
@@ -89,7 +89,7 @@ export const clock = {
   },
   immediates: () => [...immediates],
   timers: () => [...timers],
-  /** Whether one of them keeps the process alive. */
+  /** Whether a timer keeps the process alive. */
   alive() {
     for (const set of [timers, immediates]) for (const handle of set) if (handle.refed) return true;
     return false;

@@ -1,8 +1,11 @@
-/** Schedules without faults in which calls are counted: what a wide, a busy and a closing server cost. */
+/**
+ * Schedules without faults in which calls are counted: the costs of a server with many, with busy and with closing
+ * connections.
+ */
 
 import * as s from '../../dist/index.js';
+import * as c from '../../dist/native/constants.js';
 import * as nothrow from '../../dist/nothrow.js';
-import * as c from '../../dist/posix/constants.js';
 import { kernel } from './kernel.js';
 import { drained, turn } from './schedule.js';
 import { Stream } from './sockets.js';
@@ -35,7 +38,7 @@ async function end(ends) {
   await turns(1);
 }
 
-/** An echo of all connections at once, again and again: a read and a write for each, and nothing of epoll. */
+/** All connections echo at once, again and again: each echo is one read and one write, without epoll_ctl. */
 async function echo(random) {
   const width = random.pick([1, 64, 250, 257, 300, 400]);
   const rounds = Math.max(3, Math.ceil(40 / width));
@@ -58,12 +61,12 @@ async function echo(random) {
   }
   if (echoes !== rounds * width) kernel.violate(`${rounds * width - echoes} echoes are missing`);
   atMost(`epoll_ctl for ${echoes} echoes on ${width} connections`, of('epoll_ctl'), 0);
-  // 2.02 for each, and a read each that found nothing yet when the first data came.
+  // Two calls for each echo; the rest allows for reads that found nothing before the first data arrived.
   atMost(`recv and send for ${echoes} echoes on ${width} connections`, of('recv') + of('send'), 2.02 * echoes);
   await end(ends);
 }
 
-/** Callbacks that close sockets that are ready in the same turn, beside many that are idle. */
+/** Callbacks close sockets that are ready in the same turn, beside many idle ones. */
 async function closing(random) {
   const idle = connections(random.pick([0, 10, 200]));
   const pairs = Array.from({ length: 20 }, () => connections(2));
@@ -98,7 +101,7 @@ async function closing(random) {
   await end(idle);
 }
 
-/** One that could go on for ever, by one operation or many: others are served in between. */
+/** One socket could go on forever, in one operation or many: others are served in between. */
 async function busy(random) {
   const [fast, other] = connections(2);
   const data = new Uint8Array(100_000);
@@ -146,7 +149,7 @@ async function busy(random) {
   await end([fast, other]);
 }
 
-/** A hundred senders to one AF_UNIX receiver that is full, of which epoll tells nothing: they are tried by time. */
+/** A hundred senders to one full AF_UNIX receiver, which epoll does not report: they retry on a timer. */
 async function full() {
   const receiver = new s.Socket(c.AF_UNIX, c.SOCK_DGRAM);
   const address = { family: c.AF_UNIX, path: '\0full' };

@@ -1,17 +1,18 @@
-/** Faults that are planted into the library, to see that they are found: texts of dist/ and what stands in their place. */
-const reactor = 'socket/reactor.js';
-const operation = 'socket/operation.js';
+/** Defects that are planted into the library to see that they are found: texts of dist/ and their replacements. */
+const operation = 'socket/operation/operation.js';
+const run = 'socket/operation/run.js';
+const sendNow = 'socket/operation/send-now.js';
 
 export const defects = {
-  /** Who was tried in a later turn and found nothing is not asked for of epoll. */
+  /** An operation that was tried in a later turn and found nothing is not added to the epoll set. */
   'lost-wake-up': [
     {
-      file: reactor,
-      from: 'serveQueue(readiness, kind);\n        if (!readiness.closed)\n            keepInterest(readiness);\n    }\n}\nfunction tickLater',
-      to: 'serveQueue(readiness, kind);\n    }\n}\nfunction tickLater',
+      file: 'loop/retry.js',
+      from: 'serveQueue(readiness, kind);\n        if (!readiness.closed)\n            keepInterest(readiness);\n    }\n}\n/** Tries the first',
+      to: 'serveQueue(readiness, kind);\n    }\n}\n/** Tries the first',
     },
   ],
-  /** A read that got a single byte stays in its queue, and is done a second time. */
+  /** A read of a single byte stays in its queue, and is resolved a second time. */
   'double-resolve': [
     {
       file: operation,
@@ -19,27 +20,32 @@ export const defects = {
       to: 'if (n >= 0) {\n this.resolve(this.finish(n));\n if (this.direction === READ && n === 1) return false; }\n',
     },
   ],
-  /** One budget for the whole process: who exceeds it waits for an event of epoll. */
+  /** One budget for the whole process: an operation that exceeds it waits for an event of epoll. */
   'budget-of-the-process': [
-    { file: 'socket/send.js', from: 'target.heads[WRITE] !== undefined || isSpent(target)) {', to: 'true) {' },
-    { file: operation, from: 'export const WAITS = 0;', to: 'export const WAITS = 0;\nlet atOnce = 0;' },
-    { file: operation, from: '    attempt() {', to: '    attempt() {\n        atOnce = 0;' },
     {
-      file: operation,
+      file: sendNow,
+      from: 'return target.heads[WRITE] === undefined && !isSpent(target);',
+      to: 'return false;',
+    },
+    { file: operation, from: '    attempt() {', to: '    attempt() {\n        globalThis.atOnce = 0;' },
+    {
+      file: run,
       from: 'if (isSpent(target)) {\n            how = reactor.FOR_TURN;',
-      to: 'if (++atOnce > 256) {',
+      to: 'globalThis.atOnce = (globalThis.atOnce ?? 0) + 1;\n        if (globalThis.atOnce > 256) {',
     },
   ],
-  /** A sendAll that one call can do is done, however much was done in this turn. */
+  /** A sendAll that needs one call is done at once, however much was done in this turn. */
   'no-budget': [
     {
-      file: 'socket/send.js',
-      from: 'target.heads[WRITE] !== undefined || isSpent(target)) {',
-      to: 'target.heads[WRITE] !== undefined) {',
+      file: sendNow,
+      from: 'return target.heads[WRITE] === undefined && !isSpent(target);',
+      to: 'return target.heads[WRITE] === undefined;',
     },
   ],
-  /** Who was out of time is not tried once more. */
-  'no-last-try': [{ file: 'socket/wait.js', from: '        reactor.tryOnce(this);\n', to: '' }],
-  /** Where epoll tells of changes only, what it has told already is not asked for again. */
-  'told-once': [{ file: reactor, from: 'if (readiness.owned && !readiness.edge && ', to: 'if (readiness.owned && ' }],
+  /** An operation that times out is not tried once more. */
+  'no-last-try': [{ file: 'loop/promise-waiter.js', from: '        tryOnce(this);\n', to: '' }],
+  /** With edge-triggered events, what was already reported is not requested again. */
+  'told-once': [
+    { file: 'loop/registration.js', from: 'if (readiness.owned && !readiness.edge && ', to: 'if (readiness.owned && ' },
+  ],
 };

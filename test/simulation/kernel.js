@@ -1,5 +1,5 @@
-/** The simulated kernel: a table of descriptors, an epoll set, and the faults of one schedule. */
-import * as c from '../../dist/posix/constants.js';
+/** The simulated kernel: a table of file descriptors, an epoll set, and the faults of one schedule. */
+import * as c from '../../dist/native/constants.js';
 import { clock } from './clock.js';
 import { Random } from './random.js';
 
@@ -8,13 +8,13 @@ export class Violation extends Error {
   name = 'Violation';
 }
 
-/** Descriptors below are those of the program itself. */
+/** File descriptors below this number belong to the program itself. */
 const FIRST = 20;
 
-/** How many events are served at once: by native/reactor.cc, and at most. */
+/** How many events are handled at once: by native/reactor.cc, and at most. */
 const PARTS = [64, 1024];
 
-/** No faults: what is sent arrives at once, and every event is told in the next turn. */
+/** No faults: sent data arrives at once, and every event is reported in the next turn. */
 const NONE = {
   atOnce: 1,
   eagain: 0,
@@ -45,18 +45,18 @@ class Kernel {
     this.descriptions = [];
     this.fds = new Map();
     this.names = new Map();
-    /** Descriptors that the library owns, and how. */
+    /** File descriptors that the library owns, and how. */
     this.owned = new Map();
     this.limit = 100_000;
     this.port = 40_000;
     this.calls = 0;
     this.counts = {};
-    /** Calls of one descriptor in this turn. */
+    /** Calls on each file descriptor in this turn. */
     this.turn = new Map();
     this.violations = [];
-    /** Errors that epoll_ctl gave, by descriptor. */
+    /** Errors that epoll_ctl returned, by file descriptor. */
     this.refused = new Set();
-    /** Descriptors that somebody closed behind the back of the library. */
+    /** File descriptors that were closed without the knowledge of the library. */
     this.foreign = new Set();
     this.collected = [];
     for (const item of this.items) this.items.delete(item);
@@ -76,9 +76,9 @@ class Kernel {
     return n > 1 && this.random.chance(this.faults.short) ? this.random.between(1, n) : n;
   }
 
-  // Descriptors.
+  // File descriptors.
 
-  /** The lowest free number. That of a descriptor that was stolen is given to none that the library is not told of. */
+  /** The lowest free number. That of a stolen file descriptor is reused only for one that the library learns about. */
   install(description, told = true) {
     if (this.fds.size >= this.limit) return -c.EMFILE;
     let fd = FIRST;
@@ -125,7 +125,7 @@ class Kernel {
     return 0;
   }
 
-  /** A new, empty set; it takes a descriptor for a moment. */
+  /** A new, empty epoll set, which occupies a file descriptor for a moment. */
   renew() {
     if (this.fds.size >= this.limit || this.random.chance(this.faults.renew)) return -c.EMFILE;
     for (const { fd, description } of this.items) description.items.delete(fd);
@@ -133,7 +133,7 @@ class Kernel {
     return 0;
   }
 
-  /** What epoll_wait gives, into the list that the library shares: how many events. */
+  /** Stores what epoll_wait returns in the list that the library shares; returns the number of events. */
   wait() {
     const { random, faults } = this;
     const ready = [];
@@ -148,7 +148,7 @@ class Kernel {
     if (faults !== NONE) random.shuffle(ready);
     const most = random.chance(faults.split) ? random.between(1, 3) : 1024;
     if (ready.length > most) {
-      // As the kernel, which puts those that it has told of behind the others.
+      // As in the kernel, which moves those that it has reported behind the others.
       ready.sort(([a], [b]) => b.missed - a.missed);
       for (const [item] of ready.splice(most)) item.missed++;
     }
@@ -185,14 +185,14 @@ class Kernel {
     clock.advance(milliseconds);
   }
 
-  /** What is under way arrives, some of it or all. */
+  /** Some or all of the data in transit arrives. */
   arrive(probability) {
     for (const description of this.descriptions) {
       if (!description.closed && this.random.chance(probability)) description.arrive();
     }
   }
 
-  /** A turn passes for those that give nothing for some turns. */
+  /** A turn passes for those that return nothing for some turns. */
   pass() {
     for (const description of this.descriptions) {
       if (description.blockedRead > 0 && --description.blockedRead === 0) description.wake();
@@ -201,7 +201,7 @@ class Kernel {
     this.turn.clear();
   }
 
-  /** Nothing is wrong any more, and all that is under way has arrived. */
+  /** Ends all faults, and delivers all data in transit. */
   settle() {
     this.faults = NONE;
     for (const description of this.descriptions) {

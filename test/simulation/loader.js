@@ -1,6 +1,6 @@
 /**
- * Module hooks (module.register): what is compiled in dist/ gets simulated timers, and the simulated kernel in the
- * place of the binary. A planted defect is a text of a file of dist/ that is replaced by another.
+ * Module hooks (module.register): the compiled files in dist/ get simulated timers, and the simulated kernel in place
+ * of the binary. A planted defect replaces a text in a file of dist/ by another.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ export async function resolve(specifier, context, next) {
     const url = instead[specifier.replace(/^node:/, '')];
     if (url !== undefined) return { url, shortCircuit: true };
     const resolved = await next(specifier, context);
-    if (resolved.url === `${dist}posix/native.js`) return { ...resolved, url: new URL('native.js', here).href };
+    if (resolved.url === `${dist}native/native.js`) return { ...resolved, url: new URL('native.js', here).href };
     return resolved;
   }
   return next(specifier, context);
@@ -34,7 +34,7 @@ export async function load(url, context, next) {
   if (here.length === 0) return next(url, context);
   let source = await readFile(fileURLToPath(url), 'utf8');
   for (const { file, from, to } of here) {
-    if (source.split(from).length !== 2) throw new Error(`dist/${file} does not have once: ${from}`);
+    if (source.split(from).length !== 2) throw new Error(`dist/${file} does not contain exactly once: ${from}`);
     source = source.replace(from, () => to);
   }
   return { format: 'module', source, shortCircuit: true };

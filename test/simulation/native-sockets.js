@@ -1,6 +1,6 @@
-/** The calls of the simulated kernel by which sockets come, are named, connected and closed. */
-import * as c from '../../dist/posix/constants.js';
-import { out } from '../../dist/posix/native.js?compiled';
+/** The calls of the simulated kernel that create, name, connect and close sockets. */
+import * as c from '../../dist/native/constants.js';
+import { out } from '../../dist/native/native.js?compiled';
 import { copyName, count, fault, isError, kind, open, told, view } from './call.js';
 import { kernel } from './kernel.js';
 import { Datagrams, Listener, Stream } from './sockets.js';
@@ -49,7 +49,7 @@ function connect(description, name) {
   return random.chance(kernel.faults.interrupt) ? -c.EINTR : -c.EINPROGRESS;
 }
 
-/** A descriptor that a call made, for an object or for the program. */
+/** A file descriptor that a call created, owned by an object or by the program. */
 function owned(fd, own) {
   if (fd >= 0 && own === 1) kernel.owned.set(fd, 'made');
   return fd;
@@ -134,7 +134,7 @@ export const sockets = {
     return told('close', fd, n);
   },
 
-  // Whose descriptors are: native/owned.cc.
+  // The owners of file descriptors: native/owned.cc.
   own: (fd) => owned(fd, 1),
   disown(fd) {
     kernel.owned.delete(fd);
@@ -189,7 +189,7 @@ export const sockets = {
 
   getsockopt(fd, level, name, buffer) {
     if (name === c.SO_MEMINFO) {
-      // What has come, or waits in the error queue.
+      // What was received, or waits in the error queue.
       buffer.fill(0);
       buffer[c.SK_MEMINFO_RMEM_ALLOC] = open('getsockopt', fd)?.queued ?? 0;
       out[0] = buffer.byteLength;

@@ -1,6 +1,6 @@
-/** The calls of the simulated kernel that move data. */
-import * as c from '../../dist/posix/constants.js';
-import { layout, out } from '../../dist/posix/native.js?compiled';
+/** The calls of the simulated kernel that transfer data. */
+import * as c from '../../dist/native/constants.js';
+import { layout, out } from '../../dist/native/native.js?compiled';
 import { copyName, fault, isError, open, told, view } from './call.js';
 import { kernel } from './kernel.js';
 import { Datagrams } from './sockets.js';
@@ -12,13 +12,15 @@ const RESULT = 6;
 const SIZE = 8;
 const POOLED = 9;
 const TINY = 12;
-/** What the pools take at most. */
+/** The limits of the pools. */
 const SMALL = 2048;
 const TINY_RESULT = 64;
 const pins = [undefined, undefined];
 let last = new Uint8Array(0);
 
-/** One read: the bytes that it took, or -errno. `store` puts them into the memory of the caller. */
+/**
+ * One read: returns the number of bytes that it received, or -errno. `store` puts them into the memory of the caller.
+ */
 function take(description, room, flags) {
   if ((flags & c.MSG_ERRQUEUE) !== 0) {
     if (description.queued === 0) return -c.EAGAIN;
@@ -42,7 +44,7 @@ function take(description, room, flags) {
   return { data, from: message.from };
 }
 
-/** Nothing is taken but an error, which the next read of the library reports. */
+/** Receives nothing but an error, which the next read of the library reports. */
 function peek(description) {
   const { error } = description;
   if ((description.mask() & c.EPOLLIN) !== 0) return { data: new Uint8Array(0), from: undefined };
@@ -71,7 +73,7 @@ function receive(name, fd, buffers, flags, from) {
   return told(name, fd, message.data.length);
 }
 
-/** One write: how much of it was taken, or -errno. */
+/** One write: returns how much of it was accepted, or -errno. */
 function give(description, data, name) {
   let n = fault(description, 'blockedWrite');
   if (n === 0 && kernel.random.chance(kernel.faults.memory)) n = -kernel.random.pick([c.ENOBUFS, c.ENOMEM]);
@@ -95,7 +97,7 @@ function send(called, fd, buffers, name) {
 
 const room = () => pins[0].subarray(0, Math.min(out[SIZE] >>> 0, pins[0].length));
 
-/** The storage of a batch: lib/posix/batch.ts. */
+/** The storage of a batch: lib/call/message-batch.ts. */
 const FIELDS = 4;
 const NAME_SIZE = layout('sockaddr_storage');
 
@@ -154,7 +156,7 @@ export const transfers = {
       const name = nameLength === 0 ? undefined : names.subarray(NAME_SIZE * i, NAME_SIZE * i + nameLength);
       const n = give(description, data.subarray(size * i, size * i + length), name);
       if (n >= 0) continue;
-      // An error of a later message is told by the next call.
+      // An error of a later message is returned by the next call.
       if (sent === 0) return told('sendmmsg', fd, n);
       if (isError(n)) description.given.pop();
       break;

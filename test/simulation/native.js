@@ -1,12 +1,12 @@
-/** In the place of dist/posix/native.js: the calls of the simulated kernel, with numbers and bytes as the binary has them. */
-import * as c from '../../dist/posix/constants.js';
-import { native as compiled } from '../../dist/posix/native.js?compiled';
+/** Replaces dist/native/native.js: the calls of the simulated kernel, with the numbers and bytes of the binary. */
+import * as c from '../../dist/native/constants.js';
+import { native as compiled } from '../../dist/native/native.js?compiled';
 import { count, told } from './call.js';
 import { kernel } from './kernel.js';
 import { sockets } from './native-sockets.js';
 import { transfers } from './native-transfers.js';
 
-export * from '../../dist/posix/native.js?compiled';
+export * from '../../dist/native/native.js?compiled';
 
 const simulated = {
   ...sockets,
@@ -26,7 +26,7 @@ const simulated = {
       }
       if (ready > 0 || round === 2) return told('poll', '', ready);
       if (timeout === 0) return 0;
-      // The world goes on while the thread sleeps; what does not come then does not come at all.
+      // The world goes on while the thread sleeps; what has not arrived by then does not arrive at all.
       kernel.arrive(1);
       if (round === 1) kernel.sleep(timeout < 0 ? 1_000_000 : timeout);
     }
@@ -56,10 +56,9 @@ const simulated = {
     kernel.alive = alive !== 0;
     return 0;
   },
-  reactorThreadRef: (alive) => simulated.reactorRef(alive),
 };
 
-/** What has nothing to do with descriptors is that of the binary. */
+/** Functions without file descriptors are those of the binary. */
 const same = /^(inet_|checksum|gai_strerror|getaddrinfo|getnameinfo|gethost|getserv|getproto|if_|getifaddrs)/;
 
 export const native = {};

@@ -1,6 +1,6 @@
 /** How the program of a schedule gets its sockets. */
 import * as s from '../../dist/index.js';
-import * as c from '../../dist/posix/constants.js';
+import * as c from '../../dist/native/constants.js';
 import { kernel } from './kernel.js';
 import { Stream } from './sockets.js';
 import { READ, Subject, WRITE } from './world.js';
@@ -31,7 +31,7 @@ export function stream(world) {
   world.peers.push(peer);
 }
 
-/** A descriptor that is no Socket's. */
+/** A file descriptor that belongs to no Socket. */
 export function plain(world) {
   const own = new Stream(kernel, c.AF_UNIX, c.SOCK_STREAM, 0);
   const peer = new Stream(kernel, c.AF_UNIX, c.SOCK_STREAM, 0);

@@ -1,18 +1,18 @@
-/** Whether what the operations of a socket told is what the calls of the kernel gave, in their order. */
-import * as c from '../../dist/posix/constants.js';
+/** Checks that the operations of a socket reported what the calls of the kernel returned, in order. */
+import * as c from '../../dist/native/constants.js';
 import { kernel } from './kernel.js';
 
-/** Operations that read, and what they make of a call. */
+/** Operations that read, and what they return for a call. */
 const READS = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'datagrams']);
 const WRITES = new Set(['send', 'sendAll', 'sendto', 'sendmsg', 'sendmmsg']);
-/** What connections() passes over, or waits out. */
+/** The errors that connections() skips, or waits out. */
 const PASSED_OVER = new Set([c.ECONNABORTED, c.EMFILE, c.ENOMEM]);
 
 const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 const told = (op) => `${op.kind} #${op.id} of fd ${op.subject.fd}`;
 
-/** The error that a call gave, unless it was of epoll_ctl, or of no call at all. */
+/** Returns the error of a call, unless it came from epoll_ctl, or from no call at all. */
 function errorOfCall({ error }) {
   return error?.name === 'SocketError' && error.syscall !== 'epoll_ctl' ? error : undefined;
 }
@@ -40,7 +40,7 @@ class Log {
 
   end(subject) {
     const record = this.records[this.at];
-    // An error that was only looked at is reported by the next read, and perhaps there was none.
+    // An error that was only peeked at is reported by the next read, if there is one.
     if (record !== undefined && record.peeked !== true) {
       kernel.violate(`fd ${subject.fd}: ${this.what} was told to nobody: ${describe(record)}`);
     }
@@ -53,7 +53,7 @@ function describe(record) {
   return `${record.data.length} bytes [${[...record.data.slice(0, 8)]}]`;
 }
 
-/** The data that a read has told, one piece for each message. */
+/** The data that a read has returned, one piece for each message. */
 function pieces({ kind, value, buffer, batch }) {
   switch (kind) {
     case 'recvInto':
@@ -102,7 +102,7 @@ function checkAccepts(subject, operations, records) {
     if (error !== undefined) remove(op, error.code, ({ errno }) => errno === error.errno);
     if (op.accepted !== undefined) remove(op, `descriptor ${op.accepted}`, ({ fd }) => fd === op.accepted);
   }
-  // One that was accepted just when its iterator was ended is closed by it.
+  // A connection that was accepted just when its iterator was ended is closed by the iterator.
   let ended = operations.filter(({ kind, value }) => kind === 'connections' && value?.done === true).length;
   const record = left.find(({ errno, fd }) => (fd === undefined ? !PASSED_OVER.has(errno) : --ended < 0));
   if (record !== undefined) kernel.violate(`fd ${subject.fd}: ${describe(record)} was told to nobody`);
@@ -133,7 +133,7 @@ function checkWrites(subject, operations, records) {
   log.end(subject);
 }
 
-/** The data as one or more calls took it. */
+/** The data as one or more calls accepted it. */
 function expect(log, op, data) {
   let at = 0;
   do {
@@ -147,7 +147,7 @@ function expect(log, op, data) {
   } while (at < data.length);
 }
 
-/** As many calls as took data of this operation, which does not say how many. */
+/** The calls that accepted data of this operation, which does not say how many there were. */
 function follow(log, op) {
   for (const data of op.messages ?? [op.data]) {
     for (let at = 0; at < data.length; log.at++) {
@@ -158,7 +158,7 @@ function follow(log, op) {
   }
 }
 
-/** What was read and written on a socket is what its operations told. */
+/** Checks that what was read and written on a socket is what its operations reported. */
 export function checkBytes(subject, operations) {
   const { description } = subject;
   if (subject.role === 'listener') checkAccepts(subject, operations, description.taken);

@@ -1,7 +1,8 @@
-// Schedules of the event loop under a simulated kernel, each by a seed.
+// Runs schedules of the event loop under a simulated kernel, each from a seed.
 //   node test/simulation/run.js [--seed=N] [--count=N] [--first=N] [--defect=NAME] [--workers=N] [--all]
-// --seed replays one schedule with all that happens; else `count` of them run from `first` on, and the first seed that
-// fails is told; with --all, how often each kind of failure comes, with the first seed of each. --defect plants a fault into the library: see defects.js.
+// --seed replays one schedule and prints every step; otherwise `count` schedules run from `first` on, and the first
+// seed that fails is reported. --all prints how often each kind of failure occurs, with the first seeds of each.
+// --defect plants a defect into the library: see defects.js.
 import { setMaxListeners } from 'node:events';
 import { register } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -23,7 +24,8 @@ const { values } = parseArgs({
 
 async function load() {
   const planted = values.defect === undefined ? [] : defects[values.defect];
-  if (planted === undefined) throw new Error(`no defect ${values.defect}: ${Object.keys(defects).join(', ')}`);
+  if (planted === undefined)
+    throw new Error(`there is no defect ${values.defect}; the defects are ${Object.keys(defects).join(', ')}`);
   register('./loader.js', import.meta.url, { data: { defects: planted } });
   const simulation = await import('./schedule.js');
   simulation.prepare();
@@ -40,12 +42,12 @@ async function range(first, count) {
   return undefined;
 }
 
-/** In a thread of its own: after a failure the library is in a state of which nothing is promised. */
+/** Runs a range in its own thread: after a failure the state of the library is undefined. */
 function thread(first, count, failed) {
   const worker = new Worker(fileURLToPath(import.meta.url), {
     workerData: { first, count },
     argv: process.argv.slice(2),
-    // Of a lack of descriptors, which is meant here.
+    // The warnings of missing file descriptors are expected here.
     execArgv: ['--no-warnings'],
   });
   failed?.addEventListener('abort', () => worker.terminate(), { once: true });
@@ -53,15 +55,15 @@ function thread(first, count, failed) {
     worker.on('message', resolve).on('error', reject);
     worker.on('exit', (code) => {
       if (failed?.aborted) resolve(undefined);
-      else reject(new Error(`a thread from seed ${first} on ended with ${code}`));
+      else reject(new Error(`the thread that starts at seed ${first} ended with ${code}`));
     });
   });
 }
 
-/** How many run in one thread after the other: little is kept in memory, and a failure is told before all have run. */
+/** How many schedules one thread runs: memory stays small, and a failure is reported before all have run. */
 const PART = 5000;
 
-/** In several threads at once: the first that failed. */
+/** Runs several threads at once; returns the first failure. */
 async function parallel(first, count, workers) {
   let next = first;
   let failure;
@@ -81,7 +83,7 @@ async function parallel(first, count, workers) {
   return failure;
 }
 
-/** Goes on after each failure: how often each kind of them comes, and the first seeds. */
+/** Continues after each failure, and prints how often each kind occurs, with the first seeds. */
 async function tally(first, count) {
   const kinds = new Map();
   for (let from = first; from < first + count; ) {
@@ -93,9 +95,11 @@ async function tally(first, count) {
     from = failure.seed + 1;
   }
   for (const [text, seeds] of kinds) console.log(`${seeds.length} x (seeds ${seeds.slice(0, 5).join(' ')}) ${text}`);
+  if (kinds.size === 0) console.log(`${count} schedules: nothing is violated`);
+  else process.exitCode = 1;
 }
 
-/** All that happens in a schedule, after those before it that it needs to fail. */
+/** Prints every step of a schedule, after the earlier schedules that it needs to fail. */
 async function replay(seed, first) {
   const { run, kernel } = await load();
   for (let before = first; before < seed; before++) await run(before);
@@ -106,7 +110,7 @@ async function replay(seed, first) {
     : { seed, violations: violations.map(({ stack }) => stack.replaceAll(/^ .*test.simulation.*\n?/gm, '')) };
 }
 
-/** How many schedules must come before one that failed: mostly none, as little is kept from one to the next. */
+/** Finds the first schedule to replay before one that failed: mostly itself, as schedules share little state. */
 async function needed({ seed }, first) {
   for (const before of [0, 1, 10, 100, 1000, 10_000].filter((n) => seed - n > first)) {
     if ((await thread(seed - before, before + 1))?.seed === seed) return seed - before;

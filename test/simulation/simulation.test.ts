@@ -1,10 +1,10 @@
-/** The event loop under a simulated kernel: orders, faults and limits that no real one gives when it is asked. */
+/** The event loop under a simulated kernel: orders, faults and limits that a real one does not produce on demand. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { need, node } from '../helpers/need.ts';
 
-/** As many are run in each test; `npm run test:stress -- schedules` runs a million. */
+/** The number of schedules in each test; `npm run test:stress -- schedules` runs a million. */
 const SCHEDULES = 20_000;
 
 function simulate(...options: string[]) {
@@ -12,11 +12,22 @@ function simulate(...options: string[]) {
   return spawnSync(process.execPath, program, { encoding: 'utf8' });
 }
 
-test('nothing is lost, starved, settled twice or left behind', { timeout: 300_000 }, (context) => {
+test('no operation is lost, starved, settled twice or left behind', { timeout: 300_000 }, (context) => {
   need(context, node);
   const { status, stdout, stderr } = simulate();
   expect(stderr).toBe('');
   expect(stdout).toContain(`${SCHEDULES} schedules`);
+  expect(status).toBe(0);
+});
+
+// 5953497: an error that a reader had received was also reported to a writer in the same turn. 20318108: a sendAll that could not
+// wait (ENOSPC) did not say how much it had sent. 20545162, 30242622: connections() was late to time out after a connection that was aborted.
+test.for([5953497, 20318108, 20545162, 30242622])('a schedule that once failed passes: %i', (seed, context) => {
+  need(context, node);
+  const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, 'run.js'), `--seed=${seed}`], {
+    encoding: 'utf8',
+  });
+  expect(stdout).toContain('nothing is violated');
   expect(status).toBe(0);
 });
 

@@ -1,24 +1,24 @@
-/** The sockets of the simulated kernel: what a descriptor stands for, as Linux has it. */
-import * as c from '../../dist/posix/constants.js';
+/** The sockets of the simulated kernel: what a file descriptor refers to, as in Linux. */
+import * as c from '../../dist/native/constants.js';
 
-/** What descriptors share that are duplicates of each other: an open file description. */
+/** What duplicates of a file descriptor share: an open file description. */
 export class Description {
   refs = 0;
-  /** What the epoll set holds of it: one item for each descriptor by which it was added. */
+  /** Its items in the epoll set: one for each file descriptor by which it was added. */
   items = new Map();
   name = undefined;
   peer = undefined;
   error = 0;
   /** Entries of the error queue. */
   queued = 0;
-  /** Turns for which a read or a write finds nothing, though it might. */
+  /** The turns in which a read or a write finds nothing, although it could. */
   blockedRead = 0;
   blockedWrite = 0;
-  /** Whether the last call found nothing, though there was something. */
+  /** Whether the last call found nothing, although there was something. */
   lied = false;
   nonblocking = true;
   closed = false;
-  /** What the calls gave, in their order: what was taken out of the kernel, and what it took. */
+  /** The results of the calls, in order: what was received from the kernel, and what it accepted. */
   taken = [];
   given = [];
 
@@ -31,7 +31,7 @@ export class Description {
     kernel.descriptions.push(this);
   }
 
-  /** Something changed: edge-triggered events are told again. */
+  /** Something changed: edge-triggered events are reported again. */
   wake() {
     for (const item of this.items.values()) item.edge = true;
   }
@@ -50,7 +50,7 @@ export class Description {
     return -error;
   }
 
-  /** What is under way arrives. */
+  /** Data in transit arrives. */
   arrive() {}
 
   shutdown() {
@@ -64,12 +64,12 @@ export class Stream extends Description {
   /** What was sent to it and has not arrived. */
   flight = [];
   flying = 0;
-  /** The end of the stream: under way, and here. */
+  /** The end of the stream: in transit, and received. */
   ending = false;
   ended = false;
   shut = false;
   connecting = undefined;
-  /** Its peer takes whatever is sent at once. */
+  /** Its peer accepts whatever is sent at once. */
   devours = false;
   mouthful = 4096;
   connected = false;
@@ -204,7 +204,7 @@ export class Datagrams extends Description {
     return mask;
   }
 
-  /** AF_UNIX: a full receiver is EAGAIN, and of one that was addressed epoll tells nothing. */
+  /** AF_UNIX: a full receiver is EAGAIN, and epoll does not report one that was addressed explicitly. */
   write(data, to = this.peer) {
     if (this.error !== 0) return this.takeError();
     if (to === undefined) return this.peer === undefined ? -c.ENOTCONN : -c.ECONNREFUSED;
@@ -215,7 +215,7 @@ export class Datagrams extends Description {
     return data.length;
   }
 
-  /** A datagram, to be cut by the caller. */
+  /** A datagram, which the caller truncates. */
   read() {
     if (this.error !== 0) return this.takeError();
     if (this.queue.length === 0) return -c.EAGAIN;

@@ -1,5 +1,5 @@
 /** What the simulated kernel has for an operation that waits. */
-import * as c from '../../dist/posix/constants.js';
+import * as c from '../../dist/native/constants.js';
 import { kernel } from './kernel.js';
 import { Listener, Stream } from './sockets.js';
 

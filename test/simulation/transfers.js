@@ -1,6 +1,6 @@
-/** Reading, writing and waiting in the program of a schedule. */
+/** Reading, writing and waiting in a schedule. */
 import * as s from '../../dist/index.js';
-import * as c from '../../dist/posix/constants.js';
+import * as c from '../../dist/native/constants.js';
 import { kernel } from './kernel.js';
 import { ERROR, fresh, plainly, READ, WRITE } from './world.js';
 
@@ -68,7 +68,9 @@ const SHOWS = {
   errorReady: c.EPOLLPRI | c.EPOLLERR,
 };
 
-/** Whether what was waited for is there. The error queue of a plain descriptor is not told from a pending error. */
+/**
+ * Whether the awaited condition holds. On a plain file descriptor the error queue cannot be told from a pending error.
+ */
 function isKept(kind, { description, socket }) {
   const mask = description.mask();
   if ((mask & SHOWS[kind]) !== 0) return true;
@@ -77,7 +79,7 @@ function isKept(kind, { description, socket }) {
 }
 
 export function wait(world) {
-  // Mostly where there is an error queue: of what lasts, epoll may be asked to tell changes only.
+  // Mostly sockets with an error queue: for lasting conditions, the library may ask epoll for changes only.
   const queued = world.subjects.filter(
     ({ closed, foreign, description }) => !closed && !foreign && description.queued > 0,
   );
@@ -85,7 +87,7 @@ export function wait(world) {
   if (subject === undefined) return;
   const kind = world.random.pick(Object.keys(WAITS));
   const facts = {
-    /** A promise of readiness is kept when it is resolved. */
+    /** A promise of readiness must be true when it resolves. */
     settling: (op, how) => {
       if (how !== 'resolve' || subject.foreign || kernel.threaded) return;
       if (!isKept(kind, subject)) kernel.violate(`${kind} #${op.id} resolved and nothing is there`);
@@ -93,7 +95,7 @@ export function wait(world) {
   };
   const options = world.limits(facts);
   if (subject.socket === undefined) {
-    // Before the descriptor is closed, the wait is given up.
+    // The wait is aborted before the file descriptor is closed.
     facts.controller = new AbortController();
     options.signal = facts.signal = facts.controller.signal;
   }
@@ -102,7 +104,7 @@ export function wait(world) {
   world.begin(subject, kind, WAITS[kind], start, facts);
 }
 
-/** Calls that wait in this thread, where nobody waits before. */
+/** Calls that block this thread, if no other operation waits before them. */
 export function sync(world) {
   const subject = world.any('stream', 'datagram');
   if (subject === undefined) return;

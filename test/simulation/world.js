@@ -1,4 +1,4 @@
-/** The program of a schedule: sockets of the library, their peers, and what is done with them, as the seed says. */
+/** The program of a schedule: sockets of the library, their peers, and what the seed does with them. */
 
 import * as s from '../../dist/index.js';
 import { clock } from './clock.js';
@@ -7,17 +7,17 @@ import { isThere } from './state.js';
 
 export { ERROR, READ, WRITE } from './state.js';
 
-/** The operation that is being begun: promises that are made meanwhile are its own. */
+/** The operation that is being started: promises created meanwhile belong to it. */
 export const beginning = { op: undefined };
 
-/** What callbacks of the program throw, on purpose. */
+/** What callbacks of the program throw on purpose. */
 export const THROWN = 'thrown by a callback';
 
-/** What is tried once more when its time is over. */
+/** The operations that are tried once more when they time out. */
 const TRIED_LAST = new Set(['recv', 'recvInto', 'recvfrom', 'recvmsg', 'recvmmsg', 'accept', 'readable']);
 
 let state = 1;
-/** Bytes that come nowhere else. */
+/** Bytes that occur nowhere else. */
 export function fresh(length) {
   const data = new Uint8Array(length);
   for (let i = 0; i < length; i++) {
@@ -27,7 +27,7 @@ export function fresh(length) {
   return data;
 }
 
-/** A socket, or a plain descriptor, with what was done with it. */
+/** A socket, or a plain file descriptor, with the operations on it. */
 export class Subject {
   operations = [];
   watches = new Set();
@@ -49,7 +49,7 @@ export class Subject {
     return this.left || this.socket?.closed === true;
   }
 
-  /** Who waits first: those before are settled, although they may not know it yet. */
+  /** The first waiter: those before it are settled, although they may not have been notified yet. */
   first(direction) {
     return this.operations.find((op) => op.state === 'pending' && op.settled !== true && op.direction === direction);
   }
@@ -61,15 +61,15 @@ export class Subject {
 
 export class World {
   subjects = [];
-  /** Peers that are no sockets of the library: the simulation reads and writes there. */
+  /** Peers that are not sockets of the library: the simulation reads and writes there. */
   peers = [];
   signals = [];
-  /** Second descriptors of what was closed by somebody else. */
+  /** Duplicates of file descriptors that somebody else closed. */
   extra = [];
   turn = 0;
   operations = 0;
 
-  /** The actions, with their weights, of which each schedule leaves out some. */
+  /** Takes the actions with their weights; each schedule omits some. */
   constructor(random, actions) {
     this.random = random;
     this.actions = actions;
@@ -90,7 +90,7 @@ export class World {
     }
   }
 
-  /** One that is open, of a role if given. */
+  /** Returns an open subject, with one of these roles if any are given. */
   any(...roles) {
     const list = this.subjects.filter(
       ({ closed, foreign, role }) => !closed && !foreign && (roles.length === 0 || roles.includes(role)),
@@ -98,7 +98,7 @@ export class World {
     return list.length === 0 ? undefined : this.random.pick(list);
   }
 
-  /** Begins an operation, and follows it to its end. */
+  /** Starts an operation, and follows it to its end. */
   begin(subject, kind, direction, start, facts = {}) {
     const op = { id: this.operations++, subject, kind, direction, state: 'pending', value: undefined, ...facts };
     op.settling = (_, how) => {
@@ -139,7 +139,7 @@ export class World {
     return (name === 'AbortError' && op.signal?.aborted) || (name === 'TimeoutError' && op.soonest <= clock.now);
   }
 
-  /** Whether an error may be. */
+  /** Checks that an error is allowed. */
   judge(what, subject, error) {
     if (subject.foreign) return;
     const closed = error.name === 'ClosedError' && (subject.closed || subject.ending);
@@ -149,13 +149,13 @@ export class World {
     }
   }
 
-  /** A timer of 0 ms is one of 1 ms; who looks at the clock as well may end before. */
+  /** A timer of 0 ms fires after 1 ms; an operation that also looks at the clock may end earlier. */
   limit(facts, timeout) {
     facts.soonest = clock.now + timeout;
     facts.due = clock.now + Math.max(1, timeout);
   }
 
-  /** A signal, a timeout, both or neither; the facts of the operation know of them. */
+  /** Chooses a signal, a timeout, both or neither, and notes them in the facts of the operation. */
   limits(facts) {
     const options = {};
     if (this.random.chance(this.timed)) {
@@ -163,7 +163,7 @@ export class World {
       this.limit(facts, options.timeout);
     }
     if (this.random.chance(this.signalled)) {
-      // One signal for many, or one of its own.
+      // One signal is shared by many operations, or belongs to one.
       const controller = this.random.chance(0.5) ? this.random.pick(this.signals) : undefined;
       const chosen = controller ?? new AbortController();
       if (controller === undefined) this.signals.push(chosen);
@@ -195,7 +195,7 @@ export class World {
   }
 }
 
-/** What there is for a descriptor that is no Socket's. */
+/** The functions for a file descriptor without a Socket. */
 export const plainly = {
   readable: s.readable,
   writable: s.writable,

@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
-import { keep, output } from '../helpers/sockets.ts';
+import { output } from '../helpers/scripts.ts';
+import { keep } from '../helpers/sockets.ts';
 
-/** A port that nobody has; it is kept by a socket that does not listen, and shares it. */
+/** A free port, which a socket reserves that does not listen, and shares it. */
 function sharedPort(): number {
   const holder = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
   holder.setsockopt(s.SOL_SOCKET, s.SO_REUSEPORT, true);
@@ -12,7 +13,7 @@ function sharedPort(): number {
   return (holder.getsockname() as s.InetAddress).port;
 }
 
-/** The primary of a cluster: two workers, forty requests when both listen, and how many workers answered. */
+/** The primary of a cluster: starts two workers, makes forty requests when both listen, and prints how many workers answered. */
 const primary = (worker: string) => `
   import cluster from 'node:cluster';
   import http from 'node:http';
@@ -36,7 +37,7 @@ const primary = (worker: string) => `
 
 const run = (worker: string) => output(primary(worker), [], {}, ['env', `PORT=${sharedPort()}`]);
 
-test('a cluster worker serves http from its own accept loop, on a port that the workers share', async (context) => {
+test('a cluster worker serves HTTP from its own accept loop, on a port that the workers share', async (context) => {
   need(context, node);
   const worker = `
     const listener = listen();
@@ -49,7 +50,7 @@ test('a cluster worker serves http from its own accept loop, on a port that the 
   expect(await run(worker)).toBe('true true');
 });
 
-test('a cluster worker gives each connection to a net.Socket', async (context) => {
+test('a cluster worker hands each connection to a net.Socket', async (context) => {
   need(context, node);
   const worker = `
     const listener = listen();
@@ -61,7 +62,7 @@ test('a cluster worker gives each connection to a net.Socket', async (context) =
   expect(await run(worker)).toBe('true true');
 });
 
-test('listen({ fd }) in a cluster worker asks the primary for the number, which is another descriptor there', async (context) => {
+test('listen({ fd }) in a cluster worker asks the primary for the number, which is another file descriptor there', async (context) => {
   need(context, node);
   const worker = `
     const server = http.createServer(answer);
@@ -70,7 +71,7 @@ test('listen({ fd }) in a cluster worker asks the primary for the number, which 
   expect(await run(worker)).toMatch(/^E[A-Z]+ \w+,E[A-Z]+ \w+$/);
 });
 
-test('worker threads share a port, and each serves http over listen({ fd })', async (context) => {
+test('worker threads share a port, and each serves HTTP over listen({ fd })', async (context) => {
   need(context, node);
   const thread = `
     import http from 'node:http';

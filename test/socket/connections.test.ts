@@ -1,16 +1,17 @@
-/** `for await (... of server.connections())` when accept(2) fails: what goes on, and what does not. */
+/** `for await (... of server.connections())` when accept(2) fails: what continues, and what does not. */
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
+import { loopback } from '../helpers/fixtures.ts';
 import { type Need, need, program, strace } from '../helpers/need.ts';
-import { failure, keep, output, start, tcpServer, udp } from '../helpers/sockets.ts';
-import { loopback } from '../helpers/world.ts';
+import { output, start } from '../helpers/scripts.ts';
+import { failure, keep, tcpServer, udp } from '../helpers/sockets.ts';
 
 /** A program whose calls of accept4 fail with this errno, as strace counts them. */
 const failing = (errno: string, when: string) =>
   `strace -f -qq -o /dev/null -e trace=accept4 -e inject=accept4:error=${errno}:when=${when}`.split(' ');
 
-/** The errors that accept(2) has of a connection that broke before it was taken. */
+/** The errors of accept(2) for a connection that broke before it was accepted. */
 const lost = [
   'ECONNABORTED',
   'EPROTO',
@@ -27,7 +28,7 @@ const prologue = `
   const client = new s.Socket(s.AF_INET, s.SOCK_STREAM);
   await client.connect(server.getsockname());`;
 
-test('a connection that broke before it was taken is passed over; accept reports it', async (context) => {
+test('connections() skips a connection that broke before it was accepted; accept reports it', async (context) => {
   need(context, strace);
   const script = `${prologue}
     console.log(await server.accept().catch(({ code, syscall }) => [code, syscall].join()));
@@ -39,7 +40,7 @@ test('a connection that broke before it was taken is passed over; accept reports
   expect(said).toEqual(lost.map((errno) => `${errno},accept\ntrue`));
 });
 
-test('errors without end leave the event loop its turn, and end with the signal', async (context) => {
+test('endless errors do not block the event loop, and end with the signal', async (context) => {
   need(context, strace);
   const script = `${prologue}
     const stop = new AbortController();
@@ -51,7 +52,7 @@ test('errors without end leave the event loop its turn, and end with the signal'
   expect(await output(script, [], {}, failing('ECONNABORTED', '1+'))).toBe('AbortError');
 });
 
-/** A program at the limit of descriptors, with one client that waits in the backlog. Timers are those of `mock`. */
+/** A program at the limit of file descriptors, with one client in the backlog. Its timers are those of `mock`. */
 const exhausted = `
   import { syncBuiltinESMExports } from 'node:module';
   import { mock } from 'node:test';
@@ -70,7 +71,24 @@ const limited = ['prlimit', '--nofile=64:64'];
 const mocks: Need = () =>
   'Bun' in globalThis || 'Deno' in globalThis ? 'this runtime has no mock timers of node:test' : program('prlimit')();
 
-test('no descriptor left: the connection is accepted when a Socket is closed', async (context) => {
+test('fake immediates do not stop the iterator: it waits for a real turn of the event loop', async (context) => {
+  need(context, strace, mocks);
+  const script = `
+    import { syncBuiltinESMExports } from 'node:module';
+    import { mock } from 'node:test';
+    ${prologue}
+    mock.timers.enable({ apis: ['setImmediate'] });
+    syncBuiltinESMExports();
+    const limit = setTimeout(() => process.exit(console.log('nobody')), 60_000);
+    for await (const { socket } of server.connections()) {
+      console.log('accepted');
+      for (const one of [socket, client, server]) one.close();
+    }
+    clearTimeout(limit);`;
+  expect(await output(script, ['--no-warnings'], {}, failing('ECONNABORTED', '1..4'))).toBe('accepted');
+});
+
+test('without a free file descriptor, the connection is accepted once a Socket is closed', async (context) => {
   need(context, mocks);
   const script = `${exhausted}
     const errors = [];
@@ -83,7 +101,7 @@ test('no descriptor left: the connection is accepted when a Socket is closed', a
   expect(await output(script, ['--no-warnings'], {}, limited)).toBe('true EMFILE,accept');
 });
 
-test('no descriptor left: it is tried again each second, and a plain close suffices', async (context) => {
+test('without a free file descriptor, it tries again every second, and a plain close suffices', async (context) => {
   need(context, mocks);
   const script = `${exhausted}
     const errors = [];
@@ -103,7 +121,7 @@ test('no descriptor left: it is tried again each second, and a plain close suffi
   expect(await output(script, ['--no-warnings'], {}, limited)).toBe('3\ntrue 3');
 });
 
-test('no descriptor left: return(), close, the signal and the timeout end the pause', async (context) => {
+test('without a free file descriptor, return(), close, the signal and the timeout end the pause', async (context) => {
   need(context, mocks);
   const script = `${exhausted}
     const shown = (next) => next.then(({ done }) => done, ({ name }) => name);
@@ -130,7 +148,7 @@ test('no descriptor left: return(), close, the signal and the timeout end the pa
   expect(await output(script, ['--no-warnings'], {}, limited)).toBe('true AbortError TimeoutError SocketError true');
 });
 
-test('no descriptor left and no connection: nobody is told, and nothing is tried again', async (context) => {
+test('without a free file descriptor and without a connection, nothing is reported and nothing is tried again', async (context) => {
   need(context, mocks);
   const script = `${exhausted}
     spare.close();
@@ -150,7 +168,7 @@ test('no descriptor left and no connection: nobody is told, and nothing is tried
   expect(await output(script, ['--no-warnings'], {}, limited)).toBe('0\nfalse 0');
 });
 
-test('a server in the form of the README outlives its limit of descriptors', async (context) => {
+test('a server written as in the README survives reaching its limit of file descriptors', async (context) => {
   need(context, program('prlimit'));
   const server = `
     process.on('warning', ({ code }) => console.error(code));
@@ -179,7 +197,7 @@ test('a server in the form of the README outlives its limit of descriptors', asy
   expect(child.exitCode).toBe(null);
 });
 
-test('options that do not exist, and of the wrong type, are refused at the call', () => {
+test('options that do not exist or have the wrong type throw at the call', () => {
   const { server } = tcpServer();
   const call = (options: unknown) => () => server.connections(options as s.ConnectionsOptions);
   expect(call({ onerror: () => {} })).toThrow('written "options.onError"');
@@ -187,7 +205,7 @@ test('options that do not exist, and of the wrong type, are refused at the call'
   for (const options of [null, 5, 'x']) expect(call(options)).toThrow('"options"');
 });
 
-test('a socket that cannot accept says so at once', async () => {
+test('a socket that cannot accept connections rejects at once', async () => {
   expect(await failure(udp().socket.connections().next())).toMatchObject({ code: 'EOPNOTSUPP', syscall: 'accept' });
   const idle = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
   expect(await failure(idle.connections().next())).toMatchObject({ code: 'EINVAL', syscall: 'accept' });

@@ -1,4 +1,4 @@
-/** What the event loop costs in system calls: an echo is a read and a write, however many sockets there are. */
+/** What the event loop costs in system calls: an echo costs a read and a write, however many sockets there are. */
 import { describe, expect, test } from 'vitest';
 import { type Costs, costsOf } from '../helpers/costs.ts';
 import { need, node, strace } from '../helpers/need.ts';
@@ -11,27 +11,27 @@ function costs(part: string): Costs {
   return known.get(part)!;
 }
 
-describe('an echo is one read and one write', () => {
+describe('an echo costs one read and one write', () => {
   test.for([1, 64, 300])('on %i connections', (width, context) => {
     need(context, node, strace);
     const { count, echoes } = costs(`echo=${width}`);
     expect(count('epoll_ctl')).toBe(0);
     expect(count('sendto')).toBe(echoes);
     expect(count('recvfrom')).toBeLessThanOrEqual(1.02 * echoes);
-    // At most one for each question of a single connection, and one for all that come at once.
+    // At most one for each request of a single connection, and one for all that arrive at once.
     expect(count('epoll_wait')).toBeLessThanOrEqual(2 * Math.ceil(echoes / width) + 2);
   });
 });
 
-describe('to close a socket is epoll_ctl and close', () => {
-  test('beside many that are idle', (context) => {
+describe('closing a socket costs one epoll_ctl and one close', () => {
+  test('beside many idle ones', (context) => {
     need(context, node, strace);
     const { count } = costs('close=200');
     expect(count('close')).toBe(20);
     expect(count('epoll_ctl')).toBeLessThanOrEqual(20);
   });
 
-  test('when it is ready in the same turn as others that are closed', (context) => {
+  test('when it becomes ready in the same turn as others that are closed', (context) => {
     need(context, node, strace);
     const { count } = costs('ready=200');
     expect(count('close')).toBe(20);
@@ -40,14 +40,14 @@ describe('to close a socket is epoll_ctl and close', () => {
   });
 });
 
-test('an error that was taken does not make the waits after it dearer', (context) => {
+test('an error that was received does not make later waits more expensive', (context) => {
   need(context, node, strace);
   const { count } = costs('errors=100');
   expect(count('recvfrom')).toBeGreaterThanOrEqual(100);
   expect(count('epoll_ctl')).toBeLessThanOrEqual(2);
 });
 
-test('a sendAll to a reader that keeps up leaves the event loop its turns', (context) => {
+test('a sendAll to a reader that keeps up does not block the event loop', (context) => {
   need(context, node, strace);
   const sent = costs('sendAll=32').perTurn('sendto');
   expect(sent.length).toBeGreaterThan(10);

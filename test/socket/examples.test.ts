@@ -6,23 +6,23 @@ import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { createConnection, Socket } from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { datagram, listener, loopback } from '../helpers/fixtures.ts';
 import { ipv6, need, program } from '../helpers/need.ts';
 import { mine, type Program, patient, printed, receive, soon, start } from '../helpers/programs.ts';
 import { pythonAsync, pythonPeer } from '../helpers/python.ts';
-import { datagram, listener, loopback } from '../helpers/world.ts';
 
 const root = join(import.meta.dirname, '../..');
 const example = (name: string, ...args: string[]): Program =>
   start(process.execPath, [join(root, 'examples', name), ...args], { cwd: root });
 
-/** An example to its end. */
+/** Runs an example until it ends. */
 async function finished(name: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
   const running = example(name, ...args);
   const code = await running.ended;
   return { code, output: running.output() };
 }
 
-/** A server, and its port. */
+/** Starts a server, and returns its port. */
 async function server(name: string, ...args: string[]): Promise<{ running: Program; port: number }> {
   const running = example(name, ...args);
   const [, port] = await printed(running, /:(\d+)\n/);
@@ -40,13 +40,13 @@ test.each([
   ['udp-batches.js', 'client', '127.0.0.1', '7'],
   ['udp-batches.js', 'client', '127.0.0.1', '7', '0'],
   ['udp-batches.js', 'client', '127.0.0.1', '7', '1', 'more'],
-])('bad usage: %s %s %s %s', async (name, ...args) => {
+])('invalid usage prints the usage: %s %s %s %s', async (name, ...args) => {
   const { code, output } = await finished(name, ...args);
   expect(output).toMatch(new RegExp(`^Usage: ${name.replaceAll('.', '\\.')} `));
   expect(code).toBe(2);
 });
 
-test('a restart under load loses no request, and the old version ends', async () => {
+test('a restart under load loses no request, and the old version exits', async () => {
   const name = `sys-socket-restart-${process.pid}`;
   const { running: old, port } = await server('zero-downtime-restart.js', name);
   const seen = new Set<string>();
@@ -76,12 +76,12 @@ test('a restart under load loses no request, and the old version ends', async ()
   expect(seen).toEqual(new Set([`version ${old.child.pid}`, `version ${next.child.pid}`]));
 });
 
-test('the server of many clients serves them at once, and tells one that resets', async () => {
+test('the server serves many clients at once, and reports one that resets its connection', async () => {
   const { running, port } = await server('async-echo-server.js');
   const clients = await Promise.all(
     Array.from({ length: 10 }, async () => mine(await createConnection({ host: '127.0.0.1', port }))),
   );
-  // In turns: no client waits for the end of another.
+  // The clients are served in turns: none waits for the end of another.
   for (const round of [1, 2]) {
     for (const [i, client] of clients.entries()) {
       await client.sendAll(`${round}: ${i}`);
@@ -101,7 +101,7 @@ test('the server of many clients serves them at once, and tells one that resets'
   await expect.poll(served, patient).toBe(9);
 });
 
-test('on SIGTERM it takes nobody any more, and serves who is there', async () => {
+test('on SIGTERM it accepts no more connections, and finishes serving the open ones', async () => {
   const { running, port } = await server('async-echo-server.js');
   const client = mine(await createConnection({ host: '127.0.0.1', port }));
   await client.sendAll('before');
@@ -117,7 +117,7 @@ test('on SIGTERM it takes nobody any more, and serves who is there', async () =>
   expect(running.output()).toMatch(/: echoed 11 bytes\n$/);
 });
 
-test('the same over IPv6, for a Python client', async (context) => {
+test('it serves a Python client over IPv6', async (context) => {
   need(context, ipv6, program('python3'));
   const { running, port } = await server('async-echo-server.js', '::1');
   expect(running.output()).toBe(`listening on ::1:${port}\n`);
@@ -129,7 +129,7 @@ print(json.dumps([c.recv(100).decode(), c.recv(100).decode()]))`;
   expect(await pythonAsync(script, String(port))).toEqual(['six', '']);
 });
 
-test('it tells a port that is taken, a name, and a port beyond 16 bits', async () => {
+test('it reports a port that is in use, a host name, and a port beyond 16 bits', async () => {
   const { address } = listener();
   expect(await finished('async-echo-server.js', '127.0.0.1', String(address.port))).toEqual({
     code: 1,
@@ -156,7 +156,7 @@ test('the batch server answers the batch client', async () => {
   expect(Number(batches)).toBeLessThan(1000); // several by one call
 });
 
-test('the batch server answers every sender: sockets of ours, and an empty datagram', async () => {
+test('the batch server answers every sender, and an empty datagram too', async () => {
   const { port } = await server('udp-batches.js', 'server');
   const clients = Array.from({ length: 5 }, () => {
     const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
@@ -170,7 +170,7 @@ test('the batch server answers every sender: sockets of ours, and an empty datag
   }
 });
 
-test('the batch client with a Python server, and one that loses datagrams', async (context) => {
+test('the batch client works with a Python server, and with one that loses datagrams', async (context) => {
   need(context, program('python3'));
   const { child, line } = await pythonPeer(`
 r = socket(AF_INET, SOCK_DGRAM)
@@ -193,7 +193,7 @@ while True:
   });
 });
 
-test('the batch client tells a port that refuses', async () => {
+test('the batch client reports a port that refuses', async () => {
   const { fd, address } = datagram();
   s.connect(cleanup(fd), { family: s.AF_INET, address: '127.0.0.1', port: 9 }); // takes nothing from others
   const { code, output } = await finished('udp-batches.js', 'client', '127.0.0.1', String(address.port), '3');

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { SOCKETS } from '../helpers/fds.ts';
-import { output, run } from '../helpers/sockets.ts';
+import { output, run } from '../helpers/scripts.ts';
 
 const collect = `
   ${SOCKETS}
   const collect = async () => { for (let i = 0; i < 5; i++) { gc(); await sleep(10); } };
 `;
 
-test('a Socket that is dropped unclosed is closed, and the program is warned once', async () => {
+test('a Socket that is dropped without being closed is closed, and the process emits one warning', async () => {
   const script = `${collect}
     const before = sockets();
     const warnings = [];
@@ -18,10 +18,10 @@ test('a Socket that is dropped unclosed is closed, and the program is warned onc
     console.log(open, sockets() - before, warnings.join());`;
   const { status, stdout, stderr } = await run(script, ['--expose-gc']);
   expect([status, stdout]).toEqual([0, '100 0 SYS_SOCKET_UNCLOSED']);
-  expect(stderr.match(/was not closed before it was collected/g)?.length).toBe(1);
+  expect(stderr.match(/was not closed before it was garbage-collected/g)?.length).toBe(1);
 });
 
-test('one that was closed, detached or is still held is left alone', async () => {
+test('a Socket that was closed, detached or is still referenced is left alone', async () => {
   const script = `${collect}
     const warnings = [];
     process.on('warning', (warning) => warnings.push(warning));
@@ -30,7 +30,7 @@ test('one that was closed, detached or is still held is left alone', async () =>
       for (const socket of s.Socket.pair()) socket.close();
       return s.Socket.pair().map((socket) => socket.detach());
     })();
-    // The numbers of those that were closed belong to others now.
+    // The numbers of the closed Sockets belong to others now.
     const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
     await collect();
     const works = (x, y) => { s.send(x, '1'); return s.recv(y, new Uint8Array(1)); };
@@ -38,7 +38,7 @@ test('one that was closed, detached or is still held is left alone', async () =>
   expect(await output(script, ['--expose-gc'])).toBe('1 1 1 0');
 });
 
-test('the collector keeps up with dropped sockets, so that descriptors do not run out', async () => {
+test('the garbage collector keeps up with dropped Sockets, so that file descriptors do not run out', async () => {
   const script = `
     process.removeAllListeners('warning');
     let most = 0;
@@ -53,7 +53,7 @@ test('the collector keeps up with dropped sockets, so that descriptors do not ru
   expect(await output(script, ['--no-warnings'])).toBe('true');
 });
 
-test('traffic with the collector at every turn: nothing is lost', async () => {
+test('nothing is lost when the garbage collector runs in every turn', async () => {
   const script = `
     const turn = () => new Promise((resolve) => setImmediate(() => { gc({ type: 'minor' }); resolve(); }));
     const server = s.createServer({ host: '127.0.0.1', port: 0 });
@@ -82,7 +82,7 @@ test('traffic with the collector at every turn: nothing is lost', async () => {
   expect(await output(script, ['--expose-gc'])).toBe('400');
 });
 
-test('a stream that is dropped while its peer is silent is not closed under it', async () => {
+test('a stream that is dropped while its peer is silent is not closed', async () => {
   const script = `${collect}
     const fds = [];
     const words = [];

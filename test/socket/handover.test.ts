@@ -1,4 +1,4 @@
-/** Descriptors handed over to node:net, node:http and node:dgram, on every line of Node that the package supports. */
+/** Hands file descriptors over to node:net, node:http and node:dgram, on every line of Node that the package supports. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,27 +10,23 @@ const script = join(import.meta.dirname, '../helpers/handover.js');
 
 async function handover(node: string): Promise<{ version: string; passed: string[]; failed: Record<string, string> }> {
   const options = { encoding: 'utf8', timeout: 100_000, env: { ...process.env, NODE_OPTIONS: '' } } as const;
-  // A failed check ends with status 1, and is told by name all the same.
+  // A failed check ends with status 1, and its name is printed all the same.
   const { stdout, stderr } = await promisify(execFile)(node, [script], options).catch((error) => error);
   expect(stderr).toBe(''); // no deprecation warning either
   return JSON.parse(stdout);
 }
 
-test('descriptors are handed over to the modules of this Node', { timeout: 120_000 }, async () => {
+test('the modules of this version of Node take over file descriptors', { timeout: 120_000 }, async () => {
   const { version, passed, failed } = await handover(process.execPath);
   expect(failed).toEqual({});
   expect(version).toBe(process.version);
   expect(passed.length).toBeGreaterThan(10);
 });
 
-test.for(MAJORS)(
-  'descriptors are handed over to the modules of Node %i',
-  { timeout: 120_000 },
-  async (major, context) => {
-    need(context, nodeLine(major));
-    const { version, passed, failed } = await handover(nodeOf(major)!);
-    expect(failed).toEqual({});
-    expect(version).toMatch(new RegExp(`^v${major}\\.`));
-    expect(passed.length).toBeGreaterThan(10);
-  },
-);
+test.for(MAJORS)('the modules of Node %i take over file descriptors', { timeout: 120_000 }, async (major, context) => {
+  need(context, nodeLine(major));
+  const { version, passed, failed } = await handover(nodeOf(major)!);
+  expect(failed).toEqual({});
+  expect(version).toMatch(new RegExp(`^v${major}\\.`));
+  expect(passed.length).toBeGreaterThan(10);
+});

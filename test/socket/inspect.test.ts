@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { ipv6, need, packetSockets, vsock } from '../helpers/need.ts';
 import { keep, tcpPair, unixPair } from '../helpers/sockets.ts';
-import { folder } from '../helpers/world.ts';
 
 const portOf = (address: s.Address | undefined) => (address as s.InetAddress).port;
 
-test('family, type, descriptor and addresses, by name', async () => {
+test('inspect shows family, type, file descriptor and addresses, by name', async () => {
   const [client, server] = await tcpPair();
   const [mine, theirs] = [client.getsockname(), client.getpeername()].map(portOf);
   expect(inspect(client)).toBe(
@@ -22,7 +22,7 @@ test('family, type, descriptor and addresses, by name', async () => {
   expect(inspect({ socket: client })).toContain('socket: Socket { closed');
 });
 
-test('other families, and a protocol', (context) => {
+test('inspect shows other families, and a protocol', (context) => {
   const path = join(folder(), 's');
   const unix = keep(new s.Socket(s.AF_UNIX, s.SOCK_SEQPACKET));
   unix.bind({ family: s.AF_UNIX, path });
@@ -42,7 +42,7 @@ test('other families, and a protocol', (context) => {
   expect(inspect(six)).toContain(`AF_INET6, SOCK_STREAM, local=[::1]:${portOf(six.getsockname())}`);
 });
 
-test('packet and vsock', (context) => {
+test('inspect shows packet and vsock sockets', (context) => {
   need(context, packetSockets);
   const packet = keep(new s.Socket(s.AF_PACKET, s.SOCK_RAW));
   const ifindex = s.if_nametoindex('lo');
@@ -55,7 +55,7 @@ test('packet and vsock', (context) => {
   expect(inspect(virtual)).toContain(`local=AF_VSOCK VMADDR_CID_ANY:${port} }`);
 });
 
-test('a family and a type without a name are their numbers; nothing is asked of a descriptor that is gone', () => {
+test('inspect shows a family or type without a name as its number, and does not query a closed descriptor', () => {
   const [a] = unixPair();
   const odd = new s.Socket(299, 77, 0, s.dup(a.fd));
   expect(inspect(odd)).toContain(`fd=${odd.fd}, 299, 77`);
@@ -63,7 +63,7 @@ test('a family and a type without a name are their numbers; nothing is asked of 
   expect(inspect(odd)).toBe('Socket { closed, 299, 77 }');
 });
 
-test('errors: what failed, where', () => {
+test('inspect shows errors with what failed, and where', () => {
   expect(inspect(new s.ClosedError('recv'))).toContain('recv: the socket is closed');
   expect(inspect(new s.TimeoutError('accept', 50))).toContain('accept: not done within 50 ms');
 });

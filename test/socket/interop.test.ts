@@ -12,24 +12,24 @@ import * as s from '../../lib/index.ts';
 import { createConnection, createServer, Socket, type SocketStream } from '../../lib/index.ts';
 import { Bus, type Message } from '../helpers/dbus.ts';
 import { openSockets } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
 import { connected, freePort, host, mine, patient, printed, receive, run, soon, start } from '../helpers/programs.ts';
 import { pythonAsync, pythonPeer } from '../helpers/python.ts';
-import { folder } from '../helpers/world.ts';
 
 const inet = (port: number) => ({ family: s.AF_INET, address: host, port }) as const;
 const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
 let names = 0;
 const abstractName = () => `sys-socket-${process.pid}-${names++}`;
 
-/** Bytes without a period that a lost or repeated part could hide in. */
+/** Bytes without a period, which would hide a lost or repeated part. */
 const big = Buffer.concat(
   Array.from({ length: 12_500 }, (_, i) => createHash('sha256').update(String(i)).digest()), // 400 kB
 );
 
 const portOf = (socket: Socket) => (socket.getsockname() as s.InetAddress).port;
 
-/** A server of ours that sends back what comes, until the end of the stream. */
+/** One of our servers, which echoes everything until the end of the stream. */
 function echoServer(options: s.InetServerOptions | s.UnixServerOptions = { host, port: 0 }): Socket {
   const server = mine(createServer(options));
   void (async () => {
@@ -42,14 +42,14 @@ function echoServer(options: s.InetServerOptions | s.UnixServerOptions = { host,
   return server;
 }
 
-/** Sends all, ends, and takes what comes back. */
+/** Sends everything, ends the stream, and returns the answer. */
 async function roundTrip(socket: Socket): Promise<Buffer> {
   const sent = socket.sendAll(big).then(() => socket.shutdown(s.SHUT_WR));
   const [answer] = await Promise.all([receive(socket), sent]);
   return answer;
 }
 
-/** The answer to a datagram, which is sent again until the program is there to answer. */
+/** Returns the answer to a datagram, which is repeated until the program has started and answers. */
 async function ask(socket: Socket, data: string, address: s.Address): Promise<string> {
   let answer = '';
   const attempt = async () => {
@@ -105,7 +105,7 @@ test('socat: abstract names, as server and as client', async (context) => {
   expect(await run('socat', ['-t', '10', '-', `ABSTRACT-CONNECT:${own}`], 'there and back')).toBe('there and back');
 });
 
-test('socat: sequenced packets keep their bounds', async (context) => {
+test('socat: sequenced packets keep their boundaries', async (context) => {
   need(context, program('socat'));
   const path = join(folder(), 'socket');
   start('socat', [`UNIX-LISTEN:${path},type=5`, 'EXEC:cat']);
@@ -140,7 +140,7 @@ test('socat: AF_UNIX datagrams', async (context) => {
 test('ncat: TCP and AF_UNIX, as server and as client', async (context) => {
   need(context, program('ncat'));
   const [port, path] = [freePort(), join(folder(), 'socket')];
-  // More than a pipe holds would bring ncat and cat to wait for each other, and at the end it drops what is under way.
+  // With more than a pipe holds, ncat and cat would wait for each other, and at the end ncat drops pending data.
   const some = big.subarray(0, 30_000);
   start('ncat', ['-l', host, String(port), '--exec', '/bin/cat']);
   start('ncat', ['-l', '-U', path, '--exec', '/bin/cat']);
@@ -218,7 +218,7 @@ test.for([
   const text = await run('iperf3', ['-c', host, '-p', String(portOf(proxy)), '-n', String(BYTES), '-J', ...flags]);
   const { end } = JSON.parse(text) as { end: { sum_sent: { bytes: number }; sum_received: { bytes: number } } };
   expect(end.sum_sent.bytes).toBeGreaterThanOrEqual(BYTES);
-  // What is still on its way when the sender is done is not counted by the receiver.
+  // The receiver does not count what is still in transit when the sender is done.
   expect(end.sum_received.bytes).toBeGreaterThan(BYTES / 4);
   expect(await server.ended).toBe(0);
   proxy.close();
@@ -226,7 +226,7 @@ test.for([
   expect(pumped).toBeGreaterThanOrEqual(end.sum_received.bytes);
 });
 
-/** Reads a stream by lines and by lengths, as text protocols want it. */
+/** Reads a stream by lines and by lengths, as text protocols require. */
 class Lines {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -261,7 +261,7 @@ test('redis-server over AF_UNIX, by a stream', async (context) => {
   const lines = new Lines(stream);
   stream.write('PING\r\n');
   expect(await lines.line()).toBe('+PONG');
-  // A value larger than all buffers, and many commands at once, with their answers in their order.
+  // A value larger than all buffers, and many commands at once, whose answers come in order.
   stream.write(`*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$${big.length}\r\n`);
   stream.write(big);
   stream.write('\r\n');
@@ -276,7 +276,7 @@ test('redis-server over AF_UNIX, by a stream', async (context) => {
   await expect(lines.line()).rejects.toThrow('the stream ended');
 });
 
-test('nginx over AF_UNIX: as a server of files, and in front of node:http on our streams', async (context) => {
+test('nginx over AF_UNIX: as a file server, and in front of node:http on our streams', async (context) => {
   need(context, program('nginx'));
   const dir = folder();
   writeFileSync(join(dir, 'file'), big);
@@ -331,7 +331,7 @@ test('nginx over AF_UNIX: as a server of files, and in front of node:http on our
   expect((await buffer(await response)).equals(big)).toBe(true);
 });
 
-test('openssl: TLS on streams of ours, as client and as server', async (context) => {
+test('openssl: TLS over our streams, as client and as server', async (context) => {
   need(context, program('openssl'));
   const [dir, port] = [folder(), freePort()];
   const [key, cert] = [join(dir, 'key'), join(dir, 'cert')];
@@ -355,7 +355,7 @@ test('openssl: TLS on streams of ours, as client and as server', async (context)
   await printed(peer, /from node:tls/);
 });
 
-test('dbus-daemon: EXTERNAL, Hello, and descriptors from one connection to another', async (context) => {
+test('dbus-daemon: EXTERNAL, Hello, and file descriptors passed from one connection to another', async (context) => {
   need(context, program('dbus-daemon'));
   const dir = folder();
   const path = join(dir, 'bus');
@@ -379,13 +379,13 @@ test('dbus-daemon: EXTERNAL, Hello, and descriptors from one connection to anoth
   });
   expect(caller.name).toMatch(/^:1\.\d+$/);
   expect(callee.name).not.toBe(caller.name);
-  // The bus knows who we are.
+  // The bus knows our credentials.
   expect((await callee.ask('GetConnectionUnixProcessID', 's', caller.name)).body).toEqual([process.pid]);
   expect((await callee.ask('GetConnectionUnixUser', 's', caller.name)).body).toEqual([process.getuid!()]);
   await expect(caller.ask('NoSuchMethod')).rejects.toThrow('org.freedesktop.DBus.Error.UnknownMethod');
 
   callee.onCall = (call: Message) => {
-    // Which descriptor belongs to which message is told by the bytes that it came with.
+    // The bytes that a file descriptor came with show which message it belongs to.
     const [text, index] = call.body as [string, number];
     const fd = call.fds[index]!;
     s.write(fd, `${text} through the bus`);
@@ -417,7 +417,7 @@ test('dbus-daemon: EXTERNAL, Hello, and descriptors from one connection to anoth
   expect(openSockets()).toBe(before);
 });
 
-test('rsyslogd: a local socket, UDP and TCP', async (context) => {
+test('rsyslogd: over a local socket, UDP and TCP', async (context) => {
   need(context, program('rsyslogd'));
   const dir = folder();
   const [port, log, out] = [freePort(), join(dir, 'log'), join(dir, 'out')];
@@ -454,7 +454,7 @@ test('rsyslogd: a local socket, UDP and TCP', async (context) => {
   await expect.poll(lines, patient).toEqual(expect.arrayContaining(expected));
 });
 
-test('logger writes to a socket of ours', async (context) => {
+test('logger writes to one of our sockets', async (context) => {
   need(context, program('logger'));
   const path = join(folder(), 'log');
   const socket = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
@@ -463,7 +463,7 @@ test('logger writes to a socket of ours', async (context) => {
   expect(String(await socket.recv(4096, 0, soon))).toMatch(/^<29>.*sys-socket.*: a message$/);
 });
 
-test('Python asyncio: servers of streams, and a client that half-closes', async (context) => {
+test('Python asyncio: stream servers, and a client that half-closes', async (context) => {
   need(context, program('python3'));
   const path = join(folder(), 'socket');
   const { child, line } = await pythonPeer(
@@ -502,7 +502,7 @@ asyncio.run(main())`;
   expect(await pythonAsync(script, host, String(portOf(echoServer())))).toBe(true);
 });
 
-test('Python asyncio: datagrams, answered by batches', async (context) => {
+test('Python asyncio: datagrams, answered in batches', async (context) => {
   need(context, program('python3'));
   const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
   socket.bind(inet(0));

@@ -1,4 +1,5 @@
-/** The async iterators of a Socket: how they end, and whom they give what they took. */
+/** The async iterators of a Socket: how they end, and which call gets what they received. */
+import { getEventListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -19,7 +20,7 @@ const iterators: [string, (options?: s.WaitOptions) => AsyncGenerator<unknown, v
   ['batches', (options) => udp().socket.batches(new s.MessageBatch({ messages: 2, size: 100 }), options)],
 ];
 
-test.each(iterators)('%s: return() ends all calls that wait, at once and in their order', async (_name, iterate) => {
+test.each(iterators)('%s: return() ends all pending calls, at once and in order', async (_name, iterate) => {
   const iterator = iterate();
   const order: string[] = [];
   const note = (name: string) => (result: unknown) => {
@@ -38,7 +39,7 @@ test.each(iterators)('%s: return() ends all calls that wait, at once and in thei
   expect(await iterator.return()).toEqual(DONE);
 });
 
-test.each(iterators)('%s: throw() ends it, and rejects with what it is given', async (_name, iterate) => {
+test.each(iterators)('%s: throw() ends the iterator, and rejects with its argument', async (_name, iterate) => {
   const iterator = iterate();
   const next = iterator.next();
   const why = new Error('enough');
@@ -47,7 +48,7 @@ test.each(iterators)('%s: throw() ends it, and rejects with what it is given', a
   expect(await iterator.next()).toEqual(DONE);
 });
 
-test.each(iterators)('%s: await using ends it', async (_name, iterate) => {
+test.each(iterators)('%s: await using ends the iterator', async (_name, iterate) => {
   let next: Promise<unknown>;
   {
     await using iterator = iterate();
@@ -57,7 +58,7 @@ test.each(iterators)('%s: await using ends it', async (_name, iterate) => {
 });
 
 test.each(iterators)(
-  '%s: the signal and the timeout reject the first call and end the rest',
+  '%s: the signal and the timeout reject the first pending call and end the others',
   async (_name, iterate) => {
     const controller = new AbortController();
     const aborted = iterate({ signal: controller.signal });
@@ -73,7 +74,7 @@ test.each(iterators)(
   },
 );
 
-test('concurrent calls of next() get connections and datagrams in their order', async () => {
+test('concurrent calls of next() receive connections and datagrams in order', async () => {
   const { server, address } = tcpServer();
   const connections = server.connections();
   const nexts = [connections.next(), connections.next(), connections.next()];
@@ -105,7 +106,7 @@ test('after return() a connection stays in the backlog, and the next iterator ge
   expect(value!.address).toEqual(socket.getsockname());
 });
 
-test('a connection that was accepted in the turn in which return() is called is closed', async () => {
+test('a connection that is accepted in the same turn as return() is called is closed', async () => {
   const { server, address } = tcpServer();
   const peer = await client(address);
   const before = openSockets();
@@ -117,7 +118,7 @@ test('a connection that was accepted in the turn in which return() is called is 
   expect((await peer.recv().catch(() => '')).length).toBe(0);
 });
 
-test('a datagram that came before return() was called is given to the call that waits', async () => {
+test('a datagram that arrived before return() was called goes to the pending call', async () => {
   const [a, b] = unixPair(s.SOCK_DGRAM);
   await a.send('hello');
   const datagrams = b.datagrams();
@@ -145,7 +146,7 @@ test('Readable.from(server.connections()).destroy() ends at once and loses no co
   expect([seen.map(({ address: of }) => of), name]).toEqual([[first.getsockname()], second.getsockname()]);
 });
 
-test('an iterator that nobody asks again waits for nothing', async () => {
+test('an iterator whose next() is not called again waits for nothing', async () => {
   const { server, address } = tcpServer();
   const connections = server.connections();
   const next = connections.next();
@@ -156,7 +157,7 @@ test('an iterator that nobody asks again waits for nothing', async () => {
   expect((await server.accept()).address).toEqual(second.getsockname());
 });
 
-test('a long-lived signal is not listened to between the calls', async () => {
+test('a long-lived signal has no listener between the calls', async () => {
   const { server, address } = tcpServer();
   const { signal } = new AbortController();
   let listeners = 0;
@@ -177,7 +178,7 @@ test('a long-lived signal is not listened to between the calls', async () => {
   expect(listeners).toBe(0);
 });
 
-test('an error that came before return() was called is told to the call that waits', async () => {
+test('an error that arrived before return() was called rejects the pending call', async () => {
   const closed = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
   closed.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
   using socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
@@ -189,4 +190,19 @@ test('an error that came before return() was called is told to the call that wai
   const returned = datagrams.return();
   await expect(next).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   expect(await returned).toEqual({ done: true, value: undefined });
+});
+
+test.each(iterators)('%s: return() during a wait leaves no listener on the signal', async (_name, iterate) => {
+  const { signal } = new AbortController();
+  for (const end of [
+    (it: AsyncGenerator) => it.return(undefined),
+    (it: AsyncGenerator) => it.throw('end').catch(() => {}),
+  ]) {
+    const iterator = iterate({ signal });
+    const next = iterator.next();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await end(iterator);
+    expect(await next).toEqual(DONE);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  }
 });

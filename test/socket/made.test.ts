@@ -1,16 +1,18 @@
-// A descriptor that is made for a Socket has an owner from the call on: none is left where the stack ends before there is
-// a Socket.
+// A file descriptor that is created for a Socket has an owner from the call on: none is left open if the stack overflows
+// before the Socket exists. One that is created for the program reaches it, or is closed.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { need, node } from '../helpers/need.ts';
+import { need, networkAdmin, node } from '../helpers/need.ts';
 
 const dist = new URL('../../dist/index.js', import.meta.url).href;
+const nothrow = new URL('../../dist/nothrow.js', import.meta.url).href;
 
-/** Makes Sockets at every depth of the stack, in steps of small frames. */
+/** Creates Sockets or file descriptors at every depth of the stack, in steps of small frames. */
 const dive = (make: string) => `
   import { readdirSync } from 'node:fs';
   import { setImmediate as turn } from 'node:timers/promises';
   import * as s from '${dist}';
+  import * as nothrow from '${nothrow}';
   process.removeAllListeners('warning');
   const count = () => readdirSync('/proc/self/fd').length;
   const made = [];
@@ -23,6 +25,17 @@ const dive = (make: string) => `
     clients.push(client);
   }
   const [one, peer] = s.Socket.pair();
+  const listener = new s.Socket(s.AF_UNIX, s.SOCK_STREAM | s.SOCK_NONBLOCK);
+  listener.bind({ family: s.AF_UNIX, path: '' });
+  listener.listen();
+  for (let i = 0; i < 401; i++) {
+    const client = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
+    client.connectSync(listener.getsockname());
+    clients.push(client);
+  }
+  const from = new s.SockaddrStorage();
+  const name = { set length(length) { if (length > 0) from.decode(); }, bytes: from.bytes };
+  const sv = [0, 0];
   let thrown;
   function attempt() {
     if (tries++ >= 100) return;
@@ -37,7 +50,7 @@ const dive = (make: string) => `
   tries = 50;
   attempt();
   const end = () => {
-    for (const socket of made) socket.close();
+    for (const socket of made) typeof socket === 'number' ? s.close(socket) : socket.close();
     returned += made.length;
     made.length = 0;
   };
@@ -50,7 +63,7 @@ const dive = (make: string) => `
     end();
     if (thrown !== undefined && !(thrown instanceof RangeError)) throw thrown;
   }
-  // What nobody was given but is a Socket already is closed when it is collected.
+  // A Socket that was created but not returned is closed when it is collected.
   for (let i = 0; i < 100 && count() > before; i++) {
     gc();
     await turn();
@@ -65,9 +78,28 @@ for (const [name, make] of [
   ['Socket.pair', 'const pair = s.Socket.pair(); made[made.length] = pair[0]; made[made.length] = pair[1];'],
   ['dup', 'made[made.length] = one.dup();'],
   ['acceptSync', 'server.setTimeout(0); made[made.length] = server.acceptSync().socket;'],
+  ['socket', 'made[made.length] = s.socket(s.AF_INET, s.SOCK_DGRAM);'],
+  [
+    'socketpair',
+    'const p = s.socketpair(s.AF_UNIX, s.SOCK_STREAM); made[made.length] = p[0]; made[made.length] = p[1];',
+  ],
+  ['dup of a number', 'made[made.length] = s.dup(0);'],
+  ['fcntl', 'made[made.length] = s.fcntl(0, s.F_DUPFD_CLOEXEC);'],
+  ['accept', 'const a = s.accept(listener.fd); made[made.length] = a.fd;'],
+  ['accept4', 'const a = s.accept4(listener.fd, 0); made[made.length] = a.fd;'],
+  ['ioctl', 'made[made.length] = s.ioctl(one.fd, s.SIOCGSKNS);'],
+  ['socket of nothrow', 'made[made.length] = nothrow.socket(s.AF_INET, s.SOCK_DGRAM);'],
+  [
+    'socketpair of nothrow',
+    'nothrow.socketpair(s.AF_UNIX, s.SOCK_STREAM, 0, sv); made[made.length] = sv[0]; made[made.length] = sv[1];',
+  ],
+  ['dup of nothrow', 'made[made.length] = nothrow.dup(0);'],
+  ['fcntl of nothrow', 'made[made.length] = nothrow.fcntl(0, s.F_DUPFD_CLOEXEC);'],
+  ['accept of nothrow', 'made[made.length] = nothrow.accept(listener.fd, name);'],
+  ['accept4 of nothrow', 'made[made.length] = nothrow.accept4(listener.fd, 0);'],
 ] as const) {
-  test(name, { timeout: 60_000 }, (context) => {
-    need(context, node);
+  test(`${name} leaves no file descriptor open when the stack overflows`, { timeout: 60_000 }, (context) => {
+    need(context, node, name === 'ioctl' ? networkAdmin : () => undefined);
     const args = ['--expose-gc', '--no-warnings', '--input-type=module', '-e', dive(make)];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000 });
     expect(stderr).toBe('');

@@ -1,4 +1,4 @@
-/** Results own what they hold, within twice their size or as a part of a small pool, and what waits reserves nothing. */
+/** Results own their memory, at most twice their size or as a part of a small pool, and pending reads reserve none. */
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
@@ -8,25 +8,28 @@ import { failure, unixPair } from '../helpers/sockets.ts';
 const POOL = Buffer.poolSize + 64; // 8 KiB, 64 KiB from Node 24 on, and its alignment
 const held = ({ buffer, length }: Buffer) => buffer.byteLength <= Math.max(POOL, 2 * length);
 
-test.each([5, 3000, 20_000, 40_000, 65_536, 150_000])('%d bytes, whatever the room', async (length) => {
-  const [a, b] = unixPair(s.SOCK_SEQPACKET);
-  for (const size of [length, 65_536, 1 << 20, 4 << 20]) {
-    if (size < length) continue;
-    const receives = [
-      () => b.recv(size),
-      async () => b.recvSync(size),
-      async () => (await b.recvfrom(size)).data,
-      async () => (await b.recvFds(size, 1)).data,
-    ];
-    for (const receive of receives) {
-      a.sendSync(Buffer.alloc(length, 'x'));
-      const data = await receive();
-      expect([data.length, held(data)], `of ${size}, in ${data.buffer.byteLength}`).toEqual([length, true]);
+test.each([5, 3000, 20_000, 40_000, 65_536, 150_000])(
+  '%d bytes hold no more memory than they need, whatever the size asked for',
+  async (length) => {
+    const [a, b] = unixPair(s.SOCK_SEQPACKET);
+    for (const size of [length, 65_536, 1 << 20, 4 << 20]) {
+      if (size < length) continue;
+      const receives = [
+        () => b.recv(size),
+        async () => b.recvSync(size),
+        async () => (await b.recvfrom(size)).data,
+        async () => (await b.recvFds(size, 1)).data,
+      ];
+      for (const receive of receives) {
+        a.sendSync(Buffer.alloc(length, 'x'));
+        const data = await receive();
+        expect([data.length, held(data)], `of ${size}, in ${data.buffer.byteLength}`).toEqual([length, true]);
+      }
     }
-  }
-});
+  },
+);
 
-test('tiny results that are kept hold a kilobyte at most, whatever comes between them', async () => {
+test('tiny results that are kept hold at most a kilobyte each, whatever is received between them', async () => {
   const [a, b] = unixPair(s.SOCK_SEQPACKET);
   const kept = new Set<ArrayBufferLike>();
   for (let i = 0; i < 500; i++) {
@@ -39,7 +42,7 @@ test('tiny results that are kept hold a kilobyte at most, whatever comes between
   expect([...kept].map(({ byteLength }) => byteLength).filter((length) => length > 1024)).toEqual([]);
 });
 
-test('a thousand pending reads of a megabyte reserve nothing', async (context) => {
+test('a thousand pending reads of a megabyte reserve no memory', async (context) => {
   need(context, node);
   const [, b] = unixPair();
   const before = process.memoryUsage().arrayBuffers;
@@ -49,7 +52,7 @@ test('a thousand pending reads of a megabyte reserve nothing', async (context) =
   await Promise.all(waits);
 });
 
-test('small results do not share bytes, and their pool cannot be transferred', async () => {
+test('small results do not share bytes, and their pool cannot be transferred away', async () => {
   const [a, b] = unixPair(s.SOCK_DGRAM);
   const kept: Buffer[] = [];
   for (let i = 0; i < 500; i++) {

@@ -1,8 +1,9 @@
-/** Options of what waits: they are checked whether it waits or not, and one signal serves many waits. */
+/** Options of waiting operations: they are checked whether an operation waits or not, and one signal serves many waits. */
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
-import { failure, output, unixPair } from '../helpers/sockets.ts';
+import { output } from '../helpers/scripts.ts';
+import { failure, unixPair } from '../helpers/sockets.ts';
 
 const wrong = [
   [{ timeout: Number.NaN }, 'ERR_OUT_OF_RANGE'],
@@ -15,9 +16,9 @@ const wrong = [
   [1, 'ERR_INVALID_ARG_TYPE'],
 ] as const;
 
-describe.each(wrong)('%o rejects, whether there is data or not', (options, code) => {
+describe.each(wrong)('the options %o reject, whether data is available or not', (options, code) => {
   const given = options as never;
-  test('of each method', async () => {
+  test('from every method', async () => {
     const [a, b] = unixPair();
     for (const there of [false, true]) {
       if (there) a.sendSync('x');
@@ -48,7 +49,7 @@ describe.each(wrong)('%o rejects, whether there is data or not', (options, code)
   });
 });
 
-test('readable, writable and errorReady obey setTimeout', async () => {
+test('setTimeout applies to readable, writable and errorReady', async () => {
   const [, b] = unixPair();
   b.setTimeout(10);
   for (const wait of [b.readable(), b.errorReady()]) expect(await failure(wait)).toBeInstanceOf(s.TimeoutError);
@@ -56,10 +57,10 @@ test('readable, writable and errorReady obey setTimeout', async () => {
   const controller = new AbortController();
   const waits = failure(b.readable({ signal: controller.signal }));
   controller.abort();
-  expect(await waits, '0 is for the Sync methods').toBeInstanceOf(s.AbortError);
+  expect(await waits, 'a timeout of 0 concerns only the Sync methods').toBeInstanceOf(s.AbortError);
 });
 
-test('a thousand waits with one signal are one listener, which leaves with the last', async () => {
+test('a thousand waits with one signal share one listener, which is removed with the last of them', async () => {
   const [, b] = unixPair();
   const controller = new AbortController();
   const { signal } = controller;
@@ -77,7 +78,7 @@ test('a thousand waits with one signal are one listener, which leaves with the l
   expect(getEventListeners(next.signal, 'abort')).toHaveLength(0);
 });
 
-test('10,000 operations with a signal and a timeout leave nothing: descriptors, listeners, heap', async () => {
+test('10,000 operations with a signal and a timeout leave no file descriptors, listeners or heap behind', async () => {
   const script = `
     import { getEventListeners } from 'node:events';
     const [a, b] = s.Socket.pair();

@@ -1,4 +1,4 @@
-/** Operations of one direction are done in the order of their calls: what answers at once does not overtake them. */
+/** Operations of one direction complete in the order of their calls: calls that return at once do not overtake them. */
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
@@ -13,7 +13,7 @@ function full(): { a: s.Socket; b: s.Socket; sending: Promise<void> } {
 const busy = { name: 'BusyError', code: 'ERR_SOCKET_BUSY' };
 
 describe('while a sendAll waits', () => {
-  test('the Sync methods throw, and nothing lands in the middle of its data', async () => {
+  test('the Sync methods throw, and nothing is sent in the middle of its data', async () => {
     const { a, b, sending } = full();
     const control: s.ControlMessage[] = [];
     for (const call of [
@@ -33,16 +33,16 @@ describe('while a sendAll waits', () => {
     expect(String(a.recvSync())).toBe('free');
   });
 
-  test('MSG_DONTWAIT is EAGAIN, also when there is room', async () => {
+  test('MSG_DONTWAIT rejects with EAGAIN, even if there is room', async () => {
     const { a, b, sending } = full();
-    nothrow.recv(b.fd, new Uint8Array(65536)); // room, before the event loop tells of it
+    nothrow.recv(b.fd, new Uint8Array(65536)); // makes room before the event loop learns of it
     expect(await failure(a.send('y', s.MSG_DONTWAIT))).toMatchObject({ code: 'EAGAIN', syscall: 'send' });
     expect(() => a.sendSync('y', s.MSG_DONTWAIT)).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
     const [received] = await Promise.all([readAll(b), sending.then(() => a.close())]);
     expect(received.length + 65536).toBe(3_000_000);
   });
 
-  test('shutdown(SHUT_WR) throws; SHUT_RDWR ends what waits, and the error says how much was sent', async () => {
+  test('shutdown(SHUT_WR) throws; SHUT_RDWR ends pending sends, and their error says how much was sent', async () => {
     const { a, sending } = full();
     const failed = failure(sending);
     expect(() => a.shutdown(s.SHUT_WR)).toThrow(expect.objectContaining({ ...busy, syscall: 'shutdown' }));
@@ -70,7 +70,7 @@ describe('while a sendAll waits', () => {
   });
 });
 
-test('while a recv waits, the Sync methods throw and MSG_DONTWAIT is EAGAIN: the data is that of the first', async () => {
+test('while a recv waits, the Sync methods throw and MSG_DONTWAIT rejects with EAGAIN: the first recv gets the data', async () => {
   const [a, b] = unixPair(s.SOCK_DGRAM);
   const first = b.recv();
   a.sendSync('1');
@@ -82,7 +82,7 @@ test('while a recv waits, the Sync methods throw and MSG_DONTWAIT is EAGAIN: the
   expect(String(await first)).toBe('1');
 });
 
-test('a wait for readiness is no operation: it is overtaken', async () => {
+test('a wait for readiness does not count as an operation: operations overtake it', async () => {
   const [a, b] = unixPair();
   const waits = b.readable();
   a.sendSync('x');

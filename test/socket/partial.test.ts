@@ -1,11 +1,11 @@
-/** What was done before an operation failed is told: `sent` of its error. */
+/** The property `sent` of an error reports what was sent before the operation failed. */
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { failure, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
 
 const data = Buffer.alloc(3_000_000, 'x');
 
-/** How many bytes are there to be read. */
+/** Returns how many bytes can be read. */
 function waiting(socket: s.Socket): number {
   let bytes = 0;
   for (;;) {
@@ -23,7 +23,7 @@ describe.each([
   ['sendAll', (socket: s.Socket, options: s.WaitOptions) => socket.sendAll(data, 0, options)],
   ['sendFds', (socket: s.Socket, options: s.WaitOptions) => socket.sendFds([0], data, 0, options)],
 ])('%s', (_, send) => {
-  test('a timeout, a signal and the end of the socket', async () => {
+  test('a timeout, a signal and closing the socket report what was sent', async () => {
     for (const end of ['TimeoutError', 'AbortError', 'ClosedError']) {
       const [a, b] = unixPair();
       const controller = new AbortController();
@@ -38,7 +38,7 @@ describe.each([
   });
 });
 
-test('sendAllSync and sendFdsSync tell it too', () => {
+test('sendAllSync and sendFdsSync report what was sent, too', () => {
   const [a, b] = unixPair();
   a.setTimeout(20);
   for (const send of [() => a.sendAllSync(data), () => a.sendFdsSync([0], data)]) {
@@ -52,7 +52,7 @@ test('sendAllSync and sendFdsSync tell it too', () => {
   }
 });
 
-test('a peer that is gone', async () => {
+test('a write to a peer that is gone reports what was sent', async () => {
   const [client, server] = await tcpPair();
   const failed = failure(client.sendAll(Buffer.alloc(20_000_000)));
   server.setsockopt(s.SOL_SOCKET, s.SO_LINGER, new Int32Array([1, 0]));
@@ -62,7 +62,7 @@ test('a peer that is gone', async () => {
   expect(error.sent).toBeGreaterThan(0);
 });
 
-test('sendmmsg: the messages before the one that failed', async () => {
+test('sendmmsg reports the messages before the one that failed', async () => {
   const { socket } = udp();
   const peer = udp();
   const batch = new s.MessageBatch({ messages: 4, size: 16 });
@@ -79,7 +79,7 @@ test('sendmmsg: the messages before the one that failed', async () => {
   expect(error).toMatchObject({ code: 'EACCES', sent: 2 });
 });
 
-test('a Socket that was closed before has sent nothing', async () => {
+test('a Socket that was already closed reports that nothing was sent', async () => {
   const socket = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
   socket.close();
   const batch = new s.MessageBatch({ messages: 1, size: 1 });

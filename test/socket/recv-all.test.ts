@@ -4,7 +4,7 @@ import * as s from '../../lib/index.ts';
 import { failure, isSettled, tcpPair, tcpServer, unixPair } from '../helpers/sockets.ts';
 
 describe('MSG_WAITALL on a stream', () => {
-  test('recv and recvInto wait until all is there', async () => {
+  test('recv and recvInto wait until all bytes have arrived', async () => {
     const [a, b] = unixPair();
     const buffer = Buffer.alloc(4);
     const received = b.recv(200_000, s.MSG_WAITALL);
@@ -20,7 +20,33 @@ describe('MSG_WAITALL on a stream', () => {
     expect([await into, String(buffer)]).toEqual([4, 'abcd']);
   });
 
-  test('the Sync methods too', () => {
+  test('recvfrom waits until all bytes have arrived, and returns the address of the peer', async () => {
+    const [client, server] = await tcpPair();
+    const received = client.recvfrom(200_000, s.MSG_WAITALL);
+    server.sendSync('x');
+    expect(await isSettled(received, 10)).toBe(false);
+    await server.sendAll('x'.repeat(199_999));
+    const { data, address } = await received;
+    expect([data.equals(Buffer.alloc(200_000, 'x')), address], 'TCP gives no address').toEqual([true, undefined]);
+    server.sendSync('ab');
+    client.setTimeout(30);
+    expect(String(client.recvfromSync(4, s.MSG_WAITALL).data), 'after the timeout, as in C').toBe('ab');
+
+    const listener = s.createServer({ path: '' });
+    const peer = new s.Socket(s.AF_UNIX, s.SOCK_STREAM);
+    peer.bind({ family: s.AF_UNIX, path: `\0recv-all-${process.pid}` });
+    await peer.connect(listener.getsockname());
+    const { socket } = await listener.accept();
+    const named = socket.recvfrom(4, s.MSG_WAITALL);
+    for (const part of ['ab', 'cd']) {
+      peer.sendSync(part);
+      await isSettled(named, 10);
+    }
+    expect(await named).toEqual({ data: Buffer.from('abcd'), address: peer.getsockname() });
+    for (const one of [listener, peer, socket]) one.close();
+  });
+
+  test('the Sync methods wait too', () => {
     const [a, b] = unixPair();
     a.sendSync('ab');
     b.setTimeout(30);
@@ -33,7 +59,7 @@ describe('MSG_WAITALL on a stream', () => {
     expect([b.recvIntoSync(buffer, s.MSG_WAITALL), buffer.toString('latin1', 0, 2)]).toEqual([2, 'xy']);
   });
 
-  test('what ends it after a part gives the part: the end, the timeout, the signal, close', async () => {
+  test('the end of the stream, the timeout, the signal and close return the part that has arrived', async () => {
     for (const end of ['end', 'timeout', 'signal', 'close']) {
       const [a, b] = unixPair();
       const controller = new AbortController();
@@ -48,7 +74,7 @@ describe('MSG_WAITALL on a stream', () => {
     }
   });
 
-  test('an error after a part is that of the next read', async () => {
+  test('an error after a part is reported by the next read', async () => {
     const [client, server] = await tcpPair();
     const received = client.recv(4, s.MSG_WAITALL);
     await server.sendAll('ab');
@@ -60,7 +86,7 @@ describe('MSG_WAITALL on a stream', () => {
     expect((await client.recv()).length, 'once').toBe(0);
   });
 
-  test('with MSG_DONTWAIT or MSG_PEEK, and of datagrams: what is there', async () => {
+  test('with MSG_DONTWAIT, with MSG_PEEK and on datagrams, it returns what is available', async () => {
     const [a, b] = unixPair();
     a.sendSync('ab');
     expect(String(await b.recv(4, s.MSG_WAITALL | s.MSG_PEEK))).toBe('ab');
@@ -91,7 +117,7 @@ describe('MSG_FASTOPEN without a cookie', () => {
     peer.close();
   });
 
-  test('nobody listens: the error of the connection', async () => {
+  test('the error of the connection is reported when nobody listens', async () => {
     using socket = fresh();
     const to = { family: s.AF_INET, address: '127.0.0.66', port: 1 } as const;
     expect(await failure(socket.sendto('hello', s.MSG_FASTOPEN, to))).toMatchObject({ code: 'ECONNREFUSED' });

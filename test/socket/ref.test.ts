@@ -3,16 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
-import { output, run, sleep, start, unixPair } from '../helpers/sockets.ts';
+import { output, run, start } from '../helpers/scripts.ts';
+import { sleep, unixPair } from '../helpers/sockets.ts';
 
-/** What is started before the program: the reactor of Node, and that of Bun and Deno. */
+/** What is loaded before the program: nothing for the reactor of Node, or the file that selects that of Bun and Deno. */
 const threadReactor = join(import.meta.dirname, '../helpers/thread-reactor.js');
 const reactors: [name: string, flags: string[]][] = [
   ['uv_poll', []],
   ['the thread', ['--import', threadReactor]],
 ];
 
-/** Whether a program that says when it waits is still there so many milliseconds after, and what it said. */
+/** Returns whether a program is still running this many milliseconds after it reported its wait, and what it printed. */
 async function outcome(script: string, flags: string[], milliseconds: number): Promise<string> {
   const child = start(script, flags);
   let said = '';
@@ -36,7 +37,8 @@ test('the preloaded file changes the reactor of Node', async (context) => {
       try { return readlinkSync('/proc/self/fd/' + fd).includes('eventpoll'); } catch { return false; }
     }), readdirSync('/proc/self/task').length);
     a.close();
-    await waiting;`;
+    await waiting;
+    b.close();`;
   const [[plain, few], [threaded, many]] = (await Promise.all(
     reactors.map(async ([, flags]) => (await output(script, flags)).split(' ')),
   )) as [[string, string], [string, string]];
@@ -77,7 +79,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
       return from.sendto('x', 0, to.getsockname());
     };`;
 
-  test('an operation that waits keeps the process alive, and unref ends that', { timeout: 120_000 }, async () => {
+  test('a pending operation keeps the process alive unless the Socket is unref’d', { timeout: 120_000 }, async () => {
     const script = (operation: string, unref: boolean) => `
       const unref = ${unref};
       ${helpers}
@@ -92,7 +94,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
     expect(free).toEqual(pending.map(() => 'ended: waits, nothing left'));
   });
 
-  test('ref and unref while an operation waits, and of one socket among others', async () => {
+  test('ref and unref take effect during an operation, and on one Socket among others', async () => {
     const script = `
       const [a, b] = s.Socket.pair();
       const [c, d] = s.Socket.pair();
@@ -109,15 +111,19 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
     expect(await output(script, flags)).toBe('kept false true');
   });
 
-  test('an operation of an unrefed socket is done as long as something else keeps the process alive', async () => {
+  test('an operation on an unref’d Socket completes as long as something else keeps the process alive', async () => {
     const script = `
       const [a, b] = s.Socket.pair(s.SOCK_DGRAM);
       b.unref();
       const received = b.recv();
       setTimeout(() => a.sendSync('x'), 20);
-      console.log(String(await Promise.race([received, sleep(2000, 'late')])));
+      const done = new AbortController(); // what keeps the process alive: a timer that ends with it
+      const otherwise = sleep(60_000, 'late', { signal: done.signal });
+      otherwise.catch(() => {});
+      console.log(String(await Promise.race([received, otherwise])));
       const late = b.recv(8, 0, { timeout: 30 }).catch((error) => error.name);
-      console.log(await Promise.race([late, sleep(2000, 'never')]));
+      console.log(await Promise.race([late, otherwise]));
+      done.abort();
       b.ref();
       setTimeout(() => a.sendSync('y'), 20).unref();
       console.log(String(await b.recv()));
@@ -125,7 +131,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
     expect((await output(script, flags)).split('\n')).toEqual(['x', 'TimeoutError', 'y']);
   });
 
-  test('the next owner of the number is not unrefed', async () => {
+  test('the next Socket with the same number is not unref’d', async () => {
     const script = `
       const [a, b] = s.Socket.pair();
       const { fd } = b.unref();
@@ -140,7 +146,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
     expect((await output(script, flags)).split('\n')).toEqual(['true', 'x']);
   });
 
-  test('a stream', async () => {
+  test('ref and unref of a stream', async () => {
     const script = `
       const [a, b] = s.Socket.pair();
       const stream = b.makefile();
@@ -157,7 +163,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
   });
 });
 
-test('hasRef, and what they return; a closed socket has no part in it', () => {
+test('ref and unref return the Socket, and hasRef its state; on a closed Socket they do nothing', () => {
   const [a] = unixPair();
   expect(a.hasRef()).toBe(true);
   expect(a.unref()).toBe(a);

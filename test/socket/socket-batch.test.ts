@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { failure, isSettled, keep, udp, unixPair } from '../helpers/sockets.ts';
-import { folder } from '../helpers/world.ts';
 
 function batchOf(count: number, address?: s.AddressLike, prefix = ''): s.MessageBatch {
   const batch = new s.MessageBatch({ messages: count, size: 32 });
@@ -12,7 +12,7 @@ function batchOf(count: number, address?: s.AddressLike, prefix = ''): s.Message
 }
 
 describe('batches', () => {
-  test('are received when one message is there, with all that are', async () => {
+  test('return as soon as one message is available, with all that are', async () => {
     const { socket, address } = udp();
     const sender = udp();
     const into = new s.MessageBatch({ messages: 64, size: 32 });
@@ -64,7 +64,7 @@ describe('batches', () => {
     expect(got).toEqual([...numbers, ...numbers, 'end']);
   });
 
-  test('to AF_UNIX addresses whose queues are full, of which epoll tells nothing', async () => {
+  test('to AF_UNIX addresses wait for full queues, which epoll does not report', async () => {
     const receiver = keep(new s.Socket(s.AF_UNIX, s.SOCK_DGRAM));
     const address = { family: s.AF_UNIX, path: join(folder(), 's') } as const;
     receiver.bind(address);
@@ -77,7 +77,7 @@ describe('batches', () => {
     expect(got).toEqual(Array.from({ length: 600 }, (_, i) => String(i)));
   });
 
-  test('an error of a later message: those before it were sent', async () => {
+  test('an error of a later message leaves the messages before it sent', async () => {
     const { socket } = udp();
     const target = udp();
     const batch = new s.MessageBatch({ messages: 3, size: 8 });
@@ -97,7 +97,7 @@ describe('batches', () => {
 });
 
 describe('segmentation offload', () => {
-  test('sendSegments: one call, many datagrams of one size', async () => {
+  test('sendSegments sends many datagrams of one size by one system call', async () => {
     const { socket, address } = udp();
     const sender = udp().socket;
     const data = Buffer.alloc(10_050, 0).map((_, i) => Math.floor(i / 1000));
@@ -111,7 +111,7 @@ describe('segmentation offload', () => {
     expect(await failure(sender.sendSegments(Buffer.alloc(70_000), 1000))).toMatchObject({ syscall: 'sendmsg' });
   });
 
-  test('UDP_GRO: many datagrams by one recvmsg, with their size', async () => {
+  test('UDP_GRO returns many datagrams by one recvmsg, with their size', async () => {
     const { socket, address } = udp();
     socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
     const received = socket.recvmsg({ buffers: [Buffer.alloc(65_536)], controlLength: 64 });
@@ -124,7 +124,7 @@ describe('segmentation offload', () => {
     expect([bytes, size, first.length > 1000]).toEqual([20_000, 1000, true]);
   });
 
-  test('segmentSize and segments: what a batch received as one, apart again', async () => {
+  test('segmentSize and segments split what a batch received as one message', async () => {
     const { socket, address } = udp();
     socket.setsockopt(s.SOL_UDP, s.UDP_GRO, true);
     socket.setsockopt(s.SOL_SOCKET, s.SO_TIMESTAMPNS, true); // a control message before that of the size

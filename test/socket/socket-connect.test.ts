@@ -2,15 +2,15 @@ import { SocketAddress } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
+import { folder, loopback } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
 import { pythonPeer } from '../helpers/python.ts';
 import { failure, isSettled, keep, nobody, readAll, sleep, tcpServer, udp } from '../helpers/sockets.ts';
-import { folder, loopback } from '../helpers/world.ts';
 
 const tcp = (): s.Socket => keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
 const unix = (): s.Socket => keep(new s.Socket(s.AF_UNIX, s.SOCK_STREAM));
 
-/** A TCP listener that answers no SYN any more: its queue of connections is full. */
+/** A TCP listener that no longer answers a SYN, because its queue of connections is full. */
 async function silent(): Promise<{ address: s.InetAddress; server: s.Socket }> {
   const { server, address } = tcpServer(0);
   for (let full = false; !full; ) {
@@ -43,7 +43,7 @@ function unixConnected(address: s.Address): boolean {
 }
 
 describe('connect', () => {
-  test('EINPROGRESS is waited out; the second time is EISCONN', async () => {
+  test('connect waits while the connection is in progress; a second connect rejects with EISCONN', async () => {
     const { server, address } = tcpServer();
     const client = tcp();
     await client.connect(address);
@@ -55,7 +55,7 @@ describe('connect', () => {
     socket.close();
   });
 
-  test('refused, with the address; and afterwards the socket can connect elsewhere', async () => {
+  test('a refused connection rejects with the address; afterwards the socket can connect elsewhere', async () => {
     const client = tcp();
     const error = await failure(client.connect(nobody));
     expect(error).toBeInstanceOf(s.SocketError);
@@ -63,7 +63,7 @@ describe('connect', () => {
     await client.connect(tcpServer().address);
   });
 
-  test('a recv that takes the error does not make a connection of it', async () => {
+  test('a recv that receives the error of the connection does not make connect succeed', async () => {
     const client = tcp();
     const [connecting, receiving] = [failure(client.connect(nobody)), failure(client.recv())];
     const codes = [(await connecting).code, (await receiving).code];
@@ -71,7 +71,7 @@ describe('connect', () => {
     expect(codes.every((code) => code === 'ECONNREFUSED' || code === 'ECONNABORTED' || code === 'ENOTCONN')).toBe(true);
   });
 
-  test('connectEx gives the errno', async () => {
+  test('connectEx returns the errno', async () => {
     expect(await tcp().connectEx(tcpServer().address)).toBe(0);
     expect(await tcp().connectEx(nobody)).toBe(s.ECONNREFUSED);
     expect(await unix().connectEx({ family: s.AF_UNIX, path: '/nonexistent/s' })).toBe(s.ENOENT);
@@ -80,7 +80,7 @@ describe('connect', () => {
     expect(await failure(tcp().connectEx({ family: s.AF_INET, address: 'x', port: 1 }))).toBeInstanceOf(TypeError);
   });
 
-  test('a datagram socket connects at once, and to another one again', async () => {
+  test('a datagram socket connects at once, and can connect again to another address', async () => {
     const { socket } = udp();
     const [one, two] = [udp().address, udp().address];
     await socket.connect(one);
@@ -88,7 +88,7 @@ describe('connect', () => {
     expect(socket.getpeername()).toEqual(two);
   });
 
-  test('an encoded address', async () => {
+  test('an encoded address is accepted', async () => {
     const { address } = tcpServer();
     const client = tcp();
     await client.connect(s.encodeAddress(address));
@@ -100,7 +100,7 @@ describe('connect', () => {
     expect(likewise).toMatchObject({ code: 'ECONNREFUSED', address: nobody, message: refused.message });
   });
 
-  test('data and a recv that were asked for before it is connected', async () => {
+  test('a send and a recv that were called before the socket is connected complete afterwards', async () => {
     const { server, address } = tcpServer();
     const client = tcp();
     const connecting = client.connect(address);
@@ -112,7 +112,7 @@ describe('connect', () => {
     socket.close();
   });
 
-  test('TCP without an answer: a timeout and an AbortSignal in the middle', async () => {
+  test('a timeout and an AbortSignal end a TCP connect that nobody answers', async () => {
     const { address } = await silent();
     const client = tcp();
     expect(await failure(client.connect(address, { timeout: 60 }))).toMatchObject({
@@ -132,20 +132,20 @@ describe('connect', () => {
     expect(await failure(tcp().connect(address, { signal: AbortSignal.abort() }))).toBeInstanceOf(s.AbortError);
   });
 
-  test('a connect that was given up goes on, and can be asked for again', async () => {
+  test('an abandoned connect goes on in the kernel, and connect can wait for it again', async () => {
     const { address, server } = await silent();
     const client = tcp();
     expect((await failure(client.connect(address, { timeout: 50 }))).name).toBe('TimeoutError');
     const again = client.connect(address, { timeout: 20_000 });
     expect(await isSettled(again, 50)).toBe(false);
-    // Room for it: the SYN that is sent again is answered.
+    // Now there is room: the retransmitted SYN is answered.
     server.listen(64);
     for (let i = 0; i < 2; i++) (await server.accept()).socket.close();
     await again;
     expect(client.getpeername()).toEqual(address);
   });
 
-  test('AF_UNIX: a full backlog is waited for, until somebody accepts', async () => {
+  test('AF_UNIX: connect waits on a full backlog until a connection is accepted', async () => {
     const { address, server } = fullUnix();
     const client = unix();
     const connecting = client.connect(address);
@@ -155,7 +155,7 @@ describe('connect', () => {
     expect(client.getpeername()).toEqual(address);
   });
 
-  test('AF_UNIX: what is sent while a full backlog is waited for comes after it', async () => {
+  test('AF_UNIX: a send during a wait on a full backlog happens after the connect', async () => {
     const { address, server } = fullUnix();
     const client = unix();
     const connecting = client.connect(address);
@@ -168,7 +168,7 @@ describe('connect', () => {
     expect(String(await socket.recv())).toBe('after it');
   });
 
-  test('AF_UNIX: a full backlog, given up, closed, and gone', async () => {
+  test('AF_UNIX: a wait on a full backlog ends when it is aborted, the socket is closed, or the server is gone', async () => {
     const { address, server } = fullUnix();
     expect(await failure(unix().connect(address, { timeout: 40 }))).toBeInstanceOf(s.TimeoutError);
     const controller = new AbortController();
@@ -187,7 +187,7 @@ describe('connect', () => {
     expect(await refused).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address });
   });
 
-  test('to a server in Python', async (context) => {
+  test('it connects to a server written in Python', async (context) => {
     need(context, program('python3'));
     const script = `
 server = socket(AF_INET, SOCK_STREAM)
@@ -205,7 +205,7 @@ peer.close()`;
 });
 
 describe('accept', () => {
-  test('the connection: its family, type and peer; non-blocking, close-on-exec', async () => {
+  test('returns a connection with its family, type and peer, non-blocking and close-on-exec', async () => {
     const { server, address } = tcpServer();
     const accepting = server.accept();
     const client = tcp();
@@ -218,7 +218,7 @@ describe('accept', () => {
     expect(s.fcntl(socket.fd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
   });
 
-  test('several that wait get the connections in their order', async () => {
+  test('several pending calls receive the connections in order', async () => {
     const { server, address } = tcpServer();
     const accepting = Array.from({ length: 5 }, () => server.accept());
     const ports: number[] = [];
@@ -232,7 +232,7 @@ describe('accept', () => {
     expect(accepted.map(({ address: from }) => (from as s.InetAddress).port)).toEqual(ports);
   });
 
-  test('an iterator of connections: an echo server for 50 clients', async () => {
+  test('the iterator of connections serves an echo server for 50 clients', async () => {
     const { server, address } = tcpServer();
     const served = (async () => {
       let count = 0;
@@ -263,7 +263,7 @@ describe('accept', () => {
     expect(await served).toBe(50);
   });
 
-  test('the iterator ends by break, signal and timeout; an error of the kernel is thrown', async () => {
+  test('break, a signal and a timeout end the iterator; an error of the kernel rejects', async () => {
     const { server, address } = tcpServer();
     await tcp().connect(address);
     for await (const { socket } of server.connections()) {

@@ -20,7 +20,7 @@ const ADDING = {
 type Name = keyof typeof ADDING;
 const NAMES = Object.keys(ADDING) as Name[];
 
-/** A pair whose second socket has these options, as far as this kernel and family know them. */
+/** A pair whose second socket has these options, as far as this kernel and family support them. */
 function pair(type: number, names: readonly Name[]): [s.Socket, s.Socket] {
   const [a, b] = unixPair(type);
   for (const name of names) nothrow.setsockopt(b.fd, s.SOL_SOCKET, ADDING[name][0], ADDING[name][1]);
@@ -32,7 +32,7 @@ const sets: [string, readonly Name[]][] = [
   ['all of them', NAMES],
 ];
 
-describe('descriptors arrive whatever the options of the socket add', () => {
+describe('file descriptors arrive, whatever the options of the socket add', () => {
   for (const [what, names] of sets) {
     test(what, async () => {
       for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
@@ -53,7 +53,7 @@ describe('descriptors arrive whatever the options of the socket add', () => {
   }
 });
 
-test('too many descriptors are told by MSG_CTRUNC, with and without options, and none is left open', async () => {
+test('MSG_CTRUNC reports too many file descriptors, with and without options, and none is left open', async () => {
   for (const names of [[], NAMES]) {
     const before = openFds().size;
     const [a, b] = pair(s.SOCK_STREAM, names);
@@ -69,7 +69,7 @@ test('too many descriptors are told by MSG_CTRUNC, with and without options, and
   }
 });
 
-test('makefile({ fds }) gives descriptors and plain bytes, whatever the options add', async () => {
+test('makefile({ fds }) emits file descriptors and plain bytes, whatever the options add', async () => {
   const [one, two] = unixPair(s.SOCK_STREAM);
   const waiting = two.recv(); // the first wait of a thread makes the descriptors of its epoll set
   await one.send('x');

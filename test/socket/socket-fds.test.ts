@@ -2,12 +2,12 @@ import { describe, expect, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { numbered, numberOf, openFds, openSockets } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { type Need, need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
 import { failure, isSettled, keep, unixPair } from '../helpers/sockets.ts';
-import { folder } from '../helpers/world.ts';
 
-/** Whether sockets here give descriptors of their peers' processes with messages. */
+/** Whether sockets of this kernel pass pidfds of their peers with messages. */
 const passPidfd: Need = () => {
   const fd = s.socket(s.AF_UNIX, s.SOCK_STREAM);
   const n = nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_PASSPIDFD, 1);
@@ -17,7 +17,7 @@ const passPidfd: Need = () => {
 
 describe('sendFds and recvFds', () => {
   test.each(['recvFds', 'recvFdsSync'] as const)(
-    '%s without memory for the data: no descriptor is left',
+    '%s without memory for the data leaves no file descriptor open',
     async (name) => {
       const [a, b] = unixPair(s.SOCK_STREAM);
       await a.sendFds([a.fd, b.fd], 'x');
@@ -34,7 +34,7 @@ describe('sendFds and recvFds', () => {
     },
   );
 
-  test('a descriptor of the sender that SO_PASSPIDFD adds is not left behind', async (context) => {
+  test('a pidfd of the sender that SO_PASSPIDFD adds is not left open', async (context) => {
     need(context, passPidfd);
     const [a, b] = unixPair(s.SOCK_STREAM);
     b.setsockopt(s.SOL_SOCKET, s.SO_PASSPIDFD, 1);
@@ -46,7 +46,7 @@ describe('sendFds and recvFds', () => {
     expect(openFds().size).toBe(before);
   });
 
-  test('descriptors arrive open, close-on-exec, as many as were sent', async () => {
+  test('as many file descriptors arrive as were sent, open and close-on-exec', async () => {
     for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
       const [a, b] = unixPair(type);
       const fds = [1, 2, 3].map(numbered);
@@ -61,7 +61,7 @@ describe('sendFds and recvFds', () => {
     }
   });
 
-  test('no more than were asked for; the rest is closed by the kernel, and the flags tell', async () => {
+  test('no more arrive than were asked for; the kernel closes the rest and sets a flag', async () => {
     const before = openSockets();
     const [a, b] = unixPair(s.SOCK_DGRAM);
     for (const most of [0, 1, 2, 3]) {
@@ -77,7 +77,7 @@ describe('sendFds and recvFds', () => {
     expect(openSockets()).toBe(before + 2);
   });
 
-  test('data without descriptors, and descriptors on a stream that comes in parts', async () => {
+  test('data may come without file descriptors, and a stream with file descriptors in parts', async () => {
     const [a, b] = unixPair();
     await a.sendAll('plain');
     expect(await b.recvFds(8, 4)).toMatchObject({ data: Buffer.from('plain'), fds: [] });
@@ -90,7 +90,7 @@ describe('sendFds and recvFds', () => {
     expect(first.fds.map(numberOf)).toEqual([7]);
   });
 
-  test('what is refused', async () => {
+  test('invalid arguments throw', async () => {
     const [a] = unixPair();
     expect(await failure(a.sendFds([99_999], 'x'))).toMatchObject({ code: 'EBADF', syscall: 'sendmsg' });
     expect(await failure(a.sendFds(new Array(254).fill(a.fd), 'x'))).toMatchObject({ code: 'EINVAL' });
@@ -99,7 +99,7 @@ describe('sendFds and recvFds', () => {
     expect(await failure(a.recvFds(8, -1))).toBeInstanceOf(RangeError);
   });
 
-  test('without back-pressure at all: more data than fits goes with one descriptor, once', async () => {
+  test('more data than fits is sent with its file descriptor exactly once', async () => {
     const [a, b] = unixPair();
     a.setsockopt(s.SOL_SOCKET, s.SO_SNDBUF, 4096);
     const fd = numbered(1);
@@ -116,7 +116,7 @@ describe('sendFds and recvFds', () => {
     expect([seen, length]).toEqual([[1], 500_000]);
   });
 
-  test('an abort before anything was sent sends no descriptor', async () => {
+  test('an abort before anything was sent sends no file descriptor', async () => {
     const [a, b] = unixPair();
     const controller = new AbortController();
     a.setsockopt(s.SOL_SOCKET, s.SO_SNDBUF, 4096);
@@ -134,10 +134,10 @@ describe('sendFds and recvFds', () => {
   });
 });
 
-describe('2,000 messages with one descriptor each, under back-pressure', () => {
+describe('2,000 messages with one file descriptor each, under back-pressure', () => {
   const COUNT = 2000;
 
-  /** Sends them from several sides at once, at most so many pending. */
+  /** Sends them concurrently, with a limited number of pending sends. */
   async function sendMany(socket: s.Socket, data: Uint8Array): Promise<void> {
     let next = 0;
     const one = async () => {
@@ -156,7 +156,7 @@ describe('2,000 messages with one descriptor each, under back-pressure', () => {
     ['datagrams', s.SOCK_DGRAM],
     ['seqpackets', s.SOCK_SEQPACKET],
   ] as const) {
-    test(`${name}: all arrive, each once`, async () => {
+    test(`${name}: each arrives exactly once`, async () => {
       const before = openSockets();
       const [a, b] = unixPair(type);
       a.setsockopt(s.SOL_SOCKET, s.SO_SNDBUF, 4096);
@@ -178,7 +178,7 @@ describe('2,000 messages with one descriptor each, under back-pressure', () => {
   }
 });
 
-test('with Python: its send_fds and recv_fds', async (context) => {
+test('send_fds and recv_fds of Python exchange file descriptors with ours', async (context) => {
   need(context, program('python3'));
   const server = s.createServer({ path: `${folder()}/s` });
   keep(server);

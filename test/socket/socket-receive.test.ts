@@ -3,12 +3,13 @@ import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { need, program } from '../helpers/need.ts';
 import { pythonAsync } from '../helpers/python.ts';
-import { failure, isSettled, keep, nobody, output, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
+import { output } from '../helpers/scripts.ts';
+import { failure, isSettled, keep, nobody, tcpPair, udp, unixPair } from '../helpers/sockets.ts';
 
 const room = (size: number) => ({ buffers: [Buffer.alloc(size)] });
 
-describe('what comes', () => {
-  test('recv: at most the size, then the rest, then the end', async () => {
+describe('received data', () => {
+  test('recv returns at most the requested size, then the rest, then the end of the stream', async () => {
     const [client, server] = await tcpPair();
     await client.sendAll('hello world');
     expect(String(await server.recv(5))).toBe('hello');
@@ -17,7 +18,7 @@ describe('what comes', () => {
     expect((await server.recv()).length).toBe(0);
   });
 
-  test('recv of more than the scratch buffer', async () => {
+  test('recv returns more than the scratch buffer holds', async () => {
     const [a, b] = unixPair(s.SOCK_SEQPACKET);
     const data = Buffer.alloc(100_000, 'abcdefg');
     for (const size of [100_000, 200_000]) {
@@ -26,7 +27,7 @@ describe('what comes', () => {
     }
   });
 
-  test('recvInto: the bytes and the count', async () => {
+  test('recvInto stores the bytes and returns their number', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     const buffer = Buffer.alloc(8, '.');
     const received = b.recvInto(buffer.subarray(2));
@@ -39,7 +40,7 @@ describe('what comes', () => {
     }
   });
 
-  test('recvfrom: the sender, of both families and of none', async () => {
+  test('recvfrom returns the sender, of both families, and of a socket without an address', async () => {
     const { socket, address } = udp();
     const sender = udp();
     const received = socket.recvfrom();
@@ -50,14 +51,14 @@ describe('what comes', () => {
     expect(await b.recvfrom()).toEqual({ data: Buffer.from('y'), address: undefined });
   });
 
-  test('an empty datagram is data', async () => {
+  test('an empty datagram is received as empty data', async () => {
     const { socket, address } = udp();
     const received = socket.recvfrom();
     await udp().socket.sendto('', 0, address);
     expect((await received).data.length).toBe(0);
   });
 
-  test('recvmsg: several buffers, flags, control messages', async () => {
+  test('recvmsg returns several buffers, flags and control messages', async () => {
     const { socket, address } = udp();
     socket.setsockopt(s.IPPROTO_IP, s.IP_RECVTTL, true);
     const buffers = [Buffer.alloc(2), Buffer.alloc(3)];
@@ -70,7 +71,7 @@ describe('what comes', () => {
     expect(message.control).toEqual([{ level: s.IPPROTO_IP, type: s.IP_TTL, value: 64 }]);
   });
 
-  test('MSG_PEEK leaves the data; MSG_TRUNC tells the real length', async () => {
+  test('MSG_PEEK leaves the data in the queue; MSG_TRUNC returns the real length', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     const peeked = b.recv(3, s.MSG_PEEK);
     await a.send('datagram');
@@ -79,7 +80,7 @@ describe('what comes', () => {
     expect(String(await b.recv(3, s.MSG_TRUNC)), 'no more than the size').toBe('dat');
   });
 
-  test('datagrams from Python, all of them and in their order', async (context) => {
+  test('all datagrams from Python arrive in order', async (context) => {
     need(context, program('python3'));
     const { socket, address } = udp();
     const script = `
@@ -98,8 +99,8 @@ print(json.dumps(sock.getsockname()[1]))`;
   });
 });
 
-describe('data that was given is the user’s', () => {
-  test('it is never overwritten, and its memory is its own', async () => {
+describe('received data belongs to the caller', () => {
+  test('it is never overwritten, and does not share memory', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     const { socket, address } = udp();
     const sender = udp().socket;
@@ -119,7 +120,7 @@ describe('data that was given is the user’s', () => {
     for (const { data } of given) expect(data.buffer.byteLength, 'kept alive').toBeLessThanOrEqual(70_000);
   });
 
-  test('what fills a read has memory of its own, which may be given away', async () => {
+  test('data that fills a read has its own memory, which may be transferred', async () => {
     const [a, b] = unixPair();
     await a.send(Buffer.alloc(60_000, 'x'));
     const data = await b.recv();
@@ -131,8 +132,8 @@ describe('data that was given is the user’s', () => {
   });
 });
 
-describe('operations that answer at once', () => {
-  test('MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB and no room: EAGAIN or what the kernel says', async () => {
+describe('operations that complete immediately', () => {
+  test('MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB and an empty buffer reject with EAGAIN or the error of the kernel', async () => {
     const [client, server] = await tcpPair();
     const { socket } = udp();
     const batch = new s.MessageBatch({ messages: 2, size: 8 });
@@ -160,7 +161,7 @@ describe('operations that answer at once', () => {
     client.close();
   });
 
-  test('also while others wait, and the others wait on', async () => {
+  test('complete while others wait, and the others keep waiting', async () => {
     const { socket, address } = udp();
     const waits = socket.recv();
     expect(await failure(socket.recv(8, s.MSG_DONTWAIT))).toMatchObject({ code: 'EAGAIN' });
@@ -169,7 +170,7 @@ describe('operations that answer at once', () => {
     expect(String(await waits)).toBe('x');
   });
 
-  test('out-of-band data', async () => {
+  test('include receiving out-of-band data', async () => {
     const [client, server] = await tcpPair();
     await client.send('ab', s.MSG_OOB);
     await server.errorReady();
@@ -178,8 +179,8 @@ describe('operations that answer at once', () => {
   });
 });
 
-describe('what goes wrong', () => {
-  test('an error of the connection', async () => {
+describe('errors', () => {
+  test('an error of the connection rejects', async () => {
     const { socket } = udp();
     await socket.connect(nobody);
     await socket.send('x');
@@ -192,7 +193,7 @@ describe('what goes wrong', () => {
     expect(await failure(keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)).recv())).toMatchObject({ code: 'ENOTCONN' });
   });
 
-  test('sizes that are none, as a rejection', async () => {
+  test('invalid sizes reject', async () => {
     const [a] = unixPair();
     for (const size of [-1, 1.5, Number.NaN, 2 ** 31]) {
       expect(await failure(a.recv(size))).toBeInstanceOf(RangeError);
@@ -221,8 +222,8 @@ describe('what goes wrong', () => {
   });
 });
 
-describe('a read that emptied a stream spares the next one its try', () => {
-  /** Nothing else runs meanwhile. */
+describe('after a read that emptied a stream, the next one waits without trying first', () => {
+  /** Blocks the event loop. */
   const block = (milliseconds: number) => {
     for (const end = performance.now() + milliseconds; performance.now() < end; );
   };
@@ -237,7 +238,7 @@ describe('a read that emptied a stream spares the next one its try', () => {
     return [a, b];
   }
 
-  test('what comes before the time is over is given, however late the event loop is', async () => {
+  test('data that arrives before the timeout is returned, however late the event loop is', async () => {
     const [a, b] = await emptied();
     for (const read of [() => b.recv(9, 0, { timeout: 5 }), () => b.recvInto(new Uint8Array(9), 0, { timeout: 5 })]) {
       a.sendSync('three');
@@ -248,7 +249,7 @@ describe('a read that emptied a stream spares the next one its try', () => {
     expect(await failure(b.recv(9, 0, { timeout: 5 }))).toBeInstanceOf(s.TimeoutError);
   });
 
-  test('the end, an error and what must not wait', async () => {
+  test('the end of the stream, an error and calls that must not wait are not delayed', async () => {
     const [a, b] = await emptied();
     expect(await failure(b.recv(9, s.MSG_DONTWAIT))).toMatchObject({ code: 'EAGAIN' });
     a.sendSync('three');
@@ -265,7 +266,7 @@ describe('a read that emptied a stream spares the next one its try', () => {
     expect(await failure(server.recv())).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  test('an unref’d socket gets what is there before the process ends', async () => {
+  test('an unref’d socket receives what is available before the process exits', async () => {
     const script = `const [a, b] = s.Socket.pair();
       for (const word of ['one', 'two']) {
         const received = b.recv();

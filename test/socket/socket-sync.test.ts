@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { keep, nobody, output, sleep, start, tcpPair, tcpServer, udp, unixPair } from '../helpers/sockets.ts';
-import { folder } from '../helpers/world.ts';
+import { folder } from '../helpers/fixtures.ts';
+import { output, start } from '../helpers/scripts.ts';
+import { keep, nobody, sleep, tcpPair, tcpServer, udp, unixPair } from '../helpers/sockets.ts';
 
 const coded = (code: string, syscall: string) => expect.objectContaining({ code, syscall });
 const late = (syscall: string) => expect.objectContaining({ name: 'TimeoutError', syscall });
 
 describe('without waiting: timeout 0', () => {
-  test('EAGAIN of each', () => {
+  test('each call throws EAGAIN', () => {
     const [a, b] = unixPair();
     a.setTimeout(0);
     expect(() => a.recvSync()).toThrow(coded('EAGAIN', 'recv'));
@@ -29,7 +30,7 @@ describe('without waiting: timeout 0', () => {
     expect(() => server.acceptSync()).toThrow(coded('EAGAIN', 'accept'));
   });
 
-  test('what is there is taken', async () => {
+  test('each call returns available data', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     b.setTimeout(0);
     expect(a.sendSync('1')).toBe(1);
@@ -53,7 +54,7 @@ describe('without waiting: timeout 0', () => {
     expect(b.recvmmsgSync(batch)).toBe(2);
   });
 
-  test('connect: EINPROGRESS, then EALREADY or connected; AF_UNIX with a full backlog: EAGAIN', async () => {
+  test('connect throws EINPROGRESS, then EALREADY or succeeds; AF_UNIX with a full backlog throws EAGAIN', async () => {
     const { address } = tcpServer();
     const client = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
     client.setTimeout(0);
@@ -74,8 +75,8 @@ describe('without waiting: timeout 0', () => {
   });
 });
 
-describe('with milliseconds', () => {
-  test('a TimeoutError, after that time', () => {
+describe('with a timeout in milliseconds', () => {
+  test('each call throws a TimeoutError after that time', () => {
     const [a] = unixPair();
     a.setTimeout(60);
     const calls: [string, () => unknown][] = [
@@ -91,7 +92,7 @@ describe('with milliseconds', () => {
     }
   });
 
-  test('however late poll comes back: never for ever', () => {
+  test('each call ends, however late poll returns', () => {
     const [a] = unixPair();
     for (let i = 0; i < 300; i++) {
       a.setTimeout(0.2 + (i % 10) / 7);
@@ -99,13 +100,13 @@ describe('with milliseconds', () => {
     }
   });
 
-  test('an operation of MSG_DONTWAIT does not wait', () => {
+  test('a call with MSG_DONTWAIT does not wait', () => {
     const [a] = unixPair();
     a.setTimeout(60_000);
     expect(() => a.recvSync(8, s.MSG_DONTWAIT)).toThrow(coded('EAGAIN', 'recv'));
   });
 
-  test('connect: refused, connected, and late', async () => {
+  test('connect is refused, succeeds, or times out', async () => {
     const client = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
     client.setTimeout(10_000);
     expect(() => client.connectSync(nobody)).toThrow(
@@ -144,7 +145,7 @@ describe('with milliseconds', () => {
   });
 });
 
-describe('for ever', () => {
+describe('without a timeout', () => {
   const peer = `
     const { fd, wait } = workerData;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, wait);
@@ -161,7 +162,7 @@ describe('for ever', () => {
     expect(await output(script, [], { 'peer.mjs': peer })).toBe('from the worker 0 true');
   });
 
-  test('in a worker the other thread goes on', async () => {
+  test('a call in a worker blocks only that thread', async () => {
     const worker = `
       const socket = s.Socket.fromFd(workerData);
       socket.sendAllSync(socket.recvSync());
@@ -174,21 +175,24 @@ describe('for ever', () => {
       await a.sendAll('ping');
       let length = 0;
       for (let data = await a.recv(4); data.length > 0; data = await a.recv()) length += data.length;
+      a.close();
       console.log(length);`;
     expect(await output(script, [], { 'worker.mjs': worker })).toBe('1000004');
   });
 });
 
 describe('signals during a call (PEP 475)', () => {
-  test('it goes on, and the handler runs when the event loop does', async () => {
+  test('the call continues, and the handler runs when the event loop does', async () => {
     const child = start(`
-      let signals = 0;
-      process.on('SIGUSR1', () => signals++);
+      const signalled = once(process, 'SIGUSR1');
       const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
       socket.bind(loopback);
       console.log(socket.getsockname().port);
       const { data } = socket.recvfromSync();
-      setTimeout(() => console.log(String(data), signals > 0), 20);`);
+      const alive = setTimeout(() => {}, 60_000); // a listener for a signal does not keep the process alive
+      await signalled;
+      clearTimeout(alive);
+      console.log(String(data), 'signalled');`);
     const [line] = (await once(child.stdout!, 'data')) as [Buffer];
     for (let i = 0; i < 5; i++) {
       await sleep(40);
@@ -198,10 +202,10 @@ describe('signals during a call (PEP 475)', () => {
     const { socket } = udp();
     await socket.sendto('data', 0, { family: s.AF_INET, address: '127.0.0.1', port: Number(line) });
     const [[answer], [code]] = await Promise.all([once(child.stdout!, 'data'), once(child, 'exit')]);
-    expect([String(answer).trim(), code]).toEqual(['data true', 0]);
+    expect([String(answer).trim(), code]).toEqual(['data signalled', 0]);
   });
 
-  test('with the rest of its time, not with all of it again', async () => {
+  test('the call waits for the rest of its timeout, not for the whole timeout again', async () => {
     const child = start(`
       process.on('SIGUSR1', () => {});
       const [a] = s.Socket.pair();
@@ -220,7 +224,7 @@ describe('signals during a call (PEP 475)', () => {
   });
 });
 
-test('the data of a sync call is the user’s too', async () => {
+test('the data that a Sync method returns belongs to the caller, too', async () => {
   const [client, server] = await tcpPair();
   client.sendAllSync('one');
   const one = server.recvSync();

@@ -6,14 +6,14 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openSockets } from '../helpers/fds.ts';
+import { loopback } from '../helpers/fixtures.ts';
 import { need, rawSockets } from '../helpers/need.ts';
 import { failure, isSettled, keep, tcpPair, tcpServer, udp, unixPair } from '../helpers/sockets.ts';
-import { loopback } from '../helpers/world.ts';
 
 const flagsOf = (fd: number) => s.fcntl(fd, s.F_GETFL);
 
-describe('making one', () => {
-  test('family, type and protocol; non-blocking and close-on-exec', () => {
+describe('creating a Socket', () => {
+  test('sets family, type and protocol, non-blocking and close-on-exec', () => {
     const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM | s.SOCK_CLOEXEC, s.IPPROTO_TCP));
     expect([socket.family, socket.type, socket.protocol]).toEqual([s.AF_INET, s.SOCK_STREAM, s.IPPROTO_TCP]);
     expect([socket.fileno(), socket.closed]).toEqual([socket.fd, false]);
@@ -21,13 +21,13 @@ describe('making one', () => {
     expect(s.fcntl(socket.fd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
   });
 
-  test('what the kernel refuses', () => {
+  test('throws the errors of the kernel', () => {
     expect(() => new s.Socket(s.AF_INET, 77)).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'socket' }));
     expect(() => new s.Socket(250, s.SOCK_STREAM)).toThrow(expect.objectContaining({ code: 'EAFNOSUPPORT' }));
     expect(() => new s.Socket('AF_INET' as never, 1)).toThrow(TypeError);
   });
 
-  test('a pair of each type', async () => {
+  test('creates a pair of each type', async () => {
     for (const type of [s.SOCK_STREAM, s.SOCK_DGRAM, s.SOCK_SEQPACKET]) {
       const [a, b] = unixPair(type);
       await a.send('over');
@@ -36,7 +36,7 @@ describe('making one', () => {
     expect(() => s.Socket.pair(77)).toThrow(expect.objectContaining({ syscall: 'socketpair' }));
   });
 
-  test('a netlink socket waits as all others', async () => {
+  test('creates a netlink socket, which waits like any other', async () => {
     const netlink = keep(new s.Socket(s.AF_NETLINK, s.SOCK_RAW, s.NETLINK_ROUTE));
     const answer = netlink.recvfrom();
     expect(await isSettled(answer, 20)).toBe(false);
@@ -50,7 +50,7 @@ describe('making one', () => {
     expect([data.readUInt16LE(4), address]).toEqual([16, { family: s.AF_NETLINK, pid: 0, groups: 0 }]);
   });
 
-  test('a raw socket too', async (context) => {
+  test('creates a raw socket, which waits like any other', async (context) => {
     need(context, rawSockets);
     const raw = keep(new s.Socket(s.AF_INET, s.SOCK_RAW, s.IPPROTO_UDP));
     raw.bind(loopback);
@@ -78,7 +78,7 @@ describe('fromFd', () => {
     }
   });
 
-  test('when it fails the descriptor stays open, and the caller’s', () => {
+  test('after an error, the file descriptor stays open and belongs to the caller', () => {
     const file = cleanup(openSync('/dev/null', 'r'));
     expect(() => s.Socket.fromFd(file)).toThrow(expect.objectContaining({ code: 'ENOTSOCK' }));
     expect(flagsOf(file)).toBeGreaterThanOrEqual(0);
@@ -87,8 +87,8 @@ describe('fromFd', () => {
   });
 });
 
-describe('the end of one', () => {
-  test('close: once, and its number may be another’s then', () => {
+describe('closing a Socket', () => {
+  test('close closes once, and the number may then belong to another file', () => {
     const [a, b] = s.Socket.pair();
     const { fd } = a;
     a.close();
@@ -137,7 +137,7 @@ describe('the end of one', () => {
     expect(errors.map(({ syscall }) => syscall).join(' ')).toBe(`${names} accept sendto`);
   });
 
-  test('an operation afterwards is a ClosedError that names the operation', async () => {
+  test('a later operation rejects with a ClosedError that names the operation', async () => {
     const [a, b] = s.Socket.pair();
     a.close();
     b.close();
@@ -185,7 +185,7 @@ describe('the end of one', () => {
     }
   });
 
-  test('while it is iterated the loop ends', async () => {
+  test('ends a loop that iterates over it', async () => {
     const { server, address } = tcpServer();
     const { socket } = udp();
     const batch = new s.MessageBatch({ messages: 4, size: 16 });
@@ -215,7 +215,7 @@ describe('the end of one', () => {
     expect(rounds).toEqual({ connections: 1, datagrams: 1, batches: 0 });
   });
 
-  test('closed by the body of its own loop', async () => {
+  test('ends a loop whose own body closes it', async () => {
     const { socket, address } = udp();
     await socket.sendto('1', 0, address);
     await socket.sendto('2', 0, address);
@@ -227,7 +227,7 @@ describe('the end of one', () => {
     expect(got).toEqual(['1']);
   });
 
-  test('using and await using', async () => {
+  test('works by using and await using', async () => {
     let first: s.Socket;
     let second: s.Socket;
     {
@@ -239,7 +239,7 @@ describe('the end of one', () => {
     expect([first.closed, second.closed]).toEqual([true, true]);
   });
 
-  test('detach: the descriptor works and is the caller’s, what was pending fails', async () => {
+  test('detach leaves the file descriptor open and to the caller, and pending operations reject', async () => {
     const [a, b] = unixPair();
     const pending = failure(a.recv());
     const fd = cleanup(a.detach());
@@ -255,7 +255,7 @@ describe('the end of one', () => {
     again.detach();
   });
 
-  test('dup: two Sockets of one socket, each closed for itself', async () => {
+  test('dup creates a second Socket of the same socket; each is closed on its own', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     const twin = keep(b.dup());
     expect([twin.family, twin.type, twin.fd === b.fd]).toEqual([b.family, b.type, false]);
@@ -270,7 +270,7 @@ describe('the end of one', () => {
     expect(String(await received)).toBe('3');
   });
 
-  test('no descriptor is left by any of this', async () => {
+  test('leaves no file descriptor open in any of these tests', async () => {
     const before = openSockets();
     for (let i = 0; i < 50; i++) {
       const [a, b] = s.Socket.pair();
@@ -285,7 +285,7 @@ describe('the end of one', () => {
 });
 
 describe('options and names', () => {
-  test('getsockopt, setsockopt, names, shutdown', async () => {
+  test('getsockopt, setsockopt, names and shutdown work as methods', async () => {
     const [client, server] = await tcpPair();
     client.setsockopt(s.IPPROTO_TCP, s.TCP_NODELAY, true);
     expect(client.getsockopt(s.IPPROTO_TCP, s.TCP_NODELAY)).toBe(1);
@@ -296,7 +296,7 @@ describe('options and names', () => {
     expect(await failure(client.send('x'))).toMatchObject({ code: 'EPIPE', syscall: 'send' });
   });
 
-  test('the timeout is that of promises that are given none', async () => {
+  test('the timeout applies to promises without a timeout of their own', async () => {
     const [a, b] = unixPair();
     expect(a.getTimeout()).toBe(undefined);
     a.setTimeout(30);
@@ -320,7 +320,7 @@ describe('options and names', () => {
 });
 
 describe('fromNodeSocket', () => {
-  test('options of a net.Socket, a net.Server and a dgram.Socket, which go on', async () => {
+  test('options of a net.Socket, a net.Server and a dgram.Socket can be used, and these keep working', async () => {
     const server = net.createServer((peer) => peer.pipe(peer)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as net.AddressInfo;
@@ -351,7 +351,7 @@ describe('fromNodeSocket', () => {
     node.close();
   });
 
-  test('one that is not open, and what is none', () => {
+  test('a socket that is not open, and other values, throw', () => {
     expect(() => s.Socket.fromNodeSocket(new net.Socket())).toThrow(TypeError);
     expect(() => s.Socket.fromNodeSocket({})).toThrow(TypeError);
     const node = dgram.createSocket('udp4');

@@ -1,4 +1,4 @@
-/** Descriptors of a stream stay with their bytes, however slow the consumer is. */
+/** File descriptors of a stream stay with their bytes, however slow the consumer is. */
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,7 +6,7 @@ import * as s from '../../lib/index.ts';
 import { numbered, numberOf, openSockets } from '../helpers/fds.ts';
 import { unixPair } from '../helpers/sockets.ts';
 
-/** Messages m0, m1 ... of which each carries its number as a descriptor. */
+/** Sends messages m0, m1 ... Each passes a file descriptor from which its number can be read. */
 async function messages(socket: s.Socket, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const fd = numbered(i);
@@ -17,7 +17,7 @@ async function messages(socket: s.Socket, count: number): Promise<void> {
 
 const expected = (count: number) => Array.from({ length: count }, (_, i) => [`fd ${i}`, `data m${i}`]).flat();
 
-/** Ways to consume a stream. Each is called with what to do with a chunk, and ends with the stream. */
+/** Ways to consume a stream. Each calls a function for every chunk, and ends with the stream. */
 const consumers: Record<string, (stream: s.SocketStream, chunk: (data: Buffer) => void) => Promise<void>> = {
   async 'a for await loop that rests'(stream, chunk) {
     for await (const data of stream) {
@@ -66,8 +66,8 @@ for (const [name, consume] of Object.entries(consumers)) {
   });
 }
 
-// The kernel ends a read behind bytes with descriptors, not before them.
-test('plain bytes before and behind those with descriptors', async () => {
+// The kernel ends a read after bytes with file descriptors, not before them.
+test('plain bytes may precede and follow bytes with file descriptors', async () => {
   const [a, b] = unixPair();
   const stream = b.makefile({ fds: 4 });
   await a.sendAll('before');
@@ -83,7 +83,7 @@ test('plain bytes before and behind those with descriptors', async () => {
   expect(events).toEqual(['fd 0', 'data beforem0', 'data after']);
 });
 
-test('a listener that comes late gets its descriptors all the same', async () => {
+test('a listener that is added late still receives its file descriptors', async () => {
   const [a, b] = unixPair();
   const stream = b.makefile({ fds: 4 });
   onTestFinished(() => void stream.destroy());
@@ -95,20 +95,20 @@ test('a listener that comes late gets its descriptors all the same', async () =>
   await expect.poll(() => events).toEqual(expected(2));
 });
 
-test('a stream that nobody reads holds the descriptors of one message, and closes them', async () => {
+test('a stream that nobody reads holds the file descriptors of one message, and closes them', async () => {
   const before = openSockets();
   const [a, b] = unixPair();
   const stream = b.makefile({ fds: 4 });
   await messages(a, 50);
   for (let i = 0; i < 20; i++) await turn();
-  // The two of the pair and one of a message; the kernel keeps the rest.
+  // The two of the pair and one of a message; the rest stays in the kernel.
   expect(openSockets() - before).toBe(3);
   stream.destroy();
   a.close();
   await expect.poll(() => openSockets()).toBe(before);
 });
 
-test('3,000 messages of one byte do not keep 64 KiB each', async () => {
+test('3,000 messages of one byte do not hold 64 KiB each', async () => {
   const [a, b] = unixPair();
   const stream = b.makefile({ fds: 1, readableHighWaterMark: 10_000 });
   onTestFinished(() => void stream.destroy());

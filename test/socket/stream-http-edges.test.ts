@@ -1,4 +1,4 @@
-/** The rarer parts of HTTP by the same program over net.Socket and over our stream, as the server's and as the client's. */
+/** The rarer parts of HTTP: the same program over net.Socket and over our stream, on the server and on the client side. */
 import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -12,7 +12,7 @@ import { keep } from '../helpers/sockets.ts';
 
 type Server = http.Server | http2.Http2Server;
 interface Side {
-  /** Makes a server of Node serve on a port. */
+  /** Makes a server of Node listen on a port. */
   serve(server: Server): Promise<number>;
   /** A connected stream. */
   dial(port: number): Promise<net.Socket>;
@@ -48,7 +48,7 @@ const sides: Record<'net' | 'ours', Side> = {
   },
 };
 
-/** What a scenario has: both sides, and what each of them saw. */
+/** The environment of a scenario: both sides, and what each of them saw. */
 interface World extends Side {
   server: string[];
   client: string[];
@@ -87,11 +87,11 @@ const closed = (emitter: NodeJS.EventEmitter) => new Promise<void>((resolve) => 
 const response = async (request: http.ClientRequest) =>
   ((await once(request, 'response')) as [http.IncomingMessage])[0];
 
-/** All that a connection answers, without the dates. */
+/** Everything that a connection answers, without the dates. */
 const answers = async (stream: net.Socket) => (await text(stream)).replaceAll(/Date: .*\r\n/g, '');
 
 const scenarios: Record<string, (world: World) => Promise<void>> = {
-  async '100-continue: sent by itself, decided by a listener, and refused'(w) {
+  async '100-continue is sent automatically, decided by a listener, and refused'(w) {
     const server = http.createServer(async (request, answer) => answer.end(`got ${await text(request)}`));
     const port = await w.serve(server);
     const ask = async (expectation: string) => {
@@ -116,7 +116,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     await ask('100-continue');
   },
 
-  async 'CONNECT: the stream is handed over on both sides, with what came early'(w) {
+  async 'CONNECT hands the stream over on both sides, with the data that came early'(w) {
     const server = http.createServer();
     server.on('connect', (request, stream, head) => {
       w.server.push(`${request.url} ${head}`);
@@ -135,7 +135,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     await expect.poll(() => w.server.length, patient).toBe(2);
   },
 
-  async 'pipelining: answers come in the order of the requests'(w) {
+  async 'pipelining: responses come in the order of the requests'(w) {
     const waiting: http.ServerResponse[] = [];
     const server = http.createServer((request, answer) => {
       w.server.push(request.url!);
@@ -148,7 +148,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     w.client.push(await answers(stream));
   },
 
-  async 'trailers of requests and of answers'(w) {
+  async 'trailers of requests and of responses'(w) {
     const server = http.createServer(async (request, answer) => {
       await text(request);
       w.server.push(JSON.stringify(request.trailers));
@@ -167,7 +167,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     w.client.push(await text(answer), JSON.stringify(answer.trailers));
   },
 
-  async 'headersTimeout and requestTimeout: 408, and the end'(w) {
+  async 'headersTimeout and requestTimeout answer 408 and end the connection'(w) {
     const limits = { headersTimeout: 100, requestTimeout: 400, connectionsCheckingInterval: 10 };
     const server = http.createServer({ ...limits, keepAliveTimeout: 0 }, (request) => {
       request.on('error', (error) => w.server.push(`request ${code(error)}`));
@@ -188,7 +188,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     await expect.poll(() => w.server.length, patient).toBe(3); // at last the end in the midst of the headers
   },
 
-  async 'keep-alive: a connection that the server closes while it is idle is not used again'(w) {
+  async 'keep-alive: a connection that the server closes while it is idle is not reused'(w) {
     const server = http.createServer((request, answer) => answer.end(request.url));
     const port = await w.serve(server);
     const agent = w.agent({ keepAlive: true, maxSockets: 1 });
@@ -278,7 +278,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     await expect.poll(() => w.server.length, patient).toBe(1);
   },
 
-  async 'http2: goaway refuses new streams, those that run are finished'(w) {
+  async 'http2: goaway refuses new streams, and open streams are finished'(w) {
     const server = http2.createServer();
     let finish: (() => void) | undefined;
     server.on('stream', (stream) => {
@@ -335,7 +335,7 @@ const scenarios: Record<string, (world: World) => Promise<void>> = {
     await expect.poll(() => w.server.at(-1), patient).toBe('session closed');
   },
 
-  async 'bufferSize: what waits to be written'(w) {
+  async 'bufferSize counts what waits to be written'(w) {
     const server = http.createServer();
     server.on('connection', (stream: net.Socket) => {
       w.server.push(`${stream.bufferSize}`);

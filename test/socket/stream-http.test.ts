@@ -1,4 +1,4 @@
-/** Node's own modules over our streams, on either side: what they ask of a net.Socket is there. */
+/** Node's own modules over our streams, on either side: they provide what these modules need of a net.Socket. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -12,17 +12,21 @@ import tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { need, node, program } from '../helpers/need.ts';
-import { keep, output } from '../helpers/sockets.ts';
-import { folder } from '../helpers/world.ts';
+import { output } from '../helpers/scripts.ts';
+import { keep } from '../helpers/sockets.ts';
 
 /** Our listening socket, whose connections go to a server of Node as streams. */
-function serve(server: http.Server | http2.Http2Server | https.Server): number {
+function serve(
+  server: http.Server | http2.Http2Server | https.Server | tls.Server,
+  options?: s.SocketStreamOptions,
+): number {
   const listener = keep(s.createServer({ host: '127.0.0.1', port: 0 }));
   void (async () => {
     for await (const { socket } of listener.connections()) {
       socket.setsockopt(s.IPPROTO_TCP, s.TCP_NODELAY, true);
-      server.emit('connection', socket.makefile());
+      server.emit('connection', socket.makefile(options));
     }
   })();
   onTestFinished(() => {
@@ -31,13 +35,13 @@ function serve(server: http.Server | http2.Http2Server | https.Server): number {
   return (listener.getsockname() as s.InetAddress).port;
 }
 
-/** A client stream of ours. */
+/** Returns one of our streams, connected to a server. */
 async function dial(port: number): Promise<net.Socket> {
   const socket = keep(await s.createConnection({ host: '127.0.0.1', port }));
   return socket.makefile() as unknown as net.Socket;
 }
 
-/** An agent of node:http whose connections are streams of ours. */
+/** An agent of node:http whose connections are our streams. */
 function agent(options: http.AgentOptions): http.Agent & { made: number } {
   const result = Object.assign(new http.Agent(options), { made: 0 });
   (result as unknown as { createConnection: unknown }).createConnection = (
@@ -59,7 +63,7 @@ async function get(port: number, options: http.RequestOptions = {}): Promise<str
   return text(response);
 }
 
-test('an http server: the address of the client, keep-alive, and a body both ways', async () => {
+test('an HTTP server sees the address of the client, keeps connections alive, and transfers a body both ways', async () => {
   const server = http.createServer(async (request, response) => {
     const { remoteAddress, remoteFamily, localAddress } = request.socket;
     response.end([remoteAddress, remoteFamily, localAddress, await text(request)].join());
@@ -76,7 +80,7 @@ test('an http server: the address of the client, keep-alive, and a body both way
   server.close();
 });
 
-test('an http agent with keepAlive uses a stream again, and unrefs it when it is idle', async () => {
+test('an HTTP agent with keepAlive reuses a stream, and unrefs it while it is idle', async () => {
   const server = http.createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
@@ -87,7 +91,7 @@ test('an http agent with keepAlive uses a stream again, and unrefs it when it is
   server.close();
 });
 
-test('timeouts of requests, of responses and of servers', async (context) => {
+test('timeouts of requests, responses and servers work', async (context) => {
   need(context, node);
   const server = http.createServer(() => {}); // never answers
   const port = serve(server);
@@ -125,7 +129,7 @@ test('an upgrade hands the stream over', async () => {
   server.close();
 });
 
-test('fifty corked writes are one call of sendmsg', async (context) => {
+test('fifty corked writes cost one call of sendmsg', async (context) => {
   need(context, program('strace'));
   const script = `
     const [a, b] = s.Socket.pair();
@@ -158,7 +162,7 @@ test('fifty corked writes are one call of sendmsg', async (context) => {
   expect(calls.match(/sendto\(/g)).toHaveLength(1);
 });
 
-test('500 clients of a server that only says hello leave no descriptor behind', async () => {
+test('500 clients of a server that only says hello leave no file descriptor open', async () => {
   const before = openSockets();
   const listener = keep(s.createServer({ host: '127.0.0.1', port: 0 }));
   void (async () => {
@@ -191,7 +195,7 @@ function certificate(): { key: Buffer; cert: Buffer } {
   return { key: readFileSync(key), cert: readFileSync(cert) };
 }
 
-test('https over streams on both sides', async (context) => {
+test('HTTPS works over streams on both sides', async (context) => {
   need(context, node, program('openssl'));
   const { key, cert } = certificate();
   const server = https.createServer({ key, cert }, (request, response) => {
@@ -207,7 +211,7 @@ test('https over streams on both sides', async (context) => {
   server.close();
 });
 
-test('http2 over streams on both sides, many requests at once', async () => {
+test('HTTP/2 works over streams on both sides, with many requests at once', async () => {
   const server = http2.createServer();
   server.on('stream', (stream, headers) => {
     stream.respond({ ':status': 200 });
@@ -222,4 +226,16 @@ test('http2 over streams on both sides, many requests at once', async () => {
   await once(session, 'close');
   stream.destroy();
   server.close();
+});
+
+test('TLS sends all that it has after the peer ended, over a stream with allowHalfOpen', async (context) => {
+  need(context, node, program('openssl'));
+  const server = tls.createServer(certificate(), (socket) => socket.pipe(socket));
+  const port = serve(server, { allowHalfOpen: true });
+  const data = Buffer.alloc(3_000_000, 'x');
+  const client = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  client.end(data);
+  let length = 0;
+  for await (const chunk of client) length += chunk.length;
+  expect(length).toBe(data.length);
 });

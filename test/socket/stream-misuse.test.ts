@@ -1,4 +1,4 @@
-/** What a program can do to a stream at the wrong time: the same happens to net.Socket and to ours. */
+/** What a program can do to a stream at the wrong time: net.Socket and our stream behave the same. */
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,7 +76,7 @@ compare({
       await allClosed(client, server);
     },
   },
-  'a storm of pause and resume': {
+  'many calls of pause and resume': {
     async run(client, server, log) {
       let length = 0;
       server.on('data', (data) => {
@@ -111,7 +111,7 @@ compare({
       await allClosed(client, server);
     },
   },
-  'read by hand': {
+  'explicit calls of read': {
     unread: true,
     async run(client, server, log) {
       client.end('0123456789');
@@ -134,7 +134,7 @@ compare({
       await allClosed(client, server);
     },
   },
-  'setEncoding in the middle, and of a wrong name': {
+  'setEncoding in the middle, and with an unknown encoding': {
     async run(client, server, log) {
       try {
         server.setEncoding('klingon' as BufferEncoding);
@@ -187,7 +187,7 @@ compare({
       await allClosed(client, server);
     },
   },
-  'an echo by pipe to itself': {
+  'an echo that pipes the stream to itself': {
     unread: true,
     async run(client, server, log) {
       server.pipe(server);
@@ -223,7 +223,7 @@ compare({
       log.push(String(length));
     },
   },
-  'pipe whose target is destroyed': {
+  'pipe to a target that is destroyed': {
     unread: true,
     async run(client, server, log) {
       const target = new PassThrough();
@@ -241,7 +241,7 @@ compare({
       await allClosed(client, server);
     },
   },
-  'pipeline between both ends, cut by a signal': {
+  'pipeline between both ends, aborted by a signal': {
     unread: true,
     async run(client, server, log) {
       const controller = new AbortController();
@@ -271,7 +271,7 @@ compare({
       await closed(client);
     },
   },
-  'an iterator that does not destroy': {
+  'an iterator with destroyOnReturn: false': {
     unread: true,
     async run(client, server, log) {
       client.write('one');

@@ -1,4 +1,4 @@
-/** The same program over net.Socket and over our stream gives the same events, results and properties, end by end. */
+/** The same program over net.Socket and over our stream sees the same events, results and properties on both ends. */
 import { once } from 'node:events';
 import type net from 'node:net';
 import { Duplex, finished, PassThrough, Readable } from 'node:stream';
@@ -24,7 +24,7 @@ compare({
       await Promise.all([closed(client), closed(server)]);
     },
   },
-  'a stream that nobody reads learns of the end': {
+  'a stream that nobody reads when its peer ends': {
     async run(client, server) {
       server.removeAllListeners('data');
       client.removeAllListeners('data');
@@ -32,7 +32,7 @@ compare({
       await Promise.all([closed(server), closed(client)]);
     },
   },
-  'a paused stream with data does not end': {
+  'a paused stream with unread data when its peer ends': {
     async run(client, server, log) {
       server.pause();
       client.end('data');
@@ -97,7 +97,7 @@ compare({
       await over;
     },
   },
-  'chunks that are no data': {
+  'chunks of an invalid type': {
     async run(client, server, log) {
       for (const chunk of [null, 5, {}, undefined]) {
         try {
@@ -111,11 +111,20 @@ compare({
       await Promise.all([closed(client), closed(server)]);
     },
   },
-  'callbacks of write and end come in their order': {
+  'the order of the callbacks of write and end': {
     async run(client, server, log) {
       client.write('one', () => log.push('wrote one'));
       client.write(Buffer.from('two'), () => log.push('wrote two'));
       client.end('three', () => log.push('ended'));
+      await Promise.all([closed(client), closed(server)]);
+    },
+  },
+  'the order of the callbacks of many writes': {
+    async run(client, server, log) {
+      await undefined; // a promise that is resolved during the writes calls back before process.nextTick does
+      for (let i = 0; i < 50; i++) client.write('x', (error) => log.push(`${i} ${code(error)}`));
+      client.end();
+      server.end();
       await Promise.all([closed(client), closed(server)]);
     },
   },
@@ -143,7 +152,7 @@ compare({
       log.push(`length ${length}`);
     },
   },
-  'bytesWritten counts what waits, bytesRead what came': {
+  'bytesWritten counts pending data, and bytesRead received data': {
     async run(client, server, log) {
       server.pause();
       client.write(Buffer.alloc(100));
@@ -156,7 +165,7 @@ compare({
       await closed(server);
     },
   },
-  'setTimeout: an idle stream is told, and stays open': {
+  'setTimeout: an idle stream emits timeout and stays open': {
     async run(client, server, log) {
       client.setTimeout(20, () => log.push('callback'));
       log.push(`${client.timeout}`);
@@ -168,7 +177,7 @@ compare({
       await closed(server);
     },
   },
-  'setTimeout: a wrong time': {
+  'setTimeout: an invalid time': {
     async run(client, server, log) {
       for (const time of [-1, Number.NaN, '5', Number.POSITIVE_INFINITY]) {
         try {
@@ -182,7 +191,7 @@ compare({
       await closed(server);
     },
   },
-  'methods give the stream back': {
+  'methods return the stream': {
     async run(client, server, log) {
       const results = [
         ...[client.setNoDelay(), client.setNoDelay(false), client.setKeepAlive(true, 5000), client.setKeepAlive()],
@@ -204,7 +213,7 @@ compare({
       log.push(String(server.remoteAddress));
     },
   },
-  'addresses after the close: the own one is gone, that of the peer stays': {
+  'addresses after the close: the local one is gone, that of the peer remains': {
     async run(client, server, log) {
       log.push(client.address() && `${client.localAddress} ${client.remoteAddress}`);
       client.destroy();
@@ -213,16 +222,19 @@ compare({
       log.push(`${client.remoteAddress} ${client.remoteFamily}`);
     },
   },
-  'options of TCP count any value as true or false': {
+  'options of TCP convert any value to a boolean': {
     async run(client, server, log) {
       for (const value of ['yes', '', {}, null, 0, 2] as unknown as boolean[]) {
         log.push(`${client.setNoDelay(value) === client} ${client.setKeepAlive(value, 1000) === client}`);
+      }
+      for (const delay of [Number.POSITIVE_INFINITY, Number.NaN, -1, 1e13, 1e300]) {
+        log.push(String(client.setKeepAlive(true, delay) === client));
       }
       client.destroy();
       await closed(server);
     },
   },
-  'corked writes that are destroyed, and those that are ended': {
+  'corked writes on a stream that is destroyed, and on one that is ended': {
     async run(client, server, log) {
       server.cork();
       server.write('lost', (error) => log.push(`lost ${code(error)}`));
@@ -249,7 +261,7 @@ compare({
       log.push(state(client), state(server));
     },
   },
-  'text across chunks': {
+  'characters that are split across chunks': {
     async run(client, server) {
       server.setEncoding('utf8');
       const bytes = Buffer.from('grün €');
@@ -281,21 +293,21 @@ compare({
       await closed(server);
     },
   },
-  'finished: of a whole stream, and of one that was destroyed': {
+  'finished, on a complete stream and on one that was destroyed': {
     async run(client, server, log) {
       finished(server, (error) => log.push(`finished ${code(error)}`));
       client.end('x');
       await Promise.all([closed(client), closed(server)]);
     },
   },
-  'finished: of a stream that is destroyed': {
+  'finished, on a stream that is destroyed meanwhile': {
     async run(client, server, log) {
       finished(client, (error) => log.push(`finished ${code(error)}`));
       client.destroy();
       await Promise.all([closed(client), closed(server)]);
     },
   },
-  'a loop that is left destroys the stream': {
+  'leaving a for await loop destroys the stream': {
     async run(client, server, log) {
       server.removeAllListeners('data');
       client.write('one');
@@ -307,7 +319,7 @@ compare({
       await closed(client);
     },
   },
-  'as web streams': {
+  'conversion to web streams': {
     async run(client, server, log) {
       server.removeAllListeners('data');
       const { readable, writable } = Duplex.toWeb(server);

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { listenFds, Socket, sdNotify, sdNotifyBarrier } from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
+import { folder } from '../helpers/fixtures.ts';
 import { need, program, vsock, vsockLoopback } from '../helpers/need.ts';
 import {
   connected,
@@ -17,17 +18,16 @@ import {
   soon,
   start,
 } from '../helpers/programs.ts';
-import { folder } from '../helpers/world.ts';
 
 const root = join(import.meta.dirname, '../..');
 const activate = program('systemd-socket-activate');
 const notify = program('systemd-notify');
 
-/** What the activated process does first: tells what it was given, before and after listenFds. */
+/** The start of the activated process: it prints what it was passed, before and after listenFds. */
 const REPORT = `
 import * as s from 'sys-socket';
 const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;
-// Node has set it already on all descriptors that it inherited.
+// Node has already set it on all inherited file descriptors.
 for (let i = 0; i < Number(LISTEN_FDS); i++) s.fcntl(3 + i, s.F_SETFD, 0);
 const fds = s.listenFds();
 const sockets = fds.map(({ fd }) => s.Socket.fromFd(fd));
@@ -52,9 +52,9 @@ interface Report {
   again: s.ListenFd[];
 }
 
-/** Starts systemd-socket-activate, which listens, and executes Node with this script when somebody comes. */
+/** Starts systemd-socket-activate, which listens, and executes Node with this script when a client connects. */
 async function activated(options: string[], script: string): Promise<Program> {
-  // It hands on no environment but what it is told to.
+  // systemd-socket-activate passes on only the environment variables that it is asked to.
   const kept = ['ASAN_OPTIONS', 'UBSAN_OPTIONS'].filter((name) => process.env[name] !== undefined);
   const keep = kept.flatMap((name) => ['-E', `${name}=${process.env[name]}`]);
   const node = [process.execPath, '--input-type=module', '-e', REPORT + script];
@@ -70,12 +70,12 @@ async function report(child: Program): Promise<Report> {
 }
 
 let names = 0;
-/** An abstract name of this test alone. */
+/** An abstract name that only this test uses. */
 const abstractName = () => `sys-socket-${process.pid}-${names++}`;
 const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
 const inet = (port: number) => ({ family: s.AF_INET, address: host, port }) as const;
 
-/** Serves every listening socket: answers each connection with the place of the socket and what came. */
+/** Serves every listening socket: answers each connection with the index of the socket and the received data. */
 const SERVE = `
 for (const [i, socket] of sockets.entries()) {
   void (async () => {
@@ -86,7 +86,7 @@ for (const [i, socket] of sockets.entries()) {
   })();
 }`;
 
-test('listening stream sockets: TCP, a path and an abstract name, by their names', async (context) => {
+test('listening stream sockets are passed by their names: TCP, a path and an abstract name', async (context) => {
   need(context, activate);
   const [port, path, name] = [freePort(), join(folder(), 'socket'), abstractName()];
   const listen = ['-l', `${host}:${port}`, '-l', path, '-l', `@${name}`];
@@ -116,7 +116,7 @@ test('listening stream sockets: TCP, a path and an abstract name, by their names
   expect(told.again).toEqual([]);
 });
 
-test('without names they are unknown', async (context) => {
+test('sockets without names are called unknown', async (context) => {
   need(context, activate);
   const name = abstractName();
   const child = await activated(['-l', `@${name}`], SERVE);
@@ -128,7 +128,7 @@ test('without names they are unknown', async (context) => {
   expect(told.fds).toEqual([{ fd: 3, name: 'unknown' }]);
 });
 
-test('datagram sockets, UDP and AF_UNIX: the first datagram is still there', async (context) => {
+test('datagram sockets, UDP and AF_UNIX, still hold the first datagram', async (context) => {
   need(context, activate);
   const [port, name] = [freePort(), abstractName()];
   const child = await activated(
@@ -155,7 +155,7 @@ test('datagram sockets, UDP and AF_UNIX: the first datagram is still there', asy
   ]);
 });
 
-test('sequenced packets', async (context) => {
+test('sockets of sequenced packets are passed', async (context) => {
   need(context, activate);
   const name = abstractName();
   const child = await activated(['--seqpacket', '-l', `@${name}`], SERVE);
@@ -165,7 +165,7 @@ test('sequenced packets', async (context) => {
   expect((await report(child)).sockets).toEqual([[s.AF_UNIX, s.SOCK_SEQPACKET, 0]]);
 });
 
-test('a process for each connection gets the connected socket', async (context) => {
+test('a process per connection receives the connected socket', async (context) => {
   need(context, activate);
   const name = abstractName();
   const child = await activated(
@@ -201,7 +201,7 @@ test('an activated socket is handed over to node:http', async (context) => {
   expect(String(await receive(client))).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\npath \/x$/s);
 });
 
-test('descriptors for another process, or none, are not taken', () => {
+test('file descriptors for another process, or an invalid number of them, are not taken over', () => {
   const parent = { LISTEN_PID: String(process.ppid), LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:b' };
   expect(listenFds(parent)).toEqual([]);
   expect(parent.LISTEN_FDS).toBe('2'); // left for the process that it is for
@@ -220,32 +220,35 @@ function manager(name: string): Socket {
   return socket;
 }
 
-test.for(['path', 'abstract'])('systemd-notify tells us, and waits for the barrier: %s', async (kind, context) => {
-  need(context, notify);
-  const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
-  const socket = manager(name);
-  socket.setsockopt(s.SOL_SOCKET, s.SO_PASSCRED, true);
-  const args = ['--ready', '--status=it works', `--pid=${process.pid}`];
-  const sender = start('systemd-notify', args, { env: { ...process.env, NOTIFY_SOCKET: name } });
-  const buffers = [Buffer.alloc(4096)];
-  const controlLength = s.CMSG_SPACE(12) + s.CMSG_SPACE(4);
-  const state = await socket.recvmsg({ buffers, controlLength }, 0, soon);
-  const lines = String(buffers[0]!.subarray(0, state.length)).trimEnd().split('\n');
-  expect(lines).toEqual(expect.arrayContaining([`MAINPID=${process.pid}`, 'READY=1', 'STATUS=it works']));
-  const credentials = state.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_CREDENTIALS));
-  expect(credentials?.uid).toBe(process.getuid!());
+test.for(['path', 'abstract'])(
+  'systemd-notify sends to our receiver, and waits for the barrier: %s',
+  async (kind, context) => {
+    need(context, notify);
+    const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
+    const socket = manager(name);
+    socket.setsockopt(s.SOL_SOCKET, s.SO_PASSCRED, true);
+    const args = ['--ready', '--status=it works', `--pid=${process.pid}`];
+    const sender = start('systemd-notify', args, { env: { ...process.env, NOTIFY_SOCKET: name } });
+    const buffers = [Buffer.alloc(4096)];
+    const controlLength = s.CMSG_SPACE(12) + s.CMSG_SPACE(4);
+    const state = await socket.recvmsg({ buffers, controlLength }, 0, soon);
+    const lines = String(buffers[0]!.subarray(0, state.length)).trimEnd().split('\n');
+    expect(lines).toEqual(expect.arrayContaining([`MAINPID=${process.pid}`, 'READY=1', 'STATUS=it works']));
+    const credentials = state.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_CREDENTIALS));
+    expect(credentials?.uid).toBe(process.getuid!());
 
-  const barrier = await socket.recvmsg({ buffers, controlLength }, 0, soon);
-  expect(String(buffers[0]!.subarray(0, barrier.length))).toBe('BARRIER=1');
-  const rights = barrier.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS));
-  expect(rights?.fds).toHaveLength(1);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(sender.child.exitCode).toBe(null); // it waits until we close ours
-  s.close(rights!.fds[0]!);
-  expect(await sender.ended, sender.output()).toBe(0);
-});
+    const barrier = await socket.recvmsg({ buffers, controlLength }, 0, soon);
+    expect(String(buffers[0]!.subarray(0, barrier.length))).toBe('BARRIER=1');
+    const rights = barrier.control.find((m) => s.isControl(m, s.SOL_SOCKET, s.SCM_RIGHTS));
+    expect(rights?.fds).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(sender.child.exitCode).toBe(null); // it waits until we close ours
+    s.close(rights!.fds[0]!);
+    expect(await sender.ended, sender.output()).toBe(0);
+  },
+);
 
-test('systemd-notify without a barrier', async (context) => {
+test('systemd-notify sends without a barrier', async (context) => {
   need(context, notify);
   const name = join(folder(), 'notify');
   const socket = manager(name);
@@ -257,14 +260,14 @@ test('systemd-notify without a barrier', async (context) => {
   await expect(socket.recv(4096, s.MSG_DONTWAIT)).rejects.toMatchObject({ code: 'EAGAIN' });
 });
 
-test.each(['path', 'abstract'])('sdNotify and its barrier to a receiver of ours: %s', async (kind) => {
+test.each(['path', 'abstract'])('sdNotify and its barrier reach our receiver: %s', async (kind) => {
   const before = openSockets();
   const name = kind === 'path' ? join(folder(), 'notify') : `@${abstractName()}`;
   const socket = manager(name);
   const env = { NOTIFY_SOCKET: name };
   expect(await sdNotify('READY=1\nSTATUS=grüße', {}, env)).toBe(true);
   let passed = false;
-  const waiting = sdNotifyBarrier({ timeout: 15_000 }, env).then((result) => {
+  const waiting = sdNotifyBarrier({ timeout: 60_000 }, env).then((result) => {
     passed = true;
     return result;
   });
@@ -280,7 +283,7 @@ test.each(['path', 'abstract'])('sdNotify and its barrier to a receiver of ours:
   expect(openSockets()).toBe(before);
 });
 
-test('a barrier that nobody answers: timeout and AbortSignal, and nothing stays open', async () => {
+test('a timeout and an AbortSignal end a barrier that nobody answers, and nothing stays open', async () => {
   const before = openSockets();
   const name = `@${abstractName()}`;
   const socket = manager(name);
@@ -294,7 +297,7 @@ test('a barrier that nobody answers: timeout and AbortSignal, and nothing stays 
   expect(openSockets()).toBe(before);
 });
 
-test('a manager whose queue is full: the timeout holds there too, and the signal', async () => {
+test('the timeout and the signal also apply to a manager whose queue is full', async () => {
   const name = `@${abstractName()}`;
   manager(name);
   const filler = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
@@ -316,7 +319,7 @@ test('a manager whose queue is full: the timeout holds there too, and the signal
   await expect(sdNotify('READY=1', { signal }, env)).rejects.toMatchObject({ name: 'AbortError' });
 });
 
-test('sdNotify and its barrier to Python', async (context) => {
+test('sdNotify and its barrier reach a receiver written in Python', async (context) => {
   need(context, program('python3'));
   const name = join(folder(), 'notify');
   const script = `
@@ -350,7 +353,7 @@ sys.stdin.readline()`;
   expect(receiver.child.exitCode).toBe(null); // the barrier was the closed descriptor, not the end of the process
 });
 
-test('wrong arguments are refused also where there is no manager', async () => {
+test('invalid arguments throw even if there is no manager', async () => {
   const names = { code: 'ERR_INVALID_ARG_VALUE' };
   await expect(s.sdNotify('READY=1', { timout: 5 } as never, {})).rejects.toMatchObject(names);
   await expect(s.sdNotifyBarrier({ timout: 5 } as never, {})).rejects.toMatchObject(names);
@@ -358,7 +361,7 @@ test('wrong arguments are refused also where there is no manager', async () => {
   await expect(s.sdNotify(5 as never, {}, {})).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
 });
 
-test('without a manager, or with one that is gone', async () => {
+test('sdNotify does nothing without a manager, and fails if the manager is gone', async () => {
   expect(await sdNotify('READY=1', {}, {})).toBe(false);
   expect(await sdNotifyBarrier({}, { NOTIFY_SOCKET: '' })).toBe(false);
   const gone = { NOTIFY_SOCKET: join(folder(), 'gone') };
@@ -385,7 +388,7 @@ test.each([
   'tcp:127.0.0.1:1',
   'relative/path',
   'toString:1:1',
-])('a NOTIFY_SOCKET of an unknown form is refused: %s', async (text) => {
+])('a NOTIFY_SOCKET of an unknown form throws: %s', async (text) => {
   const before = openSockets();
   const refused = expect.objectContaining({
     name: 'TypeError',
@@ -403,7 +406,7 @@ test.each([
   ['vsock-stream:1:9999', 1],
   ['vsock-seqpacket:1:9999', 1],
   ['vsock:2147483646:9999', 2147483646],
-])('a manager at %s that does not listen', async (text, cid) => {
+])('a manager at %s that does not listen is reported', async (text, cid) => {
   const before = openSockets();
   const port = 9999;
   const error: s.SocketError = await sdNotify('READY=1', soon, { NOTIFY_SOCKET: text }).then(
@@ -418,24 +421,27 @@ test.each([
   await expect(sdNotifyBarrier({}, { NOTIFY_SOCKET: text })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
 });
 
-test.for(['vsock-stream', 'vsock-seqpacket', 'vsock'])('a manager that listens by %s', async (kind, context) => {
-  need(context, vsockLoopback);
-  const type = kind === 'vsock-stream' ? s.SOCK_STREAM : s.SOCK_SEQPACKET;
-  const listener = mine(new Socket(s.AF_VSOCK, type));
-  listener.bind({ family: s.AF_VSOCK, cid: s.VMADDR_CID_LOCAL, port: s.VMADDR_PORT_ANY });
-  listener.listen();
-  const { port } = listener.getsockname() as s.VsockAddress;
-  let told = false;
-  const telling = sdNotify('READY=1\nSTATUS=far', soon, { NOTIFY_SOCKET: `${kind}:1:${port}` }).then((result) => {
-    told = true;
-    return result;
-  });
-  const { socket, address } = await listener.accept(soon);
-  mine(socket);
-  expect((address as s.VsockAddress).port).toBeLessThan(process.getuid!() === 0 ? 1024 : s.VMADDR_PORT_ANY);
-  expect(String(await socket.recv(4096, 0, soon))).toBe('READY=1\nSTATUS=far');
-  expect((await socket.recv(4096, 0, soon)).length).toBe(0);
-  expect(told).toBe(false); // it waits until the manager has read everything
-  socket.close();
-  expect(await telling).toBe(true);
-});
+test.for(['vsock-stream', 'vsock-seqpacket', 'vsock'])(
+  'a manager that listens on %s is notified',
+  async (kind, context) => {
+    need(context, vsockLoopback);
+    const type = kind === 'vsock-stream' ? s.SOCK_STREAM : s.SOCK_SEQPACKET;
+    const listener = mine(new Socket(s.AF_VSOCK, type));
+    listener.bind({ family: s.AF_VSOCK, cid: s.VMADDR_CID_LOCAL, port: s.VMADDR_PORT_ANY });
+    listener.listen();
+    const { port } = listener.getsockname() as s.VsockAddress;
+    let told = false;
+    const telling = sdNotify('READY=1\nSTATUS=far', soon, { NOTIFY_SOCKET: `${kind}:1:${port}` }).then((result) => {
+      told = true;
+      return result;
+    });
+    const { socket, address } = await listener.accept(soon);
+    mine(socket);
+    expect((address as s.VsockAddress).port).toBeLessThan(process.getuid!() === 0 ? 1024 : s.VMADDR_PORT_ANY);
+    expect(String(await socket.recv(4096, 0, soon))).toBe('READY=1\nSTATUS=far');
+    expect((await socket.recv(4096, 0, soon)).length).toBe(0);
+    expect(told).toBe(false); // it waits until the manager has read everything
+    socket.close();
+    expect(await telling).toBe(true);
+  },
+);

@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import { output } from '../helpers/sockets.ts';
+import { output } from '../helpers/scripts.ts';
 
 // Workers are slow to start.
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Sixteen operations that wait, of all kinds. */
+/** Sixteen pending operations of all kinds. */
 const pending = `
   const ignore = () => {};
   const pairs = Array.from({ length: 4 }, () => s.Socket.pair());
@@ -22,7 +22,7 @@ const pending = `
   pairs[3][0].recvmsg({ buffers: [Buffer.alloc(8)], controlLength: 64 }).catch(ignore);
 `;
 
-test('50 workers that are terminated with 16 operations pending: no abort, no descriptor left', async () => {
+test('50 workers that are terminated with 16 pending operations do not crash and leave no file descriptor open', async () => {
   const worker = `${pending}
     parentPort.postMessage(0);
     const [c, d] = s.Socket.pair();
@@ -35,7 +35,7 @@ test('50 workers that are terminated with 16 operations pending: no abort, no de
       if (i % 2 === 0) await sleep(i % 7);
       await worker.terminate();
     };
-    // Without files: Node leaves those open that a worker was loading when it was terminated.
+    // Files are not counted: Node leaves those open that a worker was loading when it was terminated.
     const fds = () => readdirSync('/proc/self/fd').map((fd) => {
       try { return fd + readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
     }).filter((fd) => !fd.includes('/'));
@@ -51,7 +51,7 @@ test('50 workers that are terminated with 16 operations pending: no abort, no de
   expect(await output(main, [], { 'worker.mjs': worker })).toBe('alive');
 });
 
-test('a worker that ends by itself, by process.exit, or by an exception', async () => {
+test('a worker that ends by itself, by process.exit or by an exception closes its sockets', async () => {
   const worker = `${pending}
     if (workerData === 'exit') process.exit(0);
     if (workerData === 'throw') throw new Error('thrown');
@@ -72,7 +72,7 @@ test('a worker that ends by itself, by process.exit, or by an exception', async 
   expect(await output(main, [], { 'worker.mjs': worker })).toBe('warm up 0; end 0; exit 0; throw 1,thrown 0');
 });
 
-test('each thread has a reactor of its own, and a Socket goes from one to the other by its descriptor', async () => {
+test('each thread has its own reactor, and a Socket moves between threads by its file descriptor', async () => {
   const worker = `
     const socket = s.Socket.fromFd(workerData);
     for (let data = await socket.recv(); data.length > 0; data = await socket.recv()) {

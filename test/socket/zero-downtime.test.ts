@@ -1,4 +1,4 @@
-/** The example of a restart without downtime, of which either side is killed at each step. */
+/** The example of a restart without downtime: either side is killed at each step. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createConnection } from '../../lib/index.ts';
@@ -13,7 +13,7 @@ const newName = () => `sys-socket-restart-${process.pid}-${++names}`;
 /** One version of the server. */
 const version = (name: string): Program => start(program[0], [program[1], name], { cwd: root });
 
-/** A version that gets SIGKILL when it makes this system call for the nth time, instead of the call. */
+/** A version that receives SIGKILL instead of making this system call for the nth time. */
 function doomed(name: string, call: string, nth = 1): Program {
   const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
   return start('strace', ['-D', '-qq', '-o', '/dev/null', '-e', inject, ...program, name], { cwd: root });
@@ -26,7 +26,7 @@ const wasKilled = async (running: Program) => {
   return running.child.signalCode === 'SIGKILL';
 };
 
-/** A request on a connection of its own, up to where the server has accepted it; the answer comes after `finish`. */
+/** A request on its own connection, until the server has accepted it; the answer comes after `finish`. */
 async function upload(port: number): Promise<{ finish(): Promise<string> }> {
   const socket = mine(await createConnection({ host: '127.0.0.1', port }));
   await socket.sendAll('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n');
@@ -47,7 +47,7 @@ async function upload(port: number): Promise<{ finish(): Promise<string> }> {
 
 const answer = async (port: number) => (await upload(port)).finish();
 
-test('a next version that is killed changes nothing, and the old one may be killed once it leaves', async (context) => {
+test('a new version that is killed changes nothing, and the old one may be killed once it is leaving', async (context) => {
   need(context, node, strace);
   const name = newName();
   const old = version(name);
@@ -76,7 +76,7 @@ test('a next version that is killed changes nothing, and the old one may be kill
   expect(await answer(port)).toBe(`version ${next.child.pid}`);
 });
 
-test('an old version that is killed leaves a next one that serves, with its sockets if they were given', async (context) => {
+test('a new version keeps serving when the old one is killed, with its sockets if they were handed over', async (context) => {
   need(context, node, strace);
   const name = newName();
   const unasked = doomed(name, 'accept4', 3); // before it knows the next version
@@ -84,7 +84,7 @@ test('an old version that is killed leaves a next one that serves, with its sock
   const ungiven = doomed(name, 'sendmsg'); // before it gives the sockets; an answer of http would be such a call, too
   await portOf(ungiven);
   expect(await wasKilled(unasked)).toBe(true);
-  const given = doomed(name, 'recvfrom'); // before it is told that the next version serves
+  const given = doomed(name, 'recvfrom'); // before it learns that the next version serves
   const lastPort = await portOf(given);
   expect(await wasKilled(ungiven)).toBe(true);
   const last = version(name);
@@ -93,7 +93,7 @@ test('an old version that is killed leaves a next one that serves, with its sock
   expect(await answer(lastPort)).toBe(`version ${last.child.pid}`);
 });
 
-test('of versions that are started at once, the last one that takes the sockets serves, and the others end', async () => {
+test('of versions that are started at once, the last one to take over the sockets serves, and the others exit', async () => {
   const name = newName();
   const all = [version(name), version(name), version(name)];
   const ports = await Promise.all(all.map(portOf));

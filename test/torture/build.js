@@ -1,4 +1,4 @@
-// Builds the addon once more, into build/torture, with a stub between it and every function that it calls.
+// Builds the addon a second time, in build/torture, with a stub before every function that it calls.
 import { execFile, execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -21,7 +21,7 @@ const folder = join(root, 'build/torture');
 const objects = join(folder, 'objects');
 const run = promisify(execFile);
 
-/** The tree that holds the binary, and dist/ beside it, whose loader finds this binary. */
+/** The tree with the binary, and dist/ beside it, whose loader finds this binary. */
 export const tree = join(folder, 'tree');
 export const binary = join(tree, 'build/Release/sys_socket.node');
 export const numbers = join(folder, 'functions.json');
@@ -31,7 +31,7 @@ function headers() {
   return join(config.variables.nodedir, 'include/node');
 }
 
-/** One stub: asks torture_fails with every register saved, then goes on, or returns what a failed call returns. */
+/** One stub: saves every register and calls torture_fails; then continues, or returns what a failed call returns. */
 function stub(name, number, failure) {
   const save = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9', 'rax'];
   const restore = [
@@ -85,7 +85,7 @@ ${failures.map((f, i) => `  .quad ${f?.value ?? 0}\n  .long ${f?.errno ?? 0}\n  
 
 const isNewer = (path, than) => !existsSync(than) || statSync(path).mtimeMs > statSync(than).mtimeMs;
 
-/** The names of functions that the objects call and that none of them defines. */
+/** Returns the names of the functions that the objects call and that none of them defines. */
 function undefinedNames(paths) {
   const symbols = execFileSync('nm', paths, { encoding: 'utf8' }).split('\n');
   const of = (kinds) =>
@@ -99,7 +99,7 @@ function undefinedNames(paths) {
   return [...of('Uw')].filter((name) => !defined.has(name));
 }
 
-/** Builds what is out of date. Only for x64: the stubs are in its assembly language. */
+/** Builds what is out of date. It supports x64 only: the stubs are written in its assembly language. */
 export async function build() {
   mkdirSync(objects, { recursive: true });
   mkdirSync(dirname(binary), { recursive: true });
@@ -141,8 +141,8 @@ export async function build() {
     join(import.meta.dirname, 'failures.js'),
   ];
   if (inputs.some((path) => isNewer(path, binary))) {
-    // node-addon-api has functions, which nothing calls, that delete.
-    // A versioned name, pthread_create@GLIBC_2.2.5, is a name of its own to the linker.
+    // node-addon-api contains functions that delete; nothing calls them.
+    // The linker treats a versioned name, such as pthread_create@GLIBC_2.2.5, as a separate name.
     const bare = (name) => name.replace(/@.*/, '');
     const ignored = /^(_Z[dT]|_ITM_|__gmon|__cxa_|__dso_handle|_GLOBAL_OFFSET)/;
     const given = undefinedNames(compiled).filter((name) => !ignored.test(name));

@@ -1,5 +1,6 @@
-// Buffers that a program detaches or resizes while a call reads its other arguments, or while an operation waits. The memory
-// that was taken away stays as it is, nothing crashes, and only errors are thrown. Run by shared-memory.js.
+// Buffers that a program detaches or resizes while a call reads its other arguments, or while an operation waits. The
+// memory that was taken away must not change, nothing may crash, and only errors may be thrown. Run by
+// shared-memory.js.
 import { readdirSync } from 'node:fs';
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
@@ -7,7 +8,7 @@ import * as nothrow from '../../dist/nothrow.js';
 const SIZE = 64;
 const resizable = (size) => new ArrayBuffer(size, { maxByteLength: 4 * SIZE });
 
-/** What happens to a buffer. Gives the memory that must stay as it is, if there is any. */
+/** What happens to a buffer. Returns the memory that must not change, if there is any. */
 const changes = {
   detach: (buffer) => structuredClone(buffer, { transfer: [buffer] }),
   empty: (buffer) => void buffer.resize(0),
@@ -19,7 +20,7 @@ const changes = {
   },
 };
 
-/** The kinds of views of it. */
+/** The kinds of views of the buffer. */
 const views = {
   bytes: (buffer) => new Uint8Array(buffer, 0, SIZE),
   tracking: (buffer) => new Uint8Array(buffer),
@@ -29,15 +30,15 @@ const views = {
   whole: (buffer) => buffer,
 };
 
-/** Gives how many calls were made. */
-export async function changedBuffers(rounds) {
+/** Makes all calls, or only those with these names, and returns how many. */
+export async function changedBuffers(rounds, names = Object.keys(calls)) {
   let made = 0;
   const before = readdirSync('/proc/self/fd').length;
   for (let round = 0; round < rounds; round++) {
     for (const [how, change] of Object.entries(changes)) {
       for (const [kind, view] of Object.entries(views)) {
-        for (const [name, run] of Object.entries(calls)) {
-          await one(name, run, change, view, how === 'detach' && round % 2 === 0).catch((error) => {
+        for (const name of names) {
+          await one(name, calls[name], change, view, how === 'detach' && round % 2 === 0).catch((error) => {
             throw new Error(`${name}, ${how}, ${kind}`, { cause: error });
           });
           made++;
@@ -46,7 +47,7 @@ export async function changedBuffers(rounds) {
     }
   }
   const left = readdirSync('/proc/self/fd').length - before;
-  if (left > 3) throw new Error(`${left} descriptors left`); // those of the event loop
+  if (left > 3) throw new Error(`${left} file descriptors are still open`); // the event loop keeps up to three
   return made;
 }
 
@@ -74,7 +75,7 @@ async function one(name, run, change, view, fixed) {
     for (const socket of [a, b, udp]) socket.close();
   }
   if (taken !== undefined && !new Uint8Array(taken).every((byte) => byte === 0x11)) {
-    throw new Error(`${name} wrote into memory that was taken away`);
+    throw new Error(`${name} wrote into detached memory`);
   }
 }
 
@@ -91,7 +92,7 @@ const getting = (fields, name, now) => {
 };
 const setting = (fields, name, now) =>
   Object.defineProperty({ ...fields }, name, { enumerable: true, get: () => 0, set: now });
-/** An array of which an element does something first. */
+/** An array with an element that does something first. */
 const list = (elements, now) =>
   new Proxy(elements, {
     get(target, key) {
@@ -99,7 +100,7 @@ const list = (elements, now) =>
       return Reflect.get(target, key);
     },
   });
-/** What is no number, but could be taken for one. */
+/** A value that is not a number, but could be mistaken for one. */
 const number = (value, now) => ({
   valueOf() {
     now();

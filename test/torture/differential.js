@@ -1,8 +1,8 @@
-// Random sequences of socket calls, run by Python's socket module and by this library: each call must give the same
-// count, bytes, address or errno. Sockets are non-blocking, so that no call waits.
+// Runs random sequences of socket calls with Python's socket module and with this library: each call must return the
+// same count, bytes, address or errno. Sockets are non-blocking, so that no call waits.
 //   node test/torture/differential.js [--calls=N] [--seed=N]
-// A sequence that differs is tried again (the kernel works off some packets later on a loaded machine), then made as
-// short as it differs, and printed with its seed.
+// A sequence that differs is tried again (on a loaded machine the kernel processes some packets later), then shortened
+// as long as it differs, and printed with its seed.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,14 +64,14 @@ const RECV_FLAGS = [
   s.MSG_PEEK | s.MSG_TRUNC,
 ];
 
-/** Python's recv does not ask the kernel for no bytes: `|| 1`. */
+/** Python's recv does not call the kernel for 0 bytes, hence `|| 1`. */
 function sequence(seed) {
   const below = generator(seed);
   const pick = (list) => list[below(list.length)];
   const slot = () => below(SLOTS);
   const size = () => pick([0, 1, 2, 7, 100, 1000, 3000]);
   const data = () => [size(), below(256)];
-  // A sequence stays in one or two families: else hardly two sockets would meet.
+  // A sequence uses only one or two families: otherwise two sockets would hardly ever meet.
   const families = pick([
     [s.AF_INET],
     [s.AF_INET6],
@@ -148,7 +148,7 @@ function sequence(seed) {
 
 // Our side.
 
-/** Python's sockets take no address of another family. */
+/** Python's sockets accept no address of another family. */
 class Skipped extends Error {}
 
 class World {
@@ -292,7 +292,7 @@ function ours({ ops, prefix }) {
     try {
       return run(world, op);
     } catch (error) {
-      if (error instanceof Skipped) return { skipped: 'an address of another family' };
+      if (error instanceof Skipped) return { skipped: 'the address belongs to another family' };
       if (typeof error.errno !== 'number') return { thrown: String(error) };
       return { errno: error.errno };
     }
@@ -301,7 +301,7 @@ function ours({ ops, prefix }) {
   return results;
 }
 
-/** Ports and automatic names by the order in which they appear: the kernel chooses them. */
+/** Replaces ports and automatic names, which the kernel chooses, by the order in which they appear. */
 function normal(results, prefix) {
   const ports = new Map([
     [0, 0],
@@ -328,7 +328,7 @@ function normal(results, prefix) {
 let runs = 0;
 let succeeded = 0;
 
-/** Both sides of each sequence, every one in names of its own. */
+/** Runs both sides of each sequence, every one with its own names. */
 function compare(sequences) {
   const at = (side) => sequences.map(({ ops }, i) => ({ ops, prefix: `${side}${process.pid}x${runs}x${i}x` }));
   const [theirs, mine] = [at('p'), at('n')];
@@ -352,7 +352,7 @@ function compare(sequences) {
   });
 }
 
-/** It differs each time. */
+/** Whether it differs each time. */
 function differs(sequence) {
   let last;
   for (let i = 0; i < 3; i++) {
@@ -362,7 +362,7 @@ function differs(sequence) {
   return last;
 }
 
-/** Drops calls as long as it differs. */
+/** Drops calls as long as the sequence still differs. */
 function shorten(sequence) {
   let { ops } = sequence;
   for (;;) {
@@ -395,7 +395,7 @@ try {
       if (differences > 3) continue;
       const short = shorten(sequences[i]);
       const last = differs(short) ?? difference;
-      console.log(`differential: --seed=${short.seed} differs; the shortest:`);
+      console.log(`differential: --seed=${short.seed} differs; the shortest sequence that does:`);
       for (const op of short.ops) console.log(`    ${JSON.stringify(op)}`);
       console.log(`  Python: ${JSON.stringify(last.python)}\n  ours:   ${JSON.stringify(last.ours)}`);
     }
@@ -406,6 +406,6 @@ try {
 }
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 console.log(
-  `differential: ${made} calls (${succeeded} without an error) from seed ${first} in ${seconds} s, ${again} sequences tried again, ${differences} differ`,
+  `differential: ${made} calls (${succeeded} without an error) from seed ${first} in ${seconds} s, ${again} sequences were tried again, ${differences} differ`,
 );
 process.exitCode = differences > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
-# The other side of differential.js: runs the same sequences of calls by Python's socket module, one JSON line each.
+# The other side of differential.js: runs the same sequences of calls with Python's socket module. Each line is a
+# sequence in JSON, and so is each answer.
 import array, json, os, select, sys
 from socket import *
 
@@ -43,7 +44,7 @@ class World:
         return b'\0' + self.prefix.encode() + spec[1].encode()
 
 
-# What a closed slot is: every call of it is EBADF.
+# Stands for a closed slot: every call on it fails with EBADF.
 CLOSED = socket(AF_INET, SOCK_STREAM)
 CLOSED.close()
 
@@ -57,7 +58,7 @@ def name(address):
     return ['unix', raw.hex()]
 
 
-# The count may exceed the buffer, with MSG_TRUNC.
+# With MSG_TRUNC, the count may exceed the length of the buffer.
 def told(buffer, count):
     data = bytes(buffer[:count])
     return [count, sum(data) % 65521, data[:8].hex()]
@@ -165,7 +166,7 @@ for line in sys.stdin:
         try:
             results.append(run(world, op))
         except (TypeError, gaierror):
-            results.append({'skipped': 'an address of another family'})
+            results.append({'skipped': 'the address belongs to another family'})
         except OSError as error:
             results.append({'errno': error.errno})
     for i in range(8):

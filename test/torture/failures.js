@@ -1,5 +1,5 @@
 // What each function that the addon calls does when the torture makes it fail. Every function of another library that
-// native/*.cc calls must be in one of these lists, so that a new call cannot be forgotten: the build ends with an error.
+// native/*.cc calls must be in one of these lists, so that a new call cannot be forgotten: otherwise the build fails.
 
 const NAPI_GENERIC_FAILURE = 9;
 const EINTR = 4;
@@ -11,7 +11,7 @@ const ERANGE_NEVER = ENOMEM;
 const EAI_SYSTEM = -11;
 const UV_ENOMEM = -12;
 
-/** [the value that the call returns, the errno that it leaves]. The call itself does not run. */
+/** [the value that the call returns, the errno that it sets]. The call itself does not run. */
 export const failures = {
   // Memory.
   malloc: [0, ENOMEM],
@@ -34,12 +34,12 @@ export const failures = {
   uv_poll_start: [UV_ENOMEM, 0],
   uv_poll_stop: [UV_ENOMEM, 0],
 
-  // System calls that a function of the addon is. Those that return -1 and no more are made by `call` below.
+  // System calls that the addon exports as functions. Those that return -1 and nothing else are listed by `call` below.
   ...Object.fromEntries(
     (
       'socket socketpair bind listen accept4 connect shutdown getsockname getpeername read write readv writev send ' +
       'sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg getsockopt setsockopt fcntl fcntl64 ioctl poll ppoll ' +
-      'select pselect sendfile64 splice gethostname sethostname getifaddrs inet_pton'
+      'select pselect sendfile64 splice tee gethostname sethostname getifaddrs inet_pton'
     )
       .split(' ')
       .map((name) => [name, [-1, EIO]]),
@@ -62,8 +62,8 @@ export const failures = {
 };
 
 /**
- * Calls that give something back. They run, and then say that they failed: a caller that believed it and tried again,
- * or that skipped the rest of its cleanup, would be found by the balance of what was taken and given.
+ * Calls that release something. They run, and then report a failure: a caller that tried again, or that skipped the
+ * rest of its cleanup, would be found by the balance of what was acquired and released.
  */
 export const failAfter = {
   close: [-1, EINTR],
@@ -76,7 +76,7 @@ export const failAfter = {
   napi_release_threadsafe_function: [NAPI_GENERIC_FAILURE, 0],
   napi_remove_async_cleanup_hook: [NAPI_GENERIC_FAILURE, 0],
   napi_remove_env_cleanup_hook: [NAPI_GENERIC_FAILURE, 0],
-  // Both consume the deferred; when they fail in practice the environment runs no JavaScript any more.
+  // Both consume the deferred; when they fail in practice, the environment no longer runs JavaScript.
   napi_resolve_deferred: [NAPI_GENERIC_FAILURE, 0],
   napi_reject_deferred: [NAPI_GENERIC_FAILURE, 0],
 };
@@ -94,11 +94,11 @@ export const infallible = new Set(
 
 /** What is left on purpose. */
 export const accepted = [
-  // Memory that may be in another thread's hands stays mapped: rather lost than taken from under it.
+  // Memory that another thread may be using stays mapped: losing it is better than unmapping it under that thread.
   { left: 'address space is lost', source: 'ring.cc' },
 ];
 
-/** What a call into the addon's surroundings does when it fails; undefined when it never does. */
+/** What a function that the addon calls does when it fails; undefined if it never fails. */
 export function failureOf(name) {
   if (infallible.has(name)) return undefined;
   if (failAfter[name]) return { after: true, value: failAfter[name][0], errno: failAfter[name][1] };
@@ -106,5 +106,5 @@ export function failureOf(name) {
   if (name.startsWith('napi_') || name.startsWith('node_api_')) {
     return { after: false, value: NAPI_GENERIC_FAILURE, errno: 0 };
   }
-  throw new Error(`native/*.cc calls ${name}, of which test/torture/failures.js says nothing`);
+  throw new Error(`native/*.cc calls ${name}, which test/torture/failures.js does not list`);
 }

@@ -1,15 +1,15 @@
-// Every built-in that the library calls is replaced by one that looks at what it is given, and calls the first one.
-//   record: what it was given is noted. All results are right, and no memory that native code keeps was among it.
-//   steal: every ArrayBuffer that the library gives to one is detached. Nothing crashes, and only errors are thrown.
-//   plain: nothing is replaced, for --frozen-intrinsics.
-// Prints what was replaced and ends with 0.
+// Replaces every built-in that the library calls by one that inspects its arguments and calls the original.
+//   record: notes the arguments. All results are right, and no memory that native code keeps was among them.
+//   steal: detaches every ArrayBuffer that the library passes. Nothing crashes, and only errors are thrown.
+//   plain: replaces nothing, for --frozen-intrinsics.
+// Prints what was replaced and exits with 0.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 
 const mode = process.argv[2];
 const dist = new URL('../../dist/', import.meta.url);
 
-/** The memory that native code keeps: the list of what is ready, which a module makes, and the results. */
+/** The memory that native code keeps: the list of ready file descriptors, which a module creates, and the results. */
 const internal = [];
 const Ints = globalThis.Int32Array;
 globalThis.Int32Array = new Proxy(Ints, {
@@ -24,7 +24,7 @@ const nothrow = await import(new URL('nothrow.js', dist));
 const promises = await import(new URL('promises.js', dist));
 const packet = await import(new URL('packet/index.js', dist));
 globalThis.Int32Array = Ints;
-internal.push((await import(new URL('posix/native.js', dist))).out.buffer);
+internal.push((await import(new URL('native/native.js', dist))).out.buffer);
 
 /** The words of the library: a built-in whose name is not among them is not called. */
 const words = new Set();
@@ -33,7 +33,7 @@ for (const name of readdirSync(dist, { recursive: true })) {
   for (const word of readFileSync(new URL(name, dist), 'utf8').match(/\w+/g)) words.add(word);
 }
 
-// What the replacements themselves use is taken before anything is replaced.
+// The built-ins that the replacements use are saved before anything is replaced.
 const apply = Reflect.apply;
 const isView = ArrayBuffer.isView;
 const clone = structuredClone;
@@ -61,12 +61,12 @@ function bufferOf(value) {
   }
 }
 
-/** Whether the library itself called what was replaced, not Node, whose own memory is not the library's to guard. */
+/** Whether the library itself called a replacement, rather than Node, whose memory the library cannot guard. */
 function calledByLibrary() {
   const { stack } = new Error();
   let line = 0;
   let at = 0;
-  // Behind those of this function, look and method.
+  // Skips the lines of this function, look and method.
   while (line < 4 && at >= 0) {
     at = apply(indexOf, stack, ['\n', at + 1]);
     line++;
@@ -84,12 +84,12 @@ function look(value) {
   try {
     clone(undefined, { transfer: [buffer] });
   } catch {
-    // shared, or gone already
+    // it is shared, or detached already
   }
 }
 
 function replacement(original) {
-  // A method, so that it is no constructor either.
+  // A method is not a constructor either.
   return {
     method(...given) {
       if (on && !busy) {
@@ -142,7 +142,7 @@ function restoreAll() {
 const loopback = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 const failures = [];
 
-/** One step: in mode steal it may fail, with an error. */
+/** Runs one step, which may fail with an error in mode steal. */
 async function step(name, run) {
   on = true;
   try {
@@ -243,7 +243,7 @@ async function exercise() {
       check((await waiting).length === 3);
       const sent = one.sendAll(new Uint8Array(1 << 20));
       let got = 0;
-      // What was stolen has no length any more.
+      // Stolen bytes have no length any more.
       for (let i = 0; i < 1000 && got < 1 << 20; i++) got += (await two.recv(1 << 16, 0, { timeout: 1000 })).length;
       await sent;
       await one.sendFds([0], 'x');
@@ -268,10 +268,10 @@ async function exercise() {
   s.close(udp);
 }
 
-// An operation whose bytes were stolen may wait for ever: that is no failure of mode steal.
+// An operation whose bytes were stolen may wait forever: in mode steal that is not a failure.
 const limit = setTimeout(() => {
   restoreAll();
-  if (mode !== 'steal') throw new Error('not done in time');
+  if (mode !== 'steal') throw new Error('the operations did not end in time');
   finish();
 }, 15_000);
 
@@ -279,12 +279,11 @@ function finish() {
   clearTimeout(limit);
   restoreAll();
   assert.deepEqual(failures, []);
-  for (const buffer of seen)
-    assert.ok(!internal.includes(buffer), 'memory that native code keeps was handed to a built-in');
+  for (const buffer of seen) assert.ok(!internal.includes(buffer), 'a built-in received memory that native code keeps');
   if (mode !== 'plain') assert.ok(replaced.length > 200 && seen.length > 100, `${replaced.length} ${seen.length}`);
   assert.ok(internal.length > 1);
   if (mode === 'steal') assert.ok(stolen > 20, String(stolen));
-  console.log(`${replaced.length} built-ins replaced, ${seen.length} pieces of memory seen, ${stolen} stolen`);
+  console.log(`${replaced.length} built-ins were replaced; they saw ${seen.length} buffers and stole ${stolen}`);
   process.exit(0);
 }
 

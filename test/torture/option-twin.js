@@ -1,5 +1,5 @@
-// Every option of every level, by getsockopt of this library and of libc (option-twin.py), on the same sockets in every
-// state: the same length, or the same errno.
+// Calls getsockopt of this library and of libc (option-twin.py) for every option of every level, on the same sockets in
+// every state: both must return the same length, or the same errno.
 //   node test/torture/option-twin.js [--full] [--state=TEXT] [--level=N] [--name=N]
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
 });
 
 const REFUSED = -5000;
-/** A difference is looked at again: a connection may have been made between both calls. */
+/** A difference is checked again: a connection may have been established between both calls. */
 const LOOKS = 3;
 const count = (n) => Array.from({ length: n }, (_, i) => i);
 const LEVELS = [0, 1, 6, 17, 41, 58, 132, 136, 255, 263, 270, 282, 284];
@@ -34,11 +34,11 @@ function ours(fd, level, name, length) {
     return getsockopt(fd, level, name, buffer);
   } catch (error) {
     if (error.code !== 'ERR_OUT_OF_RANGE') throw error;
-    return REFUSED; // an option whose bytes hold a pointer, or make a descriptor that a child would inherit
+    return REFUSED; // its bytes hold a pointer, or would create a file descriptor that children inherit
   }
 }
 
-/** Python, with the socket as its descriptor 3. */
+/** A Python process that inherits the socket as file descriptor 3. */
 class Libc {
   #child;
   #chunks;
@@ -53,7 +53,7 @@ class Libc {
     const bytes = Buffer.alloc(4 * lists.reduce((product, list) => product * list.length, 1));
     for (let at = 0; at < bytes.length; ) {
       const { value, done } = await this.#chunks.next();
-      if (done) throw new Error('Python ended');
+      if (done) throw new Error('the Python process ended');
       at += value.copy(bytes, at);
     }
     return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
@@ -66,7 +66,7 @@ class Libc {
 }
 
 if (!options.apart && spawnSync('unshare', ['-n', 'true']).status === 0) {
-  // In a network namespace of its own, which is allowed here.
+  // Runs in its own network namespace where that is allowed.
   const script = 'ip link set lo up multicast on; exec "$@"';
   const self = [process.execPath, '--no-warnings', fileURLToPath(import.meta.url), ...process.argv.slice(2), '--apart'];
   const { status } = spawnSync('unshare', ['-n', 'sh', '-c', script, 'sh', ...self], { stdio: 'inherit' });
@@ -84,7 +84,7 @@ for (const [state, make] of Object.entries(states)) {
   try {
     made = make();
   } catch (error) {
-    console.log(`option-twin: not here: ${state} (${error.code ?? error.message})`);
+    console.log(`option-twin: this machine has no ${state} (${error.code ?? error.message})`);
     continue;
   }
   const libc = new Libc(made.fd);
@@ -107,7 +107,7 @@ for (const [state, make] of Object.entries(states)) {
       if (mine === other) continue;
       differences++;
       console.log(
-        `option-twin: libc ${other}, this library ${mine}, of ${length} bytes\n` +
+        `option-twin: for ${length} bytes libc returns ${other}, and this library ${mine}\n` +
           `    --state='${state}' --level=${level} --name=${name}`,
       );
     }
@@ -116,5 +116,7 @@ for (const [state, make] of Object.entries(states)) {
   made.close();
 }
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
-console.log(`option-twin: ${calls} calls, ${refused} refused here, in ${seconds} s, ${differences} differences`);
+console.log(
+  `option-twin: ${calls} calls (this library refused ${refused}) in ${seconds} s, ${differences} differences`,
+);
 process.exit(differences > 0 ? 1 : 0);

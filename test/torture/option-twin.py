@@ -1,9 +1,10 @@
-# The other side of option-twin.js: getsockopt of libc on descriptor 3. A request is a line of three lists (levels, names,
-# lengths); the answer has an int for each combination: the length that the kernel told, or -errno.
+# The other side of option-twin.js: calls getsockopt of libc on file descriptor 3. A request is a line of three lists
+# (levels, names, lengths); the answer holds an int for each combination: the length that the kernel
+# returned, or -errno.
 import array, ctypes, itertools, json, sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-# Options that write more than they were asked for (option_rule.h) have room behind.
+# The buffer is large because some options write more than the given length (option_rule.h).
 room = ctypes.create_string_buffer(1 << 17)
 length = ctypes.c_uint32()
 

@@ -1,7 +1,8 @@
-// Every option of every level, on sockets in every state, by getsockopt and setsockopt of this library, with buffers of
-// many lengths and contents: nothing behind the buffer may change, and the process must not end.
+// Calls getsockopt and setsockopt of this library for every option of every level, on sockets in every state, with
+// buffers of many lengths and contents: nothing behind the buffer may change, and the process must not end.
 //   node test/torture/options.js [--full] [--state=TEXT] [--level=N] [--name=N]
-// What is behind a buffer is a canary. A state that this machine cannot make (a privilege, a feature) is told and left out.
+// A canary follows each buffer. States that this machine cannot create (a privilege, a feature) are reported and
+// skipped.
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
@@ -27,7 +28,7 @@ const { values: options } = parseArgs({
     name: { type: 'string', default: '' },
     after: { type: 'string', default: '' },
     child: { type: 'string', default: '' },
-    /** Another build to look at: the folder that has its dist/. */
+    /** Another build to test: the folder that contains its dist/. */
     dist: { type: 'string', default: '' },
   },
 });
@@ -35,10 +36,10 @@ const { values: options } = parseArgs({
 const ENOPROTOOPT = 92;
 const EOPNOTSUPP = 95;
 
-/** setsockopt of these is left out, and why. */
+/** The options for which setsockopt is skipped, and why. */
 const dangerous = new Map([
-  ['263 5', 'PACKET_RX_RING allocates as much as it is told'],
-  ['263 13', 'PACKET_TX_RING allocates as much as it is told'],
+  ['263 5', 'PACKET_RX_RING allocates as much memory as the value asks for'],
+  ['263 13', 'PACKET_TX_RING allocates as much memory as the value asks for'],
   ['0 200', 'MRT_INIT takes the multicast routing of the namespace'],
   ['41 200', 'MRT6_INIT takes the multicast routing of the namespace'],
   ['6 13', 'TCP_CONGESTION loads kernel modules'],
@@ -61,7 +62,7 @@ async function child() {
   const canary = Buffer.alloc(GUARD, 0xc5);
   const whole = Buffer.from(slab.buffer);
   const faults = [];
-  // At once: a later option may end the process.
+  // It is written at once: a later option may end the process.
   const tell = (fault) => {
     faults.push(fault);
     appendFileSync(`${options.child}.faults`, `${JSON.stringify(fault)}\n`);
@@ -77,7 +78,7 @@ async function child() {
     try {
       result = getsockopt(fd, level, name, buffer);
     } catch {
-      result = REFUSED; // an option whose bytes hold a pointer
+      result = REFUSED; // its bytes hold a pointer
     }
     calls++;
     if (whole.compare(canary, 0, GUARD, GUARD + length, 2 * GUARD + length) !== 0) {
@@ -162,7 +163,7 @@ async function child() {
       }
     }
     made.close();
-    // Set: on a socket of its own for each option, as what is set stays.
+    // setsockopt uses a new socket for each option, as the value persists.
     for (const level of options.name === '' && options.level === '' ? LEVELS : [Number(options.level)]) {
       if (skipping) break;
       let probe;
@@ -214,7 +215,7 @@ function parent() {
   const faults = [];
   let totals = { calls: 0, live: 0, unavailable: [] };
   let after = '';
-  // In a network namespace of its own where that is allowed.
+  // Runs in its own network namespace where that is allowed.
   const apart = ['unshare', '-n', 'sh', '-c', 'ip link set lo up multicast on; exec "$@"', 'sh'];
   const isolated = spawnSync(apart[0], ['-n', 'true']).status === 0;
   try {
@@ -250,10 +251,10 @@ function parent() {
     const [state, level, name] = id.split('|');
     console.log(`options: ${text}\n    --state='${state}' --level=${level} --name=${name}`);
   }
-  for (const state of totals.unavailable ?? []) console.log(`options: not here: ${state}`);
+  for (const state of totals.unavailable ?? []) console.log(`options: this machine has no ${state}`);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(
-    `options: ${totals.calls} calls, ${totals.live} options that exist, in ${seconds} s, ${faults.length} faults`,
+    `options: ${totals.calls} calls, ${totals.live} existing options, in ${seconds} s, ${faults.length} faults`,
   );
   process.exitCode = faults.length > 0 ? 1 : 0;
 }

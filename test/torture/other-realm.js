@@ -1,5 +1,5 @@
-// The library in a realm of its own, as a test of jest has it: a context without any global of Node. Then values of
-// another realm in this one. Run with --experimental-vm-modules; prints 'ok'.
+// The library in its own realm, as in a test of jest: a context without any global of Node. Then values of another
+// realm in this one. Run it with --experimental-vm-modules; it prints 'ok'.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
@@ -7,7 +7,7 @@ import vm from 'node:vm';
 
 const dist = new URL('../../dist/', import.meta.url);
 
-/** A module and what it imports, evaluated in a context; those of Node come from the realm of Node. */
+/** Evaluates a module and its imports in a context; the modules of Node come from the realm of Node. */
 async function load(entry, context) {
   const modules = new Map();
   const moduleAt = (url) => {
@@ -54,7 +54,7 @@ const here = {
   packet: await import(new URL('packet/index.js', dist).href),
 };
 
-/** Everything that takes bytes or gives objects, by the library of one realm with the bytes of another. */
+/** Calls everything that accepts bytes or returns objects: the library of one realm with the bytes of another. */
 async function exercise(s, bytes, RealmError, name) {
   const { nothrow, promises, packet } = s;
   const loopback = { family: s.AF_INET, address: '127.0.0.1', port: 0 };

@@ -6,7 +6,7 @@ import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
 
 const script = join(import.meta.dirname, 'other-realm.js');
 
-describe('values of another realm are taken, and the library works in a realm of its own', () => {
+describe('values of another realm are accepted, and the library works in a realm of its own', () => {
   for (const major of MAJORS) {
     test(`Node ${major}`, { timeout: 60_000 }, (context) => {
       need(context, nodeLine(major));

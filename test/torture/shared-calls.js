@@ -1,10 +1,10 @@
 // Every call that reads or writes memory, on memory that another thread writes: run by shared-memory.js.
 import { readdirSync, readlinkSync } from 'node:fs';
 import * as s from '../../dist/index.js';
+import { native } from '../../dist/native/native.js';
 import * as nothrow from '../../dist/nothrow.js';
-import { native } from '../../dist/posix/native.js';
 
-/** The descriptors that are open, but that of the folder that lists them. */
+/** The open file descriptors, except that of the folder that lists them. */
 export function openNow() {
   const open = new Set();
   for (const fd of readdirSync('/proc/self/fd')) {
@@ -18,7 +18,7 @@ export function openNow() {
   return open;
 }
 
-/** Every call that reads or writes memory, on windows of it. `settle` makes the sockets as they were. */
+/** Every call that reads or writes memory, on windows of it. `settle` restores the sockets. */
 export function everyCall({ w, ints, tracking }) {
   const opened = [];
   const open = (fd) => {
@@ -29,7 +29,7 @@ export function everyCall({ w, ints, tracking }) {
   const [a, b] = pair(s.SOCK_STREAM);
   const [c, d] = pair(s.SOCK_DGRAM);
   const [pipeIn, pipeOut] = pair(s.SOCK_SEQPACKET);
-  // Calls wait for a moment, as without data they would not see much of what is written.
+  // Calls wait for a moment: without data they would not see much of what the other thread writes.
   for (const fd of [a, b, c, d, pipeIn, pipeOut]) {
     s.setOption(fd, 'SO_RCVTIMEO', { sec: 0, usec: 1000 });
     s.setOption(fd, 'SO_SNDTIMEO', { sec: 0, usec: 1000 });
@@ -52,7 +52,7 @@ export function everyCall({ w, ints, tracking }) {
   };
   const rights = [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a, b] }];
   const arrived = () => s.sendmsg(c, { buffers: ['data'], control: rights });
-  /** Receives by `receive`, and closes what is open afterwards and was not before. */
+  /** Receives with `receive`, and closes all file descriptors that were not open before. */
   const receiving = (receive) => () => {
     const before = openNow();
     for (let i = 0; i < 4; i++) arrived();
@@ -137,7 +137,7 @@ export function everyCall({ w, ints, tracking }) {
         buffers: [w(8)],
         control: w(128),
         set flags(value) {
-          if (value !== 0) throw new RangeError('no place');
+          if (value !== 0) throw new RangeError('the result cannot be stored');
         },
       };
       nothrow.recvmsg(d, message, s.MSG_CMSG_CLOEXEC);
@@ -163,7 +163,7 @@ export function everyCall({ w, ints, tracking }) {
       (command) => {
         const data = w(196);
         new DataView(data.buffer, data.byteOffset).setUint32(0, command, true);
-        nothrow.ioctlData(udp, s.SIOCETHTOOL, new Uint8Array(40), data); // of an interface that does not exist
+        nothrow.ioctlData(udp, s.SIOCETHTOOL, new Uint8Array(40), data); // for an interface that does not exist
       },
     ),
     connect: () => {

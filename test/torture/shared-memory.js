@@ -1,6 +1,7 @@
-// Memory that another thread writes during each call that reads or writes memory: bytes, lengths, counts, addresses, control
-// headers, sets of descriptors, structs of options. Nothing outside of the buffers changes, no descriptor is closed or lost,
-// and only errors are thrown. Then buffers that change before the call: changed-buffers.js.
+// Another thread writes memory during each call that reads or writes it: bytes, lengths, counts, addresses, control
+// headers, sets of file descriptors, structs of options. Nothing outside the buffers may change, no file descriptor may
+// be closed or lost, and only errors may be thrown. Then follow buffers that change before the call:
+// changed-buffers.js.
 //   node test/torture/shared-memory.js [--rounds=20] [--seed=1]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ const SIZES = [
   [144, 196, 256, 512, 1040, 2000, 4096, 1024],
 ].flat();
 
-/** Numbers that mean something somewhere: lengths, counts, families, levels, types, indexes, and ends of ranges. */
+/** Numbers with a meaning somewhere: lengths, counts, families, levels, types, indexes, and ends of ranges. */
 const NUMBERS = [
   0, 1, 2, 3, 10, 16, 17, 20, 24, 28, 36, 41, 64, 127, 128, 129, 255, 256, 1023, 1024, 4096, 65535, 65536,
 ];
@@ -33,7 +34,7 @@ function* randomNumbers(seed) {
 function windows() {
   let at = GAP;
   return SIZES.map((size, i) => {
-    const window = { at: at + (i % 3), size }; // also where nothing is aligned
+    const window = { at: at + (i % 3), size }; // unaligned offsets, too
     at += size + GAP;
     return window;
   });
@@ -50,11 +51,11 @@ function writeForEver({ memory, growable, victims, seed }) {
   const next = (most) => numbers.next().value % most;
   const values = [...NUMBERS, ...ENDS, ...victims, ...victims];
   const all = windows();
-  parentPort.postMessage('writing'); // it opens no descriptor from now on
+  parentPort.postMessage('writing'); // it opens no file descriptor from now on
   for (;;) {
     for (let i = 0; i < 1000; i++) {
       const { at, size } = all[next(all.length)];
-      // Where the first descriptor is in control data: the number of one that did not arrive.
+      // The place of the first file descriptor in control data gets the number of one that did not arrive.
       if (size >= 20 && next(2) === 0) view.setInt32(at + 16, victims[next(victims.length)], true);
       else if (size < 4 || next(8) === 0) view.setUint8(at + next(size), next(256));
       else view.setInt32(at + 4 * next(Math.floor(size / 4)), values[next(values.length)], true);
@@ -74,7 +75,7 @@ async function main() {
     const calls = await sharedMemory(rounds, Number(options.seed));
     const { changedBuffers } = await import('./changed-buffers.js');
     const changed = await changedBuffers(Math.ceil(rounds / 10));
-    console.log(`shared memory: ${calls} calls on memory that changes, ${changed} on buffers that changed`);
+    console.log(`shared memory: ${calls} calls on changing memory, ${changed} on changed buffers`);
   } finally {
     process.chdir('/');
     rmSync(folder, { recursive: true });
@@ -111,7 +112,7 @@ async function sharedMemory(rounds, seed) {
   const identities = victims.map((fd) => s.getsockopt(fd, s.SOL_SOCKET, s.SO_COOKIE, 8).toString('hex'));
   const check = (name) => {
     for (const gap of gaps) {
-      if (clean.compare(gap, 0, gap.length, 0, gap.length) !== 0) throw new Error(`${name} wrote beside its buffer`);
+      if (clean.compare(gap, 0, gap.length, 0, gap.length) !== 0) throw new Error(`${name} wrote outside its buffer`);
     }
   };
   const before = count();
@@ -130,11 +131,11 @@ async function sharedMemory(rounds, seed) {
     }
     settle();
     const left = count() - before;
-    if (left !== 0) throw new Error(`${left} descriptors left`);
+    if (left !== 0) throw new Error(`${left} file descriptors are still open`);
   }
   await worker.terminate();
   const now = victims.map((fd) => s.getsockopt(fd, s.SOL_SOCKET, s.SO_COOKIE, 8).toString('hex'));
-  if (String(now) !== String(identities)) throw new Error('a descriptor was closed that had not arrived');
+  if (String(now) !== String(identities)) throw new Error('a file descriptor that had not arrived was closed');
   for (const fd of opened) s.close(fd);
   return made;
 }

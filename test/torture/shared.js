@@ -26,7 +26,7 @@ export class Shared {
     this.#paused = undefined;
     this.#word.fill(0);
     this.#word.set(words);
-    // The mode last: a call of another thread must not see half of it.
+    // The mode is written last: a call in another thread must not see a half-written request.
     writeSync(this.#fd, this.#word, 0, 4, 0);
     writeSync(this.#fd, this.#word, 4, 28, 4);
     if (words[0] !== OFF) writeSync(this.#fd, this.#word, 0, 4, 0);
@@ -59,7 +59,7 @@ export class Shared {
     return this.#word[0];
   }
 
-  /** Ends what was begun; whether a call failed, and how often the call was reached. */
+  /** Ends what was begun; returns whether a call failed, and how often the call was reached. */
   off() {
     const head = new Uint32Array(8);
     readSync(this.#fd, head, 0, HEAD, 0);

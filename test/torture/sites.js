@@ -1,4 +1,4 @@
-// Where in the C++ sources a recorded call is.
+// Finds the place of a recorded call in the C++ sources.
 import { execFileSync } from 'node:child_process';
 import { basename } from 'node:path';
 
@@ -28,7 +28,7 @@ export function lines(binary, offsets) {
   return found;
 }
 
-/** One line for people, and a name that `--site=` takes. */
+/** One line for people, and a name that `--site=` accepts. */
 export function site(frames, called) {
   const inner = frames[0];
   const outer = frames.at(-1);

@@ -1,5 +1,6 @@
-// Sockets of every kind in every state that options depend on. Each gives its descriptor and the values that its options
-// were set to: those are what a look at the same state has to start from (which group, which interface, which key).
+// Sockets of every kind in every state that options depend on. Each entry returns its file descriptor and the values
+// that its options were set to: other buffers for the same state start from these (which group, which interface, which
+// key).
 
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
@@ -16,7 +17,7 @@ function group(family, size) {
   return value;
 }
 
-/** struct group_filter with that many sources. */
+/** struct group_filter with this many sources. */
 function groupFilter(family, sources) {
   const value = group(family, 144 + 128 * sources);
   const view = new DataView(value.buffer);
@@ -30,7 +31,7 @@ function groupFilter(family, sources) {
   return value;
 }
 
-/** struct ip_msfilter with that many sources. */
+/** struct ip_msfilter with this many sources. */
 function ipFilter(sources) {
   const value = new Uint8Array(16 + 4 * sources);
   value.set([224, 0, 0, 200, 127, 0, 0, 1, 1, 0, 0, 0, sources], 0);
@@ -44,7 +45,7 @@ const MCAST_JOIN_GROUP = 42;
 const MCAST_MSFILTER = 48;
 const IP_MSFILTER = 41;
 
-/** A socket whose options are set while what was set is written down. */
+/** A socket that records the options that are set on it. */
 class Made {
   others = [];
   seeds = [];
@@ -59,7 +60,7 @@ class Made {
     return this;
   }
 
-  /** The same where the kernel may lack it. */
+  /** The same for options that the kernel may lack. */
   try(level, name, value) {
     try {
       this.set(level, name, value);

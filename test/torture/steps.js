@@ -1,6 +1,6 @@
-// One step for each exported function of native/functions.def: it calls the function in a way that succeeds, and in the
-// ways that take other paths. What a step needs is made by the ordinary build of this library (`s`), of which no call
-// fails. `call` checks that what comes back is something that TypeScript expects.
+// One step for each exported function of native/functions.def: it calls the function so that it succeeds, and in ways
+// that take other paths. The ordinary build of this library (`s`), in which no call fails, creates what a step needs.
+// `call` checks that the result is one that TypeScript expects.
 import * as s from '../../dist/index.js';
 import * as nothrow from '../../dist/nothrow.js';
 
@@ -14,7 +14,7 @@ const bytes = (n = 8) => new Uint8Array(n);
 const close = (...fds) => {
   for (const fd of fds) s.close(fd);
 };
-/** Closes the descriptor that a call made, if it made one. */
+/** Closes the file descriptor that a call created, if any. */
 const made = (fd) => {
   if (typeof fd === 'number' && fd >= 0) s.close(fd);
 };
@@ -51,7 +51,7 @@ function messages(count = 4) {
 const rights = (fds) => s.encodeControl([{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds }]);
 const longText = 'x'.repeat(100);
 
-/** A buffer of each kind: every way that the bytes of an argument are found. */
+/** A buffer of each kind: every way to find the bytes of an argument. */
 const kinds = () => [
   bytes(),
   new Uint16Array(4),
@@ -126,7 +126,7 @@ export const steps = {
   recvmsg: onPair((t, a, b) => {
     s.sendmsg(b, { buffers: ['x'], control: [{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a, b] }] });
     const control = bytes(64);
-    // Descriptors are in the control data whether the call says so or not: it is zero when there are none.
+    // The control data hold file descriptors whether the call reports them or not: they are zero if there are none.
     t.done = () => {
       for (const { fds = [] } of s.decodeControl(control)) fds.forEach(made);
     };
@@ -209,6 +209,7 @@ export const steps = {
     t.call('sendfile', [a, file, 0, 8]);
     t.call('sendfile', [a, file, undefined, 8]);
   }),
+  tee: (t) => t.call('tee', [t.pipe()[0], t.pipe()[1], 8, s.SPLICE_F_NONBLOCK]),
   splice: onPair((t, a) => {
     t.call('splice', [a, undefined, t.pipe()[1], undefined, 8, s.SPLICE_F_NONBLOCK]);
     t.call('splice', [t.file(), 0, t.pipe()[1], undefined, 8, s.SPLICE_F_NONBLOCK]);
@@ -246,19 +247,18 @@ export const steps = {
   },
   gai_strerror: (t) => t.call('gai_strerror', [-2], isText),
   gethostname: (t) => t.call('gethostname', [], isText),
-  sethostname: (t) => t.call('sethostname', ['\0'], isNumber), // refused: the name of this machine stays
+  sethostname: (t) => t.call('sethostname', ['\0'], isNumber), // refused: the host name does not change
   if_nametoindex: (t) => t.call('if_nametoindex', ['lo']),
   if_indextoname: (t) => t.call('if_indextoname', [1], isText),
   if_nameindex: (t) => t.call('if_nameindex', [], isBuffer),
   getifaddrs: (t) => t.call('getifaddrs', [], isBuffer),
 
-  // In an environment without a reactor. With one: worker.js.
+  // Without a reactor in this environment. For those with one, see worker.js.
   reactorStart: (t) => t.call('reactorStart', [new Int32Array(1), () => {}]),
   reactorControl: (t) => t.call('reactorControl', [s.EPOLL_CTL_ADD, -1, s.EPOLLIN, 1]),
   reactorRenew: (t) => t.call('reactorRenew', [0]),
   reactorRef: (t) => t.call('reactorRef', [1], isVoid),
   reactorThreadStart: (t) => t.call('reactorThreadStart', [new Int32Array(1), () => {}]),
-  reactorThreadRef: (t) => t.call('reactorThreadRef', [1], isVoid),
   own: owning((t, fd) => {
     t.call('own', [fd]);
     t.call('disown', [fd]);
@@ -289,7 +289,7 @@ export const steps = {
   ringWrite: withRing((t, id) => t.call('ringWrite', [id, 0, bytes()])),
   ringUnmap: withRing((t, id) => {
     t.call('ringUnmap', [id]);
-    // And of a ring that has an ArrayBuffer.
+    // The same with a ring that has an ArrayBuffer.
     t.pause();
     const other = t.map();
     t.native.ringBuffer(other);
@@ -300,7 +300,7 @@ export const steps = {
   }),
 };
 
-/** With a descriptor that nobody owns afterwards, and that is closed when it is not yet. */
+/** Runs with a file descriptor that nobody owns afterwards, and closes it if it is still open. */
 function owning(run) {
   return (t) => {
     const fd = udp();
@@ -312,7 +312,7 @@ function owning(run) {
   };
 }
 
-/** Receives two descriptors, which are closed afterwards if they are still open: their receipt. */
+/** Receives two file descriptors, and closes those that are still open afterwards; returns their receipt. */
 function arrived(t, a, b) {
   t.pause();
   const control = bytes(64);
@@ -379,7 +379,7 @@ function withRing(run) {
   });
 }
 
-/** Whether this machine lets us have a packet socket. */
+/** Whether this machine allows packet sockets. */
 export function can(what) {
   if (what !== 'packet') return true;
   try {

@@ -1,6 +1,6 @@
-// The part of the torture that is linked into the addon. stubs.js makes a stub for each function that the addon calls;
-// the stub asks here whether this call fails. What to do, and what was seen, is in a file that is shared with the
-// script: it is still there when the process has crashed. Nothing here calls the C library but at the start.
+// The part of the torture that is linked into the addon. build.js generates a stub for each function that the addon
+// calls; the stub asks here whether this call fails. A file that is shared with the script holds the request and the
+// results: it survives a crash of the process. Nothing here calls the C library, except at the start.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -21,22 +21,22 @@ enum Mode : uint32_t { kOff, kRecord, kFail };
 // test/torture/shared.js has the same.
 struct Shared {
   uint32_t mode;
-  uint32_t function;  // that fails
+  uint32_t function;  // the one that fails
   uint32_t offset;    // of the call in the addon
-  uint32_t nth;       // time that this call is reached, from 1
+  uint32_t nth;       // which time that this call is reached fails, from 1
   uint32_t reached;
   uint32_t injected;
-  uint32_t events;  // that were recorded
+  uint32_t events;  // number of recorded calls
   uint32_t unused;
-  int32_t live[kFunctions];  // calls of a function that took something, by its number
+  int32_t live[kFunctions];  // successful calls, by the number of the function
   uint32_t event[kEvents][2];
 };
 
 struct Failure {
   int64_t value;
   int32_t error;
-  int16_t counts;  // 0, or 1 when only a first argument that is null counts, 2 when only one that is not
-  int16_t after;   // the call runs, and says that it failed
+  int16_t counts;  // 0: every call counts; 1: only with a null first argument; 2: only with another one
+  int16_t after;   // the call runs, and then reports a failure
 };
 
 Shared* shared = nullptr;
@@ -61,7 +61,7 @@ __attribute__((constructor)) void torture_start() {
   if (memory != MAP_FAILED) shared = static_cast<Shared*>(memory);
 }
 
-// Whether this call fails: asked by the stub of `function`, called from `from`, with its first argument.
+// Whether this call fails. The stub of `function`, called from `from` with this first argument, asks it.
 __attribute__((visibility("hidden"))) int torture_fails(uint32_t function, uintptr_t from, uintptr_t first) {
   if (shared == nullptr) return 0;
   const auto offset = static_cast<uint32_t>(from - base);

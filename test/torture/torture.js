@@ -1,9 +1,10 @@
-// Each function that the addon calls (Node-API, memory, system calls, libuv) fails once, at each place where it is
-// called and each time that this place is reached, while every exported function runs, a worker starts and a worker ends.
+// Makes each function that the addon calls (Node-API, memory, system calls, libuv) fail once, at each place where it is
+// called and each time that this place is reached, while every exported function runs, a worker starts and a worker
+// ends.
 //   node test/torture/torture.js [--most=N] [--step=NAME] [--site=TEXT] [--nth=N]
-// --most bounds how many times one place fails in one step. The line of a fault names step, site and nth: with these it
-// is replayed. A fault: the process ends or hangs, descriptors, memory or references are left, a result is one that no
-// caller expects, a wait never settles, or the same call fails afterwards.
+// --most limits how often one place fails in one step. The line of a fault names step, site and nth, which replay it.
+// It is a fault if the process ends or hangs, if file descriptors, memory or references are left, if a result is one
+// that no caller expects, if a wait never settles, or if the same call fails afterwards.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,17 +28,17 @@ const { values: options } = parseArgs({
   },
 });
 
-/** Of a step in a worker, only these sources: the others have steps of their own. */
+/** For steps in a worker, only these sources fail: the others have their own steps. */
 const workers = {
   init: ['addon.cc', 'napi-inl.h', 'napi.h', 'args.h', 'owned.cc', 'ring.cc', 'allocated.h'],
   own: ['owned.cc'],
-  reactor: ['reactor.cc', 'owned.cc'],
-  thread: ['reactor_thread.cc', 'reactor.cc'],
+  reactor: ['reactor.cc', 'epoll_set.cc', 'owned.cc'],
+  thread: ['reactor_thread.cc', 'epoll_set.cc'],
   ring: ['ring.cc'],
   lookups: ['netdb.cc', 'lookup.cc'],
 };
 
-/** What is taken must have been given back: the functions that take something, and those that give it back. */
+/** Whatever was acquired must have been released: the functions that acquire something, and those that release it. */
 const balances = {
   blocks: [['malloc', 'calloc', 'realloc', 'strdup'], ['free']],
   references: [['napi_create_reference'], ['napi_delete_reference']],
@@ -79,7 +80,7 @@ async function child() {
     }
   }
 
-  /** One run of a step; what is wrong with it. */
+  /** Runs a step once; returns what is wrong with it. */
   async function trial(step) {
     const wrong = [];
     const t = {
@@ -107,7 +108,7 @@ async function child() {
         const id = t.call(name, [...args, most, settled]);
         if (id > 0) meanwhile(id);
         const late = new AbortController();
-        // One that could not tell its number may run even so.
+        // A look-up that could not return its number may run nevertheless.
         const result = await Promise.race([
           outcome,
           sleep(id > 0 ? 3000 : 20, 'late', { signal: late.signal }).catch(() => {}),
@@ -122,7 +123,7 @@ async function child() {
     } catch (error) {
       wrong.push(`the step threw ${error.stack.split('\n').slice(0, 2).join(' ')}`);
     }
-    shared.pause(); // what the step does at its end is not the call
+    shared.pause(); // the cleanup of the step is not part of the call
     t.done?.();
     if (t.collect) await collect();
     return wrong;
@@ -187,7 +188,7 @@ async function child() {
     if (skipping && stepAfter !== step.name) continue;
     await step.run();
     shared.record();
-    const before = await step.run('done'); // of a step that fails by itself nothing is seen
+    const before = await step.run('done'); // finds nothing, unless the step fails by itself
     shared.resume();
     const calls = shared.recorded();
     if (before.length > 0) say({ step: step.name, key: 'none', site: 'no failure', wrong: before });
@@ -233,11 +234,11 @@ async function child() {
           const { injected } = shared.off();
           if (!injected && again === 0) say({ unreached: id });
           const held1 = held();
-          // With an environment Node frees what references are left.
+          // Node frees the remaining references with an environment.
           const left = Object.keys(held1).filter(
             (name) => held1[name] !== held0[name] && !(name === 'references' && step.sources !== undefined),
           );
-          // Node keeps some descriptors of its first workers: only what is left each time is lost.
+          // Node keeps some file descriptors of its first workers: only what is left each time is lost.
           const grown = step.memory !== undefined && virtual() - memory0 >= step.memory;
           if (left.length === 0 && !grown) break;
           if (again < 2) continue;
@@ -270,7 +271,9 @@ async function child() {
 
 const { accepted, infallible } = await import('./failures.js');
 
-/** Starts children until one has come to the end; one that crashes or hangs is a fault, and the next goes on behind it. */
+/**
+ * Starts children until one reaches the end; one that crashes or hangs is a fault, and the next continues behind it.
+ */
 async function parent() {
   const { build } = await import('./build.js');
   await build();
@@ -316,7 +319,7 @@ async function parent() {
           after = message.end;
           current = undefined;
         } else if (message.unreached) unreached.push(message.unreached);
-        else if (message.skipped) console.log(`torture: ${message.skipped} skipped: ${message.why}`);
+        else if (message.skipped) console.log(`torture: ${message.skipped} is skipped: ${message.why}`);
         else if (message.wrong) {
           faults.push({ step: message.step, site: message.site, nth: 0, wrong: message.wrong.join('; ') });
           print(faults.at(-1));
@@ -337,7 +340,7 @@ async function parent() {
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(
-    `torture: ${runs} failures injected in ${seconds} s, ${unreached.length} not reached again, ${faults.length} faults`,
+    `torture: ${runs} failures injected in ${seconds} s, ${unreached.length} places not reached again, ${faults.length} faults`,
   );
   process.exitCode = faults.length > 0 ? 1 : 0;
 }

@@ -11,12 +11,12 @@ const { binary, tree, step, terminated } = workerData;
 const load = () => createRequire(import.meta.url)(binary);
 const library = () => import(pathToFileURL(`${tree}/dist/index.js`).href);
 
-/** A wait that ought to end within this time has failed silently. */
+/** A wait that should end within this time, and does not, has failed silently. */
 const soon = () => ({ timeout: 3000 });
 
 function released(native, id) {
   try {
-    return native.reactorThreadRef(0, id) === 0;
+    return native.reactorRef(0, id) === 0;
   } catch {
     return false;
   }
@@ -33,9 +33,9 @@ const works = {
     const fds = Array.from({ length: 40 }, () => s.socketpair(s.AF_UNIX, s.SOCK_STREAM)).flat();
     for (const fd of fds) {
       try {
-        if (native.own(fd) < -4095) nothrow.close(fd); // refused; it closes what it has no memory for
+        if (native.own(fd) < -4095) nothrow.close(fd); // refused; when out of memory, own() closes it itself
       } catch {
-        nothrow.close(fd); // it may be owned, and only the answer was lost
+        nothrow.close(fd); // it may be owned, and only the result was lost
       }
     }
   },
@@ -47,7 +47,7 @@ const works = {
     const received = b.recv(64, 0, soon());
     a.sendSync('x');
     await received;
-    // A descriptor that is closed behind the back of the reactor makes it renew its set.
+    // A file descriptor that is closed without the knowledge of the reactor makes it renew its epoll set.
     const [kept, d] = t.Socket.pair();
     const c = s.fcntl(kept.fd, s.F_DUPFD_CLOEXEC, 0);
     const gone = t.readable(c, soon()).catch(() => {});
@@ -65,7 +65,7 @@ const works = {
   /** The reactor for runtimes without uv_poll. */
   async thread() {
     const native = load();
-    // Sockets, which are closed even when the worker ends by an exception.
+    // These are Socket objects, which are closed even when the worker ends with an exception.
     const sockets = s.Socket.pair();
     const [a, b] = sockets.map(({ fd }) => fd);
     const list = new Int32Array(new SharedArrayBuffer(120));
@@ -75,15 +75,15 @@ const works = {
         id = native.reactorThreadStart(list, resolve);
         if (id < 0) throw new Error(`reactorThreadStart: ${id}`);
       });
-      if (native.reactorThreadRef(1, id) !== 0) throw new Error('reactorThreadRef');
+      if (native.reactorRef(1, id) !== 0) throw new Error('reactorRef failed');
       const n = native.reactorControl(s.EPOLL_CTL_ADD, a, s.EPOLLIN | s.EPOLLONESHOT, 7, id);
       if (n !== 0) throw new Error(`reactorControl: ${n}`);
       s.write(b, 'x');
       const late = new Promise((_, reject) => {
-        setTimeout(() => reject(new Error('silent')), 3000).unref();
+        setTimeout(() => reject(new Error('the event did not arrive')), 3000).unref();
       });
       const count = await Promise.race([served, late]);
-      if (count !== 1 || list[0] !== a || list[1] !== 7) throw new Error('served wrongly');
+      if (count !== 1 || list[0] !== a || list[1] !== 7) throw new Error('the reactor reported another event');
     } finally {
       // What failed once succeeds the second time, and the worker ends.
       while (id >= 0 && !terminated && !released(native, id));
@@ -110,7 +110,7 @@ const works = {
     }
   },
 
-  /** Look-ups that are not done when the worker ends, or whose end the worker sees. */
+  /** Look-ups that are still running when the worker ends, or that end before it. */
   async lookups() {
     const native = load();
     const ask = (name, ...args) =>
@@ -131,10 +131,10 @@ try {
   await works[step]();
   parentPort.postMessage('done');
 } catch (error) {
-  if (String(error.message).includes('silent') || error.name === 'TimeoutError')
+  if (String(error.message).includes('the event did not arrive') || error.name === 'TimeoutError')
     parentPort.postMessage(`silent: ${error.message}`);
   else parentPort.postMessage(`failed: ${error.message}`);
-  if (!terminated) process.exit(0); // what is pending is of no interest any more
+  if (!terminated) process.exit(0); // pending operations are of no interest any more
 }
 if (terminated) await once(parentPort, 'message');
 process.exitCode = 0;

@@ -1,13 +1,17 @@
-/** Blocks of a TPACKET_V3 ring in memory: where the fields of a packet are, and what is put in the room before it. */
+/**
+ * The memory of TPACKET_V3 blocks: the offsets of a packet's fields, and the bytes that are put into the room before
+ * it.
+ */
+
+import { LITTLE } from '../../argument/number.ts';
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
   ETH_P_8021Q,
   TP_STATUS_VLAN_TPID_VALID,
   TP_STATUS_VLAN_VALID,
-} from '../../posix/constants.ts';
-import { layout } from '../../posix/native.ts';
-import { LITTLE } from '../../posix/number.ts';
+} from '../../native/constants.ts';
+import { layout } from '../../native/native.ts';
 
 type Place =
   | 'next'
@@ -30,7 +34,7 @@ type Place =
 
 const LINK = layout('tpacket3_hdr');
 
-/** Where the fields of a packet are: struct tpacket3_hdr, then struct sockaddr_ll. */
+/** The offsets of a packet's fields: struct tpacket3_hdr, followed by struct sockaddr_ll. */
 export const AT: { readonly [Field in Place]: number } = {
   next: layout('tp3_next_offset'),
   sec: layout('tp3_sec'),
@@ -50,77 +54,135 @@ export const AT: { readonly [Field in Place]: number } = {
   halen: LINK + layout('sll_halen'),
   address: LINK + layout('sll_addr'),
 };
-/** What is before the bytes of a packet. */
+/** The size of the headers before the bytes of a packet. */
 export const HEADER: number = LINK + layout('sockaddr_ll');
 
 const TAG = 4;
-/** The addresses of an Ethernet header: a tag stands behind them. */
+/** The length of the addresses of an Ethernet header. A VLAN tag follows them. */
 const ADDRESSES = 12;
 const TAGGED = TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID;
-/** The header of LINUX_SLL2: the protocol, 2 bytes, the interface, the kind of link, the pkttype, and the sender's address. */
+/**
+ * The length of a LINUX_SLL2 header: protocol, 2 reserved bytes, interface index, ARPHRD_ type, packet type, address
+ * length and address.
+ */
 const COOKED = 20;
 const LONGEST_ADDRESS = 8;
-/** The room that is needed between the header and the packet. */
+/** The room that is needed between the headers and the packet. */
 export const ROOM: number = COOKED + TAG;
 
-/** A place where no packet is: behind all blocks. */
+/** The size of a word. The kernel aligns headers to words, and a cursor counts in words. */
+export const WORD = 4;
+
+/** The index of a word after every block, where no packet is. */
 export const NOWHERE = 0x3fffffff;
 
-/** What the packets of a source begin with. */
+/** The link type of the packets of a source. */
 export interface SourceLink {
-  /** As a capture gives them: a LINKTYPE_ number. */
+  /** The link type that the capture reports: a LINKTYPE_ number. */
   readonly linktype: number;
-  /** Whether they come without a link-layer header, which is put before them. */
+  /** Whether the packets arrive without a link-layer header and a cooked header is put before them. */
   readonly cooked: boolean;
 }
 
-/** A block in memory, of a source that reads it by a view and as bytes. What it says of itself is not trusted. */
-export class BlockMemory {
+/** The views through which a block is read: of its words, and of the whole buffer, in which it begins at `offset`. */
+export class BlockViews {
+  readonly buffer: ArrayBuffer;
+  readonly offset: number;
   readonly view: DataView;
   readonly bytes: Uint8Array;
-  /** Where its first packet begins, and how many there are. */
-  readonly first: number;
-  readonly count: number;
-  readonly linktype: number;
-  readonly cooked: boolean;
-  /** The last place at which a packet can begin that ends where the block does; less than any when it is ours no more. */
-  limit: number;
+  readonly words: Int32Array;
 
+  constructor(buffer: ArrayBuffer, offset: number, size: number) {
+    this.buffer = buffer;
+    this.offset = offset;
+    this.view = new DataView(buffer);
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Int32Array(buffer, offset, Math.floor(size / WORD));
+  }
+}
+
+/** Views of nothing. */
+export const NO_VIEWS: BlockViews = new BlockViews(new ArrayBuffer(0), 0, 0);
+
+/**
+ * A block in memory. Its contents are not trusted.
+ *
+ * The fields begin with values of the types that they keep. A field that was undefined for a moment is one of any type
+ * for the compiler, and its type is checked again for each packet.
+ */
+export class BlockMemory {
+  readonly views: BlockViews = NO_VIEWS;
+  /** The index of the word of the block at which its first packet begins, and the number of packets. */
+  readonly first: number = 0;
+  readonly count: number = 0;
+  /** The offsets in the buffer at which it begins and ends. */
+  readonly start: number = 0;
+  readonly end: number = 0;
+  readonly linktype: number = 0;
+  readonly cooked: boolean = false;
+  /** The bits that are added to the status of each packet: all packets are completed if they get a cooked header. */
+  readonly incomplete: number = 0;
+  /**
+   * The index of the last word at which a packet can begin within the block. It is below every index once the block was
+   * returned.
+   */
+  limit: number = -1;
+
+  /**
+   * @param views The views of the block.
+   * @param place The offsets in the block at which its first packet begins and at which it ends; the number of packets.
+   * @param link The link type of the packets.
+   */
   constructor(
-    { view, bytes }: Pick<BlockMemory, 'view' | 'bytes'>,
+    views: BlockViews,
     { first, end, count }: { first: number; end: number; count: number },
     { linktype, cooked }: SourceLink,
   ) {
-    this.view = view;
-    this.bytes = bytes;
-    this.first = Math.min(first, NOWHERE);
+    this.views = views;
+    this.first = first >>> 2;
     this.count = count;
+    this.start = views.offset;
+    this.end = views.offset + end;
     this.linktype = linktype;
     this.cooked = cooked;
-    this.limit = end - HEADER;
+    this.incomplete = cooked ? TP_STATUS_VLAN_VALID : 0;
+    this.limit = Math.floor((end - HEADER) / WORD);
   }
 
-  /** Its packets cannot be read any more. */
-  end(): void {
+  /** Marks the block as returned: its packets can no longer be read. */
+  return(): void {
     this.limit = -1;
+  }
+
+  /**
+   * Puts before the packet at this offset of the buffer what belongs there: the VLAN tag that was removed, or a cooked
+   * header.
+   */
+  complete(at: number): void {
+    const { view } = this.views;
+    if (this.cooked) cook(view, at, this.end);
+    else restoreTag(view, at, this.end);
   }
 }
 
-/** The bytes of a packet grow by those that were put before it. */
+/** Adds bytes that were put before a packet to its lengths, and moves its start. */
 function grow(view: DataView, at: number, size: number): void {
   for (const field of [AT.snaplen, AT.len])
     view.setUint32(at + field, view.getUint32(at + field, LITTLE) + size, LITTLE);
   view.setUint16(at + AT.mac, view.getUint16(at + AT.mac, LITTLE) - size, LITTLE);
 }
 
-/** The EtherType of the tag that the kernel keeps beside a packet. */
+/** Returns the EtherType of the VLAN tag that the kernel stores outside the packet. */
 function tagProtocol(view: DataView, at: number): number {
   const known = (view.getUint32(at + AT.status, LITTLE) & TP_STATUS_VLAN_TPID_VALID) !== 0;
   return known ? view.getUint16(at + AT.vlanTpid, LITTLE) : ETH_P_8021Q;
 }
 
-/** The driver or the kernel took the tag out of the frame: it is put back, in the room before the packet, once. */
-export function restoreTag(view: DataView, at: number, end: number): void {
+/**
+ * Puts a VLAN tag that the driver or the kernel removed back into the frame, using the room before the packet. It
+ * happens once per packet.
+ */
+function restoreTag(view: DataView, at: number, end: number): void {
   const hatype = view.getUint16(at + AT.hatype, LITTLE);
   const mac = view.getUint16(at + AT.mac, LITTLE);
   const start = at + mac;
@@ -134,10 +196,10 @@ export function restoreTag(view: DataView, at: number, end: number): void {
 }
 
 /**
- * A packet without a link-layer header gets that of LINUX_SLL2, in the room before it, once; a VLAN tag that was taken out
- * stands behind it.
+ * Puts a LINUX_SLL2 header before a packet that has no link-layer header, in the room before it and only once. A VLAN
+ * tag that was removed follows the header.
  */
-export function cook(view: DataView, at: number, end: number): void {
+function cook(view: DataView, at: number, end: number): void {
   const mac = view.getUint16(at + AT.mac, LITTLE);
   const isCooked = mac !== view.getUint16(at + AT.net, LITTLE);
   if (isCooked || mac < HEADER + ROOM || at + mac > end) return;

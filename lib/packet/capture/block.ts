@@ -1,10 +1,10 @@
 /** Blocks of captured packets: those of a TPACKET_V3 ring, packet(7). */
-import { invalidType } from '../../posix/errno.ts';
+import { invalidType } from '../../argument/argument-error.ts';
 import { BlockMemory } from './block-memory.ts';
 import { Packet } from './packet.ts';
 
 /**
- * Many captured packets: what the kernel filled before it handed it over. It is valid until the next block is asked for.
+ * A number of captured packets that the kernel handed over together. It is valid until the next block is requested.
  *
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });
@@ -18,18 +18,19 @@ import { Packet } from './packet.ts';
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
 export class Block implements Iterable<Packet> {
-  /** How many packets it holds. */
+  /** The number of packets in the block. */
   readonly count: number;
   readonly #memory: BlockMemory;
 
   constructor(memory: BlockMemory) {
-    if (!(memory instanceof BlockMemory)) throw invalidType('memory', 'that of a block of a capture');
+    if (!(memory instanceof BlockMemory)) throw invalidType('memory', 'the memory of a block of a capture');
     this.count = memory.count;
     this.#memory = memory;
   }
 
   /**
-   * The block without an allocation for each packet: one Packet, before the first, that `next` moves.
+   * Returns a cursor for reading the block without allocating an object per packet: a single Packet, which stands
+   * before the first packet of the block and which `next` moves.
    *
    *     const packet = block.cursor();
    *     while (packet.next()) bytes += packet.originalLength;
@@ -38,7 +39,7 @@ export class Block implements Iterable<Packet> {
     return new Packet(this.#memory);
   }
 
-  /** Each packet as an object of its own. */
+  /** Iterates over the packets, each of which is an object of its own. */
   *[Symbol.iterator](): Generator<Packet, void, void> {
     const cursor = this.cursor();
     while (cursor.next()) yield cursor.clone();

@@ -1,5 +1,5 @@
-/** What can be captured: the interfaces of this host, and all of them together. */
-import { type AddressEntry, listAddresses } from '../../posix/address-entry.ts';
+/** The devices that packets can be captured from: each interface of this host, and all of them together. */
+
 import {
   AF_INET,
   AF_INET6,
@@ -8,15 +8,16 @@ import {
   IFF_POINTOPOINT,
   IFF_RUNNING,
   IFF_UP,
-} from '../../posix/constants.ts';
-import { formatHardwareAddress } from '../../posix/hardware-address.ts';
-import { inet_ntop } from '../../posix/inet.ts';
-import { type LinkEntry, listLinks } from '../../posix/link-entry.ts';
-import { LINKTYPE_LINUX_SLL2 } from '../linktype.ts';
+} from '../../native/constants.ts';
+import { type AddressEntry, listAddresses } from '../../netlink/address-entry.ts';
+import { type LinkEntry, listLinks } from '../../netlink/link-entry.ts';
+import { formatHardwareAddress } from '../../struct/hardware-address.ts';
+import { inet_ntop } from '../../struct/inet.ts';
+import { LINKTYPE_LINUX_SLL2 } from '../layers/linktype.ts';
 import { linktypeOfHatype } from './capture-link.ts';
 
 /**
- * An address of an interface.
+ * An address of an interface, as `listCaptureDevices` returns it.
  *
  * @see https://man7.org/linux/man-pages/man3/pcap_findalldevs.3pcap.html
  */
@@ -25,33 +26,33 @@ export interface DeviceAddress {
   address: string;
   /** `'255.255.255.0'`, `'ffff:ffff:ffff:ffff::'`. */
   netmask: string;
-  /** The address of all hosts of its network, if there is one. */
+  /** The broadcast address, if the interface has one. */
   broadcast: string | undefined;
-  /** The other end of a point-to-point link, if there is one. */
+  /** The address of the other end of a point-to-point link, if there is one. */
   peer: string | undefined;
 }
 
 /**
- * What `openCapture` takes as `interface`.
+ * A device that `openCapture` accepts as `interface`.
  *
  * @see https://man7.org/linux/man-pages/man3/pcap_findalldevs.3pcap.html
  */
 export interface CaptureDevice {
   name: string;
-  /** The index of the interface; 0 of `any`. */
+  /** The index of the interface, or 0 for `any`. */
   index: number;
-  /** What the administrator says of it (`ip link set alias`), if anything. */
+  /** The alias that the administrator set (`ip link set alias`), if any. */
   description: string | undefined;
   /** IFF_ flags. */
   flags: number;
   up: boolean;
   running: boolean;
   loopback: boolean;
-  /** What its packets begin with, as of `capture.linktype`: a LINKTYPE_ number. */
+  /** The link type of its packets, the same as `linktype` of a Capture: a LINKTYPE_ number. */
   linktype: number;
-  /** `'02:00:00:00:00:01'`; of a link without one it is undefined. */
+  /** For example `'02:00:00:00:00:01'`; undefined if the link has no hardware address. */
   hardwareAddress: string | undefined;
-  /** Its addresses of IPv4 and IPv6. */
+  /** Its IPv4 and IPv6 addresses. */
   addresses: DeviceAddress[];
 }
 
@@ -68,7 +69,7 @@ const ANY: Readonly<CaptureDevice> = {
   addresses: [],
 };
 
-/** The mask of a prefix, as text. */
+/** Returns the netmask for a prefix length, as text. */
 function netmaskOf(family: DeviceAddress['family'], length: number): string {
   const bytes = new Uint8Array(family === AF_INET ? 4 : 16);
   for (let bit = 0; bit < length; bit++) bytes[bit >> 3]! |= 0x80 >> (bit & 7);
@@ -107,13 +108,13 @@ function deviceOf(link: LinkEntry, addresses: readonly AddressEntry[]): CaptureD
 }
 
 /**
- * The devices that can be captured, as `tcpdump -D` lists them: pcap_findalldevs(3PCAP). They need no privilege to be
- * listed, but to be opened.
+ * Lists the devices that packets can be captured from, as `tcpdump -D` does: pcap_findalldevs(3PCAP). Listing them
+ * requires no privilege, but opening one does.
  *
- * Other than libpcap, it lists interfaces in the order of their indexes and `any` first, and has no devices that are no
- * interfaces (`nflog`, `bluetooth-monitor`).
+ * Unlike libpcap, it lists `any` first and then the interfaces in the order of their indexes, and it omits devices that
+ * are not network interfaces (`nflog`, `bluetooth-monitor`).
  *
- * @returns `any`, and the interfaces of this network namespace, up or not.
+ * @returns `any` and all interfaces of this network namespace, whether they are up or down.
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
  * @example
  * const lo = listCaptureDevices().find(({ loopback }) => loopback);

@@ -1,4 +1,4 @@
-/** The program of a capture: the filter of the user, the direction and the length, as one classic BPF program. */
+/** Combines the user's filter, the direction and the snapshot length of a capture into one classic BPF program. */
 import {
   ARPHRD_LOOPBACK,
   BPF_A,
@@ -16,7 +16,7 @@ import {
   SKF_AD_HATYPE,
   SKF_AD_OFF,
   SKF_AD_PKTTYPE,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../../posix/filter.ts';
 
 const LOAD_WORD = BPF_LD | BPF_W | BPF_ABS;
@@ -26,17 +26,17 @@ const JUMP_EQUAL = BPF_JMP | BPF_JEQ | BPF_K;
 const JUMP_GREATER = BPF_JMP | BPF_JGT | BPF_K;
 const RETURN = BPF_RET | BPF_K;
 const RETURN_A = BPF_RET | BPF_A;
-/** The kernel's word for the kind of packet, PACKET_OUTGOING for one that is sent. */
+/** The load offset of the packet type, which is PACKET_OUTGOING for a packet that is sent. */
 const PKTTYPE = (SKF_AD_OFF + SKF_AD_PKTTYPE) >>> 0;
-/** The kind of link. */
+/** The load offset of the hardware type. */
 const HATYPE = (SKF_AD_OFF + SKF_AD_HATYPE) >>> 0;
 
 const of = (code: number, k: number, jt = 0, jf = 0): FilterInstruction => ({ code, jt, jf, k });
 
-/** Drops everything: for the time until a capture is complete. */
+/** Drops everything, until the capture is set up completely. */
 export const DROP: readonly FilterInstruction[] = [of(RETURN, 0)];
 
-/** Drops what is sent on lo, which is received, too. */
+/** Drops packets sent on the loopback interface, because each of them is received as well. */
 const ONCE: readonly FilterInstruction[] = [
   of(LOAD_WORD, PKTTYPE),
   of(JUMP_EQUAL, PACKET_OUTGOING, 0, 3),
@@ -45,14 +45,14 @@ const ONCE: readonly FilterInstruction[] = [
   of(RETURN, 0),
 ];
 
-/** The whole packet. */
+/** Accepts the whole packet. */
 const ALL: readonly FilterInstruction[] = [of(RETURN, 0xffffffff)];
 
-/** The same verdicts, but never more than `snaplen` bytes. */
+/** Returns a program with the same verdicts that never accepts more than `snaplen` bytes. */
 function limit(program: readonly FilterInstruction[], snaplen: number): FilterInstruction[] {
   const limited = program.map((instruction, i) => {
     if (instruction.code === RETURN) return of(RETURN, Math.min(instruction.k, snaplen));
-    // What is in A is known when it runs: to the end of the program, where it is compared.
+    // The value of A is known only when the program runs. The jump leads to its end, where A is compared.
     return instruction.code === RETURN_A ? of(JUMP, program.length - i - 1) : instruction;
   });
   if (!program.some(({ code }) => code === RETURN_A)) return limited;
@@ -60,12 +60,12 @@ function limit(program: readonly FilterInstruction[], snaplen: number): FilterIn
 }
 
 /**
- * The program to attach; undefined when every packet is wanted whole.
+ * Returns the program to attach, or undefined when every packet is captured whole.
  *
- * @param filter The user's.
- * @param snaplen The most bytes of a packet; undefined for all.
- * @param direction Whether only packets that are received, or only those that are sent, are wanted; or `'once'` for both,
- *   but those of lo only as received.
+ * @param filter The user's filter.
+ * @param snaplen The maximum number of bytes of a packet, or undefined for all.
+ * @param direction `'in'` captures only received packets and `'out'` only sent ones. `'once'` captures both, but
+ *   packets on the loopback interface only when they are received.
  */
 export function captureProgram(
   filter: FilterProgram | undefined,
@@ -76,7 +76,7 @@ export function captureProgram(
   const program = filter === undefined ? ALL : decodeFilter(encodeFilter(filter));
   const limited = snaplen === undefined ? [...program] : limit(program, snaplen);
   if (direction === undefined) return limited;
-  // A is 0 where the program of the user begins, as always.
+  // As always, A is 0 when the user's program starts.
   if (direction === 'once') return [...ONCE, of(LOAD_NUMBER, 0), ...limited];
   const wanted = direction === 'out' ? of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0) : of(JUMP_EQUAL, PACKET_OUTGOING, 0, 1);
   return [of(LOAD_WORD, PKTTYPE), wanted, of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];

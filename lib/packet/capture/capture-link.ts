@@ -1,5 +1,6 @@
-/** Links of interfaces: what their packets begin with. */
-import { decodeAddress } from '../../posix/address.ts';
+/** The link types of interfaces. */
+
+import { LITTLE } from '../../argument/number.ts';
 import {
   AF_INET,
   ARPHRD_CAN,
@@ -18,12 +19,12 @@ import {
   ARPHRD_TUNNEL6,
   SIOCGIFHWADDR,
   SIOCGIFNETMASK,
-} from '../../posix/constants.ts';
-import { isErrno } from '../../posix/errno.ts';
+} from '../../native/constants.ts';
+import { layout } from '../../native/native.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
-import { layout } from '../../posix/native.ts';
-import { LITTLE } from '../../posix/number.ts';
+import { decodeAddress } from '../../struct/address.ts';
+import { isErrno } from '../../struct/errno.ts';
 import {
   LINKTYPE_CAN_SOCKETCAN,
   LINKTYPE_ETHERNET,
@@ -31,15 +32,15 @@ import {
   LINKTYPE_IEEE802_11_RADIOTAP,
   LINKTYPE_LINUX_SLL2,
   LINKTYPE_RAW,
-} from '../linktype.ts';
+} from '../layers/linktype.ts';
 
 /** How the packets of an interface are captured. */
 export interface CaptureLink {
-  /** What they begin with: a LINKTYPE_ number. */
+  /** The link type of its packets: a LINKTYPE_ number. */
   linktype: number;
-  /** Whether they come without a link-layer header, from a socket of SOCK_DGRAM: LINKTYPE_LINUX_SLL2. */
+  /** Whether packets are captured without their link-layer header, by a SOCK_DGRAM socket: LINKTYPE_LINUX_SLL2. */
   cooked: boolean;
-  /** Whether packets of lo may be among them, each of which comes twice. */
+  /** Whether they may include packets on the loopback interface, each of which is seen twice. */
   loopback: boolean;
 }
 
@@ -55,10 +56,12 @@ const LINKTYPES: ReadonlyMap<number, number> = new Map<number, number>([
   ...[ARPHRD_SLIP6, ARPHRD_CSLIP6].map((hatype) => [hatype, LINKTYPE_RAW] as const),
 ]);
 
-/** The ARPHRD_ number of an interface; undefined of one that there is not: binding to it tells so. */
+/**
+ * Returns the ARPHRD_ number of an interface, or undefined if it does not exist. In that case bind reports the error.
+ */
 function hatypeOf(fd: number, ifindex: number): number | undefined {
   try {
-    const bytes = ifreq(if_indextoname(ifindex));
+    const bytes = ifreq(if_indextoname(ifindex >>> 0));
     ioctl(fd, SIOCGIFHWADDR, bytes);
     return new DataView(bytes.buffer, bytes.byteOffset).getUint16(layout('ifr_ifru'), LITTLE);
   } catch (error) {
@@ -67,11 +70,14 @@ function hatypeOf(fd: number, ifindex: number): number | undefined {
   }
 }
 
-/** The netmask of the first IPv4 address of an interface, which `ip broadcast` asks for; undefined of one without any. */
+/**
+ * Returns the netmask of the first IPv4 address of an interface, which `ip broadcast` needs, or undefined if it has
+ * none.
+ */
 export function netmaskOf(fd: number, ifindex: number): string | undefined {
   if (ifindex === 0) return undefined;
   try {
-    const bytes = ifreq(if_indextoname(ifindex));
+    const bytes = ifreq(if_indextoname(ifindex >>> 0));
     ioctl(fd, SIOCGIFNETMASK, bytes);
     const address = decodeAddress(bytes.subarray(layout('ifr_ifru'), layout('ifr_ifru') + layout('sockaddr_in')));
     return address?.family === AF_INET && 'address' in address ? address.address : undefined;
@@ -81,14 +87,17 @@ export function netmaskOf(fd: number, ifindex: number): string | undefined {
   }
 }
 
-/** The link type of captures of a kind of link, by its ARPHRD_ number: cooked, if it has none of its own here. */
+/**
+ * Returns the link type of captures for an ARPHRD_ number. It is the cooked one for hardware types that are not
+ * supported here.
+ */
 export function linktypeOfHatype(hatype: number): number {
   return LINKTYPES.get(hatype) ?? LINKTYPE_LINUX_SLL2;
 }
 
 /**
- * The link of an interface. What has no link type of its own here is cooked, and so are all interfaces together, whose
- * packets begin with headers of different kinds.
+ * Returns the link of an interface. An interface whose link type is not supported here is captured with cooked headers,
+ * and so are all interfaces together, because their link-layer headers differ.
  *
  * @param fd Any socket.
  * @param ifindex 0 for all interfaces.

@@ -1,63 +1,74 @@
-/** What a capture may be told, and how that is checked. */
-import { PACKET_FANOUT_FLAG_IGNORE_OUTGOING } from '../../posix/constants.ts';
-import { invalidValue, outOfRange } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { type Fanout, fanoutFields } from '../../posix/option-value.ts';
-import { object, own, ownOr } from '../../posix/snapshot.ts';
-import { optionalSignal } from '../../socket/options.ts';
-import { uint } from '../bytes.ts';
+/** The options of a capture and their validation. */
+
+import { invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object, own, ownOr } from '../../argument/snapshot.ts';
+import { optionalSignal } from '../../loop/options.ts';
+import { PACKET_FANOUT_FLAG_IGNORE_OUTGOING } from '../../native/constants.ts';
+import type { Fanout } from '../../struct/option-type.ts';
+import { fanoutFields } from '../../struct/option-value.ts';
+import { uint } from '../bytes/bytes.ts';
 import { type PacketFilter, type ReadFilter, readFilter } from '../filter/given.ts';
 import { interfaceIndex } from './interface-index.ts';
 
 /**
- * What is to be captured, and how.
+ * The options of `openCapture`.
  *
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export interface CaptureOptions {
-  /** The name or the index of an interface. All interfaces, as `'any'` and 0 say, unless given. */
+  /** The name or the index of an interface. The default is all interfaces, which `'any'` and 0 select as well. */
   interface?: string | number | undefined;
   /**
-   * Only packets that it accepts are captured, none from before it: text in the language of pcap-filter(7), as
-   * `'tcp port 80'`, or an expression, compiled for the link type of the interface; or a program of classic BPF. The kernel
-   * runs it on frames without the VLAN tag that their driver took out.
+   * Only packets that the filter accepts are captured, and none that arrived before it was attached. The filter is
+   * either text in the syntax of pcap-filter(7), such as `'tcp port 80'`, or an expression, both of which are compiled
+   * for the link type of the interface; or it is a classic BPF program. The kernel runs it on frames without the VLAN
+   * tag that the driver removed.
    */
   filter?: PacketFilter | undefined;
   /**
-   * The most bytes of a packet, 1 to 262144; and 4 for a VLAN tag that is put back, and 20 for a cooked header that is put
-   * before. All unless given.
+   * The snapshot length: the maximum number of bytes captured of each packet, from 1 to 262144. The 4 bytes of a VLAN
+   * tag that is put back and the 20 bytes of a cooked header are added to it. By default, packets are captured whole.
    */
   snaplen?: number | undefined;
-  /** Whether the interface shall take frames for other stations too, as long as the capture is open. Not of all interfaces. */
+  /**
+   * Puts the interface into promiscuous mode while the capture is open. This cannot be combined with all interfaces.
+   */
   promiscuous?: boolean | undefined;
-  /** Hands a packet over within 4 ms, not within 100 ms, for answers that are waited for; but in more, smaller blocks. */
+  /**
+   * Delivers packets within 4 ms instead of 100 ms, for a program that waits for answers. The ring then has more,
+   * smaller blocks.
+   */
   immediate?: boolean | undefined;
   /**
-   * The size of the ring in bytes, a multiple of 65536, which the kernel keeps in memory; 0 for none. 33554432 unless
-   * given, and none where the kernel has no rings (ENOPROTOOPT) or no memory (ENOMEM).
+   * The size of the ring in bytes: a multiple of 65536, all of which the kernel keeps in memory, or 0 for no ring. The
+   * default is 33554432, or no ring if the kernel does not support rings (ENOPROTOOPT) or lacks the memory (ENOMEM).
    */
   ringSize?: number | undefined;
   /**
-   * Shares the packets with the captures of a group: PACKET_FANOUT. All of them have the same type and flags, and with
-   * `direction: 'in'` the flag PACKET_FANOUT_FLAG_IGNORE_OUTGOING is one of these.
+   * Distributes the packets among the captures of a group: PACKET_FANOUT. All members must use the same type and the
+   * same flags. The option `direction: 'in'` adds PACKET_FANOUT_FLAG_IGNORE_OUTGOING to the flags.
    */
   fanout?: Fanout | undefined;
-  /** Whether received packets, sent packets or both are wanted; both unless given. */
+  /** Whether to capture received packets, sent packets or both. The default is `'both'`. */
   direction?: 'in' | 'out' | 'both' | undefined;
   /**
-   * Whether a packet of lo is wanted twice, as it is sent and as it is received. It is captured once, as received, unless
-   * this is true or `direction` is `'out'`.
+   * Whether to capture each packet on the loopback interface twice, once when it is sent and once when it is received.
+   * By default it is captured once, when it is received, unless `direction` is `'out'`.
    */
   loopbackTwice?: boolean | undefined;
-  /** Timestamps of the network card, where it makes them (SIOCSHWTSTAMP): TP_STATUS_TS_RAW_HARDWARE tells. */
+  /**
+   * Uses timestamps of the network card if it makes them (SIOCSHWTSTAMP). TP_STATUS_TS_RAW_HARDWARE marks packets that
+   * have one.
+   */
   hardwareTimestamps?: boolean | undefined;
-  /** Closes the capture; iterations reject with an AbortError. */
+  /** Closes the capture when it is aborted. Loops then throw an AbortError. */
   signal?: AbortSignal | undefined;
 }
 
-/** The unit of the size of a ring. */
+/** The size of a ring is a multiple of this number of bytes. */
 export const UNIT = 65536;
-/** The most bytes of a packet that are kept. */
+/** The largest snapshot length. */
 export const LARGEST_SNAPLEN = 262144;
 
 const NAMES = namesOf<CaptureOptions>({
@@ -74,20 +85,23 @@ const NAMES = namesOf<CaptureOptions>({
   signal: true,
 });
 
-/** Options that were checked. */
+/** The validated options. */
 export interface Given extends Omit<CaptureOptions, 'filter'> {
   ifindex: number;
   filter: ReadFilter | undefined;
 }
 
-/** Checks options, and reads their filter. */
+/** Validates the options and parses the filter. */
 export function checkOptions(options: CaptureOptions): Given {
   onlyKnown(object(options, 'options'), NAMES, 'options');
   const given = ownOr(options, 'interface', 0);
   const ifindex = given === 'any' ? 0 : interfaceIndex(given);
   const promiscuous = own(options, 'promiscuous') === true;
   if (promiscuous && ifindex === 0) {
-    throw invalidValue('options.promiscuous', 'left out of all interfaces: the kernel has it for each alone');
+    throw invalidValue(
+      'options.promiscuous',
+      'omitted when all interfaces are captured: promiscuous mode applies to a single interface',
+    );
   }
   const snaplen = own(options, 'snaplen');
   if (snaplen !== undefined && uint(snaplen, LARGEST_SNAPLEN, 'options.snaplen') === 0) {
@@ -116,7 +130,7 @@ export function checkOptions(options: CaptureOptions): Given {
   };
 }
 
-/** The group, which ignores the packets that are sent when only received ones are wanted. */
+/** Returns the fanout group. If only received packets are wanted, the group ignores outgoing ones. */
 function fanoutOf(fanout: Fanout | undefined, direction: string): Fanout | undefined {
   if (fanout === undefined) return undefined;
   const given = fanoutFields(fanout, 'options.fanout');

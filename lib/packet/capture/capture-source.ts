@@ -1,5 +1,10 @@
-/** Where the blocks of a capture come from: a ring, or recvmmsg(2) where there is none. Both have the same form. */
-import { MessageBatch, recvmmsgNothrow } from '../../posix/batch.ts';
+/**
+ * The source of a capture's blocks: a ring, or recvmmsg(2) if there is no ring. Both deliver blocks in the same format.
+ */
+
+import { LITTLE } from '../../argument/number.ts';
+import { recvmmsg } from '../../call/batch.ts';
+import { MessageBatch } from '../../call/message-batch.ts';
 import {
   EAGAIN,
   EINTR,
@@ -12,32 +17,34 @@ import {
   TP_STATUS_KERNEL,
   TP_STATUS_USER,
   TPACKET_V3,
-} from '../../posix/constants.ts';
-import { CMSG_SPACE } from '../../posix/control.ts';
-import { findControl } from '../../posix/control-message.ts';
-import { OPTION_ROOM } from '../../posix/control-room.ts';
-import { layout } from '../../posix/native.ts';
-import { LITTLE } from '../../posix/number.ts';
+} from '../../native/constants.ts';
+import { layout } from '../../native/native.ts';
 import { setsockopt } from '../../posix/option.ts';
 import { setOption } from '../../posix/option-table.ts';
-import { roundUp } from '../bytes.ts';
-import { AT, BlockMemory, HEADER, ROOM, type SourceLink } from './block-memory.ts';
+import { CMSG_SPACE } from '../../struct/control.ts';
+import { findControl } from '../../struct/control-message.ts';
+import { OPTION_ROOM } from '../../struct/control-room.ts';
+import { roundUp } from '../bytes/bytes.ts';
+import { AT, BlockMemory, BlockViews, HEADER, ROOM, type SourceLink } from './block-memory.ts';
 import { Ring } from './ring.ts';
 
-/** Gives blocks, one at a time. */
+/** Delivers blocks, one at a time. */
 export interface CaptureSource {
-  /** The next block; undefined when there is none yet; -errno. The one before must have been given back. */
+  /**
+   * Returns the next block, undefined when none is available yet, or -errno. The previous block must have been
+   * returned.
+   */
   take(): BlockMemory | number | undefined;
-  /** The block that was taken is the kernel's again. */
+  /** Returns the current block to the kernel. */
   give(): void;
   close(): void;
 }
 
-/** struct tpacket_req3. */
+/** The fields of struct tpacket_req3. */
 export interface RingRequest {
   blockSize: number;
   blocks: number;
-  /** Milliseconds after which a block that is not full is handed over. */
+  /** Milliseconds after which the kernel hands over a block that is not full. */
   retire: number;
 }
 
@@ -46,7 +53,7 @@ const BLOCK = {
   count: layout('bh1_num_pkts'),
   first: layout('bh1_offset_to_first_pkt'),
 } as const;
-/** Frames have no size of their own in a ring of blocks: the kernel only wants one that divides the block. */
+/** In a ring of blocks, frames have no fixed size. The kernel only requires a size that divides the block size. */
 const FRAME = 2048;
 
 function request({ blockSize, blocks, retire }: RingRequest): Uint8Array {
@@ -59,20 +66,21 @@ function request({ blockSize, blocks, retire }: RingRequest): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** Blocks of a TPACKET_V3 ring, where they are. */
+/** The blocks of a TPACKET_V3 ring, read in place. */
 export class RingSource implements CaptureSource {
   readonly #ring: Ring;
   readonly #request: RingRequest;
   readonly #link: SourceLink;
-  readonly #memory: { readonly view: DataView; readonly bytes: Uint8Array<ArrayBuffer> };
-  /** Where a block goes in a runtime that cannot see the ring. */
-  readonly #copy: Uint8Array<ArrayBuffer> | undefined;
+  /** The views of the blocks that were taken before. */
+  readonly #views: BlockViews[] = [];
+  /** A copy of the block in a runtime that cannot map the ring into an ArrayBuffer. */
+  readonly #copy: BlockViews | undefined;
   #current = 0;
 
   /**
-   * @param fd A packet socket that is not bound.
+   * @param fd An unbound packet socket.
    * @param given The size of the ring.
-   * @param link What its packets begin with.
+   * @param link The link type of its packets.
    * @param shared False to copy each block.
    * @throws SocketError ENOPROTOOPT, EINVAL, ENOMEM.
    */
@@ -84,25 +92,33 @@ export class RingSource implements CaptureSource {
     try {
       this.#ring = new Ring(fd, given.blockSize * given.blocks, shared);
     } catch (error) {
-      // Without a ring recvmmsg(2) finds the packets, which else would go where nobody sees them.
+      // Without the ring, recvmmsg(2) receives the packets. Otherwise they would go to a ring that nobody reads.
       setsockopt(fd, SOL_PACKET, PACKET_RX_RING, request({ blockSize: 0, blocks: 0, retire: 0 }));
       throw error;
     }
-    if (this.#ring.buffer === undefined) this.#copy = new Uint8Array(given.blockSize);
-    const buffer = this.#ring.buffer ?? this.#copy!.buffer;
-    this.#memory = { view: new DataView(buffer), bytes: new Uint8Array(buffer) };
+    if (this.#ring.buffer === undefined)
+      this.#copy = new BlockViews(new ArrayBuffer(given.blockSize), 0, given.blockSize);
   }
 
   take(): BlockMemory | undefined {
     const { blockSize } = this.#request;
     const place = this.#current * blockSize;
     if ((this.#ring.load(place + BLOCK.status) & TP_STATUS_USER) === 0) return undefined;
-    if (this.#copy !== undefined) this.#ring.read(place, this.#copy);
-    const { view } = this.#memory;
-    const start = this.#copy === undefined ? place : 0;
-    const count = view.getUint32(start + BLOCK.count, LITTLE);
-    const first = start + view.getUint32(start + BLOCK.first, LITTLE);
-    return new BlockMemory(this.#memory, { first, end: start + blockSize, count }, this.#link);
+    const views = this.#read(place);
+    const { view, offset } = views;
+    const count = view.getUint32(offset + BLOCK.count, LITTLE);
+    const first = view.getUint32(offset + BLOCK.first, LITTLE);
+    return new BlockMemory(views, { first, end: blockSize, count }, this.#link);
+  }
+
+  /** Returns the views of the current block. */
+  #read(place: number): BlockViews {
+    if (this.#copy !== undefined) {
+      this.#ring.read(place, this.#copy.bytes);
+      return this.#copy;
+    }
+    this.#views[this.#current] ??= new BlockViews(this.#ring.buffer!, place, this.#request.blockSize);
+    return this.#views[this.#current]!;
   }
 
   give(): void {
@@ -116,25 +132,24 @@ export class RingSource implements CaptureSource {
   }
 }
 
-/** Packets that are taken by one call. */
+/** The number of packets that one call reads. */
 const MESSAGES = 32;
 const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + OPTION_ROOM;
-/** Where the packet begins, with room for what is put before it. */
+/** The offset of the packet, with room for the bytes that are put before it. */
 const MAC = roundUp(HEADER + ROOM, 16);
 const SECOND = 1_000_000_000n;
 
-/** Packets of recvmmsg(2), written as the kernel writes a block. */
+/** Packets that recvmmsg(2) received, written in the format of the kernel's blocks. */
 export class BatchSource implements CaptureSource {
   readonly #fd: number;
   readonly #batch: MessageBatch;
   readonly #link: SourceLink;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView<ArrayBuffer>;
+  readonly #views: BlockViews;
 
   /**
-   * @param fd A packet socket that is not bound.
-   * @param snaplen The most bytes of a packet.
-   * @param link What packets begin with.
+   * @param fd An unbound packet socket.
+   * @param snaplen The maximum number of bytes of a packet.
+   * @param link The link type of the packets.
    */
   constructor(fd: number, snaplen: number, link: SourceLink) {
     setOption(fd, 'PACKET_AUXDATA', true);
@@ -142,24 +157,24 @@ export class BatchSource implements CaptureSource {
     this.#fd = fd;
     this.#link = link;
     this.#batch = new MessageBatch({ messages: MESSAGES, size: snaplen, controlLength: CONTROL });
-    this.#bytes = new Uint8Array(roundUp(MAC + snaplen, 16) * (MESSAGES + 1)); // none begins at 0
-    this.#view = new DataView(this.#bytes.buffer);
+    const size = roundUp(MAC + snaplen, 16) * (MESSAGES + 1); // no packet begins at offset 0
+    this.#views = new BlockViews(new ArrayBuffer(size), 0, size);
   }
 
   take(): BlockMemory | number | undefined {
-    const n = recvmmsgNothrow(this.#fd, this.#batch, MSG_DONTWAIT);
+    const n = recvmmsg(this.#fd, this.#batch, MSG_DONTWAIT);
     if (n === -EAGAIN || n === -EINTR) return undefined;
     if (n < 0) return n;
     const first = MAC;
     let at = first;
     for (let i = 0; i < n; i++) at += this.#put(i, at);
-    return new BlockMemory({ view: this.#view, bytes: this.#bytes }, { first, end: at, count: n }, this.#link);
+    return new BlockMemory(this.#views, { first, end: at, count: n }, this.#link);
   }
 
-  /** Writes message i; gives what it took. */
+  /** Writes message i and returns the number of bytes that it took. */
   #put(i: number, at: number): number {
     const batch = this.#batch;
-    const view = this.#view;
+    const { view, bytes } = this.#views;
     const data = batch.bytes(i);
     const control = batch.control(i);
     const auxiliary = findControl(control, SOL_PACKET, PACKET_AUXDATA);
@@ -175,9 +190,9 @@ export class BatchSource implements CaptureSource {
     view.setUint16(at + AT.net, this.#link.cooked ? MAC : 0, LITTLE);
     view.setUint32(at + AT.vlanTci, auxiliary?.vlanTci ?? 0, LITTLE);
     view.setUint16(at + AT.vlanTpid, auxiliary?.vlanTpid ?? 0, LITTLE);
-    this.#bytes.fill(0, at + AT.link, at + HEADER);
-    this.#bytes.set(batch.name(i).subarray(0, HEADER - AT.link), at + AT.link);
-    this.#bytes.set(data, at + MAC);
+    bytes.fill(0, at + AT.link, at + HEADER);
+    bytes.set(batch.name(i).subarray(0, HEADER - AT.link), at + AT.link);
+    bytes.set(data, at + MAC);
     return size;
   }
 

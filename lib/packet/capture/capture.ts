@@ -1,18 +1,20 @@
-/** Captures: packets as they come, for the event loop. */
-import { AF_PACKET, SIOCGIFNAME, SO_ERROR, SOL_SOCKET } from '../../posix/constants.ts';
-import { invalidType, isSocketError, SocketError } from '../../posix/errno.ts';
+/** Captures deliver packets to the event loop as they arrive. */
+
+import { invalidType } from '../../argument/argument-error.ts';
+import { LITTLE } from '../../argument/number.ts';
+import { listen, unlisten } from '../../loop/abort.ts';
+import { type Condition, waitFor } from '../../loop/condition.ts';
+import { Descriptor } from '../../loop/descriptor.ts';
+import { AbortError, ClosedError, TimeoutError } from '../../loop/errors.ts';
+import { NONE, type WaitOptions, waitOptions } from '../../loop/options.ts';
+import { READ } from '../../loop/readiness.ts';
+import { AF_PACKET, SIOCGIFNAME, SO_ERROR, SOL_SOCKET } from '../../native/constants.ts';
+import { layout } from '../../native/native.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
-import { layout } from '../../posix/native.ts';
-import { LITTLE } from '../../posix/number.ts';
 import { getsockopt } from '../../posix/option.ts';
 import { getOption } from '../../posix/option-table.ts';
 import { getsockname } from '../../posix/socket.ts';
-import { listen, unlisten } from '../../socket/abort.ts';
-import { Descriptor } from '../../socket/descriptor.ts';
-import { AbortError, ClosedError, TimeoutError } from '../../socket/errors.ts';
-import { NONE, type WaitOptions, waitOptions } from '../../socket/options.ts';
-import { READ } from '../../socket/readiness.ts';
-import { type Condition, waitFor } from '../../socket/wait.ts';
+import { isSocketError, SocketError } from '../../struct/errno.ts';
 import { Block } from './block.ts';
 import type { BlockMemory } from './block-memory.ts';
 import { type CaptureSource, RingSource } from './capture-source.ts';
@@ -20,34 +22,35 @@ import { InterfaceNames } from './interface-names.ts';
 import type { Packet } from './packet.ts';
 
 /**
- * What a capture counted since it was opened: struct tpacket_stats_v3.
+ * The counters of a capture since it was opened: struct tpacket_stats_v3.
  *
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export interface CaptureStatistics {
-  /** Packets that the filter accepted, those that were dropped among them. */
+  /** The packets that the filter accepted, including those that were dropped. */
   received: number;
-  /** Packets that found no room. */
+  /** The packets that were dropped because the ring had no room for them. */
   dropped: number;
-  /** How often the ring was full. */
+  /** How many times the ring was full. */
   freezes: number;
 }
 
-/** Whether a packet socket is bound to no interface any more, as the one that it was bound to is gone. */
+/** Returns whether a packet socket is no longer bound to any interface, because its interface was removed. */
 function isUnbound(fd: number): boolean {
   const address = getsockname(fd);
   return address?.family === AF_PACKET && 'ifindex' in address && address.ifindex === -1;
 }
 
-/** Milliseconds after which what came before an error was handed over: blocks that are not full are within 100. */
+/** Milliseconds to wait for packets that arrived before an error. A partly filled block is handed over within 100. */
 const GRACE = 120;
 
 /**
- * Packets as they come: made by `openCapture`.
+ * A capture delivers packets as they arrive. `openCapture` creates it.
  *
- * It is read by one loop at a time, over packets (the capture itself) or over blocks (`blocks`), which are faster: they
- * are the ring itself. A packet is valid until the next one is asked for, a block and its packets until the next block
- * is: then the kernel writes over it. `copy` keeps a packet. A loop that is left can be begun again, and goes on.
+ * One loop at a time can read it, either packet by packet (iterating over the capture itself) or block by block
+ * (`blocks`). Blocks are faster because they give direct access to the ring. A packet is valid until the next one is
+ * requested; a block and its packets are valid until the next block is requested, because the kernel then overwrites
+ * the memory. `copy` keeps a packet. After a loop has ended early, a new loop continues where it stopped.
  *
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });
@@ -62,9 +65,12 @@ const GRACE = 120;
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export class Capture implements AsyncIterable<Packet> {
-  /** What packets begin with: a LINKTYPE_ number, for files. Of all interfaces it is LINKTYPE_LINUX_SLL2. */
+  /**
+   * The link type of the packets: a LINKTYPE_ number, as capture files use it. For all interfaces it is
+   * LINKTYPE_LINUX_SLL2.
+   */
   readonly linktype: number;
-  /** Whether packets come through a ring, not by recvmmsg(2). */
+  /** Whether packets arrive through a ring. Otherwise they are read with recvmmsg(2). */
   readonly isRing: boolean;
   readonly #descriptor: Descriptor;
   readonly #source: CaptureSource;
@@ -74,7 +80,7 @@ export class Capture implements AsyncIterable<Packet> {
   readonly #unlisten: () => void;
   readonly #arrival: Condition<void>;
   #memory: BlockMemory | undefined;
-  /** Where the loop over packets is in its block. */
+  /** The position of the loop over packets in the current block. */
   #cursor: Packet | undefined;
   #waiting = false;
   #failure: Error | undefined;
@@ -86,7 +92,7 @@ export class Capture implements AsyncIterable<Packet> {
     from: { linktype: number; ifindex: number },
     signal: AbortSignal | undefined,
   ) {
-    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openCapture');
+    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'the descriptor of openCapture');
     const { linktype, ifindex } = from;
     this.linktype = linktype;
     this.#ifindex = ifindex;
@@ -105,21 +111,23 @@ export class Capture implements AsyncIterable<Packet> {
     if (signal !== undefined) listen(signal, member);
   }
 
-  /** The descriptor, for options; -1 when it was closed. */
+  /** The file descriptor, for socket options. It is -1 once the capture is closed. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** Whether it was closed. */
+  /** Whether the capture is closed. */
   get closed(): boolean {
     return this.fd === -1;
   }
 
   /**
-   * The blocks, as they come: the fast way. The loop ends when the capture is closed.
+   * Iterates over the blocks as they arrive, which is the fastest way to read. The loop ends when the capture is
+   * closed.
    *
-   * @throws SocketError ENETDOWN: the interface is down, and everything before was given; in a new loop a capture goes on
-   *   when it comes up again. ENODEV: the interface was removed. AbortError.
+   * @throws SocketError ENETDOWN: the interface is down, and all earlier packets have been delivered; a new loop
+   *   continues when the interface comes up again. ENODEV: the interface was removed. AbortError: the signal of
+   *   `openCapture` was aborted.
    */
   async *blocks(): AsyncGenerator<Block, void, void> {
     for (;;) {
@@ -129,17 +137,17 @@ export class Capture implements AsyncIterable<Packet> {
     }
   }
 
-  /** The packets, as they come; as `blocks`. */
+  /** Iterates over the packets as they arrive, with the same errors as `blocks`. */
   [Symbol.asyncIterator](): AsyncGenerator<Packet, void, void> {
     return this.packets();
   }
 
   /**
-   * The packets, as they come, until a wait for the next one is given up: another loop goes on then, as the capture stays
-   * open. The signal of `openCapture` closes it.
+   * Iterates over the packets as they arrive. If the wait for the next packet is aborted or times out, the capture
+   * stays open and another loop can continue. Only the signal of `openCapture` closes the capture.
    *
-   * @param options AbortSignal, and timeout of each wait in milliseconds.
-   * @throws As `blocks`; TimeoutError.
+   * @param options An AbortSignal, and the timeout of each wait in milliseconds.
+   * @throws The same errors as `blocks`; TimeoutError; AbortError.
    */
   async *packets(options: WaitOptions = NONE): AsyncGenerator<Packet, void, void> {
     const wait = waitOptions(options);
@@ -152,9 +160,10 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /**
-   * What was counted since the capture was opened: packet(7), PACKET_STATISTICS, which counts from 0 each time it is read.
+   * Returns the counters since the capture was opened: packet(7), PACKET_STATISTICS. The kernel resets its counters at
+   * each read; this method adds them up.
    *
-   * @throws ClosedError
+   * @throws ClosedError The capture is closed.
    */
   statistics(): CaptureStatistics {
     if (this.closed) throw new ClosedError('getsockopt');
@@ -167,16 +176,19 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /**
-   * The name of an interface that packets came from.
+   * Returns the name of an interface from which packets were captured.
    *
    * @param ifindex The `ifindex` of a packet.
-   * @returns Its name; undefined for one that went away before it was asked for.
+   * @returns The name, or undefined if the interface was removed before its name was first looked up.
    */
   interfaceName(ifindex: number): string | undefined {
     return this.#names.of(ifindex);
   }
 
-  /** Gives the memory and the descriptor back. Loops end; views of packets show zeros. Idempotent. */
+  /**
+   * Closes the capture and releases its memory and its file descriptor. Loops end, and existing views of packets show
+   * zeros. Closing a closed capture does nothing.
+   */
   close(): void {
     if (this.closed) return;
     this.#unlisten();
@@ -185,25 +197,25 @@ export class Capture implements AsyncIterable<Packet> {
     this.#source.close();
   }
 
-  /** As `close`. */
+  /** Closes the capture: see `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As `close`. */
+  /** Closes the capture: see `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 
   #giveBack(): void {
     if (this.#memory === undefined) return;
-    this.#memory.end();
+    this.#memory.return();
     this.#memory = undefined;
     this.#cursor = undefined;
     this.#source.give();
   }
 
-  /** The next block, if there is one. An error waits until what came before it was given. */
+  /** Returns the next block, if there is one. An error is kept until the packets before it have been delivered. */
   #take(): BlockMemory | undefined {
     let memory = this.#source.take();
     if (typeof memory === 'number') {
@@ -214,7 +226,7 @@ export class Capture implements AsyncIterable<Packet> {
     return this.#memory;
   }
 
-  /** Whether a block or an error is there now. */
+  /** Returns whether a block or an error is available now. */
   #isReady(): boolean {
     if (this.#take() !== undefined) return true;
     if (!this.isRing && this.#failure !== undefined) return true;
@@ -224,14 +236,17 @@ export class Capture implements AsyncIterable<Packet> {
     return true;
   }
 
-  /** Gives the last block back. The next one, if it is there. */
+  /** Returns the last block to the kernel and takes the next one, if it is available. */
   #now(): BlockMemory | undefined {
-    if (this.#waiting) throw new Error('A loop over this capture waits already');
+    if (this.#waiting) {
+      const text = 'Another loop over this capture is already waiting';
+      throw Object.assign(new Error(text), { code: 'ERR_CAPTURE_IN_USE' });
+    }
     this.#giveBack();
     return this.closed ? undefined : this.#take();
   }
 
-  /** The next block, which was not there yet; undefined when the capture was closed. */
+  /** Waits for the next block. The result is undefined when the capture was closed. */
   async #later(options: WaitOptions): Promise<BlockMemory | undefined> {
     this.#waiting = true;
     try {
@@ -245,7 +260,7 @@ export class Capture implements AsyncIterable<Packet> {
     return this.#memory;
   }
 
-  /** Tells who waits of a block or an error, if there is one. */
+  /** Resolves or rejects the waiting promise if a block or an error is available. */
   #attempt(resolve: (nothing: void) => void, reject: (error: Error) => void): boolean {
     try {
       if (!this.#isReady()) return false;
@@ -256,7 +271,7 @@ export class Capture implements AsyncIterable<Packet> {
     return true;
   }
 
-  /** Waits for a block or an error. Throws an error when no block from before it can come any more. */
+  /** Waits for a block or an error. Throws a pending error once no earlier block can arrive any more. */
   async #wait(options: WaitOptions): Promise<void> {
     if (this.#failure !== undefined && !this.isRing) this.#fail();
     const failing = this.#failure !== undefined;
@@ -268,7 +283,10 @@ export class Capture implements AsyncIterable<Packet> {
     }
   }
 
-  /** Throws what happened. The kernel tells it once; of an interface that is gone it stays true. */
+  /**
+   * Throws the pending error. The kernel reports it only once, but for a removed interface the error is kept and thrown
+   * again.
+   */
   #fail(): never {
     const failure = this.#failure!;
     if (isUnbound(this.fd)) throw this.#gone() ?? failure;
@@ -276,7 +294,10 @@ export class Capture implements AsyncIterable<Packet> {
     throw failure;
   }
 
-  /** What the kernel says of an interface that it says to be down, when there is none. */
+  /**
+   * Returns the kernel's error for an interface that does not exist any more. For those the socket itself only reports
+   * ENETDOWN.
+   */
   #gone(): SocketError | undefined {
     const bytes = ifreq('');
     new DataView(bytes.buffer, bytes.byteOffset).setInt32(layout('ifr_ifru'), this.#ifindex, LITTLE);
@@ -289,7 +310,7 @@ export class Capture implements AsyncIterable<Packet> {
     }
   }
 
-  /** The interface that is captured, for errors. */
+  /** The name or the index of the captured interface, for errors. */
   get #name(): string | number {
     return this.interfaceName(this.#ifindex) ?? this.#ifindex;
   }

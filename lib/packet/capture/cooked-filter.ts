@@ -1,4 +1,9 @@
-/** Programs for packets with a header of LINUX_SLL2, as the kernel runs them on packets that do not have it yet. */
+/**
+ * Translates programs for packets with a LINUX_SLL2 header: the kernel runs them on packets that do not have the header
+ * yet.
+ */
+
+import { invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import {
   BPF_ABS,
   BPF_ADD,
@@ -28,11 +33,10 @@ import {
   SKF_AD_OFF,
   SKF_AD_PKTTYPE,
   SKF_AD_PROTOCOL,
-} from '../../posix/constants.ts';
-import { invalidValue, outOfRange } from '../../posix/errno.ts';
+} from '../../native/constants.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 
-/** The length of the header. */
+/** The length of the header in bytes. */
 const HEADER = 20;
 const NEGATIVE = 0x80000000;
 const FARTHEST = 255;
@@ -40,7 +44,10 @@ const FARTHEST = 255;
 const of = (code: number, k: number): FilterInstruction => ({ code, jt: 0, jf: 0, k });
 const kept = (offset: number): FilterInstruction => of(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + offset) >>> 0);
 
-/** What the kernel has of the header beside the packet: where it is, of how many bytes, and its load. */
+/**
+ * The header fields that the kernel stores outside the packet: their offset, their size in bytes, and the instruction
+ * that loads them.
+ */
 const FIELDS: readonly (readonly [at: number, size: number, load: FilterInstruction])[] = [
   [0, 2, kept(SKF_AD_PROTOCOL)],
   [2, 2, of(BPF_LD | BPF_IMM, 0)],
@@ -54,7 +61,10 @@ const SIZES: ReadonlyMap<number, number> = new Map([
   [BPF_W, 4],
 ]);
 
-/** A load of a field of the header, or of a part of one; undefined for what the kernel does not have. */
+/**
+ * Returns the instructions that load a field of the header or a part of one, or undefined for bytes that the kernel
+ * does not have.
+ */
 function fieldAt(k: number, size: number): FilterInstruction[] | undefined {
   for (const [at, length, load] of FIELDS) {
     if (k < at || k + size > at + length) continue;
@@ -69,11 +79,11 @@ function fieldAt(k: number, size: number): FilterInstruction[] | undefined {
 function unreadable(k: number): TypeError {
   return invalidValue(
     'options.filter',
-    `about the packet, its protocol, its interface or its direction: the kernel has no byte ${k} of a cooked header`,
+    `a filter on the packet, its protocol, its interface or its direction: the kernel does not provide byte ${k} of a cooked header`,
   );
 }
 
-/** The first word of the memory of programs that this one does not use. */
+/** Returns the first word of scratch memory that the program does not use. */
 function unusedMemory(program: readonly FilterInstruction[]): number {
   const used = new Set<number>();
   for (const { code, k } of program) {
@@ -85,14 +95,14 @@ function unusedMemory(program: readonly FilterInstruction[]): number {
   throw outOfRange('options.filter', `a program that leaves one of the ${BPF_MEMWORDS} words of memory unused`);
 }
 
-/** The length with the header, as X: what is in A is put aside. */
+/** Loads the length including the header into X. The value of A is saved and restored. */
 function lengthInX(program: readonly FilterInstruction[]): FilterInstruction[] {
   const k = unusedMemory(program);
   return [of(BPF_ST, k), ...LENGTH, of(BPF_MISC | BPF_TAX, 0), of(BPF_LD | BPF_MEM, k)];
 }
 const LENGTH = [of(BPF_LD | BPF_W | BPF_LEN, 0), of(BPF_ALU | BPF_ADD | BPF_K, HEADER)];
 
-/** An instruction, as it is for packets without the header. */
+/** Translates an instruction for packets without the header. */
 function translated(instruction: FilterInstruction, program: readonly FilterInstruction[]): FilterInstruction[] {
   const { code, k } = instruction;
   const [kind, mode] = [code & 7, code & 0xe0];
@@ -107,12 +117,12 @@ function translated(instruction: FilterInstruction, program: readonly FilterInst
 }
 
 /**
- * The program that has the same verdicts on packets without the header of LINUX_SLL2, whose fields the kernel has beside
- * them.
+ * Returns a program that has the same verdicts on packets without the LINUX_SLL2 header. The kernel stores the fields
+ * of that header outside the packet.
  *
  * @param program A program for packets with that header.
- * @throws TypeError for a program that asks for a part of the header that the kernel does not have; RangeError for one
- *   whose jumps become too long.
+ * @throws TypeError The program reads a part of the header that the kernel does not have; RangeError when the program
+ *   needs jumps that are too long.
  */
 export function cookedProgram(program: readonly FilterInstruction[]): FilterInstruction[] {
   const groups = program.map((instruction) => translated(instruction, program));
@@ -122,7 +132,7 @@ export function cookedProgram(program: readonly FilterInstruction[]): FilterInst
     starts.push(length);
     length += group.length;
   }
-  /** How far a jump goes now that one of `distance` went in the program of before. */
+  /** Returns the new length of a jump that had the length `distance` in the original program. */
   const jump = (i: number, distance: number) => (starts[i + 1 + distance] ?? length) - (starts[i + 1] ?? length);
   return groups.flatMap((group, i) => {
     const { code, jt, jf, k } = program[i]!;
@@ -130,7 +140,10 @@ export function cookedProgram(program: readonly FilterInstruction[]): FilterInst
     if (code === (BPF_JMP | BPF_JA)) return [of(code, jump(i, k))];
     const moved = { code, jt: jump(i, jt), jf: jump(i, jf), k };
     if (moved.jt > FARTHEST || moved.jf > FARTHEST) {
-      throw outOfRange('options.filter', 'a program with shorter jumps, as it becomes longer for cooked packets');
+      throw outOfRange(
+        'options.filter',
+        'a program with shorter jumps, because it grows when it is translated for cooked packets',
+      );
     }
     return [moved];
   });

@@ -1,4 +1,8 @@
-/** Opening captures: a packet(7) socket with a ring. */
+/** Opens captures: packet(7) sockets with a ring. */
+
+import { invalidValue } from '../../argument/argument-error.ts';
+import { type Descriptor, openSocket } from '../../loop/descriptor.ts';
+import { AbortError } from '../../loop/errors.ts';
 import {
   AF_PACKET,
   ENOMEM,
@@ -8,14 +12,13 @@ import {
   SOCK_DGRAM,
   SOCK_RAW,
   SOF_TIMESTAMPING_RAW_HARDWARE,
-} from '../../posix/constants.ts';
-import { invalidValue, isSocketError } from '../../posix/errno.ts';
+} from '../../native/constants.ts';
 import { attachFilter, detachFilter, type FilterInstruction } from '../../posix/filter.ts';
 import { setOption } from '../../posix/option-table.ts';
 import { bind } from '../../posix/socket.ts';
-import { type Descriptor, openSocket } from '../../socket/descriptor.ts';
-import { AbortError } from '../../socket/errors.ts';
-import { programFor, rejectsAll } from '../filter/given.ts';
+import { isSocketError } from '../../struct/errno.ts';
+import { programFor, rejection } from '../filter/given.ts';
+import { reasonAt } from '../filter/refusal.ts';
 import { Capture } from './capture.ts';
 import { captureProgram, DROP } from './capture-filter.ts';
 import { type CaptureLink, linkOf, netmaskOf } from './capture-link.ts';
@@ -25,13 +28,13 @@ import { cookedProgram } from './cooked-filter.ts';
 
 const RING_SIZE = 32 << 20;
 /**
- * How many blocks a ring has, at least, and the milliseconds after which one is handed over that is not full. Of few
- * packets each takes a block of its own: both together say for how long the loop may be busy elsewhere, a second by
- * default. Large blocks wake the loop less often.
+ * The minimum number of blocks of a ring, and the milliseconds after which a partly filled block is handed over. At a
+ * low packet rate each packet takes up a block of its own. Together, the two values therefore determine how long the
+ * event loop may be busy with other work: more than a second by default. Larger blocks wake the event loop less often.
  */
 const TIMELY = { blocks: 16, largest: RING_SIZE, retire: 100 };
 const IMMEDIATE = { blocks: 16, largest: 2 * UNIT, retire: 4 };
-/** Blocks of one size that fill the ring. */
+/** Opens a ring of blocks of equal size that together fill it. */
 function openRing(
   fd: number,
   size: number,
@@ -59,32 +62,35 @@ function openSource(
   }
 }
 
-/** The program of the user's filter, as the kernel is to run it. */
+/** Returns the user's filter as the program that the kernel is to run. */
 function programOf(fd: number, given: Given, { linktype, cooked }: CaptureLink): FilterInstruction[] | undefined {
   const { filter, snaplen, ifindex } = given;
   if (filter === undefined) return undefined;
   const netmask = 'expression' in filter ? netmaskOf(fd, ifindex) : undefined;
   const program = programFor(filter, linktype, snaplen ?? EVERY_BYTE, netmask);
-  if (rejectsAll(filter, program)) {
-    throw invalidValue('options.filter', 'one that a packet of this interface can pass: it rejects all packets');
+  const contradiction = linktype === undefined ? undefined : rejection(filter, program, linktype, netmask);
+  if (contradiction !== undefined) {
+    const { at, reason } = contradiction;
+    const why = reasonAt(at, `it rejects all packets: ${reason}`);
+    throw invalidValue('options.filter', `a filter that accepts some packets of this interface, but ${why}`);
   }
   return cooked ? cookedProgram(program) : program;
 }
 
 const EVERY_BYTE = 0xffffffff;
 
-/** No packet comes before all else is in place. */
+/** Configures the socket so that no packet is delivered before everything is in place. */
 function start(fd: number, given: Given, link: CaptureLink): void {
   const { ifindex, snaplen, promiscuous, fanout, direction, loopbackTwice, hardwareTimestamps } = given;
   const own = programOf(fd, given, link);
   if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', SOF_TIMESTAMPING_RAW_HARDWARE);
   if (direction === 'in') setOption(fd, 'PACKET_IGNORE_OUTGOING', true);
-  // What a group receives is not up to the option of its members but to a flag of its own, which kernels before Linux 6.2
-  // ignore: there the program is what drops the packets that are sent.
+  // The option of a member does not decide what a fanout group receives. A flag of the group does, and kernels before
+  // Linux 6.2 ignore that flag. On those kernels the filter program drops the outgoing packets.
   const isJudged = direction === 'out' || (direction === 'in' && fanout !== undefined);
   const once = direction === 'both' && link.loopback && !loopbackTwice ? 'once' : undefined;
   const program = captureProgram(own, snaplen, isJudged ? (direction as 'in' | 'out') : once);
-  // A group is joined by who is bound: what comes before is dropped.
+  // Only a bound socket can join a group. The packets that arrive before it has joined are dropped.
   const first = fanout !== undefined ? DROP : program;
   if (first !== undefined) attachFilter(fd, first);
   bind(fd, { family: AF_PACKET, ifindex, protocol: ETH_P_ALL });
@@ -95,7 +101,10 @@ function start(fd: number, given: Given, link: CaptureLink): void {
   else attachFilter(fd, program);
 }
 
-/** The socket of a capture: what has no link-layer header of one kind comes without it. */
+/**
+ * Opens the socket of a capture. If the packets have no uniform link-layer header, they are captured without it
+ * (SOCK_DGRAM).
+ */
 function openFor(ifindex: number): { descriptor: Descriptor; link: CaptureLink } {
   const descriptor = openSocket(AF_PACKET, ifindex === 0 ? SOCK_DGRAM : SOCK_RAW, 0);
   try {
@@ -110,15 +119,17 @@ function openFor(ifindex: number): { descriptor: Descriptor; link: CaptureLink }
 }
 
 /**
- * Opens a capture: a packet(7) socket with a ring, which the kernel fills from now on. Needs CAP_NET_RAW.
+ * Opens a capture: a packet(7) socket with a ring, which the kernel fills from then on. This requires CAP_NET_RAW.
  *
- * Packets of all interfaces, and of a kind of link that has no link type here, begin with a header of LINUX_SLL2 in place
- * of their own, as those of `tcpdump -i any`: filters, decoders and files take them as one link type.
+ * Packets from all interfaces, and from an interface whose link-layer header this library does not support, begin with
+ * a LINUX_SLL2 header instead of their own, like those of `tcpdump -i any`. Filters, decoders and files therefore treat
+ * them as one link type.
  *
- * @param options The interface, the filter, and how much; all packets of all interfaces unless given.
- * @returns A Capture, which must be closed.
- * @throws SocketError EPERM, ENODEV (no such interface), EINVAL (the program, a ring of this size), ENOMEM; AbortError;
- *   TypeError or RangeError for other options. An interface that is down is told by the first loop: ENETDOWN.
+ * @param options The interface, the filter and the amount of data to capture. By default, all packets of all interfaces
+ *   are captured.
+ * @returns The capture. The caller must close it.
+ * @throws SocketError EPERM, ENODEV (no such interface), EINVAL (the filter program or the size of the ring), ENOMEM;
+ *   AbortError; TypeError or RangeError for invalid options. If the interface is down, the first loop throws ENETDOWN.
  * @example
  * const capture = openCapture({ interface: 'lo', filter: 'udp dst port 9', immediate: true });
  * sendto(socket(AF_INET, SOCK_DGRAM), 'hello', 0, { family: AF_INET, address: '127.0.0.1', port: 9 });

@@ -1,6 +1,15 @@
-/** Sending packets through a ring that the kernel reads: packet(7), PACKET_TX_RING. */
+/** Sends packets through a ring that the kernel reads: packet(7), PACKET_TX_RING. */
 
-import { SEND } from '../../posix/calls.ts';
+import { invalidType, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { integer } from '../../argument/number.ts';
+import { object, own, ownOr } from '../../argument/snapshot.ts';
+import { SEND } from '../../call/transfer.ts';
+import { waitFor } from '../../loop/condition.ts';
+import { Descriptor, openSocket } from '../../loop/descriptor.ts';
+import { ClosedError } from '../../loop/errors.ts';
+import type { WaitOptions } from '../../loop/options.ts';
+import { WRITE } from '../../loop/readiness.ts';
 import {
   AF_PACKET,
   EAGAIN,
@@ -13,36 +22,31 @@ import {
   TP_STATUS_SEND_REQUEST,
   TP_STATUS_WRONG_FORMAT,
   TPACKET_V2,
-} from '../../posix/constants.ts';
-import { invalidType, outOfRange, SocketError, settle } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { layout, native } from '../../posix/native.ts';
-import { integer } from '../../posix/number.ts';
+} from '../../native/constants.ts';
+import { layout, native } from '../../native/native.ts';
 import { setsockopt } from '../../posix/option.ts';
 import { setOption } from '../../posix/option-table.ts';
-import { object, own, ownOr } from '../../posix/snapshot.ts';
 import { bind } from '../../posix/socket.ts';
-import { Descriptor, openSocket } from '../../socket/descriptor.ts';
-import { ClosedError } from '../../socket/errors.ts';
-import type { WaitOptions } from '../../socket/options.ts';
-import { WRITE } from '../../socket/readiness.ts';
-import { waitFor } from '../../socket/wait.ts';
-import { data as bytesOf } from '../bytes.ts';
+import { SocketError, settle } from '../../struct/errno.ts';
+import { data as bytesOf } from '../bytes/bytes.ts';
 import { interfaceIndex } from './interface-index.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { Ring } from './ring.ts';
 
 /**
- * Where a TransmitRing sends to, and how much it holds.
+ * The interface and the size of a TransmitRing.
  *
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export interface TransmitRingOptions {
   /** The name or the index of the interface. */
   interface: string | number;
-  /** The size of the ring in bytes, a multiple of 65536; 1048576 unless given. */
+  /** The size of the ring in bytes, a multiple of 65536. The default is 1048576. */
   ringSize?: number | undefined;
-  /** The size of the place of a packet, 32 bytes for the kernel among them: a power of 2 from 128 to 65536; 2048. */
+  /**
+   * The size of the slot for a packet in bytes, a power of 2 from 128 to 65536. The kernel uses 32 of them. The default
+   * is 2048.
+   */
   frameSize?: number | undefined;
 }
 
@@ -51,19 +55,19 @@ const NAMES = namesOf<TransmitRingOptions>({ interface: true, ringSize: true, fr
 const BLOCK = 65536;
 const RING_SIZE = 1 << 20;
 const FRAME_SIZE = 2048;
-/** Before the packet: struct tpacket2_hdr. */
+/** The size of struct tpacket2_hdr, which precedes the packet. */
 const HEADER = layout('tpacket2_hdr');
 const STATUS = layout('tp2_status');
 const LENGTH = layout('tp2_len');
 const NOTHING = new Uint8Array(0);
 
 /**
- * Opens a ring for sending: a packet(7) socket on an interface, to which packets go by one system call for many. It
- * receives nothing. Needs CAP_NET_RAW.
+ * Opens a ring for sending: a packet(7) socket on an interface that sends many packets with one system call. It
+ * receives nothing. This requires CAP_NET_RAW.
  *
- * @param options The interface, and how much the ring holds.
- * @returns A TransmitRing, which must be closed.
- * @throws SocketError EPERM, ENODEV (no such interface), ENOMEM, ENETDOWN; TypeError or RangeError for other options.
+ * @param options The interface and the size of the ring.
+ * @returns The ring. The caller must close it.
+ * @throws SocketError EPERM, ENODEV (no such interface), ENOMEM, ENETDOWN; TypeError or RangeError for invalid options.
  * @example
  * const ring = openTransmitRing({ interface: 'lo' });
  * const frame = encodePacket([ethernet({ destination: '00:00:00:00:00:00', source: '00:00:00:00:00:00', etherType: 0x88b5 })]);
@@ -97,8 +101,8 @@ export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
 }
 
 /**
- * Packets to send, in memory that the kernel reads: made by `openTransmitRing`. Those that are put in with `push`, or
- * written in place with `frame` and `commit`, go out in their order with `send` or `drain`.
+ * A queue of packets to send, in memory that the kernel reads. `openTransmitRing` creates it. `push` adds a copy of a
+ * packet; `frame` and `commit` let the caller write one in place. `send` and `drain` send the packets in order.
  *
  * @example
  * const ring = openTransmitRing({ interface: 'lo' });
@@ -111,25 +115,28 @@ export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export class TransmitRing {
-  /** How many packets it holds. */
+  /** How many packets the ring holds. */
   readonly frames: number;
-  /** The most bytes of a packet. */
+  /** The maximum length of a packet in bytes. */
   readonly frameRoom: number;
   readonly #descriptor: Descriptor;
   readonly #ring: Ring;
   readonly #frameSize: number;
-  /** Its name, for errors; the index of one that went away at once. */
+  /** The name of the interface, for errors, or its index if it was removed at once. */
   readonly #interface: string | number;
-  /** Where a packet is written in a runtime that cannot see the ring. */
+  /** The buffer for a packet in a runtime that cannot map the ring into an ArrayBuffer. */
   readonly #copy: Uint8Array | undefined;
-  /** The next place, the packets before it that the kernel has not taken, and how many it has. */
+  /**
+   * The next slot, the number of queued packets before it that the kernel has not accepted yet, and the number that it
+   * has accepted.
+   */
   #next = 0;
   #queued = 0;
   #sent = 0;
 
   constructor(descriptor: Descriptor, ring: Ring, frames: number, frameSize: number, ifindex: number) {
-    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'that of openTransmitRing');
-    if (!(ring instanceof Ring)) throw invalidType('ring', 'that of openTransmitRing');
+    if (!(descriptor instanceof Descriptor)) throw invalidType('descriptor', 'the descriptor of openTransmitRing');
+    if (!(ring instanceof Ring)) throw invalidType('ring', 'the ring of openTransmitRing');
     this.frames = frames;
     this.frameRoom = frameSize - HEADER;
     this.#descriptor = descriptor;
@@ -139,17 +146,17 @@ export class TransmitRing {
     this.#copy = ring.buffer === undefined ? new Uint8Array(this.frameRoom) : undefined;
   }
 
-  /** The descriptor, for options (PACKET_QDISC_BYPASS); -1 when it was closed. */
+  /** The file descriptor, for options such as PACKET_QDISC_BYPASS. It is -1 once the ring is closed. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** How many packets the kernel has taken, in all. */
+  /** The total number of packets that the kernel has accepted. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** How many packets are put in and not taken. */
+  /** The number of packets that are in the ring and not accepted by the kernel yet. */
   get queued(): number {
     return this.#queued;
   }
@@ -159,12 +166,15 @@ export class TransmitRing {
     return this.fd;
   }
 
-  /** Where a packet is in the ring: 0 is the next one to put in, -1 the last one. */
+  /** Returns the offset of a slot in the ring: 0 is the next slot to fill, -1 the last one that was filled. */
   #place(from: number): number {
     return ((this.#next + from + this.frames) % this.frames) * this.#frameSize;
   }
 
-  /** The place of the next packet, to write it there: valid until `commit`. Undefined when the ring is full. */
+  /**
+   * Returns the slot for the next packet, to write it in place. It is valid until `commit`. It is undefined when the
+   * ring is full.
+   */
   frame(): Uint8Array | undefined {
     this.#open('frame');
     const place = this.#place(0);
@@ -173,13 +183,13 @@ export class TransmitRing {
   }
 
   /**
-   * Puts the packet in that was written to `frame`, by its `length`.
+   * Queues the packet of `length` bytes that was written to `frame`.
    *
-   * @throws RangeError for a length beyond `frameRoom`, or when the ring is full.
+   * @throws RangeError The length exceeds `frameRoom`, or the ring is full.
    */
   commit(length: number): void {
     integer(length, 'length', 0, this.frameRoom);
-    if (this.frame() === undefined) throw outOfRange('length', 'that of a packet for which there is room');
+    if (this.frame() === undefined) throw outOfRange('length', 'the length of a packet that the ring has room for');
     const place = this.#place(0);
     if (this.#copy !== undefined) this.#ring.write(place + HEADER, this.#copy.subarray(0, (length + 3) & ~3));
     this.#ring.store(place + LENGTH, length);
@@ -189,10 +199,10 @@ export class TransmitRing {
   }
 
   /**
-   * Puts a packet in, from its link-layer header on: `data` is copied.
+   * Queues a copy of a packet, where `data` begins with the link-layer header.
    *
-   * @returns False when the ring is full: `drain` makes room.
-   * @throws RangeError for one that is longer than `frameRoom`.
+   * @returns False when the ring is full. `drain` makes room.
+   * @throws RangeError The packet is longer than `frameRoom`.
    */
   push(data: Uint8Array): boolean {
     bytesOf(data, 'data');
@@ -205,11 +215,12 @@ export class TransmitRing {
   }
 
   /**
-   * Sends what is put in, by one send(2) that does not wait: as much as the send buffer has room for.
+   * Sends the queued packets with one send(2) that does not block. It sends as many as the send buffer has room for.
    *
-   * @returns How many packets the kernel took.
-   * @throws SocketError EINVAL, EMSGSIZE (a packet is shorter than its header, or longer than the MTU: those before it
-   *   are sent, those behind it taken out of the ring); ENETDOWN, ENXIO, ENOBUFS (packets stay in the ring).
+   * @returns The number of packets that the kernel accepted.
+   * @throws SocketError EINVAL, EMSGSIZE (a packet is shorter than its link-layer header or longer than the MTU: the
+   *   packets before it are sent, it and the packets after it are removed from the ring); ENETDOWN, ENXIO, ENOBUFS (the
+   *   packets stay in the ring).
    */
   send(): number {
     const n = settle(native.send(this.#open('send'), NOTHING, MSG_DONTWAIT), SEND);
@@ -228,7 +239,7 @@ export class TransmitRing {
     return taken;
   }
 
-  /** The kernel begins its next look at the packet that it refused. */
+  /** Removes the queued packets. The kernel starts its next pass at the slot of the packet that it rejected. */
   #takeOut(): void {
     for (; this.#queued > 0; this.#queued--) {
       this.#next = (this.#next + this.frames - 1) % this.frames;
@@ -237,13 +248,13 @@ export class TransmitRing {
   }
 
   /**
-   * Sends all that is put in, and waits until the kernel needs none of the ring any more.
+   * Sends all queued packets and waits until the kernel no longer uses any slot of the ring.
    *
-   * @param options AbortSignal, and timeout in milliseconds.
-   * @throws As `send`; AbortError, TimeoutError, ClosedError.
+   * @param options An AbortSignal, and the timeout in milliseconds.
+   * @throws The same errors as `send`; AbortError, TimeoutError, ClosedError.
    */
   async drain(options: WaitOptions = {}): Promise<void> {
-    // Taken: when the send buffer has room. Gone: no event tells.
+    // The kernel accepts packets when the send buffer has room. No event reports that it has finished with them.
     await this.#until(false, options, () => this.#queued === 0 || (this.send() >= 0 && this.#queued === 0));
     await this.#until(true, options, () => this.#isIdle());
   }
@@ -255,7 +266,7 @@ export class TransmitRing {
     return true;
   }
 
-  async #until(eventless: boolean, options: WaitOptions, done: () => boolean): Promise<void> {
+  async #until(retriedByTime: boolean, options: WaitOptions, done: () => boolean): Promise<void> {
     const fd = this.#open('send');
     if (done()) return;
     const attempt = (resolve: () => void, reject: (error: Error) => void) => {
@@ -267,22 +278,25 @@ export class TransmitRing {
       }
       return true;
     };
-    await waitFor<void>({ fd, kind: WRITE, eventless, syscall: 'send', owned: true, attempt }, options);
+    await waitFor<void>({ fd, kind: WRITE, retriedByTime, syscall: 'send', owned: true, attempt }, options);
   }
 
-  /** Gives the memory and the descriptor back; what was not sent is lost. Idempotent. */
+  /**
+   * Closes the ring and releases its memory and its file descriptor. Packets that were not sent are lost. Closing a
+   * closed ring does nothing.
+   */
   close(): void {
     if (this.fd === -1) return;
     this.#descriptor.close();
     this.#ring.close();
   }
 
-  /** As `close`. */
+  /** Closes the ring: see `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** As `close`. */
+  /** Closes the ring: see `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -1,40 +1,43 @@
-/** What comes while answers are waited for, from a socket or from a capture. */
-import type { Address } from '../../posix/address-type.ts';
-import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
-import type { LayerName } from '../layers/layer.ts';
+/** What a socket or a capture receives while an exchange waits for answers. */
+import type { Address } from '../../struct/address-type.ts';
+import type { ControlInput, ControlMessage } from '../../struct/control-message.ts';
+import type { LayerName } from '../layers/layer-name.ts';
 
 /**
- * What a router or a host says about a request in place of an answer: an ICMP error that quotes it, or what the kernel
- * reports by the error queue of the socket.
+ * The error that a router or a host reports about a request instead of an answer: an ICMP error that quotes the
+ * request, or an error that the kernel reports through the error queue of the socket.
  *
  * @see https://man7.org/linux/man-pages/man7/ip.7.html
  */
 export interface RequestError {
-  /** The address of who says it, if that is known. */
+  /** The address of the sender of the error, if it is known. */
   by: string | undefined;
-  /** An SO_EE_ORIGIN_ number: of ICMP, of ICMPv6, or of this host. */
+  /** An SO_EE_ORIGIN_ number: ICMP, ICMPv6 or this host. */
   origin: number;
-  /** The type and the code of ICMP or ICMPv6. */
+  /** The ICMP or ICMPv6 type and code. */
   type: number;
   code: number;
-  /** The MTU of a packet that was too big, the pointer of a parameter problem. */
+  /** The MTU if a packet was too big, or the pointer of a parameter problem. */
   info: number;
-  /** What the kernel makes of it, of a report; 0 of a packet. */
+  /** The errno that the kernel derived, if the error comes from the error queue. It is 0 for an ICMP packet. */
   errno: number;
 }
 
-/** A packet, or a report about one of ours. */
+/** A received packet, or an error report about a packet that was sent. */
 export interface Arrival {
   data: Uint8Array;
   first: LayerName | 'ip';
-  /** Who sent it, as the socket tells; of a report, where the packet went that it is about. */
+  /**
+   * The address of the sender as the socket reports it. For an error report, it is the destination of the packet that
+   * the error is about.
+   */
   address: string | undefined;
-  /** The same, as the socket gives it. */
+  /** The same address in the form that the socket returns. */
   sender: Address | undefined;
-  /** When it came, in milliseconds since 1970. */
+  /** When it arrived, in milliseconds since 1970. */
   time: number;
   control: readonly ControlMessage[];
-  /** Of a report of the error queue, whose data are the beginning of our packet. */
+  /** The error if this is a report of the error queue. Its data is then the beginning of the packet that was sent. */
   error: RequestError | undefined;
 }
 
@@ -45,20 +48,20 @@ export interface Sending {
   control: readonly ControlInput[] | undefined;
 }
 
-/** Takes what comes. A promise says that there is no room for more until it is fulfilled. */
+/** Processes an arrival. If it returns a promise, there is no room for more until the promise is fulfilled. */
 export type Take = (arrival: Arrival) => Promise<void> | undefined;
 
-/** Where requests go, and what comes. */
+/** The socket or capture through which requests are sent and answers arrive. */
 export interface Port {
   readonly hasOtherIdentifier: boolean;
-  /** The name of the address of a request, as arrivals have it. */
+  /** Returns the destination of a request in the form in which arrivals contain it. */
   addressOf(to: unknown): string | undefined;
   send(message: Sending): Promise<void>;
-  /** Gives what comes until the signal is aborted, which rejects with an AbortError. */
+  /** Passes on everything that arrives until the signal is aborted, and then rejects with an AbortError. */
   receive(signal: AbortSignal, take: Take): Promise<void>;
 }
 
-/** The time of day, in milliseconds since 1970, finer than Date.now(). */
+/** Returns the time in milliseconds since 1970, with a higher resolution than Date.now(). */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }

@@ -1,16 +1,19 @@
-/** A capture that requests are sent by: on the interface that it captures, by its own packet socket. */
-import { AF_PACKET, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING } from '../../posix/constants.ts';
-import { invalidValue, isErrno } from '../../posix/errno.ts';
+/** Sends requests through a capture: on the captured interface, with the capture's own packet socket. */
+
+import { invalidValue } from '../../argument/argument-error.ts';
+import { waitFor } from '../../loop/condition.ts';
+import { ClosedError } from '../../loop/errors.ts';
+import { WRITE } from '../../loop/readiness.ts';
+import { AF_PACKET, ETH_P_IP, ETH_P_IPV6, PACKET_OUTGOING } from '../../native/constants.ts';
 import { getsockname } from '../../posix/socket.ts';
 import { sendto } from '../../posix/transfer.ts';
-import { WRITE } from '../../socket/readiness.ts';
-import { waitFor } from '../../socket/wait.ts';
+import { isErrno } from '../../struct/errno.ts';
 import type { Capture } from '../capture/capture.ts';
-import type { LayerName } from '../layers/layer.ts';
-import { LINKTYPE_LINUX_SLL2, LINKTYPE_RAW, layerOfLinktype } from '../linktype.ts';
+import type { LayerName } from '../layers/layer-name.ts';
+import { LINKTYPE_LINUX_SLL2, LINKTYPE_RAW, layerOfLinktype } from '../layers/linktype.ts';
 import type { Port, Take } from './arrival.ts';
 
-/** A port of a capture. */
+/** The port of a capture. */
 export class CapturePort implements Port {
   readonly hasOtherIdentifier = false;
   readonly #capture: Capture;
@@ -19,11 +22,11 @@ export class CapturePort implements Port {
 
   constructor(capture: Capture) {
     this.#capture = capture;
-    const address = getsockname(capture.fd);
+    const address = capture.closed ? undefined : getsockname(capture.fd);
     this.#ifindex = address?.family === AF_PACKET && 'ifindex' in address ? address.ifindex : 0;
     this.#first = layerOfLinktype(capture.linktype);
     if (capture.linktype === LINKTYPE_LINUX_SLL2) {
-      throw invalidValue('through', 'a socket, or a capture of one interface whose headers are not replaced');
+      throw invalidValue('through', 'a socket, or a capture of one interface that keeps its link-layer headers');
     }
   }
 
@@ -32,7 +35,8 @@ export class CapturePort implements Port {
   }
 
   async send({ data }: { data: Uint8Array }): Promise<void> {
-    const { fd } = this.#capture;
+    const { fd, closed } = this.#capture;
+    if (closed) throw new ClosedError('sendto');
     const protocol = this.#capture.linktype === LINKTYPE_RAW ? (data[0]! >>> 4 === 6 ? ETH_P_IPV6 : ETH_P_IP) : 0;
     const to = { family: AF_PACKET, ifindex: this.#ifindex, protocol } as const;
     const attempt = (resolve: (sent: number) => void, reject: (error: Error) => void) => {
@@ -63,6 +67,7 @@ export class CapturePort implements Port {
         error: undefined,
       });
     }
+    if (!signal.aborted) throw new ClosedError('exchange'); // a loop over a capture that is closed only ends
   }
 }
 

@@ -1,12 +1,12 @@
-/** Requests sent, and their answers waited for: what scapy's `sr` and `sr1` are. */
-import { invalidType, outOfRange } from '../../posix/errno.ts';
-import { type Names, namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { integer } from '../../posix/number.ts';
-import { object, own } from '../../posix/snapshot.ts';
-import { AbortError } from '../../socket/errors.ts';
-import { milliseconds, optionalSignal } from '../../socket/options.ts';
+/** Sends requests and waits for their answers, as scapy's `sr` and `sr1` do. */
+import { invalidType, outOfRange } from '../../argument/argument-error.ts';
+import { type Names, namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { integer } from '../../argument/number.ts';
+import { object, own } from '../../argument/snapshot.ts';
+import { AbortError } from '../../loop/errors.ts';
+import { milliseconds, optionalSignal } from '../../loop/options.ts';
 import { Capture } from '../capture/capture.ts';
-import type { AnyLayerType, LayerOf } from '../layers/own-layer.ts';
+import type { AnyLayerType, LayerOf } from '../layers/layer-type.ts';
 import type { Port } from './arrival.ts';
 import { CapturePort } from './capture-port.ts';
 import { Exchanging, type Given } from './exchanging.ts';
@@ -41,7 +41,7 @@ function given(options: ExchangeOptions): Given {
   const answers = own(options, 'answers');
   if (answers !== undefined && typeof answers !== 'function') throw invalidType('options.answers', 'a function');
   const layers = own(options, 'layers') ?? [];
-  if (!Array.isArray(layers)) throw invalidType('options.layers', 'an array of what defineLayer returns');
+  if (!Array.isArray(layers)) throw invalidType('options.layers', 'an array of layer types that defineLayer returned');
   return {
     timeout: milliseconds(own(options, 'timeout') ?? 1000, 'options.timeout'),
     retries: integer(own(options, 'retries'), 'options.retries', 0, 0x7fffffff, 0),
@@ -55,22 +55,30 @@ function given(options: ExchangeOptions): Given {
 }
 
 /**
- * Sends requests, and gives what answers them: scapy's `sr`.
+ * Sends requests and returns their answers: scapy's `sr`.
  *
- * Answers are known by what both have in common: echoes of ICMP and ICMPv6 by identifier and sequence number, TCP by its
- * ports and the acknowledged number, UDP and SCTP by their ports, ARP and neighbour discovery by the address that is asked
- * for, other protocols of IP by the addresses; ICMP errors, and reports of the error queue (IP_RECVERR), by the packet that
- * they quote. A layer of `defineLayer` tells more by its `answers`, such as the identifier of DNS.
+ * Answers are recognized by the fields that they have in common with the request: ICMP and ICMPv6 echoes by identifier
+ * and sequence number, TCP by the ports and the acknowledgment number, UDP and SCTP by the ports, ARP and neighbor
+ * discovery by the requested address, and other IP protocols by the addresses. ICMP errors and reports of the error
+ * queue (IP_RECVERR) are recognized by the packet that they quote. A layer of `defineLayer` can compare more fields in
+ * its `answers` method, such as the identifier of DNS.
  *
- * Nothing is set on the socket, and it stays open: a filter keeps what is for others away, IP_RECVERR brings reports,
- * SO_TIMESTAMPNS the times at which the kernel got the answers.
+ * The function sets no options on the socket and leaves it open. The caller can attach a filter that keeps out other
+ * packets, set IP_RECVERR to receive error reports, and set SO_TIMESTAMPNS to use the times at which the kernel
+ * received the answers. A socket or capture has one exchange at a time, because a second one would take the answers of
+ * the first: pass all requests to one exchange.
  *
- * @param through A Socket: raw, packet, ping or datagram; or a Capture of one interface, which sends by its own socket.
- * @param requests Layers, or objects that have them, of any iterable: one that waits between them sets the pace.
- * @param options Time, retries and rate.
- * @returns For each request an answer, or that nobody answered, as they come; with `multiple`, all answers in time.
- * @throws TypeError or RangeError for what cannot be sent, or whose answer cannot be told; AbortError; SocketError of the
- *   socket. What cannot be sent for another reason (ENETUNREACH) is an `Unanswered` with its `failure`.
+ * @param through A raw, packet, ping or datagram Socket, or a Capture of one interface, which sends through its own
+ *   socket.
+ * @param requests The requests, from any iterable. Each is an array of layers or an object that contains one. An async
+ *   iterable can control the rate by waiting between requests.
+ * @param options The timeout, the number of retries, the rate and other options.
+ * @returns An outcome for each request, as soon as it is known: either an answer, or that there was none in time. With
+ *   `multiple`, all answers that arrive in time.
+ * @throws TypeError or RangeError for a request that cannot be encoded or whose answers cannot be recognized;
+ *   AbortError; BusyError while another exchange uses the socket; ClosedError if the socket or capture is closed;
+ *   SocketError of the socket. A request that cannot be sent for another reason (ENETUNREACH) results in an `Unanswered`
+ *   with a `failure`.
  * @example
  * const raw = new Socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
  * const echoes = [1, 2].map((sequenceNumber) => ({
@@ -97,17 +105,17 @@ export function exchange<Tag = unknown, const Types extends readonly AnyLayerTyp
   }
   const port = portOf(through);
   if (checked.signal?.aborted) throw new AbortError(checked.signal, 'exchange');
-  return new Exchanging<Tag>(port, checked).run(requests) as AsyncGenerator<never, void, void>;
+  return new Exchanging<Tag>(port, through, checked).run(requests) as AsyncGenerator<never, void, void>;
 }
 
 /**
- * Sends one request, and waits for its answer: scapy's `sr1`.
+ * Sends one request and waits for its answer: scapy's `sr1`.
  *
- * @param through As for `exchange`.
- * @param request Layers, or an object that has them.
- * @param options As for `exchange`.
- * @returns The first answer, which may be an ICMP error; undefined when nobody answered in time.
- * @throws As `exchange`; the SocketError of a request that could not be sent.
+ * @param through The same as for `exchange`.
+ * @param request An array of layers, or an object that contains one.
+ * @param options The same as for `exchange`.
+ * @returns The first answer, which may be an ICMP error, or undefined if there was none in time.
+ * @throws The same errors as `exchange`, and the SocketError of a request that could not be sent.
  * @example
  * const raw = new Socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
  * const answer = await exchangeOne(raw, {

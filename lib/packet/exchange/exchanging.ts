@@ -1,20 +1,21 @@
-/** An exchange while it runs: what sends, what receives, and whose time is over. */
+/** A running exchange: it sends requests, receives answers and handles timeouts. */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { invalidValue, isSocketError } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { type Abortable, listen, unlisten } from '../../socket/abort.ts';
-import { AbortError } from '../../socket/errors.ts';
-import { LONGEST } from '../../socket/options.ts';
+import { invalidValue } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { type Abortable, listen, unlisten } from '../../loop/abort.ts';
+import { AbortError, BusyError } from '../../loop/errors.ts';
+import { LONGEST } from '../../loop/options.ts';
+import { isSocketError } from '../../struct/errno.ts';
 import { type DecodedPacket, decodePacket } from '../layers/decode.ts';
-import type { AnyLayerType, OwnLayer } from '../layers/own-layer.ts';
+import type { AnyLayerType, OwnLayer } from '../layers/layer-type.ts';
 import { type Arrival, now, type Port, type RequestError } from './arrival.ts';
 import { errorOf } from './icmp-error.ts';
 import type { Answered, ExchangeOptions, ExchangeRequest, RequestLayers, Unanswered } from './outcome.ts';
 import { addressesOf, isAbout, isReply, quoteAt, quotedKeys, replyKeys, requestKey } from './pairing.ts';
 import { encodeRequest, type Pending, PendingRequests } from './pending.ts';
 
-/** Options that were checked. */
+/** The validated options. */
 export interface Given extends Required<Omit<ExchangeOptions, 'answers' | 'signal' | 'layers'>> {
   timeout: number;
   retries: number;
@@ -27,15 +28,15 @@ export interface Given extends Required<Omit<ExchangeOptions, 'answers' | 'signa
 
 const NAMES = namesOf<ExchangeRequest>({ layers: true, to: true, pseudoHeader: true, control: true, tag: true });
 
-/** After so many packets others have their turn, and what came is taken. */
+/** The number of packets after which other tasks get a turn and received packets are processed. */
 const BURST = 32;
-/** By how many milliseconds a timer may be late, which is made up for. */
+/** The delay of a timer, in milliseconds, that is compensated for by sending faster. */
 const LATE = 20;
-/** So many answers may wait for who reads them. */
+/** The number of outcomes that may wait to be read. */
 const MOST_OUTCOMES = 1024;
-/** The key of all requests when the program tells what answers them. */
+/** The key of all requests if the program decides which packets answer them. */
 const ALL = '';
-/** The most that the clock of a capture and ours may differ, in milliseconds. */
+/** The maximum difference between the clock of a capture and that of this process, in milliseconds. */
 const APART = 1000;
 
 type Outcome<Tag> = Answered<Tag, OwnLayer> | Unanswered<Tag>;
@@ -43,7 +44,7 @@ type Requests<Tag> =
   | Iterable<ExchangeRequest<Tag> | RequestLayers>
   | AsyncIterable<ExchangeRequest<Tag> | RequestLayers>;
 
-/** A promise that others fulfil, again and again. */
+/** A promise that can be fulfilled repeatedly. */
 class Bell {
   #ring: (() => void) | undefined;
   #promise: Promise<void> | undefined;
@@ -62,9 +63,13 @@ class Bell {
   }
 }
 
-/** An exchange. */
+/** The sockets and captures of running exchanges. A second exchange would take the answers of the first one. */
+const running = new WeakSet<object>();
+
+/** A running exchange. */
 export class Exchanging<Tag> implements Abortable {
   readonly #port: Port;
+  readonly #through: object;
   readonly #given: Given;
   readonly #types: Set<AnyLayerType>;
   readonly #pending = new PendingRequests<Tag>();
@@ -74,7 +79,7 @@ export class Exchanging<Tag> implements Abortable {
   #outcomes: Outcome<Tag>[] = [];
   #again: Pending<Tag>[] = [];
   #isSendingAgain = false;
-  /** How many requests were taken, and whether there are no more. */
+  /** The number of requests that were read, and whether there are no more. */
   #count = 0;
   #isComplete = false;
   #failure: unknown;
@@ -82,13 +87,14 @@ export class Exchanging<Tag> implements Abortable {
   #burst = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(port: Port, given: Given) {
+  constructor(port: Port, through: object, given: Given) {
     this.#port = port;
+    this.#through = through;
     this.#given = given;
     this.#types = new Set(given.layers);
   }
 
-  /** The signal of the program. */
+  /** Called when the signal of the program is aborted. */
   abort(signal: AbortSignal): void {
     this.#fail(new AbortError(signal, 'exchange'));
   }
@@ -96,6 +102,8 @@ export class Exchanging<Tag> implements Abortable {
   async *run(requests: Requests<Tag>): AsyncGenerator<Outcome<Tag>, void, void> {
     const { signal } = this.#given;
     if (signal?.aborted) throw new AbortError(signal, 'exchange');
+    if (running.has(this.#through)) throw new BusyError('exchange');
+    running.add(this.#through);
     if (signal !== undefined) listen(signal, this);
     const receiving = this.#guard(this.#port.receive(this.#over.signal, (arrival) => this.#take(arrival)));
     this.#guard(this.#sendAll(requests));
@@ -115,11 +123,12 @@ export class Exchanging<Tag> implements Abortable {
       clearTimeout(this.#timer);
       this.#over.abort();
       this.#room.ring();
-      await receiving; // the next one to wait for packets finds nobody who does
+      await receiving; // whoever waits for packets next must be the only one
+      running.delete(this.#through);
     }
   }
 
-  /** What fails ends the exchange, unless that is over. */
+  /** Ends the exchange if the work fails, unless the exchange has already ended. */
   async #guard(work: Promise<void>): Promise<void> {
     try {
       await work;
@@ -158,7 +167,10 @@ export class Exchanging<Tag> implements Abortable {
     const key =
       this.#given.answers === undefined ? requestKey(packet.layers, this.#port.addressOf(request.to), this.#port) : ALL;
     if (key === undefined) {
-      throw invalidValue('request.layers', 'a packet whose answer can be told, or "options.answers" tells it');
+      throw invalidValue(
+        'request.layers',
+        'a packet whose answers can be recognized, unless "options.answers" is given',
+      );
     }
     return { request, index: this.#count++, data, packet, key, attempts: 0, answered: false, sent: 0, deadline: 0 };
   }
@@ -168,7 +180,7 @@ export class Exchanging<Tag> implements Abortable {
     if (this.#over.signal.aborted) return;
     one.attempts++;
     one.sent = now();
-    this.#pending.add(one); // it may be answered before the call is over
+    this.#pending.add(one); // the answer may arrive before the call returns
     const { to, control } = one.request;
     try {
       await this.#port.send({ data: one.data, to, control });
@@ -186,7 +198,7 @@ export class Exchanging<Tag> implements Abortable {
   async #pace(): Promise<void> {
     const { signal } = this.#over;
     const time = performance.now();
-    // What a timer was late by is made up for, but not the time in which nothing was to be sent.
+    // The delay of a late timer is made up for, but not the time in which there was nothing to send.
     this.#due = this.#due === 0 ? time : Math.max(this.#due, time - LATE);
     const wait = Math.ceil(this.#due - time);
     this.#due += 1000 / this.#given.rate;
@@ -207,12 +219,12 @@ export class Exchanging<Tag> implements Abortable {
     } else this.#tell({ answered: false, request, index, attempts, failure });
   }
 
-  /** Sets the timer to the next end. */
+  /** Sets the timer to the next deadline. */
   #arm(): void {
     const { deadline } = this.#pending;
     if (this.#timer !== undefined || deadline === undefined || this.#over.signal.aborted) return;
     const wait = Math.min(Math.max(0, deadline - performance.now()), LONGEST);
-    // A thread that was busy sees the timer first: what came in time is taken before.
+    // After a busy period, the timer fires first. Packets that arrived in time are processed before it takes effect.
     this.#timer = setTimeout(() => setImmediate(() => this.#expire()), wait);
   }
 
@@ -236,7 +248,7 @@ export class Exchanging<Tag> implements Abortable {
     this.#isSendingAgain = false;
   }
 
-  /** Takes a packet that has come: an answer, an error that is about a request, or nothing of ours. */
+  /** Processes a received packet: an answer, an error about a request, or an unrelated packet. */
   #take(arrival: Arrival): Promise<void> | undefined {
     const packet = decodePacket(arrival.data, {
       first: arrival.first,

@@ -1,67 +1,71 @@
-/** What is asked and what comes of it: the types of `exchange`. */
-import type { Address, AddressLike } from '../../posix/address-type.ts';
-import type { ControlInput, ControlMessage } from '../../posix/control-message.ts';
-import type { Bytes } from '../../posix/native.ts';
+/** The types of `exchange`: requests and their outcomes. */
+
+import type { Bytes } from '../../native/native.ts';
+import type { Address, AddressLike } from '../../struct/address-type.ts';
+import type { ControlInput, ControlMessage } from '../../struct/control-message.ts';
 import type { DecodedPacket } from '../layers/decode.ts';
 import type { LayerInput } from '../layers/layer.ts';
-import type { AnyLayerType, LayerOf, OwnLayer } from '../layers/own-layer.ts';
+import type { AnyLayerType, LayerOf, OwnLayer } from '../layers/layer-type.ts';
 import type { PseudoHeader } from '../layers/pseudo-header.ts';
 import type { RequestError } from './arrival.ts';
 
 /**
- * The layers of a packet, as `encodePacket` takes them.
+ * The layers of a packet, as `encodePacket` accepts them.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export type RequestLayers = readonly (LayerInput | OwnLayer | Bytes | string)[];
 
 /**
- * A packet to be answered.
+ * A packet that is sent in order to receive an answer.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface ExchangeRequest<Tag = unknown> {
-  /** Its layers, from the one that the socket takes. */
+  /** The layers, beginning with the first one that the socket does not add itself. */
   layers: RequestLayers;
-  /** Where to, of a socket that is not connected. */
+  /** The destination, if the socket is not connected. */
   to?: AddressLike | undefined;
-  /** For checksums, when the layers have no IP header. */
+  /** The pseudo-header for checksums, if the layers contain no IP header. */
   pseudoHeader?: PseudoHeader | undefined;
   /** Control messages, such as a time to live. */
   control?: readonly ControlInput[] | undefined;
-  /** Anything that tells it apart for the program. */
+  /** Any value by which the program identifies the request. */
   tag?: Tag | undefined;
 }
 
 /**
- * How answers are waited for.
+ * The options of `exchange`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface ExchangeOptions<Types extends readonly AnyLayerType[] = readonly AnyLayerType[]> {
-  /** Milliseconds until a request is sent again, or is unanswered; 1000 unless given. */
+  /** Milliseconds until a request is sent again or counts as unanswered. The default is 1000. */
   timeout?: number | undefined;
-  /** How often a request that is not answered is sent again; 0 unless given. */
+  /** How many times an unanswered request is sent again. The default is 0. */
   retries?: number | undefined;
-  /** The most packets that are sent in a second; as many as the socket takes unless given. */
+  /** The maximum number of packets sent per second. By default it is not limited. */
   rate?: number | undefined;
-  /** The most requests that wait for answers at once; 4096 unless given. */
+  /** The maximum number of requests that wait for answers at the same time. The default is 4096. */
   concurrency?: number | undefined;
-  /** Whether a request is listened for until its time is over, as several hosts may answer, or one several times. */
+  /**
+   * Whether to collect answers to a request until its timeout, because several hosts may answer it or one may answer
+   * several times.
+   */
   multiple?: boolean | undefined;
-  /** Layers of `defineLayer` to decode answers with; those of the requests are known. */
+  /** Layer types of `defineLayer` to decode answers with. Those of the requests are used in any case. */
   layers?: Types | undefined;
-  /** Whether a packet answers a request, in place of what is known of its layers. */
+  /** Returns whether a packet answers a request. It replaces the built-in comparison of the layers. */
   answers?: ((request: DecodedPacket<OwnLayer>, packet: DecodedPacket<LayerOf<Types[number]>>) => boolean) | undefined;
-  /** Ends the loop with an AbortError. */
+  /** Ends the loop with an AbortError when it is aborted. */
   signal?: AbortSignal | undefined;
 }
 
 interface Of<Tag> {
   readonly request: ExchangeRequest<Tag>;
-  /** Which of the requests it is, from 0 on. */
+  /** The index of the request, counted from 0. */
   readonly index: number;
-  /** How often the request was sent. */
+  /** How many times the request was sent. */
   readonly attempts: number;
 }
 
@@ -72,31 +76,34 @@ interface Of<Tag> {
  */
 export interface Answered<Tag = unknown, Own extends OwnLayer = never> extends Of<Tag> {
   readonly answered: true;
-  /** The packet; of a report of the error queue, the beginning of the request. */
+  /** The decoded packet. For a report of the error queue, it is the beginning of the request. */
   readonly packet: DecodedPacket<Own>;
-  /** Its bytes. */
+  /** The bytes of the packet. */
   readonly data: Uint8Array;
-  /** Who sent it. */
+  /** The address of the sender. */
   readonly from: string | undefined;
-  /** What is said in place of an answer: by an ICMP error, or by the error queue of the socket. */
+  /** The error that was received instead of an answer, from an ICMP error or the error queue of the socket. */
   readonly error: RequestError | undefined;
-  /** Milliseconds since the request was sent, last. */
+  /** Milliseconds since the request was last sent. */
   readonly roundTrip: number;
-  /** Whether the request had been answered before. */
+  /** Whether the request had already been answered before. */
   readonly duplicate: boolean;
-  /** The address that the socket gave with it; of a report, where the request went. */
+  /**
+   * The address that the socket returned with it. For a report of the error queue, it is the destination of the
+   * request.
+   */
   readonly address: Address | undefined;
-  /** The control messages of the socket. */
+  /** The control messages that the socket returned with it. */
   readonly control: readonly ControlMessage[];
 }
 
 /**
- * A request that nobody answered in time, or that could not be sent.
+ * A request that was not answered in time, or that could not be sent.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface Unanswered<Tag = unknown> extends Of<Tag> {
   readonly answered: false;
-  /** Why it could not be sent: a SocketError. */
+  /** The SocketError if the request could not be sent. */
   readonly failure: Error | undefined;
 }

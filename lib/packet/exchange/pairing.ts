@@ -1,14 +1,17 @@
-/** Which packet answers which: the text that a request and its answers have in common, and what else must agree. */
-import { AF_INET6 } from '../../posix/constants.ts';
-import { inet_ntop, inet_pton } from '../../posix/inet.ts';
-import { get16, get32 } from '../bytes.ts';
+/**
+ * Matches answers to requests: the key that a request and its answers have in common, and the fields that must agree as
+ * well.
+ */
+import { AF_INET6 } from '../../native/constants.ts';
+import { inet_ntop, inet_pton } from '../../struct/inet.ts';
+import { get16, get32 } from '../bytes/bytes.ts';
 import type { Layer } from '../layers/layer.ts';
-import { fieldsOf, type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import { fieldsOf, type OwnLayer, typeOf } from '../layers/layer-type.ts';
 
 export type Seen = Layer | OwnLayer;
 type Of<Name extends Layer['layer']> = Extract<Layer, { layer: Name }>;
 
-/** ICMP: what answers a request, by its type. */
+/** The ICMP type of the answer to each type of request. */
 const REPLIES: ReadonlyMap<number, number> = new Map([
   [8, 0],
   [13, 14],
@@ -22,7 +25,7 @@ const REPLIES6: ReadonlyMap<number, number> = new Map([
   [135, 136],
   [160, 161],
 ]);
-/** ICMP messages that quote the packet which could not be delivered. */
+/** The ICMP types that quote the packet that could not be delivered. */
 const ERRORS: ReadonlySet<number> = new Set([3, 11, 12]);
 const ERRORS6: ReadonlySet<number> = new Set([1, 2, 3, 4]);
 
@@ -31,16 +34,16 @@ const ARP_REPLY = 2;
 const ROUTER_SOLICITATION = 133;
 const NEIGHBOR_SOLICITATION = 135;
 const TCP = 6;
-/** In place of an address that is not known, or of many: an answer may come from any. */
+/** Replaces an unknown, multicast or broadcast address: the answer may come from any host. */
 const ANY = '*';
 
-/** How packets of a socket are to be read. */
+/** How the packets of a socket are interpreted. */
 export interface Reading {
-  /** The kernel has put an identifier of its own into echoes: a ping socket. */
+  /** Whether the kernel replaces the identifier of echo requests, as a ping socket does. */
   readonly hasOtherIdentifier: boolean;
 }
 
-/** Where the packet that an ICMP error quotes begins; -1 when it is none. */
+/** Returns the index of the first layer that an ICMP error quotes, or -1 if there is no ICMP error. */
 export function quoteAt(layers: readonly Seen[]): number {
   const at = layers.findIndex(
     (layer) =>
@@ -50,24 +53,27 @@ export function quoteAt(layers: readonly Seen[]): number {
   return at < 0 ? -1 : at + 1;
 }
 
-/** The last of some layers, which is that of the innermost packet. */
+/** Returns the last of these layers, which is that of the innermost packet. */
 function last<Name extends Layer['layer']>(layers: readonly Seen[], ...names: Name[]): Of<Name> | undefined {
   return layers.findLast(({ layer }) => (names as string[]).includes(layer)) as Of<Name> | undefined;
 }
 
-/** The addresses of a packet, in its innermost IP header. */
+/** Returns the addresses in the innermost IP header of a packet. */
 export function addressesOf(layers: readonly Seen[]): { source?: string; destination?: string } {
   const header = last(layers, 'ipv4', 'ipv6');
   return header === undefined ? {} : { source: header.sourceAddress, destination: header.destinationAddress };
 }
 
-/** An address as decoders write it. */
+/** Returns an address in the notation that decoders produce. */
 function canonical(address: string): string {
   const bytes = address.includes(':') ? inet_pton(AF_INET6, address) : undefined;
   return bytes === undefined ? address : inet_ntop(AF_INET6, bytes);
 }
 
-/** Whom an answer comes from, if it can be only one: that of the packet, or that of the socket. */
+/**
+ * Returns the address from which the answer must come, if there is only one: the destination in the packet or that of
+ * the socket.
+ */
 function target(layers: readonly Seen[], to: string | undefined): string {
   const address = addressesOf(layers).destination ?? to;
   const broadcast = last(layers, 'ethernet')?.destination === 'ff:ff:ff:ff:ff:ff';
@@ -76,7 +82,7 @@ function target(layers: readonly Seen[], to: string | undefined): string {
   return isMany ? ANY : canonical(address);
 }
 
-/** What a request asks, as text; undefined for a packet that nothing is known to answer. */
+/** Returns the key of a request, or undefined for a packet whose answers cannot be recognized. */
 export function requestKey(layers: readonly Seen[], to: string | undefined, reading: Reading): string | undefined {
   const asked = last(layers, 'arp', 'icmp', 'icmpv6', 'tcp', 'udp', 'sctp');
   switch (asked?.layer) {
@@ -96,7 +102,7 @@ export function requestKey(layers: readonly Seen[], to: string | undefined, read
   }
 }
 
-/** What a packet may answer: the keys of requests, the nearest one first. */
+/** Returns the keys of the requests that a packet may answer. The most specific one comes first. */
 export function replyKeys(layers: readonly Seen[], from: string | undefined, reading: Reading): string[] {
   const answer = last(layers, 'arp', 'icmp', 'icmpv6', 'tcp', 'udp', 'sctp');
   const source = addressesOf(layers).source ?? from;
@@ -127,8 +133,9 @@ export function replyKeys(layers: readonly Seen[], from: string | undefined, rea
 }
 
 /**
- * The keys of the request that an ICMP error quotes, perhaps only its first 8 bytes, the nearest one first. A request that
- * did not say where it went, as the socket is connected, has the second one.
+ * Returns the keys of the request that an ICMP error quotes. The most specific one comes first; the second one is that
+ * of a request without a destination, on a connected socket. The quotation may contain only the first 8 bytes of the
+ * request's payload.
  */
 export function quotedKeys(
   quote: readonly Seen[],
@@ -146,7 +153,7 @@ export function quotedKeys(
   return key === undefined ? [] : [key, key.replace(/@.*/, `@${ANY}`)];
 }
 
-/** The sequence number of the segment that an ICMP error quotes. */
+/** Returns the sequence number of the TCP segment that an ICMP error quotes. */
 function quotedSequence(quote: readonly Seen[]): number | undefined {
   const data = last(quote, 'payload')?.data;
   return last(quote, 'tcp')?.sequenceNumber ?? (data !== undefined && data.length >= 8 ? get32(data, 4) : undefined);
@@ -157,13 +164,18 @@ function echoKey(message: Of<'icmp'> | Of<'icmpv6'>, request: number, { hasOther
   return `${layer} ${request} ${hasOtherIdentifier ? ANY : identifier} ${sequenceNumber}`;
 }
 
-/** Neighbour discovery: an advertisement tells what was asked for, whoever sends it. */
+/**
+ * Returns the key of a neighbor discovery request. The advertisement contains the requested address, whoever sends it.
+ */
 function discoveryKey(message: Of<'icmpv6'>, request: number): string | undefined {
   if (request === ROUTER_SOLICITATION) return 'router';
   return request === NEIGHBOR_SOLICITATION ? `neighbor ${message.targetAddress}` : undefined;
 }
 
-/** A packet without one of these: by the protocol of IP, or by a layer of the program; payload of a socket by the peer. */
+/**
+ * Returns the key of any other packet: the IP protocol, a layer of the program, or the peer of the socket for plain
+ * data.
+ */
 function otherKey(layers: readonly Seen[], address: string): string | undefined {
   const header = last(layers, 'ipv4', 'ipv6');
   if (header !== undefined) {
@@ -175,7 +187,7 @@ function otherKey(layers: readonly Seen[], address: string): string | undefined 
   return layers.every(({ layer }) => layer === 'payload') ? `data@${address}` : undefined;
 }
 
-/** Whether a packet whose key is that of a request answers it in all else. */
+/** Returns whether a packet with the key of a request also agrees with it in all other fields. */
 export function isReply(request: readonly Seen[], reply: readonly Seen[]): boolean {
   const { source } = addressesOf(request);
   const { destination } = addressesOf(reply);
@@ -186,14 +198,14 @@ export function isReply(request: readonly Seen[], reply: readonly Seen[]): boole
   return request.every((layer) => answersOwn(layer, reply));
 }
 
-/** Whether a segment is an answer to another: it acknowledges it, or resets what that acknowledges. */
+/** Returns whether a segment answers another one: it acknowledges it, or it is a RST for what that acknowledges. */
 function acknowledges(asked: Of<'tcp'>, answer: Of<'tcp'>): boolean {
   if (!answer.ack) return answer.rst && asked.ack && answer.sequenceNumber === asked.acknowledgmentNumber;
   const by = (answer.acknowledgmentNumber - asked.sequenceNumber) >>> 0;
   return asked.syn || asked.fin ? by >= 1 && by <= 65536 : by <= 65535;
 }
 
-/** Whether a layer of a program says that it is answered. */
+/** Returns whether the `answers` method of a layer of the program accepts the answer. */
 function answersOwn(layer: Seen, reply: readonly Seen[]): boolean {
   const type = typeOf(layer);
   const answers = type?.definition.answers;
@@ -202,7 +214,7 @@ function answersOwn(layer: Seen, reply: readonly Seen[]): boolean {
   return answer !== undefined && answers(fieldsOf(layer as OwnLayer), fieldsOf(answer)) === true;
 }
 
-/** Whether an ICMP error is about a request, whose key is that of its quotation. */
+/** Returns whether an ICMP error with the key of a request is about this request. */
 export function isAbout(request: readonly Seen[], quote: readonly Seen[]): boolean {
   const sequence = last(request, 'tcp')?.sequenceNumber;
   return sequence === undefined || (quotedSequence(quote) ?? sequence) === sequence;

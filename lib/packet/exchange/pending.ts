@@ -1,13 +1,13 @@
-/** The requests that wait for answers, by what their answers have in common with them. */
-import { AgedMap } from '../aged-map.ts';
+/** The requests that wait for answers, indexed by the key that their answers have in common with them. */
+import { AgedMap } from '../bytes/aged-map.ts';
 import { type DecodedPacket, decodePacket } from '../layers/decode.ts';
 import { encodePacket } from '../layers/encode.ts';
-import type { LayerName } from '../layers/layer.ts';
-import { type AnyLayerType, type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import type { LayerName } from '../layers/layer-name.ts';
+import { type AnyLayerType, type OwnLayer, typeOf } from '../layers/layer-type.ts';
 import { isBuiltIn } from '../layers/registry.ts';
 import type { ExchangeRequest } from './outcome.ts';
 
-/** A request while it waits. */
+/** A request that waits for an answer. */
 export interface Pending<Tag> {
   readonly request: ExchangeRequest<Tag>;
   readonly index: number;
@@ -18,11 +18,13 @@ export interface Pending<Tag> {
   answered: boolean;
   /** When it was sent, in milliseconds since 1970. */
   sent: number;
-  /** When its time is over, by the monotonic clock. */
+  /** When it times out, in milliseconds of the monotonic clock. */
   deadline: number;
 }
 
-/** The bytes of a request, and its layers as a decoder gives them: with all that was filled in. */
+/**
+ * Returns the bytes of a request, and its layers as a decoder returns them, including the fields that were filled in.
+ */
 export function encodeRequest(
   { layers, pseudoHeader }: ExchangeRequest<unknown>,
   types: Set<AnyLayerType>,
@@ -41,10 +43,10 @@ export function encodeRequest(
   return { data, packet: decodePacket(data, { first: name, layers: [...types] }) as DecodedPacket<OwnLayer> };
 }
 
-/** Requests that wait. */
+/** The requests that wait for answers. */
 export class PendingRequests<Tag> {
   readonly #byKey = new Map<string, Set<Pending<Tag>>>();
-  /** Those whose time runs, in the order of their ends: all have the same time. */
+  /** The requests whose timeout has started, in the order of their deadlines. All have the same timeout. */
   readonly #running = new AgedMap<Pending<Tag>, true>();
   size = 0;
 
@@ -64,18 +66,18 @@ export class PendingRequests<Tag> {
     this.size--;
   }
 
-  /** Its time begins to run. */
+  /** Starts the timeout of a request. */
   run(one: Pending<Tag>): void {
-    if (!this.#byKey.get(one.key)?.has(one)) return; // it was answered while it was being sent
+    if (!this.#byKey.get(one.key)?.has(one)) return; // it was answered before the call to send returned
     this.#running.add(one, true);
   }
 
-  /** The end that is next. */
+  /** The next deadline. */
   get deadline(): number | undefined {
     return this.#running.oldest?.[0].deadline;
   }
 
-  /** Takes out the next one whose time is over. */
+  /** Removes and returns the next request whose deadline has passed. */
   expired(time: number): Pending<Tag> | undefined {
     const one = this.#running.oldest?.[0];
     if (one === undefined || one.deadline > time) return undefined;
@@ -83,7 +85,7 @@ export class PendingRequests<Tag> {
     return one;
   }
 
-  /** The one of a key that matches: one that is not answered, if there is any. */
+  /** Returns the request with a key that matches. A request that was not answered yet is preferred. */
   find(key: string | undefined, matches: (one: Pending<Tag>) => boolean): Pending<Tag> | undefined {
     let answered: Pending<Tag> | undefined;
     for (const one of (key !== undefined && this.#byKey.get(key)) || []) {

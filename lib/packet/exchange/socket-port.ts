@@ -1,4 +1,6 @@
-/** A socket that requests are sent by: raw, packet, ping or datagram socket. */
+/** Sends requests through a socket: a raw, packet, ping or datagram socket. */
+
+import { ClosedError } from '../../loop/errors.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -23,18 +25,18 @@ import {
   SOCK_DGRAM,
   SOCK_RAW,
   SOL_SOCKET,
-} from '../../posix/constants.ts';
-import { type ControlMessage, isControl } from '../../posix/control-message.ts';
-import { isSocketError, SocketError } from '../../posix/errno.ts';
-import { type ReceivedMessage, receive } from '../../posix/transfer.ts';
+} from '../../native/constants.ts';
+import { type ReceivedMessage, receive } from '../../posix/message.ts';
 import type { Socket } from '../../socket/socket.ts';
+import { type ControlMessage, isControl } from '../../struct/control-message.ts';
+import { isSocketError, SocketError } from '../../struct/errno.ts';
 import { linktypeOfHatype } from '../capture/capture-link.ts';
-import type { LayerName } from '../layers/layer.ts';
-import { layerOfLinktype } from '../linktype.ts';
+import type { LayerName } from '../layers/layer-name.ts';
+import { layerOfLinktype } from '../layers/linktype.ts';
 import { type Arrival, now, type Port, type RequestError, type Sending, type Take } from './arrival.ts';
 
 /**
- * What `exchange` uses of a Socket.
+ * The part of a Socket that `exchange` uses.
  *
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
@@ -44,7 +46,7 @@ export type ExchangeSocket = Pick<
 >;
 
 const LARGEST = 65536;
-/** Many packets are taken at once, but others have their turn. */
+/** The number of packets that are read before other tasks get a turn. */
 const TURN = 256;
 
 interface Known {
@@ -55,7 +57,9 @@ interface Known {
   pkttype?: number;
 }
 
-/** By their numbers: what the packets of a raw socket of IPv6 begin with, which come without the IP header. */
+/**
+ * The first layer of packets from an IPv6 raw socket, which delivers them without the IP header, by protocol number.
+ */
 const UPPER: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
   [IPPROTO_ICMPV6, 'icmpv6'],
   [IPPROTO_TCP, 'tcp'],
@@ -67,7 +71,7 @@ const NETWORK: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
   [ETH_P_IPV6, 'ipv6'],
 ]);
 
-/** A port of a socket. */
+/** The port of a socket. */
 export class SocketPort implements Port {
   readonly hasOtherIdentifier: boolean;
   readonly #socket: ExchangeSocket;
@@ -80,7 +84,7 @@ export class SocketPort implements Port {
     this.hasOtherIdentifier = type === SOCK_DGRAM && isIcmp && socket.family !== AF_PACKET;
   }
 
-  /** Whether packets are datagrams without any header: their answers are told apart by the port of the peer. */
+  /** Whether the packets are datagrams without any header. Their answers are distinguished by the port of the peer. */
   get #isPlain(): boolean {
     const { family, type } = this.#socket;
     return family !== AF_PACKET && type !== SOCK_RAW && !this.hasOtherIdentifier;
@@ -92,7 +96,10 @@ export class SocketPort implements Port {
     return this.#isPlain ? `${address} ${port}` : address;
   }
 
-  /** A report about an earlier packet makes the next call fail, once: what fails twice is an error of this packet. */
+  /**
+   * Sends a packet. The report about an earlier packet makes the next call fail once. If the call fails twice, the
+   * error is about this packet.
+   */
   async send({ data, to, control }: Sending): Promise<void> {
     const message = {
       buffers: [data],
@@ -118,7 +125,7 @@ export class SocketPort implements Port {
       }
     };
     const packets = loop(() => socket.readable({ signal }));
-    // An entry of the error queue does not make a socket readable.
+    // An entry in the error queue does not make a socket readable.
     await (hasReports ? Promise.all([packets, loop(() => socket.errorReady({ signal }))]) : packets);
   }
 
@@ -133,11 +140,14 @@ export class SocketPort implements Port {
     }
   }
 
-  /** What is there already, in one of the two queues. */
+  /** Reads from one of the two queues without blocking. */
   #receive(flags: number): ReceivedMessage | undefined {
-    const result = receive(this.#socket.fd, { buffers: [this.#buffer], controlLength: 1024 }, flags);
+    const { fd } = this.#socket;
+    if (fd === -1) throw new ClosedError('recvmsg'); // the program closed it while it was told about a packet
+    const result = receive(fd, { buffers: [this.#buffer], controlLength: 1024 }, flags);
     if (typeof result !== 'number') return result;
-    // Of a packet that was sent before, the error queue tells more, if it is asked for.
+    // The error is about a packet that was sent earlier. The error queue contains the details if the program asked for
+    // them.
     if (result === -EAGAIN || this.#socket.family !== AF_PACKET) return undefined;
     throw new SocketError(-result, 'recvmsg');
   }
@@ -157,7 +167,7 @@ export class SocketPort implements Port {
     };
   }
 
-  /** What a packet begins with. */
+  /** Returns the first layer of a packet. */
   #first(from: Known | undefined, isReport: boolean): LayerName | 'ip' {
     const { family, type, protocol } = this.#socket;
     if (family === AF_PACKET) {
@@ -170,7 +180,7 @@ export class SocketPort implements Port {
   }
 }
 
-/** When the kernel got it, if the socket asks for that (SO_TIMESTAMPNS). */
+/** Returns when the kernel received a packet, if the socket reports it (SO_TIMESTAMPNS). */
 function timeOf(control: readonly ControlMessage[]): number {
   for (const message of control) {
     if (isControl(message, SOL_SOCKET, SCM_TIMESTAMPNS)) return Number(message.nanoseconds / 1000n) / 1000;
@@ -178,7 +188,7 @@ function timeOf(control: readonly ControlMessage[]): number {
   return now();
 }
 
-/** What an entry of the error queue says. */
+/** Converts an entry of the error queue. */
 function errorOf(control: readonly ControlMessage[]): RequestError | undefined {
   for (const message of control) {
     if (!isControl(message, IPPROTO_IP, IP_RECVERR) && !isControl(message, IPPROTO_IPV6, IPV6_RECVERR)) continue;

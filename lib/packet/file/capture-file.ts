@@ -1,26 +1,26 @@
-/** What files of captured packets hold, in either format. */
+/** The contents of capture files in either format. */
 
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
-import { type Names, namesOf } from '../../posix/known-names.ts';
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { type Names, namesOf } from '../../argument/known-names.ts';
 
 /**
- * An interface that packets were captured on.
+ * An interface on which packets were captured.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export interface CaptureInterface {
   /** A LINKTYPE_ number. */
   linktype: number;
-  /** The most bytes kept of a packet; 0 is no limit. */
+  /** The snapshot length: the maximum number of bytes kept of a packet, or 0 for no limit. */
   snaplen: number;
-  /** The rest only in pcapng. */
+  /** The name of the interface. This property and those below exist only in pcapng files. */
   name?: string;
   description?: string;
   hardware?: string;
   os?: string;
   /** The text of the capture filter. */
   filter?: string;
-  /** In bits per second. */
+  /** The speed in bits per second. */
   speed?: bigint;
 }
 
@@ -33,22 +33,28 @@ export interface PacketRecord {
   /** Nanoseconds since 1970, UTC. */
   timestamp: bigint;
   data: Uint8Array;
-  /** Its length on the wire; that of the data unless given. */
+  /** The length of the packet on the wire. The default is the length of `data`. */
   originalLength?: number | undefined;
-  /** The interface, by the order in which they were added; 0 unless given. Only in pcapng. */
+  /**
+   * The number of the interface, in the order in which the interfaces were added. The default is 0. Only in pcapng
+   * files.
+   */
   interfaceId?: number | undefined;
-  /** Only in pcapng. */
+  /** A comment on the packet. Only in pcapng files. */
   comment?: string | undefined;
-  /** Direction, reception and link-layer errors: the bits of epb_flags. Only in pcapng. */
+  /** The direction, the reception type and the link-layer errors: the bits of epb_flags. Only in pcapng files. */
   flags?: number | undefined;
-  /** How many packets were lost between this and the one before. Only in pcapng. */
+  /** The number of packets lost between this packet and the previous one. Only in pcapng files. */
   dropCount?: bigint | undefined;
-  /** What it begins with, a LINKTYPE_ number: as captured packets tell it. A writer refuses one that its file has not. */
+  /**
+   * The link type of `data`, a LINKTYPE_ number, which captured packets contain. A writer rejects a packet whose link
+   * type differs from that of the file or the interface.
+   */
   linktype?: number | undefined;
 }
 
 /**
- * A captured packet as read. Its data are a view of the chunk that was pushed, or of a copy.
+ * A packet that was read from a capture file. Its `data` is a view of the chunk that was pushed, or of a copy.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
@@ -58,8 +64,11 @@ export interface CapturedPacket extends PacketRecord {
   linktype: number;
 }
 
-/** The names of a packet to write: also one that was read can be written. */
-export const RECORD_NAMES: Names = namesOf<CapturedPacket>({
+/**
+ * The property names of a packet to write. They include those of a packet that was read, which can therefore be written
+ * as it is.
+ */
+export const PACKET_NAMES: Names = namesOf<CapturedPacket>({
   timestamp: true,
   data: true,
   originalLength: true,
@@ -71,28 +80,28 @@ export const RECORD_NAMES: Names = namesOf<CapturedPacket>({
 });
 
 /**
- * What an interface counted. Of pcapng files, each count only when it was noted.
+ * The counters of an interface, as pcapng files contain them. A counter that was not recorded is absent.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export interface InterfaceStatistics {
   interfaceId: number;
-  /** When the counts were taken, in nanoseconds since 1970. */
+  /** When the counters were read, in nanoseconds since 1970, UTC. */
   timestamp: bigint;
   startTime?: bigint;
   endTime?: bigint;
-  /** Packets that the interface received. */
+  /** The number of packets that the interface received. */
   received?: bigint;
-  /** Packets that the interface dropped for want of room. */
+  /** The number of packets that the interface dropped because it had no room for them. */
   dropped?: bigint;
   filterAccepted?: bigint;
   osDropped?: bigint;
-  /** Packets given to the user. */
+  /** The number of packets that were delivered to the user. */
   delivered?: bigint;
 }
 
 /**
- * Where finished bytes of a file go: `(bytes) => stream.write(bytes)`, `(bytes) => chunks.push(bytes)`.
+ * Receives the finished bytes of a file: `(bytes) => stream.write(bytes)`, `(bytes) => chunks.push(bytes)`.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
@@ -101,20 +110,20 @@ export type CaptureSink<Result> = (bytes: Uint8Array) => Result;
 const SECOND = 1_000_000_000n;
 const LAST = 2n ** 64n - 1n;
 
-/** Refuses a packet whose link type is another than the file says. */
+/** Throws if the packet's link type differs from the one that the file declares. */
 export function checkLinktype({ linktype }: PacketRecord, wanted: number, whose: string): void {
   if (linktype === undefined || linktype === wanted) return;
-  throw invalidValue('packet.linktype', `${wanted}, that of the ${whose}: this packet begins with another header`);
+  throw invalidValue('packet.linktype', `${wanted}, the link type of the ${whose}`);
 }
 
-/** A timestamp that files can hold. */
+/** Returns a timestamp that both file formats can hold. Throws for any other value. */
 export function timestampOf(value: unknown, name: string): bigint {
   if (typeof value !== 'bigint') throw invalidType(name, 'a bigint');
-  if (value < 0n || value > LAST) throw outOfRange(name, 'nanoseconds from 1970 on, below 2 ** 64');
+  if (value < 0n || value > LAST) throw outOfRange(name, 'nanoseconds since 1970, from 0 to 2 ** 64 - 1');
   return value;
 }
 
-/** Nanoseconds as seconds and the rest. */
+/** Splits nanoseconds into seconds and the remaining nanoseconds. */
 export function splitTimestamp(nanoseconds: bigint): { seconds: number; rest: number } {
   return { seconds: Number(nanoseconds / SECOND), rest: Number(nanoseconds % SECOND) };
 }

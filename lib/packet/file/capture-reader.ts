@@ -1,7 +1,7 @@
-/** The reader of pcap and pcapng files, from chunks of any size. */
+/** Reads pcap and pcapng files from chunks of any size. */
 
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { attached, object, own } from '../../posix/snapshot.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { attached, object, own } from '../../argument/snapshot.ts';
 import type { PacketFilter } from '../filter/given.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 import { Decompressed, isGzip } from './gunzip.ts';
@@ -11,29 +11,30 @@ import { ReaderFilter } from './reader-filter.ts';
 import { Fault, type Records } from './records.ts';
 
 /**
- * Why a file could not be read to its end.
+ * The reason why a file could not be read to its end.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export interface CaptureError {
-  /** Where in the file, in bytes; of a compressed file in what it holds. */
+  /** The offset in the file, in bytes. For a compressed file it is the offset in the decompressed data. */
   offset: number;
-  /** What is wrong, for people. */
+  /** A description of the problem. */
   reason: string;
-  /** Whether the file only ends too early: all before is whole. */
+  /** Whether the file is only truncated: everything before `offset` is complete. */
   cut: boolean;
 }
 
 /**
- * What a reader may be told.
+ * The options of a reader.
  *
  * @see https://man7.org/linux/man-pages/man3/pcap_offline_filter.3pcap.html
  */
 export interface ReaderOptions {
   /**
-   * Only packets that it accepts are given, whole: text in the language of pcap-filter(7), as `'tcp port 80'`, or an
-   * expression, compiled for the link type of each packet; or a program of classic BPF. That a text or an expression
-   * rejects all packets of the file is an `error`.
+   * The reader returns only packets that the filter accepts, and returns them whole. The filter is either text in the
+   * syntax of pcap-filter(7), such as `'tcp port 80'`, or an expression, both of which are compiled for the link type
+   * of each packet; or it is a classic BPF program. If text or an expression rejects all packets of the file, that is
+   * an `error`.
    */
   filter?: PacketFilter | undefined;
 }
@@ -41,8 +42,9 @@ export interface ReaderOptions {
 const NAMES = namesOf<ReaderOptions>({ filter: true });
 
 /**
- * Reads pcap and pcapng files, in both byte orders and all resolutions, chunk by chunk; `read` also those that gzip has
- * compressed. It never throws for what is in the file: what is whole is given, `error` tells what is not.
+ * Reads pcap and pcapng files of either byte order and any timestamp resolution, chunk by chunk. `read` also accepts
+ * files compressed with gzip. The contents of a file never cause an exception: the reader returns the packets before a
+ * problem, and `error` describes it.
  *
  * @example
  * const chunks = [Buffer.alloc(0)];
@@ -55,22 +57,22 @@ const NAMES = namesOf<ReaderOptions>({ filter: true });
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export class CaptureReader {
-  /** Why reading stopped before the end of the file. */
+  /** The reason why reading stopped before the end of the file. */
   error: CaptureError | undefined = undefined;
 
   readonly #filter: ReaderFilter | undefined;
   #records: Records | undefined;
   #chunks: Uint8Array[] = [];
   #held = 0;
-  /** How many bytes the next step needs. */
+  /** The number of bytes that the next step needs. */
   #need = 4;
   #offset = 0;
   #ended = false;
 
   /**
-   * @param options `filter`.
-   * @throws TypeError or RangeError for a filter that is none. A packet of a link type that the filter cannot be compiled
-   *   for is an `error` of the file.
+   * @param options The filter.
+   * @throws TypeError or RangeError for an invalid filter. If the filter cannot be compiled for the link type of a
+   *   packet, that is an `error` of the file.
    */
   constructor(options: ReaderOptions = {}) {
     onlyKnown(object(options, 'options'), NAMES, 'options');
@@ -78,28 +80,28 @@ export class CaptureReader {
     this.#filter = filter === undefined ? undefined : new ReaderFilter(filter);
   }
 
-  /** Known after the first bytes. */
+  /** The format of the file. It is known after the first bytes. */
   get format(): 'pcap' | 'pcapng' | undefined {
     return this.#records?.format;
   }
 
-  /** The interfaces so far; in pcapng those of the current section. */
+  /** The interfaces read so far. For pcapng they are those of the current section. */
   get interfaces(): CaptureInterface[] {
     return this.#records?.interfaces ?? [];
   }
 
-  /** What interfaces counted, so far; only in pcapng. */
+  /** The interface statistics read so far. Only pcapng files contain them. */
   get statistics(): InterfaceStatistics[] {
     return this.#records?.statistics ?? [];
   }
 
   /**
-   * Takes the next chunk of the file.
+   * Reads the next chunk of the file.
    *
-   * @param chunk Bytes. Packets are views of them, or of a copy where a packet spans chunks: do not write to them again
-   *   while packets are in use.
-   * @returns The packets that are whole now. None after an error.
-   * @throws TypeError for what is no bytes.
+   * @param chunk The bytes. Packets are views of them, or of a copy if a packet spans several chunks. Do not overwrite
+   *   the bytes while the packets are in use.
+   * @returns The packets that are now complete. There are none after an error.
+   * @throws TypeError when the chunk is not a Uint8Array.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
   push(chunk: Uint8Array): CapturedPacket[] {
@@ -108,7 +110,8 @@ export class CaptureReader {
     if (this.error !== undefined || this.#ended) return packets;
     this.#chunks.push(chunk);
     this.#held += chunk.length;
-    // Chunks are joined only when a whole record is there, so that a large one in small chunks is copied once.
+    // The chunks are joined only when a whole record is available, so that a large record in small chunks is copied
+    // only once.
     if (this.#held < this.#need) return packets;
     const bytes = this.#join();
     const at = this.#readAll(bytes, packets);
@@ -119,9 +122,9 @@ export class CaptureReader {
   }
 
   /**
-   * Tells that the file has ended: `error` tells then whether it was cut.
+   * Marks the end of the file. `error` then shows whether it was truncated.
    *
-   * @returns The error, or undefined for a whole file.
+   * @returns The error, or undefined if the whole file was read.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
   end(): CaptureError | undefined {
@@ -136,11 +139,13 @@ export class CaptureReader {
   }
 
   /**
-   * The packets of a file, as its chunks come. A file that gzip has compressed is decompressed.
+   * Iterates over the packets of a file whose chunks come from `source`. A file compressed with gzip is decompressed.
+   * If its compressed data is damaged, the packets in the last 16 KiB before the damage may be missing.
    *
-   * @param source A stream of Node, or anything else that gives chunks. It is read no further after an error in the file.
-   * @returns An async iterator; at its end `error` is known.
-   * @throws What the source throws.
+   * @param source A Node stream or any other iterable of chunks. Nothing more is read from it after an error in the
+   *   file.
+   * @returns An async iterator. When it ends, `error` is set if the file could not be read to its end.
+   * @throws Whatever the source throws.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
   async *read(
@@ -170,7 +175,7 @@ export class CaptureReader {
     this.error = { offset: this.#offset + at, reason, cut: false };
   }
 
-  /** Reads whole records, and gives how far that went. */
+  /** Reads all whole records and returns the offset after them. */
   #readAll(bytes: Uint8Array, packets: CapturedPacket[]): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
@@ -196,7 +201,7 @@ export class CaptureReader {
     return this.#records.sizeAt(view, at, left);
   }
 
-  /** Reads a record, and gives its packet if the filter accepts it; false after an error. */
+  /** Reads a record and keeps its packet if the filter accepts it. Returns false after an error. */
   #read(view: DataView, bytes: Uint8Array, at: number, size: number, packets: CapturedPacket[]): boolean {
     const packet = this.#records!.read(view, bytes, at, size);
     if (packet instanceof Fault) this.#fail(packet);
@@ -204,26 +209,27 @@ export class CaptureReader {
       const verdict = this.#filter?.accepts(packet) ?? true;
       if (typeof verdict === 'string') this.#fail(new Fault(at, verdict));
       else if (verdict) packets.push(packet);
-      // All packets of a pcap file have the same link type; in pcapng others may come.
+      // All packets of a pcap file have the same link type. A pcapng file may still contain packets of other link
+      // types.
       else if (this.format === 'pcap') this.error = this.#nothing(this.#offset + at);
     }
     return this.error === undefined;
   }
 
-  /** The error of a filter that no packet of the file can pass. */
+  /** Returns the error of a filter that rejects all packets of the file. */
   #nothing(offset: number): CaptureError | undefined {
     const reason = this.#filter?.rejection;
     return reason === undefined ? undefined : { offset, reason, cut: false };
   }
 }
 
-/** The format of a file, by its first four bytes. */
+/** Recognizes the format of a file by its first four bytes. */
 function recordsOf(view: DataView, at: number): Records | Fault {
   if (view.getUint32(at, true) === SECTION) return new PcapngRecords();
   const order = pcapOrder(view, at);
   if (order !== undefined) return new PcapRecords(order);
   const begin = view.getUint32(at, false).toString(16).padStart(8, '0');
   const isPacked = isGzip(new Uint8Array(view.buffer, view.byteOffset + at, 2));
-  const why = isPacked ? "compressed by gzip, which 'read' decompresses" : `neither pcap nor pcapng`;
+  const why = isPacked ? "compressed with gzip, which 'read' decompresses" : `neither pcap nor pcapng`;
   return new Fault(at, `${why}: it begins with 0x${begin}`);
 }

@@ -1,29 +1,29 @@
-/** Capture files that are compressed by gzip. */
+/** Decompresses capture files that were compressed with gzip. */
 import { Buffer } from 'node:buffer';
 import { createGunzip, type Gunzip } from 'node:zlib';
-import { invalidType } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
+import { invalidType } from '../../argument/argument-error.ts';
+import { isUint8Array } from '../../argument/kind.ts';
 
-/** Compressed bytes that are given to zlib at once: of a thousand times as many, if it is a bomb. */
+/** The number of compressed bytes that zlib receives at once. A decompression bomb can expand them a thousandfold. */
 const PIECE = 16384;
 
-/** Whether bytes are the beginning of a gzip file. */
+/** Returns whether bytes are the beginning of a gzip file. */
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
-/** What is wrong with compressed data. */
+/** A problem in compressed data. */
 export interface GzipFault {
   reason: string;
   cut: boolean;
 }
 
-/** Chunks of a file, those of a gzip file decompressed. */
+/** Returns the chunks of a file and decompresses them if it is a gzip file. */
 export class Decompressed {
-  /** Known when the chunks have ended. */
+  /** The problem in the compressed data, if any. It is known when the chunks have ended. */
   fault: GzipFault | undefined = undefined;
 
-  /** The chunks of a source. What the source throws is thrown. */
+  /** Iterates over the chunks of a source. Throws whatever the source throws. */
   async *of(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    let first: Uint8Array | undefined; // the first byte, if it comes alone
+    let first: Uint8Array | undefined; // the first byte, if it arrives alone
     let unpacker: Unpacker | undefined;
     let begun = false;
     try {
@@ -60,14 +60,14 @@ export class Decompressed {
   }
 }
 
-/** A decompressor that loses nothing of what is before a fault. */
+/** A decompressor. zlib drops the output of the write that fails: at most that of the last PIECE before a fault. */
 class Unpacker {
   fault: GzipFault | undefined = undefined;
   readonly #gunzip: Gunzip = createGunzip();
   #chunks: Uint8Array[] = [];
-  /** Whether the compressed data have ended: zlib takes nothing of the zeros behind them, and tells nothing. */
+  /** Whether the compressed data has ended. zlib does not consume zeros after it and reports nothing about them. */
   #ended = false;
-  /** Called when the decompressor has taken what it was given, has ended or has failed. */
+  /** Called when the decompressor has consumed its input, has ended or has failed. */
   #proceed: () => void = () => {};
 
   constructor() {
@@ -78,13 +78,13 @@ class Unpacker {
     });
     this.#gunzip.on('error', (error: NodeJS.ErrnoException) => {
       const cut = error.code === 'Z_BUF_ERROR';
-      const reason = cut ? 'the file ends within its gzip data' : `the gzip data are damaged: ${error.message}`;
+      const reason = cut ? 'the file ends within its gzip data' : `the gzip data is damaged: ${error.message}`;
       this.fault = { reason, cut };
       this.#proceed();
     });
   }
 
-  /** Decompresses more bytes; gives what comes of them. */
+  /** Decompresses more bytes and returns the result. */
   async take(bytes: Uint8Array): Promise<Uint8Array[]> {
     if (this.#ended) return [];
     await new Promise<void>((resolve) => {
@@ -96,7 +96,9 @@ class Unpacker {
     return chunks;
   }
 
-  /** Tells that all was given; the fault, if there is one. All that comes of the bytes has come already. */
+  /**
+   * Marks the end of the input and returns the fault, if there is one. All data has already been delivered by `take`.
+   */
   async end(): Promise<GzipFault | undefined> {
     if (this.fault === undefined && !this.#ended) {
       await new Promise<void>((resolve) => {

@@ -1,27 +1,32 @@
-/** The reader of pcap files: pcap-savefile(5). */
+/** Reads the records of pcap files: pcap-savefile(5). */
 import type { CapturedPacket, CaptureInterface } from './capture-file.ts';
 import { Fault, LARGEST, type Records, SECOND } from './records.ts';
 
 const MICROSECONDS = 0xa1b2c3d4;
 const NANOSECONDS = 0xa1b23c4d;
-/** Files of a patched libpcap, whose records have a longer header. */
+/** The magic number of files of a patched libpcap, whose records have a longer header. */
 const PATCHED = 0xa1b2cd34;
 const HEADER = 24;
 const RECORD = 16;
 const PATCHED_RECORD = 24;
-/** The bits of the link type; those above are the length of the frame check sequence. */
+/** The bits of the link type. The bits above them are the length of the frame check sequence. */
 const LINKTYPE = 0x03ffffff;
 
-/** Whether a number is one that a pcap file begins with. */
+/** Returns whether a number is the magic number of a pcap file. */
 const isMagic = (magic: number) => magic === MICROSECONDS || magic === NANOSECONDS || magic === PATCHED;
 
-/** The byte order of a pcap file, by its first four bytes; undefined for what is none. */
+/**
+ * Returns the byte order of a pcap file, determined from its first four bytes, or undefined if it is not a pcap file.
+ */
 export function pcapOrder(view: DataView, at: number): 'little' | 'big' | undefined {
   if (isMagic(view.getUint32(at, true))) return 'little';
   return isMagic(view.getUint32(at, false)) ? 'big' : undefined;
 }
 
-/** How a version orders the two lengths of a packet; undefined for versions that no program reads. */
+/**
+ * Returns the order of the two lengths of a packet in a version of the format, or undefined for versions that no
+ * program reads.
+ */
 function lengthsOf(major: number, minor: number): 'in order' | 'swapped' | 'either' | undefined {
   if (major === 543 && minor === 0) return 'swapped'; // tcpdump of DG/UX
   if (major !== 2 || minor > 4) return undefined;
@@ -34,7 +39,9 @@ export class PcapRecords implements Records {
   readonly interfaces: CaptureInterface[] = [];
   readonly statistics: [] = [];
   readonly #little: boolean;
-  /** What a part of a second is, in nanoseconds; known with the header, as all below. */
+  /**
+   * The unit of the fractional seconds, in nanoseconds. Like the fields below, it is known once the header was read.
+   */
   #factor = 1000n;
   #lengths: 'in order' | 'swapped' | 'either' = 'in order';
   #header = RECORD;
@@ -47,7 +54,9 @@ export class PcapRecords implements Records {
     if (this.interfaces.length === 0) return HEADER;
     if (left < this.#header) return this.#header;
     const { captured } = this.#lengthsAt(view, at);
-    return captured > LARGEST ? new Fault(at, `a packet of ${captured} bytes`) : this.#header + captured;
+    return captured > LARGEST
+      ? new Fault(at, `a packet of ${captured} bytes, which exceeds the limit of ${LARGEST}`)
+      : this.#header + captured;
   }
 
   read(view: DataView, bytes: Uint8Array, at: number, size: number): CapturedPacket | Fault | undefined {
@@ -67,7 +76,7 @@ export class PcapRecords implements Records {
     const [major, minor] = [view.getUint16(at + 4, little), view.getUint16(at + 6, little)];
     const lengths = lengthsOf(major, minor);
     if (lengths === undefined) {
-      return new Fault(at + 4, `version ${major}.${minor} of pcap, of which 2.0 to 2.4 are known`);
+      return new Fault(at + 4, `pcap version ${major}.${minor} is not supported, only 2.0 to 2.4`);
     }
     const magic = view.getUint32(at, little);
     this.#lengths = lengths;
@@ -83,7 +92,7 @@ export class PcapRecords implements Records {
   #lengthsAt(view: DataView, at: number): { captured: number; original: number } {
     const first = view.getUint32(at + 8, this.#little);
     const second = view.getUint32(at + 12, this.#little);
-    // Version 2.3 was written in both orders: no more can be captured than there was.
+    // Files of version 2.3 exist with either order. The captured length cannot exceed the original length.
     const isSwapped = this.#lengths === 'swapped' || (this.#lengths === 'either' && first > second);
     return isSwapped ? { captured: second, original: first } : { captured: first, original: second };
   }

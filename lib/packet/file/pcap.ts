@@ -1,30 +1,30 @@
-/** The writer of pcap files, the format of tcpdump -w: draft-ietf-opsawg-pcap. */
+/** Writes pcap files, the format of tcpdump -w: draft-ietf-opsawg-pcap. */
 
-import { invalidType, outOfRange } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { attached, object } from '../../posix/snapshot.ts';
-import { uint16, uint32 } from '../bytes.ts';
-import { LINKTYPE_ETHERNET } from '../linktype.ts';
+import { invalidType, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { attached, object } from '../../argument/snapshot.ts';
+import { uint16, uint32 } from '../bytes/bytes.ts';
+import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import {
   type CaptureSink,
   checkLinktype,
+  PACKET_NAMES,
   type PacketRecord,
-  RECORD_NAMES,
   splitTimestamp,
   timestampOf,
 } from './capture-file.ts';
 
 /**
- * What a pcap file is to be.
+ * The options of a pcap file.
  *
  * @see https://www.tcpdump.org/manpages/pcap-savefile.5.txt
  */
 export interface PcapOptions {
-  /** A LINKTYPE_ number, for all packets; Ethernet unless given. */
+  /** The link type of all packets, a LINKTYPE_ number. The default is Ethernet. */
   linktype?: number | undefined;
-  /** The most bytes kept of a packet; 262144 unless given. The writer cuts nothing. */
+  /** The snapshot length for the file header. The default is 262144. The writer does not truncate packets. */
   snaplen?: number | undefined;
-  /** The resolution of timestamps; `'ns'` unless given. The rest is cut off. */
+  /** The resolution of timestamps. The default is `'ns'`. `'us'` truncates timestamps to microseconds. */
   resolution?: 'ns' | 'us' | undefined;
 }
 
@@ -34,7 +34,7 @@ const MAGIC = { us: 0xa1b2c3d4, ns: 0xa1b23c4d };
 const LAST_SECOND = 0xffffffff;
 
 /**
- * Writes a pcap file: the header at once, a record for each packet.
+ * Writes a pcap file: the file header at once, and a record for each packet.
  *
  * @example
  * const { createWriteStream } = await import('node:fs');
@@ -50,9 +50,9 @@ export class PcapWriter<Result> {
   readonly #linktype: number;
 
   /**
-   * @param sink Takes the bytes of the file, each time in a new array.
-   * @param options Link type, snaplen and resolution.
-   * @throws TypeError or RangeError for options that the header cannot hold.
+   * @param sink Receives the bytes of the file, each time in a new array.
+   * @param options The link type, the snapshot length and the resolution.
+   * @throws TypeError or RangeError for options that do not fit into the header.
    */
   constructor(sink: CaptureSink<Result>, options: PcapOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
@@ -70,16 +70,16 @@ export class PcapWriter<Result> {
   }
 
   /**
-   * Writes one packet.
+   * Writes a packet.
    *
-   * @param packet Its timestamp and data; what only pcapng can hold is left out.
-   * @returns What the sink returned: of a stream, whether it can take more now.
-   * @throws TypeError or RangeError for what a record cannot hold: a timestamp after 2106; a packet of
-   *   another link type than that of the file.
+   * @param packet The packet, with its timestamp and data. Properties that only pcapng supports are ignored.
+   * @returns The result of the sink. For a stream it is whether the stream accepts more data now.
+   * @throws TypeError or RangeError when a value does not fit into a record, such as a timestamp after 2106, or when
+   *   the link type of the packet differs from that of the file.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html#name-packet-record
    */
   write(packet: PacketRecord): Result {
-    const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
+    const { data } = onlyKnown(object(packet, 'packet'), PACKET_NAMES, 'packet');
     attached(data, 'packet.data');
     checkLinktype(packet, this.#linktype, 'file');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));

@@ -1,21 +1,21 @@
-/** The reader of the blocks of pcapng files: draft-ietf-opsawg-pcapng. */
+/** Reads the blocks of pcapng files: draft-ietf-opsawg-pcapng. */
 import { Buffer } from 'node:buffer';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 import { Fault, LARGEST, type Records, SECOND } from './records.ts';
 
-/** The type of the first block, which reads the same in both byte orders. */
+/** The type of the first block, which is the same in both byte orders. */
 export const SECTION = 0x0a0d0d0a;
-const BYTE_ORDER = 0x1a2b3c4d;
-/** Room for what a block has beside a packet. */
+export const BYTE_ORDER = 0x1a2b3c4d;
+/** The maximum size of a block, which leaves room for what it contains besides a packet. */
 const LARGEST_BLOCK = LARGEST + 1024 * 1024;
 
-/** An interface of the section that is being read. */
+/** An interface of the current section. */
 interface Known {
   readonly public: CaptureInterface;
-  /** Units to nanoseconds: a factor, then a divisor. */
+  /** Converts units to nanoseconds: multiply by `factor`, then divide by `divisor`. */
   readonly factor: bigint;
   readonly divisor: bigint;
-  /** Added to timestamps, in nanoseconds. */
+  /** The offset to add to timestamps, in nanoseconds. */
   readonly offset: bigint;
 }
 
@@ -43,7 +43,7 @@ export class PcapngRecords implements Records {
 
   read(view: DataView, bytes: Uint8Array, at: number, size: number): CapturedPacket | Fault | undefined {
     if (view.getUint32(at + size - 4, this.#little) !== size) {
-      return new Fault(at + size - 4, 'a block whose two lengths differ');
+      return new Fault(at + size - 4, 'the two lengths of a block differ');
     }
     const type = view.getUint32(at, this.#little);
     switch (type) {
@@ -57,29 +57,29 @@ export class PcapngRecords implements Records {
         return this.#packet(view, bytes, at, size, type);
       case 5:
         return this.#counts(view, bytes, at, size);
-      default: // passed over, as the format asks for
+      default: // skipped, as the format requires
         return undefined;
     }
   }
 
   #short(at: number, size: number, least: number): Fault | undefined {
-    return size >= least ? undefined : new Fault(at, `a block of ${size} bytes, less than its fields`);
+    return size >= least ? undefined : new Fault(at, `a block of ${size} bytes, which is too short for its fields`);
   }
 
   #section(view: DataView, at: number, size: number): Fault | undefined {
     const short = this.#short(at, size, 28);
     if (short !== undefined) return short;
     const [major, minor] = [view.getUint16(at + 12, this.#little), view.getUint16(at + 14, this.#little)];
-    // Version 1.2 was written by some, and is no other than 1.0.
+    // Some programs wrote version 1.2, which does not differ from 1.0.
     if (major !== 1 || (minor !== 0 && minor !== 2)) {
-      return new Fault(at + 12, `version ${major}.${minor} of pcapng, of which 1.0 and 1.2 are known`);
+      return new Fault(at + 12, `pcapng version ${major}.${minor} is not supported, only 1.0 and 1.2`);
     }
     this.interfaces = [];
     this.#known = [];
     return undefined;
   }
 
-  /** The options from an offset up to the end of a block. A list that is not in order ends there. */
+  /** Iterates over the options between an offset and the end of a block. It stops where the list is malformed. */
   *#options(view: DataView, bytes: Uint8Array, start: number, end: number): Generator<[code: number, Uint8Array]> {
     let at = start;
     while (at + 4 <= end) {
@@ -98,7 +98,7 @@ export class PcapngRecords implements Records {
       linktype: view.getUint16(at + 8, this.#little),
       snaplen: view.getUint32(at + 12, this.#little),
     };
-    let factor = 1000n; // microseconds, if nothing else is said
+    let factor = 1000n; // microseconds by default
     let divisor = 1n;
     let offset = 0n;
     for (const [code, value] of this.#options(view, bytes, at + 16, at + size - 4)) {
@@ -120,7 +120,7 @@ export class PcapngRecords implements Records {
     return new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, this.#little);
   }
 
-  /** A time in two halves, the upper one first. */
+  /** Reads a time from two 32-bit halves, the upper one first. */
   #time(view: DataView, at: number, { factor, divisor, offset }: Known): bigint {
     const units = (BigInt(view.getUint32(at, this.#little)) << 32n) | BigInt(view.getUint32(at + 4, this.#little));
     return (units * factor) / divisor + offset;
@@ -130,7 +130,7 @@ export class PcapngRecords implements Records {
     return this.#known[interfaceId] ?? new Fault(at, `interface ${interfaceId} is not described`);
   }
 
-  /** A packet of an enhanced (6), a simple (3) or an obsolete (2) packet block. */
+  /** Reads the packet of an enhanced (6), a simple (3) or an obsolete (2) packet block. */
   #packet(view: DataView, bytes: Uint8Array, at: number, size: number, type: 2 | 3 | 6): CapturedPacket | Fault {
     const little = this.#little;
     const start = type === 3 ? 12 : 28;
@@ -144,10 +144,10 @@ export class PcapngRecords implements Records {
     const { linktype, snaplen } = known.public;
     const captured = type === 3 ? Math.min(originalLength, snaplen || room, room) : view.getUint32(at + 20, little);
     if (captured > room) {
-      return new Fault(at + 20, `a packet of ${captured} bytes in a block with room for ${room}`);
+      return new Fault(at + 20, `a packet of ${captured} bytes in a block that has room for ${room}`);
     }
     const packet: CapturedPacket = {
-      timestamp: type === 3 ? 0n : this.#time(view, at + 12, known), // a simple packet block has no time
+      timestamp: type === 3 ? 0n : this.#time(view, at + 12, known), // a simple packet block has no timestamp
       data: bytes.subarray(at + start, at + start + captured),
       originalLength,
       interfaceId,
@@ -172,7 +172,8 @@ export class PcapngRecords implements Records {
     if (short !== undefined) return short;
     const interfaceId = view.getUint32(at + 8, this.#little);
     const known = this.#from(at + 8, interfaceId);
-    if (known instanceof Fault) return known;
+    // Without its interface, the units of the timestamps are unknown. The packets that follow do not depend on it.
+    if (known instanceof Fault) return undefined;
     const counts: InterfaceStatistics = { interfaceId, timestamp: this.#time(view, at + 12, known) };
     for (const [code, value] of this.#options(view, bytes, at + 20, at + size - 4)) {
       if (value.length !== 8) continue;
@@ -194,7 +195,7 @@ function text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
-/** if_tsresol: units of 10 ** -n seconds, or of 2 ** -n with the upper bit. */
+/** Decodes if_tsresol: the unit is 10 ** -n seconds, or 2 ** -n seconds if the highest bit is set. */
 function resolution(value: number): [factor: bigint, divisor: bigint] {
   const exponent = BigInt(value & 0x7f);
   return [SECOND, value > 0x7f ? 2n ** exponent : 10n ** exponent];

@@ -1,34 +1,35 @@
-/** The writer of pcapng files: draft-ietf-opsawg-pcapng. */
+/** Writes pcapng files: draft-ietf-opsawg-pcapng. */
 
 import { Buffer } from 'node:buffer';
-import { invalidType, outOfRange, text } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { attached, object } from '../../posix/snapshot.ts';
-import { roundUp, uint16, uint32 } from '../bytes.ts';
+import { invalidType, outOfRange, text } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { attached, object } from '../../argument/snapshot.ts';
+import { roundUp, uint16, uint32 } from '../bytes/bytes.ts';
 import {
   type CaptureInterface,
   type CaptureSink,
   checkLinktype,
   type InterfaceStatistics,
+  PACKET_NAMES,
   type PacketRecord,
-  RECORD_NAMES,
   timestampOf,
 } from './capture-file.ts';
+import { BYTE_ORDER, SECTION } from './pcapng-records.ts';
 
 /**
- * What a section says of itself.
+ * The description of a section.
  *
  * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
  */
 export interface SectionOptions {
   hardware?: string | undefined;
   os?: string | undefined;
-  /** The program that writes. */
+  /** The program that writes the file. */
   application?: string | undefined;
   comment?: string | undefined;
 }
 
-/** An option of a block: its code and its value, a number as 32 or a bigint as 64 bits. */
+/** An option of a block: its code and its value. A number is written with 32 bits and a bigint with 64. */
 type Option = readonly [code: number, value: Uint8Array | number | bigint | undefined];
 
 const SECTION_NAMES = namesOf<SectionOptions>({ hardware: true, os: true, application: true, comment: true });
@@ -54,17 +55,15 @@ const STATISTICS_NAMES = namesOf<InterfaceStatistics>({
   delivered: true,
 });
 
-const SECTION = 0x0a0d0d0a;
 const INTERFACE = 1;
 const STATISTICS = 5;
 const PACKET = 6;
-const BYTE_ORDER = 0x1a2b3c4d;
 const NANOSECONDS = new Uint8Array([9]);
 const LONGEST = 0xffff;
 
 type Value = Uint8Array | number | bigint;
 
-/** An option that is a text, perhaps with a byte before it. */
+/** Encodes the value of a text option, optionally after a prefix. */
 function textOption(value: string | undefined, name: string, before = ''): Uint8Array | undefined {
   if (value === undefined) return undefined;
   const bytes = Buffer.from(before + text(value, name));
@@ -75,7 +74,7 @@ function textOption(value: string | undefined, name: string, before = ''): Uint8
 const valueSize = (value: Value) =>
   typeof value === 'number' ? 4 : typeof value === 'bigint' ? 8 : roundUp(value.length, 4);
 
-/** A block: the type, `fixed` bytes that `fill` writes, and options. */
+/** Builds a block: its type, `fixed` bytes that `fill` writes, and its options. */
 function block(
   type: number,
   fixed: number,
@@ -115,7 +114,7 @@ function putTime(view: DataView, at: number, nanoseconds: bigint): void {
   view.setUint32(at + 4, Number(nanoseconds & 0xffffffffn), true);
 }
 
-/** An option that holds a time: its halves, the upper one first. */
+/** Encodes the value of an option that holds a time as two 32-bit halves, the upper one first. */
 function timeOption(nanoseconds: bigint | undefined, name: string): Uint8Array | undefined {
   if (nanoseconds === undefined) return undefined;
   const bytes = new Uint8Array(8);
@@ -146,9 +145,9 @@ export class PcapngWriter<Result> {
   readonly #linktypes: number[] = [];
 
   /**
-   * @param sink Takes the bytes of the file, each time in a new array.
-   * @param options What the section says of itself.
-   * @throws TypeError or RangeError for options that a block cannot hold.
+   * @param sink Receives the bytes of the file, each time in a new array.
+   * @param options The description of the section.
+   * @throws TypeError or RangeError for options that do not fit into a block.
    */
   constructor(sink: CaptureSink<Result>, options: SectionOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
@@ -164,7 +163,7 @@ export class PcapngWriter<Result> {
       block(SECTION, 16, texts, (view) => {
         view.setUint32(8, BYTE_ORDER, true);
         view.setUint16(12, 1, true);
-        view.setBigInt64(16, -1n, true); // the length of the section is not known
+        view.setBigInt64(16, -1n, true); // the length of the section is unknown
       }),
     );
   }
@@ -172,9 +171,9 @@ export class PcapngWriter<Result> {
   /**
    * Adds an interface.
    *
-   * @param given Its link type, and what is known of it.
-   * @returns Its number: the `interfaceId` of its packets.
-   * @throws TypeError or RangeError for what a block cannot hold.
+   * @param given Its link type, and optionally its description.
+   * @returns The number of the interface, which is the `interfaceId` of its packets.
+   * @throws TypeError or RangeError for values that do not fit into a block.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-description-block
    */
   addInterface(given: CaptureInterface): number {
@@ -184,7 +183,7 @@ export class PcapngWriter<Result> {
       [3, textOption(given.description, 'interface.description')],
       [8, count(given.speed, 'interface.speed')],
       [9, NANOSECONDS],
-      [11, textOption(given.filter, 'interface.filter', '\0')], // 0: a filter as text
+      [11, textOption(given.filter, 'interface.filter', '\0')], // 0: the filter is text
       [12, textOption(given.os, 'interface.os')],
       [15, textOption(given.hardware, 'interface.hardware')],
     ];
@@ -201,21 +200,21 @@ export class PcapngWriter<Result> {
 
   #known(interfaceId: unknown, name: string): number {
     const id = uint32(interfaceId, name, 0);
-    if (id >= this.#linktypes.length) throw outOfRange(name, 'that of an interface that was added');
+    if (id >= this.#linktypes.length) throw outOfRange(name, 'the number of an interface that was added');
     return id;
   }
 
   /**
-   * Writes one packet.
+   * Writes a packet.
    *
-   * @param packet Its timestamp and data, and what is known of it.
-   * @returns What the sink returned: of a stream, whether it can take more now.
-   * @throws TypeError or RangeError for what a block cannot hold, for an interface that was not added or has another link
-   *   type than the packet.
+   * @param packet The packet, with its timestamp and data and optionally a comment, flags and drop count.
+   * @returns The result of the sink. For a stream it is whether the stream accepts more data now.
+   * @throws TypeError or RangeError for values that do not fit into a block, for an interface that was not added, and
+   *   for a packet whose link type differs from that of the interface.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-enhanced-packet-block
    */
   write(packet: PacketRecord): Result {
-    const { data } = onlyKnown(object(packet, 'packet'), RECORD_NAMES, 'packet');
+    const { data } = onlyKnown(object(packet, 'packet'), PACKET_NAMES, 'packet');
     attached(data, 'packet.data');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
     checkLinktype(packet, this.#linktypes[id]!, 'interface');
@@ -237,11 +236,11 @@ export class PcapngWriter<Result> {
   }
 
   /**
-   * Writes what an interface counted, its drops above all.
+   * Writes the counters of an interface, such as the number of dropped packets.
    *
-   * @param given The counts that are known.
-   * @returns What the sink returned.
-   * @throws TypeError or RangeError for what a block cannot hold, or an interface that was not added.
+   * @param given The counters that are known.
+   * @returns The result of the sink.
+   * @throws TypeError or RangeError for values that do not fit into a block and for an interface that was not added.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-statistics-block
    */
   statistics(given: InterfaceStatistics): Result {

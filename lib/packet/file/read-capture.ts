@@ -1,13 +1,13 @@
-/** A whole capture file, in one loop. */
+/** Reads a whole capture file with one loop. */
 import { createReadStream } from 'node:fs';
-import { invalidType, text } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
-import { object } from '../../posix/snapshot.ts';
+import { invalidType, text } from '../../argument/argument-error.ts';
+import { isUint8Array } from '../../argument/kind.ts';
+import { object } from '../../argument/snapshot.ts';
 import type { CapturedPacket } from './capture-file.ts';
 import { type CaptureError, CaptureReader, type ReaderOptions } from './capture-reader.ts';
 
 /**
- * A capture file that could not be read to its end. All packets before `offset` were given.
+ * The error for a capture file that could not be read to its end. All packets before `offset` were delivered.
  *
  * @example
  * try {
@@ -19,12 +19,12 @@ import { type CaptureError, CaptureReader, type ReaderOptions } from './capture-
  */
 export class CaptureFileError extends Error {
   override readonly name = 'CaptureFileError' as const;
-  /** Where in the file, in bytes; of a compressed file in what it holds. */
+  /** The offset in the file, in bytes. For a compressed file it is the offset in the decompressed data. */
   readonly offset: number;
-  /** Whether the file only ends too early: all before is whole. */
+  /** Whether the file is only truncated: everything before `offset` is complete. */
   readonly cut: boolean;
 
-  /** @param file What was read, for the message. @param error What the reader tells. */
+  /** @param file The name of the file, for the message. @param error The error of the reader. */
   constructor(file: string, error: CaptureError) {
     const { offset, reason, cut } = object(error, 'error');
     super(`${text(file, 'file')}: ${reason}`);
@@ -45,15 +45,15 @@ async function* packets(
 }
 
 /**
- * The packets of a pcap or pcapng file, which gzip may have compressed. `CaptureReader` does the same chunk by chunk, and
- * tells the interfaces and their statistics.
+ * Iterates over the packets of a pcap or pcapng file, which may be compressed with gzip. `CaptureReader` does the same
+ * for separate chunks and also provides the interfaces and their statistics.
  *
- * @param file A path, or the bytes of a file, or chunks of it: a stream of Node.
- * @param options `filter`.
- * @returns An async iterator. A loop that is left closes the file.
- * @throws TypeError or RangeError for a filter that is none, and for what is no file; the loop throws a CaptureFileError where
- *   the file is damaged or cut, or when the filter rejects all of its packets, and the system's error for a file that cannot
- *   be opened.
+ * @param file A path, the bytes of a file, or its chunks, such as a Node stream.
+ * @param options The filter.
+ * @returns An async iterator. Leaving the loop early closes the file.
+ * @throws TypeError or RangeError for an invalid filter or a `file` of another type. The loop throws a CaptureFileError
+ *   if the file is damaged or truncated or if the filter rejects all of its packets, and the system's error if the file
+ *   cannot be opened.
  * @example
  * const { appendFileSync, writeFileSync } = await import('node:fs');
  * writeFileSync('one.pcap', '');

@@ -1,5 +1,6 @@
-/** What BPF programs load of a packet besides its bytes: the SKF_AD_ numbers of linux/filter.h. */
+/** The ancillary data of a packet that BPF programs can load: the SKF_AD_ numbers of linux/filter.h. */
 
+import { type Names, namesOf } from '../../argument/known-names.ts';
 import {
   SKF_AD_ALU_XOR_X,
   SKF_AD_CPU,
@@ -17,24 +18,28 @@ import {
   SKF_AD_RXHASH,
   SKF_AD_VLAN_TAG,
   SKF_AD_VLAN_TAG_PRESENT,
-} from '../../posix/constants.ts';
-import { type Names, namesOf } from '../../posix/known-names.ts';
+} from '../../native/constants.ts';
 
 /**
- * What is known of a packet besides its bytes. What is not given is 0.
+ * What is known about a packet besides its bytes. The default of each number is 0, unless stated otherwise.
  *
  * @see https://docs.kernel.org/networking/filter.html
  */
 export interface FilterContext {
-  /** The length on the wire, that of the bytes unless given: the bytes may be cut. */
+  /**
+   * The length on the wire. The default is the number of bytes given, which may be fewer because the packet was
+   * truncated.
+   */
   length?: number | undefined;
-  /** Where the network header begins: offsets from SKF_NET_OFF count from there. */
+  /** The offset of the network header, on which offsets relative to SKF_NET_OFF are based. */
   networkOffset?: number | undefined;
   /** The EtherType. */
   protocol?: number | undefined;
-  /** A PACKET_ number: to whom it was sent; PACKET_OUTGOING of one that leaves. */
+  /** A PACKET_ number: whom the packet was sent to, or PACKET_OUTGOING if this host sent it. */
   pkttype?: number | undefined;
-  /** The interface; a packet without any ends a program that asks for it or for `hatype`, with what is in A. */
+  /**
+   * The index of the interface. If there is none, a program that loads it or `hatype` ends and returns the value of A.
+   */
   ifindex?: number | undefined;
   /** The ARPHRD_ number of the interface. */
   hatype?: number | undefined;
@@ -43,15 +48,15 @@ export interface FilterContext {
   rxhash?: number | undefined;
   cpu?: number | undefined;
   random?: number | undefined;
-  /** Where the data of TCP, UDP and their like begin. */
+  /** The offset of the payload of TCP, UDP and similar protocols. */
   payloadOffset?: number | undefined;
-  /** The VLAN tag that the kernel took out of the packet; none unless given. */
+  /** The VLAN tag that the kernel removed from the packet. The default is none. */
   vlanTci?: number | undefined;
   /** The EtherType of that tag. */
   vlanTpid?: number | undefined;
 }
 
-/** The names of what is known of a packet. */
+/** The property names of a FilterContext. */
 export const CONTEXT_NAMES: Names = namesOf<FilterContext>({
   length: true,
   networkOffset: true,
@@ -72,7 +77,7 @@ export const CONTEXT_NAMES: Names = namesOf<FilterContext>({
 const ATTRIBUTE = 4;
 const TYPE = 0x3fff;
 
-/** Where an attribute of a type is between two offsets, 0 if nowhere: nla_find of the kernel. */
+/** Returns the offset of an attribute of a type between two offsets, or 0 if there is none: the kernel's nla_find. */
 function findAttribute(bytes: Uint8Array, from: number, to: number, type: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = from; to - at >= ATTRIBUTE; ) {
@@ -84,7 +89,7 @@ function findAttribute(bytes: Uint8Array, from: number, to: number, type: number
   return 0;
 }
 
-/** Where an attribute of a type is within the one at an offset, 0 if nowhere. */
+/** Returns the offset of an attribute of a type within the attribute at an offset, or 0 if there is none. */
 function findNested(bytes: Uint8Array, at: number, type: number): number {
   if (at > bytes.length - ATTRIBUTE) return 0;
   const length = bytes[at]! | (bytes[at + 1]! << 8);
@@ -92,7 +97,10 @@ function findNested(bytes: Uint8Array, at: number, type: number): number {
   return findAttribute(bytes, at + ATTRIBUTE, at + length, type);
 }
 
-/** What an ancillary load at `offset` makes of A; undefined where it ends the program with A. */
+/**
+ * Returns the value that an ancillary load at `offset` puts into A, or undefined if the load ends the program with the
+ * current value of A.
+ */
 export function ancillary(
   bytes: Uint8Array,
   context: FilterContext,

@@ -1,4 +1,6 @@
-/** Numbers that filter expressions compute: the instructions that bring them into A, and two of them into A and X. */
+/**
+ * Generates the arithmetic of filter expressions: instructions that compute a number in A, or two numbers in A and X.
+ */
 import {
   BPF_ADD,
   BPF_ALU,
@@ -26,7 +28,7 @@ import {
   BPF_W,
   BPF_X,
   BPF_XOR,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 import type { FilterOperator, FilterValue, Relation, Word } from './expression.ts';
 import { headerGuard, headerPlace } from './header.ts';
@@ -38,12 +40,12 @@ import { folded, isOperation } from './value.ts';
 
 type Field = Extract<FilterValue, { header: unknown }>;
 
-/** Instructions that bring a number into A. */
+/** Instructions that compute a number in A. */
 interface Code {
-  /** What X must hold first. */
+  /** The base that must be in X first. */
   base: Base | undefined;
   list: readonly FilterInstruction[];
-  /** Whether X is as before, but for the base. */
+  /** Whether X is unchanged, apart from the base. */
   keepsX: boolean;
 }
 
@@ -58,11 +60,14 @@ const SWAPPED: { readonly [relation in Relation]: Relation } = {
 const TO_X = instruction(BPF_MISC | BPF_TAX, 0);
 const ADD_X = instruction(BPF_ALU | BPF_ADD | BPF_X, 0);
 
-/** All instructions of a code, with those of its base. */
+/** Returns all instructions of a code, including those of its base. */
 const whole = ({ base, list }: Code) => [...(base?.instructions ?? []), ...list];
 const usesX = ({ base, keepsX }: Code) => base !== undefined || !keepsX;
 
-/** Writes the numbers of one expression for one way through the headers. Cells of M are used from the first on. */
+/**
+ * Generates the numbers of one expression for one path through the headers. Memory cells are used from the first one
+ * on.
+ */
 class Writer {
   readonly #scope: Scope;
   readonly #asked: object;
@@ -74,10 +79,10 @@ class Writer {
 
   #cell(cell: number): number {
     if (cell < BPF_MEMWORDS) return cell;
-    throw refusedExpression(this.#asked, `it needs more than the ${BPF_MEMWORDS} cells of memory that a program has`);
+    throw refusedExpression(this.#asked, `it needs more than the ${BPF_MEMWORDS} memory cells of a program`);
   }
 
-  /** A number into A; cells before `cell` are in use. */
+  /** Computes a number in A. The cells before `cell` are in use. */
   value(value: FilterValue, cell = 0): Code {
     if (typeof value === 'number') {
       return { base: undefined, list: [instruction(BPF_LD | BPF_IMM, value)], keepsX: true };
@@ -99,7 +104,7 @@ class Writer {
     return { base: undefined, list: [...both, operation], keepsX: false };
   }
 
-  /** Bytes of a header. */
+  /** Loads bytes of a header. */
   #field({ header, offset, size = 1 }: Field, cell: number): Code {
     const place = headerPlace(this.#scope, header);
     if (typeof offset === 'number') {
@@ -120,7 +125,7 @@ class Writer {
     return { base: undefined, list: [...added, ADD_X, TO_X, from(base, at)], keepsX: false };
   }
 
-  /** A number that a single instruction brings into X, and leaves A as it is. */
+  /** Returns the single instruction that loads a number into X without changing A, if there is one. */
   #intoX(value: FilterValue): FilterInstruction | undefined {
     if (value === 'len') return instruction(BPF_LDX | BPF_W | BPF_LEN, 0);
     if (!isOperation(value, '<<', 2) || !isOperation(value.left, '&', 0xf)) return undefined;
@@ -131,7 +136,7 @@ class Writer {
     return instruction(BPF_LDX | BPF_B | BPF_MSH, place.at + field.offset);
   }
 
-  /** The left number into A, the right one into X. */
+  /** Computes the left number in A and the right one in X. */
   both(left: FilterValue, right: FilterValue, cell = 0): FilterInstruction[] {
     const short = this.#intoX(right);
     if (short !== undefined) return [...whole(this.value(left, cell)), short];
@@ -163,7 +168,7 @@ const holds = (left: number, relation: Relation, right: number): boolean => {
   }
 };
 
-/** The bits of a number are asked for alone: some is set, or none. */
+/** Recognizes a comparison that only tests bits of a number: at least one is set, or none is. */
 function bitsOf(
   left: FilterValue,
   relation: Relation,
@@ -178,7 +183,10 @@ function bitsOf(
   return { value: left.left, mask, set: isEqual === isSingle };
 }
 
-/** The headers that a packet must have for a number: as in libpcap, of an operation those of its left side. */
+/**
+ * Returns the headers that a packet must have for a number. As in libpcap, an operation only requires those of its left
+ * side.
+ */
 function headersOf(value: FilterValue, found = new Set<Field['header']>()): Set<Field['header']> {
   if (typeof value !== 'object') return found;
   if ('minus' in value) return headersOf(value.minus, found);
@@ -187,7 +195,10 @@ function headersOf(value: FilterValue, found = new Set<Field['header']>()): Set<
   return found.add(value.header);
 }
 
-/** Whether it asks for bytes at an offset that no packet reaches; in a program such offsets have other meanings. */
+/**
+ * Returns whether a number reads bytes at an offset that no packet reaches. In a program such offsets have other
+ * meanings.
+ */
 function isBeyond(scope: Scope, value: FilterValue): boolean {
   if (typeof value !== 'object') return false;
   if ('minus' in value) return isBeyond(scope, value.minus);
@@ -196,10 +207,10 @@ function isBeyond(scope: Scope, value: FilterValue): boolean {
   const { base, at } = headerPlace(scope, value.header);
   return base === undefined && (at + value.offset) % 2 ** 32 >= 2 ** 31;
 }
-/** As a load beyond the end of a packet. */
+/** Drops the packet, as a load beyond its end does. */
 const dropped: Part = (graph) => graph.end(0);
 
-/** Two numbers that have a relation, in a packet with all headers that they are from. */
+/** Tests the relation of two numbers, in a packet that has all the headers they are read from. */
 export function comparison(scope: Scope, asked: Word<'compare'>): Part {
   let [left, right, relation] = [folded(asked.left, asked), folded(asked.right, asked), asked.relation];
   const guards = [...headersOf(asked.right, headersOf(asked.left))].map((header) => headerGuard(scope, asked, header));

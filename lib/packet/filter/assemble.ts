@@ -1,23 +1,24 @@
-/** BPF programs from text: what tcpdump -d prints, and the syntax of the kernel's bpf_asm with its labels. */
-import { SKF_AD_OFF } from '../../posix/constants.ts';
-import { invalidType, invalidValue } from '../../posix/errno.ts';
+/** Assembles BPF programs from text: the output of tcpdump -d, or the syntax of the kernel's bpf_asm with labels. */
+
+import { invalidType, invalidValue } from '../../argument/argument-error.ts';
+import { SKF_AD_OFF } from '../../native/constants.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 import { ANCILLARY, isConditional, OPCODES, type Operand } from './instruction-text.ts';
 
-/** An instruction of the text, its jumps not yet resolved. */
+/** An instruction of the text whose jumps are not resolved yet. */
 interface Statement {
   line: string;
   number: number;
   name: string;
   operand: string;
-  /** Labels, or numbers of instructions; '' is the next one. */
+  /** Labels or instruction numbers. An empty string is the next instruction. */
   yes: string;
   no: string;
 }
 
 type Form = Exclude<Operand, 'decimal' | 'hex'> | 'immediate';
 
-/** Names of bpf_asm for what tcpdump names otherwise; `swap` where the condition is the contrary. */
+/** The bpf_asm names of instructions that tcpdump names differently. `swap` marks the opposite condition. */
 const ALIASES: { readonly [name: string]: { name: string; swap?: true } } = {
   ldi: { name: 'ld' },
   ldxi: { name: 'ldx' },
@@ -49,22 +50,22 @@ const FORMS: readonly [RegExp, Form][] = [
 ];
 
 function fail({ line, number }: Pick<Statement, 'line' | 'number'>, reason: string): never {
-  throw invalidValue('text', `BPF assembly; line ${number}, '${line.trim()}': ${reason}`);
+  throw invalidValue('text', `BPF assembly: line ${number}, '${line.trim()}': ${reason}`);
 }
 
-/** A number, or the offset of an ancillary load, as the 32 bits of k. */
+/** Returns a number, or the offset of ancillary data, as the 32 bits of k. */
 function value(text: string, statement: Statement): number {
   if (/^[a-z]/i.test(text)) {
-    if (!Object.hasOwn(OFFSETS, text)) fail(statement, `'${text}' is nothing that can be loaded`);
+    if (!Object.hasOwn(OFFSETS, text)) fail(statement, `'${text}' is not the name of ancillary data`);
     return (SKF_AD_OFF + OFFSETS[text]!) >>> 0;
   }
   const negative = text.startsWith('-');
   const number = (negative ? -1 : 1) * Number(text.replace(/^[+-]/, ''));
-  if (number < -0x80000000 || number > 0xffffffff) fail(statement, `${text} does not fit 32 bits`);
+  if (number < -0x80000000 || number > 0xffffffff) fail(statement, `${text} does not fit into 32 bits`);
   return number >>> 0;
 }
 
-/** The text's instructions, and where its labels stand. */
+/** Returns the instructions of the text and the positions of its labels. */
 function statements(text: string): { list: Statement[]; labels: Map<string, number> } {
   const list: Statement[] = [];
   const labels = new Map<string, number>();
@@ -73,7 +74,7 @@ function statements(text: string): { list: Statement[]; labels: Map<string, numb
     const where = { line, number: i + 1 };
     let rest = line.replace(/;.*/s, '').trim();
     for (let label = /^([a-z_]\w*):\s*/i.exec(rest); label !== null; label = /^([a-z_]\w*):\s*/i.exec(rest)) {
-      if (labels.has(label[1]!)) fail(where, `the label '${label[1]}' is there twice`);
+      if (labels.has(label[1]!)) fail(where, `the label '${label[1]}' is defined twice`);
       labels.set(label[1]!, list.length);
       rest = rest.slice(label[0].length);
     }
@@ -83,7 +84,7 @@ function statements(text: string): { list: Statement[]; labels: Map<string, numb
       rest = rest.slice(index[0].length);
     }
     if (rest === '') {
-      if (index !== null) fail(where, 'there is no instruction');
+      if (index !== null) fail(where, 'the instruction is missing');
       continue;
     }
     const [, name, operands] = /^(\S+)\s*(.*)$/s.exec(rest)!;
@@ -95,16 +96,16 @@ function statements(text: string): { list: Statement[]; labels: Map<string, numb
   return { list, labels };
 }
 
-/** The code and k of an instruction; `swap` when its jumps are to be exchanged. */
+/** Encodes the code and k of an instruction. `swap` is true if its jump targets must be exchanged. */
 function encode(statement: Statement): { code: number; k: number; swap: boolean } {
   const { operand } = statement;
   if (statement.name === 'unimp') {
     const code = value(operand, statement);
-    if (code > 0xffff) fail(statement, 'an instruction has 16 bits');
+    if (code > 0xffff) fail(statement, 'an instruction code has 16 bits');
     return { code, k: 0, swap: false };
   }
   const { name, swap = false } = ALIASES[statement.name] ?? { name: statement.name };
-  // bpf_asm writes ldx for ldxb, too.
+  // bpf_asm accepts ldx in place of ldxb.
   const choices = OPCODES.filter((opcode) => opcode.name === name || (name === 'ldx' && opcode.name === 'ldxb'));
   if (choices.length === 0) fail(statement, `there is no instruction '${statement.name}'`);
   if (name === 'ja') return { code: choices[0]!.code, k: 0, swap };
@@ -115,25 +116,25 @@ function encode(statement: Statement): { code: number; k: number; swap: boolean 
     if (found === undefined) continue;
     return { code: found.code, k: match[1] === undefined ? 0 : value(match[1], statement), swap };
   }
-  return fail(statement, `'${name}' has no operand '${operand}'`);
+  return fail(statement, `'${name}' does not accept the operand '${operand}'`);
 }
 
 function matches(operand: Operand, form: Form, name: string): boolean {
   if (form === 'immediate') return operand === 'decimal' || operand === 'hex';
-  // tcpdump writes nothing behind the ret that returns A.
+  // tcpdump prints no operand for the ret that returns A.
   return operand === form || (form === 'none' && operand === 'a' && name === 'ret');
 }
 
 /**
- * A BPF program from text: as tcpdump(1) prints it with -d, or in the syntax of the kernel's bpf_asm.
+ * Assembles a BPF program from text: the output of tcpdump(1) with -d, or the syntax of the kernel's bpf_asm.
  *
- * Jumps lead to instructions by number (`jt 2 jf 5`, from 0) or by label (`jeq #0x800, ipv4, drop`); one label is where to
- * go if the condition holds. Ancillary data are loaded by name (`ldh [vlan_tci]`, `ld #vlan_tci`). Comments are C's, or
- * begin with `;`. The program is not judged: `verifyFilter` does that.
+ * Jump targets are instruction numbers (`jt 2 jf 5`, counted from 0) or labels (`jeq #0x800, ipv4, drop`). A single
+ * label is the target if the condition is true. Ancillary data is loaded by name (`ldh [vlan_tci]`, `ld #vlan_tci`).
+ * Comments are written as in C, or begin with `;`. The program is not verified: use `verifyFilter`.
  *
- * @param text Lines.
- * @returns The instructions. Fields that the text does not tell are 0.
- * @throws TypeError that tells the line for what is no BPF assembly, and for a jump that goes back or too far.
+ * @param text The lines of the program.
+ * @returns The instructions. Fields that the text does not specify are 0.
+ * @throws TypeError that names the line if it is not BPF assembly, or if a jump leads backwards or too far.
  * @example
  * const program = assembleFilter(`
  *         ldh [12]          ; the EtherType
@@ -153,21 +154,21 @@ export function assembleFilter(text: string): FilterInstruction[] {
       const number = /^\d+$/.test(to) ? Number(to) : labels.get(to);
       if (number === undefined) fail(statement, `there is no label '${to}'`);
       const distance = number - i - 1;
-      if (distance < 0 || distance > most) fail(statement, `a jump from ${i} to ${number}`);
+      if (distance < 0 || distance > most) fail(statement, `a jump from ${i} to ${number} is not possible`);
       return distance;
     };
     const { code, k, swap } = encode(statement);
     const { yes, no } = statement;
     if (isConditional(code)) {
-      if (yes === '') fail(statement, 'where to go is missing');
+      if (yes === '') fail(statement, 'the jump target is missing');
       const [jt, jf] = swap ? [no, yes] : [yes, no];
       return { code, jt: target(jt, 0xff), jf: target(jf, 0xff), k };
     }
     if (yes !== '') fail(statement, 'too many operands');
     if (statement.name !== 'ja' && statement.name !== 'jmp') return { code, jt: 0, jf: 0, k };
-    // As tcpdump prints it, the target may be any number of 32 bits.
+    // As in the output of tcpdump, the target may be any 32-bit number.
     const wrapped = /^-?\d+$/.test(statement.operand) ? value(statement.operand, statement) - i - 1 : undefined;
-    if (wrapped === undefined && statement.operand === '') fail(statement, 'where to go is missing');
+    if (wrapped === undefined && statement.operand === '') fail(statement, 'the jump target is missing');
     return { code, jt: 0, jf: 0, k: (wrapped ?? target(statement.operand, 0xffffffff)) >>> 0 };
   });
 }

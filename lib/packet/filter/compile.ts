@@ -1,90 +1,120 @@
-/** Filter expressions compiled to BPF programs: pcap-filter(7), pcap_compile(3PCAP). */
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
+/** Compiles filter expressions to BPF programs: pcap-filter(7), pcap_compile(3PCAP). */
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { get32, uint32 } from '../bytes.ts';
-import { LINKTYPE_ETHERNET } from '../linktype.ts';
-import { putIpv4 } from '../text.ts';
+import { get32, uint32 } from '../bytes/bytes.ts';
+import { putIpv4 } from '../bytes/text.ts';
+import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import { comparison } from './arithmetic.ts';
 import { ENTER } from './encapsulation.ts';
 import type { FilterExpression, Word } from './expression.ts';
-import { Graph } from './graph.ts';
-import { grouped } from './grouped.ts';
+import { Graph, type Node } from './graph.ts';
+import { grouped, MOST_WORDS } from './grouped.ts';
 import { LINKS, type Link } from './link.ts';
 import { linkTypeIs } from './link-type.ts';
 import { decnetHost, direction, etherHost, interfaceIs, isoProtocol, llc, multicast } from './link-words.ts';
 import { ipBroadcast, net, port, protocol } from './network-words.ts';
 import { all, any, not, type Part } from './part.ts';
-import { programOf } from './program.ts';
+import { checked, instructionsOf } from './program.ts';
 import { compiledFor } from './program-link.ts';
-import { behind, type Scope, type Scopes, within } from './scope.ts';
+import { behind, pathsOf, type Scope, type Scopes, within } from './scope.ts';
+import { isSatisfiable, simplified } from './simplify.ts';
 import { wlan } from './wlan-words.ts';
 
 /**
- * What `compileFilter` may be told.
+ * The options of `compileFilter`.
  *
  * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
  */
 export interface CompileOptions {
-  /** A LINKTYPE_ number: what packets begin with; LINKTYPE_ETHERNET unless given. */
+  /** The link type of the packets, a LINKTYPE_ number. The default is LINKTYPE_ETHERNET. */
   linktype?: number | undefined;
-  /** How many bytes are kept of a packet that passes; 262144 unless given, as with tcpdump. */
+  /** The number of bytes to keep of an accepted packet. The default is 262144, as in tcpdump. */
   snaplen?: number | undefined;
-  /** The netmask of the network of IPv4, `'255.255.255.0'`: `ip broadcast` needs it. */
+  /** The netmask of the IPv4 network, such as `'255.255.255.0'`. `ip broadcast` requires it. */
   netmask?: string | undefined;
 }
 
 const NAMES = namesOf<CompileOptions>({ linktype: true, snaplen: true, netmask: true });
 
 const SNAPLEN = 262144;
-/** More words than a program can hold. Parts that are used again count each time. */
-const MOST_WORDS = 10_000;
+/** More levels might exhaust the stack. */
+const DEEPEST = 1000;
+/** Each `geneve` multiplies the number of paths through the headers. */
+const MOST_PATHS = 300;
 
-/** Compiles one expression. Where headers are depends on the tags and tunnels that the text names before. */
+/**
+ * Compiles one expression. The position of the headers depends on the tags and tunnels that occur earlier in the
+ * expression.
+ */
 class Compiler {
   readonly #linktype: number;
   readonly #netmask: number | undefined;
+  readonly #isFile: boolean;
   #ways: Scopes | undefined = undefined;
   #words = 0;
+  #depth = 0;
 
-  constructor(linktype: number, netmask: number | undefined) {
+  constructor(linktype: number, netmask: number | undefined, isFile: boolean) {
     this.#linktype = linktype;
     this.#netmask = netmask;
+    this.#isFile = isFile;
   }
 
-  /** What is known of the link type. What asks for nothing of the packet, as an empty expression, needs none. */
+  /**
+   * Returns the description of the link type. Expressions that do not read the packet, such as an empty one, do not
+   * need it.
+   */
   get #link(): Link {
     const link = LINKS.get(this.#linktype);
     if (link === undefined) {
       const known = [...LINKS.keys()].join(', ');
-      throw invalidValue('linktype', `one of those that filters are compiled for (${known})`);
+      throw invalidValue('linktype', `a link type that filters can be compiled for (${known})`);
     }
     return link;
   }
 
+  /** Returns the paths through the headers at the beginning. In a file, all tags are still in the packet. */
+  get #start(): Scopes {
+    const { scopes } = this.#link;
+    return this.#isFile ? behind(scopes, (scope) => ({ ...scope, isCaptured: false })) : scopes;
+  }
+
   #within(part: (scope: Scope) => Part): Part {
-    this.#ways ??= this.#link.scopes;
+    this.#ways ??= this.#start;
     return within(this.#ways, part);
   }
 
-  /** A tag or a tunnel: what comes after it in the expression is behind it. */
+  /** Compiles a tag or a tunnel. The rest of the expression applies to the packet inside it. */
   #enter(asked: Word<'vlan' | 'mpls' | 'pppoes' | 'geneve'>): Part {
     const enter = ENTER[asked.word];
     const part = this.#within((scope) => enter(scope, asked).part);
     this.#ways = behind(this.#ways!, (scope) => enter(scope, asked).scopes);
+    const paths = pathsOf(this.#ways);
+    if (paths > MOST_PATHS) {
+      const places = `the headers after them would be at ${paths} places`;
+      throw outOfRange('expression', `an expression with fewer tunnels one after the other: ${places}`);
+    }
     return part;
   }
 
   #compare(asked: Word<'compare'>): Part {
-    // Numbers that are not from a header need no link type.
+    // Comparisons of numbers that do not come from a header work for any link type.
     const isPlain = typeof asked.left !== 'object' && typeof asked.right !== 'object';
     return isPlain ? comparison(NOWHERE, asked) : this.#within((scope) => comparison(scope, asked));
   }
 
-  /** The part of an expression. The order of calls is that of the text: a tag counts for what comes after it. */
+  /** Compiles an expression. The calls follow the order of the text, because a tag applies to everything after it. */
   part(expression: FilterExpression): Part {
-    if (++this.#words > MOST_WORDS) throw outOfRange('expression', `one of at most ${MOST_WORDS} words`);
+    if (++this.#words > MOST_WORDS) throw outOfRange('expression', `an expression of at most ${MOST_WORDS} words`);
+    if (++this.#depth > DEEPEST) throw outOfRange('expression', `an expression nested at most ${DEEPEST} times`);
+    const part = this.#part(expression);
+    this.#depth--;
+    return part;
+  }
+
+  #part(expression: FilterExpression): Part {
     switch (expression.word) {
       case 'and':
         return all(...grouped(expression).map((one) => this.part(one)));
@@ -131,11 +161,24 @@ class Compiler {
   }
 }
 
-/** Without any header. */
+/** The scope of comparisons that use no header. */
 const NOWHERE: Scope = {
   ...{ kind: 'ip', link: { at: 0 }, type: { at: 0 }, payload: { at: 0 } },
   ...{ network: 0, bare: 0, labels: 0, isCaptured: false },
 };
+
+/**
+ * Returns the program of a graph. Tests whose outcome is known are omitted, unless that needs more loads than it saves.
+ * If no packet can match, nothing else remains than its end.
+ */
+function programOf(graph: Graph, entry: Node): FilterInstruction[] {
+  const better = simplified(graph, entry);
+  if (!isSatisfiable(better)) return instructionsOf(graph.end(0));
+  const program = instructionsOf(entry);
+  if (better === entry) return checked(program);
+  const other = instructionsOf(better);
+  return checked(other.length < program.length ? other : program);
+}
 
 function maskOf(netmask: unknown): number | undefined {
   if (netmask === undefined) return undefined;
@@ -145,29 +188,38 @@ function maskOf(netmask: unknown): number | undefined {
 }
 
 /**
- * A BPF program that lets those packets through which an expression tells: pcap_compile(3PCAP).
+ * Compiles an expression to a BPF program that accepts the packets it describes: pcap_compile(3PCAP).
  *
- * Of packets that pass, `snaplen` bytes are kept. A packet that ends before a byte that is asked for is dropped, also
- * within `not`.
+ * The program keeps `snaplen` bytes of accepted packets. It drops a packet that ends before a byte that the expression
+ * reads, even within `not`.
  *
- * @param expression What the functions of `match` make, or `parseFilter`.
- * @param options `linktype`, `snaplen`, `netmask`.
+ * @param expression The result of `parseFilter` or of the functions of `match`.
+ * @param options The link type, the snapshot length and the netmask.
  * @returns The instructions, for `attachFilter` and `offlineFilter`.
- * @throws TypeError for what is no expression, a link type without such, or words that a link type has no meaning for;
- *   RangeError for one that is too long for BPF.
+ * @throws TypeError for an invalid expression, a link type that filters cannot be compiled for, and words that do not
+ *   apply to the link type; RangeError for an expression that is too long for BPF.
  * @example
  * const filter = compileFilter(match.and(match.tcp(), match.port(80), match.not(match.host('10.0.0.1'))), { snaplen: 96 });
  * attachFilter(socket(AF_INET, SOCK_DGRAM), filter); // openCapture({ filter }) takes the expression
  * @see https://man7.org/linux/man-pages/man3/pcap_compile.3pcap.html
  */
 export function compileFilter(expression: FilterExpression, options?: CompileOptions): FilterInstruction[] {
+  return compiled(expression, options, false);
+}
+
+/** Compiles an expression for packets that the kernel filters, or for those of a file. */
+export function compiled(
+  expression: FilterExpression,
+  options: CompileOptions | undefined,
+  isFile: boolean,
+): FilterInstruction[] {
   if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
   const linktype = options?.linktype ?? LINKTYPE_ETHERNET;
-  const compiler = new Compiler(linktype, maskOf(options?.netmask));
+  const compiler = new Compiler(linktype, maskOf(options?.netmask), isFile);
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);
   if (typeof expression !== 'object' || expression === null) throw invalidType('expression', 'a filter expression');
   const part = compiler.part(expression);
   const graph = new Graph();
   const dropped = graph.end(0);
-  return compiledFor(programOf(part(graph, graph.end(keep), dropped)), linktype);
+  return compiledFor(programOf(graph, part(graph, graph.end(keep), dropped)), linktype);
 }

@@ -1,10 +1,10 @@
-/** BPF programs as text: what tcpdump -d, -dd and -ddd print. */
-import { invalidValue } from '../../posix/errno.ts';
+/** Disassembles BPF programs: the output of tcpdump -d, -dd and -ddd. */
+import { invalidValue } from '../../argument/argument-error.ts';
 import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../../posix/filter.ts';
 import { ancillaryName, isConditional, type Opcode, opcodeOf } from './instruction-text.ts';
 
 /**
- * The option of tcpdump whose output is wanted: instructions for people, a C array, or decimal numbers.
+ * The tcpdump option whose output format is used: -d is readable text, -dd a C array, -ddd decimal numbers.
  *
  * @see https://man7.org/linux/man-pages/man1/tcpdump.1.html
  */
@@ -39,7 +39,7 @@ function operandText({ operand }: Opcode, { k }: FilterInstruction, index: numbe
   }
 }
 
-/** One line of tcpdump -d. */
+/** Formats one line of the output of tcpdump -d. */
 function line(instruction: FilterInstruction, index: number): string {
   const { code, jt, jf } = instruction;
   const opcode = opcodeOf.get(code);
@@ -50,21 +50,21 @@ function line(instruction: FilterInstruction, index: number): string {
   return `${start}${operand.padEnd(16)} jt ${index + 1 + jt}\tjf ${index + 1 + jf}`;
 }
 
-/** The instructions of a program in either form, checked and copied. */
+/** Validates and copies the instructions of a program in either form. */
 export function instructionsOf(program: FilterProgram): FilterInstruction[] {
   return decodeFilter(encodeFilter(program));
 }
 
 /**
- * A BPF program as the text that tcpdump(1) prints with -d, -dd or -ddd, with a newline at the end of each line.
+ * Formats a BPF program like tcpdump(1) with -d, -dd or -ddd. Each line ends with a newline.
  *
- * Every program has a text, also one that no kernel takes: `unimp` is an instruction that there is not. The form `'d'`
- * leaves out the fields that an instruction does not use; `'dd'` and `'ddd'` hold all.
+ * Every program can be formatted, even one that the kernel rejects: `unimp` is an instruction that does not exist. The
+ * format `'d'` omits the fields that an instruction does not use; `'dd'` and `'ddd'` contain all of them.
  *
- * @param program The instructions, or the text of tcpdump -ddd.
- * @param format `'d'` unless given.
- * @returns The lines.
- * @throws TypeError or RangeError for what is no program.
+ * @param program The instructions, or the output of tcpdump -ddd.
+ * @param format The format. The default is `'d'`.
+ * @returns The text.
+ * @throws TypeError or RangeError for a value that is not a program.
  * @example
  * console.log(disassembleFilter(compileFilter(match.arp()), 'ddd').trimEnd());
  * // 4

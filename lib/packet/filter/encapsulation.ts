@@ -1,4 +1,7 @@
-/** Words of filter expressions that what follows them looks behind: VLAN tags, MPLS, PPPoE and Geneve. */
+/**
+ * Words of filter expressions that move the rest of the expression into an encapsulation: VLAN tags, MPLS, PPPoE and
+ * Geneve.
+ */
 import {
   ETH_P_8021AD,
   ETH_P_8021Q,
@@ -10,7 +13,7 @@ import {
   ETH_P_TEB,
   IPPROTO_UDP,
   SKF_AD_VLAN_TAG,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import type { Word } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
 import { ancillaryLoad, further, type Load, loadAt, type Place, remembered, TAG_TAKEN } from './load.ts';
@@ -21,7 +24,7 @@ import { behindIpv4, furtherByWords, networkLoad, networkOf, type Scope, type Sc
 
 type Tunnel = Word<'vlan' | 'mpls' | 'pppoes' | 'geneve'>;
 
-/** What a word asks for, and where the headers are behind it. */
+/** The test for an encapsulation, and the positions of the headers inside it. */
 export interface Entered {
   part: Part;
   scopes: Scopes;
@@ -31,24 +34,24 @@ const TAG = 4;
 const VLAN_ID = 0xfff;
 const PPP_MPLS = 0x281;
 const GENEVE_PORT = 6081;
-/** The fixed part of the header of Geneve, and that of UDP before it. */
+/** The length of the fixed part of the Geneve header, and of the UDP header before it. */
 const GENEVE = 8;
 const UDP = 8;
-/** The length of the options in words of four bytes. */
+/** The mask of the length of the options, in 32-bit words. */
 const GENEVE_OPTIONS = 0x3f;
 
 const numbered = (from: Load, value: number | undefined) => (value === undefined ? always : equal(from, value));
 
-/** Behind a tag: the protocol and what is carried are four bytes further. */
+/** Returns the scope after a tag: the protocol field and the payload are four bytes further on. */
 function tagged(scope: Scope): Scope {
   return { ...scope, type: further(scope.type, TAG), payload: further(scope.payload, TAG), isCaptured: false };
 }
 
-/** A tag, which the kernel may have taken out of the packet. */
+/** Tests for a VLAN tag, which the kernel may have removed from the packet. */
 export function vlan(scope: Scope, asked: Tunnel): Entered {
-  if (scope.labels > 0) throw refusedExpression(asked, "there is no 'vlan' behind 'mpls'");
+  if (scope.labels > 0) throw refusedExpression(asked, "'vlan' cannot follow 'mpls'");
   if (scope.kind !== 'ethernet' && scope.kind !== '802.11') {
-    throw refusedExpression(asked, "'vlan' is about Ethernet and 802.11, and this link is neither");
+    throw refusedExpression(asked, "'vlan' applies to Ethernet and 802.11, and this link type is neither");
   }
   const types = [ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1].map((type) => linkTypeIs(scope, type, asked));
   const inPacket = all(any(...types), numbered(loadAt(scope.payload, 2, VLAN_ID), asked.id));
@@ -62,11 +65,11 @@ export function vlan(scope: Scope, asked: Tunnel): Entered {
   };
 }
 
-/** A label; one more where the last was not the last of the stack. */
+/** Tests for an MPLS label, or for another one if the previous label was not the last of the stack. */
 export function mpls(scope: Scope, asked: Tunnel): Entered {
   const { kind, labels, network, bare } = scope;
   if (labels === 0 && kind !== 'ethernet' && kind !== 'hdlc' && kind !== 'ppp') {
-    throw refusedExpression(asked, "'mpls' is about Ethernet, HDLC and PPP, and this link is none of them");
+    throw refusedExpression(asked, "'mpls' applies to Ethernet, HDLC and PPP, and this link type is none of them");
   }
   const isThere =
     labels > 0
@@ -79,7 +82,7 @@ export function mpls(scope: Scope, asked: Tunnel): Entered {
   };
 }
 
-/** A session of PPP over Ethernet. */
+/** Tests for a PPP over Ethernet session. */
 export function pppoes(scope: Scope, asked: Tunnel): Entered {
   const link = networkOf(scope, 6);
   return {
@@ -91,7 +94,7 @@ export function pppoes(scope: Scope, asked: Tunnel): Entered {
   };
 }
 
-/** Geneve behind a header of UDP: a frame of Ethernet, or what an EtherType tells. */
+/** Tests for Geneve after a UDP header. It carries an Ethernet frame, or a protocol that an EtherType identifies. */
 function geneveAt(is: Part, udp: Place, asked: Tunnel): Entered {
   const header = further(udp, UDP);
   const inner = further(furtherByWords(udp, UDP, GENEVE_OPTIONS), UDP + GENEVE);
@@ -115,7 +118,7 @@ function geneveAt(is: Part, udp: Place, asked: Tunnel): Entered {
   };
 }
 
-/** Geneve over IPv4 or IPv6. */
+/** Tests for Geneve over IPv4 or IPv6. */
 export function geneve(scope: Scope, asked: Tunnel): Entered {
   const is4 = all(protocolIs(scope, asked, ETH_P_IP, IPPROTO_UDP), isFirst(scope));
   const four = geneveAt(is4, behindIpv4(scope), asked);

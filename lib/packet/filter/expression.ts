@@ -1,21 +1,21 @@
-/** Filter expressions as data: what parsers and the functions of `match` make, and compilers read. */
+/** Filter expressions as data: the parser and the functions of `match` create them, and the compiler reads them. */
 
 /**
- * Which address or port of a packet is meant.
+ * Selects the source or the destination address or port of a packet, or both.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export type Direction = 'src' | 'dst' | 'src or dst' | 'src and dst';
 
 /**
- * An address in the header of IEEE 802.11.
+ * An address in the IEEE 802.11 header.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export type WlanAddress = 'addr1' | 'addr2' | 'addr3' | 'addr4' | 'ra' | 'ta';
 
 /**
- * A header whose bytes can be asked for.
+ * A header whose bytes an expression can read.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
@@ -24,22 +24,22 @@ export type HeaderName =
   | ('tcp' | 'udp' | 'sctp' | 'icmp' | 'icmp6' | 'igmp' | 'igrp' | 'pim' | 'vrrp' | 'carp');
 
 /**
- * How a number of a packet is compared.
+ * A comparison of two numbers.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export type Relation = '=' | '!=' | '>' | '>=' | '<' | '<=';
 
 /**
- * What is done with two numbers.
+ * An arithmetic operator.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
 export type FilterOperator = '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' | '<<' | '>>';
 
 /**
- * A number of 32 bits that is computed from a packet: a constant, its length on the wire, bytes of a header, or what is
- * made of others. `{ header: 'ip', offset: 2, size: 2 }` is `ip[2:2]`.
+ * A 32-bit number that is computed from a packet: a constant, the length on the wire, bytes of a header, or the result
+ * of an operation. `{ header: 'ip', offset: 2, size: 2 }` is `ip[2:2]`.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
@@ -51,7 +51,7 @@ export type FilterValue =
   | { readonly minus: FilterValue };
 
 /**
- * A filter expression: what the functions of `match` make, and `parseFilter`. It is data, and never changed.
+ * A filter expression, created by `parseFilter` or the functions of `match`. It is plain data and never modified.
  *
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
@@ -64,21 +64,21 @@ export type FilterExpression =
   | {
       readonly word: 'net';
       readonly family: number;
-      /** Some addresses as words of 32 bits, and the mask of all of them. */
+      /** The addresses as 32-bit words, and the mask of all of them. */
       readonly addresses: readonly (readonly number[])[];
       readonly mask: readonly number[];
       readonly direction: Direction;
-      /** The EtherTypes in which it is looked for; all that have such addresses unless given. */
+      /** The EtherTypes in which the addresses are looked for. The default is all that have such addresses. */
       readonly over: readonly number[] | undefined;
     }
   | { readonly word: 'ether host'; readonly address: string; readonly direction: Direction | WlanAddress }
   | { readonly word: 'decnet host'; readonly address: number; readonly direction: Direction }
   | {
       readonly word: 'port';
-      /** The first and the last port of some ranges. */
+      /** The first and the last port of each range. */
       readonly ranges: readonly (readonly [from: number, to: number])[];
       readonly direction: Direction;
-      /** The protocol: TCP, UDP and SCTP unless given. */
+      /** The protocol. The default is TCP, UDP and SCTP. */
       readonly protocol: number | undefined;
     }
   | { readonly word: 'vlan' | 'mpls' | 'pppoes' | 'geneve'; readonly id: number | undefined }
@@ -94,5 +94,5 @@ export type FilterExpression =
     }
   | { readonly word: 'multicast' | 'ip broadcast' };
 
-/** An expression of one word. */
+/** An expression with a certain `word`. */
 export type Word<Name extends FilterExpression['word']> = Extract<FilterExpression, { word: Name }>;

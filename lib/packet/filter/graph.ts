@@ -1,8 +1,11 @@
-/** Decisions as a graph, from which a BPF program is written: each node loads a value, compares it and goes on. */
-import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET, BPF_X } from '../../posix/constants.ts';
+/** The graph of decisions from which a BPF program is generated: each node loads a value, compares it and branches. */
+import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET, BPF_X } from '../../native/constants.ts';
 import type { Load } from './load.ts';
 
-/** A comparison of A with a number: one of the BPF_J numbers. With BPF_X it is one with X, which the load sets, too. */
+/**
+ * A comparison of A with a number: one of the BPF_J numbers. With BPF_X, A is compared with X, which the load sets as
+ * well.
+ */
 export interface Comparison {
   operation: number;
   k: number;
@@ -10,17 +13,19 @@ export interface Comparison {
 
 interface Test extends Comparison {
   load: Load;
-  /** The number of its value in the graph, and that of the comparison of this value. */
+  /** The number of its value in the graph, and the number of the comparison of this value. */
   value: number;
   asked: number;
   yes: Node;
   no: Node;
 }
 
-/** A place in the graph. Equal ones are the same object, and those behind it have a lower number. */
-export type Node = { id: number; keep: number } | ({ id: number } & Test);
+export type TestNode = { id: number } & Test;
 
-/** The outcome of a comparison, which is known. */
+/** A node of the graph. Equal nodes are the same object, and a node has a higher number than its successors. */
+export type Node = { id: number; keep: number } | TestNode;
+
+/** A comparison whose outcome is known. */
 interface Fact extends Comparison {
   id: number;
   value: number;
@@ -28,11 +33,11 @@ interface Fact extends Comparison {
   outcome: boolean;
 }
 
-/** With so many nodes, or so many answers, it is no longer worth while to make others for what is known on the way to them. */
-const MANY = 50_000;
-const MANY_KNOWN = 400_000;
+/** Above this number of nodes or remembered results, it no longer pays to specialize nodes for known facts. */
+const MANY = 5000;
+const MANY_KNOWN = 20_000;
 
-/** The values that a comparison with this outcome leaves possible, from the least to the greatest. */
+/** Returns the smallest and the largest value that a comparison with this outcome permits. */
 function rangeOf({ operation, k }: Comparison, outcome: boolean): [number, number] {
   switch (operation) {
     case BPF_JEQ:
@@ -46,7 +51,10 @@ function rangeOf({ operation, k }: Comparison, outcome: boolean): [number, numbe
   }
 }
 
-/** What a comparison of the same value gives when a fact is known; undefined if it does not tell. */
+/**
+ * Returns the outcome of a comparison of the same value that follows from a fact, or undefined if the fact does not
+ * determine it.
+ */
 function implied(known: Fact, { operation, k }: Comparison): boolean | undefined {
   const { outcome } = known;
   if (known.operation === operation && known.k === k) return outcome;
@@ -66,21 +74,21 @@ function implied(known: Fact, { operation, k }: Comparison): boolean | undefined
   return greatest < bound ? false : undefined;
 }
 
-/** More than there are facts, or nodes, of any program. */
+/** More than the number of facts or nodes of any program. */
 const MORE = 2 ** 26;
 
-/** The nodes of one program. They are made from the end: those behind a comparison before it. */
+/** The nodes of one program. They are created from the end: the successors of a comparison before the comparison. */
 export class Graph {
-  /** For each comparison, by the numbers of both nodes behind it. */
+  /** The nodes of each comparison, by the numbers of both successors. */
   readonly #nodes: Map<number, Node>[] = [];
   readonly #ends = new Map<number, Node>();
   #size = 0;
   readonly #values = new Map<string, number>();
   readonly #asked = new Map<string, number>();
-  /** Nodes as they are behind facts, by the numbers of both. */
+  /** The nodes specialized for facts, by the numbers of both. */
   readonly #known = new Map<number, Node>();
 
-  /** The end: as many bytes are kept. */
+  /** Returns the node that ends the program and keeps this many bytes. */
   end(keep: number): Node {
     let node = this.#ends.get(keep);
     if (node === undefined) {
@@ -90,7 +98,7 @@ export class Graph {
     return node;
   }
 
-  /** The comparison that `test` makes, with other nodes behind it. */
+  /** Returns the node of a comparison with these successors, and creates it if necessary. */
   #test({ load, value, asked, operation, k }: Omit<Test, 'yes' | 'no'>, yes: Node, no: Node): Node {
     if (yes === no) return yes;
     this.#nodes[asked] ??= new Map();
@@ -104,24 +112,39 @@ export class Graph {
     return node;
   }
 
-  /** A comparison: where it holds goes on at `yes`, else at `no`. What it tells is not asked again there. */
+  /** Returns the node of the same comparison with other successors. */
+  moved(node: TestNode, yes: Node, no: Node): Node {
+    return yes === node.yes && no === node.no ? node : this.#test(node, yes, no);
+  }
+
+  /**
+   * Returns the node of a comparison that continues at `yes` if it is true and else at `no`. The successors do not test
+   * again what the outcome implies.
+   */
   test(load: Load, { operation, k }: Comparison, yes: Node, no: Node): Node {
     const value = numberOf(this.#values, load.key);
     const asked = numberOf(this.#asked, `${value} ${operation} ${k}`);
-    const { remembered } = load;
-    const after = (node: Node, outcome: boolean) => {
-      if ('keep' in node) return node;
-      return this.#given(node, { id: 2 * asked + Number(outcome), value, operation, k, remembered, outcome });
-    };
-    // Of many values that are asked for one after the other, none tells anything of those behind it.
-    const tellsLittle = operation === BPF_JEQ && !remembered;
-    const then = after(yes, true);
-    return this.#test({ load, value, asked, operation, k }, then, tellsLittle ? no : after(no, false));
+    const one = { load, value, asked, operation, k };
+    return this.#test(one, this.#after(one, yes, true), this.#otherwise(one, no));
   }
 
-  /** A node as it is behind a fact. Long ways lead over `no`: they are gone without calls. */
+  /** Specializes the `no` successor of a comparison. */
+  #otherwise(one: Omit<Test, 'yes' | 'no'>, no: Node): Node {
+    // When many values are tested one after the other, a failed test implies nothing for the tests after it.
+    const tellsLittle = one.operation === BPF_JEQ && !one.load.remembered;
+    return tellsLittle ? no : this.#after(one, no, false);
+  }
+
+  /** Specializes the successor of a comparison for its outcome. */
+  #after({ load, value, asked, operation, k }: Omit<Test, 'yes' | 'no'>, node: Node, outcome: boolean): Node {
+    if ('keep' in node) return node;
+    const { remembered } = load;
+    return this.#given(node, { id: 2 * asked + Number(outcome), value, operation, k, remembered, outcome });
+  }
+
+  /** Specializes a node for a fact. Long chains lead over `no`; they are followed in a loop, without recursion. */
   #given(node: Node, fact: Fact): Node {
-    const passed: (Node & Test)[] = [];
+    const passed: TestNode[] = [];
     const answers: (boolean | undefined)[] = [];
     let result = node;
     while (!('keep' in result) && this.#size <= MANY && this.#known.size <= MANY_KNOWN) {
@@ -141,7 +164,10 @@ export class Graph {
       const one = passed[i]!;
       if (answers[i] === undefined) {
         const yes = this.#given(one.yes, fact);
-        result = yes === one.yes && result === one.no ? one : this.#test(one, yes, result);
+        // Without the tests that the fact answers, others may follow for which the outcome of this one is known.
+        const then = yes === one.yes ? yes : this.#after(one, yes, true);
+        const otherwise = result === one.no ? result : this.#otherwise(one, result);
+        result = then === one.yes && otherwise === one.no ? one : this.#test(one, then, otherwise);
       }
       this.#known.set(one.id * MORE + fact.id, result);
     }
@@ -149,7 +175,7 @@ export class Graph {
   }
 }
 
-/** The number of a key, a new one for a new key. */
+/** Returns the number of a key, and assigns a new one if necessary. */
 function numberOf(numbers: Map<string, number>, key: string): number {
   let number = numbers.get(key);
   if (number === undefined) {

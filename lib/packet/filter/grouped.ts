@@ -1,9 +1,13 @@
-/** Alternatives of the same kind put together: then each field of a packet is loaded once for all of them. */
+/** Groups alternatives of the same kind, so that each field of a packet is loaded once for all of them. */
+import { outOfRange } from '../../argument/argument-error.ts';
 import type { FilterExpression, Word } from './expression.ts';
+
+/** More words than fit into a program. Parts that are used several times are counted each time. */
+export const MOST_WORDS = 10_000;
 
 type Group = Word<'net'> | Word<'port'>;
 
-/** What alternatives must have in common. */
+/** Returns what alternatives must have in common to be grouped. */
 function kindOf(one: Group): string {
   const { word, direction } = one;
   if (word === 'port') return `${word} ${direction} ${one.protocol}`;
@@ -15,25 +19,33 @@ function both(one: Group, other: Group): Group {
   return { ...one, addresses: [...one.addresses, ...(other as Word<'net'>).addresses] };
 }
 
+/** Words after which the rest of an expression applies to the packet inside. */
+export const TUNNELS: readonly unknown[] = ['vlan', 'mpls', 'pppoes', 'geneve'];
+
 const isGroup = (one: FilterExpression): one is Group => one.word === 'net' || one.word === 'port';
 /**
- * What is not moved over: behind a tag all is elsewhere in the packet, and a comparison ends the program where the packet
- * is too short for it.
+ * Words over which alternatives are not moved: after a tag, the headers are at other positions, and a comparison ends
+ * the program if the packet is too short for it.
  */
-const BARRIERS: readonly unknown[] = ['vlan', 'mpls', 'pppoes', 'geneve', 'compare', 'and', 'or', 'not'];
+const BARRIERS: readonly unknown[] = [...TUNNELS, 'compare', 'and', 'or', 'not'];
 
-/** The parts of an expression and of those within it that are joined by the same word. */
-function flat(expression: Word<'and' | 'or'>, list: FilterExpression[] = []): FilterExpression[] {
-  for (const one of expression.of) {
-    if (one.word === expression.word) flat(one, list);
-    else list.push(one);
+/** Returns the parts of an expression, including those of nested expressions with the same word. */
+export function flat(expression: Word<'and' | 'or'>): FilterExpression[] {
+  const list: FilterExpression[] = [];
+  // A chain of thousands of words, each of which contains those before it, is followed without recursion.
+  const waiting: FilterExpression[] = [expression];
+  for (let steps = 0; waiting.length > 0; steps++) {
+    if (steps > 2 * MOST_WORDS) throw outOfRange('expression', `an expression of at most ${MOST_WORDS} words`);
+    const one = waiting.pop()!;
+    if (one.word !== expression.word) list.push(one);
+    else for (const part of [...one.of].reverse()) waiting.push(part);
   }
   return list;
 }
 
 /**
- * The parts of an expression, with alternatives of the same kind put together: `port 80 or port 443`, and after `not`
- * `not port 80 and not port 443`.
+ * Returns the parts of an expression and combines alternatives of the same kind: `port 80 or port 443`, and with `not`
+ * also `not port 80 and not port 443`.
  */
 export function grouped(expression: Word<'and' | 'or'>): FilterExpression[] {
   const list: FilterExpression[] = [];

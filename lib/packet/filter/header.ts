@@ -1,4 +1,4 @@
-/** The headers whose bytes filter expressions can ask for: where they are, and what packets have them. */
+/** The headers whose bytes filter expressions can read: their positions, and which packets have them. */
 import {
   ETH_P_ARP,
   ETH_P_ATALK,
@@ -12,7 +12,7 @@ import {
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import type { HeaderName } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
 import type { Place } from './load.ts';
@@ -21,25 +21,25 @@ import { all, always, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
 import { behindIpv4, networkOf, type Scope } from './scope.ts';
 
-/** The EtherTypes of headers that a link carries. */
+/** The EtherTypes of the headers that follow the link layer. */
 export const ETHER_TYPES: { readonly [Name in HeaderName]?: number } = {
   ...{ ip: ETH_P_IP, ip6: ETH_P_IPV6, arp: ETH_P_ARP, rarp: ETH_P_RARP, atalk: ETH_P_ATALK },
   ...{ mopdl: 0x6001, moprc: 0x6002, decnet: 0x6003, lat: 0x6004, sca: 0x6007 },
 };
-/** The protocols of headers that IPv4 carries. */
+/** The protocol numbers of the headers that follow IPv4. */
 const PROTOCOLS: { readonly [Name in HeaderName]?: number } = {
   ...{ icmp: IPPROTO_ICMP, igmp: IPPROTO_IGMP, tcp: IPPROTO_TCP, igrp: 9, udp: IPPROTO_UDP },
   ...{ pim: IPPROTO_PIM, vrrp: 112, carp: 112, sctp: IPPROTO_SCTP },
 };
 
-/** All headers, by the words for them. */
+/** All headers, by their names in the language. */
 export const HEADERS: readonly HeaderName[] = [
   ...(['ether', 'radio', 'icmp6'] as const),
   ...(Object.keys(ETHER_TYPES) as HeaderName[]),
   ...(Object.keys(PROTOCOLS) as HeaderName[]),
 ];
 
-/** Where a header is. */
+/** Returns the position of a header. */
 export function headerPlace(scope: Scope, header: HeaderName): Place {
   if (header === 'ether') return scope.link;
   if (header === 'radio') return { at: 0 };
@@ -47,10 +47,13 @@ export function headerPlace(scope: Scope, header: HeaderName): Place {
   return ETHER_TYPES[header] === undefined ? behindIpv4(scope) : networkOf(scope);
 }
 
-/** The packet has a header. Those that IPv4 carries are not in its later fragments. */
+/** Tests whether the packet has a header. Later IPv4 fragments do not have the header of the protocol above. */
 export function headerGuard(scope: Scope, asked: object, header: HeaderName): Part {
   if (header === 'radio' && !scope.hasRadio) {
-    throw refusedExpression(asked, "'radio' is about captures of 802.11 with a radio header, and this link is another");
+    throw refusedExpression(
+      asked,
+      "'radio' applies to 802.11 captures with a radiotap header, and this link type is different",
+    );
   }
   if (header === 'ether' || header === 'radio') return always;
   if (header === 'icmp6') return protocolIs(scope, asked, ETH_P_IPV6, IPPROTO_ICMPV6);

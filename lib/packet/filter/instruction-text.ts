@@ -1,4 +1,4 @@
-/** The words of BPF assembly, as tcpdump -d prints them: which instruction has which name and operand. */
+/** The mnemonics of BPF assembly as in the output of tcpdump -d: the name and the operand of each instruction. */
 import {
   BPF_A,
   BPF_ABS,
@@ -55,9 +55,9 @@ import {
   SKF_AD_VLAN_TAG,
   SKF_AD_VLAN_TAG_PRESENT,
   SKF_AD_VLAN_TPID,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 
-/** How the operand of an instruction is written. */
+/** The notation of an instruction's operand. */
 export type Operand =
   | 'none'
   | 'x'
@@ -71,7 +71,7 @@ export type Operand =
   | 'length' // #pktlen
   | 'target'; // the number of an instruction
 
-/** An instruction that there is. */
+/** An instruction of classic BPF. */
 export interface Opcode {
   code: number;
   name: string;
@@ -87,7 +87,7 @@ const load = (size: number, name: string): Opcode[] => [
   { code: BPF_LD | size | BPF_IND, name, operand: 'indirect' },
 ];
 
-/** Every instruction of classic BPF, as the kernel allows them: linux/bpf_common.h, linux/filter.h. */
+/** All instructions of classic BPF that the kernel allows: linux/bpf_common.h, linux/filter.h. */
 export const OPCODES: readonly Opcode[] = [
   ...load(BPF_W, 'ld'),
   ...load(BPF_H, 'ldh'),
@@ -125,7 +125,7 @@ export const OPCODES: readonly Opcode[] = [
 
 export const opcodeOf: ReadonlyMap<number, Opcode> = new Map(OPCODES.map((opcode) => [opcode.code, opcode]));
 
-/** What is loaded from the offsets behind SKF_AD_OFF, by the names of tcpdump -d. */
+/** The ancillary data, as offsets from SKF_AD_OFF, by their names in the output of tcpdump -d. */
 export const ANCILLARY: { readonly [name: string]: number } = {
   proto: SKF_AD_PROTOCOL,
   type: SKF_AD_PKTTYPE,
@@ -145,12 +145,12 @@ export const ANCILLARY: { readonly [name: string]: number } = {
   vlan_tpid: SKF_AD_VLAN_TPID,
 };
 
-/** The names by the offset as an instruction holds it. */
+/** The names by the offset as it appears in an instruction. */
 export const ancillaryName: ReadonlyMap<number, string> = new Map(
   Object.entries(ANCILLARY).map(([name, offset]) => [(SKF_AD_OFF + offset) >>> 0, name]),
 );
 
-/** Whether an instruction jumps on a condition: only then jt and jf count. */
+/** Returns whether an instruction is a conditional jump. Only those use jt and jf. */
 export function isConditional(code: number): boolean {
   return (code & 7) === BPF_JMP && (code & 0xf0) !== BPF_JA;
 }

@@ -1,4 +1,4 @@
-/** Whether a packet carries a protocol, which each kind of link tells in its own way. */
+/** Tests which protocol a packet carries. Each kind of link identifies it in its own way. */
 import {
   ETH_P_802_2,
   ETH_P_802_3,
@@ -7,26 +7,28 @@ import {
   ETH_P_IP,
   ETH_P_IPV6,
   ETH_P_IPX,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import { further, type Load, loadAt, remembered } from './load.ts';
 import { all, always, any, bits, compare, equal, never, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
 import { networkOf, type Scope } from './scope.ts';
 
-/** The service access points of 802.2 that have a meaning of their own. */
+/** Service access points of 802.2 that are treated specially. */
 export const ISO_POINT = 0xfe;
-export const IPX_POINT = 0xe0;
-export const NETBEUI_POINT = 0xf0;
-export const SPANNING_TREE_POINT = 0x42;
+const IPX_POINT = 0xe0;
+const NETBEUI_POINT = 0xf0;
+const SPANNING_TREE_POINT = 0x42;
 const IP_POINT = 0x06;
-/** Frames of these have the same point as the source. */
+/** Service access points for which the source must be the same as the destination. */
 const BOTH_POINTS: readonly number[] = [ISO_POINT, NETBEUI_POINT, IP_POINT];
-/** The longest frame of 802.3: greater numbers in its place are EtherTypes. */
-const LARGEST_LENGTH = 1500;
+/** The largest length of an 802.3 frame. Greater numbers in the length field are EtherTypes. */
+export const LARGEST_LENGTH = 1500;
 const SNAP = 0xaaaa0300;
 const APPLE = 0xaaaa0308;
 
-/** Of protocols with an EtherType or a service access point: their numbers in PPP. Others have the same there. */
+/**
+ * The PPP protocol numbers of protocols by their EtherType or service access point. Others have the same number in PPP.
+ */
 const PPP_NUMBERS: ReadonlyMap<number, number> = new Map([
   [ETH_P_IP, 0x21],
   [ISO_POINT, 0x23],
@@ -37,13 +39,13 @@ const PPP_NUMBERS: ReadonlyMap<number, number> = new Map([
   [SPANNING_TREE_POINT, 0x31],
   [ETH_P_IPV6, 0x57],
 ]);
-/** AF_INET, and AF_INET6 of Linux, OpenBSD and NetBSD, FreeBSD, macOS. */
+/** AF_INET, and the values of AF_INET6 on Linux, on OpenBSD and NetBSD, on FreeBSD and on macOS. */
 const FAMILIES: ReadonlyMap<number, readonly number[]> = new Map([
   [ETH_P_IP, [2]],
   [ETH_P_IPV6, [10, 24, 28, 30]],
 ]);
 
-/** A header of SNAP: `oui` 0 or that of Apple, and an EtherType. */
+/** Tests for a SNAP header with the `oui` 0 or that of Apple and an EtherType. */
 function snap(scope: Scope, head: number, oui: number, type: number): Part {
   const { payload } = scope;
   return all(equal(loadAt(further(payload, 4), 4), ((oui << 16) | type) >>> 0), equal(loadAt(payload, 4), head));
@@ -51,13 +53,13 @@ function snap(scope: Scope, head: number, oui: number, type: number): Part {
 const snapOf = (scope: Scope, type: number): Part =>
   type === ETH_P_ATALK ? snap(scope, APPLE, 7, type) : snap(scope, SNAP, 0, type);
 
-/** The frames of 802.2 to a service access point; `field` is where Ethernet has the length. */
+/** Tests for 802.2 frames to a service access point. */
 function addressed(scope: Scope, point: number): Part {
   if (BOTH_POINTS.includes(point)) return equal(loadAt(scope.payload, 2), (point << 8) | point);
   return equal(loadAt(scope.payload, 1), point);
 }
 
-/** Frames of Ethernet and of the cooked capture, which has ETH_P_802_2 in place of the length. */
+/** Tests Ethernet and cooked frames. A cooked header contains ETH_P_802_2 instead of the length. */
 function etherTypeIs(scope: Scope, field: Load, type: number): Part {
   const isEthernet = scope.kind === 'ethernet';
   const isFrame = isEthernet ? not(compare(field, '>', LARGEST_LENGTH)) : equal(field, ETH_P_802_2);
@@ -67,29 +69,32 @@ function etherTypeIs(scope: Scope, field: Load, type: number): Part {
     const isBelowType = isEthernet && !BOTH_POINTS.includes(type);
     return all(isFrame, isBelowType ? equal(loadAt(further(scope.type, 2), 1), type) : addressed(scope, type));
   }
-  // IPX is sent in frames of 802.2 and SNAP, in raw ones of 802.3, and under an EtherType.
+  // IPX is sent in 802.2 and SNAP frames, in raw 802.3 frames, and with an EtherType.
   const framed = any(addressed(scope, type), snapOf(scope, ETH_P_IPX));
   if (!isEthernet) return any(equal(field, ETH_P_802_3, ETH_P_IPX), all(isFrame, framed));
   const raw = equal(loadAt(scope.payload, 2), 0xffff);
   return any(equal(field, ETH_P_IPX), all(isFrame, any(raw, framed)));
 }
 
-/** Behind a label of MPLS: the last one, and the version. */
+/** Tests the protocol after an MPLS label: the label must be the last one, and the IP version must match. */
 function labelled(scope: Scope, type: number, asked: object): Part {
   if (type !== ETH_P_IP && type !== ETH_P_IPV6) {
-    throw refusedExpression(asked, "behind 'mpls' there is no protocol but IPv4 and IPv6");
+    throw refusedExpression(asked, "only IPv4 and IPv6 can follow 'mpls'");
   }
   const version = equal(remembered(networkOf(scope), 1, 0xf0), type === ETH_P_IP ? 0x40 : 0x60);
   return all(bits(remembered(networkOf(scope, -2), 1), 1), version);
 }
 
-/** A frame of data of 802.11: with a header of 802.2. */
+/** Tests for an 802.11 data frame, which has an 802.2 header. */
 export function isWlanData({ link }: Scope): Part {
   const control = remembered(link, 1);
   return all(not(bits(control, 4)), bits(control, 8));
 }
 
-/** The packet carries a protocol: an EtherType or a service access point. It is `asked` for by an expression. */
+/**
+ * Tests whether the packet carries a protocol: an EtherType or a service access point. `asked` is the expression, for
+ * errors.
+ */
 export function linkTypeIs(scope: Scope, type: number, asked: object): Part {
   if (scope.labels > 0) return labelled(scope, type, asked);
   const field = remembered(scope.type, 2);

@@ -1,5 +1,5 @@
-/** Link types that filters are compiled for: where the headers of their packets are. */
-import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from '../../posix/constants.ts';
+/** The link types that filters are compiled for, and the positions of their headers. */
+import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from '../../native/constants.ts';
 import {
   LINKTYPE_C_HDLC,
   LINKTYPE_ETHERNET,
@@ -12,18 +12,19 @@ import {
   LINKTYPE_LOOP,
   LINKTYPE_NULL,
   LINKTYPE_PPP,
+  LINKTYPE_PPP_HDLC,
   LINKTYPE_RAW,
-} from '../linktype.ts';
+} from '../layers/linktype.ts';
 import { ancillaryLoad, type Load, loadAt } from './load.ts';
 import type { LinkKind, Scope, Scopes } from './scope.ts';
 import { RADIOTAP, WLAN } from './wlan-link.ts';
 
-/** What is known of a link type. */
+/** The properties of a link type. */
 export interface Link {
   scopes: Scopes;
-  /** The PACKET_ number, in the packet or beside it. */
+  /** Loads the PACKET_ number from the packet or from the ancillary data. */
   pkttype: Load;
-  /** The number of the interface, in the packet or beside it. */
+  /** Loads the interface index from the packet or from the ancillary data. */
   ifindex: Load;
 }
 
@@ -44,12 +45,19 @@ const link = (scopes: Scopes, parts: Partial<Link> = {}): Link => ({
   ...parts,
 });
 
-/** By their LINKTYPE_ numbers. */
+const PPP = link(scope('ppp', 2, 4));
+const RAW = link(scope('ip', 0, 0));
+/** Numbers that some old systems use instead of LINKTYPE_RAW. */
+const OLD_RAW = [12, 14];
+
+/** The known link types by LINKTYPE_ number. Numbers of the same link share an object. */
 export const LINKS: ReadonlyMap<number, Link> = new Map([
   [LINKTYPE_NULL, link(scope('null', 0, 4))],
   [LINKTYPE_ETHERNET, link(scope('ethernet', 12, 14, 3))],
-  [LINKTYPE_PPP, link(scope('ppp', 2, 4))],
-  [LINKTYPE_RAW, link(scope('ip', 0, 0))],
+  [LINKTYPE_PPP, PPP],
+  [LINKTYPE_PPP_HDLC, PPP],
+  [LINKTYPE_RAW, RAW],
+  ...OLD_RAW.map((linktype) => [linktype, RAW] as const),
   [LINKTYPE_C_HDLC, link(scope('hdlc', 2, 4))],
   [LINKTYPE_IEEE802_11, link(WLAN)],
   [LINKTYPE_LOOP, link(scope('loop', 0, 4))],

@@ -1,4 +1,6 @@
-/** Words of filter expressions about IP and what it carries. */
+/** Words of filter expressions for IP and the protocols above it. */
+
+import { invalidType, invalidValue, outOfRange, text } from '../../argument/argument-error.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -12,10 +14,9 @@ import {
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-} from '../../posix/constants.ts';
-import { invalidType, invalidValue, outOfRange, text } from '../../posix/errno.ts';
-import { get32, uint, uint8, uint16 } from '../bytes.ts';
-import { putIpv4, putIpv6 } from '../text.ts';
+} from '../../native/constants.ts';
+import { get32, uint, uint8, uint16 } from '../bytes/bytes.ts';
+import { putIpv4, putIpv6 } from '../bytes/text.ts';
 import type { Direction, FilterExpression } from './expression.ts';
 import { etherProto } from './match-link.ts';
 
@@ -26,68 +27,69 @@ function directionOf(value: unknown): Direction {
   return value as Direction;
 }
 
-/** IPv4. */
+/** Matches IPv4. */
 export function ip(): FilterExpression {
   return etherProto(ETH_P_IP);
 }
 
-/** IPv6. */
+/** Matches IPv6. */
 export function ip6(): FilterExpression {
   return etherProto(ETH_P_IPV6);
 }
 
-/** ARP. */
+/** Matches ARP. */
 export function arp(): FilterExpression {
   return etherProto(ETH_P_ARP);
 }
 
-/** RARP. */
+/** Matches RARP. */
 export function rarp(): FilterExpression {
   return etherProto(ETH_P_RARP);
 }
 
 /**
- * The protocol in the header of IPv4 or IPv6, there also behind a fragment header; other extension headers are not passed.
+ * Matches a protocol in the header of IPv4 or IPv6. In IPv6, it also looks after a fragment header, but not after other
+ * extension headers.
  *
  * @param protocol An IPPROTO_ number.
- * @param over Only one of them.
+ * @param over Only IPv4 or only IPv6. The default is both.
  */
 export function proto(protocol: number, over: 'ip' | 'ip6' | 'any' = 'any'): FilterExpression {
   if (over !== 'ip' && over !== 'ip6' && over !== 'any') throw invalidValue('over', "'ip', 'ip6' or 'any'");
   return { word: 'proto', protocol: uint8(protocol, 'protocol'), over };
 }
 
-/** TCP. */
+/** Matches TCP. */
 export function tcp(): FilterExpression {
   return proto(IPPROTO_TCP);
 }
 
-/** UDP. */
+/** Matches UDP. */
 export function udp(): FilterExpression {
   return proto(IPPROTO_UDP);
 }
 
-/** SCTP. */
+/** Matches SCTP. */
 export function sctp(): FilterExpression {
   return proto(IPPROTO_SCTP);
 }
 
-/** ICMP, over IPv4. */
+/** Matches ICMP over IPv4. */
 export function icmp(): FilterExpression {
   return proto(IPPROTO_ICMP, 'ip');
 }
 
-/** ICMPv6, over IPv6. */
+/** Matches ICMPv6 over IPv6. */
 export function icmp6(): FilterExpression {
   return proto(IPPROTO_ICMPV6, 'ip6');
 }
 
-/** IGMP, over IPv4. */
+/** Matches IGMP over IPv4. */
 export function igmp(): FilterExpression {
   return proto(IPPROTO_IGMP, 'ip');
 }
 
-/** An address as words of 32 bits, and its mask. */
+/** Returns an address as 32-bit words, and its mask. */
 function network(address: unknown, name: string, length?: number) {
   if (typeof address !== 'string') throw invalidType(name, 'a string');
   const bytes = new Uint8Array(16);
@@ -116,11 +118,11 @@ function networkOf(
 }
 
 /**
- * An address of IPv4 or IPv6, that of IPv4 also in ARP and RARP.
+ * Matches an IPv4 or IPv6 address. An IPv4 address is looked for in ARP and RARP as well.
  *
  * @param address `'192.0.2.1'`, `'2001:db8::1'`.
- * @param direction Which of both; `'src or dst'` unless given.
- * @param over Of IPv4: the EtherTypes in which it is looked for.
+ * @param direction The source or the destination, or both. The default is `'src or dst'`.
+ * @param over For IPv4, the EtherTypes in which the address is looked for.
  */
 export function host(
   address: string,
@@ -131,11 +133,11 @@ export function host(
 }
 
 /**
- * A network of IPv4 or IPv6, that of IPv4 also in ARP and RARP.
+ * Matches an IPv4 or IPv6 network. An IPv4 network is looked for in ARP and RARP as well.
  *
- * @param cidr `'192.0.2.0/24'`, `'2001:db8::/32'`. Bits behind the prefix must be 0.
- * @param direction Which of both; `'src or dst'` unless given.
- * @param over Of IPv4: the EtherTypes in which it is looked for.
+ * @param cidr `'192.0.2.0/24'`, `'2001:db8::/32'`. The bits after the prefix must be 0.
+ * @param direction The source or the destination, or both. The default is `'src or dst'`.
+ * @param over For IPv4, the EtherTypes in which the network is looked for.
  */
 export function net(
   cidr: string,
@@ -143,31 +145,37 @@ export function net(
   over?: readonly number[] | undefined,
 ): FilterExpression {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text(cidr, 'cidr'));
-  if (match === null) throw invalidValue('cidr', "an address with a prefix length: '192.0.2.0/24'");
+  if (match === null) throw invalidValue('cidr', "an address with a prefix length, such as '192.0.2.0/24'");
   const expression = networkOf(match[1]!, 'cidr', direction, over, Number(match[2]));
   const { addresses, mask } = expression;
   if (addresses[0]!.some((word, i) => (word & ~mask[i]!) !== 0)) {
-    throw invalidValue('cidr', 'a network: the bits behind its prefix are 0');
+    throw invalidValue('cidr', 'a network whose bits after the prefix are 0');
   }
   return expression;
 }
 
-/** To all hosts of a network of IPv4, or to all everywhere; `netmask` of `compileFilter` tells which bits are those of hosts. */
+/**
+ * Matches IPv4 packets that are sent to a directed or the limited broadcast address. The option `netmask` of
+ * `compileFilter` defines the network.
+ */
 export function ipBroadcast(): FilterExpression {
   return { word: 'ip broadcast' };
 }
 
-/** A `number` of a port of TCP, UDP or SCTP; `direction` as for `host`. Of a fragmented packet of IPv4 it is known in the first fragment only. */
+/**
+ * Matches the port `number` of TCP, UDP or SCTP, where `direction` has the same meaning as for `host`. In a fragmented
+ * IPv4 packet, only the first fragment contains ports.
+ */
 export function port(number: number, direction: Direction = 'src or dst'): FilterExpression {
   return portrange(number, number, direction);
 }
 
-/** Ports from one to another, both included. As `port`. */
+/** Matches a range of ports, both ends included. As `port`. */
 export function portrange(from: number, to: number, direction: Direction = 'src or dst'): FilterExpression {
   return portsOf(from, to, direction);
 }
 
-/** Ports of one protocol, or of all that have some. */
+/** Matches ports of one protocol, or of all protocols that have ports. */
 export function portsOf(from: number, to: number, direction: Direction, protocol?: number): FilterExpression {
   const range = [uint16(from, 'from'), uint16(to, 'to')] as const;
   if (from > to) throw outOfRange('to', `at least ${from}`);

@@ -1,28 +1,28 @@
-/** Words of filter expressions about numbers: the length of a packet, bytes of headers, and what is computed from them. */
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { uint16, uint32 } from '../bytes.ts';
+/** Words of filter expressions for numbers: the length of a packet, bytes of headers, and values computed from them. */
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { uint16, uint32 } from '../bytes/bytes.ts';
 import type { FilterExpression, FilterValue, HeaderName, Relation } from './expression.ts';
 import { checkedValue } from './value.ts';
 
-const RELATIONS: readonly unknown[] = ['=', '!=', '>', '>=', '<', '<='];
+export const RELATIONS: readonly Relation[] = ['=', '!=', '>', '>=', '<', '<='];
 const BYTES_NAMES = namesOf<{ size?: number; mask?: number }>({ size: true, mask: true });
 
 function relationOf(value: unknown): Relation {
-  if (!RELATIONS.includes(value)) throw invalidValue('relation', `one of '${RELATIONS.join("', '")}'`);
+  if (!RELATIONS.includes(value as Relation)) throw invalidValue('relation', `one of '${RELATIONS.join("', '")}'`);
   return value as Relation;
 }
 
 /**
- * Two numbers, each a constant or computed from the packet: `match.compare({ header: 'ip', offset: 12, size: 4 }, '=',
- * { header: 'ip', offset: 16, size: 4 })` is `ip[12:4] = ip[16:4]`.
+ * Compares two numbers, each of which is a constant or computed from the packet: `match.compare({ header: 'ip', offset:
+ * 12, size: 4 }, '=', { header: 'ip', offset: 16, size: 4 })` is `ip[12:4] = ip[16:4]`.
  *
- * They have 32 bits and no sign. A packet without one of the headers does not match, nor does one that ends before a byte
- * that is asked for, or that has 0 where it is divided by.
+ * The numbers are unsigned and have 32 bits. A packet does not match if it lacks one of the headers, ends before a byte
+ * that is read, or causes a division by 0.
  *
- * @param left A constant, `'len'` for the length on the wire, or an object of what it is computed from.
- * @param relation How they are compared.
- * @param right What it is compared with: any of the same.
+ * @param left A constant, `'len'` for the length on the wire, or an object that describes how it is computed.
+ * @param relation The comparison.
+ * @param right The other number, in the same form as `left`.
  */
 export function compare(left: FilterValue, relation: Relation, right: FilterValue): FilterExpression {
   return {
@@ -33,32 +33,32 @@ export function compare(left: FilterValue, relation: Relation, right: FilterValu
   };
 }
 
-/** The length of the packet on the wire in bytes, which has this `relation` to the `value`. */
+/** Compares the length of the packet on the wire in bytes: it must have this `relation` to the `value`. */
 export function len(relation: Relation, value: number): FilterExpression {
   return { word: 'compare', left: 'len', relation: relationOf(relation), right: uint32(value, 'value') };
 }
 
-/** Of at most that length. */
+/** Matches packets of at most this `length`. */
 export function less(length: number): FilterExpression {
   return len('<=', length);
 }
 
-/** Of at least that length. */
+/** Matches packets of at least this `length`. */
 export function greater(length: number): FilterExpression {
   return len('>=', length);
 }
 
 /**
- * Bytes of a header: `match.bytes('tcp', 13, '!=', 0, { mask: 2 })` is `tcp[13] & 2 != 0`.
+ * Compares bytes of a header: `match.bytes('tcp', 13, '!=', 0, { mask: 2 })` is `tcp[13] & 2 != 0`.
  *
- * Headers of TCP, UDP, SCTP, ICMP, IGMP, PIM and their like are those over IPv4, and not of later fragments, as in
- * pcap-filter(7).
+ * As in pcap-filter(7), headers such as those of TCP, UDP, SCTP, ICMP, IGMP and PIM are only looked for over IPv4, and
+ * not in later fragments.
  *
- * @param header The header; a packet without it does not match.
- * @param offset From its first byte.
- * @param relation How they are compared, as a number in network order.
- * @param value With what.
- * @param options `size`: 1, 2 or 4 bytes, 1 unless given; `mask`: the bits that count, all unless given.
+ * @param header The header. A packet without it does not match.
+ * @param offset The offset from the first byte of the header.
+ * @param relation The comparison. The bytes are a number in network byte order.
+ * @param value The number to compare with.
+ * @param options `size`: the number of bytes, 1, 2 or 4, by default 1. `mask`: the bits to compare, by default all.
  */
 export function bytes(
   header: HeaderName,

@@ -1,13 +1,13 @@
 /**
- * The words of filter expressions as functions, by their names in pcap-filter(7). What they make is compiled by
- * `compileFilter`; a value that a packet cannot have is a TypeError or a RangeError.
+ * The words of filter expressions as functions, named as in pcap-filter(7). `compileFilter` compiles their results.
+ * They throw a TypeError or a RangeError for a value that cannot occur in a packet.
  *
  * @example
  * const web = match.and(match.tcp(), match.port(443, 'dst'), match.net('2001:db8::/32', 'src'));
  * console.log(verifyFilter(compileFilter(web))); // undefined
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
-import { invalidType } from '../../posix/errno.ts';
+import { invalidType } from '../../argument/argument-error.ts';
 import type { FilterExpression } from './expression.ts';
 
 export {
@@ -55,17 +55,17 @@ function expressions(of: readonly FilterExpression[]): readonly FilterExpression
   return of;
 }
 
-/** All of them hold; without any, every packet passes. */
+/** Matches if all of the expressions match. Without any, it matches every packet. */
 export function and(...of: FilterExpression[]): FilterExpression {
   return { word: 'and', of: expressions(of) };
 }
 
-/** One of them holds; without any, no packet passes. */
+/** Matches if at least one of the expressions matches. Without any, it matches no packet. */
 export function or(...of: FilterExpression[]): FilterExpression {
   return { word: 'or', of: expressions(of) };
 }
 
-/** What `of` says does not hold. A packet that ends before what is asked for is dropped all the same. */
+/** Matches if the expression `of` does not. A packet that ends before a byte that is read is dropped nevertheless. */
 export function not(of: FilterExpression): FilterExpression {
   return { word: 'not', of: expressions([of])[0]! };
 }

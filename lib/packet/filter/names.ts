@@ -1,6 +1,8 @@
-/** Names in filter expressions: services, protocols, types of messages. They are fixed, and no file of the host is read. */
+/**
+ * Names in filter expressions: services, protocols and message types. They are built in; no file of the host is read.
+ */
 
-/** Types of ICMP and ICMPv6, flags of TCP, and where they stand: pcap-filter(7). */
+/** ICMP and ICMPv6 types, TCP flags, and the offsets of these fields: pcap-filter(7). */
 export const NUMBERS: { readonly [name: string]: number } = {
   ...{ tcpflags: 13, icmptype: 0, icmpcode: 1, icmp6type: 0, icmp6code: 1 },
   ...{ 'tcp-fin': 1, 'tcp-syn': 2, 'tcp-rst': 4, 'tcp-push': 8, 'tcp-ack': 16, 'tcp-urg': 32 },
@@ -22,7 +24,7 @@ export const NUMBERS: { readonly [name: string]: number } = {
   ...{ 'icmp6-multicastroutersolicit': 152, 'icmp6-multicastrouterterm': 153 },
 };
 
-/** Protocols of IP that `proto` knows by name, as /etc/protocols of Debian has them. */
+/** The IP protocols that `proto` accepts by name, in capital or small letters, as listed in /etc/protocols of Debian. */
 export const PROTOCOLS: { readonly [name: string]: number } = {
   ...{
     ip: 0,
@@ -55,9 +57,10 @@ export const PROTOCOLS: { readonly [name: string]: number } = {
   },
   ...{ ipcomp: 108, vrrp: 112, l2tp: 115, isis: 124, sctp: 132, fc: 133, 'mobility-header': 135, udplite: 136 },
   ...{ 'mpls-in-ip': 137, manet: 138, hip: 139, shim6: 140, wesp: 141, rohc: 142, ethernet: 143 },
+  ...{ 'ip-encap': 4, 'ipsec-esp': 50, 'ipsec-ah': 51, ospfigp: 89 },
 };
 
-/** Ports of services. One that uses a single protocol means that protocol, too. */
+/** The ports of services. If a service uses a single protocol, its name implies that protocol. */
 export const SERVICES: { readonly [name: string]: readonly [port: number, protocol?: 'tcp' | 'udp'] } = {
   echo: [7],
   discard: [9],
@@ -149,4 +152,28 @@ export const SERVICES: { readonly [name: string]: readonly [port: number, protoc
   puppet: [8140, 'tcp'],
   'bacula-dir': [9101, 'tcp'],
   git: [9418, 'tcp'],
+  ...{ tcpmux: [1, 'tcp'], systat: [11, 'tcp'], users: [11, 'tcp'], netstat: [15, 'tcp'], quote: [17, 'tcp'] },
+  ...{ mail: [25, 'tcp'], nicname: [43, 'tcp'], www: [80, 'tcp'], kerberos5: [88], krb5: [88], 'kerberos-sec': [88] },
+  ...{ tsap: [102, 'tcp'], 'pop-3': [110, 'tcp'], portmapper: [111], authentication: [113, 'tcp'] },
+  ...{ ident: [113, 'tcp'], tap: [113, 'tcp'], 'loc-srv': [135, 'tcp'], imap: [143, 'tcp'], snmptrap: [162] },
+  ...{ xdmcp: [177, 'udp'], smux: [199, 'tcp'], 'ptp-event': [319, 'udp'] },
+  ...{ 'ptp-general': [320, 'udp'], svrloc: [427], ssmtp: [465, 'tcp'], smtps: [465, 'tcp'], urd: [465, 'tcp'] },
+  ...{ 'asf-rmcp': [623, 'udp'], ipp: [631, 'tcp'], ldp: [646], exec: [512, 'tcp'], biff: [512, 'udp'] },
+  ...{ comsat: [512, 'udp'], who: [513, 'udp'], whod: [513, 'udp'], cmd: [514, 'tcp'], spooler: [515, 'tcp'] },
+  ...{ talk: [517, 'udp'], ntalk: [518, 'udp'], router: [520, 'udp'], routed: [520, 'udp'], uucp: [540, 'tcp'] },
+  ...{ klogin: [543, 'tcp'], kshell: [544, 'tcp'], 'dhcpv6-client': [546, 'udp'], 'dhcpv6-server': [547, 'udp'] },
+  ...{ afpovertcp: [548, 'tcp'], 'kerberos-adm': [749, 'tcp'], rmiregistry: [1099, 'tcp'], 'old-radius': [1645] },
+  ...{ 'old-radacct': [1646], l2tp: [1701, 'udp'], radacct: [1813], 'cisco-sccp': [2000, 'tcp'] },
+  ...{ cvspserver: [2401, 'tcp'], gpsd: [2947, 'tcp'], 'gds-db': [3050, 'tcp'], icp: [3130, 'udp'], isns: [3205] },
+  ...{ 'ms-wbt-server': [3389, 'tcp'], nut: [3493], distcc: [3632, 'tcp'], daap: [3689, 'tcp'] },
+  ...{ subversion: [3690, 'tcp'], ntske: [4460, 'tcp'], 'ipsec-nat-t': [4500, 'udp'], iax: [4569, 'udp'] },
+  ...{ munin: [4949, 'tcp'], 'jabber-client': [5222, 'tcp'], 'jabber-server': [5269, 'tcp'] },
+  ...{ postgres: [5432, 'tcp'], nrpe: [5666, 'tcp'], 'x11-0': [6000, 'tcp'], 'x11-1': [6001, 'tcp'] },
+  ...{ 'x11-2': [6002, 'tcp'], 'x11-3': [6003, 'tcp'], 'x11-4': [6004, 'tcp'], 'x11-5': [6005, 'tcp'] },
+  ...{ 'x11-6': [6006, 'tcp'], 'x11-7': [6007, 'tcp'], redis: [6379, 'tcp'], 'mysql-proxy': [6446, 'tcp'] },
+  ...{ 'syslog-tls': [6514, 'tcp'], ircd: [6667, 'tcp'], 'ircs-u': [6697, 'tcp'], babel: [6696, 'udp'] },
+  ...{ 'afs3-callback': [7001, 'udp'], 'font-service': [7100, 'tcp'], xfs: [7100, 'tcp'], webcache: [8080, 'tcp'] },
+  ...{ spamd: [783, 'tcp'], zebra: [2601, 'tcp'], ripd: [2602, 'tcp'], ospfd: [2604, 'tcp'], bgpd: [2605, 'tcp'] },
+  ...{ webmin: [10000, 'tcp'], 'zabbix-agent': [10050, 'tcp'], 'zabbix-trapper': [10051, 'tcp'] },
+  ...{ nbd: [10809, 'tcp'], hkp: [11371, 'tcp'], dicom: [104, 'tcp'], 'acr-nema': [104, 'tcp'] },
 };

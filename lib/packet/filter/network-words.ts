@@ -1,4 +1,4 @@
-/** Words of filter expressions about IP, and about what it carries: protocols, addresses and ports. */
+/** Words of filter expressions about IP and the protocols above it: protocols, addresses and ports. */
 import {
   AF_INET6,
   ETH_P_ARP,
@@ -9,7 +9,7 @@ import {
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import type { Direction, Word } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
 import { further, type Load, loadAt, remembered } from './load.ts';
@@ -18,10 +18,10 @@ import { refusedExpression } from './refusal.ts';
 import { behindIpv4, networkLoad, networkOf, type Scope } from './scope.ts';
 
 const TRANSPORTS = [IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP];
-/** The length of the header of IPv6. */
+/** The length of the IPv6 header. */
 const IPV6 = 40;
 
-/** One of two places or both, as the direction says. */
+/** Combines the tests of two places as the direction requires. */
 export function directed(direction: Direction, source: Part, destination: Part): Part {
   switch (direction) {
     case 'src':
@@ -35,18 +35,18 @@ export function directed(direction: Direction, source: Part, destination: Part):
   }
 }
 
-/** IPv4 or IPv6, whose header tells one of these protocols. */
+/** Tests for IPv4 or IPv6 with one of these protocols in its header. */
 export function protocolIs(scope: Scope, asked: object, over: number, ...protocols: number[]): Part {
   const field = remembered(networkOf(scope, over === ETH_P_IP ? 9 : 6), 1);
   return all(linkTypeIs(scope, over, asked), equal(field, ...protocols));
 }
 
-/** Not a later fragment of IPv4. */
+/** Tests that the packet is not a later IPv4 fragment. */
 export function isFirst(scope: Scope): Part {
   return not(bits(remembered(networkOf(scope, 6), 2), 0x1fff));
 }
 
-/** A protocol of IP; in IPv6 also behind a fragment header. */
+/** Tests for a protocol above IP. In IPv6, it also looks after a fragment header. */
 export function protocol(scope: Scope, asked: Word<'proto'>): Part {
   const { protocol: number, over } = asked;
   const four = () => protocolIs(scope, asked, ETH_P_IP, number);
@@ -59,13 +59,13 @@ export function protocol(scope: Scope, asked: Word<'proto'>): Part {
   return over === 'ip' ? four() : six();
 }
 
-/** Addresses of IP in its header, or in that of ARP. */
+/** Tests the IP addresses in an IP or ARP header. */
 export function net(scope: Scope, asked: Word<'net'>): Part {
   const { family, addresses, mask, direction } = asked;
   const counting = mask.flatMap((bits, i) => (bits === 0 ? [] : [i]));
   const at = (offset: number): Part => {
     const word = (i: number) => networkLoad(scope, offset + 4 * i, 4, mask[i]);
-    // With a single word that counts, it is loaded once for all of them.
+    // If a single word counts, it is loaded once for all addresses.
     if (counting.length === 1) return equal(word(counting[0]!), ...addresses.map((one) => one[counting[0]!]!));
     return any(...addresses.map((one) => all(...counting.map((i) => equal(word(i), one[i]!)))));
   };
@@ -77,7 +77,7 @@ export function net(scope: Scope, asked: Word<'net'>): Part {
   );
 }
 
-/** Ports of TCP, UDP and SCTP. */
+/** Tests the ports of TCP, UDP and SCTP. */
 export function port(scope: Scope, asked: Word<'port'>): Part {
   const { ranges, direction, protocol: only } = asked;
   const protocols = only === undefined ? TRANSPORTS : [only];
@@ -98,14 +98,14 @@ export function port(scope: Scope, asked: Word<'port'>): Part {
   );
 }
 
-/** To all hosts of a network of IPv4: the bits that the netmask leaves are all 0 or all 1. */
+/** Tests for an IPv4 broadcast: the host bits, which the netmask leaves out, are all 0 or all 1. */
 export function ipBroadcast(
   scope: Scope,
   asked: Word<'multicast' | 'ip broadcast'>,
   netmask: number | undefined,
 ): Part {
   if (netmask === undefined) {
-    throw refusedExpression(asked, "for 'ip broadcast' the netmask must be known; the option 'netmask' tells it");
+    throw refusedExpression(asked, "'ip broadcast' requires the option 'netmask'");
   }
   const hosts = ~netmask >>> 0;
   const destination = (value: number) => masked(networkOf(scope, 16), 4, hosts, value);

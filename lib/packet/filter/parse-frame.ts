@@ -1,9 +1,9 @@
-/** Words about frames in the text of filter expressions: kinds of 802.2, types of 802.11. */
+/** Parses words about frames in filter expressions: kinds of 802.2 frames, types of 802.11 frames. */
 import type { FilterExpression } from './expression.ts';
 import { llc } from './match.ts';
 import { named, type Reader, type Token } from './tokens.ts';
 
-/** Kinds of frames of 802.2: the bits of the control field, and those that count. */
+/** The kinds of 802.2 frames: the bits of the control field, and the mask of those that count. */
 const LLC_KINDS: { readonly [name: string]: readonly [value: number, mask: number] } = {
   ...{ i: [0, 0x01], s: [0x01, 0x03], u: [0x03, 0x03], rr: [0x01, 0x0f], rnr: [0x05, 0x0f], rej: [0x09, 0x0f] },
   ...{ ui: [0x03, 0xef], ua: [0x63, 0xef], disc: [0x43, 0xef], dm: [0x0f, 0xef], sabme: [0x6f, 0xef] },
@@ -30,7 +30,7 @@ const DIRECTIONS: { readonly [name: string]: number } = { nods: 0, tods: 1, from
 const TYPE = 0x0c;
 const SUBTYPE = 0xf0;
 
-/** `llc`, maybe with a kind of frame behind it. */
+/** Parses `llc`, optionally followed by a kind of frame. */
 export function llcWord(reader: Reader): FilterExpression {
   reader.take();
   const token = reader.peek();
@@ -39,13 +39,13 @@ export function llcWord(reader: Reader): FilterExpression {
   if (kind === undefined) {
     throw reader.refusal(
       token,
-      `${named(token)} is no kind of frame of 802.2: those are ${Object.keys(LLC_KINDS).join(', ')}`,
+      `${named(token)} is not a kind of 802.2 frame, which are ${Object.keys(LLC_KINDS).join(', ')}`,
     );
   }
   return llc(...kind);
 }
 
-/** The number of a token, which may be one of these names. */
+/** Returns the value of a token that is a number or one of these names. */
 function numberOf(reader: Reader, token: Token, names: { readonly [name: string]: number }, mask: number): number {
   const name = token.text.toLowerCase();
   if (token.kind === 'name' && Object.hasOwn(names, name)) return names[name]!;
@@ -53,12 +53,12 @@ function numberOf(reader: Reader, token: Token, names: { readonly [name: string]
     const number = reader.numberOf(token, 'a number');
     if ((number & ~mask) === 0) return number;
   }
-  throw reader.refusal(token, `${named(token)} is none of ${Object.keys(names).join(', ')}`);
+  throw reader.refusal(token, `${named(token)} is not one of ${Object.keys(names).join(', ')}`);
 }
 
 const wlan = (at: 0 | 1, value: number, mask: number): FilterExpression => ({ word: 'wlan', at, value, mask });
 
-/** `type`, `subtype` and `dir`: the type of a frame of 802.11, or its direction. */
+/** Parses `type`, `subtype` and `dir`: the type or the direction of an 802.11 frame. */
 export function wlanWord(reader: Reader): FilterExpression | undefined {
   const word = reader.takeOne('type', 'subtype', 'dir');
   if (word === undefined) return undefined;
@@ -69,7 +69,7 @@ export function wlanWord(reader: Reader): FilterExpression | undefined {
       const name = token.text.toLowerCase();
       if (Object.hasOwn(names, name)) return wlan(0, Number(type) | names[name]!, TYPE | SUBTYPE);
     }
-    throw reader.refusal(token, `${named(token)} is no subtype of 802.11`);
+    throw reader.refusal(token, `${named(token)} is not an 802.11 subtype`);
   }
   const type = numberOf(reader, reader.take(), WLAN_TYPES, TYPE);
   if (reader.takeOne('subtype') === undefined) return wlan(0, type, TYPE);

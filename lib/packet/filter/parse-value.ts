@@ -1,14 +1,14 @@
-/** Comparisons in the text of filter expressions: numbers that are computed from packets. */
+/** Parses comparisons in filter expressions: numbers that are computed from packets. */
 import type { FilterExpression, FilterOperator, FilterValue, Relation } from './expression.ts';
 import { HEADERS } from './header.ts';
 import { compare } from './match.ts';
+import { RELATIONS } from './match-value.ts';
 import { named, type Reader } from './tokens.ts';
 import { headerOf, isHeader } from './words.ts';
 
-const RELATIONS: readonly string[] = ['=', '!=', '>', '>=', '<', '<='];
 /**
- * How tightly operators bind, all from the left. `%` and `^` have no place among them: as in libpcap they take what is
- * before them as soon as they stand there, and all that follows them.
+ * The precedence of operators, all of which are left-associative. `%` and `^` have none: as in libpcap, their left
+ * operand is everything before them and their right operand is everything after them.
  */
 const BINDS: { readonly [operator: string]: number } = {
   ...{ '|': 1, '&': 2, '<<': 3, '>>': 3, '+': 4, '-': 4, '*': 5, '/': 5 },
@@ -17,14 +17,16 @@ const MINUS = 6;
 const GREEDY: readonly string[] = ['%', '^'];
 const OPERATORS: readonly string[] = [...Object.keys(BINDS), ...GREEDY];
 
-/** Whether what follows is a number of a comparison, and no address or port of a word before it. */
+/** Returns whether the next number belongs to a comparison and is not an address or a port after a qualifier. */
 export function isValueAhead(reader: Reader, ahead = 0): boolean {
   let at = ahead + 1;
   while (reader.is([')'], at)) at += 1;
   return reader.is([...OPERATORS, ...RELATIONS], at);
 }
 
-/** Whether the parenthesis that is next closes before an operator or a relation: it holds a number. */
+/**
+ * Returns whether the next parenthesis contains a number: an operator or a relation follows its closing parenthesis.
+ */
 export function isValueInParentheses(reader: Reader): boolean {
   let depth = 0;
   for (let at = 0; reader.peek(at).kind !== 'end'; at++) {
@@ -34,24 +36,24 @@ export function isValueInParentheses(reader: Reader): boolean {
   return false;
 }
 
-/** Bytes of a header: the brackets behind its word. */
+/** Parses the bytes of a header: its word and the brackets after it. */
 function field(reader: Reader): FilterValue {
   const word = reader.take();
   const header = headerOf(word.text);
-  if (!HEADERS.includes(header)) throw reader.refusal(word, `of '${word.text}' no bytes can be asked for`);
+  if (!HEADERS.includes(header)) throw reader.refusal(word, `the bytes of '${word.text}' cannot be read`);
   reader.expect('[');
   const offset = value(reader);
   let size = 1;
   if (reader.takeOne(':') !== undefined) {
     const token = reader.peek();
     size = reader.number('a size of 1, 2 or 4');
-    if (size !== 1 && size !== 2 && size !== 4) throw reader.refusal(token, `a size is 1, 2 or 4, not ${size}`);
+    if (size !== 1 && size !== 2 && size !== 4) throw reader.refusal(token, `a size must be 1, 2 or 4, not ${size}`);
   }
   reader.expect(']');
   return { header, offset, size: size as 1 | 2 | 4 };
 }
 
-/** A number without an operator around it. */
+/** Parses a single operand. */
 function operand(reader: Reader): FilterValue {
   const token = reader.peek();
   if (reader.takeOne('-') !== undefined) return { minus: value(reader, MINUS) };
@@ -64,16 +66,16 @@ function operand(reader: Reader): FilterValue {
   if (token.kind === 'number') return reader.numberOf(reader.take(), 'a number');
   if (token.kind === 'word' && isHeader(token.text)) {
     if (reader.is(['['], 1)) return field(reader);
-    throw reader.refusal(token, `'${token.text}' is no number; '${token.text}[0]' is its first byte`);
+    throw reader.refusal(token, `'${token.text}' is not a number; '${token.text}[0]' is its first byte`);
   }
   if (token.kind === 'name' && /^\w+-\d+$/.test(token.text)) {
-    throw reader.refusal(token, `'${token.text}' is a name; a difference has spaces around '-'`);
+    throw reader.refusal(token, `'${token.text}' is a name; a subtraction needs spaces around '-'`);
   }
   if (token.kind === 'end') throw reader.refusal(token, 'a number is missing at the end');
-  throw reader.refusal(token, `${named(token)} is no number`);
+  throw reader.refusal(token, `${named(token)} is not a number`);
 }
 
-/** A number, with those operators that bind more tightly than told. */
+/** Parses a number, with the operators whose precedence is higher than `tighter`. */
 function value(reader: Reader, tighter = 0): FilterValue {
   return reader.nested(() => {
     let left = operand(reader);
@@ -88,7 +90,7 @@ function value(reader: Reader, tighter = 0): FilterValue {
   });
 }
 
-/** Two numbers and how they are compared. */
+/** Parses a comparison of two numbers. */
 export function comparison(reader: Reader): FilterExpression {
   const start = reader.peek();
   const left = value(reader);
@@ -96,10 +98,7 @@ export function comparison(reader: Reader): FilterExpression {
   if (relation === undefined) {
     const next = reader.peek();
     if (typeof left === 'number' && start.kind === 'number') {
-      throw reader.refusal(
-        start,
-        `no word tells what '${start.text}' is: 'host', 'net', 'port' or the like is missing`,
-      );
+      throw reader.refusal(start, `a word such as 'host', 'net' or 'port' is missing before '${start.text}'`);
     }
     const example = left === 'len' ? 'len > 100' : 'ip[8] = 64';
     throw reader.refusal(next, `a comparison is missing before ${named(next)}, as in '${example}'`);

@@ -1,5 +1,5 @@
-/** Filter expressions from text: the language of pcap-filter(7). */
-import { invalidType } from '../../posix/errno.ts';
+/** Parses filter expressions: the language of pcap-filter(7). */
+import { invalidType } from '../../argument/argument-error.ts';
 import type { Direction, FilterExpression, WlanAddress } from './expression.ts';
 import * as match from './match.ts';
 import { addresses, type Qualifiers } from './parse-address.ts';
@@ -9,7 +9,7 @@ import { placed } from './refusal.ts';
 import { named, Reader, type Token } from './tokens.ts';
 import { ALONE, DIRECTIONS, FOREIGN, isHeader, isProtocol, LINK, TYPES } from './words.ts';
 
-/** An expression, and the words that an address behind it takes. */
+/** An expression, and the qualifiers that an address after it inherits. */
 interface Parsed {
   expression: FilterExpression;
   qualifiers: Qualifiers | undefined;
@@ -17,24 +17,24 @@ interface Parsed {
 
 const TUNNELS: { readonly [word: string]: [what: string, greatest: number, make: (id?: number) => FilterExpression] } =
   {
-    vlan: ['a VLAN', 0xfff, match.vlan],
-    mpls: ['a label of MPLS', 0xfffff, match.mpls],
-    pppoes: ['a session of PPPoE', 0xffff, match.pppoes],
-    geneve: ['a network of Geneve', 0xffffff, match.geneve],
+    vlan: ['a VLAN ID', 0xfff, match.vlan],
+    mpls: ['an MPLS label', 0xfffff, match.mpls],
+    pppoes: ['a PPPoE session ID', 0xffff, match.pppoes],
+    geneve: ['a Geneve network ID', 0xffffff, match.geneve],
   };
 const PPPOE_DISCOVERY = 0x8863;
-/** Words that are an expression with the number behind them. */
+/** Words that form an expression together with a number. */
 const NUMBERED: { readonly [word: string]: [what: string, make: (number: number) => FilterExpression] } = {
   less: ['a length', match.less],
   greater: ['a length', match.greater],
-  ifindex: ['the index of an interface', match.ifindex],
+  ifindex: ['an interface index', match.ifindex],
 };
 const SINGLE: { readonly [word: string]: () => FilterExpression } = {
   inbound: match.inbound,
   outbound: match.outbound,
   pppoed: () => match.etherProto(PPPOE_DISCOVERY),
 };
-/** To a group: the first byte of the destination. */
+/** Tests whether the destination is a multicast group, by its first byte. */
 const MULTICAST: { readonly [protocol: string]: () => FilterExpression } = {
   ip: () => match.bytes('ip', 16, '>=', 0xe0),
   ip6: () => match.bytes('ip6', 24, '=', 0xff),
@@ -47,12 +47,12 @@ class Parser {
     this.#reader = new Reader(text);
   }
 
-  /** Remembers where all parts of an expression stand. */
-  #place(expression: FilterExpression, token: Token): FilterExpression {
+  /** Remembers the position of all parts of an expression. */
+  #place(expression: FilterExpression, token: Token, from = token): FilterExpression {
     if (expression.word === 'and' || expression.word === 'or') {
-      for (const one of expression.of) this.#place(one, token);
+      for (const one of expression.of) this.#place(one, token, from);
     }
-    return placed(expression, this.#reader.text, token.at);
+    return placed(expression, this.#reader.text, token.at, from.at, this.#reader.end);
   }
 
   whole(): FilterExpression {
@@ -61,11 +61,11 @@ class Parser {
     const { expression } = this.#alternatives(undefined);
     const next = reader.peek();
     if (next.kind === 'end') return expression;
-    const hint = /^(?:ipv|mac)/.test(next.kind) ? ", or a word that tells what it is, as 'host'" : '';
+    const hint = /^(?:ipv|mac)/.test(next.kind) ? ", or a word such as 'host' that says what it is" : '';
     throw reader.refusal(next, `'and' or 'or' is missing before ${named(next)}${hint}`);
   }
 
-  /** `and` and `or` bind alike, from the left. */
+  /** Parses `and` and `or`, which have equal precedence and are left-associative. */
   #alternatives(before: Qualifiers | undefined): Parsed {
     let left = this.#term(before);
     for (let word = this.#reader.takeOne('and', 'or'); word !== undefined; word = this.#reader.takeOne('and', 'or')) {
@@ -76,7 +76,10 @@ class Parser {
     return left;
   }
 
-  /** Whether an address or a number is next, behind `not` and parentheses, and not a comparison of numbers. */
+  /**
+   * Returns whether an address or a number comes next, possibly after `not` and parentheses, that does not begin a
+   * comparison.
+   */
   #isAddressAhead(): boolean {
     const reader = this.#reader;
     let at = 0;
@@ -86,9 +89,14 @@ class Parser {
     return kind === 'name' || kind === 'mac' || kind === 'ipv4' || kind === 'ipv6';
   }
 
-  /** Another address with the words of the one before it. */
-  #more(qualifiers: Qualifiers | undefined): Parsed {
-    const place = (expression: FilterExpression, token: Token) => this.#place(expression, token);
+  /** Parses an address after its qualifiers, which begin at a token, or another one with those of the previous one. */
+  #more(qualifiers: Qualifiers | undefined, first?: Token): Parsed {
+    let from = first;
+    const place = (expression: FilterExpression, token: Token) => {
+      const one = this.#place(expression, token, from);
+      from = undefined;
+      return one;
+    };
     return { expression: addresses(this.#reader, qualifiers, place), qualifiers };
   }
 
@@ -124,7 +132,7 @@ class Parser {
     const found = this.#alone(token);
     if (found !== undefined) return { expression: this.#place(found, token), qualifiers: undefined };
     if (Object.hasOwn(FOREIGN, text)) {
-      throw reader.refusal(token, `'${text}' is about ${FOREIGN[text]}, and filters are not compiled for such links`);
+      throw reader.refusal(token, `'${text}' applies to ${FOREIGN[text]}, and filters are not compiled for such links`);
     }
     const protocol = isProtocol(text) ? reader.take().text : undefined;
     const group = this.#group(protocol);
@@ -134,10 +142,10 @@ class Parser {
     if (direction === undefined && type === undefined) {
       return { expression: this.#place(this.#protocolAlone(token, protocol), token), qualifiers: undefined };
     }
-    return this.#more({ protocol, direction, type });
+    return this.#more({ protocol, direction, type }, token);
   }
 
-  /** Words that are an expression by themselves, or with a number. */
+  /** Parses words that form an expression alone or with a number. */
   #alone({ text }: Token): FilterExpression | undefined {
     const reader = this.#reader;
     if (Object.hasOwn(SINGLE, text)) {
@@ -159,19 +167,22 @@ class Parser {
     return text === 'llc' ? llcWord(reader) : undefined;
   }
 
-  /** A byte of the packet, compared: an old form. */
+  /** Parses a comparison of a byte of the packet: an old form. */
   #byte(): FilterExpression {
     const reader = this.#reader;
     reader.take();
     const offset = reader.number('an offset', 0xffff);
     const operator = reader.take();
     if (operator.text !== '=' && operator.text !== '<' && operator.text !== '>') {
-      throw reader.refusal(operator, `'byte' compares by '=', '<' and '>'; 'ether[${offset}] & 1 != 0' asks for bits`);
+      throw reader.refusal(
+        operator,
+        `'byte' accepts only '=', '<' and '>'; use 'ether[${offset}] & 1 != 0' to test bits`,
+      );
     }
     return match.compare({ header: 'ether', offset }, operator.text, reader.number('a number'));
   }
 
-  /** What is asked of a link, or of IP, without an address. */
+  /** Parses tests of the link layer or of IP that need no address. */
   #group(protocol: string | undefined): FilterExpression | undefined {
     const reader = this.#reader;
     const isLink = protocol === undefined || LINK.includes(protocol);
@@ -182,7 +193,7 @@ class Parser {
     if (word.text === 'multicast' && Object.hasOwn(MULTICAST, protocol)) return MULTICAST[protocol]!();
     throw reader.refusal(
       word,
-      `'${protocol}' has no '${word.text}': those are of 'ether', 'ip' and, of multicast, 'ip6'`,
+      `'${word.text}' cannot follow '${protocol}', only 'ether', 'ip' and, for 'multicast', 'ip6'`,
     );
   }
 
@@ -195,7 +206,7 @@ class Parser {
     const word = reader.take();
     if (reader.takeOne(other) === undefined) {
       const next = reader.peek();
-      throw reader.refusal(next, `'${first.text} ${word.text} ${other}' goes on with '${other}', not ${named(next)}`);
+      throw reader.refusal(next, `'${first.text} ${word.text}' must be followed by '${other}', not ${named(next)}`);
     }
     return `src ${word.text as 'and' | 'or'} dst`;
   }
@@ -208,17 +219,17 @@ class Parser {
     if (text === 'gateway') {
       throw reader.refusal(
         type,
-        "'gateway' needs a name with a hardware address and an IP address, and no names are looked up: " +
-          "'ether host MAC and not host ADDRESS' means the same",
+        "'gateway' needs a name that has a hardware address and an IP address, and names are not looked up: " +
+          "use 'ether host MAC and not host ADDRESS' instead",
       );
     }
     if (text === 'protochain') {
       throw reader.refusal(
         type,
-        "'protochain' follows headers with jumps backwards, which the kernel takes in no program; 'proto' asks the first",
+        "'protochain' needs backward jumps, which the kernel does not accept; 'proto' tests only the first header",
       );
     }
-    if (text === 'proto' && direction !== undefined) throw reader.refusal(type, `'proto' has no '${direction}'`);
+    if (text === 'proto' && direction !== undefined) throw reader.refusal(type, `'proto' cannot follow '${direction}'`);
     return text;
   }
 
@@ -229,20 +240,20 @@ class Parser {
     if (protocol === undefined) throw reader.refusal(token, `an expression is missing before ${named(token)}`);
     throw reader.refusal(
       next,
-      `behind '${protocol}' there is 'host', 'src', 'dst', 'proto', 'broadcast' or 'multicast', not ${named(next)}`,
+      `'${protocol}' must be followed by 'host', 'src', 'dst', 'proto', 'broadcast' or 'multicast', not ${named(next)}`,
     );
   }
 }
 
 /**
- * A filter expression from text, in the language of pcap-filter(7).
+ * Parses a filter expression in the language of pcap-filter(7).
  *
- * Services and protocols have the names of a fixed table, and no name of a host or a network is looked up. The guide tells
- * what else of the language is refused.
+ * The names of services and protocols come from a fixed table. Names of hosts and networks are not looked up. The guide
+ * lists the other parts of the language that are not supported.
  *
- * @param text The expression; an empty one lets all packets through.
- * @returns What the functions of `match` make.
- * @throws TypeError that tells what is not understood, and shows where it stands in the text.
+ * @param text The expression. An empty one accepts all packets.
+ * @returns The same kind of expression as the functions of `match` return.
+ * @throws TypeError that describes what is wrong and shows its position in the text.
  * @example
  * console.log(compileFilter(parseFilter('arp or ip6')).length); // 5
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html

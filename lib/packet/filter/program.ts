@@ -1,14 +1,15 @@
-/** BPF programs from graphs of decisions: in which order they are written, and what need not be loaded again. */
-import { BPF_JA, BPF_JMP, BPF_K, BPF_MAXINSNS, BPF_RET } from '../../posix/constants.ts';
-import { outOfRange } from '../../posix/errno.ts';
+/** Writes BPF programs from decision graphs: chooses the order of the nodes and omits redundant loads. */
+
+import { outOfRange } from '../../argument/argument-error.ts';
+import { BPF_JA, BPF_JMP, BPF_K, BPF_MAXINSNS, BPF_RET } from '../../native/constants.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 import type { Node } from './graph.ts';
 import { instruction } from './load.ts';
 
 const FAR = 0xff;
 
-/** The nodes that can be reached, the last of the program first. */
-function reachable(entry: Node): Node[] {
+/** Returns the reachable nodes in the reverse order of the program: each after its successors. */
+export function reachable(entry: Node): Node[] {
   const found = new Set<Node>();
   const waiting = [entry];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -19,13 +20,16 @@ function reachable(entry: Node): Node[] {
   return [...found].sort((a, b) => a.id - b.id);
 }
 
-/** What A and X hold; undefined where it depends on the way there. */
+/** The contents of A and X, or undefined if they depend on the path. */
 interface Registers {
   a: string | undefined;
   x: string | undefined;
 }
 
-/** Of each node the instructions that it needs before its comparison: none for what A and X hold on every way to it. */
+/**
+ * Returns the load instructions that each node needs before its comparison. They are omitted if A and X hold the values
+ * on every path to the node.
+ */
 function loads(nodes: readonly Node[]): Map<Node, readonly FilterInstruction[]> {
   const before = new Map<Node, Registers>();
   const needed = new Map<Node, readonly FilterInstruction[]>();
@@ -54,15 +58,15 @@ function loads(nodes: readonly Node[]): Map<Node, readonly FilterInstruction[]> 
 }
 
 /**
- * The program of a graph.
+ * Writes the program of a graph.
  *
- * Jumps of conditions reach 255 instructions: to go farther, they lead to a `ja` behind them.
+ * Conditional jumps reach at most 255 instructions. Longer ones lead to a `ja` that follows the jump.
  */
-export function programOf(entry: Node): FilterInstruction[] {
+export function instructionsOf(entry: Node): FilterInstruction[] {
   const nodes = reachable(entry);
   const needed = loads(nodes);
   const reversed: FilterInstruction[] = [];
-  const starts = new Map<Node, number>(); // where the first instruction of a node stands in `reversed`
+  const starts = new Map<Node, number>(); // the position of each node's first instruction in `reversed`
   const distance = (to: number) => reversed.length - to - 1;
   for (const node of nodes) {
     if ('keep' in node) {
@@ -70,7 +74,7 @@ export function programOf(entry: Node): FilterInstruction[] {
     } else {
       const targets = [node.yes, node.no].map((next) => {
         const start = starts.get(next)!;
-        if (distance(start) <= FAR - 1) return start; // one less, for the `ja` of the other
+        if (distance(start) <= FAR - 1) return start; // one less, to leave room for the `ja` of the other branch
         reversed.push(instruction(BPF_JMP | BPF_JA, distance(start)));
         return reversed.length - 1;
       }) as [number, number];
@@ -80,8 +84,15 @@ export function programOf(entry: Node): FilterInstruction[] {
     }
     starts.set(node, reversed.length - 1);
   }
-  if (reversed.length > BPF_MAXINSNS) {
-    throw outOfRange('expression', `one of at most ${BPF_MAXINSNS} instructions (it has ${reversed.length})`);
-  }
   return reversed.reverse();
+}
+
+/** Returns the program if it is not longer than the kernel accepts. */
+export function checked(program: FilterInstruction[]): FilterInstruction[] {
+  const { length } = program;
+  if (length <= BPF_MAXINSNS) return program;
+  throw outOfRange(
+    'expression',
+    `an expression that compiles to at most ${BPF_MAXINSNS} instructions (it has ${length})`,
+  );
 }

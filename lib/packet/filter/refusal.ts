@@ -1,34 +1,46 @@
-/** Refusals of filters that show the place in the text. */
-import { invalidValue } from '../../posix/errno.ts';
+/** Errors of filters that show the position in the text. */
+import { invalidValue } from '../../argument/argument-error.ts';
 
 interface Place {
   text: string;
   at: number;
+  /** The words of the expression. */
+  said: string;
 }
 
 const places = new WeakMap<object, Place>();
 
-/** Remembers where in a text an expression stands. */
-export function placed<T extends object>(expression: T, text: string, at: number): T {
-  if (!places.has(expression)) places.set(expression, { text, at });
+/** Remembers the position of an expression in the text, and its words, which may begin before that position. */
+export function placed<T extends object>(expression: T, text: string, at: number, from: number, end: number): T {
+  if (!places.has(expression)) places.set(expression, { text, at, said: text.slice(from, end) });
   return expression;
 }
 
-/** The line of a text that has the place, with a caret below it. */
-function shown({ text, at }: Place): string {
+/** Returns the words of an expression, or undefined if it does not come from text. */
+export function saidOf(expression: object): string | undefined {
+  return places.get(expression)?.said;
+}
+
+/** Returns the line of the text that contains the position, with a caret below it. */
+function shown({ text, at }: Omit<Place, 'said'>): string {
   const from = text.lastIndexOf('\n', at - 1) + 1;
   const end = text.indexOf('\n', at);
   const line = text.slice(from, end < 0 ? undefined : end).replaceAll('\t', ' ');
   return `\n  ${line}\n  ${' '.repeat(at - from)}^`;
 }
 
-/** A text that is not understood, or not in the language. */
+/** Creates the error for text that is invalid or not supported. */
 export function refusedText(text: string, at: number, reason: string): TypeError {
   return invalidValue('text', `a filter expression: ${reason}${shown({ text, at })}`);
 }
 
-/** An expression that has no meaning for a link, or behind a word before it. */
-export function refusedExpression(expression: object, reason: string): TypeError {
+/** Returns a reason, and below it the place of the expression if it comes from text. */
+export function reasonAt(expression: object, reason: string): string {
   const place = places.get(expression);
-  return invalidValue('expression', `one that can be compiled: ${reason}${place === undefined ? '' : shown(place)}`);
+  return place === undefined ? reason : `${reason}${shown(place)}`;
+}
+
+/** Creates the error for an expression that does not apply to a link type or cannot follow the words before it. */
+export function refusedExpression(expression: object, reason: string): TypeError {
+  return invalidValue('expression', `a filter expression that can be compiled: ${reasonAt(expression, reason)}`);
 }

@@ -1,5 +1,8 @@
-/** BPF programs run here, on packets from anywhere: what the kernel does in net/core/filter.c. */
+/** Runs BPF programs in this process, on packets from any source, as the kernel does in net/core/filter.c. */
 
+import { invalidType, invalidValue } from '../../argument/argument-error.ts';
+import { isUint8Array } from '../../argument/kind.ts';
+import { onlyKnown } from '../../argument/known-names.ts';
 import {
   BPF_A,
   BPF_ABS,
@@ -12,9 +15,6 @@ import {
   BPF_IMM,
   BPF_IND,
   BPF_JA,
-  BPF_JEQ,
-  BPF_JGE,
-  BPF_JGT,
   BPF_JMP,
   BPF_LD,
   BPF_LDX,
@@ -36,18 +36,16 @@ import {
   SKF_AD_OFF,
   SKF_LL_OFF,
   SKF_NET_OFF,
-} from '../../posix/constants.ts';
-import { invalidType, invalidValue } from '../../posix/errno.ts';
+} from '../../native/constants.ts';
 import type { FilterProgram } from '../../posix/filter.ts';
-import { isUint8Array } from '../../posix/kind.ts';
-import { onlyKnown } from '../../posix/known-names.ts';
-import { get16, get32 } from '../bytes.ts';
+import { get16, get32 } from '../bytes/bytes.ts';
 import { ancillary, CONTEXT_NAMES, type FilterContext } from './ancillary.ts';
+import { holds } from './comparison.ts';
 import { instructionsOf } from './disassemble.ts';
 import { verifyFilter } from './verify.ts';
 
 /**
- * Tells of a packet how many bytes of it are to be kept; 0 drops it.
+ * A filter function. It returns the number of bytes to keep of a packet, or 0 to drop it.
  *
  * @see https://man7.org/linux/man-pages/man3/pcap_offline_filter.3pcap.html
  */
@@ -57,10 +55,10 @@ const CLASS = 7;
 const OPERATION = 0xf0;
 const MODE = 0xe0;
 const SIZE = 0x18;
-/** A load beyond the packet. No value that is loaded is negative. */
+/** Marks a load beyond the packet. No loaded value is negative. */
 const BEYOND = -1;
 
-/** What stands at an offset, which may count from SKF_NET_OFF or SKF_LL_OFF. */
+/** Loads the value at an offset, which may be relative to SKF_NET_OFF or SKF_LL_OFF. */
 function load(bytes: Uint8Array, context: FilterContext, offset: number, size: number): number {
   let at = offset | 0;
   if (at < 0) {
@@ -74,7 +72,7 @@ function load(bytes: Uint8Array, context: FilterContext, offset: number, size: n
   return length === 2 ? get16(bytes, at) : get32(bytes, at);
 }
 
-/** A op operand, of 32 bits; BEYOND for a division by 0. */
+/** Computes A op operand with 32 bits. The result is BEYOND for a division by 0. */
 function arithmetic(operation: number, a: number, operand: number): number {
   switch (operation) {
     case BPF_ADD:
@@ -94,7 +92,7 @@ function arithmetic(operation: number, a: number, operand: number): number {
     case BPF_XOR:
       return (a ^ operand) >>> 0;
     case BPF_LSH:
-      return (a << operand) >>> 0; // by the lower five bits, as the kernel
+      return (a << operand) >>> 0; // uses the lower five bits, as the kernel does
     case BPF_RSH:
       return a >>> operand;
     default: // BPF_NEG
@@ -102,29 +100,17 @@ function arithmetic(operation: number, a: number, operand: number): number {
   }
 }
 
-function holds(operation: number, a: number, operand: number): boolean {
-  switch (operation) {
-    case BPF_JEQ:
-      return a === operand;
-    case BPF_JGT:
-      return a > operand;
-    case BPF_JGE:
-      return a >= operand;
-    default:
-      return (a & operand) !== 0; // BPF_JSET
-  }
-}
-
 /**
- * A BPF program as a function, for packets that are not on a socket: those of a file. As pcap_offline_filter(3PCAP).
+ * Turns a BPF program into a function for packets that do not come from a socket, such as those of a file:
+ * pcap_offline_filter(3PCAP).
  *
- * It does to a packet what the kernel does: arithmetic of 32 bits without sign, the end with 0 at a load beyond the packet
- * and at a division by 0. Offsets from SKF_LL_OFF count from the first byte.
+ * The function computes the same result as the kernel: arithmetic is unsigned with 32 bits, and the program ends with 0
+ * at a load beyond the packet and at a division by 0. Offsets relative to SKF_LL_OFF count from the first byte.
  *
- * @param program The instructions, or the text of tcpdump -ddd. Copied, and verified as by `verifyFilter`.
- * @returns A function that tells how many bytes of a packet are kept (it may be more than there are); 0: it is dropped.
- *   It throws a TypeError for a packet that is no Uint8Array.
- * @throws TypeError for a program that the kernel would refuse, and for what is no program.
+ * @param program The instructions, or the output of tcpdump -ddd. It is copied, and verified as with `verifyFilter`.
+ * @returns A function that returns the number of bytes to keep of a packet (it may exceed the length of the packet), or
+ *   0 to drop it. The function throws a TypeError if the packet is not a Uint8Array.
+ * @throws TypeError for a program that the kernel would reject, and for a value that is not a program.
  * @example
  * const accepts = offlineFilter(compileFilter(match.udp(), { linktype: LINKTYPE_RAW }));
  * const packet = encodePacket([ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' }), udp({

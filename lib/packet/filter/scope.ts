@@ -1,5 +1,7 @@
-/** Where the headers of a packet are for one word of an expression: tags and tunnels move what comes after them. */
-import { BPF_ADD, BPF_ALU, BPF_AND, BPF_K, BPF_LSH, BPF_MISC, BPF_TAX, BPF_X } from '../../posix/constants.ts';
+/**
+ * The positions of the headers of a packet for one word of an expression. Tags and tunnels move the headers after them.
+ */
+import { BPF_ADD, BPF_ALU, BPF_AND, BPF_K, BPF_LSH, BPF_MISC, BPF_TAX, BPF_X } from '../../native/constants.ts';
 import {
   type Base,
   baseOf,
@@ -13,37 +15,37 @@ import {
 } from './load.ts';
 import { never, type Part } from './part.ts';
 
-/** How packets of a link type tell what they carry. */
+/** How the packets of a link type identify their contents. */
 export type LinkKind =
   | ('ethernet' | 'cooked' | 'cooked 2' | 'null' | 'loop' | 'ppp' | 'hdlc' | '802.11')
   | ('ip' | 'ipv4' | 'ipv6');
 
-/** The places of one way through the headers. */
+/** The positions of the headers on one path through them. */
 export interface Scope {
   kind: LinkKind;
-  /** The header of the link. */
+  /** The link-layer header. */
   link: Place;
-  /** What tells the protocol. */
+  /** The field that identifies the protocol. */
   type: Place;
-  /** What the link carries: 802.2 begins here. */
+  /** The payload of the link layer, where an 802.2 header begins. */
   payload: Place;
-  /** Where the header of the network begins in the payload; behind a header of 802.2 without SNAP it is `bare`. */
+  /** The offset of the network header in the payload. After an 802.2 header without SNAP, it is `bare`. */
   network: number;
   bare: number;
-  /** How many labels of MPLS were passed. */
+  /** The number of MPLS labels before the network header. */
   labels: number;
-  /** Whether this is the link that packets are captured on: there the kernel takes a VLAN tag out. */
+  /** Whether this is the link on which packets are captured. Only there can the kernel remove a VLAN tag. */
   isCaptured: boolean;
-  /** Whether a header of the radio is before that of the link. */
+  /** Whether a radiotap header precedes the link-layer header. */
   hasRadio?: boolean;
-  /** Whether there is no header of Ethernet, though the protocol is told by an EtherType. */
+  /** Whether there is no Ethernet header although an EtherType identifies the protocol. */
   isHeaderless?: boolean;
 }
 
-/** All ways through the headers: a question at each fork, and nothing where there is no way. */
+/** All paths through the headers: a question at each branch, and undefined where there is no path. */
 export type Scopes = Scope | { question: Part; yes: Scopes; no: Scopes | undefined };
 
-/** A part for each way through the headers. */
+/** Creates a part for each path through the headers. */
 export function within(scopes: Scopes | undefined, part: (scope: Scope) => Part): Part {
   if (scopes === undefined) return never;
   if (!('question' in scopes)) return part(scopes);
@@ -53,19 +55,25 @@ export function within(scopes: Scopes | undefined, part: (scope: Scope) => Part)
   };
 }
 
-/** The ways through the headers behind another one. */
+/** Returns the paths through the headers after another header. */
 export function behind(scopes: Scopes, enter: (scope: Scope) => Scopes): Scopes {
   if (!('question' in scopes)) return enter(scopes);
   const { question, yes, no } = scopes;
   return { question, yes: behind(yes, enter), no: no && behind(no, enter) };
 }
 
-/** Where the header of the network is. */
+/** Returns the number of paths through the headers. */
+export function pathsOf(scopes: Scopes | undefined): number {
+  if (scopes === undefined) return 0;
+  return 'question' in scopes ? pathsOf(scopes.yes) + pathsOf(scopes.no) : 1;
+}
+
+/** Returns the position of the network header. */
 export function networkOf({ payload, network }: Scope, offset = 0): Place {
   return further(payload, network + offset);
 }
 
-/** Bytes of the header of the network. */
+/** Creates a load of bytes of the network header. */
 export function networkLoad(scope: Scope, offset: number, size: number, mask?: number): Load {
   return loadAt(networkOf(scope, offset), size, mask);
 }
@@ -80,14 +88,14 @@ const addBase = (place: Place, mask: number): Base =>
     instruction(BPF_MISC | BPF_TAX, 0),
   ]);
 
-/** Where the header behind that of IPv4 is. */
+/** Returns the position of the header after an IPv4 header. */
 export function behindIpv4(scope: Scope): Place {
   const header = networkOf(scope);
   const base = header.base === undefined ? headerLength(header.at) : addBase(header, 0xf);
   return { base, at: header.at };
 }
 
-/** A place further by as many words of four bytes as the low bits of a byte there tell. */
+/** Moves a place by a number of 32-bit words that the low bits of a byte there contain. */
 export function furtherByWords(place: Place, byte: number, mask: number): Place {
   return { base: addBase(further(place, byte), mask), at: place.at };
 }

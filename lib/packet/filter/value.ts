@@ -1,8 +1,9 @@
-/** Numbers that are computed from a packet: checked, and made simpler where a part of them is known. */
-import { BPF_MAXINSNS } from '../../posix/constants.ts';
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { uint32 } from '../bytes.ts';
+/** Numbers that are computed from a packet: their validation, and their simplification where parts are constant. */
+
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { BPF_MAXINSNS } from '../../native/constants.ts';
+import { uint32 } from '../bytes/bytes.ts';
 import type { FilterOperator, FilterValue } from './expression.ts';
 import { HEADERS } from './header.ts';
 import { refusedExpression } from './refusal.ts';
@@ -10,27 +11,27 @@ import { refusedExpression } from './refusal.ts';
 type Operation = Extract<FilterValue, { operator: unknown }>;
 
 const OPERATORS: readonly FilterOperator[] = ['+', '-', '*', '/', '%', '&', '|', '^', '<<', '>>'];
-/** More than anybody writes, and less than the stack has. */
-const DEEPEST = 500;
-/** More numbers than a program has instructions. Those that are used again count each time. */
+/** Deeper than any useful expression, and less than what exhausts the stack. */
+export const DEEPEST = 500;
+/** More numbers than a program has instructions. Those that are used several times are counted each time. */
 const MOST = BPF_MAXINSNS;
 const FIELD = namesOf<Extract<FilterValue, { header: unknown }>>({ header: true, offset: true, size: true });
 const OPERATION = namesOf<Operation>({ left: true, operator: true, right: true });
 const MINUS = namesOf<Extract<FilterValue, { minus: unknown }>>({ minus: true });
 
-/** Whether a number is made by an operator, with that constant on the right if one is told. */
+/** Returns whether a number is the result of an operator, with this constant as its right operand if one is given. */
 export function isOperation(value: FilterValue, operator: FilterOperator, right?: number): value is Operation {
   if (typeof value !== 'object' || !('operator' in value) || value.operator !== operator) return false;
   return right === undefined || value.right === right;
 }
 
-/** Refuses what is no number of a packet, and copies what is one. */
+/** Validates and copies a number that is computed from a packet. */
 export function checkedValue(value: FilterValue, name: string, depth = 0, count = { numbers: 0 }): FilterValue {
-  if (++count.numbers > MOST) throw outOfRange(name, `made of at most ${MOST} numbers`);
+  if (++count.numbers > MOST) throw outOfRange(name, `composed of at most ${MOST} numbers`);
   const inner = (one: FilterValue, part: string) => checkedValue(one, `${name}.${part}`, depth + 1, count);
   if (value === 'len') return value;
   if (typeof value === 'number') return uint32(value, name);
-  if (typeof value !== 'object' || value === null) throw invalidType(name, "a number, 'len' or what is computed");
+  if (typeof value !== 'object' || value === null) throw invalidType(name, "a number, 'len' or a computed value");
   if (depth > DEEPEST) throw outOfRange(name, `nested at most ${DEEPEST} times`);
   if ('header' in value) {
     onlyKnown(value, FIELD, name);
@@ -79,13 +80,13 @@ const changesNothing = (operator: FilterOperator, right: number) =>
     ? right === 0xffffffff
     : right === (operator === '*' || operator === '/' ? 1 : 0) && operator !== '%';
 
-/** The greatest value of a field. */
+/** Returns the greatest possible value of a field. */
 function greatest(value: FilterValue): number {
   if (typeof value !== 'object' || !('header' in value)) return 0xffffffff;
   return 2 ** (8 * (value.size ?? 1)) - 1;
 }
 
-/** Computes what is known of a number before there is a packet. What no processor computes is refused. */
+/** Evaluates the constant parts of a number. Throws for operations that no processor can compute. */
 export function folded(value: FilterValue, asked: object): FilterValue {
   if (typeof value !== 'object') return value;
   if ('header' in value) return { ...value, offset: folded(value.offset, asked) };
@@ -99,7 +100,7 @@ export function folded(value: FilterValue, asked: object): FilterValue {
   if (isDivision && right === 0) throw refusedExpression(asked, 'it divides by 0');
   const isShift = operator === '<<' || operator === '>>';
   if (isShift && typeof right === 'number' && right > 31) {
-    throw refusedExpression(asked, `it shifts by ${right} bits, and a number has 32`);
+    throw refusedExpression(asked, `it shifts by ${right} bits, but a number has only 32`);
   }
   if (typeof left === 'number' && typeof right === 'number') return computed(left, operator, right);
   const isOrdered = isDivision || isShift || operator === '-';

@@ -1,4 +1,4 @@
-/** BPF programs judged as the kernel judges them: net/core/filter.c. */
+/** Verifies BPF programs by the same rules as the kernel: net/core/filter.c. */
 import {
   BPF_ALU,
   BPF_DIV,
@@ -17,27 +17,27 @@ import {
   BPF_ST,
   BPF_STX,
   SKF_AD_OFF,
-} from '../../posix/constants.ts';
+} from '../../native/constants.ts';
 import type { FilterInstruction, FilterProgram } from '../../posix/filter.ts';
 import { instructionsOf } from './disassemble.ts';
 import { ancillaryName, isConditional, opcodeOf } from './instruction-text.ts';
 
 /**
- * Why the kernel refuses a program.
+ * The reason why the kernel rejects a program.
  *
  * @see https://docs.kernel.org/networking/filter.html
  */
 export interface FilterFault {
-  /** The instruction, from 0; the number of instructions when the program as a whole is at fault. */
+  /** The index of the instruction, or the number of instructions if the program as a whole is invalid. */
   index: number;
-  /** What is wrong, for people. */
+  /** A description of the problem. */
   reason: string;
 }
 
 const CLASS = 7;
 const ALL_CELLS = 0xffff;
 
-/** What is wrong with one instruction, of which `left` follow. */
+/** Returns what is wrong with one instruction, after which `left` instructions follow. */
 function instructionFault({ code, jt, jf, k }: FilterInstruction, left: number): string | undefined {
   const opcode = opcodeOf.get(code);
   if (opcode === undefined) return `there is no instruction 0x${code.toString(16)}`;
@@ -49,19 +49,20 @@ function instructionFault({ code, jt, jf, k }: FilterInstruction, left: number):
     case BPF_ALU | BPF_RSH | BPF_K:
       return k >= 32 ? `a shift by ${k}` : undefined;
     case BPF_JMP | BPF_JA:
-      return k >= left ? 'a jump behind the end' : undefined;
+      return k >= left ? 'a jump beyond the end' : undefined;
   }
-  if (isConditional(code)) return Math.max(jt, jf) >= left ? 'a jump behind the end' : undefined;
+  if (isConditional(code)) return Math.max(jt, jf) >= left ? 'a jump beyond the end' : undefined;
   if (opcode.operand === 'memory') return k >= BPF_MEMWORDS ? `there is no M[${k}]` : undefined;
   if (opcode.operand === 'absolute' && k >= SKF_AD_OFF >>> 0 && !ancillaryName.has(k)) {
-    return `there are no ancillary data at ${k | 0}`;
+    return `there is no ancillary data at ${k | 0}`;
   }
   return undefined;
 }
 
-/** The first load of a cell that is not written on every way to it. */
+/** Returns the first load of a memory cell that is not written on every path to it. */
 function memoryFault(instructions: readonly FilterInstruction[]): FilterFault | undefined {
-  // For each instruction, the cells that are written on every jump to it; `written`: on the way from the one before.
+  // `cells` holds, for each instruction, the cells that are written on every jump to it. `written` holds those written
+  // on the path from the previous instruction.
   const cells = new Uint16Array(instructions.length).fill(ALL_CELLS);
   let written = 0;
   for (const [index, { code, jt, jf, k }] of instructions.entries()) {
@@ -79,15 +80,16 @@ function memoryFault(instructions: readonly FilterInstruction[]): FilterFault | 
 }
 
 /**
- * Judges a BPF program as the kernel does when it is attached: what has no fault here, `attachFilter` takes, and what has
- * one is EINVAL.
+ * Verifies a BPF program as the kernel does when it is attached. `attachFilter` accepts a program without a fault and
+ * rejects one with a fault with EINVAL.
  *
- * It judges the program alone. A very long one can be refused for its size in the kernel's own form: ENOMEM beyond
- * net.core.optmem_max, EINVAL for a jump over more than 32767 of the kernel's instructions.
+ * Only the program itself is verified. The kernel can also reject a very long program because of its size in the
+ * kernel's internal form: ENOMEM if it exceeds net.core.optmem_max, EINVAL for a jump over more than 32767 internal
+ * instructions.
  *
- * @param program The instructions, or the text of tcpdump -ddd.
- * @returns The fault; undefined if there is none.
- * @throws TypeError or RangeError for what is no program.
+ * @param program The instructions, or the output of tcpdump -ddd.
+ * @returns The fault, or undefined if there is none.
+ * @throws TypeError or RangeError for a value that is not a program.
  * @example
  * console.log(verifyFilter(assembleFilter('ld M[3]\nret a'))?.reason); // M[3] is loaded before it is stored
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
@@ -96,11 +98,13 @@ function memoryFault(instructions: readonly FilterInstruction[]): FilterFault | 
 export function verifyFilter(program: FilterProgram): FilterFault | undefined {
   const instructions = instructionsOf(program);
   const size = instructions.length;
-  if (size === 0 || size > BPF_MAXINSNS) return { index: size, reason: `from 1 to ${BPF_MAXINSNS} instructions` };
+  if (size === 0 || size > BPF_MAXINSNS)
+    return { index: size, reason: `a program has from 1 to ${BPF_MAXINSNS} instructions` };
   for (const [index, instruction] of instructions.entries()) {
     const reason = instructionFault(instruction, size - index - 1);
     if (reason !== undefined) return { index, reason };
   }
-  if ((instructions[size - 1]!.code & CLASS) !== BPF_RET) return { index: size - 1, reason: 'the last is no ret' };
+  if ((instructions[size - 1]!.code & CLASS) !== BPF_RET)
+    return { index: size - 1, reason: 'the last instruction is not a ret' };
   return memoryFault(instructions);
 }

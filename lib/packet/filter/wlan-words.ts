@@ -1,4 +1,4 @@
-/** Words of filter expressions about the header of IEEE 802.11. */
+/** Words of filter expressions about the IEEE 802.11 header. */
 import type { Direction, WlanAddress, Word } from './expression.ts';
 import { further, loadAt, type Place, remembered } from './load.ts';
 import { directed } from './network-words.ts';
@@ -15,20 +15,20 @@ const SUBTYPE = 0xf0;
 const CLEAR_TO_SEND = 0xc0;
 const ACKNOWLEDGMENT = 0xd0;
 
-/** What the frame control field tells: its first byte has the type, its second the direction. */
+/** The frame control field: its first byte contains the type, its second byte the direction. */
 const kind = ({ link }: Scope, mask?: number) => remembered(link, 1, mask);
 const flags = ({ link }: Scope) => remembered(further(link, 1), 1);
-/** `yes` where a condition holds, else `no`. */
+/** Tests `yes` if a condition is true, and else `no`. */
 const either = (condition: Part, yes: Part, no: Part) => any(all(condition, yes), all(not(condition), no));
 
-/** The destination is the third address towards the distribution system, else the first. */
+/** Tests the destination. It is the third address in a frame to the distribution system, and else the first. */
 function destination(scope: Scope, test: (at: Place) => Part): Part {
   const [first, third] = [test(further(scope.link, 4)), test(further(scope.link, 16))];
   const ofData = either(bits(flags(scope), TO_DISTRIBUTION), third, first);
   return all(not(bits(kind(scope), CONTROL)), either(bits(kind(scope), DATA), ofData, first));
 }
 
-/** The source is the second address, and that behind where a frame comes from the distribution system. */
+/** Tests the source. It is the second address, or in a frame from the distribution system the third or the fourth. */
 function source(scope: Scope, test: (at: Place) => Part): Part {
   const { link } = scope;
   const [second, third, fourth] = [10, 16, 24].map((at) => test(further(link, at))) as [Part, Part, Part];
@@ -37,13 +37,13 @@ function source(scope: Scope, test: (at: Place) => Part): Part {
   return all(not(bits(kind(scope), CONTROL)), either(bits(kind(scope), DATA), ofData, second));
 }
 
-/** Neither a clear to send nor an acknowledgment: those have one address only. */
+/** Tests that the frame is neither a clear to send nor an acknowledgment, which have only one address. */
 function hasSecond(scope: Scope): Part {
   const short = equal(kind(scope, SUBTYPE), CLEAR_TO_SEND, ACKNOWLEDGMENT);
   return any(not(equal(kind(scope, TYPE), CONTROL)), not(short));
 }
 
-/** A hardware address in one of the places that the direction names. */
+/** Tests the hardware addresses that the direction selects. */
 export function wlanHost(scope: Scope, test: (at: Place) => Part, direction: Direction | WlanAddress): Part {
   const { link } = scope;
   switch (direction) {
@@ -67,15 +67,18 @@ export function wlanHost(scope: Scope, test: (at: Place) => Part, direction: Dir
   }
 }
 
-/** To a group of stations. */
+/** Tests for a multicast destination. */
 export function wlanMulticast(scope: Scope): Part {
   return destination(scope, (at) => bits(loadAt(at, 1), 1));
 }
 
-/** The type of a frame, or its direction. */
+/** Tests the type or the direction of a frame. */
 export function wlan(scope: Scope, asked: Word<'wlan'>): Part {
   if (scope.kind !== '802.11') {
-    throw refusedExpression(asked, "'type', 'subtype' and 'dir' are about frames of 802.11, and this link is another");
+    throw refusedExpression(
+      asked,
+      "'type', 'subtype' and 'dir' apply to 802.11 frames, and this link type is different",
+    );
   }
   return equal(loadAt(further(scope.link, asked.at), 1, asked.mask), asked.value);
 }

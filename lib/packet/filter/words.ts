@@ -1,4 +1,4 @@
-/** The words of the language of filter expressions, and what those that are protocols mean. */
+/** The words of the filter language, and the meaning of those that are protocols. */
 import type { FilterExpression, HeaderName } from './expression.ts';
 import * as match from './match.ts';
 
@@ -8,7 +8,7 @@ const ISIS = 0x83;
 const CLNP = 0x81;
 const pdus = (...numbers: number[]) => isoProto(ISIS, ...numbers);
 
-/** EtherTypes and service access points, for `ether proto` and as words. `loopback` is a name only. */
+/** EtherTypes and service access points, as arguments of `ether proto` and as words. `loopback` is only an argument. */
 export const ETHER_PROTOCOLS: { readonly [name: string]: number } = {
   ...{ ip: 0x800, ip6: 0x86dd, arp: 0x806, rarp: 0x8035, atalk: 0x809b, aarp: 0x80f3, loopback: 0x9000 },
   ...{ decnet: 0x6003, lat: 0x6004, sca: 0x6007, mopdl: 0x6001, moprc: 0x6002 },
@@ -16,7 +16,7 @@ export const ETHER_PROTOCOLS: { readonly [name: string]: number } = {
 };
 export const ISO_PROTOCOLS: { readonly [name: string]: number } = { clnp: CLNP, esis: ESIS, isis: ISIS };
 
-/** Protocols that are an expression when they stand alone. */
+/** Protocols that form an expression when they stand alone. */
 export const ALONE: { readonly [word: string]: () => FilterExpression } = {
   ...Object.fromEntries(
     Object.entries(ETHER_PROTOCOLS)
@@ -36,20 +36,20 @@ export const ALONE: { readonly [word: string]: () => FilterExpression } = {
   psnp: () => pdus(27, 26),
 };
 
-/** The link, by all of its names. */
+/** The names of the link layer, all of which mean the same. */
 export const LINK: readonly string[] = ['ether', 'link', 'ppp', 'slip', 'fddi', 'tr', 'wlan'];
 /** Words that say what an address or a number is. */
 export const TYPES: readonly string[] = ['host', 'net', 'port', 'portrange', 'proto', 'protochain', 'gateway'];
 export const DIRECTIONS: readonly string[] = ['src', 'dst', 'addr1', 'addr2', 'addr3', 'addr4', 'ra', 'ta'];
-/** What a header whose bytes are asked for is called in the data. */
+/** Returns the name of a header in the data for its word. */
 export const headerOf = (word: string): HeaderName => (LINK.includes(word) ? 'ether' : (word as HeaderName));
 
-/** Words about links that filters are not compiled for, and what they are about. */
+/** Words for link types that filters are not compiled for, and what they apply to. */
 export const FOREIGN: { readonly [word: string]: string } = {
   ...Object.fromEntries(
     ['on', 'ifname', 'rset', 'ruleset', 'rnr', 'rulenum', 'srnr', 'subrulenum', 'reason', 'action'].map((word) => [
       word,
-      'the log of the packet filter of OpenBSD',
+      'the OpenBSD packet filter log',
     ]),
   ),
   ...Object.fromEntries(
@@ -62,7 +62,7 @@ export const FOREIGN: { readonly [word: string]: string } = {
     [
       ...['fisu', 'lssu', 'lsu', 'msu', 'hfisu', 'hlssu', 'hmsu'],
       ...['sio', 'opc', 'dpc', 'sls', 'hsio', 'hopc', 'hdpc', 'hsls'],
-    ].map((word) => [word, 'the signalling system 7']),
+    ].map((word) => [word, 'Signalling System 7']),
   ),
 };
 
@@ -73,17 +73,17 @@ const WORDS = new Set([
   ...['inbound', 'outbound', 'ifindex', 'vlan', 'mpls', 'pppoed', 'pppoes', 'geneve', 'llc', 'type', 'subtype', 'dir'],
 ]);
 
-/** Whether a name is a word of the language. */
+/** Returns whether a name is a word of the language. */
 export function isWord(name: string): boolean {
   return WORDS.has(name);
 }
 
-/** Whether a word is a header whose bytes can be asked for, or another protocol. */
+/** Returns whether a word is a header whose bytes can be read, or another protocol. */
 export function isHeader(word: string): boolean {
   return isProtocol(word) || word === 'radio';
 }
 
-/** Whether a word is a protocol, of which more can be asked by the words behind it. */
+/** Returns whether a word is a protocol that other words can follow. */
 export function isProtocol(word: string): boolean {
   return Object.hasOwn(ALONE, word) || LINK.includes(word);
 }

@@ -1,14 +1,14 @@
-/** Bytes for people. */
-import { text } from '../../posix/errno.ts';
-import { uint8Array } from '../../posix/snapshot.ts';
+/** Formats bytes as readable text. */
+import { text } from '../../argument/argument-error.ts';
+import { uint8Array } from '../../argument/snapshot.ts';
 
 /**
- * Bytes as offset, hex and ASCII, 16 to a line.
+ * Formats bytes as a hex dump with offset, hex and ASCII, 16 bytes per line.
  *
  * @param bytes The bytes.
- * @param indent What every line begins with.
- * @returns Lines, without a newline at the end; `''` for no bytes.
- * @throws TypeError for what is no bytes.
+ * @param indent The text at the beginning of each line.
+ * @returns The lines, without a newline at the end, or `''` if there are no bytes.
+ * @throws TypeError if `bytes` is not a Uint8Array.
  * @example
  * console.log(formatHex(Buffer.from('hello')));
  * // 0000  68 65 6c 6c 6f                                    hello

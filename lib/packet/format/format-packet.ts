@@ -1,8 +1,8 @@
-/** Packets for people: a line for each layer, and the payload as a hex dump. */
+/** Formats packets as readable text: a line for each layer, and the payload as a hex dump. */
 import { inspect } from 'node:util';
-import type { Bytes } from '../../posix/native.ts';
-import { object } from '../../posix/snapshot.ts';
-import { isBytes } from '../bytes.ts';
+import { object } from '../../argument/snapshot.ts';
+import type { Bytes } from '../../native/native.ts';
+import { isBytes } from '../bytes/bytes.ts';
 import {
   type CapturedData,
   Decoded,
@@ -12,11 +12,11 @@ import {
   layersOf,
 } from '../layers/decode.ts';
 import type { Layer } from '../layers/layer.ts';
-import type { OwnLayer } from '../layers/own-layer.ts';
+import type { OwnLayer } from '../layers/layer-type.ts';
 import { formatHex } from './format-hex.ts';
 import { lineOf, titleOf } from './line.ts';
 
-/** The layers that end a packet: bytes. */
+/** The layers at the end of a packet that consist of bytes. */
 type Rest = Extract<Layer, { layer: 'payload' | 'trailer' }>;
 
 const isDecoded = (packet: DecodedPacket<OwnLayer> | CapturedData | Bytes): packet is DecodedPacket<OwnLayer> =>
@@ -24,7 +24,7 @@ const isDecoded = (packet: DecodedPacket<OwnLayer> | CapturedData | Bytes): pack
 
 const isRest = ({ layer }: Layer | OwnLayer): boolean => layer === 'payload' || layer === 'trailer';
 
-/** A packet, decoded if it is not yet. */
+/** Returns a decoded packet, and decodes it if necessary. */
 export function decodedOf(
   packet: DecodedPacket<OwnLayer> | CapturedData | Bytes,
   options: DecodeOptions | undefined,
@@ -33,12 +33,13 @@ export function decodedOf(
 }
 
 /**
- * A packet as a person reads it: a line for each layer, the payload in hex, and where decoding stopped.
+ * Formats a packet as readable text: a line for each layer, the payload in hex, and the position where decoding
+ * stopped.
  *
  * @param packet A decoded packet, its bytes, or a captured packet.
- * @param options As for `decodePacket`, of what is not decoded yet.
- * @returns Lines, without a newline at the end.
- * @throws As `decodePacket`.
+ * @param options The options of `decodePacket`, for a packet that is not decoded yet.
+ * @returns The lines, without a newline at the end.
+ * @throws The same errors as `decodePacket`.
  * @example
  * const question = { operation: 1, senderHardwareAddress: '02:00:00:00:00:01', senderProtocolAddress: '192.0.2.1' };
  * const packet = encodePacket([arp({ ...question, targetProtocolAddress: '192.0.2.2' })]);

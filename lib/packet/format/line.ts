@@ -1,6 +1,7 @@
-/** A line for each layer: its title, and what is said of it. */
-import type { Layer, LayerName } from '../layers/layer.ts';
-import { fieldsOf, type OwnLayer, typeOf } from '../layers/own-layer.ts';
+/** Formats a line for each layer: its title and its description. */
+import type { Layer } from '../layers/layer.ts';
+import type { LayerName } from '../layers/layer-name.ts';
+import { fieldsOf, type OwnLayer, typeOf } from '../layers/layer-type.ts';
 import {
   arpLine,
   bsdLoopbackLine,
@@ -13,11 +14,14 @@ import {
   vlanLine,
 } from './link.ts';
 import { fragmentLine, ipv4Line, ipv6Line, routingLine } from './network.ts';
-import { icmpLine, icmpv6Line, tcpLine, udpLine } from './transport.ts';
+import { icmpLine, icmpv6Line, tcpLine, udpLine, udpliteLine } from './transport.ts';
 import { ahLine, espLine, geneveLine, greLine, igmpLine, mplsLine, pppoeLine, sctpLine, vxlanLine } from './tunnel.ts';
 import { list, named, optionsText, PROTOCOLS, valueText } from './words.ts';
 
-/** The title of a layer, and its line; `pending` that a network card is yet to fill in its checksum. */
+/**
+ * The title of a layer and the function that formats it. `pending` means that the network card has not filled in the
+ * checksum yet.
+ */
 type Line<Name extends LayerName> = readonly [
   title: string,
   line: (layer: Extract<Layer, { layer: Name }>, pending: boolean) => string,
@@ -57,12 +61,13 @@ const LINES: { readonly [Name in LayerName]: Line<Name> } = {
   mpls: ['MPLS', mplsLine],
   pppoe: ['PPPoE', pppoeLine],
   sctp: ['SCTP', sctpLine],
+  udplite: ['UDP-Lite', udpliteLine],
   vxlan: ['VXLAN', vxlanLine],
   payload: ['Payload', bytesLine],
   trailer: ['Trailer', bytesLine],
 };
 
-/** The title of a layer, or of what was expected to be one. */
+/** Returns the title of a layer, or of one that was expected but not decoded. */
 export function titleOf(name: string): string {
   if (name === 'ip') return 'IP';
   return Object.hasOwn(LINES, name) ? LINES[name as LayerName][0] : name;
@@ -74,7 +79,7 @@ function ownLine(layer: OwnLayer): string {
   return typeOf(layer)!.definition.format?.(fields) ?? all();
 }
 
-/** What is said of a layer after its title. */
+/** Formats the description of a layer, which follows its title. */
 export function lineOf(layer: Layer | OwnLayer, pending: boolean): string {
   if (typeOf(layer) !== undefined) return ownLine(layer as OwnLayer);
   const [, line] = LINES[(layer as Layer).layer];

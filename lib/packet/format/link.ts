@@ -1,4 +1,4 @@
-/** What is said of link-layer headers. */
+/** Formats link-layer headers. */
 import type { Arp } from '../layers/arp.ts';
 import type { BsdLoopback } from '../layers/bsd-loopback.ts';
 import type { Ethernet } from '../layers/ethernet.ts';
@@ -31,7 +31,7 @@ const PPP_PROTOCOLS: NumberNames = {
 const POINTS: NumberNames = { 6: 'IPv4', 66: 'STP', 170: 'SNAP', 224: 'IPX', 240: 'NetBEUI', 254: 'ISO' };
 const STP_TYPES: NumberNames = { 0: 'configuration', 2: 'rapid configuration', 128: 'topology change' };
 
-/** An EtherType with its name. */
+/** Formats an EtherType together with its name. */
 export const etherTypeText = (etherType: number): string => named(ETHER_TYPES, etherType, hex(etherType, 4));
 
 const tagText = (tag: { vid: number; pcp: number; dei: boolean }): string =>

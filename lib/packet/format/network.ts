@@ -1,7 +1,8 @@
-/** What is said of the headers of IP. */
+/** Formats IP headers. */
 import type { Ipv4 } from '../layers/ipv4.ts';
 import type { Ipv6 } from '../layers/ipv6.ts';
-import type { Fragment, Routing } from '../layers/ipv6-extension.ts';
+import type { Fragment } from '../layers/ipv6-fragment.ts';
+import type { Routing } from '../layers/ipv6-routing.ts';
 import { bytesText, hex, list, named, optionsText, PROTOCOLS, sumText } from './words.ts';
 
 export function ipv4Line(layer: Ipv4): string {

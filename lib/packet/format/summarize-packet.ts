@@ -1,11 +1,11 @@
-/** Packets for people, in one line: in the manner of tcpdump(1). */
-import type { Bytes } from '../../posix/native.ts';
+/** Formats packets as one line in the style of tcpdump(1). */
+import type { Bytes } from '../../native/native.ts';
 import type { Arp } from '../layers/arp.ts';
 import { type CapturedData, type DecodedPacket, type DecodeOptions, layersOf } from '../layers/decode.ts';
 import type { Ipv4 } from '../layers/ipv4.ts';
 import type { Ipv6 } from '../layers/ipv6.ts';
 import type { Layer } from '../layers/layer.ts';
-import { type OwnLayer, typeOf } from '../layers/own-layer.ts';
+import { type OwnLayer, typeOf } from '../layers/layer-type.ts';
 import { codecOf } from '../layers/registry.ts';
 import { decodedOf } from './format-packet.ts';
 import { lineOf, titleOf } from './line.ts';
@@ -14,11 +14,11 @@ import { hex, list } from './words.ts';
 
 type Any = Layer | OwnLayer;
 
-/** Layers that a line says nothing of when it has something to say of what they carry. */
+/** The layers that a line omits if it describes the layer after them. */
 const PASSED: ReadonlySet<string> = new Set([
   ...['ethernet', 'bsdLoopback', 'linuxSll', 'linuxSll2', 'llc', 'ppp', 'snap', 'pppoe'],
 ]);
-/** Headers between that of IPv6 and what it carries. */
+/** The headers between the IPv6 header and its payload. */
 const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['hopByHop', 'HBH'],
   ['destinationOptions', 'DSTOPT'],
@@ -27,7 +27,7 @@ const EXTENSIONS: ReadonlyMap<string, string> = new Map([
 const PORTS: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 const UDP_HEADER = 8;
 
-/** The bytes of a header; of a layer of one's own they are not known. */
+/** Returns the length of a header in bytes, or 0 for a layer of `defineLayer`, whose length is unknown. */
 const sizeOf = (layer: Any): number =>
   typeOf(layer) === undefined ? codecOf((layer as Layer).layer).size(layer as never) : 0;
 
@@ -42,7 +42,7 @@ class Summary {
     this.#pending = pending;
   }
 
-  /** The line from a layer on. `length` is what the header before says that there is. */
+  /** Formats the packet from a layer on. `length` is the length of the rest according to the previous header. */
   from(at: number, length: number): string {
     const layer = this.#layers[at];
     if (layer === undefined) return `length ${length}`;
@@ -79,19 +79,22 @@ class Summary {
     }
   }
 
-  /** The bytes of the layers from one on, without the padding of a short frame, and those that were not captured. */
+  /**
+   * Returns the length of the layers from one on, including the bytes that were not captured but without the padding of
+   * a short frame.
+   */
   #rest(at: number): number {
     const layers = this.#layers.slice(at).filter(({ layer }) => layer !== 'trailer');
     return layers.reduce((sum, layer) => sum + sizeOf(layer), this.#missing);
   }
 
-  /** A layer of one's own, by its text. */
+  /** Formats a layer of `defineLayer`. */
   #own(layer: OwnLayer, at: number): string {
     const text = lineOf(layer, this.#pending).replace(/\s*\n\s*/g, ' ');
     return this.#carrying(list(`${layer.layer} ${text}`.trimEnd()), at);
   }
 
-  /** What is said of a header, and of what it carries if that is no mere data. */
+  /** Formats a header, followed by the layer after it unless that is plain data. */
   #carrying(text: string, at: number): string {
     const next = this.#layers[at + 1];
     return next === undefined || next.layer === 'payload' || next.layer === 'trailer'
@@ -104,7 +107,10 @@ class Summary {
     return this.#carrying(text, at);
   }
 
-  /** A header of a link: its tags, and what it carries; the header itself only if that is not known. */
+  /**
+   * Formats a link-layer header: its tags and the layer after it. The header itself is only described if that layer is
+   * unknown.
+   */
   #link(layer: Layer, at: number, length: number): string {
     const next = this.#layers[at + 1];
     const tags = layer.layer === 'ethernet' ? layer.tags.map(({ vid }) => `vlan ${vid}, `).join('') : '';
@@ -121,7 +127,7 @@ class Summary {
 
   #arp(layer: Arp, at: number): string {
     const { operation, senderProtocolAddress: from, targetProtocolAddress: to } = layer;
-    // As in tcpdump, with the padding behind it.
+    // As in tcpdump, the length includes the padding.
     const length = `length ${this.#layers.slice(at).reduce((sum, one) => sum + sizeOf(one), this.#missing)}`;
     const asked = /^(?:00:)*00$/.test(layer.targetHardwareAddress) ? '' : ` (${layer.targetHardwareAddress})`;
     if (operation === 1) return `ARP, Request who-has ${to}${asked} tell ${from}, ${length}`;
@@ -129,10 +135,10 @@ class Summary {
     return `ARP, ${lineOf(layer, false)}, ${length}`;
   }
 
-  /** Two addresses, with the ports of what follows, and what that is. */
+  /** Formats an IP header: the addresses, with the ports of the layer above, and that layer. */
   #ip(layer: Ipv4 | Ipv6, at: number): string {
     const total = layer.layer === 'ipv4' ? layer.totalLength - sizeOf(layer) : layer.payloadLength;
-    // Before segmentation offload the length is 0, and of a jumbogram it stands elsewhere.
+    // The length is 0 before segmentation offload. For a jumbogram, it is stored elsewhere.
     const length =
       (layer.layer === 'ipv4' ? layer.totalLength : layer.payloadLength) === 0 ? this.#rest(at + 1) : total;
     let i = at + 1;
@@ -157,15 +163,16 @@ function portsOf(layer: Any): [string, string] {
 }
 
 /**
- * A packet in one line, in the manner of tcpdump(1): addresses and ports, what it is, and its length.
+ * Formats a packet as one line in the style of tcpdump(1): the addresses and ports, the protocol and the length.
  *
- * Other than there, sequence numbers are those of the header (`tcpdump -S`), names are not looked up (`-nn`), VLANs are told, and
- * what ports carry is decoded by layers of `defineLayer` alone, which are told by their `format`.
+ * Unlike in tcpdump, sequence numbers are those of the header (`tcpdump -S`), names are not looked up (`-nn`), VLANs
+ * are shown, and the data of ports is only decoded by layers of `defineLayer`, which are formatted by their `format`
+ * method.
  *
  * @param packet A decoded packet, its bytes, or a captured packet.
- * @param options As for `decodePacket`, of what is not decoded yet.
+ * @param options The options of `decodePacket`, for a packet that is not decoded yet.
  * @returns The line, without a newline at the end.
- * @throws As `decodePacket`.
+ * @throws The same errors as `decodePacket`.
  * @example
  * const packet = encodePacket([
  *   ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' }),

@@ -1,9 +1,9 @@
-/** What a line in the manner of tcpdump says of the headers above IP. */
+/** Formats the headers above IP in the style of tcpdump. */
 import type { Icmp } from '../layers/icmp.ts';
-import type { Icmpv6 } from '../layers/icmpv6.ts';
+import type { Icmpv6 } from '../layers/icmpv6-message.ts';
 import type { Ipv4 } from '../layers/ipv4.ts';
 import type { Layer } from '../layers/layer.ts';
-import type { OwnLayer } from '../layers/own-layer.ts';
+import type { OwnLayer } from '../layers/layer-type.ts';
 import type { Tcp } from '../layers/tcp.ts';
 import type { TcpOption } from '../layers/tcp-option.ts';
 import { ICMP_TYPES, ICMPV6_TYPES } from './transport.ts';
@@ -43,7 +43,7 @@ function optionOf(option: TcpOption): string {
   }
 }
 
-/** A segment; `length` is that of its data. Sequence numbers are those of the header. */
+/** Formats a segment, where `length` is the length of its data. Sequence numbers are those of the header. */
 export function tcpSummary(layer: Tcp, length: number): string {
   const { sequenceNumber: from, options } = layer;
   const told = length > 0 || layer.syn || layer.fin || layer.rst;
@@ -58,7 +58,7 @@ export function tcpSummary(layer: Tcp, length: number): string {
   );
 }
 
-/** The address and the port that a quoted packet was for. */
+/** Returns the destination address and port of a quoted packet. */
 function quoted(layers: readonly (Layer | OwnLayer)[]): { to: string | undefined; port: string | undefined } {
   const header = layers.find((layer): layer is Ipv4 => layer.layer === 'ipv4');
   const upper = layers.find((layer) => layer.layer === 'udp' || layer.layer === 'tcp' || layer.layer === 'sctp');
@@ -66,7 +66,7 @@ function quoted(layers: readonly (Layer | OwnLayer)[]): { to: string | undefined
   return { to: header?.destinationAddress, port };
 }
 
-/** Of an unreachable destination, by the code. */
+/** Formats an unreachable destination by its code. */
 const UNREACHABLE: { readonly [code: number]: (to: string, port: string | undefined, layer: Icmp) => string } = {
   0: (to) => `net ${to} unreachable`,
   1: (to) => `host ${to} unreachable`,
@@ -85,7 +85,7 @@ function icmpError(layer: Icmp, rest: readonly (Layer | OwnLayer)[]): string | u
   return `redirect ${to} to ${layer.code === 0 ? 'net' : 'host'} ${layer.gatewayInternetAddress}`;
 }
 
-/** A message of ICMP; `length` is that of all of it, `rest` what it quotes. */
+/** Formats an ICMP message, where `length` is the length of the whole message and `rest` the packet that it quotes. */
 export function icmpSummary(layer: Icmp, length: number, rest: readonly (Layer | OwnLayer)[]): string {
   const { type, code, identifier, sequenceNumber } = layer;
   const plain = `${ICMP_TYPES[type] ?? `type-#${type}`}${code > 0 ? ` code ${code}` : ''}`;
@@ -97,7 +97,7 @@ export function icmpSummary(layer: Icmp, length: number, rest: readonly (Layer |
   );
 }
 
-/** A message of ICMPv6. */
+/** Formats an ICMPv6 message. */
 export function icmpv6Summary(layer: Icmpv6, length: number): string {
   const { type, code, identifier, sequenceNumber, targetAddress } = layer;
   const target = targetAddress !== undefined && `${type === 135 ? 'who has' : 'tgt is'} ${targetAddress}`;

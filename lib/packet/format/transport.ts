@@ -1,9 +1,10 @@
-/** What is said of the headers above IP. */
+/** Formats the headers above IP. */
 import type { ExtendedEchoFields } from '../layers/extended-echo.ts';
 import type { Icmp } from '../layers/icmp.ts';
-import type { Icmpv6 } from '../layers/icmpv6.ts';
+import type { Icmpv6 } from '../layers/icmpv6-message.ts';
 import type { Tcp } from '../layers/tcp.ts';
 import type { Udp } from '../layers/udp.ts';
+import type { Udplite } from '../layers/udplite.ts';
 import { list, type NumberNames, named, optionsText, sumText } from './words.ts';
 
 export const ICMP_TYPES: NumberNames = {
@@ -48,7 +49,7 @@ export const ICMPV6_TYPES: NumberNames = {
   160: 'extended echo request',
   161: 'extended echo reply',
 };
-/** What an extended echo says of an interface. */
+/** Formats what an extended echo message reports about an interface. */
 function extendedEcho(layer: ExtendedEchoFields): (string | false | undefined)[] {
   const flags = (['local', 'active', 'ipv4', 'ipv6'] as const).map((flag) => layer[flag] && flag);
   return [layer.state !== undefined && `state ${layer.state}`, ...flags];
@@ -97,7 +98,7 @@ export function icmpv6Line(layer: Icmpv6): string {
 
 const FLAGS = ['cwr', 'ece', 'urg', 'ack', 'psh', 'rst', 'syn', 'fin'] as const;
 
-/** The flags of a segment that are set. */
+/** Formats the flags of a segment that are set. */
 export function tcpFlags(layer: Tcp): string {
   return `[${FLAGS.filter((flag) => layer[flag])
     .map((flag) => flag.toUpperCase())
@@ -121,6 +122,14 @@ export function udpLine(layer: Udp, pending: boolean): string {
   return list(
     `${layer.sourcePort} > ${layer.destinationPort}`,
     `length ${layer.length}`,
+    sumText(layer.checksum, layer.checksumOk, pending),
+  );
+}
+
+export function udpliteLine(layer: Udplite, pending: boolean): string {
+  return list(
+    `${layer.sourcePort} > ${layer.destinationPort}`,
+    `coverage ${layer.checksumCoverage}`,
     sumText(layer.checksum, layer.checksumOk, pending),
   );
 }

@@ -1,4 +1,4 @@
-/** What is said of the headers of tunnels, IPsec, multicast groups and SCTP. */
+/** Formats the headers of tunnels, IPsec, multicast groups and SCTP. */
 import type { Gre } from '../layers/gre.ts';
 import type { Igmp } from '../layers/igmp.ts';
 import type { Ah, Esp } from '../layers/ipsec.ts';

@@ -1,8 +1,8 @@
-/** Words and forms that lines of layers are made of. */
+/** The parts of which the lines of layers are composed. */
 import { Buffer } from 'node:buffer';
-import { isUint8Array } from '../../posix/kind.ts';
+import { isUint8Array } from '../../argument/kind.ts';
 
-/** A number in hex, of so many digits. */
+/** Formats a number in hex with a minimum number of digits. */
 export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
 
 /** Names of numbers. */
@@ -39,17 +39,18 @@ export const PROTOCOLS: NumberNames = {
   59: 'nothing',
   60: 'destination options',
   132: 'SCTP',
+  136: 'UDP-Lite',
   137: 'MPLS',
   143: 'Ethernet',
 };
 
-/** A number with its name, if it has one. */
+/** Formats a number together with its name, if it has one. */
 export function named(names: NumberNames, value: number, text: string = String(value)): string {
   const name = names[value];
   return name === undefined ? text : `${name} (${text})`;
 }
 
-/** A checksum with the verdict over it; `pending` that the network card is yet to fill it in. */
+/** Formats a checksum and whether it is correct. `pending` means that the network card has not filled it in yet. */
 export function sumText(
   checksum: number,
   ok: boolean | undefined,
@@ -60,17 +61,17 @@ export function sumText(
   return `checksum ${hex(checksum, digits)}${verdict}`;
 }
 
-/** A list without what is not to be said. */
+/** Joins a list and omits the parts that are empty, false or undefined. */
 export function list(...parts: (string | false | undefined)[]): string {
   return parts.filter(Boolean).join(', ');
 }
 
-/** Bytes in hex. */
+/** Formats bytes in hex. */
 export function bytesText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** The value of an option's field. */
+/** Formats the value of an option's field. */
 export function valueText(value: unknown): string {
   if (isUint8Array(value)) return bytesText(value);
   if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
@@ -78,7 +79,7 @@ export function valueText(value: unknown): string {
   return String(value);
 }
 
-/** `name value, name value` of one option: the name alone when it has no fields. */
+/** Formats an option as `name value, name value`, or as the name alone if it has no fields. */
 export function optionText(option: { name: string }): string {
   const { name, ...fields } = option;
   const values = Object.entries(fields).filter(([, value]) => value !== 0 && value !== false);
@@ -86,7 +87,7 @@ export function optionText(option: { name: string }): string {
   return [name, ...values.map(([key, value]) => (value === true ? key : `${key} ${valueText(value)}`))].join(' ');
 }
 
-/** A list of options. */
+/** Formats a list of options. */
 export function optionsText(options: readonly { name: string }[] | undefined): string | undefined {
   return options === undefined || options.length === 0 ? undefined : `<${options.map(optionText).join(', ')}>`;
 }

@@ -1,33 +1,33 @@
 /** ARP, for any hardware and protocol. */
 
-import { ETH_P_IP } from '../../posix/constants.ts';
-import { invalidType, invalidValue } from '../../posix/errno.ts';
-import type { HardwareAddressLike } from '../../posix/hardware-address.ts';
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, put16, uint8, uint16 } from '../bytes.ts';
-import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from '../text.ts';
-import type { Codec, Filled } from './codec.ts';
+import { invalidType, invalidValue } from '../../argument/argument-error.ts';
+import { namesOf } from '../../argument/known-names.ts';
+import { ETH_P_IP } from '../../native/constants.ts';
+import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
+import { get16, put16, uint8, uint16 } from '../bytes/bytes.ts';
+import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from '../bytes/text.ts';
+import type { Filled, LayerCodec } from './codec.ts';
 
 /**
- * An ARP message to encode. Hardware addresses are text, `'aa:bb:...'`, or bytes, of any length; protocol addresses that are
- * not those of IPv4 are `'aa:bb:...'`.
+ * An ARP message to encode. Hardware addresses have any length and are text, `'aa:bb:...'`, or bytes. Protocol
+ * addresses other than IPv4 addresses are written as `'aa:bb:...'`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc826
  */
 export interface ArpFields {
-  /** An ARPHRD_ number; 1, Ethernet, by default. */
+  /** An ARPHRD_ number. The default is 1, Ethernet. */
   hardwareType?: number | undefined;
-  /** An EtherType; 0x0800, IPv4, by default. */
+  /** An EtherType. The default is 0x0800, IPv4. */
   protocolType?: number | undefined;
-  /** Filled in unless given. */
+  /** By default, encoding fills it in. */
   hardwareLength?: number | undefined;
-  /** Filled in unless given. */
+  /** By default, encoding fills it in. */
   protocolLength?: number | undefined;
   /** 1 is a request, 2 a reply. */
   operation: number;
   senderHardwareAddress: HardwareAddressLike;
   senderProtocolAddress: string;
-  /** Zeros by default: what a request asks for. */
+  /** Zeros by default, because a request asks for it. */
   targetHardwareAddress?: HardwareAddressLike | undefined;
   targetProtocolAddress: string;
 }
@@ -42,7 +42,7 @@ export interface ArpInput extends ArpFields {
 }
 
 /**
- * An ARP message as decoded.
+ * A decoded ARP message.
  *
  * @see https://www.rfc-editor.org/rfc/rfc826
  */
@@ -53,11 +53,11 @@ export interface Arp extends Filled<ArpFields> {
 }
 
 /**
- * An ARP message as a layer of `encodePacket`.
+ * Creates an ARP message as a layer for `encodePacket`.
  *
- * @param fields The hardware and protocol types are Ethernet and IPv4 unless given.
+ * @param fields The fields. The default types are Ethernet and IPv4.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const question = arp({
  *   operation: 1,
@@ -72,6 +72,18 @@ export function arp(fields: ArpFields): ArpInput {
   return { ...fields, layer: 'arp' };
 }
 
+/** The offset of each field. The addresses of the target follow those of the sender. */
+const ARP = {
+  hardwareType: 0,
+  protocolType: 2,
+  hardwareLength: 4,
+  protocolLength: 5,
+  operation: 6,
+  senderHardwareAddress: 8,
+} as const;
+/** The length before the addresses. */
+const HEADER = 8;
+
 const isIpv4 = (text: unknown) => typeof text === 'string' && text.includes('.');
 const protocolSize = (text: unknown) => (isIpv4(text) ? 4 : hardwareLength(text, 'arp.senderProtocolAddress'));
 
@@ -79,10 +91,10 @@ function putProtocol(bytes: Uint8Array, at: number, text: unknown, name: string,
   if (typeof text !== 'string') throw invalidType(name, 'a string');
   if (!isIpv4(text)) putHardware(bytes, at, text, name, size);
   else if (size === 4) putIpv4(bytes, at, text, name);
-  else throw invalidValue(name, `an address of ${size} bytes, as the other one`);
+  else throw invalidValue(name, `an address of ${size} bytes, like the other one`);
 }
 
-export const arpCodec: Codec<ArpInput> = {
+export const arpCodec: LayerCodec<ArpInput> = {
   names: namesOf<Arp>({
     layer: true,
     hardwareType: true,
@@ -96,7 +108,7 @@ export const arpCodec: Codec<ArpInput> = {
     targetProtocolAddress: true,
   }),
   size: (layer) =>
-    8 +
+    HEADER +
     2 * hardwareLength(layer.senderHardwareAddress, 'arp.senderHardwareAddress') +
     2 * protocolSize(layer.senderProtocolAddress),
 
@@ -104,12 +116,12 @@ export const arpCodec: Codec<ArpInput> = {
     const { bytes } = to;
     const hardware = hardwareLength(layer.senderHardwareAddress, 'arp.senderHardwareAddress');
     const protocol = protocolSize(layer.senderProtocolAddress);
-    put16(bytes, at, uint16(layer.hardwareType, 'arp.hardwareType', 1));
-    put16(bytes, at + 2, uint16(layer.protocolType, 'arp.protocolType', ETH_P_IP));
-    bytes[at + 4] = uint8(layer.hardwareLength ?? hardware, 'arp.hardwareLength');
-    bytes[at + 5] = uint8(layer.protocolLength ?? protocol, 'arp.protocolLength');
-    put16(bytes, at + 6, uint16(layer.operation, 'arp.operation'));
-    const sender = at + 8;
+    put16(bytes, at + ARP.hardwareType, uint16(layer.hardwareType, 'arp.hardwareType', 1));
+    put16(bytes, at + ARP.protocolType, uint16(layer.protocolType, 'arp.protocolType', ETH_P_IP));
+    bytes[at + ARP.hardwareLength] = uint8(layer.hardwareLength ?? hardware, 'arp.hardwareLength');
+    bytes[at + ARP.protocolLength] = uint8(layer.protocolLength ?? protocol, 'arp.protocolLength');
+    put16(bytes, at + ARP.operation, uint16(layer.operation, 'arp.operation'));
+    const sender = at + ARP.senderHardwareAddress;
     const target = sender + hardware + protocol;
     putHardware(bytes, sender, layer.senderHardwareAddress, 'arp.senderHardwareAddress');
     putProtocol(bytes, sender + hardware, layer.senderProtocolAddress, 'arp.senderProtocolAddress', protocol);
@@ -121,30 +133,30 @@ export const arpCodec: Codec<ArpInput> = {
 
   decode(from) {
     const { bytes, at } = from;
-    if (from.cut('arp', 8)) return undefined;
-    const hardware = bytes[at + 4]!;
-    const protocol = bytes[at + 5]!;
-    const size = 8 + 2 * hardware + 2 * protocol;
+    if (from.cut('arp', HEADER)) return undefined;
+    const hardware = bytes[at + ARP.hardwareLength]!;
+    const protocol = bytes[at + ARP.protocolLength]!;
+    const size = HEADER + 2 * hardware + 2 * protocol;
     if (from.cut('arp', size)) return undefined;
-    const protocolType = get16(bytes, at + 2);
+    const protocolType = get16(bytes, at + ARP.protocolType);
     const ipv4 = protocolType === ETH_P_IP && protocol === 4;
     const protocolText = (offset: number) => (ipv4 ? ipv4Text(bytes, offset) : hardwareText(bytes, offset, protocol));
-    const sender = at + 8;
+    const sender = at + ARP.senderHardwareAddress;
     const target = sender + hardware + protocol;
-    from.layers.push({
+    from.add<Arp>({
       layer: 'arp',
-      hardwareType: get16(bytes, at),
+      hardwareType: get16(bytes, at + ARP.hardwareType),
       protocolType,
       hardwareLength: hardware,
       protocolLength: protocol,
-      operation: get16(bytes, at + 6),
+      operation: get16(bytes, at + ARP.operation),
       senderHardwareAddress: hardwareText(bytes, sender, hardware),
       senderProtocolAddress: protocolText(sender + hardware),
       targetHardwareAddress: hardwareText(bytes, target, hardware),
       targetProtocolAddress: protocolText(target + hardware),
     });
     from.at = at + size;
-    // What follows is the padding of a short frame, and no layer.
+    // The rest is not a layer but the padding of a short frame.
     from.end = from.at;
     return undefined;
   },

@@ -1,7 +1,7 @@
 /** The header of BSD loopback captures, NULL and LOOP: an address family. */
-import { namesOf } from '../../posix/known-names.ts';
-import { get32, put32, uint32 } from '../bytes.ts';
-import type { Codec, Encoding, Filled } from './codec.ts';
+import { namesOf } from '../../argument/known-names.ts';
+import { get32, put32, uint32 } from '../bytes/bytes.ts';
+import type { Encoding, Filled, LayerCodec } from './codec.ts';
 import { told } from './protocol.ts';
 
 /**
@@ -11,11 +11,11 @@ import { told } from './protocol.ts';
  */
 export interface BsdLoopbackFields {
   /**
-   * The address family: 2 is IPv4; IPv6 is 24, 28 or 30, by the system. Told by the following layer unless given: 2 or
-   * 30, that of macOS.
+   * The address family: 2 is IPv4; IPv6 is 24, 28 or 30, depending on the system. By default, the following layer
+   * determines it: 2 or, as on macOS, 30.
    */
   family?: number | undefined;
-  /** The byte order: that of the capturing host in NULL, big-endian in LOOP. Little-endian unless given. */
+  /** The byte order: that of the capturing host for NULL, big-endian for LOOP. The default is little-endian. */
   littleEndian?: boolean | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface BsdLoopbackInput extends BsdLoopbackFields {
 }
 
 /**
- * The header of a BSD loopback capture as decoded.
+ * The decoded header of a BSD loopback capture.
  *
  * @see https://www.tcpdump.org/linktypes/LINKTYPE_NULL.html
  */
@@ -38,11 +38,11 @@ export interface BsdLoopback extends Filled<BsdLoopbackFields> {
 }
 
 /**
- * The header of a BSD loopback capture, LINKTYPE_NULL and LINKTYPE_LOOP, as a layer of `encodePacket`.
+ * Creates the header of a BSD loopback capture, LINKTYPE_NULL or LINKTYPE_LOOP, as a layer for `encodePacket`.
  *
- * @param fields What is left out is filled in.
+ * @param fields The fields. Those that are omitted are filled in.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const packet = ipv4({ sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.1' });
  * console.log(encodePacket([bsdLoopback({}), packet])[0]); // 2
@@ -54,7 +54,7 @@ export function bsdLoopback(fields: BsdLoopbackFields): BsdLoopbackInput {
 
 const HEADER = 4;
 const INET = 2;
-/** AF_INET6 of macOS, of OpenBSD and NetBSD, of FreeBSD, of Linux. */
+/** The values of AF_INET6 on macOS, on OpenBSD and NetBSD, on FreeBSD and on Linux. */
 const INET6: readonly number[] = [30, 24, 28, 10];
 
 const swapped = (value: number): number =>
@@ -65,7 +65,7 @@ function familyOf(next: Encoding['next']): number {
   return told(family, 'bsdLoopback.family');
 }
 
-export const bsdLoopbackCodec: Codec<BsdLoopbackInput> = {
+export const bsdLoopbackCodec: LayerCodec<BsdLoopbackInput> = {
   names: namesOf<BsdLoopback>({ layer: true, family: true, littleEndian: true }),
   size: () => HEADER,
 
@@ -80,7 +80,7 @@ export const bsdLoopbackCodec: Codec<BsdLoopbackInput> = {
     const word = get32(bytes, at);
     const littleEndian = word > 0xffff; // families are small numbers
     const family = littleEndian ? swapped(word) : word;
-    from.layers.push({ layer: 'bsdLoopback', family, littleEndian });
+    from.add<BsdLoopback>({ layer: 'bsdLoopback', family, littleEndian });
     from.at = at + HEADER;
     if (from.left === 0) return undefined;
     if (family === INET) return 'ipv4';

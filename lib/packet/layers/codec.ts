@@ -1,22 +1,21 @@
-/** What the codecs of the layers share: their interface, and the state of a packet that is being written or read. */
-import type { Names } from '../../posix/known-names.ts';
-import { sum } from '../checksum.ts';
-import type { Layer, LayerInput, LayerName } from './layer.ts';
-import type { AnyLayerType, OwnLayer, OwnLayers } from './own-layer.ts';
+/**
+ * The codec interface of the layers, and the state of a packet that is being encoded or decoded.
+ *
+ * The file of a header lists the offset and the bits of each field once, in constants that reading and writing share. If
+ * other files need a list, it is exported under a second name, and they copy what they read into constants of their own:
+ * V8 folds a constant into the code of a function only if no module exports it.
+ */
+import type { Names } from '../../argument/known-names.ts';
+import { sum } from '../bytes/checksum.ts';
+import type { LayerName } from './layer-name.ts';
+import type { Next, OwnLayers } from './layer-type.ts';
 
 /**
- * Fields as a decoder gives them: none is left out.
+ * The fields of a decoded layer, where all optional fields are present.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export type Filled<Fields> = { [K in keyof Fields]-?: Exclude<Fields[K], undefined> };
-
-/**
- * The layer a decoder expects next; `'ip'` is IPv4 or IPv6, by the version.
- *
- * @see https://www.rfc-editor.org/rfc/rfc1122
- */
-export type Next = LayerName | 'ip' | AnyLayerType | undefined;
 
 /**
  * Where and why decoding stopped.
@@ -24,63 +23,74 @@ export type Next = LayerName | 'ip' | AnyLayerType | undefined;
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface DecodeError {
-  /** The layer that could not be decoded, or not to its end; `'ip'` for what is neither IPv4 nor IPv6. */
+  /** The layer that could not be decoded completely. It is `'ip'` if the version is neither 4 nor 6. */
   layer: LayerName | 'ip' | (string & {});
-  /** Where in the packet, in bytes. */
+  /** The offset in the packet, in bytes. */
   offset: number;
-  /** What is wrong, for people. */
+  /** A description of the problem. */
   reason: string;
 }
 
-/** The sums of the addresses of the IP header before, for the pseudo-header; -1 without one. */
+/** The sums of the addresses in the previous IP header, for the pseudo-header, or -1 if there is none. */
 interface Addresses {
   sourceSum: number;
   destinationSum: number;
 }
 
-/** A packet that is being written. */
-export interface Encoding extends Addresses {
-  readonly bytes: Uint8Array;
-  /** Where the data end that lengths and checksums cover. */
-  readonly end: number;
-  /** The layer that follows the one being written. */
-  next: LayerInput | OwnLayer | undefined;
+/** A layer of this library or of a program, of which only the name is used here. */
+export interface AnyLayer {
+  readonly layer: string;
 }
 
-/** How one layer becomes bytes and back. */
-export interface Codec<Input> {
-  /** The names of its fields, also of those that only a decoded header has. */
+/** A packet that is being encoded. */
+export interface Encoding extends Addresses {
+  readonly bytes: Uint8Array;
+  /** The end of the data that lengths and checksums cover. */
+  readonly end: number;
+  /** The layer after the one that is being written. */
+  next: AnyLayer | undefined;
+}
+
+/** Encodes and decodes one kind of layer. The values of structs have a Codec: lib/struct/struct.ts. */
+export interface LayerCodec<Input> {
+  /** The names of its fields, including those that only a decoded header has. */
   readonly names: Names;
-  /** Refuses what is in its lists and has a name that is not known. */
+  /** Throws if its lists contain an object with an unknown property. */
   check?(layer: Input): void;
-  /** The length of its header. */
+  /** Returns the length of its header. */
   size(layer: Input): number;
-  /** Writes its header, with a checksum of 0 unless one is given, into zeros. */
+  /** Writes its header into zeros. The checksum is 0 unless one is given. */
   write(layer: Input, to: Encoding, at: number): void;
-  /** Fills its checksum in, when what follows is written. `pseudo` sums the addresses before, -1 without them. */
+  /**
+   * Fills in its checksum after the layers above were written. `pseudo` is the sum of the addresses before it, or -1 if
+   * there are none.
+   */
   seal?(layer: Input, to: Encoding, at: number, pseudo: number): void;
-  /** Reads its header, moves `from.at` behind it, and tells what follows. */
+  /** Reads its header, moves `from.at` to the end of it, and returns the next layer. */
   decode(from: Decoding): Next;
 }
 
-/** A packet that is being read. */
+/** A packet that is being decoded. */
 export class Decoding implements Addresses {
   readonly bytes: Uint8Array;
-  readonly layers: Layer[] = [];
-  /** The layers that the program added. */
+  readonly layers: AnyLayer[] = [];
+  /** The layer types of the program. */
   readonly own: OwnLayers | undefined;
-  /** Where the next header begins. */
+  /** The offset of the next header. */
   at = 0;
-  /** Where the data of the current layer end. */
+  /** The end of the data of the current layer. */
   end: number;
   error: DecodeError | undefined = undefined;
-  /** How many bytes the packet had on the wire and has not here. */
+  /** The number of bytes that the packet had on the wire but that were not captured. */
   missing = 0;
-  /** Whether the current layer lacks data, being cut or a fragment: its checksum cannot be judged. */
+  /**
+   * Whether data of the current layer is missing because it is truncated or a fragment. Its checksum cannot be verified
+   * then.
+   */
   partial = false;
-  /** Within the packet that an ICMP error quotes. */
+  /** Whether the current layer is inside the packet that an ICMP error quotes. */
   quoted = false;
-  /** Whether the network card is yet to fill checksums in. */
+  /** Whether the network card has not filled in checksums yet. */
   pending = false;
   sourceSum = -1;
   destinationSum = -1;
@@ -91,29 +101,35 @@ export class Decoding implements Addresses {
     this.end = bytes.length;
   }
 
+  /** Adds a decoded layer. */
+  add<One extends AnyLayer>(layer: One): void {
+    this.layers.push(layer);
+  }
+
   /** The number of bytes from the next header on. */
   get left(): number {
     return this.end - this.at;
   }
 
-  /** The sums of both addresses, -1 without them. */
+  /** The sum of both addresses, or -1 if there are none. */
   get pseudo(): number {
     return this.sourceSum < 0 ? -1 : this.sourceSum + this.destinationSum;
   }
 
-  /** Notes the first reason to stop. */
+  /** Records the first reason to stop. */
   stop(layer: DecodeError['layer'], reason: string, offset: number = this.at): undefined {
     this.error ??= { layer, offset, reason };
   }
 
-  /** Whether a header is not there as a whole. A quotation may end anywhere: that is no error. */
+  /** Returns whether a header is incomplete. A quoted packet may end anywhere, which is not an error. */
   cut(layer: DecodeError['layer'], size: number): boolean {
     if (this.left >= size) return false;
-    if (!(this.quoted && this.partial)) this.stop(layer, `a header of ${size} bytes, ${this.left} are there`);
+    if (!(this.quoted && this.partial))
+      this.stop(layer, `a header of ${size} bytes, but only ${this.left} are available`);
     return true;
   }
 
-  /** Ends the data where a length field says. */
+  /** Limits the data to the end that a length field specifies. */
   limit(end: number): void {
     if (end > this.end) {
       if (!this.quoted) this.missing = end - this.end;
@@ -123,12 +139,12 @@ export class Decoding implements Addresses {
     }
   }
 
-  /** The verdict over a checksum that a network card may be yet to fill in: none then. */
+  /** Returns whether a checksum is correct, or undefined if the network card may not have filled it in yet. */
   judge(isRight: boolean): boolean | undefined {
     return isRight || !this.pending ? isRight : undefined;
   }
 
-  /** Notes the addresses of an IP header. */
+  /** Records the sums of the addresses of an IP header. */
   addresses(source: number, destination: number, size: number): void {
     this.sourceSum = sum(this.bytes, source, source + size);
     this.destinationSum = sum(this.bytes, destination, destination + size);

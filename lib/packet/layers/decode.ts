@@ -1,66 +1,83 @@
-/** Bytes taken apart into layers. */
-import { TP_STATUS_CSUMNOTREADY } from '../../posix/constants.ts';
-import { invalidType } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import type { Bytes } from '../../posix/native.ts';
-import { object } from '../../posix/snapshot.ts';
-import { asBytes, isBytes, uint32 } from '../bytes.ts';
-import { layerOfLinktype } from '../linktype.ts';
-import { type DecodeError, Decoding, type Next } from './codec.ts';
-import type { Layer, LayerName } from './layer.ts';
-import { type AnyLayerType, decodeOwn, type LayerOf, type OwnLayer, ownLayers } from './own-layer.ts';
+/** Decodes bytes into layers. */
+
+import { invalidType } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { TP_STATUS_CSUMNOTREADY } from '../../native/constants.ts';
+import type { Bytes } from '../../native/native.ts';
+import { asBytes, isBytes, uint32 } from '../bytes/bytes.ts';
+import { type DecodeError, Decoding } from './codec.ts';
+import type { Layer, Payload, Trailer } from './layer.ts';
+import type { LayerName } from './layer-name.ts';
+import { type AnyLayerType, type LayerOf, type Next, type OwnLayer, ownLayers } from './layer-type.ts';
+import { layerOfLinktype } from './linktype.ts';
+import { decodeOwn } from './own-layer.ts';
 import { type PseudoHeader, pseudoSums } from './pseudo-header.ts';
 import { codecOf, layerNameOf } from './registry.ts';
 
 /**
- * What `decodePacket` may be told.
+ * The options of `decodePacket`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface DecodeOptions<Types extends readonly AnyLayerType[] = readonly AnyLayerType[]> {
-  /** The first layer; `'ip'` is IPv4 or IPv6 by the version. That of the link type unless given, `'ethernet'` of bytes. */
+  /**
+   * The first layer. `'ip'` is IPv4 or IPv6, depending on the version field. The default is the layer of the link type,
+   * or `'ethernet'` for plain bytes.
+   */
   first?: LayerName | 'ip' | undefined;
-  /** For the checksums of TCP, UDP or ICMPv6 without an IP header before. */
+  /** The addresses for the checksums of TCP, UDP or ICMPv6, if the packet has no IP header before them. */
   pseudoHeader?: PseudoHeader | undefined;
-  /** Layers of `defineLayer`, which the numbers that they name announce. */
+  /** Layer types of `defineLayer`. They are used where a header contains one of the numbers that they declare. */
   layers?: Types | undefined;
   /**
-   * Whether the network card is yet to fill in the checksums of TCP, UDP and SCTP, so that a wrong one is `undefined`;
-   * a captured packet tells it by its `status`.
+   * Whether the network card has not filled in the checksums of TCP, UDP and SCTP yet. In that case, `checksumOk` of an
+   * incorrect checksum is `undefined` instead of false. The default comes from the `status` of a captured packet.
    */
   checksumPending?: boolean | undefined;
 }
 
 /**
- * What `decodePacket` reads of a captured packet: a Packet of a capture, its copy, or a packet of a file.
+ * The properties of a captured packet that `decodePacket` reads. A Packet of a capture, its copy and a packet of a file
+ * have them.
  *
  * @see https://www.tcpdump.org/linktypes.html
  */
 export interface CapturedData {
   readonly data: Uint8Array;
-  /** A LINKTYPE_ number: what the data begin with. Ethernet unless given. */
+  /** The link type of the data, a LINKTYPE_ number. The default is Ethernet. */
   readonly linktype?: number | undefined;
   /** TP_STATUS_ bits. */
   readonly status?: number | undefined;
 }
 
 /**
- * A packet as decoded. `console.log` prints it as `formatPacket` does.
+ * A decoded packet. `console.log` prints it as `formatPacket` formats it.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface DecodedPacket<Own extends OwnLayer = never> {
-  /** From the outer one to the payload and the trailer. Their data are views of the packet, not copies. */
+  /**
+   * The layers from the outermost one to the payload and the trailer. Their data is a view of the packet, not a copy.
+   */
   layers: (Layer | Own)[];
-  /** Where and why decoding stopped; what is left is the payload. Undefined for a packet in order. */
+  /**
+   * Where and why decoding stopped; the remaining bytes are the payload. It is undefined if the packet is well-formed.
+   */
   error: DecodeError | undefined;
-  /** How many bytes less are there than the lengths in the headers tell: of a packet that was captured in part. */
+  /**
+   * The number of bytes that are missing compared to the lengths in the headers, because the packet was captured only
+   * in part.
+   */
   missing: number;
-  /** Whether the network card is yet to fill in the checksums of TCP, UDP and SCTP; undefined when that is not known. */
+  /**
+   * Whether the network card has not filled in the checksums of TCP, UDP and SCTP yet. It is undefined when that is not
+   * known.
+   */
   checksumPending?: boolean | undefined;
 }
 
-/** A class, so that `inspect` prints it as `formatPacket` does: see format-packet.ts. */
+/** A class, so that `inspect` prints a packet as `formatPacket` formats it: see format-packet.ts. */
 export class Decoded implements DecodedPacket<OwnLayer> {
   layers: (Layer | OwnLayer)[];
   error: DecodeError | undefined;
@@ -68,7 +85,7 @@ export class Decoded implements DecodedPacket<OwnLayer> {
   checksumPending: boolean | undefined;
 
   constructor({ layers, error, missing, pending }: Decoding) {
-    this.layers = layers;
+    this.layers = layers as (Layer | OwnLayer)[];
     this.error = error;
     this.missing = missing;
     this.checksumPending = pending || undefined;
@@ -77,16 +94,16 @@ export class Decoded implements DecodedPacket<OwnLayer> {
 
 const NAMES = namesOf<DecodeOptions>({ first: true, pseudoHeader: true, layers: true, checksumPending: true });
 
-/** What `'ip'` is here. */
+/** Replaces `'ip'` by the layer that the version field selects. */
 function resolve(from: Decoding, next: Next): Exclude<Next, 'ip'> {
   if (next !== 'ip') return next;
   if (from.cut('ip', 1)) return undefined;
   const version = from.bytes[from.at]! >>> 4;
   if (version === 4) return 'ipv4';
-  return version === 6 ? 'ipv6' : from.stop('ip', `version ${version} in place of 4 or 6`);
+  return version === 6 ? 'ipv6' : from.stop('ip', `version ${version} instead of 4 or 6`);
 }
 
-function capturedOf(packet: Bytes | CapturedData): CapturedData {
+function packetOf(packet: Bytes | CapturedData): CapturedData {
   if (isBytes(packet)) return { data: asBytes(packet, 'packet') };
   if (typeof packet !== 'object' || packet === null || !('data' in packet)) {
     throw invalidType('bytes', 'an ArrayBufferView, an ArrayBuffer or a captured packet');
@@ -96,16 +113,18 @@ function capturedOf(packet: Bytes | CapturedData): CapturedData {
 }
 
 /**
- * The layers of a packet.
+ * Decodes the layers of a packet.
  *
- * It never throws for what is in the bytes: a malformed packet is decoded as far as it goes, `error` tells where that is,
- * and the rest is payload. Encoding the layers gives the same bytes again, malformed or not, if layers of your own do so.
+ * It never throws because of the contents of the packet. A malformed packet is decoded up to the problem, which `error`
+ * describes, and the rest becomes the payload. Encoding the layers again results in the same bytes, even for a
+ * malformed packet, provided that layers of `defineLayer` do so too.
  *
- * @param packet Its bytes, or a captured packet: its link type tells the first layer.
- * @param options `first`: the first layer; `pseudoHeader`: the addresses when there is no IP header; `layers`: those of
- *   `defineLayer`.
- * @returns The layers, with `checksumOk` where there is a checksum that can be judged.
- * @throws TypeError for what is no bytes, or for options that name no layer or no address.
+ * @param packet The bytes, or a captured packet, whose link type selects the first layer.
+ * @param options `first`: the first layer; `pseudoHeader`: the addresses if there is no IP header; `layers`: layer
+ *   types of `defineLayer`.
+ * @returns The layers, with `checksumOk` where there is a checksum that can be verified.
+ * @throws TypeError if the packet is not bytes or a captured packet, or if an option is not the name of a layer or an
+ *   address.
  * @example
  * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
  * const { layers, error } = decodePacket(packet, { first: 'udp' });
@@ -116,7 +135,7 @@ export function decodePacket<const Types extends readonly AnyLayerType[] = reado
   packet: Bytes | CapturedData,
   options?: DecodeOptions<Types>,
 ): DecodedPacket<LayerOf<Types[number]>> {
-  const { data, linktype, status = 0 } = capturedOf(packet);
+  const { data, linktype, status = 0 } = packetOf(packet);
   if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
   const from = new Decoding(data, options?.layers === undefined ? undefined : ownLayers(options.layers));
   from.pending = options?.checksumPending ?? (status & TP_STATUS_CSUMNOTREADY) !== 0;
@@ -127,12 +146,12 @@ export function decodePacket<const Types extends readonly AnyLayerType[] = reado
     const after: Next = typeof next === 'string' ? codecOf(next).decode(from) : decodeOwn(next, from);
     next = resolve(from, after);
   }
-  if (from.left > 0) from.layers.push({ layer: 'payload', data: data.subarray(from.at, from.end) });
-  if (from.end < data.length) from.layers.push({ layer: 'trailer', data: data.subarray(from.end) });
+  if (from.left > 0) from.add<Payload>({ layer: 'payload', data: data.subarray(from.at, from.end) });
+  if (from.end < data.length) from.add<Trailer>({ layer: 'trailer', data: data.subarray(from.end) });
   return new Decoded(from) as DecodedPacket<LayerOf<Types[number]>>;
 }
 
-/** Refuses what is no array of layers. */
+/** Throws if a value is not an array of layers. */
 export function layersOf(given: unknown, name: string): readonly (Layer | OwnLayer)[] {
   const isLayer = (layer: unknown): boolean => typeof layer === 'object' && layer !== null && 'layer' in layer;
   if (!Array.isArray(given) || given.includes(undefined) || !given.every(isLayer))
@@ -140,17 +159,18 @@ export function layersOf(given: unknown, name: string): readonly (Layer | OwnLay
   return given;
 }
 
-/** Some layers, or the packet that has them. */
+/** Layers, or the packet that contains them. */
 type LayersOf<One> = { readonly layers: readonly One[] } | readonly One[];
 
 /**
- * The first layer of a name, with its type.
+ * Finds the first layer with a name.
  *
  * @param packet A decoded packet, or its layers.
- * @param name The layer: its name, or what `defineLayer` returned.
- * @param index 1 is the second one, as within the quotation of an ICMP error or in a tunnel.
- * @returns The layer, or undefined.
- * @throws TypeError for what is neither a packet nor layers.
+ * @param name The name of the layer, or the result of `defineLayer`.
+ * @param index The number of layers of that name to skip: 1 finds the second one, for example in the packet that an
+ *   ICMP error quotes or in a tunnel.
+ * @returns The layer, or undefined if there is none.
+ * @throws TypeError if the argument is neither a packet nor an array of layers.
  * @example
  * const packet = encodePacket([udp({ sourcePort: 5000, destinationPort: 53 }), 'data']);
  * console.log(findLayer(decodePacket(packet, { first: 'udp' }), 'udp')?.destinationPort); // 53

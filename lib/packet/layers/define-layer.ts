@@ -1,8 +1,8 @@
-/** Layers that programs add: a codec of their own, and the numbers that announce it. */
-import { invalidType, invalidValue } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { uint } from '../bytes.ts';
+/** Layers that a program defines: their own codec, and the numbers that identify them. */
+import { invalidType, invalidValue } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { uint } from '../bytes/bytes.ts';
 import {
   ANNOUNCED,
   type Announced,
@@ -11,7 +11,7 @@ import {
   numbersOf,
   type OwnLayer,
   TYPE,
-} from './own-layer.ts';
+} from './layer-type.ts';
 import { isBuiltIn } from './registry.ts';
 
 const NAMES = namesOf<LayerDefinition<string, object>>({
@@ -27,11 +27,13 @@ const NAMES = namesOf<LayerDefinition<string, object>>({
 });
 
 /**
- * Defines a layer of one's own, such as DNS: it can be encoded, decoded, found and printed as the layers of this library.
+ * Defines a new kind of layer, such as DNS. It can be encoded, decoded, found and formatted like the layers of this
+ * library.
  *
- * @param definition Its name, the numbers that announce it, `decode` and `encode`.
- * @returns A function that makes the layer from its fields. Give it to `decodePacket` in `layers`.
- * @throws TypeError or RangeError for a name of this library, numbers that no header holds, or what is no function.
+ * @param definition Its name, the numbers that identify it, and the methods `decode` and `encode`.
+ * @returns A function that creates the layer from its fields. Pass it to `decodePacket` in the option `layers`.
+ * @throws TypeError or RangeError for the name of a layer of this library, a number that does not fit into its header
+ *   field, or a method that is not a function.
  * @example
  * const counter = defineLayer({
  *   name: 'counter',
@@ -52,13 +54,17 @@ export function defineLayer<const Name extends string, Fields extends object>(
   const { name } = given;
   if (typeof name !== 'string') throw invalidType('definition.name', 'a string');
   if (name === '' || name === 'ip' || isBuiltIn(name)) {
-    throw invalidValue('definition.name', `a name that no layer of this library has, unlike '${name}'`);
+    throw invalidValue('definition.name', `a non-empty name that no layer of this library has, not '${name}'`);
   }
   for (const by of Object.keys(ANNOUNCED) as Announced[]) {
     for (const number of numbersOf(given, by)) uint(number, ANNOUNCED[by], `definition.${by}`);
   }
   for (const method of ['decode', 'encode'] as const) {
     if (typeof given[method] !== 'function') throw invalidType(`definition.${method}`, 'a function');
+  }
+  for (const method of ['answers', 'format'] as const) {
+    const isValid = given[method] === undefined || typeof given[method] === 'function';
+    if (!isValid) throw invalidType(`definition.${method}`, 'a function');
   }
   const make = (fields: Fields) => ({ ...fields, layer: name, [TYPE]: type }) as OwnLayer<Name, Fields>;
   const type = Object.assign(make, { layerName: name, definition: given });

@@ -1,11 +1,14 @@
-/** Lists of domain names in DNS wire format, for the search list of router advertisements. */
-import { invalidValue, text } from '../../posix/errno.ts';
-import { list } from '../bytes.ts';
+/** Lists of domain names in DNS wire format, for the search list option of router advertisements. */
+import { invalidValue, text } from '../../argument/argument-error.ts';
+import { list } from '../bytes/bytes.ts';
 
 const LONGEST_LABEL = 63;
 const LABEL = /^[!-\-/-~]{1,63}$/; // printable ASCII without the dot
 
-/** Writes names one after the other, each ended by an empty label, into zeros; or only tells their length. */
+/**
+ * Writes names into zeros, each terminated by an empty label, and returns their length. Without `to`, it only computes
+ * the length.
+ */
 export function writeNames(names: readonly string[], to?: Uint8Array, start = 0): number {
   let at = start;
   for (const name of list(names, 'icmpv6.options.domainNames')) {
@@ -22,7 +25,10 @@ export function writeNames(names: readonly string[], to?: Uint8Array, start = 0)
   return at - start;
 }
 
-/** Reads names up to the padding of less than 8 zeros; undefined for what `writeNames` would not write so. */
+/**
+ * Reads names up to the padding of fewer than 8 zeros. Returns undefined for data that `writeNames` would not write in
+ * the same way.
+ */
 export function readNames(bytes: Uint8Array, start: number, end: number): string[] | undefined {
   const names: string[] = [];
   let labels: string[] = [];

@@ -1,32 +1,33 @@
-/** Whole packets: layers composed into bytes. */
+/** Encodes layers into packets. */
 import { Buffer } from 'node:buffer';
-import { invalidType, invalidValue, outOfRange } from '../../posix/errno.ts';
-import { namesOf, nearest, onlyKnown } from '../../posix/known-names.ts';
-import type { Bytes } from '../../posix/native.ts';
-import { attached, object, present } from '../../posix/snapshot.ts';
-import { asBytes, isBytes } from '../bytes.ts';
-import type { Codec, Encoding } from './codec.ts';
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { namesOf, nearest, onlyKnown } from '../../argument/known-names.ts';
+import { attached, object, present } from '../../argument/snapshot.ts';
+import type { Bytes } from '../../native/native.ts';
+import { asBytes, isBytes } from '../bytes/bytes.ts';
+import type { Encoding, LayerCodec } from './codec.ts';
 import type { LayerInput, Payload, Trailer } from './layer.ts';
-import { encodeOwn, type OwnLayer, TYPE } from './own-layer.ts';
+import { type OwnLayer, TYPE } from './layer-type.ts';
+import { encodeOwn } from './own-layer.ts';
 import { type PseudoHeader, pseudoSums } from './pseudo-header.ts';
 import { codecOf as builtIn, bytesCodec } from './registry.ts';
 
 /**
- * What `encodePacket` may be told.
+ * The options of `encodePacket`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export interface EncodeOptions {
-  /** For the checksums of TCP, UDP or ICMPv6 without an IP header before. */
+  /** The addresses for the checksums of TCP, UDP or ICMPv6, if the packet has no IP header before them. */
   pseudoHeader?: PseudoHeader | undefined;
 }
 
 /**
- * Bytes as the last layer of `encodePacket`.
+ * Creates a payload as the last layer for `encodePacket`.
  *
- * @param data Bytes; a string is UTF-8.
+ * @param data The bytes. A string is encoded as UTF-8.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const header = udp({ sourcePort: 68, destinationPort: 67 });
  * console.log(encodePacket([header, payload('data')]).length); // 12
@@ -40,11 +41,12 @@ export function payload(data: Bytes | string): Payload {
 }
 
 /**
- * Bytes after everything, which no length and no checksum covers: the padding of a short Ethernet frame.
+ * Creates a layer of bytes after the end of the packet, which no length and no checksum covers: the padding of a short
+ * Ethernet frame.
  *
- * @param data Bytes.
+ * @param data The bytes.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const header = ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', etherType: 0x88b5 });
  * console.log(encodePacket([header, 'data', trailer(new Uint8Array(42))]).length); // 60
@@ -54,25 +56,28 @@ export function trailer(data: Bytes): Trailer {
   return { layer: 'trailer', data: asBytes(present(data, 'data'), 'data') };
 }
 
-/** What `encodePacket` takes. */
+/** What `encodePacket` accepts as a layer. */
 type Part = LayerInput | OwnLayer | Bytes | string;
 
-/** A layer of a program that was encoded: bytes, of a type that the layer before may announce. */
+/** An encoded layer of `defineLayer`: its bytes, and its type, whose numbers the previous layer may need. */
 type Encoded = OwnLayer<string, Pick<Payload, 'data'>>;
 type Written = LayerInput | Encoded;
 
 const isOwn = (layer: object): layer is OwnLayer => TYPE in layer;
 
-function codecOf(layer: Written): Codec<Written> {
-  return (isOwn(layer) ? bytesCodec : builtIn(layer.layer)) as Codec<Written>;
+function codecOf(layer: Written): LayerCodec<Written> {
+  return (isOwn(layer) ? bytesCodec : builtIn(layer.layer)) as LayerCodec<Written>;
 }
 
 const LAYERS = 'an array of layers (objects with a "layer"), bytes and strings';
 
-/** Bytes and strings as payload layers, layers of programs as their bytes; the rest as it is. */
+/**
+ * Converts bytes and strings to payload layers and layers of `defineLayer` to their bytes. Other layers are returned
+ * unchanged.
+ */
 function asLayers(parts: readonly Part[]): Written[] {
   if (!Array.isArray(parts)) throw invalidType('layers', 'an array');
-  if (parts.includes(undefined)) throw invalidType('layers', LAYERS); // a hole, which map leaves out
+  if (parts.includes(undefined)) throw invalidType('layers', LAYERS); // a hole in the array, which map would skip
   return parts.map((part: Part) => {
     if (typeof part === 'string' || isBytes(part)) return payload(part);
     const layer = onlyNamed(object(part, 'layers'));
@@ -84,11 +89,11 @@ function asLayers(parts: readonly Part[]): Written[] {
   });
 }
 
-/** Refuses an object without `layer`, and tells the name that was probably meant. */
+/** Throws if an object has no `layer`, and suggests the correct name for a misspelled one. */
 function onlyNamed<One extends LayerInput | OwnLayer>(part: One): One {
   if ('layer' in part) return part;
   const wrong = Object.keys(part).find((name) => nearest(name, ['layer']) !== undefined);
-  if (wrong !== undefined) throw invalidValue(`layers.${wrong}`, 'written "layers.layer"');
+  if (wrong !== undefined) throw invalidValue(`layers.${wrong}`, 'spelled "layers.layer"');
   throw invalidType('layers', LAYERS);
 }
 
@@ -98,7 +103,7 @@ function totalSize(layers: readonly Written[]): number {
   return total;
 }
 
-/** Writes a layer, then those after it, then its checksum over them. */
+/** Writes a layer, then the layers after it, and then its checksum, which may cover them. */
 function write(layers: readonly Written[], index: number, to: Encoding, at: number): void {
   const layer = layers[index];
   if (layer === undefined) return;
@@ -121,15 +126,17 @@ function writeAll(layers: readonly Written[], bytes: Uint8Array, options: Encode
 }
 
 /**
- * The bytes of a packet, by its layers from the outer one to the payload.
+ * Encodes a packet from its layers, beginning with the outermost one.
  *
- * Lengths, checksums and the numbers that announce the next layer are filled in, each unless it is given: wrong ones can
- * be sent on purpose. Decoded layers are taken as they are, with all their fields (`refill` drops those to fill in).
+ * Lengths, checksums and the numbers that identify the next layer are filled in unless they are given, so that
+ * incorrect ones can be sent on purpose. Decoded layers are encoded with all their fields as they are; `refill` removes
+ * the fields that should be filled in again.
  *
- * @param layers Layers; bytes and strings (UTF-8) are payload.
- * @param options `pseudoHeader`: the addresses for checksums when there is no IP header; without them they stay 0.
- * @returns A new array of exactly the packet's length.
- * @throws TypeError or RangeError that names the field which its header cannot hold.
+ * @param layers The layers. Bytes and strings (encoded as UTF-8) are payload.
+ * @param options `pseudoHeader`: the addresses for checksums if there is no IP header. Without it, these checksums stay
+ *   0.
+ * @returns A new array whose length is exactly that of the packet.
+ * @throws TypeError or RangeError that names the field whose value does not fit into its header.
  * @example
  * const packet = encodePacket([
  *   ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01' }),
@@ -151,13 +158,13 @@ export function encodePacket(
 }
 
 /**
- * As `encodePacket`, into bytes that are there: a slot of a ring, a buffer that is used again.
+ * As `encodePacket`, but writes into an existing buffer, such as a slot of a ring.
  *
- * @param into Where the packet goes, from its first byte on.
- * @param layers As for `encodePacket`.
- * @param options As for `encodePacket`.
+ * @param into The buffer, whose first byte becomes that of the packet.
+ * @param layers The same as for `encodePacket`.
+ * @param options The same as for `encodePacket`.
  * @returns The length of the packet.
- * @throws As `encodePacket`; RangeError when the packet is longer than `into`.
+ * @throws The same errors as `encodePacket`; RangeError when the packet is longer than `into`.
  * @example
  * const slot = new Uint8Array(2048);
  * const echo = icmp({ type: ICMP_ECHO, identifier: 7, sequenceNumber: 1 });

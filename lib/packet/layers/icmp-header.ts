@@ -1,13 +1,27 @@
-/** What ICMP and ICMPv6 share: the first eight bytes of a message, and the packet that an error quotes. */
-import { invalidValue } from '../../posix/errno.ts';
-import { put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
-import type { Decoding, Next } from './codec.ts';
-import type { IcmpFields } from './icmp.ts';
+/** The common part of ICMP and ICMPv6: the first eight bytes of a message, and the packet that an error quotes. */
+import { invalidValue } from '../../argument/argument-error.ts';
+import { put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
+import type { Decoding } from './codec.ts';
+import type { Next } from './layer-type.ts';
 
-/** The fields of every message, and those of the messages that have a number. */
-type MessageFields = Pick<IcmpFields, Common | 'identifier' | 'sequenceNumber'>;
+/** The offset of each field of every message, and of the identifier and the sequence number. */
+const MESSAGE = { type: 0, code: 1, checksum: 2, restOfHeader: 4, identifier: 4, sequenceNumber: 6 } as const;
+/** For other modules: see codec.ts. */
+export const messageField: typeof MESSAGE = MESSAGE;
 
-/** Writes the first eight bytes; identifier and sequence number, if given, where the type has them. */
+/** The fields of every message, and the identifier and sequence number of those that have them. */
+interface MessageFields {
+  readonly type: number;
+  readonly code?: number | undefined;
+  readonly checksum?: number | undefined;
+  readonly restOfHeader?: number | undefined;
+  readonly identifier?: number | undefined;
+  readonly sequenceNumber?: number | undefined;
+}
+
+/**
+ * Writes the first eight bytes, with the identifier and the sequence number if they are given and the type has them.
+ */
 export function writeMessage(
   name: 'icmp' | 'icmpv6',
   layer: MessageFields,
@@ -15,31 +29,33 @@ export function writeMessage(
   at: number,
   numbered: boolean,
 ): void {
-  bytes[at] = uint8(layer.type, `${name}.type`);
-  bytes[at + 1] = uint8(layer.code, `${name}.code`, 0);
-  put16(bytes, at + 2, uint16(layer.checksum, `${name}.checksum`, 0));
-  put32(bytes, at + 4, uint32(layer.restOfHeader, `${name}.restOfHeader`, 0));
+  bytes[at + MESSAGE.type] = uint8(layer.type, `${name}.type`);
+  bytes[at + MESSAGE.code] = uint8(layer.code, `${name}.code`, 0);
+  put16(bytes, at + MESSAGE.checksum, uint16(layer.checksum, `${name}.checksum`, 0));
+  put32(bytes, at + MESSAGE.restOfHeader, uint32(layer.restOfHeader, `${name}.restOfHeader`, 0));
   if (!numbered) return;
-  if (layer.identifier !== undefined) put16(bytes, at + 4, uint16(layer.identifier, `${name}.identifier`));
-  if (layer.sequenceNumber !== undefined) put16(bytes, at + 6, uint16(layer.sequenceNumber, `${name}.sequenceNumber`));
+  if (layer.identifier !== undefined)
+    put16(bytes, at + MESSAGE.identifier, uint16(layer.identifier, `${name}.identifier`));
+  if (layer.sequenceNumber !== undefined)
+    put16(bytes, at + MESSAGE.sequenceNumber, uint16(layer.sequenceNumber, `${name}.sequenceNumber`));
 }
 
 /** The fields of every message. */
 export type Common = 'type' | 'code' | 'checksum' | 'restOfHeader';
 
-/** The types that have a field, by the name of the field. */
+/** For each field, a function that returns whether a type has it. */
 export type FieldTypes = { readonly [field: string]: (type: number) => boolean };
 
-/** Refuses a field that messages of this type do not have: it would be left out of the packet without a word. */
+/** Throws for a field that messages of this type do not have, because encoding would silently omit it. */
 export function checkFields(name: 'icmp' | 'icmpv6', layer: { readonly type: number }, types: FieldTypes): void {
   uint8(layer.type, `${name}.type`);
   for (const field in types) {
     if ((layer as { readonly [field: string]: unknown })[field] === undefined || types[field]!(layer.type)) continue;
-    throw invalidValue(`${name}.${field}`, `left out of a message of type ${layer.type}`);
+    throw invalidValue(`${name}.${field}`, `omitted from a message of type ${layer.type}`);
   }
 }
 
-/** Goes on with the packet that an error quotes, which ends after `size` bytes unless that is 0: RFC 4884. */
+/** Continues with the packet that an error quotes, which ends after `size` bytes unless that is 0: RFC 4884. */
 export function quotation(from: Decoding, size: number, next: Next): Next {
   if (size > 0) from.end = Math.min(from.end, from.at + size);
   from.quoted = true;

@@ -1,4 +1,4 @@
-/** The types of ICMPv6 messages that have fields here: RFC 4443 and 4861. */
+/** The types of ICMPv6 messages whose fields this library supports: RFC 4443 and 4861. */
 
 /** Destination unreachable: RFC 4443. @see https://www.rfc-editor.org/rfc/rfc4443#section-3.1 */
 export const ICMPV6_DESTINATION_UNREACHABLE: 1 = 1;

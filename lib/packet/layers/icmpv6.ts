@@ -1,17 +1,12 @@
-/** ICMPv6: RFC 4443, and neighbour discovery: RFC 4861. */
+/** ICMPv6 (RFC 4443) and neighbor discovery (RFC 4861). */
 
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, get32, put16, put32, uint8, uint32 } from '../bytes.ts';
-import { upperLayerSum } from '../checksum.ts';
-import type { Codec } from './codec.ts';
-import {
-  type ExtendedEchoFields,
-  extendedTypes,
-  isExtendedEcho,
-  readExtendedEcho,
-  writeExtendedEcho,
-} from './extended-echo.ts';
-import { type Common, checkFields, type FieldTypes, quotation, writeMessage } from './icmp-header.ts';
+import { namesOf } from '../../argument/known-names.ts';
+import { get16, get32, put16, put32, uint8, uint32 } from '../bytes/bytes.ts';
+import { upperLayerSum } from '../bytes/checksum.ts';
+import type { LayerCodec } from './codec.ts';
+import { extendedTypes, isExtendedEcho, readExtendedEcho, writeExtendedEcho } from './extended-echo.ts';
+import { type Common, checkFields, type FieldTypes, messageField, quotation, writeMessage } from './icmp-header.ts';
+import type { Icmpv6, Icmpv6Fields, Icmpv6Input } from './icmpv6-message.ts';
 import {
   ICMPV6_DESTINATION_UNREACHABLE,
   ICMPV6_ECHO_REPLY,
@@ -23,94 +18,17 @@ import {
   ICMPV6_ROUTER_ADVERTISEMENT,
   ICMPV6_TIME_EXCEEDED,
 } from './icmpv6-type.ts';
-import { type NdOption, type NdOptionInput, ndOptions } from './nd-option.ts';
+import { type NdOption, ndOptions } from './nd-option.ts';
 import { discoverySize, NEIGHBOR_HEADER, readDiscovery, writeDiscovery } from './neighbor-discovery.ts';
 
 /**
- * An ICMPv6 message to encode: type, code, and the fields of its type. What they leave of the header is `restOfHeader`.
+ * Creates an ICMPv6 message as a layer for `encodePacket`. The data of an echo or the packet that an error quotes
+ * follow as the next layers.
  *
- * @see https://www.rfc-editor.org/rfc/rfc4443
- */
-export interface Icmpv6Fields extends ExtendedEchoFields {
-  /** An ICMPV6_ number. */
-  type: number;
-  /** 0 unless given. */
-  code?: number | undefined;
-  /** Filled in unless given. */
-  checksum?: number | undefined;
-  /** The second word of the header, under the fields below: their reserved bits. */
-  restOfHeader?: number | undefined;
-  /** Echo and extended echo. */
-  identifier?: number | undefined;
-  /** Echo and extended echo, where it is one byte. */
-  sequenceNumber?: number | undefined;
-  /** Packet too big. */
-  mtu?: number | undefined;
-  /** Parameter problem. */
-  pointer?: number | undefined;
-  /** Destination unreachable and time exceeded: units of 8 bytes quoted before extensions (RFC 4884); 0 without. */
-  length?: number | undefined;
-  /** Router advertisement. */
-  curHopLimit?: number | undefined;
-  /** Router advertisement: M, other addresses are given by DHCPv6. */
-  managedAddressConfiguration?: boolean | undefined;
-  /** Router advertisement: O. */
-  otherConfiguration?: boolean | undefined;
-  /** Router advertisement: H (RFC 6275). */
-  homeAgent?: boolean | undefined;
-  /** Router advertisement: 0 medium, 1 high, 3 low (RFC 4191). */
-  defaultRouterPreference?: number | undefined;
-  /** Router advertisement, in seconds. */
-  routerLifetime?: number | undefined;
-  /** Router advertisement, in milliseconds. */
-  reachableTime?: number | undefined;
-  /** Router advertisement, in milliseconds. */
-  retransTimer?: number | undefined;
-  /** Neighbor advertisement: R. */
-  router?: boolean | undefined;
-  /** Neighbor advertisement: S. */
-  solicited?: boolean | undefined;
-  /** Neighbor advertisement: O. */
-  override?: boolean | undefined;
-  /** Neighbor solicitation and advertisement, redirect. */
-  targetAddress?: string | undefined;
-  /** Redirect. */
-  destinationAddress?: string | undefined;
-  /** Of the five messages of neighbour discovery. */
-  options?: readonly NdOptionInput[] | undefined;
-}
-
-/**
- * An ICMPv6 message for `encodePacket`.
- *
- * @see https://www.rfc-editor.org/rfc/rfc4443
- */
-export interface Icmpv6Input extends Icmpv6Fields {
-  readonly layer: 'icmpv6';
-}
-
-/**
- * An ICMPv6 message as decoded. Of the fields that depend on the type, those of its type are there.
- *
- * @see https://www.rfc-editor.org/rfc/rfc4443
- */
-export interface Icmpv6 extends Icmpv6Fields {
-  readonly layer: 'icmpv6';
-  options?: readonly NdOption[] | undefined;
-  code: number;
-  checksum: number;
-  /** Whether the checksum is right; undefined when the message is cut, a fragment, or its addresses are not known. */
-  checksumOk: boolean | undefined;
-  restOfHeader: number;
-}
-
-/**
- * An ICMPv6 message as a layer of `encodePacket`; the data of an echo, or the packet that an error quotes, are the next
- * layers.
- *
- * @param fields The checksum is filled in unless given.
+ * @param fields The fields. The checksum is filled in by default.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold, and fields that messages of its type do not have.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header and for fields that messages of
+ *   this type do not have.
  * @example
  * const question = icmpv6({
  *   type: ICMPV6_NEIGHBOR_SOLICITATION,
@@ -125,6 +43,8 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
   return { ...fields, layer: 'icmpv6' };
 }
 
+/** The offset of each field, except those of neighbor discovery. */
+const ICMPV6 = { ...messageField, mtu: 4, pointer: 4, length: 4 } as const;
 const HEADER = 8;
 const PROTOCOL = 58;
 const FIRST_ERROR_BIT = 128;
@@ -159,7 +79,7 @@ const FIELD_TYPES = {
   options: (type: number) => discoverySize(type) > 0,
 } satisfies { readonly [Field in Exclude<keyof Icmpv6Fields, Common>]: FieldTypes[string] };
 
-export const icmpv6Codec: Codec<Icmpv6Input> = {
+export const icmpv6Codec: LayerCodec<Icmpv6Input> = {
   check(layer) {
     checkFields('icmpv6', layer, FIELD_TYPES);
     ndOptions.check(layer.options);
@@ -207,11 +127,11 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     writeMessage('icmpv6', layer, bytes, at, isEcho(type));
     if (isExtendedEcho('icmpv6', type)) writeExtendedEcho('icmpv6', layer, bytes, at);
     if (type === ICMPV6_PACKET_TOO_BIG) {
-      if (layer.mtu !== undefined) put32(bytes, at + 4, uint32(layer.mtu, 'icmpv6.mtu'));
+      if (layer.mtu !== undefined) put32(bytes, at + ICMPV6.mtu, uint32(layer.mtu, 'icmpv6.mtu'));
     } else if (type === ICMPV6_PARAMETER_PROBLEM) {
-      if (layer.pointer !== undefined) put32(bytes, at + 4, uint32(layer.pointer, 'icmpv6.pointer'));
+      if (layer.pointer !== undefined) put32(bytes, at + ICMPV6.pointer, uint32(layer.pointer, 'icmpv6.pointer'));
     } else if (hasLength(type)) {
-      if (layer.length !== undefined) bytes[at + 4] = uint8(layer.length, 'icmpv6.length');
+      if (layer.length !== undefined) bytes[at + ICMPV6.length] = uint8(layer.length, 'icmpv6.length');
     } else if (discoverySize(type) > 0) {
       writeDiscovery(layer, bytes, at);
     }
@@ -219,13 +139,13 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
 
   seal(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
-    put16(to.bytes, at + 2, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
+    put16(to.bytes, at + ICMPV6.checksum, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },
 
   decode(from) {
     const { bytes, at } = from;
     if (from.cut('icmpv6', HEADER)) return undefined;
-    const type = bytes[at]!;
+    const type = bytes[at + ICMPV6.type]!;
     const discovery = discoverySize(type);
     if (from.cut('icmpv6', discovery)) return undefined;
     const { pseudo } = from;
@@ -233,33 +153,33 @@ export const icmpv6Codec: Codec<Icmpv6Input> = {
     const layer: Icmpv6 = {
       layer: 'icmpv6',
       type,
-      code: bytes[at + 1]!,
-      checksum: get16(bytes, at + 2),
+      code: bytes[at + ICMPV6.code]!,
+      checksum: get16(bytes, at + ICMPV6.checksum),
       checksumOk: judged ? upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff : undefined,
-      restOfHeader: get32(bytes, at + 4),
+      restOfHeader: get32(bytes, at + ICMPV6.restOfHeader),
     };
-    from.layers.push(layer);
+    from.add(layer);
     if (isEcho(type)) {
-      layer.identifier = get16(bytes, at + 4);
-      layer.sequenceNumber = get16(bytes, at + 6);
+      layer.identifier = get16(bytes, at + ICMPV6.identifier);
+      layer.sequenceNumber = get16(bytes, at + ICMPV6.sequenceNumber);
     } else if (isExtendedEcho('icmpv6', type)) {
       readExtendedEcho('icmpv6', layer, bytes, at);
     } else if (type === ICMPV6_PACKET_TOO_BIG) {
-      layer.mtu = get32(bytes, at + 4);
+      layer.mtu = get32(bytes, at + ICMPV6.mtu);
     } else if (type === ICMPV6_PARAMETER_PROBLEM) {
-      layer.pointer = get32(bytes, at + 4);
+      layer.pointer = get32(bytes, at + ICMPV6.pointer);
     } else if (discovery > 0) {
       readDiscovery(layer, bytes, at);
       const options: NdOption[] = [];
       layer.options = options;
       const malformed = ndOptions.read(bytes, at + discovery, from.end, options);
-      if (malformed >= 0) from.stop('icmpv6', 'an option whose length cannot be right', malformed);
+      if (malformed >= 0) from.stop('icmpv6', 'an option with an invalid length', malformed);
       from.at = from.end;
       return undefined;
     }
     from.at = at + HEADER;
     if (!quotes(type)) return undefined;
-    if (hasLength(type)) layer.length = bytes[at + 4]!;
+    if (hasLength(type)) layer.length = bytes[at + ICMPV6.length]!;
     return quotation(from, 8 * (layer.length ?? 0), 'ipv6');
   },
 };

@@ -1,8 +1,9 @@
-/** IPsec: the authentication header, RFC 4302, and that of the encapsulating security payload, RFC 4303. */
-import { namesOf } from '../../posix/known-names.ts';
-import { data, get16, get32, put16, put32, roundUp, uint8, uint16, uint32 } from '../bytes.ts';
-import type { Codec, Filled, Next } from './codec.ts';
-import { layerOfNextHeader, layerOfProtocol, protocolOf } from './protocol.ts';
+/** IPsec: the authentication header (RFC 4302) and the header of the encapsulating security payload (RFC 4303). */
+import { namesOf } from '../../argument/known-names.ts';
+import { data, get16, get32, put16, put32, roundUp, uint8, uint16, uint32 } from '../bytes/bytes.ts';
+import type { Filled, LayerCodec } from './codec.ts';
+import type { Next } from './layer-type.ts';
+import { layerOfNextHeader, layerOfProtocol, protocolField } from './protocol.ts';
 
 /**
  * An authentication header to encode.
@@ -10,15 +11,15 @@ import { layerOfNextHeader, layerOfProtocol, protocolOf } from './protocol.ts';
  * @see https://www.rfc-editor.org/rfc/rfc4302
  */
 export interface AhFields {
-  /** Told by the following layer unless given. */
+  /** By default, the following layer determines it. */
   nextHeader?: number | undefined;
-  /** The length in words of 32 bits, less 2; filled in unless given. */
+  /** The length in 32-bit words minus 2. By default, encoding fills it in. */
   payloadLength?: number | undefined;
   reserved?: number | undefined;
   /** The security parameters index. */
   spi: number;
   sequenceNumber: number;
-  /** The integrity check value; padded to whole words. */
+  /** The integrity check value, padded to whole words. */
   icv?: Uint8Array | undefined;
 }
 
@@ -32,7 +33,7 @@ export interface AhInput extends AhFields {
 }
 
 /**
- * An authentication header as decoded.
+ * A decoded authentication header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc4302
  */
@@ -61,7 +62,7 @@ export interface EspInput extends EspFields {
 }
 
 /**
- * The header of an encapsulating security payload as decoded. What is encrypted is payload.
+ * The decoded header of an encapsulating security payload. The encrypted data is payload.
  *
  * @see https://www.rfc-editor.org/rfc/rfc4303
  */
@@ -70,11 +71,11 @@ export interface Esp extends Filled<EspFields> {
 }
 
 /**
- * An authentication header as a layer of `encodePacket`.
+ * Creates an authentication header as a layer for `encodePacket`.
  *
- * @param fields The check value is not computed.
+ * @param fields The fields. The integrity check value is not computed.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const header = ah({ spi: 7, sequenceNumber: 1, icv: new Uint8Array(12) });
  * console.log(encodePacket([header, udp({ sourcePort: 1, destinationPort: 2 })]).length); // 32
@@ -85,11 +86,12 @@ export function ah(fields: AhFields): AhInput {
 }
 
 /**
- * The header of an encapsulating security payload as a layer of `encodePacket`; what is encrypted follows as bytes.
+ * Creates the header of an encapsulating security payload as a layer for `encodePacket`. The encrypted data follows as
+ * bytes.
  *
- * @param fields Both are in the clear.
+ * @param fields The two unencrypted fields.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * console.log(encodePacket([esp({ spi: 7, sequenceNumber: 1 }), new Uint8Array(24)]).length); // 32
  * @see https://www.rfc-editor.org/rfc/rfc4303
@@ -98,12 +100,15 @@ export function esp(fields: EspFields): EspInput {
   return { ...fields, layer: 'esp' };
 }
 
-const AH = 12;
-const ESP = 8;
+/** The offset of each field. */
+const AH = { nextHeader: 0, payloadLength: 1, reserved: 2, spi: 4, sequenceNumber: 8, icv: 12 } as const;
+const ESP = { spi: 0, sequenceNumber: 4 } as const;
+const AH_SIZE = 12;
+const ESP_SIZE = 8;
 
-const ahSize = (layer: AhInput): number => AH + roundUp(layer.icv?.length ?? 0, 4);
+const ahSize = (layer: AhInput): number => AH_SIZE + roundUp(layer.icv?.length ?? 0, 4);
 
-export const ahCodec: Codec<AhInput> = {
+export const ahCodec: LayerCodec<AhInput> = {
   check: ({ icv }) => void data(icv, 'ah.icv'),
   names: namesOf<Ah>({
     layer: true,
@@ -118,30 +123,30 @@ export const ahCodec: Codec<AhInput> = {
 
   write(layer, to, at) {
     const { bytes } = to;
-    bytes[at] =
-      layer.nextHeader === undefined ? protocolOf(to.next, 'ah.nextHeader') : uint8(layer.nextHeader, 'ah.nextHeader');
-    bytes[at + 1] = uint8(layer.payloadLength ?? ahSize(layer) / 4 - 2, 'ah.payloadLength');
-    put16(bytes, at + 2, uint16(layer.reserved, 'ah.reserved', 0));
-    put32(bytes, at + 4, uint32(layer.spi, 'ah.spi'));
-    put32(bytes, at + 8, uint32(layer.sequenceNumber, 'ah.sequenceNumber'));
-    bytes.set(data(layer.icv, 'ah.icv'), at + AH);
+    bytes[at + AH.nextHeader] = protocolField(layer.nextHeader, to.next, 'ah.nextHeader');
+    bytes[at + AH.payloadLength] = uint8(layer.payloadLength ?? ahSize(layer) / 4 - 2, 'ah.payloadLength');
+    put16(bytes, at + AH.reserved, uint16(layer.reserved, 'ah.reserved', 0));
+    put32(bytes, at + AH.spi, uint32(layer.spi, 'ah.spi'));
+    put32(bytes, at + AH.sequenceNumber, uint32(layer.sequenceNumber, 'ah.sequenceNumber'));
+    bytes.set(data(layer.icv, 'ah.icv'), at + AH.icv);
   },
 
   decode(from): Next {
     const { bytes, at } = from;
-    if (from.cut('ah', AH)) return undefined;
-    const size = 4 * (bytes[at + 1]! + 2);
-    if (size < AH) return from.stop('ah', `a length of ${size} bytes, less than the header`, at + 1);
+    if (from.cut('ah', AH_SIZE)) return undefined;
+    const size = 4 * (bytes[at + AH.payloadLength]! + 2);
+    if (size < AH_SIZE)
+      return from.stop('ah', `a length of ${size} bytes, which is less than the header`, at + AH.payloadLength);
     if (from.cut('ah', size)) return undefined;
-    const nextHeader = bytes[at]!;
-    from.layers.push({
+    const nextHeader = bytes[at + AH.nextHeader]!;
+    from.add<Ah>({
       layer: 'ah',
       nextHeader,
-      payloadLength: bytes[at + 1]!,
-      reserved: get16(bytes, at + 2),
-      spi: get32(bytes, at + 4),
-      sequenceNumber: get32(bytes, at + 8),
-      icv: bytes.subarray(at + AH, at + size),
+      payloadLength: bytes[at + AH.payloadLength]!,
+      reserved: get16(bytes, at + AH.reserved),
+      spi: get32(bytes, at + AH.spi),
+      sequenceNumber: get32(bytes, at + AH.sequenceNumber),
+      icv: bytes.subarray(at + AH.icv, at + size),
     });
     from.at = at + size;
     const before = from.layers.findLast(({ layer }) => layer === 'ipv4' || layer === 'ipv6');
@@ -149,20 +154,24 @@ export const ahCodec: Codec<AhInput> = {
   },
 };
 
-export const espCodec: Codec<EspInput> = {
+export const espCodec: LayerCodec<EspInput> = {
   names: namesOf<Esp>({ layer: true, spi: true, sequenceNumber: true }),
-  size: () => ESP,
+  size: () => ESP_SIZE,
 
   write(layer, { bytes }, at) {
-    put32(bytes, at, uint32(layer.spi, 'esp.spi'));
-    put32(bytes, at + 4, uint32(layer.sequenceNumber, 'esp.sequenceNumber'));
+    put32(bytes, at + ESP.spi, uint32(layer.spi, 'esp.spi'));
+    put32(bytes, at + ESP.sequenceNumber, uint32(layer.sequenceNumber, 'esp.sequenceNumber'));
   },
 
   decode(from) {
     const { bytes, at } = from;
-    if (from.cut('esp', ESP)) return undefined;
-    from.layers.push({ layer: 'esp', spi: get32(bytes, at), sequenceNumber: get32(bytes, at + 4) });
-    from.at = at + ESP;
+    if (from.cut('esp', ESP_SIZE)) return undefined;
+    from.add<Esp>({
+      layer: 'esp',
+      spi: get32(bytes, at + ESP.spi),
+      sequenceNumber: get32(bytes, at + ESP.sequenceNumber),
+    });
+    from.at = at + ESP_SIZE;
     return undefined;
   },
 };

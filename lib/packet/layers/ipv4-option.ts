@@ -1,22 +1,24 @@
 /** The options of IPv4: RFC 791 and 2113. */
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { data, get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes.ts';
-import { ipv4Text, putIpv4 } from '../text.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { data, get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes/bytes.ts';
+import { ipv4Text, putIpv4 } from '../bytes/text.ts';
 import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
 /**
- * An option of IPv4, told apart by `name`. Its length is filled in.
+ * An IPv4 option, which `name` identifies. Its length is filled in.
  *
  * @see https://www.rfc-editor.org/rfc/rfc791
  */
 export type Ipv4Option =
-  /** `data` is the padding that follows. Encoding pads by itself: it is needed only for odd padding. */
+  /**
+   * `data` is the padding after it. It is only needed for unusual padding, because encoding pads the options itself.
+   */
   | { name: 'endOfOptionList'; data?: Uint8Array }
   | { name: 'noOperation' }
-  /** `pointer` is 4 in an empty route; `route` holds the addresses, 0.0.0.0 where none is recorded yet. */
+  /** `pointer` is 4 in an empty route. `route` contains the addresses, with 0.0.0.0 where none is recorded yet. */
   | { name: 'recordRoute' | 'looseSourceRoute' | 'strictSourceRoute'; pointer: number; route: readonly string[] }
-  /** `flag` is 0: time stamps only, 1: with addresses, 3: with prespecified addresses. */
+  /** `flag` is 0 for timestamps only, 1 for timestamps with addresses, and 3 for prespecified addresses. */
   | {
       name: 'timestamp';
       pointer: number;
@@ -25,11 +27,17 @@ export type Ipv4Option =
       entries: readonly { address?: string; timestamp: number }[];
     }
   | { name: 'routerAlert'; value: number }
-  /** Any other type, or a known one of unexpected length. */
+  /** Any other type, or a known type with an unexpected length. */
   | { name: 'other'; type: number; data: Uint8Array }
-  /** What is left where an option's length cannot be right; encodes as it is. */
+  /** The remaining bytes after an option with an invalid length. They are encoded unchanged. */
   | { name: 'malformed'; data: Uint8Array };
 
+/** The offset of each field of the options, of a route, and of a timestamp, or of the byte that it shares. */
+const OPTION = { type: 0, length: 1, data: 2 } as const;
+const ROUTE = { pointer: 2, route: 3 } as const;
+const STAMP = { pointer: 2, overflow: 3, flag: 3, entries: 4 } as const;
+const OVERFLOW_SHIFT = 4;
+const FLAG = 0x0f;
 const TIMESTAMP = 68;
 const ROUTER_ALERT = 148;
 const ROUTES = { recordRoute: 7, looseSourceRoute: 131, strictSourceRoute: 137 } as const;
@@ -57,7 +65,7 @@ function size(option: Ipv4Option): number {
     case 'noOperation':
       return 1;
     case 'timestamp':
-      return 4 + entrySize(option.flag) * option.entries.length;
+      return STAMP.entries + entrySize(option.flag) * option.entries.length;
     case 'routerAlert':
       return 4;
     case 'other':
@@ -65,7 +73,7 @@ function size(option: Ipv4Option): number {
     case 'malformed':
       return data(option.data, 'ipv4.options.data').length;
     default:
-      return 3 + 4 * list(option.route, 'ipv4.options.route').length;
+      return ROUTE.route + 4 * list(option.route, 'ipv4.options.route').length;
   }
 }
 
@@ -75,26 +83,27 @@ function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
       bytes.set(data(option.data, 'ipv4.options.data'), at + 1);
       return;
     case 'noOperation':
-      bytes[at] = NOP;
+      bytes[at + OPTION.type] = NOP;
       return;
     case 'malformed':
       bytes.set(data(option.data, 'ipv4.options.data'), at);
       return;
     case 'other':
-      bytes[at] = uint8(option.type, 'ipv4.options.type');
-      bytes.set(data(option.data, 'ipv4.options.data'), at + 2);
+      bytes[at + OPTION.type] = uint8(option.type, 'ipv4.options.type');
+      bytes.set(data(option.data, 'ipv4.options.data'), at + OPTION.data);
       break;
     case 'routerAlert':
-      bytes[at] = ROUTER_ALERT;
-      put16(bytes, at + 2, uint16(option.value, 'ipv4.options.value'));
+      bytes[at + OPTION.type] = ROUTER_ALERT;
+      put16(bytes, at + OPTION.data, uint16(option.value, 'ipv4.options.value'));
       break;
     case 'timestamp':
-      bytes[at] = TIMESTAMP;
-      bytes[at + 2] = uint8(option.pointer, 'ipv4.options.pointer');
-      bytes[at + 3] =
-        (uint(option.overflow, 15, 'ipv4.options.overflow') << 4) | uint(option.flag, 15, 'ipv4.options.flag');
+      bytes[at + OPTION.type] = TIMESTAMP;
+      bytes[at + STAMP.pointer] = uint8(option.pointer, 'ipv4.options.pointer');
+      bytes[at + STAMP.overflow] =
+        (uint(option.overflow, 15, 'ipv4.options.overflow') << OVERFLOW_SHIFT) |
+        uint(option.flag, FLAG, 'ipv4.options.flag');
       option.entries.forEach((entry, i) => {
-        let to = at + 4 + i * entrySize(option.flag);
+        let to = at + STAMP.entries + i * entrySize(option.flag);
         if (option.flag !== 0) {
           putIpv4(bytes, to, entry.address, 'ipv4.options.entries.address');
           to += 4;
@@ -103,46 +112,54 @@ function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
       });
       break;
     default:
-      bytes[at] = ROUTES[option.name];
-      bytes[at + 2] = uint8(option.pointer, 'ipv4.options.pointer');
-      option.route.forEach((address, i) => void putIpv4(bytes, at + 3 + 4 * i, address, 'ipv4.options.route'));
+      bytes[at + OPTION.type] = ROUTES[option.name];
+      bytes[at + ROUTE.pointer] = uint8(option.pointer, 'ipv4.options.pointer');
+      option.route.forEach(
+        (address, i) => void putIpv4(bytes, at + ROUTE.route + 4 * i, address, 'ipv4.options.route'),
+      );
   }
-  bytes[at + 1] = uint8(size(option), 'ipv4.options.length');
+  bytes[at + OPTION.length] = uint8(size(option), 'ipv4.options.length');
 }
 
 function readRoute(name: RouteName, bytes: Uint8Array, at: number, length: number): Ipv4Option {
   const route: string[] = [];
-  for (let i = at + 3; i < at + length; i += 4) route.push(ipv4Text(bytes, i));
-  return { name, pointer: bytes[at + 2]!, route };
+  for (let i = at + ROUTE.route; i < at + length; i += 4) route.push(ipv4Text(bytes, i));
+  return { name, pointer: bytes[at + ROUTE.pointer]!, route };
 }
 
 function readTimestamp(bytes: Uint8Array, at: number, length: number): Ipv4Option {
-  const flag = bytes[at + 3]! & 15;
+  const flag = bytes[at + STAMP.flag]! & FLAG;
   const entries: { address?: string; timestamp: number }[] = [];
-  for (let i = at + 4; i < at + length; i += entrySize(flag)) {
+  for (let i = at + STAMP.entries; i < at + length; i += entrySize(flag)) {
     if (flag === 0) entries.push({ timestamp: get32(bytes, i) });
     else entries.push({ address: ipv4Text(bytes, i), timestamp: get32(bytes, i + 4) });
   }
-  return { name: 'timestamp', pointer: bytes[at + 2]!, overflow: bytes[at + 3]! >>> 4, flag, entries };
+  return {
+    name: 'timestamp',
+    pointer: bytes[at + STAMP.pointer]!,
+    overflow: bytes[at + STAMP.overflow]! >>> OVERFLOW_SHIFT,
+    flag,
+    entries,
+  };
 }
 
 function read(bytes: Uint8Array, at: number, length: number): Ipv4Option {
-  const type = bytes[at]!;
+  const type = bytes[at + OPTION.type]!;
   if (length >= 3 && length % 4 === 3) {
     if (type === ROUTES.recordRoute) return readRoute('recordRoute', bytes, at, length);
     if (type === ROUTES.looseSourceRoute) return readRoute('looseSourceRoute', bytes, at, length);
     if (type === ROUTES.strictSourceRoute) return readRoute('strictSourceRoute', bytes, at, length);
   }
-  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + 2) };
-  if (type === TIMESTAMP && length >= 4 && (length - 4) % entrySize(bytes[at + 3]! & 15) === 0) {
+  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
+  if (type === TIMESTAMP && length >= 4 && (length - 4) % entrySize(bytes[at + STAMP.flag]! & FLAG) === 0) {
     return readTimestamp(bytes, at, length);
   }
-  return { name: 'other', type, data: bytes.subarray(at + 2, at + length) };
+  return { name: 'other', type, data: bytes.subarray(at + OPTION.data, at + length) };
 }
 
 const ENTRY = namesOf<{ address?: string; timestamp: number }>({ address: true, timestamp: true });
 
-/** Refuses options, and entries of a time stamp, that have a name which is not known. */
+/** Throws for options and timestamp entries with unknown properties. */
 export function checkIpv4Options(options: readonly Ipv4Option[] | undefined): void {
   ipv4Options.check(options);
   for (const option of options ?? []) {
@@ -162,17 +179,17 @@ export const ipv4Options: OptionList<Ipv4Option> = optionList<Ipv4Option>({
   read,
 });
 
-/** Where the final destination stands while a source route is not at its end: RFC 1122, 3.2.1.8; or -1. */
+/** Returns the offset of the final destination while a source route is not finished (RFC 1122, 3.2.1.8), or -1. */
 export function sourceRouteEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end) {
-    const type = bytes[at]!;
+    const type = bytes[at + OPTION.type]!;
     if (type === END) return -1;
-    const length = type === NOP ? 1 : at + 1 < end ? bytes[at + 1]! : 0;
+    const length = type === NOP ? 1 : at + 1 < end ? bytes[at + OPTION.length]! : 0;
     if (length === 0 || at + length > end) return -1;
     if (type === ROUTES.looseSourceRoute || type === ROUTES.strictSourceRoute) {
       const whole = length >= 7 && length % 4 === 3;
-      return whole && bytes[at + 2]! >= 4 && bytes[at + 2]! <= length ? at + length - 4 : -1;
+      return whole && bytes[at + ROUTE.pointer]! >= 4 && bytes[at + ROUTE.pointer]! <= length ? at + length - 4 : -1;
     }
     at += length;
   }

@@ -1,25 +1,25 @@
 /** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
-import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
+import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { type OptionList, optionList, optionNames } from './option-list.ts';
 
 /**
- * An option of an IPv6 extension header, told apart by `name`. Its length is filled in.
+ * An option of an IPv6 extension header, which `name` identifies. Its length is filled in.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.2
  */
 export type Ipv6Option =
   | { name: 'pad1' }
-  /** `length` bytes of zeros after type and length. */
+  /** `length` bytes of zeros after the type and the length. */
   | { name: 'padN'; length: number }
   | { name: 'routerAlert'; value: number }
   | { name: 'jumboPayload'; jumboPayloadLength: number }
-  /** Any other type, or a known one of unexpected length. */
+  /** Any other type, or a known type with an unexpected length. */
   | { name: 'other'; type: number; data: Uint8Array }
-  /** What is left where an option's length cannot be right; encodes as it is. */
+  /** The remaining bytes after an option with an invalid length. They are encoded unchanged. */
   | { name: 'malformed'; data: Uint8Array };
 
-/** The type and the length, which the length does not count. */
-const HEADER = 2;
+/** The offset of each field. The length counts only the data. */
+const OPTION = { type: 0, length: 1, data: 2 } as const;
 
 const PAD1 = 0;
 const PADN = 1;
@@ -40,13 +40,13 @@ function size(option: Ipv6Option): number {
     case 'pad1':
       return 1;
     case 'padN':
-      return HEADER + uint8(option.length, 'ipv6.options.length');
+      return OPTION.data + uint8(option.length, 'ipv6.options.length');
     case 'routerAlert':
       return 4;
     case 'jumboPayload':
       return 6;
     case 'other':
-      return HEADER + data(option.data, 'ipv6.options.data').length;
+      return OPTION.data + data(option.data, 'ipv6.options.data').length;
     case 'malformed':
       return data(option.data, 'ipv6.options.data').length;
   }
@@ -60,33 +60,34 @@ function write(option: Ipv6Option, bytes: Uint8Array, at: number): void {
       bytes.set(data(option.data, 'ipv6.options.data'), at);
       return;
     case 'padN':
-      bytes[at] = PADN;
+      bytes[at + OPTION.type] = PADN;
       break;
     case 'routerAlert':
-      bytes[at] = ROUTER_ALERT;
-      put16(bytes, at + 2, uint16(option.value, 'ipv6.options.value'));
+      bytes[at + OPTION.type] = ROUTER_ALERT;
+      put16(bytes, at + OPTION.data, uint16(option.value, 'ipv6.options.value'));
       break;
     case 'jumboPayload':
-      bytes[at] = JUMBO;
-      put32(bytes, at + 2, uint32(option.jumboPayloadLength, 'ipv6.options.jumboPayloadLength'));
+      bytes[at + OPTION.type] = JUMBO;
+      put32(bytes, at + OPTION.data, uint32(option.jumboPayloadLength, 'ipv6.options.jumboPayloadLength'));
       break;
     case 'other':
-      bytes[at] = uint8(option.type, 'ipv6.options.type');
-      bytes.set(data(option.data, 'ipv6.options.data'), at + 2);
+      bytes[at + OPTION.type] = uint8(option.type, 'ipv6.options.type');
+      bytes.set(data(option.data, 'ipv6.options.data'), at + OPTION.data);
   }
-  bytes[at + 1] = uint8(size(option) - HEADER, 'ipv6.options.length');
+  bytes[at + OPTION.length] = uint8(size(option) - OPTION.data, 'ipv6.options.length');
 }
 
 function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
-  const type = bytes[at]!;
-  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + 2) };
-  if (type === JUMBO && length === 6) return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + 2) };
+  const type = bytes[at + OPTION.type]!;
+  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
+  if (type === JUMBO && length === 6)
+    return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + OPTION.data) };
   if (type === PADN) {
     let zeros = true;
-    for (let i = at + HEADER; i < at + length; i++) zeros &&= bytes[i] === 0;
-    if (zeros) return { name: 'padN', length: length - HEADER };
+    for (let i = at + OPTION.data; i < at + length; i++) zeros &&= bytes[i] === 0;
+    if (zeros) return { name: 'padN', length: length - OPTION.data };
   }
-  return { name: 'other', type, data: bytes.subarray(at + HEADER, at + length) };
+  return { name: 'other', type, data: bytes.subarray(at + OPTION.data, at + length) };
 }
 
 export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
@@ -94,13 +95,13 @@ export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
   names: NAMES,
   size,
   write,
-  short: (bytes, at) => (bytes[at] === PAD1 ? { name: 'pad1' } : undefined),
-  length: (field) => HEADER + field,
+  short: (bytes, at) => (bytes[at + OPTION.type] === PAD1 ? { name: 'pad1' } : undefined),
+  length: (field) => OPTION.data + field,
   read,
 });
 
-/** Writes options into zeros, and pads them up to `end`. */
+/** Writes options into zeros and pads them up to `end`. */
 export function writePadded(options: readonly Ipv6Option[], bytes: Uint8Array, start: number, end: number): void {
   const at = ipv6Options.write(options, bytes, start);
-  if (end - at > 1) write({ name: 'padN', length: end - at - HEADER }, bytes, at);
+  if (end - at > 1) write({ name: 'padN', length: end - at - OPTION.data }, bytes, at);
 }

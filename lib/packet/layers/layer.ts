@@ -1,24 +1,17 @@
-/** The layers of packets: which there are, and what tells them apart. */
+/** The layers of packets. */
 import type { Arp, ArpInput } from './arp.ts';
 import type { BsdLoopback, BsdLoopbackInput } from './bsd-loopback.ts';
 import type { Ethernet, EthernetInput } from './ethernet.ts';
 import type { Gre, GreInput } from './gre.ts';
 import type { Icmp, IcmpInput } from './icmp.ts';
-import type { Icmpv6, Icmpv6Input } from './icmpv6.ts';
+import type { Icmpv6, Icmpv6Input } from './icmpv6-message.ts';
 import type { Igmp, IgmpInput } from './igmp.ts';
 import type { Ah, AhInput, Esp, EspInput } from './ipsec.ts';
 import type { Ipv4, Ipv4Input } from './ipv4.ts';
 import type { Ipv6, Ipv6Input } from './ipv6.ts';
-import type {
-  DestinationOptions,
-  DestinationOptionsInput,
-  Fragment,
-  FragmentInput,
-  HopByHop,
-  HopByHopInput,
-  Routing,
-  RoutingInput,
-} from './ipv6-extension.ts';
+import type { Fragment, FragmentInput } from './ipv6-fragment.ts';
+import type { DestinationOptions, DestinationOptionsInput, HopByHop, HopByHopInput } from './ipv6-options-header.ts';
+import type { Routing, RoutingInput } from './ipv6-routing.ts';
 import type { LinuxSll, LinuxSll2, LinuxSll2Input, LinuxSllInput } from './linux-cooked.ts';
 import type { Llc, LlcInput, Snap, SnapInput } from './llc.ts';
 import type { Mpls, MplsInput } from './mpls.ts';
@@ -28,11 +21,12 @@ import type { Sctp, SctpInput } from './sctp.ts';
 import type { Stp, StpInput } from './stp.ts';
 import type { Tcp, TcpInput } from './tcp.ts';
 import type { Udp, UdpInput } from './udp.ts';
+import type { Udplite, UdpliteInput } from './udplite.ts';
 import type { Vlan, VlanInput } from './vlan.ts';
 import type { Geneve, GeneveInput, Vxlan, VxlanInput } from './vxlan.ts';
 
 /**
- * Data after the last header that is understood.
+ * The data after the last header that was decoded.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
@@ -42,7 +36,7 @@ export interface Payload {
 }
 
 /**
- * Bytes after the end of the data that the headers' lengths tell: the padding of a short frame.
+ * Bytes after the end of the packet according to the lengths in its headers: the padding of a short frame.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
@@ -52,7 +46,7 @@ export interface Trailer {
 }
 
 /**
- * A layer as decoded. Each is an input of `encodePacket`, too.
+ * A decoded layer. It can be passed to `encodePacket` as well.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
@@ -85,12 +79,13 @@ export type Layer =
   | Mpls
   | Pppoe
   | Sctp
+  | Udplite
   | Vxlan
   | Payload
   | Trailer;
 
 /**
- * A layer to encode.
+ * A layer for `encodePacket`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
@@ -123,13 +118,7 @@ export type LayerInput =
   | MplsInput
   | PppoeInput
   | SctpInput
+  | UdpliteInput
   | VxlanInput
   | Payload
   | Trailer;
-
-/**
- * What tells layers apart.
- *
- * @see https://www.rfc-editor.org/rfc/rfc1122
- */
-export type LayerName = Layer['layer'];

@@ -1,25 +1,29 @@
-/** The headers of IEEE 802.2 behind the length of an 802.3 frame: LLC, and SNAP behind it. */
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, put16, uint, uint8, uint16 } from '../bytes.ts';
-import type { Codec, Encoding, Filled, Next } from './codec.ts';
+/** The IEEE 802.2 headers after the length of an 802.3 frame: LLC, and SNAP after it. */
+import { namesOf } from '../../argument/known-names.ts';
+import { get16, put16, uint, uint8, uint16 } from '../bytes/bytes.ts';
+import type { Encoding, Filled, LayerCodec } from './codec.ts';
+import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType, layerOfPoint, pointOf } from './protocol.ts';
 
 /**
- * A header of logical link control to encode.
+ * A logical link control header to encode.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export interface LlcFields {
-  /** The service access point of the destination; told by the following layer unless given. */
+  /** The destination service access point. By default, the following layer determines it. */
   dsap?: number | undefined;
-  /** That of the source, whose lowest bit tells a response; as `dsap` unless given. */
+  /** The source service access point, whose lowest bit marks a response. The default is `dsap`. */
   ssap?: number | undefined;
-  /** Its two lowest bits set, one byte; else two bytes, the first one in the lower half. 3, unnumbered, unless given. */
+  /**
+   * A field of one byte if its two lowest bits are set, and else of two bytes, the first of which is the lower half.
+   * The default is 3, unnumbered information.
+   */
   control?: number | undefined;
 }
 
 /**
- * A header of logical link control for `encodePacket`.
+ * A logical link control header for `encodePacket`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1042
  */
@@ -28,7 +32,7 @@ export interface LlcInput extends LlcFields {
 }
 
 /**
- * A header of logical link control as decoded.
+ * A decoded logical link control header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1042
  */
@@ -42,9 +46,9 @@ export interface Llc extends Filled<LlcFields> {
  * @see https://www.rfc-editor.org/rfc/rfc1042
  */
 export interface SnapFields {
-  /** The organization, 24 bits; 0, that of EtherTypes, unless given. */
+  /** The organization, 24 bits. The default is 0, whose protocols are EtherTypes. */
   oui?: number | undefined;
-  /** An EtherType, or a protocol of the organization; told by the following layer unless given. */
+  /** An EtherType, or a protocol of the organization. By default, the following layer determines it. */
   protocol?: number | undefined;
 }
 
@@ -58,7 +62,7 @@ export interface SnapInput extends SnapFields {
 }
 
 /**
- * A SNAP header as decoded.
+ * A decoded SNAP header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1042
  */
@@ -67,11 +71,12 @@ export interface Snap extends Filled<SnapFields> {
 }
 
 /**
- * A header of logical link control, IEEE 802.2, as a layer of `encodePacket`: behind `ethernet`, whose length is filled in.
+ * Creates a logical link control header (IEEE 802.2) as a layer for `encodePacket`, to follow `ethernet`, whose length
+ * is filled in.
  *
- * @param fields What is left out is filled in.
+ * @param fields The fields. Those that are omitted are filled in.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const header = ethernet({ destination: '01:80:c2:00:00:00', source: '02:00:00:00:00:01' });
  * console.log(encodePacket([header, llc({ dsap: 0xfe }), 'data'])[13]); // 7
@@ -82,11 +87,11 @@ export function llc(fields: LlcFields): LlcInput {
 }
 
 /**
- * A SNAP header, RFC 1042, as a layer of `encodePacket`: behind `llc`.
+ * Creates a SNAP header (RFC 1042) as a layer for `encodePacket`, to follow `llc`.
  *
- * @param fields What is left out is filled in.
+ * @param fields The fields. Those that are omitted are filled in.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const headers = [llc({}), snap({ oui: 0x00000c, protocol: 0x2000 })];
  * console.log(Buffer.from(encodePacket(headers)).toString('hex')); // aaaa0300000c2000
@@ -96,45 +101,50 @@ export function snap(fields: SnapFields): SnapInput {
   return { ...fields, layer: 'snap' };
 }
 
+/** The offset of each field of the LLC and the SNAP header. */
+const LLC = { dsap: 0, ssap: 1, control: 2 } as const;
+const SNAP = { oui: 0, protocol: 3 } as const;
+
 const UNNUMBERED = 3;
-/** The two lowest bits of a control field of one byte. */
+/** The two lowest bits of a control field with one byte. */
 const SHORT = 3;
 const isShort = (control: number): boolean => (control & SHORT) === SHORT;
-/** What older frames of IPX have in place of both service access points. */
+/** The bytes of older IPX frames in place of both service access points. */
 const RAW_IPX = 0xffff;
 
-export const llcCodec: Codec<LlcInput> = {
+export const llcCodec: LayerCodec<LlcInput> = {
   names: namesOf<Llc>({ layer: true, dsap: true, ssap: true, control: true }),
   size: ({ control = UNNUMBERED }) => (isShort(control) ? 3 : 4),
 
   write(layer, to, at) {
     const { bytes } = to;
     const dsap = layer.dsap ?? pointOf(to.next, 'llc.dsap');
-    bytes[at] = uint8(dsap, 'llc.dsap');
-    bytes[at + 1] = uint8(layer.ssap, 'llc.ssap', dsap);
+    bytes[at + LLC.dsap] = uint8(dsap, 'llc.dsap');
+    bytes[at + LLC.ssap] = uint8(layer.ssap, 'llc.ssap', dsap);
     const control = uint16(layer.control, 'llc.control', UNNUMBERED);
-    bytes[at + 2] = isShort(control) ? uint8(control, 'llc.control') : control;
-    if (!isShort(control)) bytes[at + 3] = control >>> 8;
+    bytes[at + LLC.control] = isShort(control) ? uint8(control, 'llc.control') : control;
+    if (!isShort(control)) bytes[at + LLC.control + 1] = control >>> 8;
   },
 
   decode(from): Next {
     const { bytes, at } = from;
     if (from.left >= 2 && get16(bytes, at) === RAW_IPX) return undefined;
     if (from.cut('llc', 3)) return undefined;
-    const size = isShort(bytes[at + 2]!) ? 3 : 4;
+    const size = isShort(bytes[at + LLC.control]!) ? 3 : 4;
     if (from.cut('llc', size)) return undefined;
-    const [dsap, ssap] = [bytes[at]!, bytes[at + 1]!];
-    const control = size === 3 ? bytes[at + 2]! : bytes[at + 2]! | (bytes[at + 3]! << 8);
-    from.layers.push({ layer: 'llc', dsap, ssap, control });
+    const [dsap, ssap] = [bytes[at + LLC.dsap]!, bytes[at + LLC.ssap]!];
+    const control =
+      size === 3 ? bytes[at + LLC.control]! : bytes[at + LLC.control]! | (bytes[at + LLC.control + 1]! << 8);
+    from.add<Llc>({ layer: 'llc', dsap, ssap, control });
     from.at = at + size;
     return control === UNNUMBERED && ssap === dsap && from.left > 0 ? layerOfPoint(dsap) : undefined;
   },
 };
 
-/** Cisco's, which sends the spanning tree of each VLAN. */
+/** The organization code of Cisco, which sends the spanning tree messages of each VLAN. */
 const CISCO = 0x00000c;
 const PER_VLAN_SPANNING_TREE = 0x010b;
-/** Those whose protocols are EtherTypes: RFC 1042, and IEEE 802.1H for bridges. */
+/** The organization codes whose protocols are EtherTypes: RFC 1042, and IEEE 802.1H for bridges. */
 const ETHER_TYPES: readonly number[] = [0, 0x0000f8];
 const HEADER = 5;
 
@@ -143,7 +153,7 @@ function snapOf(next: Encoding['next']): Required<SnapFields> {
   return { oui: 0, protocol: etherTypeOf(next, 'snap.protocol') };
 }
 
-export const snapCodec: Codec<SnapInput> = {
+export const snapCodec: LayerCodec<SnapInput> = {
   names: namesOf<Snap>({ layer: true, oui: true, protocol: true }),
   size: () => HEADER,
 
@@ -151,17 +161,17 @@ export const snapCodec: Codec<SnapInput> = {
     const { bytes } = to;
     const told = layer.protocol === undefined ? snapOf(to.next) : { oui: 0, protocol: layer.protocol };
     const oui = uint(layer.oui, 0xffffff, 'snap.oui', told.oui);
-    bytes[at] = oui >>> 16;
-    put16(bytes, at + 1, oui & 0xffff);
-    put16(bytes, at + 3, uint16(told.protocol, 'snap.protocol'));
+    bytes[at + SNAP.oui] = oui >>> 16;
+    put16(bytes, at + SNAP.oui + 1, oui & 0xffff);
+    put16(bytes, at + SNAP.protocol, uint16(told.protocol, 'snap.protocol'));
   },
 
   decode(from) {
     const { bytes, at } = from;
     if (from.cut('snap', HEADER)) return undefined;
-    const oui = (bytes[at]! << 16) | get16(bytes, at + 1);
-    const protocol = get16(bytes, at + 3);
-    from.layers.push({ layer: 'snap', oui, protocol });
+    const oui = (bytes[at + SNAP.oui]! << 16) | get16(bytes, at + SNAP.oui + 1);
+    const protocol = get16(bytes, at + SNAP.protocol);
+    from.add<Snap>({ layer: 'snap', oui, protocol });
     from.at = at + HEADER;
     if (from.left === 0) return undefined;
     if (oui === CISCO && protocol === PER_VLAN_SPANNING_TREE) return 'stp';

@@ -1,11 +1,12 @@
-/** Labels of MPLS: RFC 3032, with the traffic class of RFC 5462. */
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { get32, list, put32, uint, uint8 } from '../bytes.ts';
-import type { Codec, Filled, Next } from './codec.ts';
+/** MPLS labels: RFC 3032, with the traffic class of RFC 5462. */
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { get32, list, put32, uint, uint8 } from '../bytes/bytes.ts';
+import type { Filled, LayerCodec } from './codec.ts';
+import type { Next } from './layer-type.ts';
 
 /**
- * An entry of a stack of labels to encode.
+ * An entry of an MPLS label stack to encode.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3032
  */
@@ -14,31 +15,31 @@ export interface MplsEntryFields {
   label: number;
   /** 0 to 7. */
   trafficClass?: number | undefined;
-  /** Whether it is the last entry; true of the last one and false of the others unless given. */
+  /** Whether it is the last entry. By default, it is true for the last one and false for the others. */
   bottomOfStack?: boolean | undefined;
-  /** 64 unless given. */
+  /** The default is 64. */
   timeToLive?: number | undefined;
 }
 
 /**
- * An entry of a stack of labels as decoded.
+ * A decoded entry of an MPLS label stack.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3032
  */
 export interface MplsEntry extends Filled<MplsEntryFields> {}
 
 /**
- * A stack of labels to encode.
+ * An MPLS label stack to encode.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3032
  */
 export interface MplsFields {
-  /** The outer one first. */
+  /** The entries, the outermost one first. */
   entries: readonly MplsEntryFields[];
 }
 
 /**
- * A stack of labels for `encodePacket`.
+ * An MPLS label stack for `encodePacket`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3032
  */
@@ -47,7 +48,7 @@ export interface MplsInput extends MplsFields {
 }
 
 /**
- * A stack of labels as decoded.
+ * A decoded MPLS label stack.
  *
  * @see https://www.rfc-editor.org/rfc/rfc3032
  */
@@ -57,11 +58,11 @@ export interface Mpls extends MplsFields {
 }
 
 /**
- * A stack of MPLS labels as a layer of `encodePacket`.
+ * Creates an MPLS label stack as a layer for `encodePacket`.
  *
- * @param fields The entries; encoding fills in what is left out.
+ * @param fields The entries. Fields that are omitted are filled in.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const packet = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
  * console.log(encodePacket([mpls({ entries: [{ label: 16 }, { label: 17 }] }), packet]).length); // 28
@@ -71,10 +72,13 @@ export function mpls(fields: MplsFields): MplsInput {
   return { ...fields, layer: 'mpls' };
 }
 
+/** The bits of each field of an entry, which is one word. */
+const MASK = { bottomOfStack: 0x100, timeToLive: 0xff } as const;
+const SHIFT = { label: 12, trafficClass: 9 } as const;
 const ENTRY = 4;
 const ENTRY_NAMES = namesOf<MplsEntry>({ label: true, trafficClass: true, bottomOfStack: true, timeToLive: true });
 
-export const mplsCodec: Codec<MplsInput> = {
+export const mplsCodec: LayerCodec<MplsInput> = {
   check({ entries }) {
     for (const entry of list(entries, 'mpls.entries')) {
       onlyKnown(object(entry, 'mpls.entries'), ENTRY_NAMES, 'mpls.entries');
@@ -87,9 +91,13 @@ export const mplsCodec: Codec<MplsInput> = {
     entries.forEach((entry, i) => {
       const label = uint(entry.label, 0xfffff, 'mpls.entries.label');
       const trafficClass = uint(entry.trafficClass, 7, 'mpls.entries.trafficClass', 0);
-      const bottom = (entry.bottomOfStack ?? i === entries.length - 1) ? 0x100 : 0;
+      const bottom = (entry.bottomOfStack ?? i === entries.length - 1) ? MASK.bottomOfStack : 0;
       const timeToLive = uint8(entry.timeToLive, 'mpls.entries.timeToLive', 64);
-      put32(bytes, start + ENTRY * i, (label << 12) | (trafficClass << 9) | bottom | timeToLive);
+      put32(
+        bytes,
+        start + ENTRY * i,
+        (label << SHIFT.label) | (trafficClass << SHIFT.trafficClass) | bottom | timeToLive,
+      );
     });
   },
 
@@ -99,13 +107,18 @@ export const mplsCodec: Codec<MplsInput> = {
     let bottomOfStack = false;
     while (!bottomOfStack && !from.cut('mpls', ENTRY)) {
       const word = get32(bytes, from.at);
-      bottomOfStack = (word & 0x100) !== 0;
-      entries.push({ label: word >>> 12, trafficClass: (word >>> 9) & 7, bottomOfStack, timeToLive: word & 0xff });
+      bottomOfStack = (word & MASK.bottomOfStack) !== 0;
+      entries.push({
+        label: word >>> SHIFT.label,
+        trafficClass: (word >>> SHIFT.trafficClass) & 7,
+        bottomOfStack,
+        timeToLive: word & MASK.timeToLive,
+      });
       from.at += ENTRY;
     }
-    if (entries.length > 0) from.layers.push({ layer: 'mpls', entries });
+    if (entries.length > 0) from.add<Mpls>({ layer: 'mpls', entries });
     if (!bottomOfStack || from.left === 0) return undefined;
-    // No number tells what follows: the version of IP does.
+    // No number identifies the next layer, only the IP version does.
     const version = bytes[from.at]! >>> 4;
     return version === 4 ? 'ipv4' : version === 6 ? 'ipv6' : undefined;
   },

@@ -1,10 +1,13 @@
-/** Lists of options in headers, each a type, a length and data: what IPv4, TCP, IPv6 and neighbour discovery share. */
+/**
+ * Lists of options in headers, each with a type, a length and data: the common part of IPv4, TCP, IPv6 and neighbor
+ * discovery options.
+ */
 
-import { invalidType } from '../../posix/errno.ts';
-import { keyOf, type Names, namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
+import { invalidType } from '../../argument/argument-error.ts';
+import { keyOf, type Names, namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
 
-/** What is left where an option's length cannot be right. */
+/** The remaining bytes after an option with an invalid length. */
 interface MalformedOption {
   name: 'malformed';
   data: Uint8Array;
@@ -14,10 +17,13 @@ type Named<Option, Name> = Option extends { name: infer Own } ? (Name extends Ow
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 
-/** The names that each option has. */
+/** The property names of each option. */
 export type OptionNames = { readonly [name: string]: Names };
 
-/** Declares the names that each option has beside its `name`: the compiler asks for each of them, and for no other. */
+/**
+ * Declares the properties of each option besides its `name`. The compiler checks that the list is complete and contains
+ * no others.
+ */
 export function optionNames<Option extends { name: string }>(
   all: {
     readonly [Name in Option['name']]: { readonly [Key in Exclude<KeysOf<Named<Option, Name>>, 'name'>]: true };
@@ -27,36 +33,38 @@ export function optionNames<Option extends { name: string }>(
   return Object.fromEntries(each);
 }
 
-/** How the options of one kind of header become bytes and back. */
+/** Encodes and decodes the options of one kind of header. */
 interface OptionCodec<Option> {
-  /** What errors call the list: `'tcp.options'`. */
+  /** The name of the list in error messages, such as `'tcp.options'`. */
   readonly argument: string;
   readonly names: OptionNames;
-  /** The length of the whole option. */
+  /** Returns the length of the whole option. */
   size(option: Option): number;
   /** Writes an option into zeros. */
   write(option: Option, bytes: Uint8Array, at: number): void;
-  /** Reads an option that has no length: of one byte, or one that ends the list. */
+  /** Reads an option without a length field: one of a single byte, or one that ends the list. */
   short?(bytes: Uint8Array, at: number, end: number): Option | undefined;
-  /** The length of the whole option by the number in its length field; less than 2 where that cannot be right. */
+  /**
+   * Returns the length of the whole option for the value of its length field. It is below 2 if the value is invalid.
+   */
   length(field: number): number;
-  /** Reads an option that is there as a whole. */
+  /** Reads a complete option. */
   read(bytes: Uint8Array, at: number, length: number): Option;
 }
 
 /** The options of one kind of header. */
 export interface OptionList<Option> {
-  /** Refuses options that are not known, and names that they do not have. */
+  /** Throws for unknown options and for unknown properties of options. */
   check(options: readonly Option[] | undefined): void;
-  /** Their length, without padding. */
+  /** Returns the length of the options without padding. */
   size(options: readonly Option[] | undefined): number;
-  /** Writes them into zeros, and gives where they end. */
+  /** Writes the options into zeros and returns the offset after them. */
   write(options: readonly Option[] | undefined, bytes: Uint8Array, start: number): number;
-  /** Reads them into a list, and gives where one begins whose length cannot be right, or -1. */
+  /** Adds the options to a list and returns the offset of the first one with an invalid length, or -1. */
   read(bytes: Uint8Array, start: number, end: number, options: Option[]): number;
 }
 
-/** Lists of the options of one codec. */
+/** Creates the list functions for the options of a codec. */
 export function optionList<Option>(codec: OptionCodec<Option | MalformedOption>): OptionList<Option | MalformedOption> {
   return {
     check(options) {
@@ -106,7 +114,7 @@ export function optionList<Option>(codec: OptionCodec<Option | MalformedOption>)
   };
 }
 
-/** The options of IPv4 and TCP without a length; the end of the list takes what follows it, its padding. */
+/** Reads the IPv4 and TCP options without a length field. The end of the list includes the padding after it. */
 export function shortOption(
   bytes: Uint8Array,
   at: number,
@@ -117,6 +125,6 @@ export function shortOption(
   return at + 1 === end ? { name: 'endOfOptionList' } : { name: 'endOfOptionList', data: bytes.subarray(at + 1, end) };
 }
 
-/** The types of `shortOption`. */
+/** The types that `shortOption` reads. */
 export const END = 0;
 export const NOP = 1;

@@ -1,7 +1,7 @@
-/** PPP: RFC 1661, with the addresses of HDLC-like framing (RFC 1662) or without them, as in PPPoE. */
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, put16, uint8, uint16 } from '../bytes.ts';
-import type { Codec, Filled } from './codec.ts';
+/** PPP (RFC 1661), with or without the HDLC-like framing of RFC 1662. PPPoE does not use it. */
+import { namesOf } from '../../argument/known-names.ts';
+import { get16, put16, uint8, uint16 } from '../bytes/bytes.ts';
+import type { Filled, LayerCodec } from './codec.ts';
 import { layerOfPpp, pppProtocolOf } from './protocol.ts';
 
 /**
@@ -10,11 +10,11 @@ import { layerOfPpp, pppProtocolOf } from './protocol.ts';
  * @see https://www.rfc-editor.org/rfc/rfc1661
  */
 export interface PppFields {
-  /** Whether address and control, 0xff and 0x03, come before; they do not unless given. */
+  /** Whether the address and control bytes, 0xff and 0x03, precede the header. By default they do not. */
   framed?: boolean | undefined;
-  /** A PPP protocol number; told by the following layer unless given. */
+  /** A PPP protocol number. By default, the following layer determines it. */
   protocol?: number | undefined;
-  /** Whether the protocol number, odd and below 256, is compressed to one byte. */
+  /** Whether the protocol number, which must be odd and below 256, is compressed to one byte. */
   compressed?: boolean | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface PppInput extends PppFields {
 }
 
 /**
- * A PPP header as decoded.
+ * A decoded PPP header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc1661
  */
@@ -37,11 +37,11 @@ export interface Ppp extends Filled<PppFields> {
 }
 
 /**
- * A PPP header as a layer of `encodePacket`.
+ * Creates a PPP header as a layer for `encodePacket`.
  *
- * @param fields The protocol is filled in unless given.
+ * @param fields The fields. The protocol is filled in by default.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const packet = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
  * console.log(Buffer.from(encodePacket([ppp({ framed: true }), packet])).toString('hex', 0, 4)); // ff030021
@@ -53,7 +53,7 @@ export function ppp(fields: PppFields): PppInput {
 
 const FRAMING = 0xff03;
 
-export const pppCodec: Codec<PppInput> = {
+export const pppCodec: LayerCodec<PppInput> = {
   names: namesOf<Ppp>({ layer: true, framed: true, protocol: true, compressed: true }),
   size: ({ framed, compressed }) => (framed ? 2 : 0) + (compressed ? 1 : 2),
 
@@ -74,7 +74,7 @@ export const pppCodec: Codec<PppInput> = {
     const compressed = at < from.end && (bytes[at]! & 1) !== 0;
     if (from.cut('ppp', at - start + (compressed ? 1 : 2))) return undefined;
     const protocol = compressed ? bytes[at]! : get16(bytes, at);
-    from.layers.push({ layer: 'ppp', framed, protocol, compressed });
+    from.add<Ppp>({ layer: 'ppp', framed, protocol, compressed });
     from.at = at + (compressed ? 1 : 2);
     return from.left === 0 ? undefined : layerOfPpp(protocol);
   },

@@ -1,7 +1,7 @@
 /** PPP over Ethernet: RFC 2516. */
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, put16, uint, uint8, uint16 } from '../bytes.ts';
-import type { Codec, Filled } from './codec.ts';
+import { namesOf } from '../../argument/known-names.ts';
+import { get16, put16, uint, uint8, uint16 } from '../bytes/bytes.ts';
+import type { Filled, LayerCodec } from './codec.ts';
 
 /**
  * A PPPoE header to encode.
@@ -9,15 +9,15 @@ import type { Codec, Filled } from './codec.ts';
  * @see https://www.rfc-editor.org/rfc/rfc2516
  */
 export interface PppoeFields {
-  /** 1 unless given. */
+  /** The default is 1. */
   version?: number | undefined;
-  /** 1 unless given. */
+  /** The default is 1. */
   type?: number | undefined;
-  /** 0, a session, unless given; of discovery it is 9 PADI, 7 PADO, 0x19 PADR, 0x65 PADS, 0xa7 PADT. */
+  /** The default is 0, a session. In discovery, 9 is PADI, 7 PADO, 0x19 PADR, 0x65 PADS and 0xa7 PADT. */
   code?: number | undefined;
-  /** 0 unless given. */
+  /** The default is 0. */
   sessionId?: number | undefined;
-  /** The length of what follows; filled in unless given. */
+  /** The length of the payload. By default, encoding fills it in. */
   length?: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface PppoeInput extends PppoeFields {
 }
 
 /**
- * A PPPoE header as decoded. The tags of discovery are payload.
+ * A decoded PPPoE header. The tags of discovery packets are payload.
  *
  * @see https://www.rfc-editor.org/rfc/rfc2516
  */
@@ -40,11 +40,11 @@ export interface Pppoe extends Filled<PppoeFields> {
 }
 
 /**
- * A PPPoE header as a layer of `encodePacket`; in a session `ppp` follows.
+ * Creates a PPPoE header as a layer for `encodePacket`. In a session, `ppp` follows it.
  *
- * @param fields What is left out is filled in.
+ * @param fields The fields. Those that are omitted are filled in.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const packet = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' });
  * console.log(encodePacket([pppoe({ sessionId: 7 }), ppp({}), packet]).length); // 28
@@ -54,31 +54,36 @@ export function pppoe(fields: PppoeFields): PppoeInput {
   return { ...fields, layer: 'pppoe' };
 }
 
+/** The offset of each field, or of the byte that it shares. */
+const PPPOE = { version: 0, type: 0, code: 1, sessionId: 2, length: 4 } as const;
+const VERSION_SHIFT = 4;
+const TYPE = 0x0f;
 const HEADER = 6;
 
-export const pppoeCodec: Codec<PppoeInput> = {
+export const pppoeCodec: LayerCodec<PppoeInput> = {
   names: namesOf<Pppoe>({ layer: true, version: true, type: true, code: true, sessionId: true, length: true }),
   size: () => HEADER,
 
   write(layer, to, at) {
     const { bytes } = to;
-    bytes[at] = (uint(layer.version, 15, 'pppoe.version', 1) << 4) | uint(layer.type, 15, 'pppoe.type', 1);
-    bytes[at + 1] = uint8(layer.code, 'pppoe.code', 0);
-    put16(bytes, at + 2, uint16(layer.sessionId, 'pppoe.sessionId', 0));
-    put16(bytes, at + 4, uint16(layer.length ?? to.end - at - HEADER, 'pppoe.length'));
+    const type = uint(layer.type, TYPE, 'pppoe.type', 1);
+    bytes[at + PPPOE.version] = (uint(layer.version, 15, 'pppoe.version', 1) << VERSION_SHIFT) | type;
+    bytes[at + PPPOE.code] = uint8(layer.code, 'pppoe.code', 0);
+    put16(bytes, at + PPPOE.sessionId, uint16(layer.sessionId, 'pppoe.sessionId', 0));
+    put16(bytes, at + PPPOE.length, uint16(layer.length ?? to.end - at - HEADER, 'pppoe.length'));
   },
 
   decode(from) {
     const { bytes, at } = from;
     if (from.cut('pppoe', HEADER)) return undefined;
-    const code = bytes[at + 1]!;
-    const length = get16(bytes, at + 4);
-    from.layers.push({
+    const code = bytes[at + PPPOE.code]!;
+    const length = get16(bytes, at + PPPOE.length);
+    from.add<Pppoe>({
       layer: 'pppoe',
-      version: bytes[at]! >>> 4,
-      type: bytes[at]! & 15,
+      version: bytes[at + PPPOE.version]! >>> VERSION_SHIFT,
+      type: bytes[at + PPPOE.type]! & TYPE,
       code,
-      sessionId: get16(bytes, at + 2),
+      sessionId: get16(bytes, at + PPPOE.sessionId),
       length,
     });
     from.at = at + HEADER;

@@ -1,4 +1,6 @@
-/** Which number announces which layer. */
+/** The numbers that identify the layers. */
+
+import { invalidValue } from '../../argument/argument-error.ts';
 import {
   ETH_P_8021AD,
   ETH_P_8021Q,
@@ -30,15 +32,17 @@ import {
   IPPROTO_SCTP,
   IPPROTO_TCP,
   IPPROTO_UDP,
-} from '../../posix/constants.ts';
-import { invalidValue } from '../../posix/errno.ts';
-import type { Decoding, Encoding, Next } from './codec.ts';
-import type { LayerName } from './layer.ts';
-import { numberOf } from './own-layer.ts';
+  IPPROTO_UDPLITE,
+} from '../../native/constants.ts';
+import { uint8 } from '../bytes/bytes.ts';
+import type { Decoding, Encoding } from './codec.ts';
+import type { LayerName } from './layer-name.ts';
+import type { Next } from './layer-type.ts';
+import { numberOf } from './layer-type.ts';
 
 type Numbers = readonly (readonly [LayerName, ...number[]])[];
 
-/** EtherTypes by layer: what is encoded, then what is decoded, too. */
+/** EtherTypes by layer: first those for encoding, then more for decoding. */
 const ETHER_TYPES: Numbers = [
   ['ipv4', ETH_P_IP],
   ['ipv6', ETH_P_IPV6],
@@ -48,7 +52,7 @@ const ETHER_TYPES: Numbers = [
   ['pppoe', ETH_P_PPP_SES, ETH_P_PPP_DISC],
   ['ethernet', ETH_P_TEB],
 ];
-/** Protocols of IPv4, and of IPv6 unless there are others. */
+/** Protocol numbers of IPv4, and of IPv6 unless it has others. */
 const PROTOCOLS: Numbers = [
   ['icmp', IPPROTO_ICMP],
   ['ipv4', IPPROTO_IPIP],
@@ -59,13 +63,14 @@ const PROTOCOLS: Numbers = [
   ['esp', IPPROTO_ESP],
   ['ah', IPPROTO_AH],
   ['sctp', IPPROTO_SCTP],
+  ['udplite', IPPROTO_UDPLITE],
   ['mpls', IPPROTO_MPLS],
   ['ethernet', IPPROTO_ETHERNET],
   ['igmp', IPPROTO_IGMP],
 ];
-/** Protocols of IPv4 alone. */
+/** Protocols of IPv4 only. */
 const IPV4_ONLY: readonly LayerName[] = ['icmp', 'igmp'];
-/** Protocols of IPv6 alone. */
+/** Protocols of IPv6 only. */
 const EXTENSIONS: Numbers = [
   ['hopByHop', IPPROTO_HOPOPTS],
   ['routing', IPPROTO_ROUTING],
@@ -73,13 +78,13 @@ const EXTENSIONS: Numbers = [
   ['destinationOptions', IPPROTO_DSTOPTS],
   ['icmpv6', IPPROTO_ICMPV6],
 ];
-/** Protocols of PPP. */
+/** Protocol numbers of PPP. */
 const PPP_PROTOCOLS: Numbers = [
   ['ipv4', 0x21],
   ['ipv6', 0x57],
   ['mpls', 0x281, 0x283],
 ];
-/** Service access points of IEEE 802.2, for messages without a connection. */
+/** Service access points of IEEE 802.2, for unnumbered information. */
 const POINTS: Numbers = [
   ['stp', 0x42],
   ['snap', 0xaa],
@@ -106,44 +111,45 @@ const protocols = byName(PROTOCOLS, EXTENSIONS);
 const pppProtocols = byName(PPP_PROTOCOLS);
 const points = byName(POINTS);
 
-/** The layer that an EtherType announces. */
+/** Returns the layer that an EtherType identifies. */
 export function layerOfEtherType(from: Decoding, etherType: number): Next {
   return from.own?.of('etherType', etherType) ?? layersOfEtherType.get(etherType);
 }
 
-/** The layer that a protocol number announces in an IPv4 header. */
+/** Returns the layer that a protocol number in an IPv4 header identifies. */
 export function layerOfProtocol(from: Decoding, protocol: number): Next {
   return from.own?.of('protocol', protocol) ?? layersOfProtocol.get(protocol);
 }
 
-/** The layer that a next header number announces in IPv6 and its extension headers. */
+/** Returns the layer that a next header number in IPv6 or an extension header identifies. */
 export function layerOfNextHeader(from: Decoding, nextHeader: number): Next {
   return from.own?.of('protocol', nextHeader) ?? layersOfNextHeader.get(nextHeader);
 }
 
-/** The layer that a protocol number of PPP announces. */
+/** Returns the layer that a PPP protocol number identifies. */
 export function layerOfPpp(protocol: number): Next {
   return layersOfPpp.get(protocol);
 }
 
-/** The layer that a service access point of IEEE 802.2 announces. */
+/** Returns the layer that an IEEE 802.2 service access point identifies. */
 export function layerOfPoint(point: number): Next {
   return layersOfPoint.get(point);
 }
 
-/** The layer of a program that a port announces; the destination comes first. */
+/** Returns the layer of a program that a port identifies. The destination port takes precedence. */
 export function ownLayerOfPorts(from: Decoding, by: 'udpPort' | 'tcpPort', source: number, destination: number): Next {
   if (from.own === undefined || from.left === 0) return undefined;
   return from.own.of(by, destination) ?? from.own.of(by, source);
 }
 
-/** Tunnels, whose senders choose the port of the source at random. */
+/** The destination ports of tunnels, whose senders choose a random source port. */
+export const TUNNEL_PORT = { vxlan: 4789, geneve: 6081 } as const;
 const layersOfPort: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
-  [4789, 'vxlan'],
-  [6081, 'geneve'],
+  [TUNNEL_PORT.vxlan, 'vxlan'],
+  [TUNNEL_PORT.geneve, 'geneve'],
 ]);
 
-/** The layer that the ports of UDP announce. */
+/** Returns the layer that the UDP ports identify. */
 export function layerOfUdp(from: Decoding, source: number, destination: number): Next {
   const own = ownLayerOfPorts(from, 'udpPort', source, destination);
   return own ?? (from.left > 0 ? layersOfPort.get(destination) : undefined);
@@ -151,30 +157,31 @@ export function layerOfUdp(from: Decoding, source: number, destination: number):
 
 type Follower = Encoding['next'];
 
-/** The number of the layer that follows, which must be known. */
+/** Returns the number that identifies the next layer. Throws if it is unknown. */
 export function told(number: number | undefined, name: string): number {
-  if (number === undefined) throw invalidValue(name, 'given, as no following layer tells it');
+  if (number === undefined) throw invalidValue(name, 'given, because no following layer determines it');
   return number;
 }
 
-/** The EtherType of the layer that follows. */
+/** Returns the EtherType of the next layer. */
 export function etherTypeOf(next: Follower, name = 'ethernet.etherType'): number {
   if (next?.layer === 'pppoe' && 'code' in next && next.code !== 0 && next.code !== undefined) return ETH_P_PPP_DISC;
   return told(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
 }
 
-/** The protocol number of the layer that follows. */
-export function protocolOf(next: Follower, name: string): number {
+/** Returns a protocol or next header number, which by default identifies the next layer. */
+export function protocolField(value: unknown, next: Follower, name: string): number {
+  if (value !== undefined) return uint8(value, name);
   if (next === undefined) return IPPROTO_NONE;
   return told(numberOf(next, 'protocol') ?? protocols.get(next.layer), name);
 }
 
-/** The protocol number of PPP of the layer that follows. */
+/** Returns the PPP protocol number of the next layer. */
 export function pppProtocolOf(next: Follower, name: string): number {
   return told(next && pppProtocols.get(next.layer), name);
 }
 
-/** The service access point of the layer that follows. */
+/** Returns the service access point of the next layer. */
 export function pointOf(next: Follower, name: string): number {
   return told(next && points.get(next.layer), name);
 }

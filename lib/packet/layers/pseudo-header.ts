@@ -1,10 +1,10 @@
-/** The addresses of the IP header of a packet that comes without it. */
-import { object } from '../../posix/snapshot.ts';
-import { sum } from '../checksum.ts';
-import { putIpv4, putIpv6 } from '../text.ts';
+/** The addresses of the IP header of a packet that is encoded or decoded without it. */
+import { object } from '../../argument/snapshot.ts';
+import { sum } from '../bytes/checksum.ts';
+import { putIpv4, putIpv6 } from '../bytes/text.ts';
 
 /**
- * The addresses of the IP header of a packet that comes without it, as from a raw socket.
+ * The addresses of the IP header of a packet without an IP header, such as one from a raw socket.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-8.1
  */
@@ -13,7 +13,7 @@ export interface PseudoHeader {
   destinationAddress: string;
 }
 
-/** The sums of the addresses that stand for an IP header. */
+/** Returns the sums of the addresses in place of an IP header. */
 export function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number; destinationSum: number } {
   if (pseudoHeader === undefined) return { sourceSum: -1, destinationSum: -1 };
   const bytes = new Uint8Array(32);

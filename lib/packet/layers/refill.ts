@@ -1,17 +1,24 @@
-/** Decoded layers made ready to be encoded anew. */
+/** Prepares decoded layers for encoding them again. */
 import { layersOf } from './decode.ts';
 import type { Ipv6Option } from './ipv6-option.ts';
 import type { Layer, LayerInput } from './layer.ts';
-import { encodeOwn, type OwnLayer, typeOf } from './own-layer.ts';
+import { type OwnLayer, typeOf } from './layer-type.ts';
+import { encodeOwn } from './own-layer.ts';
 import { codecOf } from './registry.ts';
 
-/** What encoding fills in. The numbers of the next layer stay: those of unknown layers could not be told again. */
+/**
+ * The fields that encoding fills in. The numbers that identify the next layer are kept, because those of unknown layers
+ * could not be restored.
+ */
 const HEADER_FIELDS = ['ihl', 'totalLength', 'headerChecksum', 'payloadLength', 'headerExtensionLength', 'dataOffset'];
 
-/** The longest length of a header of IP. Of longer packets it is 0: of jumbograms, and before segmentation offload. */
+/**
+ * The largest value of the IP length fields. They are 0 for longer packets: jumbograms, and packets before segmentation
+ * offload.
+ */
 const LONGEST = 0xffff;
 
-/** The bytes that some layers and those after them have, without trailers. */
+/** Returns the length of the layers from `start` on, without trailers. */
 function sizeFrom(layers: readonly (Layer | OwnLayer)[], start: number): number {
   let size = 0;
   for (const layer of layers.slice(start)) {
@@ -23,19 +30,20 @@ function sizeFrom(layers: readonly (Layer | OwnLayer)[], start: number): number 
 
 const sizeOf = (layer: Layer): number => codecOf(layer.layer).size(layer);
 
-/** An option of a jumbogram, with the length of its payload. */
+/** Sets the length of the payload in the option of a jumbogram. */
 function withLength(option: Ipv6Option, size: number): Ipv6Option {
   return option.name === 'jumboPayload' && size > LONGEST ? { ...option, jumboPayloadLength: size } : option;
 }
 
 /**
- * Layers whose lengths and checksums are to be filled in anew: for a decoded packet that is changed and sent.
+ * Removes the lengths and checksums from layers so that they are filled in again, for sending a decoded packet after
+ * changing it.
  *
- * @param layers Decoded layers. They stay as they are.
- * @returns Copies for `encodePacket`. A UDP datagram without a checksum stays without it; so do the length and the
- *   checksum of a datagram of which this is a fragment, as they are not over this packet.
- *   Of a packet that is longer than 65535 bytes the length is 0, as of jumbograms and before segmentation offload.
- * @throws TypeError for what is no layers.
+ * @param layers Decoded layers. They are not modified.
+ * @returns Copies for `encodePacket`. A UDP datagram without a checksum stays without one. A fragment keeps the length
+ *   and the checksum of its datagram, because they do not refer to this packet alone. The length of a packet above
+ *   65535 bytes is 0, as in jumbograms and before segmentation offload.
+ * @throws TypeError if the argument is not an array of layers.
  * @example
  * const header = ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', protocol: 253 });
  * const { layers } = decodePacket(encodePacket([header, 'data']), { first: 'ip' });

@@ -1,9 +1,9 @@
-/** The codecs of all layers, by their names. */
-import { keyOf, namesOf } from '../../posix/known-names.ts';
-import { attached } from '../../posix/snapshot.ts';
+/** The codecs of all layers by their names. */
+import { keyOf, namesOf } from '../../argument/known-names.ts';
+import { attached } from '../../argument/snapshot.ts';
 import { arpCodec } from './arp.ts';
 import { bsdLoopbackCodec } from './bsd-loopback.ts';
-import type { Codec } from './codec.ts';
+import type { LayerCodec } from './codec.ts';
 import { ethernetCodec } from './ethernet.ts';
 import { greCodec } from './gre.ts';
 import { icmpCodec } from './icmp.ts';
@@ -12,8 +12,11 @@ import { igmpCodec } from './igmp.ts';
 import { ahCodec, espCodec } from './ipsec.ts';
 import { ipv4Codec } from './ipv4.ts';
 import { ipv6Codec } from './ipv6.ts';
-import { destinationOptionsCodec, fragmentCodec, hopByHopCodec, routingCodec } from './ipv6-extension.ts';
-import type { LayerInput, LayerName, Payload, Trailer } from './layer.ts';
+import { fragmentCodec } from './ipv6-fragment.ts';
+import { destinationOptionsCodec, hopByHopCodec } from './ipv6-options-header.ts';
+import { routingCodec } from './ipv6-routing.ts';
+import type { LayerInput, Payload, Trailer } from './layer.ts';
+import type { LayerName } from './layer-name.ts';
 import { linuxSll2Codec, linuxSllCodec } from './linux-cooked.ts';
 import { llcCodec, snapCodec } from './llc.ts';
 import { mplsCodec } from './mpls.ts';
@@ -23,10 +26,11 @@ import { sctpCodec } from './sctp.ts';
 import { stpCodec } from './stp.ts';
 import { tcpCodec } from './tcp.ts';
 import { udpCodec } from './udp.ts';
+import { udpliteCodec } from './udplite.ts';
 import { vlanCodec } from './vlan.ts';
 import { geneveCodec, vxlanCodec } from './vxlan.ts';
 
-export const bytesCodec: Codec<Payload | Trailer> = {
+export const bytesCodec: LayerCodec<Payload | Trailer> = {
   names: namesOf<Payload | Trailer>({ layer: true, data: true }),
   check: (layer) => void attached(layer.data, `${layer.layer}.data`),
   size: (layer) => layer.data.length,
@@ -34,8 +38,8 @@ export const bytesCodec: Codec<Payload | Trailer> = {
   decode: () => undefined,
 };
 
-/** Without a prototype, so that a name can be looked up without more ado. */
-const codecs: { readonly [Name in LayerName]: Codec<never> } = {
+/** Has no prototype, so that names can be looked up directly. */
+const codecs: { readonly [Name in LayerName]: LayerCodec<never> } = {
   // @ts-expect-error: the prototype, which is no property
   __proto__: null,
   ethernet: ethernetCodec,
@@ -66,22 +70,23 @@ const codecs: { readonly [Name in LayerName]: Codec<never> } = {
   mpls: mplsCodec,
   pppoe: pppoeCodec,
   sctp: sctpCodec,
+  udplite: udpliteCodec,
   vxlan: vxlanCodec,
   payload: bytesCodec,
   trailer: bytesCodec,
 };
 
-/** Whether a layer of this library has this name. */
+/** Returns whether this library has a layer with this name. */
 export function isBuiltIn(name: string): boolean {
   return name in codecs;
 }
 
-/** The codec of a layer of this library. */
-export function codecOf(name: LayerName): Codec<LayerInput> {
-  return (codecs[name] ?? codecs[keyOf(name, codecs, 'layer')]) as Codec<LayerInput>;
+/** Returns the codec of a layer of this library. */
+export function codecOf(name: LayerName): LayerCodec<LayerInput> {
+  return (codecs[name] ?? codecs[keyOf(name, codecs, 'layer')]) as LayerCodec<LayerInput>;
 }
 
-/** Refuses what is no name of a layer of this library. */
+/** Throws if a value is not the name of a layer of this library. */
 export function layerNameOf(name: unknown, argument: string): LayerName {
   return keyOf(name, codecs, argument);
 }

@@ -1,16 +1,18 @@
 /** The options of TCP: RFC 9293, 7323, 2018, 7413 and 2385. */
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { object } from '../../posix/snapshot.ts';
-import { data, get16, get32, list, put16, put32, uint8, uint16, uint32 } from '../bytes.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { object } from '../../argument/snapshot.ts';
+import { data, get16, get32, list, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
 /**
- * An option of TCP, told apart by `name`. Its length is filled in.
+ * A TCP option, which `name` identifies. Its length is filled in.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293#section-3.2
  */
 export type TcpOption =
-  /** `data` is the padding that follows. Encoding pads by itself: it is needed only for odd padding. */
+  /**
+   * `data` is the padding after it. It is only needed for unusual padding, because encoding pads the options itself.
+   */
   | { name: 'endOfOptionList'; data?: Uint8Array }
   | { name: 'noOperation' }
   | { name: 'maximumSegmentSize'; maximumSegmentSize: number }
@@ -18,12 +20,12 @@ export type TcpOption =
   | { name: 'sackPermitted' }
   | { name: 'sack'; blocks: readonly { leftEdge: number; rightEdge: number }[] }
   | { name: 'timestamps'; tsVal: number; tsEcr: number }
-  /** An empty cookie asks for one. */
+  /** An empty cookie requests one. */
   | { name: 'fastOpen'; cookie: Uint8Array }
   | { name: 'md5Signature'; digest: Uint8Array }
-  /** Any other kind, or a known one of unexpected length. */
+  /** Any other kind, or a known kind with an unexpected length. */
   | { name: 'other'; kind: number; data: Uint8Array }
-  /** What is left where an option's length cannot be right; encodes as it is. */
+  /** The remaining bytes after an option with an invalid length. They are encoded unchanged. */
   | { name: 'malformed'; data: Uint8Array };
 
 const KIND = {
@@ -37,6 +39,11 @@ const KIND = {
   md5Signature: 19,
   fastOpen: 34,
 } as const;
+
+/** The offset of each field of the options, and of the fields of two of them. */
+const OPTION = { kind: 0, length: 1, data: 2 } as const;
+const TIMESTAMPS = { tsVal: 2, tsEcr: 6 } as const;
+const SACK = { leftEdge: 0, rightEdge: 4, size: 8 } as const;
 
 const NAMES = optionNames<TcpOption>({
   endOfOptionList: { data: true },
@@ -67,7 +74,7 @@ function size(option: TcpOption): number {
     case 'sackPermitted':
       return 2;
     case 'sack':
-      return 2 + 8 * option.blocks.length;
+      return OPTION.data + SACK.size * option.blocks.length;
     case 'timestamps':
       return 10;
     case 'fastOpen':
@@ -86,59 +93,60 @@ function write(option: TcpOption, bytes: Uint8Array, at: number): void {
     bytes.set(data(option.data, field('data')), at);
     return;
   }
-  bytes[at] = option.name === 'other' ? uint8(option.kind, field('kind')) : KIND[option.name];
+  bytes[at + OPTION.kind] = option.name === 'other' ? uint8(option.kind, field('kind')) : KIND[option.name];
   if (option.name === 'noOperation') return;
   if (option.name === 'endOfOptionList') {
     bytes.set(data(option.data, field('data')), at + 1);
     return;
   }
-  bytes[at + 1] = uint8(size(option), field('length'));
+  bytes[at + OPTION.length] = uint8(size(option), field('length'));
   switch (option.name) {
     case 'maximumSegmentSize':
-      put16(bytes, at + 2, uint16(option.maximumSegmentSize, field('maximumSegmentSize')));
+      put16(bytes, at + OPTION.data, uint16(option.maximumSegmentSize, field('maximumSegmentSize')));
       return;
     case 'windowScale':
-      bytes[at + 2] = uint8(option.shiftCount, field('shiftCount'));
+      bytes[at + OPTION.data] = uint8(option.shiftCount, field('shiftCount'));
       return;
     case 'sackPermitted':
       return;
     case 'sack':
       option.blocks.forEach(({ leftEdge, rightEdge }, i) => {
-        put32(bytes, at + 2 + 8 * i, uint32(leftEdge, field('leftEdge')));
-        put32(bytes, at + 6 + 8 * i, uint32(rightEdge, field('rightEdge')));
+        const block = at + OPTION.data + SACK.size * i;
+        put32(bytes, block + SACK.leftEdge, uint32(leftEdge, field('leftEdge')));
+        put32(bytes, block + SACK.rightEdge, uint32(rightEdge, field('rightEdge')));
       });
       return;
     case 'timestamps':
-      put32(bytes, at + 2, uint32(option.tsVal, field('tsVal')));
-      put32(bytes, at + 6, uint32(option.tsEcr, field('tsEcr')));
+      put32(bytes, at + TIMESTAMPS.tsVal, uint32(option.tsVal, field('tsVal')));
+      put32(bytes, at + TIMESTAMPS.tsEcr, uint32(option.tsEcr, field('tsEcr')));
       return;
     case 'fastOpen':
-      bytes.set(data(option.cookie, field('cookie')), at + 2);
+      bytes.set(data(option.cookie, field('cookie')), at + OPTION.data);
       return;
     case 'md5Signature':
-      bytes.set(data(option.digest, field('digest')), at + 2);
+      bytes.set(data(option.digest, field('digest')), at + OPTION.data);
       return;
     case 'other':
-      bytes.set(data(option.data, field('data')), at + 2);
+      bytes.set(data(option.data, field('data')), at + OPTION.data);
   }
 }
 
 function readSack(bytes: Uint8Array, at: number, length: number): TcpOption {
   const blocks: { leftEdge: number; rightEdge: number }[] = [];
-  for (let i = at + 2; i < at + length; i += 8) {
-    blocks.push({ leftEdge: get32(bytes, i), rightEdge: get32(bytes, i + 4) });
+  for (let i = at + OPTION.data; i < at + length; i += SACK.size) {
+    blocks.push({ leftEdge: get32(bytes, i + SACK.leftEdge), rightEdge: get32(bytes, i + SACK.rightEdge) });
   }
   return { name: 'sack', blocks };
 }
 
 function read(bytes: Uint8Array, at: number, length: number): TcpOption {
-  const kind = bytes[at]!;
+  const kind = bytes[at + OPTION.kind]!;
   switch (kind) {
     case KIND.maximumSegmentSize:
-      if (length === 4) return { name: 'maximumSegmentSize', maximumSegmentSize: get16(bytes, at + 2) };
+      if (length === 4) return { name: 'maximumSegmentSize', maximumSegmentSize: get16(bytes, at + OPTION.data) };
       break;
     case KIND.windowScale:
-      if (length === 3) return { name: 'windowScale', shiftCount: bytes[at + 2]! };
+      if (length === 3) return { name: 'windowScale', shiftCount: bytes[at + OPTION.data]! };
       break;
     case KIND.sackPermitted:
       if (length === 2) return { name: 'sackPermitted' };
@@ -147,19 +155,24 @@ function read(bytes: Uint8Array, at: number, length: number): TcpOption {
       if (length % 8 === 2 && length > 2) return readSack(bytes, at, length);
       break;
     case KIND.timestamps:
-      if (length === 10) return { name: 'timestamps', tsVal: get32(bytes, at + 2), tsEcr: get32(bytes, at + 6) };
+      if (length === 10)
+        return {
+          name: 'timestamps',
+          tsVal: get32(bytes, at + TIMESTAMPS.tsVal),
+          tsEcr: get32(bytes, at + TIMESTAMPS.tsEcr),
+        };
       break;
     case KIND.md5Signature:
-      return { name: 'md5Signature', digest: bytes.subarray(at + 2, at + length) };
+      return { name: 'md5Signature', digest: bytes.subarray(at + OPTION.data, at + length) };
     case KIND.fastOpen:
-      return { name: 'fastOpen', cookie: bytes.subarray(at + 2, at + length) };
+      return { name: 'fastOpen', cookie: bytes.subarray(at + OPTION.data, at + length) };
   }
-  return { name: 'other', kind, data: bytes.subarray(at + 2, at + length) };
+  return { name: 'other', kind, data: bytes.subarray(at + OPTION.data, at + length) };
 }
 
 const BLOCK = namesOf<{ leftEdge: number; rightEdge: number }>({ leftEdge: true, rightEdge: true });
 
-/** Refuses options, and blocks of a selective acknowledgment, that have a name which is not known. */
+/** Throws for options and selective acknowledgment blocks with unknown properties. */
 export function checkTcpOptions(options: readonly TcpOption[] | undefined): void {
   tcpOptions.check(options);
   for (const option of options ?? []) {

@@ -1,8 +1,8 @@
 /** TCP: RFC 9293, with the ECN flags of RFC 3168. */
-import { namesOf } from '../../posix/known-names.ts';
-import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes.ts';
-import { upperLayerSum } from '../checksum.ts';
-import type { Codec, Filled } from './codec.ts';
+import { namesOf } from '../../argument/known-names.ts';
+import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes/bytes.ts';
+import { upperLayerSum } from '../bytes/checksum.ts';
+import type { Filled, LayerCodec } from './codec.ts';
 import { ownLayerOfPorts } from './protocol.ts';
 import { checkTcpOptions, type TcpOption, tcpOptions } from './tcp-option.ts';
 
@@ -14,13 +14,13 @@ import { checkTcpOptions, type TcpOption, tcpOptions } from './tcp-option.ts';
 export interface TcpFields {
   sourcePort: number;
   destinationPort: number;
-  /** 0 unless given. */
+  /** The default is 0. */
   sequenceNumber?: number | undefined;
-  /** 0 unless given. */
+  /** The default is 0. */
   acknowledgmentNumber?: number | undefined;
-  /** The header length in words of 32 bits; filled in unless given. Options are padded to it only when it is filled in. */
+  /** The header length in 32-bit words, filled in by default. Options are padded to it only when it is filled in. */
   dataOffset?: number | undefined;
-  /** The four bits between data offset and flags; the lowest one is AE of accurate ECN. */
+  /** The four bits between data offset and flags. The lowest one is AE of accurate ECN. */
   reserved?: number | undefined;
   cwr?: boolean | undefined;
   ece?: boolean | undefined;
@@ -30,9 +30,9 @@ export interface TcpFields {
   rst?: boolean | undefined;
   syn?: boolean | undefined;
   fin?: boolean | undefined;
-  /** As in the header, not scaled; 65535 unless given. */
+  /** The window as in the header, without scaling. The default is 65535. */
   window?: number | undefined;
-  /** Filled in unless given. */
+  /** By default, encoding fills it in. */
   checksum?: number | undefined;
   urgentPointer?: number | undefined;
   options?: readonly TcpOption[] | undefined;
@@ -48,23 +48,26 @@ export interface TcpInput extends TcpFields {
 }
 
 /**
- * A TCP header as decoded.
+ * A decoded TCP header.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
 export interface Tcp extends Filled<TcpFields> {
   readonly layer: 'tcp';
   options: TcpOption[];
-  /** Whether the checksum is right; undefined when the segment is cut, a fragment, or its addresses are not known. */
+  /**
+   * Whether the checksum is correct. It is undefined if the segment is truncated or a fragment, or if its addresses are
+   * unknown.
+   */
   checksumOk: boolean | undefined;
 }
 
 /**
- * A TCP header as a layer of `encodePacket`.
+ * Creates a TCP header as a layer for `encodePacket`.
  *
- * @param fields The data offset and the checksum are filled in unless given.
+ * @param fields The fields. The data offset and the checksum are filled in by default.
  * @returns The layer.
- * @throws Nothing: `encodePacket` refuses what its header cannot hold.
+ * @throws Nothing. `encodePacket` throws for values that do not fit into the header.
  * @example
  * const syn = tcp({
  *   sourcePort: 40000,
@@ -80,6 +83,25 @@ export function tcp(fields: TcpFields): TcpInput {
   return { ...fields, layer: 'tcp' };
 }
 
+/** The offset of each field, or of the byte that it shares. */
+const TCP = {
+  sourcePort: 0,
+  destinationPort: 2,
+  sequenceNumber: 4,
+  acknowledgmentNumber: 8,
+  dataOffset: 12,
+  reserved: 12,
+  flags: 13,
+  window: 14,
+  checksum: 16,
+  urgentPointer: 18,
+} as const;
+const DATA_OFFSET_SHIFT = 4;
+const RESERVED = 0x0f;
+const FLAG = { cwr: 0x80, ece: 0x40, urg: 0x20, ack: 0x10, psh: 0x08, rst: 0x04, syn: 0x02, fin: 0x01 } as const;
+/** For other modules: see codec.ts. */
+export const tcpField: typeof TCP = TCP;
+export const tcpFlag: typeof FLAG = FLAG;
 const HEADER = 20;
 const PROTOCOL = 6;
 
@@ -88,7 +110,7 @@ function size(layer: TcpInput): number {
   return HEADER + (layer.dataOffset === undefined ? roundUp(options, 4) : options);
 }
 
-export const tcpCodec: Codec<TcpInput> = {
+export const tcpCodec: LayerCodec<TcpInput> = {
   check: ({ options }) => checkTcpOptions(options),
   names: namesOf<Tcp>({
     layer: true,
@@ -116,69 +138,70 @@ export const tcpCodec: Codec<TcpInput> = {
 
   write(layer, to, at) {
     const { bytes } = to;
-    put16(bytes, at, uint16(layer.sourcePort, 'tcp.sourcePort'));
-    put16(bytes, at + 2, uint16(layer.destinationPort, 'tcp.destinationPort'));
-    put32(bytes, at + 4, uint32(layer.sequenceNumber, 'tcp.sequenceNumber', 0));
-    put32(bytes, at + 8, uint32(layer.acknowledgmentNumber, 'tcp.acknowledgmentNumber', 0));
+    put16(bytes, at + TCP.sourcePort, uint16(layer.sourcePort, 'tcp.sourcePort'));
+    put16(bytes, at + TCP.destinationPort, uint16(layer.destinationPort, 'tcp.destinationPort'));
+    put32(bytes, at + TCP.sequenceNumber, uint32(layer.sequenceNumber, 'tcp.sequenceNumber', 0));
+    put32(bytes, at + TCP.acknowledgmentNumber, uint32(layer.acknowledgmentNumber, 'tcp.acknowledgmentNumber', 0));
     const dataOffset = uint(layer.dataOffset ?? size(layer) / 4, 15, 'tcp.dataOffset');
-    bytes[at + 12] = (dataOffset << 4) | uint(layer.reserved, 15, 'tcp.reserved', 0);
-    bytes[at + 13] =
-      (layer.cwr ? 0x80 : 0) |
-      (layer.ece ? 0x40 : 0) |
-      (layer.urg ? 0x20 : 0) |
-      (layer.ack ? 0x10 : 0) |
-      (layer.psh ? 0x08 : 0) |
-      (layer.rst ? 0x04 : 0) |
-      (layer.syn ? 0x02 : 0) |
-      (layer.fin ? 0x01 : 0);
-    put16(bytes, at + 14, uint16(layer.window, 'tcp.window', 0xffff));
-    put16(bytes, at + 16, uint16(layer.checksum, 'tcp.checksum', 0));
-    put16(bytes, at + 18, uint16(layer.urgentPointer, 'tcp.urgentPointer', 0));
+    bytes[at + TCP.dataOffset] = (dataOffset << DATA_OFFSET_SHIFT) | uint(layer.reserved, RESERVED, 'tcp.reserved', 0);
+    bytes[at + TCP.flags] =
+      (layer.cwr ? FLAG.cwr : 0) |
+      (layer.ece ? FLAG.ece : 0) |
+      (layer.urg ? FLAG.urg : 0) |
+      (layer.ack ? FLAG.ack : 0) |
+      (layer.psh ? FLAG.psh : 0) |
+      (layer.rst ? FLAG.rst : 0) |
+      (layer.syn ? FLAG.syn : 0) |
+      (layer.fin ? FLAG.fin : 0);
+    put16(bytes, at + TCP.window, uint16(layer.window, 'tcp.window', 0xffff));
+    put16(bytes, at + TCP.checksum, uint16(layer.checksum, 'tcp.checksum', 0));
+    put16(bytes, at + TCP.urgentPointer, uint16(layer.urgentPointer, 'tcp.urgentPointer', 0));
     tcpOptions.write(layer.options, bytes, at + HEADER);
   },
 
   seal(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
-    put16(to.bytes, at + 16, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
+    put16(to.bytes, at + TCP.checksum, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },
 
   decode(from) {
     const { bytes, at, end, pseudo } = from;
     if (from.cut('tcp', HEADER)) return undefined;
-    const dataOffset = bytes[at + 12]! >>> 4;
-    const flags = bytes[at + 13]!;
+    const dataOffset = bytes[at + TCP.dataOffset]! >>> DATA_OFFSET_SHIFT;
+    const flags = bytes[at + TCP.flags]!;
     const headerEnd = Math.min(at + Math.max(HEADER, 4 * dataOffset), end);
     const options: TcpOption[] = [];
     const malformed = tcpOptions.read(bytes, at + HEADER, headerEnd, options);
-    const sourcePort = get16(bytes, at);
-    const destinationPort = get16(bytes, at + 2);
-    from.layers.push({
+    const sourcePort = get16(bytes, at + TCP.sourcePort);
+    const destinationPort = get16(bytes, at + TCP.destinationPort);
+    from.add<Tcp>({
       layer: 'tcp',
       sourcePort,
       destinationPort,
-      sequenceNumber: get32(bytes, at + 4),
-      acknowledgmentNumber: get32(bytes, at + 8),
+      sequenceNumber: get32(bytes, at + TCP.sequenceNumber),
+      acknowledgmentNumber: get32(bytes, at + TCP.acknowledgmentNumber),
       dataOffset,
-      reserved: bytes[at + 12]! & 15,
-      cwr: (flags & 0x80) !== 0,
-      ece: (flags & 0x40) !== 0,
-      urg: (flags & 0x20) !== 0,
-      ack: (flags & 0x10) !== 0,
-      psh: (flags & 0x08) !== 0,
-      rst: (flags & 0x04) !== 0,
-      syn: (flags & 0x02) !== 0,
-      fin: (flags & 0x01) !== 0,
-      window: get16(bytes, at + 14),
-      checksum: get16(bytes, at + 16),
-      urgentPointer: get16(bytes, at + 18),
+      reserved: bytes[at + TCP.reserved]! & RESERVED,
+      cwr: (flags & FLAG.cwr) !== 0,
+      ece: (flags & FLAG.ece) !== 0,
+      urg: (flags & FLAG.urg) !== 0,
+      ack: (flags & FLAG.ack) !== 0,
+      psh: (flags & FLAG.psh) !== 0,
+      rst: (flags & FLAG.rst) !== 0,
+      syn: (flags & FLAG.syn) !== 0,
+      fin: (flags & FLAG.fin) !== 0,
+      window: get16(bytes, at + TCP.window),
+      checksum: get16(bytes, at + TCP.checksum),
+      urgentPointer: get16(bytes, at + TCP.urgentPointer),
       options,
       checksumOk:
         from.partial || pseudo < 0 ? undefined : from.judge(upperLayerSum(bytes, at, end, pseudo, PROTOCOL) === 0xffff),
     });
-    if (dataOffset < 5) from.stop('tcp', `a data offset of ${dataOffset} words, less than 5`, at + 12);
-    // A header that is cut: its last option is so for that reason.
+    if (dataOffset < 5)
+      from.stop('tcp', `a data offset of ${dataOffset} words, which is less than 5`, at + TCP.dataOffset);
+    // If the header is truncated, that is also why its last option is invalid.
     else if (!from.cut('tcp', 4 * dataOffset) && malformed >= 0) {
-      from.stop('tcp', 'an option whose length cannot be right', malformed);
+      from.stop('tcp', 'an option with an invalid length', malformed);
     }
     from.at = headerEnd;
     return from.error === undefined ? ownLayerOfPorts(from, 'tcpPort', sourcePort, destinationPort) : undefined;

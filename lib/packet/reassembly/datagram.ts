@@ -1,33 +1,41 @@
-/** One datagram that was sent in fragments, while they come: and the packet that they make. */
-import { put16 } from '../bytes.ts';
-import { sum } from '../checksum.ts';
-import { ipv4Text, ipv6Text } from '../text.ts';
+/** A fragmented datagram: it collects the fragments and assembles the packet. */
+import { get16, put16 } from '../bytes/bytes.ts';
+import { fillSum } from '../bytes/checksum.ts';
+import { ipv4Text, ipv6Text } from '../bytes/text.ts';
+import { ipv4Field, ipv4Mask } from '../layers/ipv4.ts';
+import { ipv6Field } from '../layers/ipv6.ts';
+import { fragmentField } from '../layers/ipv6-fragment.ts';
 import type { IpHeader } from './ip-header.ts';
-import { pppoeLengthAt } from './network-offset.ts';
 import { Pieces } from './pieces.ts';
 import { copyOf } from './source.ts';
+import { fitOuter, type Place } from './tunnel.ts';
 
-/** The longest datagram. */
+/** The maximum length of a datagram. */
 export const LONGEST = 65535;
-/** What a part costs beside its bytes, and a datagram beside its parts, about. */
+/** The approximate memory overhead of a fragment, of a datagram without its fragments, and of a place. */
 const PIECE = 160;
 const DATAGRAM = 512;
+const PLACE = 64;
 
-/** The protocol of PPP, which the length of PPPoE covers, too. */
-const PPP = 2;
-/** ECN: congestion experienced. */
+const IPV4: typeof ipv4Field = ipv4Field;
+const MASK: typeof ipv4Mask = ipv4Mask;
+const IPV6: typeof ipv6Field = ipv6Field;
+/** The length of an IPv6 header. */
+const IPV6_SIZE = 40;
+/** The ECN value for "congestion experienced". */
 const CONGESTED = 3;
 
 /**
- * Why a datagram was given up: fragments did not come in `timeout`, overlapped each other, told different lengths or more
- * than a datagram has, there was no room for them, or the source ended.
+ * Why an incomplete datagram was discarded: its fragments did not arrive within the `timeout`, they overlapped, they
+ * contradicted each other about its length or exceeded the maximum length, there was no memory for them, or the source
+ * ended.
  *
  * @see https://www.rfc-editor.org/rfc/rfc5722
  */
 export type IncompleteReason = 'timeout' | 'overlap' | 'length' | 'memory' | 'end';
 
 /**
- * A datagram that was given up.
+ * A datagram that was discarded because it is incomplete or invalid.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
  */
@@ -38,70 +46,84 @@ export interface IncompleteDatagram {
   /** An IPPROTO_ number. */
   protocol: number;
   identification: number;
-  /** When the first of its fragments came: nanoseconds since 1970. */
+  /** When its first fragment was captured, in nanoseconds since 1970. */
   timestamp: bigint | undefined;
-  /** How many fragments came, duplicates among them. */
+  /** The number of fragments that were captured, including duplicates. */
   fragments: number;
-  /** How many bytes came of what is behind the header. */
+  /** The number of payload bytes that were captured. */
   received: number;
-  /** How many bytes there are; undefined when the last fragment did not come. */
+  /** The number of payload bytes of the whole datagram, or undefined if the last fragment was not captured. */
   length: number | undefined;
 }
 
-/** What a fragment did to its datagram. */
+/** The result of adding a fragment to a datagram. */
 export type Progress = 'more' | 'complete' | 'overlap' | 'length';
 
-/** A datagram, while its fragments come. */
+/** A datagram that waits for fragments. */
 export class Datagram {
-  /** When its first fragment came, in milliseconds. */
+  /** When its first fragment was captured, in milliseconds. */
   readonly since: number;
   readonly timestamp: bigint | undefined;
-  /** Whether it was given up: what is yet to come of it belongs to it still, and is thrown away. */
+  /** Whether it was discarded. It stays known so that fragments that arrive later are discarded as well. */
   isDead = false;
-  /** The memory that it takes, about. */
-  cost: number = DATAGRAM;
+  /** The approximate memory that it uses. */
+  cost: number;
   fragments = 0;
+  /** The memory that it uses without its fragments. */
+  readonly #leastCost: number;
   readonly #version: 4 | 6;
   readonly #protocol: number;
   readonly #identification: number;
   readonly #addresses: Uint8Array;
   #pieces = new Pieces();
   #length: number | undefined;
-  /** The first fragment up to its data; where its IP header and its fragment header are, and what announces that one. */
+  /**
+   * The headers of the first fragment, the places of its IP headers, the offsets of the last one and of its fragment
+   * header, and the offset of the field that identifies the fragment header.
+   */
   #header: Uint8Array | undefined;
+  #places: readonly Place[] = [];
   #at = 0;
   #fragmentAt = 0;
   #announcedAt = 0;
   #isCongested = false;
 
-  constructor(bytes: Uint8Array, header: IpHeader, since: number, timestamp: bigint | undefined) {
+  /** @param keyLength The length of its key, which is long after many MPLS labels. */
+  constructor(bytes: Uint8Array, header: IpHeader, keyLength: number, since: number, timestamp: bigint | undefined) {
+    this.#leastCost = DATAGRAM + keyLength;
+    this.cost = this.#leastCost;
     this.since = since;
     this.timestamp = timestamp;
     this.#version = header.version;
     this.#protocol = header.protocol;
     this.#identification = header.identification;
-    const at = header.at + (header.version === 4 ? 12 : 8);
+    const at = header.at + (header.version === 4 ? IPV4.sourceAddress : IPV6.sourceAddress);
     this.#addresses = copyOf(bytes, at, at + (header.version === 4 ? 8 : 32));
   }
 
-  /** Takes a fragment, which is whole. */
-  take(bytes: Uint8Array, header: IpHeader): Progress {
+  /** The places of the IP headers in the whole packet. */
+  get places(): readonly Place[] {
+    return this.#places;
+  }
+
+  /** Adds a fragment, which must have been captured completely. */
+  take(bytes: Uint8Array, header: IpHeader, places: readonly Place[]): Progress {
     this.fragments++;
     const { fragmentOffset: offset, start, end } = header;
     const part = bytes.subarray(start, end);
     const verdict = this.#pieces.judge(offset, part);
     if (verdict === 'overlap') return 'overlap';
     if (!this.#agrees(offset + part.length, header.moreFragments)) return 'length';
-    if (header.version === 4 && (bytes[header.at + 1]! & 3) === CONGESTED) this.#isCongested = true;
+    if (header.version === 4 && (bytes[header.at + IPV4.ecn]! & MASK.ecn) === CONGESTED) this.#isCongested = true;
     if (verdict === 'duplicate') return 'more';
     this.#pieces.add(offset, copyOf(bytes, start, end));
     this.cost += part.length + PIECE;
-    if (offset === 0) this.#keepHeader(bytes, header);
+    if (offset === 0) this.#keepHeader(bytes, header, places);
     if (this.#pieces.received !== this.#length || this.#header === undefined) return 'more';
     return this.#totalLength() > LONGEST ? 'length' : 'complete';
   }
 
-  /** Whether the end of a fragment is one that the datagram can have. */
+  /** Returns whether the end of a fragment is compatible with the fragments received before. */
   #agrees(end: number, moreFragments: boolean): boolean {
     if (moreFragments) return this.#length === undefined || end <= this.#length;
     if (this.#length !== undefined && this.#length !== end) return false;
@@ -109,31 +131,35 @@ export class Datagram {
     return this.#pieces.end <= end;
   }
 
-  #keepHeader(bytes: Uint8Array, { at, start, fragmentAt, announcedAt }: IpHeader): void {
+  #keepHeader(bytes: Uint8Array, { at, start, fragmentAt, announcedAt }: IpHeader, places: readonly Place[]): void {
+    this.#places = places;
     this.#header = copyOf(bytes, 0, start);
-    this.cost += start;
+    this.cost += start + PLACE * places.length;
     this.#at = at;
     this.#fragmentAt = fragmentAt;
     this.#announcedAt = announcedAt;
   }
 
-  /** What the length field of the whole packet tells. */
+  /** Returns the value of the length field of the whole packet. */
   #totalLength(): number {
-    const header = this.#version === 4 ? this.#header!.length - this.#at : this.#fragmentAt - this.#at - 40;
+    const header = this.#version === 4 ? this.#header!.length - this.#at : this.#fragmentAt - this.#at - IPV6_SIZE;
     return header + this.#length!;
   }
 
-  /** Throws away what has come. */
+  /** Discards the fragments. */
   drop(): void {
     this.isDead = true;
-    this.cost = DATAGRAM;
+    this.cost = this.#leastCost;
     this.#pieces = new Pieces();
     this.#header = undefined;
+    this.#places = [];
   }
 
-  /** The whole packet, with the header of its first fragment as if it had not been fragmented. */
+  /** Returns the whole packet, with the header of its first fragment changed as if it had not been fragmented. */
   assemble(): Uint8Array {
-    return this.#version === 4 ? this.#assembleIpv4() : this.#assembleIpv6();
+    const bytes = this.#version === 4 ? this.#assembleIpv4() : this.#assembleIpv6();
+    fitOuter(bytes, this.#places);
+    return bytes;
   }
 
   #assembleIpv4(): Uint8Array {
@@ -142,14 +168,11 @@ export class Datagram {
     const bytes = new Uint8Array(header.length + this.#length!);
     bytes.set(header);
     this.#pieces.copyTo(bytes, header.length);
-    put16(bytes, at + 2, this.#totalLength());
-    bytes[at + 6] = bytes[at + 6]! & 0xc0; // neither more fragments nor an offset
-    bytes[at + 7] = 0;
-    // A router that marked one of them marked the datagram: RFC 3168, 5.3.
-    if (this.#isCongested && (bytes[at + 1]! & 3) !== 0) bytes[at + 1] = bytes[at + 1]! | CONGESTED;
-    put16(bytes, at + 10, 0);
-    put16(bytes, at + 10, ~sum(bytes, at, header.length) & 0xffff);
-    this.#fitPppoe(bytes);
+    put16(bytes, at + IPV4.totalLength, this.#totalLength());
+    put16(bytes, at + IPV4.flags, get16(bytes, at + IPV4.flags) & ~(MASK.moreFragments | MASK.fragmentOffset));
+    // If a router marked one fragment, the datagram is marked: RFC 3168, 5.3.
+    if (this.#isCongested && (bytes[at + IPV4.ecn]! & MASK.ecn) !== 0) bytes[at + IPV4.ecn]! |= CONGESTED;
+    fillSum(bytes, at + IPV4.headerChecksum, at, header.length);
     return bytes;
   }
 
@@ -159,19 +182,12 @@ export class Datagram {
     const bytes = new Uint8Array(fragmentAt + this.#length!);
     bytes.set(header.subarray(0, fragmentAt));
     this.#pieces.copyTo(bytes, fragmentAt);
-    bytes[this.#announcedAt] = header[fragmentAt]!;
-    put16(bytes, this.#at + 4, this.#totalLength());
-    this.#fitPppoe(bytes);
+    bytes[this.#announcedAt] = header[fragmentAt + fragmentField.nextHeader]!;
+    put16(bytes, this.#at + IPV6.payloadLength, this.#totalLength());
     return bytes;
   }
 
-  /** The length field of PPPoE, which is the only link-layer header here that has one. */
-  #fitPppoe(bytes: Uint8Array): void {
-    const field = pppoeLengthAt(bytes, this.#at);
-    if (field >= 0) put16(bytes, field, bytes.length - this.#at + PPP);
-  }
-
-  /** What is told of it when it is given up. */
+  /** Returns the report for a datagram that is discarded. */
   report(reason: IncompleteReason): IncompleteDatagram {
     const text = this.#version === 4 ? ipv4Text : ipv6Text;
     return {

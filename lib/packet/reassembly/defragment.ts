@@ -1,10 +1,12 @@
-/** IP packets put together from their fragments: RFC 791, RFC 8200. */
-import { invalidType } from '../../posix/errno.ts';
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { integer, uint32 } from '../../posix/number.ts';
-import { object, own, uint8Array } from '../../posix/snapshot.ts';
-import { AgedMap } from '../aged-map.ts';
-import { LINKTYPE_ETHERNET } from '../linktype.ts';
+/** Reassembles IP packets from their fragments: RFC 791, RFC 8200. */
+import { invalidType } from '../../argument/argument-error.ts';
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { integer, uint32 } from '../../argument/number.ts';
+import { object, own, uint8Array } from '../../argument/snapshot.ts';
+import { AgedMap } from '../bytes/aged-map.ts';
+import { ipv4Field } from '../layers/ipv4.ts';
+import { ipv6Field } from '../layers/ipv6.ts';
+import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import { Datagram, type IncompleteDatagram, type IncompleteReason, LONGEST } from './datagram.ts';
 import { IpHeader, keyOf } from './ip-header.ts';
 import { networkOffset, pppoeLengthAt } from './network-offset.ts';
@@ -18,27 +20,34 @@ import {
   type SourcePacket,
   transform,
 } from './source.ts';
+import { insideTunnel, type Place } from './tunnel.ts';
 
 /**
- * What `defragment` may be told.
+ * The options of `defragment`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8200#section-4.5
  */
 export interface DefragmentOptions {
-  /** Milliseconds, by the timestamps of packets, after which a datagram is given up; 30000 unless given, as in Linux. */
+  /**
+   * Milliseconds, measured by packet timestamps, after which an incomplete datagram is discarded. The default is 30000,
+   * as in Linux.
+   */
   timeout?: number | undefined;
-  /** The most memory for fragments that wait, in bytes; 4194304 unless given, as in Linux. The oldest datagram goes first. */
+  /**
+   * The maximum memory for waiting fragments, in bytes. The default is 4194304, as in Linux. Beyond it, the oldest
+   * datagram is discarded.
+   */
   maxBytes?: number | undefined;
-  /** The most datagrams that wait; 4096 unless given. */
+  /** The maximum number of incomplete datagrams. The default is 4096. */
   maxDatagrams?: number | undefined;
-  /** Called for each datagram that is given up, with what came of it. What it throws, the loop throws. */
+  /** Called for each incomplete datagram that is discarded. An exception that it throws ends the loop. */
   onIncomplete?: ((datagram: IncompleteDatagram) => void) | undefined;
 }
 
 const NAMES = namesOf<DefragmentOptions>({ timeout: true, maxBytes: true, maxDatagrams: true, onIncomplete: true });
 
 /**
- * A packet that was put together from its fragments. Writers of capture files take it.
+ * A packet that was reassembled from its fragments. The writers of capture files accept it.
  *
  * @example
  * const part = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', identification: 7, protocol: IPPROTO_UDP };
@@ -52,17 +61,17 @@ const NAMES = namesOf<DefragmentOptions>({ timeout: true, maxBytes: true, maxDat
  * @see https://www.rfc-editor.org/rfc/rfc791
  */
 export class ReassembledPacket implements SourcePacket {
-  /** When the last of its fragments came. */
+  /** When the last fragment was captured. */
   readonly timestamp: bigint;
-  /** The link-layer and IP headers of the first fragment, and all that the fragments carried. */
+  /** The headers of the first fragment up to the IP header of the datagram, followed by the payload of all fragments. */
   readonly data: Uint8Array;
   /** The length of the data. */
   readonly originalLength: number;
-  /** That of the last fragment, as what follows. */
+  /** The link type of the last fragment. The properties below come from it as well. */
   readonly linktype: number;
-  /** The interface: of a file, by the order there. */
+  /** The number of the interface in the capture file. */
   readonly interfaceId: number;
-  /** Direction and reception type, as `epb_flags` of pcapng has them. */
+  /** The direction and the reception type, in the format of pcapng's `epb_flags`. */
   readonly flags: number;
   readonly #fragments: number;
 
@@ -77,17 +86,23 @@ export class ReassembledPacket implements SourcePacket {
     this.#fragments = uint32(fragments, 'fragments');
   }
 
-  /** How many fragments came, duplicates among them. */
+  /** The number of its fragments, including duplicates. In a tunnel, these are the fragments of the innermost datagram. */
   get fragments(): number {
     return this.#fragments;
   }
 }
 
-/** epb_flags: the direction. */
+/** The offset of the EtherType, which hardware addresses precede, in most link-layer headers. */
+const LINK = 12;
+/** The number of tunnels inside one another that are searched. */
+const DEEPEST = 16;
+const NONE: readonly Place[] = [];
+
+/** The bits of epb_flags that contain the direction. */
 const DIRECTION = 3;
 const OUTBOUND = 2;
 
-/** Puts packets together; everything else passes. */
+/** Reassembles fragments and passes on all other packets. */
 class Defragmenter<One extends SourcePacket> implements Machine<One, One | ReassembledPacket> {
   readonly #timeout: number;
   readonly #maxBytes: number;
@@ -111,24 +126,53 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
 
   push(packet: One, out: (One | ReassembledPacket)[]): void {
     if (this.#datagrams.size > 0) this.#expire(packet);
-    const bytes = dataOf(packet);
-    const at = networkOffset(bytes, packet.linktype ?? LINKTYPE_ETHERNET);
     const header = this.#header;
-    if (at < 0 || !header.read(bytes, at) || !header.isFragment || !isWhole(bytes, header)) {
-      out.push(packet);
-      return;
+    let result: One | ReassembledPacket = packet;
+    let bytes = dataOf(packet);
+    let end = bytes.length;
+    let at = networkOffset(bytes, packet.linktype ?? LINKTYPE_ETHERNET);
+    let from = LINK;
+    let tunnel = 0;
+    // The IP headers around the one at `at`. A packet without a tunnel needs no list of its own.
+    let outer: readonly Place[] = NONE;
+    while (at >= 0 && at < end && header.read(bytes, at)) {
+      if (header.isFragment) {
+        if (!isWhole(header, end)) break;
+        const datagram = this.#take(bytes, [...outer, { at, from, tunnel }], packet);
+        if (datagram === undefined) return;
+        result = new ReassembledPacket(datagram.assemble(), packet, datagram.fragments);
+        bytes = result.data;
+        end = bytes.length;
+        // The headers are those of the first fragment, which may be longer or shorter than those of this one.
+        const { places } = datagram;
+        ({ at, from, tunnel } = places.at(-1)!);
+        outer = places.slice(0, -1);
+      } else {
+        end = Math.min(end, header.end);
+        const inside = insideTunnel(bytes, header);
+        if (inside === undefined || outer.length === DEEPEST) break;
+        outer = [...outer, { at, from, tunnel }];
+        ({ at, from, tunnel } = inside);
+      }
     }
-    const key = keyOfFragment(bytes, header, packet);
+    out.push(result);
+  }
+
+  /** Adds a fragment, whose IP header is at the last of these places. Returns the datagram that it completes, if any. */
+  #take(bytes: Uint8Array, places: readonly Place[], packet: One): Datagram | undefined {
+    const key = keyOfFragment(bytes, this.#header, places, packet);
     const datagram = this.#datagrams.get(key) ?? this.#begin(key, bytes, packet);
-    if (datagram.isDead) return;
+    if (datagram.isDead) return undefined;
     const before = datagram.cost;
-    const progress = datagram.take(bytes, header);
+    const progress = datagram.take(bytes, this.#header, places);
     this.#bytes += datagram.cost - before;
     if (progress === 'complete') {
       this.#forget(key, datagram);
-      out.push(new ReassembledPacket(datagram.assemble(), packet, datagram.fragments));
-    } else if (progress !== 'more') this.#giveUp(datagram, progress);
+      return datagram;
+    }
+    if (progress !== 'more') this.#giveUp(datagram, progress);
     this.#bound();
+    return undefined;
   }
 
   end(): void {
@@ -137,7 +181,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
 
   #begin(key: string, bytes: Uint8Array, packet: One): Datagram {
     this.#now = millisecondsOf(packet, this.#now);
-    const datagram = new Datagram(bytes, this.#header, this.#now, packet.timestamp);
+    const datagram = new Datagram(bytes, this.#header, key.length, this.#now, packet.timestamp);
     this.#datagrams.add(key, datagram);
     this.#bytes += datagram.cost;
     return datagram;
@@ -148,7 +192,10 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
     this.#bytes -= datagram.cost;
   }
 
-  /** Tells of a datagram and throws away what came of it. One that stays known takes what is yet to come. */
+  /**
+   * Reports a datagram and discards its fragments. A datagram that is still known also discards the fragments that
+   * arrive later.
+   */
   #giveUp(datagram: Datagram, reason: IncompleteReason): void {
     const report = this.#onIncomplete && datagram.report(reason);
     const before = datagram.cost;
@@ -181,42 +228,54 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
   }
 }
 
-/** Whether a fragment is there as a whole, and can be part of a datagram. */
-function isWhole(bytes: Uint8Array, { start, end, fragmentOffset, moreFragments }: IpHeader): boolean {
+/** Returns whether a fragment was captured completely and can be part of a datagram. */
+function isWhole({ start, end, fragmentOffset, moreFragments }: IpHeader, available: number): boolean {
   const length = end - start;
-  if (length <= 0 || end > bytes.length || fragmentOffset + length > LONGEST) return false;
+  if (length <= 0 || end > available || fragmentOffset + length > LONGEST) return false;
   return !moreFragments || length % 8 === 0;
 }
 
 /**
- * What fragments of one datagram have in common: interface and direction, since a packet that is forwarded is captured
- * twice; what is before the IP header but for hardware addresses, as it may be of another VLAN; the addresses, the
- * identification, and in IPv4 the protocol.
+ * Returns the key that the fragments of a datagram have in common. It contains the interface and the direction, because
+ * a forwarded packet is captured twice; the bytes before each IP header except for hardware addresses, because they may
+ * contain a VLAN tag; the tunnels; the addresses; the identification; and for IPv4 the protocol.
  */
-function keyOfFragment(bytes: Uint8Array, header: IpHeader, packet: SourcePacket): string {
-  const { at, version, identification, protocol } = header;
-  const from = at + (version === 4 ? 12 : 8);
+function keyOfFragment(bytes: Uint8Array, header: IpHeader, places: readonly Place[], packet: SourcePacket): string {
+  const { version, identification, protocol } = header;
   const direction = ((packet.flags ?? 0) & DIRECTION) === OUTBOUND ? 'o' : 'i';
-  const length = pppoeLengthAt(bytes, at);
-  const link = keyOf(bytes, Math.min(12, at), length < 0 ? at : length);
   const upper = version === 4 ? `4${protocol}` : '6';
-  const numbers = `${upper},${identification},${packet.ifindex ?? packet.interfaceId ?? 0}${direction}${at}`;
-  return `${numbers}${link}${keyOf(bytes, from, from + (version === 4 ? 8 : 32))}`;
+  const numbers = `${upper},${identification},${packet.ifindex ?? packet.interfaceId ?? 0}${direction}`;
+  return places.reduce((key, place) => key + keyOfPlace(bytes, place), numbers);
+}
+
+function keyOfPlace(bytes: Uint8Array, { at, from, tunnel }: Place): string {
+  const isIpv4 = bytes[at]! >>> 4 === 4;
+  const source = at + (isIpv4 ? ipv4Field.sourceAddress : ipv6Field.sourceAddress);
+  const length = pppoeLengthAt(bytes, at, from);
+  const link = keyOf(bytes, Math.min(from, at), length < 0 ? at : length);
+  return `${isIpv4 ? 4 : 6}${tunnel},${at - from},${link}${keyOf(bytes, source, source + (isIpv4 ? 8 : 32))}`;
 }
 
 /**
- * IP packets put together from their fragments: RFC 791, RFC 8200. All other packets pass as they are, without a copy.
+ * Reassembles IP packets from their fragments: RFC 791, RFC 8200. All other packets are passed on unchanged, without a
+ * copy.
  *
- * A packet takes its place when the last of its fragments has come, as a ReassembledPacket. A fragment that comes again
- * with the same bytes is ignored. Fragments that overlap in any other way make the datagram be given up, and all that is
- * yet to come of it: what RFC 5722 asks of IPv6, and Linux does for both; receivers differ in which bytes they take.
- * An atomic fragment (RFC 6946) is a packet of its own, and passes. A fragment that cannot be put together passes, too:
- * one that was cut by the capture, or whose length no datagram can have. Fragments within tunnels are not looked for.
+ * A reassembled packet is returned as a ReassembledPacket in place of the last fragment that was captured. A duplicate
+ * of a fragment with the same bytes is ignored. If fragments overlap in any other way, the datagram is discarded
+ * together with all fragments that arrive later. RFC 5722 requires this for IPv6, and Linux does it for both versions,
+ * because receivers differ in which bytes they use. An atomic fragment (RFC 6946) is a complete packet and is passed
+ * on. A fragment that cannot be reassembled is passed on as well: one that the capture truncated, or one with an
+ * invalid length.
  *
- * @param source Captured packets: a Capture, what a CaptureReader gives, an array. Its errors end the loop.
- * @param options How long and how many fragments wait, and `onIncomplete`, which is told of each datagram that is given up.
- * @returns The packets, in the order in which they were complete.
- * @throws TypeError or RangeError for a source or options that are none.
+ * Fragments inside tunnels (IP in IP, GRE, VXLAN, Geneve, and up to 16 of these inside one another) are reassembled as
+ * well, even if the packets of the tunnel are fragments themselves. The reassembled packet has the headers of the tunnel
+ * around the first inner fragment, with their lengths and checksums adjusted. A length field is 0 if it cannot hold the
+ * length.
+ *
+ * @param source Captured packets: a Capture, the packets of a CaptureReader, or an array. Its errors end the loop.
+ * @param options The limits, and `onIncomplete`, which is called for each datagram that is discarded.
+ * @returns The packets, in the order in which they became complete.
+ * @throws TypeError or RangeError for an invalid source or invalid options.
  * @example
  * const part = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', identification: 7, protocol: IPPROTO_UDP };
  * const packets = [

@@ -1,21 +1,29 @@
-/** Where the IP header of a captured packet begins, by its link type: behind VLAN tags, MPLS labels and PPPoE, too. */
-import { ETH_P_IP, ETH_P_IPV6, ETH_P_MPLS_MC, ETH_P_MPLS_UC, ETH_P_PPP_SES } from '../../posix/constants.ts';
-import { get16 } from '../bytes.ts';
-import { isTag } from '../layers/ethernet.ts';
-import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, layerOfLinktype } from '../linktype.ts';
+/** Finds the IP header of a captured packet by its link type, also after VLAN tags, MPLS labels and PPPoE. */
+import { ETH_P_IP, ETH_P_IPV6, ETH_P_MPLS_MC, ETH_P_MPLS_UC, ETH_P_PPP_SES } from '../../native/constants.ts';
+import { get16 } from '../bytes/bytes.ts';
+import { ethernetField, isTag } from '../layers/ethernet.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, layerOfLinktype } from '../layers/linktype.ts';
+import { sll2Field, sllField } from '../layers/linux-cooked.ts';
+import { vlanField } from '../layers/vlan.ts';
 
+const ETHER_TYPE = ethernetField.etherType;
+const SLL_PROTOCOL = sllField.protocol;
+const SLL2_PROTOCOL = sll2Field.protocol;
+const TAG_ETHER_TYPE = vlanField.etherType;
 const PPP_IPV4 = 0x21;
 const PPP_IPV6 = 0x57;
 /** The first byte of a PPPoE header. */
 const VERSION_AND_TYPE = 0x11;
-/** Address and control of PPP in HDLC-like framing. */
+/** The address and control fields of PPP in HDLC-like framing. */
 const HDLC = 0xff03;
 
-/** The offset of the IP header; -1 when there is none. */
+/** Returns the offset of the IP header, or -1 if there is none. */
 export function networkOffset(bytes: Uint8Array, linktype: number): number {
-  if (linktype === LINKTYPE_ETHERNET) return bytes.length < 14 ? -1 : behindEtherType(bytes, 14, get16(bytes, 12));
-  if (linktype === LINKTYPE_LINUX_SLL) return bytes.length < 16 ? -1 : behindEtherType(bytes, 16, get16(bytes, 14));
-  if (linktype === LINKTYPE_LINUX_SLL2) return bytes.length < 20 ? -1 : behindEtherType(bytes, 20, get16(bytes, 0));
+  if (linktype === LINKTYPE_ETHERNET) return behindEthernet(bytes, 0);
+  if (linktype === LINKTYPE_LINUX_SLL)
+    return bytes.length < 16 ? -1 : behindEtherType(bytes, 16, get16(bytes, SLL_PROTOCOL));
+  if (linktype === LINKTYPE_LINUX_SLL2)
+    return bytes.length < 20 ? -1 : behindEtherType(bytes, 20, get16(bytes, SLL2_PROTOCOL));
   switch (layerOfLinktype(linktype)) {
     case 'ip':
       return ofVersion(bytes, 0, 0);
@@ -32,24 +40,32 @@ export function networkOffset(bytes: Uint8Array, linktype: number): number {
   }
 }
 
-/** Where the length field of PPPoE is, before the IP header at an offset; -1 without one. */
-export function pppoeLengthAt(bytes: Uint8Array, at: number): number {
-  return at >= 22 && get16(bytes, at - 10) === ETH_P_PPP_SES && bytes[at - 8] === VERSION_AND_TYPE ? at - 4 : -1;
+/**
+ * Returns the offset of the PPPoE length field before the IP header at an offset, or -1 if there is none. The link-layer
+ * header has its EtherType at `from` or later.
+ */
+export function pppoeLengthAt(bytes: Uint8Array, at: number, from: number): number {
+  return at - 10 >= from && get16(bytes, at - 10) === ETH_P_PPP_SES && bytes[at - 8] === VERSION_AND_TYPE ? at - 4 : -1;
 }
 
-/** The same offset if the header there has this version, 0 being either; else -1. */
-function ofVersion(bytes: Uint8Array, at: number, version: number): number {
+/** Returns the offset if the header there has this version, where 0 accepts either, and else -1. */
+export function ofVersion(bytes: Uint8Array, at: number, version: number): number {
   if (at >= bytes.length) return -1;
   const found = bytes[at]! >>> 4;
   return (found === version || version === 0) && (found === 4 || found === 6) ? at : -1;
 }
 
-/** The offset of the IP header that an EtherType announces, directly or behind tags, labels or PPPoE. */
-function behindEtherType(bytes: Uint8Array, start: number, announced: number): number {
+/** Returns the offset of the IP header after an Ethernet header. */
+export function behindEthernet(bytes: Uint8Array, at: number): number {
+  return bytes.length < at + 14 ? -1 : behindEtherType(bytes, at + 14, get16(bytes, at + ETHER_TYPE));
+}
+
+/** Returns the offset of the IP header that an EtherType identifies, directly or after tags, labels or PPPoE. */
+export function behindEtherType(bytes: Uint8Array, start: number, announced: number): number {
   let at = start;
   let etherType = announced;
   while (isTag(etherType) && bytes.length >= at + 4) {
-    etherType = get16(bytes, at + 2);
+    etherType = get16(bytes, at + TAG_ETHER_TYPE);
     at += 4;
   }
   if (etherType === ETH_P_IP) return ofVersion(bytes, at, 4);
@@ -61,7 +77,7 @@ function behindEtherType(bytes: Uint8Array, start: number, announced: number): n
 
 function behindPpp(bytes: Uint8Array, at: number): number {
   if (at + 2 > bytes.length) return -1;
-  // A protocol is one byte when that is odd.
+  // A protocol field with an odd first byte has only one byte.
   const short = (bytes[at]! & 1) === 1;
   const protocol = short ? bytes[at]! : get16(bytes, at);
   if (protocol === PPP_IPV4) return ofVersion(bytes, at + (short ? 1 : 2), 4);

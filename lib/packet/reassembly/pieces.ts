@@ -1,4 +1,4 @@
-/** The parts of a datagram that have come, in their order. */
+/** The parts of a datagram that have arrived, in order. */
 
 interface Piece {
   readonly offset: number;
@@ -9,21 +9,21 @@ interface Piece {
 /** Parts that do not overlap. */
 export class Pieces {
   readonly #list: Piece[] = [];
-  /** How many bytes there are. */
+  /** The total number of bytes. */
   received = 0;
 
   get count(): number {
     return this.#list.length;
   }
 
-  /** Where the last one ends. */
+  /** The end of the last part. */
   get end(): number {
     return this.#list.at(-1)?.end ?? 0;
   }
 
   /**
-   * What a part would be beside those that are there: `new`, or a `duplicate` whose bytes are all there already, or an
-   * `overlap`, which says something else or more.
+   * Classifies a part before it is added: it is `new`, a `duplicate` if all of its bytes are already there, or an
+   * `overlap` if it contradicts or extends parts that are already there.
    */
   judge(offset: number, bytes: Uint8Array): 'new' | 'duplicate' | 'overlap' {
     const end = offset + bytes.length;
@@ -40,7 +40,7 @@ export class Pieces {
     return 'duplicate';
   }
 
-  /** Adds a part that is `new`, with bytes of its own. */
+  /** Adds a part that is `new`. The bytes must not be changed afterwards. */
   add(offset: number, bytes: Uint8Array): void {
     const piece = { offset, end: offset + bytes.length, bytes };
     this.received += bytes.length;
@@ -48,7 +48,7 @@ export class Pieces {
     else this.#list.splice(this.#search(offset), 0, piece);
   }
 
-  /** How many of them begin before an offset. */
+  /** Returns how many parts begin before an offset. */
   #search(offset: number): number {
     let low = 0;
     let high = this.#list.length;
@@ -60,7 +60,7 @@ export class Pieces {
     return low;
   }
 
-  /** Copies all of them to where they belong, from an offset on. */
+  /** Copies all parts to their places, counted from an offset. */
   copyTo(target: Uint8Array, at: number): void {
     for (const { offset, bytes } of this.#list) target.set(bytes, at + offset);
   }

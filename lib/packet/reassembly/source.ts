@@ -1,57 +1,58 @@
-/** Where packets come from: captures, files, arrays; and loops that make something else of them. */
-import { invalidType, outOfRange } from '../../posix/errno.ts';
-import { isUint8Array } from '../../posix/kind.ts';
+/** Sources of packets (captures, files, arrays) and loops that transform them. */
+import { invalidType, outOfRange } from '../../argument/argument-error.ts';
+import { isUint8Array } from '../../argument/kind.ts';
 import { Packet } from '../capture/packet.ts';
 import type { CapturedData } from '../layers/decode.ts';
 
 /**
- * What `defragment` and `tcpStreams` read of a packet: a Packet of a capture, its copy, or a packet of a file.
+ * The properties of a packet that `defragment` and `tcpStreams` read. A Packet of a capture, its copy and a packet of a
+ * file have them.
  *
  * @see https://www.tcpdump.org/linktypes.html
  */
 export interface SourcePacket extends CapturedData {
-  /** Nanoseconds since 1970, UTC. Without it nothing is ever too old. */
+  /** Nanoseconds since 1970, UTC. Without it, there are no timeouts. */
   readonly timestamp?: bigint | undefined;
-  /** Its length on the wire. */
+  /** The length on the wire. */
   readonly originalLength?: number | undefined;
-  /** The interface: of a file, by the order there. */
+  /** The number of the interface in the capture file. */
   readonly interfaceId?: number | undefined;
   /** The index of the interface. */
   readonly ifindex?: number | undefined;
-  /** Direction and reception type, as `epb_flags` of pcapng has them. */
+  /** The direction and the reception type, in the format of pcapng's `epb_flags`. */
   readonly flags?: number | undefined;
 }
 
 /**
- * A source of packets: a Capture, what a CaptureReader gives, an array, or a loop of one's own.
+ * A source of packets: a Capture, the packets of a CaptureReader, an array, or any other iterable.
  *
  * @see https://www.tcpdump.org/linktypes.html
  */
 export type PacketSource<One extends SourcePacket = SourcePacket> = AsyncIterable<One> | Iterable<One>;
 
-/** What makes something else of packets: it puts what it made into `out`. */
+/** Transforms packets. It adds its results to `out`. */
 export interface Machine<In, Out> {
   push(packet: In, out: Out[]): void;
-  /** The source has ended. */
+  /** Called when the source has ended. */
   end(out: Out[]): void;
 }
 
-/** Refuses what is no source of packets. */
+/** Throws if a value is not a source of packets. */
 export function checkSource(source: unknown): void {
   const given = source as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
   if (typeof given === 'object' && given !== null && !isUint8Array(given)) {
     if (given[Symbol.asyncIterator] !== undefined || given[Symbol.iterator] !== undefined) return;
   }
-  throw invalidType('source', 'an iterable of captured packets, as openCapture and CaptureReader give them');
+  throw invalidType('source', 'an iterable of captured packets, such as those of openCapture or CaptureReader');
 }
 
-/** What a machine makes of a source. */
+/** Passes the packets of a source through a machine and yields its results. */
 export async function* transform<In extends SourcePacket, Out>(
   source: PacketSource<In>,
   machine: Machine<In, Out>,
 ): AsyncGenerator<Out, void, void> {
   const out: Out[] = [];
-  // Not by yield*, each of whose steps costs as much as a packet.
+  // A yield* would cost as much per step as processing a packet.
   if (Symbol.asyncIterator in source) {
     for await (const packet of source) {
       machine.push(packet, out);
@@ -71,35 +72,35 @@ export async function* transform<In extends SourcePacket, Out>(
   for (const one of out) yield one;
 }
 
-/** The bytes of a packet. */
+/** Returns the bytes of a packet. */
 export function dataOf(packet: SourcePacket): Uint8Array {
   const data = packet?.data;
   if (!isUint8Array(data)) throw invalidType('packet.data', 'a Uint8Array');
   return data;
 }
 
-/** When a packet was captured, in milliseconds; `absent` when it does not say. */
+/** Returns when a packet was captured, in milliseconds, or `absent` if it has no timestamp. */
 export function millisecondsOf(packet: SourcePacket, absent: number): number {
   if (packet instanceof Packet) return packet.seconds * 1000 + packet.nanoseconds / 1e6;
   return packet.timestamp === undefined ? absent : Number(packet.timestamp) / 1e6;
 }
 
-/** Whether the bytes of a packet are gone when the next one is asked for. */
+/** Returns whether the bytes of a packet become invalid when the next one is requested. */
 export function isTransient(packet: SourcePacket): boolean {
   return packet instanceof Packet;
 }
 
-/** A copy with memory of its own: `slice` of a Buffer is none. */
+/** Returns a copy with its own memory. `slice` of a Buffer does not copy. */
 export function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
   const copy = new Uint8Array(to - from);
   copy.set(bytes.subarray(from, to));
   return copy;
 }
 
-/** Milliseconds, or Infinity. */
+/** Returns a number of milliseconds, which may be Infinity. */
 export function duration(value: unknown, name: string, absent: number): number {
   if (value === undefined) return absent;
   if (typeof value !== 'number') throw invalidType(name, 'a number');
-  if (!(value >= 0)) throw outOfRange(name, 'a number from 0 on');
+  if (!(value >= 0)) throw outOfRange(name, 'a number that is at least 0');
   return value;
 }

@@ -1,10 +1,10 @@
-/** One TCP connection: its two directions, how it begins and how it ends. */
+/** A TCP connection: its two directions, its start and its end. */
 
 import type { EventWriter, Side, TcpCloseReason, TcpEndpoint, TcpStream } from './tcp-event.ts';
 import { TcpHalf } from './tcp-half.ts';
 import type { Segment } from './tcp-segment.ts';
 
-/** What a segment did to its connection: nothing to be known, its end, or that another one has its ports. */
+/** The effect of a segment on its connection: none, the connection ended, or another one uses its ports. */
 export type Turn = 'on' | 'fin' | 'reset' | 'reuse';
 
 class Stream implements TcpStream {
@@ -26,14 +26,14 @@ export class TcpConnection {
   readonly stream: Stream;
   readonly client: TcpHalf;
   readonly server: TcpHalf;
-  /** Since when something is missing, in milliseconds; undefined while nothing is. */
+  /** Since when bytes are missing, in milliseconds, or undefined if none are. */
   waitsSince: number | undefined = undefined;
   readonly #writer: EventWriter;
   readonly #clientIsLower: boolean;
-  /** A SYN in the midst of the connection, which counts when it is answered. */
+  /** A SYN on the established connection. It takes effect when it is answered. */
   #attempt: { from: Side; sequence: number } | undefined;
 
-  /** @param isAnswer Whether the segment that it begins with is from the server. */
+  /** @param isAnswer Whether the first segment comes from the server. */
   constructor(id: number, segment: Segment, isAnswer: boolean, writer: EventWriter) {
     const { key, source, destination, fromLower } = segment;
     this.key = key;
@@ -45,7 +45,7 @@ export class TcpConnection {
     writer.open(this.stream);
   }
 
-  /** The memory of what waits, about. */
+  /** The approximate memory of the data that waits. */
   get cost(): number {
     return this.client.cost + this.server.cost;
   }
@@ -58,12 +58,12 @@ export class TcpConnection {
     return this.client.hasHole || this.server.hasHole;
   }
 
-  /** The sequence number with which a new connection that was confirmed begins on the side of its client. */
+  /** The initial sequence number of the client of a new connection that was confirmed. */
   get attempt(): number {
     return this.#attempt!.sequence;
   }
 
-  /** Takes a segment. */
+  /** Processes a segment. */
   take(segment: Segment, isTransient: boolean): Turn {
     const isClient = segment.fromLower === this.#clientIsLower;
     const half = isClient ? this.client : this.server;
@@ -82,23 +82,23 @@ export class TcpConnection {
     return this.isOver ? 'fin' : 'on';
   }
 
-  /** A SYN: of the beginning, again, or of another connection. */
+  /** Processes a SYN: that of the connection, a retransmission of it, or that of another connection. */
   #ask({ sequence }: Segment, half: TcpHalf, other: TcpHalf): Turn {
     const first = (sequence + 1) >>> 0;
     if (!half.isKnown) half.begin(first);
     else if (half.first !== first) {
-      if (!other.isKnown) return 'reuse'; // nobody answered the one before
+      if (!other.isKnown) return 'reuse'; // the previous SYN was not answered
       this.#attempt = { from: half.from, sequence };
     }
     return 'on';
   }
 
-  /** A SYN with ACK. It must answer the SYN, if that was captured. */
+  /** Processes a SYN with ACK. It must answer the SYN, if that was captured. */
   #answer({ sequence, acknowledgment }: Segment, half: TcpHalf, other: TcpHalf): Turn {
     const attempt = this.#attempt;
     if (attempt?.from === other.from && acknowledgment === (attempt.sequence + 1) >>> 0) return 'reuse';
     if (half.isKnown) return 'on';
-    // It may acknowledge data that came with the SYN.
+    // It may acknowledge data that was sent with the SYN.
     if (other.isKnown && ((acknowledgment - other.first) | 0) < 0) return 'on';
     if (other.isKnown && ((acknowledgment - other.next) | 0) > 0) return 'on';
     this.stream.handshake = other.isKnown;
@@ -107,20 +107,20 @@ export class TcpConnection {
     return 'on';
   }
 
-  /** Whether the receiver takes a RST: one that is only somewhere in its window does nothing. RFC 5961, 3.2. */
+  /** Returns whether the receiver accepts a RST. One that is merely within its window has no effect: RFC 5961, 3.2. */
   #isReset(segment: Segment, half: TcpHalf, other: TcpHalf): boolean {
     if (half.isKnown) return half.isExact(segment.sequence);
     if (segment.ack && other.isKnown) return other.isExact(segment.acknowledgment);
     return segment.sequence === half.acknowledged;
   }
 
-  /** Tells what is missing, gives the rest, and tells that it is over. */
+  /** Reports the missing bytes, delivers the remaining data and closes the connection. */
   close(reason: TcpCloseReason, from?: Side): void {
     for (const half of [this.client, this.server]) while (half.isUnfinished) half.skip();
     this.#writer.close(this.stream, reason, from);
   }
 
-  /** Who sent a segment. */
+  /** Returns the end that sent a segment. */
   sideOf(segment: Segment): Side {
     return segment.fromLower === this.#clientIsLower ? 'client' : 'server';
   }

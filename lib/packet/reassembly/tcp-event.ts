@@ -1,8 +1,8 @@
-/** What is told of TCP streams. */
+/** The events of TCP streams. */
 import type { SourcePacket } from './source.ts';
 
 /**
- * An end of a connection.
+ * One end of a connection.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
@@ -12,40 +12,40 @@ export interface TcpEndpoint {
 }
 
 /**
- * A connection. It is the same object in all of its events: the key of a Map.
+ * A connection. All of its events contain the same object, which can be the key of a Map.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
 export interface TcpStream {
-  /** Counted from 0, in the order in which they began. */
+  /** The number of the connection, counted from 0 in the order in which they were opened. */
   readonly id: number;
-  /** Who sent the SYN; without one, who sent first. */
+  /** The end that sent the SYN, or if that was not captured, the end that sent first. */
   readonly client: TcpEndpoint;
   readonly server: TcpEndpoint;
-  /** Whether both SYNs were captured, so that the stream is known from its first byte. */
+  /** Whether both SYN segments were captured, so that the stream is known from its first byte. */
   readonly handshake: boolean;
 }
 
 /**
- * Why a connection is over: both ends sent FIN, one of them RST, another connection has its ports now, there was no room
- * for more connections, or the source ended.
+ * Why a connection was closed: both ends sent FIN, one of them sent RST, another connection uses its ports now, there
+ * was no room for more connections, or the source ended.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
 export type TcpCloseReason = 'fin' | 'reset' | 'reuse' | 'memory' | 'end';
 
-/** Which end sent. */
+/** The end that sent something. */
 export type Side = 'client' | 'server';
 
 interface Told {
   readonly stream: TcpStream;
-  /** When the packet was captured that this comes from, in nanoseconds since 1970. */
+  /** When the packet that caused the event was captured, in nanoseconds since 1970. */
   readonly timestamp: bigint | undefined;
 }
 
 /**
- * What is told of a connection, in this order: `open`; `data`, in the order in which they were sent, and `gap` where some
- * are missing; `end` of each direction; `close`.
+ * An event of a connection. The order is: `open`; `data` in the order in which it was sent, with a `gap` where bytes
+ * are missing; `end` for each direction; `close`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
@@ -53,40 +53,43 @@ export type TcpEvent =
   | (Told & { readonly type: 'open' })
   | (Told & {
       readonly type: 'data';
-      /** Who sent it. */
+      /** The end that sent the data. */
       readonly from: 'client' | 'server';
-      /** Where it begins in what was sent in this direction, in bytes. */
+      /** The offset of the data in this direction of the stream, in bytes. */
       readonly offset: number;
-      /** It may be kept. */
+      /** The bytes. They stay valid and may be kept. */
       readonly data: Uint8Array;
     })
   | (Told & {
       readonly type: 'gap';
       readonly from: 'client' | 'server';
       readonly offset: number;
-      /** How many bytes are missing. */
+      /** The number of missing bytes. */
       readonly length: number;
     })
   | (Told & { readonly type: 'end'; readonly from: 'client' | 'server'; readonly offset: number })
   | (Told & {
       readonly type: 'close';
       readonly reason: TcpCloseReason;
-      /** Who sent the RST, of `reset`. */
+      /** The end that sent the RST, if the reason is `reset`. */
       readonly from: 'client' | 'server' | undefined;
     });
 
-/** Where events go, and the packet that they come from. */
+/** Collects events, with the timestamp of the packet that caused them. */
 export class EventWriter {
   out: TcpEvent[] = [];
   #packet: SourcePacket | undefined;
   #timestamp: bigint | undefined;
 
-  /** What follows comes from a packet; from none at the end, which has the time of what was told last. */
+  /**
+   * Sets the packet that causes the following events. At the end it is undefined, and the events have the timestamp of
+   * the last one.
+   */
   set packet(packet: SourcePacket | undefined) {
     this.#packet = packet;
   }
 
-  /** The time of the packet, read once for all of its events. */
+  /** Returns the timestamp of the packet, which is read only once for all of its events. */
   #time(): bigint | undefined {
     if (this.#packet === undefined) return this.#timestamp;
     this.#timestamp = this.#packet.timestamp;

@@ -1,38 +1,41 @@
-/** One direction of a TCP connection: what was sent, in its order. */
+/** One direction of a TCP connection: it puts the data in order. */
 import { copyOf } from './source.ts';
 import type { EventWriter, Side, TcpStream } from './tcp-event.ts';
 import type { Segment } from './tcp-segment.ts';
 
-/** The largest window: what is farther ahead was never sent by this connection. RFC 7323, 2.3. */
+/** The largest window. Data farther ahead cannot belong to this connection. RFC 7323, 2.3. */
 const WINDOW = 2 ** 30;
-/** What a part that waits costs beside its bytes, about. */
+/** The approximate memory overhead of a part that waits. */
 const PART = 200;
-/** No sequence number. */
+/** Marks an unknown sequence number. */
 const UNKNOWN = -1;
 
-/** Bytes that came before what is to be given first. `length` is more than there are when the capture cut them. */
+/**
+ * Data that arrived before the data that comes first. `length` exceeds the number of bytes if the capture truncated the
+ * packet.
+ */
 interface Part {
   readonly offset: number;
   readonly length: number;
   readonly bytes: Uint8Array;
 }
 
-/** One direction. Offsets are counted from its first byte and never wrap, as sequence numbers do. */
+/** One direction of a connection. Offsets count from its first byte and never wrap, unlike sequence numbers. */
 export class TcpHalf {
   readonly from: Side;
   readonly #stream: TcpStream;
   readonly #writer: EventWriter;
-  /** The sequence number of its first byte. */
+  /** The sequence number of the first byte. */
   first: number = UNKNOWN;
-  /** That of the next byte to be given. */
+  /** The sequence number of the next byte to deliver. */
   next: number = UNKNOWN;
-  /** What the other end acknowledged last. */
+  /** The last acknowledgment number from the other end. */
   acknowledged: number = UNKNOWN;
-  /** How many bytes were given or are told to be missing. */
+  /** The number of bytes that were delivered or reported as missing. */
   offset = 0;
-  /** Whether all up to the FIN was given. */
+  /** Whether everything up to the FIN was delivered. */
   ended = false;
-  /** The memory of what waits, about. */
+  /** The approximate memory of the data that waits. */
   cost = 0;
   #fin: number = UNKNOWN;
   #parts: Part[] = [];
@@ -47,49 +50,54 @@ export class TcpHalf {
     return this.next !== UNKNOWN;
   }
 
-  /** The first byte is known. */
+  /** Sets the sequence number of the first byte. */
   begin(sequence: number): void {
     this.first = sequence >>> 0;
     this.next = this.first;
   }
 
   /**
-   * Whether bytes are missing that will not come by themselves: others wait for them, or the other end has acknowledged the
-   * FIN behind them. A FIN alone proves nothing: anybody can send it.
+   * Whether bytes are missing that are not expected to arrive: other data waits for them, or the other end has
+   * acknowledged the FIN after them. A FIN alone proves nothing, because anyone can send it.
    */
   get hasHole(): boolean {
     if (this.#parts.length > 0) return true;
     return this.isUnfinished && this.acknowledged === (this.next + this.#fin - this.offset + 1) >>> 0;
   }
 
-  /** Whether more is known to have been sent than was given. */
+  /** Whether more is known to have been sent than was delivered. */
   get isUnfinished(): boolean {
     return this.#parts.length > 0 || (!this.ended && this.#fin > this.offset);
   }
 
-  /** Where a sequence number is in the stream. */
+  /** Returns the offset in the stream of a sequence number. */
   #offsetOf(sequence: number): number {
     return this.offset + ((sequence - this.next) | 0);
   }
 
-  /** Where the last byte ends that was captured. */
+  /** The end of the last captured byte. */
   get #last(): number {
     const last = this.#parts.at(-1);
     return last === undefined ? this.offset : last.offset + last.length;
   }
 
-  /** Whether a RST with this number is one that a receiver takes: only the next, or that behind all. RFC 5961, 3.2. */
+  /**
+   * Returns whether a receiver accepts a RST with this sequence number: only the next one, or the one after all data.
+   * RFC 5961, 3.2.
+   */
   isExact(sequence: number): boolean {
     const at = this.#offsetOf(sequence);
     return at === this.offset || at === this.#last || sequence === this.acknowledged;
   }
 
-  /** Takes the data and the FIN of a segment; `sequence` is that of the first byte, behind a SYN. */
+  /**
+   * Processes the data and the FIN of a segment. `sequence` is the sequence number of the first byte, after any SYN.
+   */
   take(segment: Segment, sequence: number, isTransient: boolean): void {
     const offset = this.#offsetOf(sequence);
     const end = offset + segment.length;
     if (this.ended || offset - this.offset > WINDOW) return;
-    // Of two the nearer one counts, as the receiver takes what comes first in the stream.
+    // Of two FINs the nearer one is used, because the receiver processes what comes first in the stream.
     if (segment.fin && end >= this.offset && (this.#fin === UNKNOWN || end < this.#fin)) this.#fin = end;
     if (segment.length > 0 && end > this.offset) this.#takeData(segment, offset, isTransient);
     this.#drain();
@@ -102,7 +110,7 @@ export class TcpHalf {
       this.#give(isTransient ? copyOf(bytes, from, stop) : bytes.subarray(from, stop), length - skipped);
       return;
     }
-    // Only what is not there yet: what came first counts.
+    // Only missing bytes are added, because the first data that arrived is used.
     const stopAt = offset + length;
     let at = Math.max(offset, this.offset);
     for (let i = this.#search(at); at < stopAt; i++) {
@@ -119,7 +127,7 @@ export class TcpHalf {
     }
   }
 
-  /** The first part that ends behind an offset. */
+  /** Returns the index of the first part that ends after an offset. */
   #search(offset: number): number {
     let low = 0;
     let high = this.#parts.length;
@@ -132,9 +140,9 @@ export class TcpHalf {
     return low;
   }
 
-  /** Gives bytes that are next, and tells how many of `length` the capture cut. */
+  /** Delivers the next bytes, and reports how many of `length` the capture truncated. */
   #give(bytes: Uint8Array, length: number): void {
-    // No more than up to the FIN, as the receiver takes.
+    // Data after the FIN is ignored, as by the receiver.
     const room = this.#fin === UNKNOWN ? length : Math.min(length, this.#fin - this.offset);
     const given = Math.min(bytes.length, room);
     if (given > 0) {
@@ -153,7 +161,7 @@ export class TcpHalf {
     this.next = (this.next + length) >>> 0;
   }
 
-  /** Gives what waited for the bytes before, and the end. */
+  /** Delivers the data that waited for the previous bytes, and the end. */
   #drain(): void {
     let given = 0;
     for (; this.#fin !== this.offset; given++) {
@@ -171,7 +179,7 @@ export class TcpHalf {
     this.#writer.end(this.#stream, this.from, this.offset);
   }
 
-  /** Tells what is missing first, and gives what waited for it. */
+  /** Reports the first missing bytes and delivers the data that waited for them. */
   skip(): void {
     const part = this.#parts[0];
     const before = this.#fin > this.offset ? this.#fin : Number.POSITIVE_INFINITY;

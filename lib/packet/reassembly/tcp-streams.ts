@@ -1,9 +1,9 @@
-/** TCP streams put together from captured packets: RFC 9293. */
-import { namesOf, onlyKnown } from '../../posix/known-names.ts';
-import { integer } from '../../posix/number.ts';
-import { object, own } from '../../posix/snapshot.ts';
-import { AgedMap } from '../aged-map.ts';
-import { LINKTYPE_ETHERNET } from '../linktype.ts';
+/** Reassembles TCP streams from captured packets: RFC 9293. */
+import { namesOf, onlyKnown } from '../../argument/known-names.ts';
+import { integer } from '../../argument/number.ts';
+import { object, own } from '../../argument/snapshot.ts';
+import { AgedMap } from '../bytes/aged-map.ts';
+import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import { networkOffset } from './network-offset.ts';
 import {
   checkSource,
@@ -21,18 +21,24 @@ import { EventWriter, type Side, type TcpCloseReason, type TcpEvent } from './tc
 import { Segment } from './tcp-segment.ts';
 
 /**
- * What `tcpStreams` may be told.
+ * The options of `tcpStreams`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9293
  */
 export interface TcpStreamsOptions {
-  /** Milliseconds, by the timestamps of packets, after which missing bytes are given up; 30000 unless given. */
+  /** Milliseconds, measured by packet timestamps, after which missing bytes are given up. The default is 30000. */
   gapTimeout?: number | undefined;
-  /** The most memory for what waits for missing bytes of one connection; 1048576 unless given. */
+  /** The maximum memory for data of one connection that waits for missing bytes. The default is 1048576. */
   maxBytesPerStream?: number | undefined;
-  /** The same of all connections; 67108864 unless given. The one that waits longest gives its missing bytes up first. */
+  /**
+   * The same for all connections together. The default is 67108864. Beyond it, the connection that has waited longest
+   * gives up its missing bytes.
+   */
   maxBytes?: number | undefined;
-  /** The most connections at once; 65536 unless given. The one that was silent for longest goes first. */
+  /**
+   * The maximum number of open connections. The default is 65536. Beyond it, the connection that was idle longest is
+   * closed.
+   */
   maxStreams?: number | undefined;
 }
 
@@ -43,18 +49,18 @@ const NAMES = namesOf<TcpStreamsOptions>({
   maxStreams: true,
 });
 
-/** Milliseconds for which late packets of a connection that is over are known as such. */
+/** Milliseconds for which late packets of a closed connection are recognized. */
 const LINGER = 60_000;
 
-/** A connection that is over. */
+/** A closed connection. */
 interface Over {
   since: number;
-  /** The sequence numbers with which its directions began. */
+  /** The initial sequence numbers of its directions. */
   client: number;
   server: number;
 }
 
-/** Makes events of packets. */
+/** Turns packets into events. */
 class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   readonly #gapTimeout: number;
   readonly #maxBytesPerStream: number;
@@ -62,7 +68,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   readonly #maxStreams: number;
   readonly #connections = new AgedMap<string, TcpConnection>();
   readonly #over = new AgedMap<string, Over>();
-  /** Those that wait for missing bytes, the one that waits longest first. */
+  /** The connections that wait for missing bytes. The one that has waited longest comes first. */
   readonly #waiting = new AgedMap<TcpConnection, true>();
   readonly #segment = new Segment();
   readonly #writer = new EventWriter();
@@ -90,7 +96,8 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#now = millisecondsOf(packet, this.#now);
     if (this.#waiting.size > 0) this.#giveUpOld();
     const known = this.#connections.get(segment.key);
-    // The first one goes when there is no room. To put one behind the others costs something, so not before it counts.
+    // When there is no room, the first connection is closed. Moving a connection to the end has a cost, so it is only
+    // done when the limit comes near.
     if (known !== undefined && 2 * this.#connections.size > this.#maxStreams) this.#connections.add(known.key, known);
     const connection = known ?? this.#begin(segment);
     if (connection !== undefined) this.#take(connection, segment, isTransient(packet));
@@ -118,7 +125,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     if (turn === 'reuse') this.#reuse(connection, segment, transient);
   }
 
-  /** The connection that a SYN, or the answer to a SYN, began in place of another. */
+  /** Opens the connection that a SYN, or the answer to a SYN, started in place of another one. */
   #reuse(before: TcpConnection, segment: Segment, transient: boolean): void {
     this.#over.delete(segment.key);
     const connection = this.#open(segment, segment.ack);
@@ -126,7 +133,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#take(connection, segment, transient);
   }
 
-  /** A connection that is not known: with a SYN it begins, with data it was there before the capture. */
+  /** Opens an unknown connection. It starts with a SYN, or with data if it was established before the capture. */
   #begin(segment: Segment): TcpConnection | undefined {
     if (segment.rst || (!segment.syn && segment.length === 0)) return undefined;
     const over = this.#over.get(segment.key);
@@ -159,7 +166,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     if (this.#over.size > this.#maxStreams) this.#over.delete(this.#over.oldest![0]);
   }
 
-  /** Keeps a connection that waits for missing bytes within the limits. */
+  /** Enforces the memory limits after a connection was changed. */
   #bound(connection: TcpConnection, hasMoved: boolean): void {
     let moved = hasMoved;
     for (; connection.cost > this.#maxBytesPerStream; moved = true) this.#skip(connection);
@@ -171,7 +178,10 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     }
   }
 
-  /** Notes whether a connection waits, and since when, or that it is over; what has moved on waits anew. */
+  /**
+   * Updates whether and since when a connection waits, or closes it if it has ended. A connection that made progress
+   * waits anew.
+   */
   #settle(connection: TcpConnection, hasMoved: boolean): void {
     if (connection.isOver) {
       this.#close(connection, 'fin');
@@ -183,7 +193,7 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     if (connection.waitsSince !== undefined) this.#waiting.add(connection, true);
   }
 
-  /** Gives the missing bytes up that come first: of the direction that takes more memory. */
+  /** Gives up the first missing bytes in the direction that uses more memory. */
   #skip(connection: TcpConnection): void {
     const { client, server } = connection;
     const before = connection.cost;
@@ -203,20 +213,21 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
 }
 
 /**
- * TCP streams put together from captured packets: what each end sent, in its order. RFC 9293.
+ * Reassembles TCP streams from captured packets and returns what each end sent, in order: RFC 9293.
  *
- * Segments may come in any order and several times. Of bytes that came twice the first ones count, whatever the later ones
- * are. Bytes that are missing are waited for, and told as a `gap`, with their number, when too much waits for them or for
- * too long, or when the connection or the source ends. A connection whose beginning was not captured begins with the first
- * data. A RST counts when its sequence number is exactly the next one (RFC 5961), a SYN in the midst of a connection when it
- * is answered. What comes late of a connection that is over is passed over for a minute. Checksums are not looked at, and
- * fragments are passed over: give `tcpStreams(defragment(source))` what may have them.
+ * Segments may be captured in any order and more than once. If bytes were captured twice, the first ones are used even
+ * if the later ones differ. Missing bytes are waited for. They are reported as a `gap` with their number when the data
+ * waiting for them exceeds the limit or the timeout, or when the connection or the source ends. A connection whose
+ * start was not captured begins with the first data. A RST is accepted only if its sequence number is exactly the next
+ * one (RFC 5961), and a SYN on an established connection only if it is answered. Late packets of a closed connection
+ * are ignored for one minute. Checksums are not verified, and fragments are ignored: use
+ * `tcpStreams(defragment(source))` if there may be fragments.
  *
- * @param source Captured packets: a Capture, what a CaptureReader gives, an array. Its errors end the loop. A packet of a
- *   Capture is copied, as far as its data are given; data of another packet are a view of it.
- * @param options How much waits, and for how long.
- * @returns Events: `open`, `data`, `gap`, `end` of one direction, `close`.
- * @throws TypeError or RangeError for a source or options that are none.
+ * @param source Captured packets: a Capture, the packets of a CaptureReader, or an array. Its errors end the loop. The
+ *   data of packets of a Capture is copied; the data of other packets is returned as a view.
+ * @param options The memory limits and the timeout.
+ * @returns The events: `open`, `data`, `gap`, `end` of one direction, and `close`.
+ * @throws TypeError or RangeError for an invalid source or invalid options.
  * @example
  * const ends = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
  * const ports = { sourcePort: 40000, destinationPort: 80 };

@@ -28,7 +28,7 @@ const message = (options: Uint8Array, name = new Uint8Array(64), file = new Uint
   return Buffer.concat([head, options]);
 };
 
-test('a DHCPDISCOVER is decoded as it was encoded', () => {
+test('decoding an encoded DHCPDISCOVER returns the same message', () => {
   const discover = encodeDiscover({ xid: 0xdeadbeef, secs: 65535, hardware });
   expect(discover).toHaveLength(300);
   const decoded = decodeDhcp(discover)!;
@@ -60,7 +60,7 @@ test.each([
   expect(`${name}: ${text}`).toBe(expected);
 });
 
-test('options may go on in the boot file and the server name, and in parts', () => {
+test('options may continue in the boot file and the server name, and come in parts', () => {
   const name = Buffer.concat([bytes('0c 03 646566 ff'), Buffer.alloc(58)]);
   const file = Buffer.concat([bytes('0c 03 616263 ff'), Buffer.alloc(122)]);
   const both = decodeDhcp(message(bytes('34 01 03 00 00 0c 01 5f ff'), name, file))!;
@@ -76,16 +76,16 @@ test.each([
   ['35 01 02 06 04 c0', 'option 6 in the message has 4 bytes, 1 are there'],
   ['34 01 01 ff', 'no end of the options in the boot file'],
   ['34 01 02 ff', 'no end of the options in the server name'],
-])('malformed options: %j', (options, error) => {
+])('malformed options are reported: %j', (options, error) => {
   expect(decodeDhcp(message(bytes(options)))!.error).toBe(error);
 });
 
-test('what is no message', () => {
+test('bytes that are not a message are rejected', () => {
   expect(decodeDhcp(new Uint8Array(239))).toBeUndefined();
   expect(decodeDhcp(new Uint8Array(300))).toBeUndefined();
 });
 
-test('any bytes are decoded as far as they go, and no text has a control character', () => {
+test('of any bytes the valid part is decoded, and no text contains a control character', () => {
   const options = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
     fc

@@ -40,14 +40,14 @@ test.each([
   ['gr\u00fc\u00dfe.', '07 6772c3bcc39f65 00'],
   ['esc\\027.', '04 6573631b 00'],
   ['\\255\\254x.', '03 fffe78 00'],
-])('the name %j', (name, hex) => {
+])('encodes and decodes the name %j', (name, hex) => {
   expect(encodeName(name)).toEqual(bytes(hex));
   expect(readName(bytes(hex), 0)).toEqual({ name, next: bytes(hex).length });
   // The dot at the end may be left out.
   if (name !== '.') expect(encodeName(name.slice(0, -1))).toEqual(bytes(hex));
 });
 
-test.each(['a..b', '.a', `${'a'.repeat(64)}.`, `${'a.'.repeat(130)}`, '\\999'])('%j is no name', (name) => {
+test.each(['a..b', '.a', `${'a'.repeat(64)}.`, `${'a.'.repeat(130)}`, '\\999'])('%j is not a name', (name) => {
   expect(() => encodeName(name)).toThrow(RangeError);
 });
 
@@ -62,18 +62,18 @@ test.each([
   ['with a label type of no use', '41 61 00', 0],
   ['longer than 255 bytes', `${'3f'.padEnd(128, '61').repeat(4)}00`, 0],
   ['that begins behind the end', '00', 5],
-])('a name %s is none', (_, hex, start) => {
+])('a name %s is invalid', (_, hex, start) => {
   expect(readName(bytes(hex), start)).toBeUndefined();
 });
 
-test('pointers lead backwards, one after the other', () => {
+test('compression pointers may only point backwards, one after the other', () => {
   // a. at 0, b.a. at 3, c.b.a. at 7
   const list = bytes('01 61 00 01 62 c000 01 63 c003 ff');
   expect(readName(list, 7)).toEqual({ name: 'c.b.a.', next: 11 });
   expect(readName(list, 3)).toEqual({ name: 'b.a.', next: 7 });
 });
 
-test('a query is decoded as it was encoded', () => {
+test('decoding an encoded query returns the same query', () => {
   const questions = [
     { name: 'host.local.', type: 28, unicast: true },
     { name: '_http._tcp.local.', type: 12, unicast: false },
@@ -115,14 +115,14 @@ test.each([
   [47, 'c00c 0009', 'a.'],
   [99, 'abcd', '\\# 2 abcd'],
   [16, '', ''],
-])('a record of type %d with %j', (type, data, text) => {
+])('decodes a record of type %d with %j', (type, data, text) => {
   const { answers, error, response: isResponse } = decodeMessage(response(type, bytes(data)));
   expect(error).toBeUndefined();
   expect(isResponse).toBe(true);
   expect(answers).toEqual([{ name: 'a.', type, class: 1, flush: true, ttl: 120, text }]);
 });
 
-test('what is malformed ends the message, with the reason', () => {
+test('a malformed part ends the message, with the reason', () => {
   expect(decodeMessage(bytes('00')).error).toBe('a header of 12 bytes, 1 are there');
   expect(decodeMessage(bytes('0000 0000 ffff 0000 0000 0000 00 0001')).error).toBe('no question at 12');
   expect(decodeMessage(bytes('0000 0000 0000 0000 0000 0001')).error).toBe('no record at 12');
@@ -132,7 +132,7 @@ test('what is malformed ends the message, with the reason', () => {
   });
 });
 
-test('any bytes are decoded as far as they go, and no text has a control character', () => {
+test('of any bytes the valid part is decoded, and no text contains a control character', () => {
   const head = fc.constantFrom('0000 8400 0002 0003 0001 0001', '0000 0000 0000 ffff ffff ffff').map(bytes);
   // Much of it are short labels and pointers.
   const byte = fc.oneof(fc.constantFrom(0, 0, 1, 1, 2, 12, 0xc0, 0x0c, 0x10, 16, 47), fc.integer({ min: 0, max: 255 }));

@@ -39,7 +39,7 @@ test.each([
   expect(mark(error)).toBe(sign);
 });
 
-test('only the end of the time to live is expected on the way, and a port where nobody listens at its end', () => {
+test('the expected errors are an exceeded time to live on the way, and an unreachable port at the target', () => {
   const all = [s.SO_EE_ORIGIN_ICMP, s.SO_EE_ORIGIN_ICMP6, s.SO_EE_ORIGIN_LOCAL].flatMap((origin) =>
     [0, 1, 2, 3, 4, 11, 12].flatMap((type) => [0, 1, 2, 3, 4].map((code) => report(origin, type, code))),
   );

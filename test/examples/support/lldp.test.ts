@@ -49,11 +49,11 @@ test.each([
   [127, '00bbcc 09 abcd', 'Type 127 (00bbcc-9): abcd'],
   [127, '00bb', 'Type 127: 00bb'],
   [100, 'abcd', 'Type 100: abcd'],
-])('type %d with %j', (type, value, expected) => {
+])('decodes type %d with %j', (type, value, expected) => {
   expect(text(type, value)).toBe(expected);
 });
 
-test('what is malformed ends the list, with the reason', () => {
+test('a malformed part ends the list, with the reason', () => {
   const whole = message();
   expect(decodeLldp(whole)).toMatchObject({ tlvs: [{ type: 1 }, { type: 2 }, { type: 3 }], error: undefined });
   // The padding of a short frame comes after the end.
@@ -66,7 +66,7 @@ test('what is malformed ends the list, with the reason', () => {
   });
 });
 
-test('any bytes are decoded as far as they go, and no text has a control character', () => {
+test('of any bytes the valid part is decoded, and no text contains a control character', () => {
   const any = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
     fc

@@ -1,4 +1,4 @@
-/** Captures of all interfaces: what tcpdump -i any captures beside them, on Ethernet, tun and lo. */
+/** Captures of all interfaces: compared with simultaneous captures of tcpdump -i any, on Ethernet, tun and lo. */
 import { describe, expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import { cookedProgram } from '../../../lib/packet/capture/cooked-filter.ts';
@@ -6,14 +6,14 @@ import * as p from '../../../lib/packet/index.ts';
 import { PacketMaker } from '../../helpers/filter-packets.ts';
 import { judge, libpcap } from '../../helpers/libpcap.ts';
 import { type Need, namespaces, need, packetSockets, program, tunnels } from '../../helpers/need.ts';
-import { output } from '../../helpers/sockets.ts';
+import { output } from '../../helpers/scripts.ts';
 
 const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 const needs: Need[] = [namespaces, packetSockets, tunnels];
 
 /**
- * What programs start with: a veth pair, a tun device, and `send`, which sends a packet on each of them and on lo. Frames
- * of the pair are tagged or not; each is sent by one end and received by the other one.
+ * The start of the programs: a veth pair, a tun device, and `send`, which sends a packet on each of them and on lo.
+ * Frames of the pair are tagged or not; each is sent by one end and received by the other one.
  */
 const start = `
   const p = await import('${new URL('../../../dist/packet/index.js', import.meta.url).href}');
@@ -69,7 +69,7 @@ const start = `
   };
 `;
 
-/** Runs a program in a world of its own; gives what it says, as JSON. */
+/** Runs a program in its own world; returns its output, parsed as JSON. */
 async function run(script: string): Promise<unknown> {
   return JSON.parse(await output(start + script, [], {}, world));
 }
@@ -80,7 +80,7 @@ describe.each([
 ])('through %s', (_, way) => {
   test('the file is what tcpdump -i any writes, by every filter', async (context) => {
     need(context, ...needs, program('tcpdump'));
-    // The kernel judges a tagged frame that is sent before it takes the tag out: it is no ICMP there.
+    // The kernel filters a sent tagged frame before it removes the tag: the frame does not count as ICMP there.
     const filters = [
       ...[['', 10] as const, ['icmp', 5] as const, ['arp or udp port 9', 3] as const],
       ...[['ip6 and udp dst port 53', 1] as const, ['inbound and not arp', 6] as const, ['icmp[0] = 8', 4] as const],
@@ -114,7 +114,7 @@ describe.each([
     }
   });
 
-  test('each packet knows its link type, its interface, and its layers', async (context) => {
+  test('each packet has its link type, its interface and its layers', async (context) => {
     need(context, ...needs);
     const script = `
       const opened = p.openCapture({ interface: 'any', immediate: true, ${way} });
@@ -145,15 +145,15 @@ describe.each([
 });
 
 /**
- * The different packets of a file. libpcap leaves VLAN tags out that the kernel took out of the frame, here they stand behind
- * the header; and packets that were sent again differ by the identification that the kernel gives them, and its checksum.
+ * The different packets of a file. libpcap omits VLAN tags that the kernel removed from the frame, while they follow
+ * the header here; and repeated packets differ in the identification that the kernel assigns, and in its checksum.
  */
 function different(texts: unknown[]): string[] {
   const untagged = texts.map((text) => String(text).replace(/^8100(.{36})0005(....)/, '$2$1'));
   return [...new Set(untagged.map((text) => text.replace(/^(0800.{36}45.{6}).{4}(.{8}).{4}/, '$1$2')))].sort();
 }
 
-test('a packet of lo comes once, as received; twice when both are wanted; as sent when only these are', async (context) => {
+test('a packet on lo is captured once, when received; twice if both are wanted; when sent if only sent ones are', async (context) => {
   need(context, ...needs);
   const script = `
     const results = [];
@@ -175,16 +175,18 @@ test('a packet of lo comes once, as received; twice when both are wanted; as sen
   expect(await run(script)).toEqual(['1', '1', '2,1', '2,1', '1', '1', '2', '2']);
 });
 
-test('what all interfaces do not have is refused, with the reason', (context) => {
+test('options that do not apply to all interfaces are rejected with the reason', (context) => {
   need(context, packetSockets);
-  expect(() => p.openCapture({ promiscuous: true })).toThrow(/"options.promiscuous".*each alone/);
+  expect(() => p.openCapture({ promiscuous: true })).toThrow(/"options.promiscuous".*a single interface/);
   expect(() => p.openCapture({ filter: p.compileFilter(p.match.tcp()) })).toThrow(
     /compiled for link type 276, not for 1/,
   );
-  expect(() => p.openCapture({ filter: 'ether[13] = 1' })).toThrow(/"options.filter".*no byte 13 of a cooked header/);
+  expect(() => p.openCapture({ filter: 'ether[13] = 1' })).toThrow(
+    /"options.filter".*not provide byte 13 of a cooked header/,
+  );
 });
 
-test('words about the link are taken and refused as by libpcap on -i any', (context) => {
+test('words about the link layer are accepted and rejected as by libpcap with -i any', (context) => {
   need(context, packetSockets, libpcap);
   const expressions = [
     ...[
@@ -236,7 +238,7 @@ test('words about the link are taken and refused as by libpcap on -i any', (cont
   });
 });
 
-test("'ip broadcast' has the netmask of the interface, as pcap-filter(7) says", async (context) => {
+test("'ip broadcast' uses the netmask of the interface, as pcap-filter(7) says", async (context) => {
   need(context, ...needs);
   const script = `
     ip('addr add 10.9.1.1/22 dev va');
@@ -254,7 +256,7 @@ test("'ip broadcast' has the netmask of the interface, as pcap-filter(7) says", 
   expect(await run(script)).toEqual([['10.9.3.255', '10.9.0.0', ...everywhere], everywhere]);
 });
 
-describe('programs without the header', () => {
+describe('programs for packets without the header', () => {
   const packets = new PacketMaker(7).many(p.LINKTYPE_LINUX_SLL2, 400);
   const expressions = [
     ...[
@@ -299,14 +301,14 @@ describe('programs without the header', () => {
     expect(passed).toBeLessThan(packets.length + 1);
   });
 
-  test('jumps lead to where they led, the length in X is that with the header, and memory is left alone', () => {
+  test("jumps have the same targets, the length in X includes the header, and the program's memory is preserved", () => {
     const of = (code: number, k = 0, jt = 0, jf = 0): s.FilterInstruction => ({ code, k, jt, jf });
     const { BPF_ALU, BPF_IMM, BPF_JMP, BPF_JEQ, BPF_LD, BPF_LDX, BPF_LEN, BPF_MEM, BPF_RET, BPF_ST, BPF_W, BPF_X } = s;
     const program = [
       of(BPF_LD | BPF_IMM, 7),
       of(BPF_ST, 0),
       of(BPF_LDX | BPF_W | BPF_LEN),
-      of(BPF_JMP | BPF_JEQ, 7, 1, 0), // A is as it was
+      of(BPF_JMP | BPF_JEQ, 7, 1, 0), // A is unchanged
       of(BPF_RET, 1),
       of(BPF_LD | BPF_W | BPF_LEN),
       of(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 3), // both are the length

@@ -5,7 +5,7 @@ import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { libpcap } from '../../helpers/libpcap.ts';
 import { type Need, namespaces, need, packetSockets, program, tunnels } from '../../helpers/need.ts';
-import { output } from '../../helpers/sockets.ts';
+import { output } from '../../helpers/scripts.ts';
 
 /** Links of every kind: up and down, with and without addresses, with a label, an alias and a peer. */
 const setup = `ip link set lo up && ip addr add 127.0.0.9/32 dev lo &&
@@ -16,7 +16,7 @@ const setup = `ip link set lo up && ip addr add 127.0.0.9/32 dev lo &&
 const world = ['unshare', '-n', 'sh', '-c', setup, 'sh'];
 const helper = fileURLToPath(new URL('../../helpers/findalldevs.py', import.meta.url));
 
-/** What a program in that world says: the devices, and what a command prints there. */
+/** What a program in that world reports: the devices, and the output of a command there. */
 async function beside(command: string, ...args: string[]): Promise<{ devices: p.CaptureDevice[]; text: string }> {
   const dist = new URL('../../../dist/packet/index.js', import.meta.url).href;
   const script = `
@@ -28,16 +28,17 @@ async function beside(command: string, ...args: string[]): Promise<{ devices: p.
 }
 
 const needs: Need[] = [namespaces, packetSockets, tunnels];
-/** What libpcap lists that is no interface. */
+/** What libpcap lists besides interfaces. */
 const OTHERS = /^(?:bluetooth|nflog|nfqueue|dbus|usbmon|dag|netmap)/;
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
 
-test('names, flags, link types and addresses are those of libpcap', async (context) => {
+test('names, flags, link types and addresses are the same as in libpcap', async (context) => {
   need(context, ...needs, libpcap);
   const { devices, text } = await beside('python3', helper);
   type Found = { name: string; linktype: number | null; addresses: object[] };
   const theirs = (JSON.parse(text) as Found[]).filter(({ name }) => !OTHERS.test(name));
-  // libpcap tells no link type of a device that it cannot open, as one that is down, and numbers IP as BSD does.
+  // libpcap reports no link type for a device that it cannot open, such as one that is down, and numbers IP as BSD
+  // does.
   const linktypes = new Map(theirs.map(({ name, linktype }) => [name, linktype === 12 ? p.LINKTYPE_RAW : linktype]));
   const ours = devices.map(({ name, loopback, up, running, linktype, addresses }) => ({
     ...{ name, loopback, up, running },
@@ -83,7 +84,7 @@ test('a device has its index, its alias as description, and its hardware address
   expect(named('tun7').hardwareAddress).toBeUndefined();
 });
 
-test('without privilege there is a list, too', () => {
+test('devices are listed without privilege', () => {
   const lo = p.listCaptureDevices().find(({ name }) => name === 'lo')!;
   expect(lo).toMatchObject({ index: s.if_nametoindex('lo'), loopback: true, linktype: p.LINKTYPE_ETHERNET });
   expect(lo.flags & s.IFF_LOOPBACK).not.toBe(0);

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as nothrow from '../../../lib/nothrow.ts';
 import { captureProgram } from '../../../lib/packet/capture/capture-filter.ts';
-import { pair } from '../../helpers/world.ts';
+import { pair } from '../../helpers/fixtures.ts';
 
 const of = (code: number, k = 0, jt = 0, jf = 0): s.FilterInstruction => ({ code, jt, jf, k });
 
-/** What the kernel lets through of datagrams of these bytes: the length of each, or undefined. */
+/** What the kernel accepts of datagrams with these bytes: the length of each, or undefined. */
 function verdicts(program: s.FilterInstruction[] | undefined, datagrams: string[]): (number | undefined)[] {
   const [a, b] = pair(s.SOCK_DGRAM);
   if (program !== undefined) s.attachFilter(b, program);
@@ -18,7 +18,7 @@ function verdicts(program: s.FilterInstruction[] | undefined, datagrams: string[
   });
 }
 
-/** The length that the first byte tells, 0 for `0`; whole packets for `*`; else A is 0: nothing. */
+/** Accepts the length in the first byte, 0 for `0`; whole packets for `*`; otherwise A is 0: nothing. */
 const chosen: s.FilterInstruction[] = [
   of(0x30), // ldb [0]
   of(0x15, '*'.charCodeAt(0), 0, 1), // jeq #'*', next, skip
@@ -30,27 +30,27 @@ const chosen: s.FilterInstruction[] = [
 ];
 const datagrams = ['*23456789', '0abc', '3abcdef', '9abcdefghijk', '!no'];
 
-test('without a wish there is no program', () => {
+test('without a filter, a snapshot length or a direction there is no program', () => {
   expect(captureProgram(undefined, undefined)).toBeUndefined();
 });
 
-test('a filter is left as it is', () => {
+test('a filter is not changed', () => {
   expect(captureProgram(chosen, undefined)).toEqual(chosen);
   expect(verdicts(chosen, datagrams)).toEqual([9, undefined, 3, 9, undefined]);
 });
 
-test('snaplen alone cuts', () => {
+test('the snapshot length alone truncates packets', () => {
   expect(verdicts(captureProgram(undefined, 5), datagrams)).toEqual([5, 4, 5, 5, 3]);
 });
 
-test('snaplen and a filter: the smaller length, of constants and of what is in A', () => {
+test('with a snapshot length and a filter, the smaller length is used, for constants and for the value of A', () => {
   for (const snaplen of [1, 2, 3, 5, 9, 20]) {
     const expected = [9, undefined, 3, 9, undefined].map((n) => (n === undefined ? n : Math.min(n, snaplen)));
     expect(verdicts(captureProgram(chosen, snaplen), datagrams), `snaplen ${snaplen}`).toEqual(expected);
   }
 });
 
-test('only what is sent: nothing that is received, and the filter begins as it would alone', () => {
+test('only sent packets: received ones are dropped, and the filter starts as it would alone', () => {
   expect(verdicts(captureProgram(undefined, undefined, 'out'), datagrams)).toEqual(new Array(5).fill(undefined));
   // The same for PACKET_HOST: A and X are 0 where the program of the user begins.
   const registers = [of(0x0c), of(0x14, 0xfffffffd), of(0x16)]; // add x; sub #-3; ret a: 3
@@ -62,7 +62,7 @@ test('only what is sent: nothing that is received, and the filter begins as it w
   expect(verdicts(host, datagrams)).toEqual([3, 3, 3, 3, 3]);
 });
 
-test('only what is received: everything that is not sent', () => {
+test('only received packets: all that are not sent', () => {
   expect(verdicts(captureProgram(undefined, undefined, 'in'), datagrams)).toEqual(
     datagrams.map(({ length }) => length),
   );
@@ -72,7 +72,7 @@ test('only what is received: everything that is not sent', () => {
   expect(verdicts(outgoing, datagrams)).toEqual(new Array(5).fill(undefined));
 });
 
-test('the text of tcpdump -ddd is a filter too, and what is none is refused', () => {
+test('the output of tcpdump -ddd is accepted as a filter, and an invalid filter is rejected', () => {
   expect(verdicts(captureProgram('1\n6 0 0 7', 4), datagrams)).toEqual([4, 4, 4, 4, 3]);
   expect(() => captureProgram('1\n6 0 0', 4)).toThrow(TypeError);
 });

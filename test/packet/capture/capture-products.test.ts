@@ -1,5 +1,5 @@
 /**
- * Options of captures together: each does with the others what it does alone. Every pair of options is tried, and with
+ * Combinations of capture options: each has the same effect as alone. Every pair of options is tried, and with
  * ALL_PRODUCTS=1 in the environment every combination of all of them.
  */
 import { execFileSync } from 'node:child_process';
@@ -9,9 +9,9 @@ import * as p from '../../../lib/packet/index.ts';
 import { openSockets } from '../../helpers/fds.ts';
 import { frame, mac, number, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../../helpers/need.ts';
-import { type Link, link } from '../../helpers/world.ts';
+import { type Link, link } from '../../helpers/networks.ts';
 
-/** Frames whose number is even. */
+/** Accepts frames with an even number. */
 const even: s.FilterInstruction[] = [
   { code: 0x30, jt: 0, jf: 0, k: 15 }, // ldb [15]
   { code: 0x45, jt: 1, jf: 0, k: 1 }, // jset #1
@@ -19,7 +19,7 @@ const even: s.FilterInstruction[] = [
   { code: 0x06, jt: 0, jf: 0, k: 0 },
 ];
 
-/** Every option with the values that it is tried with. The first one is the default. */
+/** Every option with the values to try. The first one is the default. */
 const OPTIONS = {
   direction: ['both', 'in', 'out'],
   fanout: [false, true],
@@ -46,7 +46,7 @@ const choices = names
 const told = (choice: Choice) =>
   names.map((name) => `${name} ${name === 'filter' ? !!choice[name] : choice[name]}`).join();
 
-/** Ends what the kernel sends by itself: each such packet would take a block of every ring. */
+/** Stops what the kernel sends by itself: each such packet would occupy a block of every ring. */
 function silence({ name, peer, enter }: Link): void {
   for (const [command, device] of [
     [[], name],
@@ -67,14 +67,14 @@ function open(world: Link, { fanout, ...options }: Choice, id: number): p.Captur
   });
 }
 
-/** What was captured of our frames: their numbers, each with its length. The kernel has counted it already. */
+/** The captured frames of ours: their numbers, each with its length. The kernel has counted them already. */
 async function read(captures: p.Capture[]): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   for (const capture of captures) {
     const { received, dropped } = capture.statistics();
     expect(dropped).toBe(0);
     let left = received;
-    const quiet = setTimeout(() => capture.close(), 20_000);
+    const quiet = setTimeout(() => capture.close(), 60_000);
     if (left > 0) {
       for await (const { data } of capture) {
         if (data[12]! * 256 + data[13]! === PROTOCOL) {
@@ -90,7 +90,7 @@ async function read(captures: p.Capture[]): Promise<Map<number, number>> {
   return found;
 }
 
-test('what options capture together is what each of them captures alone', async (context) => {
+test('combined options capture what each of them captures alone', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   silence(world);
@@ -117,7 +117,7 @@ test('what options capture together is what each of them captures alone', async 
   for (const { choice, captures } of opened) results.set(told(choice), await read(captures));
   const alone = (name: keyof Choice, choice: Choice) => results.get(told({ ...DEFAULTS, [name]: choice[name] }))!;
 
-  // What each does alone is what it is for.
+  // First, each option alone must have its documented effect.
   const all = results.get(told(DEFAULTS))!;
   expect([...all.keys()]).toEqual(Array.from({ length: 16 }, (_, i) => i));
   const of = (option: Partial<Choice>) =>
@@ -140,7 +140,7 @@ test('what options capture together is what each of them captures alone', async 
   expect(openSockets()).toBe(before);
 });
 
-test('a group that ignores sent packets says so, and is joined only by those that do', async (context) => {
+test('a group that ignores sent packets has the flag, and only captures with the flag can join it', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const fanout = { id: process.pid & 0xffff, type: s.PACKET_FANOUT_HASH, flags: s.PACKET_FANOUT_FLAG_ROLLOVER };

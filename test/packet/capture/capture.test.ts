@@ -5,14 +5,15 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { openSockets } from '../../helpers/fds.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { frame, mac, number, numbered, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { link } from '../../helpers/networks.ts';
 import { patient } from '../../helpers/programs.ts';
 import { failure, isSettled, sleep } from '../../helpers/sockets.ts';
 import { tshark } from '../../helpers/tshark.ts';
-import { folder, link } from '../../helpers/world.ts';
 
-/** Frames of our protocol alone. */
+/** Accepts only frames of our protocol. */
 const ours: s.FilterInstruction[] = [
   { code: 0x28, jt: 0, jf: 0, k: 12 }, // ldh [12]
   { code: 0x15, jt: 0, jf: 1, k: PROTOCOL }, // jeq #PROTOCOL
@@ -27,10 +28,10 @@ function open(options: p.CaptureOptions): p.Capture {
   return capture;
 }
 
-/** The next packets, and that none follows. */
+/** Returns the next packets, and checks that no other follows. */
 async function collect(capture: p.Capture, count: number): Promise<p.PacketCopy[]> {
   const packets: p.PacketCopy[] = [];
-  const quiet = setTimeout(() => capture.close(), 10_000);
+  const quiet = setTimeout(() => capture.close(), 60_000);
   if (count === 0) setTimeout(() => capture.close(), 100);
   for await (const packet of capture) {
     packets.push(packet.copy());
@@ -46,7 +47,26 @@ describe.each([
   ['a ring', {}],
   ['recvmmsg', { ringSize: 0 }],
 ] as const)('%s', (_, way) => {
-  test('packets come whole, in their order, with what is known of them', async (context) => {
+  test.for([1, 16, 64])('%i captures at once: each receives every packet, in order', async (count, context) => {
+    need(context, namespaces, packetSockets);
+    const world = await link();
+    const size = 'ringSize' in way ? way : { ringSize: 1 << 20 };
+    const captures = range(count).map(() => open({ interface: world.name, snaplen: 2048, ...size }));
+    const received = captures.map(async (capture) => {
+      const numbers: number[] = [];
+      for await (const packet of capture) {
+        numbers.push(number(packet.data));
+        if (numbers.length === 50) break;
+      }
+      return numbers;
+    });
+    sendFromPeer(world, numbered(world, 50));
+    const expected = range(50);
+    for (const numbers of await Promise.all(received)) expect(numbers).toEqual(expected);
+    for (const capture of captures) expect(capture.statistics()).toMatchObject({ received: 50, dropped: 0 });
+  });
+
+  test('packets are delivered whole, in order, with their properties', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const capture = open({ interface: world.name, ...way });
@@ -76,7 +96,7 @@ describe.each([
     expect(new Set(packets.map(({ nanoseconds }) => nanoseconds % 1000)).size, 'nanoseconds').toBeGreaterThan(1);
   });
 
-  test('VLAN tags are back in their place: 802.1Q, 802.1ad and both', async (context) => {
+  test('VLAN tags are put back in place: 802.1Q, 802.1ad and both', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const tagged = (...tags: number[][]) => {
@@ -99,7 +119,7 @@ describe.each([
         const packets = [...block].filter(({ data }) =>
           data.subarray(6, 12).every((b, i) => b === mac(world.peer.mac)[i]),
         );
-        if (again === 2) got.push(...packets.map((packet) => packet.copy())); // a second look finds them tagged once
+        if (again === 2) got.push(...packets.map((packet) => packet.copy())); // the tags are inserted only once
       }
       const tests = got.filter(({ data }) => Buffer.from(data).includes('tagged'));
       if (tests.length < sent.length) continue;
@@ -109,7 +129,7 @@ describe.each([
     }
   });
 
-  test('snaplen cuts what is captured, and the length on the wire is told', async (context) => {
+  test('the snapshot length truncates packets, and the length on the wire is kept', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const capture = open({ interface: world.name, snaplen: 20, ...way });
@@ -123,7 +143,7 @@ describe.each([
     ]);
   });
 
-  test('a filter accepts what it accepts, and nothing else, not even from before', async (context) => {
+  test('only packets that the filter accepts are captured, and none from before', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     sendFromPeer(world, numbered(world, 5)); // before the capture
@@ -140,7 +160,7 @@ describe.each([
     expect(packets.map(({ data }) => number(data))).toEqual(range(50).map((i) => 2 * i + 1));
   });
 
-  test('direction: what comes in, what goes out, or both', async (context) => {
+  test('direction: received packets, sent packets, or both', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const fd = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
@@ -162,7 +182,7 @@ describe.each([
     expect(await kinds(undefined, 2)).toEqual([out, into]);
   });
 
-  test('frames for other stations come when they are asked for, and the flag goes with the capture', async (context) => {
+  test('frames for other stations are captured on request, and promiscuous mode ends with the capture', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const promiscuity = () =>
@@ -197,7 +217,7 @@ describe.each([
     expect(all.toSorted((x, y) => x - y)).toEqual(range(100));
   });
 
-  test('fanout without a filter, and an id that another mode has', async (context) => {
+  test('fanout without a filter, and a group whose mode is different', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const fanout = { id: (process.pid + 1) & 0xffff, type: s.PACKET_FANOUT_HASH };
@@ -211,7 +231,7 @@ describe.each([
     for await (const { data } of capture) if (Buffer.from(data).includes('here')) break;
   });
 
-  test('a loop that is left goes on with the next packet', async (context) => {
+  test('after a loop was left, the next loop continues with the next packet', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const capture = open({ interface: world.name, ...way });
@@ -226,7 +246,7 @@ describe.each([
     expect(numbers).toEqual(range(40));
   });
 
-  test('closing ends a loop: while it waits, and in the middle of a block', async (context) => {
+  test('closing ends a loop, both while it waits and in the middle of a block', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const waits = open({ interface: world.name, ...way });
@@ -236,7 +256,8 @@ describe.each([
     })();
     expect(await isSettled(ended)).toBe(false);
     expect(await failure(waits.blocks().next()), 'a second loop').toMatchObject({
-      message: 'A loop over this capture waits already',
+      code: 'ERR_CAPTURE_IN_USE',
+      message: 'Another loop over this capture is already waiting',
     });
     waits.close();
     expect(await ended).toBe('ended');
@@ -265,7 +286,7 @@ describe.each([
     if (reads.isRing) expect(view, 'a view of the ring').toEqual(new Uint8Array(60));
   });
 
-  test('a signal closes it, and rejects its loops', async (context) => {
+  test('a signal closes the capture, and its loops throw', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const controller = new AbortController();
@@ -283,7 +304,7 @@ describe.each([
     );
   });
 
-  test('an interface that goes down, comes up, and goes away', async (context) => {
+  test('an interface goes down, comes up and is removed', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const ip = (...args: string[]) => execFileSync('ip', ['link', ...args]);
@@ -305,11 +326,11 @@ describe.each([
     ip('del', world.name);
     const gone = { name: 'SocketError', code: 'ENODEV', interface: world.name };
     expect(await reading).toMatchObject(gone);
-    expect(await failure(read()), 'it stays away').toMatchObject(gone);
+    expect(await failure(read()), 'the interface is still gone').toMatchObject(gone);
     expect(capture.statistics().dropped).toBe(0);
   });
 
-  test('fields of a packet are read without a view of it, up to its end', async (context) => {
+  test('integers of a packet are read without a view, up to its end', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const capture = open({ interface: world.name, snaplen: 18, ...way });
@@ -329,7 +350,7 @@ describe.each([
     expect([packet.next(), packet.next()]).toEqual([false, false]);
   });
 
-  test('statistics count on, though the kernel begins anew', async (context) => {
+  test('statistics add up, although the kernel resets its counters', async (context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
     const capture = open({ interface: world.name, ...way });
@@ -351,7 +372,7 @@ describe.each([
     expect([a, b].map(({ ifindex }) => capture.interfaceName(ifindex))).toEqual([a.name, b.name]);
   });
 
-  test('into a file by one line: tshark reads what was sent', async (context) => {
+  test('a capture is written to a file with one line, and tshark reads what was sent', async (context) => {
     need(context, namespaces, packetSockets, program('tshark'));
     const world = await link();
     const capture = open({ interface: world.name, ...way });
@@ -375,7 +396,7 @@ describe.each([
   });
 });
 
-test('a full ring drops and counts; what it holds is in order, and it goes on', async (context) => {
+test('a full ring drops and counts packets, keeps the others in order, and continues', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const capture = open({ interface: world.name, ringSize: 2 * 65536 });
@@ -400,18 +421,19 @@ test('a full ring drops and counts; what it holds is in order, and it goes on', 
   await read;
 });
 
-test('errors are those of the kernel', (context) => {
+test('errors are the errors of the kernel', (context) => {
   need(context, packetSockets);
   const code = (name: s.ErrnoName, syscall: string) => expect.objectContaining({ code: name, syscall });
   const sockets = openSockets();
   expect(() => p.openCapture({ interface: 'nosuchif0' })).toThrow(code('ENODEV', 'if_nametoindex'));
+  expect(() => p.openCapture({ interface: -1 })).toThrow(code('ENODEV', 'bind'));
   expect(() => p.openCapture({ interface: 999_999 })).toThrow(code('ENODEV', 'bind'));
   expect(() => p.openCapture({ filter: [{ code: 0xff, jt: 0, jf: 0, k: 0 }] })).toThrow(code('EINVAL', 'setsockopt'));
   expect(() => p.openCapture({ filter: [{ code: 0xff, jt: 0, jf: 0, k: 0 }] })).toThrow(/setsockopt SO_ATTACH_FILTER$/);
   expect(openSockets()).toBe(sockets);
 });
 
-test('without CAP_NET_RAW it is EPERM', (context) => {
+test('opening without CAP_NET_RAW throws EPERM', (context) => {
   if (packetSockets() === undefined) context.skip('this process may open packet sockets');
   expect(() => p.openCapture()).toThrow(expect.objectContaining({ code: 'EPERM', syscall: 'socket' }));
 });

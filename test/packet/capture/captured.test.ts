@@ -1,4 +1,4 @@
-/** 1,000 packets of real programs and of our senders, captured by dumpcap: every field as tshark tells it. */
+/** 1,000 packets of real programs and of our senders, captured by dumpcap: every field is the same as in tshark. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,14 +7,15 @@ import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { finished, finishedIn } from '../../helpers/examples.ts';
 import { cleanup } from '../../helpers/fds.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { type Host, link, type Route, route } from '../../helpers/networks.ts';
 import { sampleFrames } from '../../helpers/packets.ts';
 import { printed, start } from '../../helpers/programs.ts';
 import { capture, packetsOf } from '../../helpers/tshark.ts';
 import { compareWithTshark } from '../../helpers/tshark-fields.ts';
-import { folder, type Host, link, type Route, route } from '../../helpers/world.ts';
 
-/** Runs a program of a host; whether it is content does not matter here, only that it is there. */
+/** Runs a program of a host; its exit status does not matter here, as long as it starts. */
 function send({ enter }: Host, line: string): void {
   const { status } = spawnSync(enter[0]!, [...enter.slice(1), ...line.split(' ')], {
     stdio: 'ignore',
@@ -24,7 +25,7 @@ function send({ enter }: Host, line: string): void {
   expect(status, line).not.toBeNull();
 }
 
-/** The IPv4 side: echoes with and without options, in fragments, and what routers and hosts report. */
+/** The IPv4 side: echoes with and without options, in fragments, and the errors that routers and hosts report. */
 const IPV4 = [
   ...['ping -c 25 -i 0.002 10.66.2.1', 'ping -c 8 -i 0.002 -s 4000 10.66.2.1', 'ping -c 3 -i 0.01 -Q 0xb8 10.66.2.1'],
   ...[
@@ -94,7 +95,7 @@ async function talk({ near, far }: Route, to: string): Promise<void> {
   near.run('python3', '-c', CLIENT, to);
 }
 
-/** What programs of Debian and ours send over a router. */
+/** Packets that programs of Debian and ours send over a router. */
 async function overRouter(world: Route): Promise<string> {
   const { near, router, far } = world;
   for (const { run } of [near, far]) run('ethtool', '-K', 'eth0', 'tx', 'off', 'gso', 'off', 'gro', 'off');
@@ -119,7 +120,7 @@ async function overRouter(world: Route): Promise<string> {
   return stop();
 }
 
-/** Frames of ours with tags, tunnels, options and extension headers that no program here makes; and our ARP. */
+/** Our frames with tags, tunnels, options and extension headers that no program here creates; and our ARP. */
 async function overLink(): Promise<string> {
   const { name, ifindex, peer } = await link();
   const stop = await capture([], name);
@@ -131,7 +132,7 @@ async function overLink(): Promise<string> {
   return stop();
 }
 
-/** What there is at least 20 times. */
+/** What occurs at least 20 times. */
 const KINDS: { readonly [kind: string]: (layer: p.Layer) => boolean } = {
   'a VLAN tag': (one) => one.layer === 'ethernet' && one.tags.length === 1,
   'two VLAN tags': (one) => one.layer === 'ethernet' && one.tags.length === 2,
@@ -149,7 +150,7 @@ const KINDS: { readonly [kind: string]: (layer: p.Layer) => boolean } = {
   UDP: (one) => one.layer === 'udp',
 };
 
-test('1,000 captured packets: every field that tshark tells is as we decode it', {
+test('1,000 captured packets: every field is decoded as by tshark', {
   timeout: 120_000,
 }, async (context) => {
   const programs = ['ping', 'traceroute', 'arping', 'arp-scan', 'hping3', 'ndisc6', 'rdisc6', 'radvd', 'python3'];
@@ -164,7 +165,7 @@ test('1,000 captured packets: every field that tshark tells is as we decode it',
   for (const [kind, is] of Object.entries(KINDS)) {
     expect(all.filter(({ layers }) => layers.some(is)).length, kind).toBeGreaterThanOrEqual(20);
   }
-  // Those of hping3 --badcksum: wrong for both.
+  // The packets of hping3 --badcksum: wrong for both.
   const wrong = all.filter(({ layers }) => layers.some((one) => 'checksumOk' in one && one.checksumOk === false));
   expect(wrong.length).toBeGreaterThanOrEqual(4);
 });

@@ -6,11 +6,11 @@ import { traced } from '../../helpers/strace.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 const PACKETS = 3000;
-/** As many as a socket has room for in any case, and a call takes 32 of them. */
+/** As many as any socket has room for; one call receives 32 of them. */
 const FEW = 96;
 
 let known: Map<string, string[]> | undefined;
-/** How often the calls of one part were made, by their names; and how many blocks it was. */
+/** Counts the calls of one part by their names, and the number of blocks. */
 function costs(part: string): { count: (...names: string[]) => number; blocks: number } {
   const program = join(import.meta.dirname, '../../helpers/capture-costs-program.js');
   const parts = [`fields=${PACKETS}`, `views=${PACKETS}`, `calls=${FEW}`];
@@ -24,20 +24,20 @@ function costs(part: string): { count: (...names: string[]) => number; blocks: n
   };
 }
 
-test.for(['fields', 'views'])('packets of a ring cost no system call, only waits do: %s', (way, context) => {
+test.for(['fields', 'views'])('packets of a ring need no system call, only waits do: %s', (way, context) => {
   need(context, node, strace, namespaces, packetSockets);
   const { count, blocks } = costs(`${way}=${PACKETS}`);
   expect(count('recvfrom', 'recvmsg', 'recvmmsg', 'poll', 'ppoll')).toBe(0);
   expect(count('epoll_wait')).toBeLessThanOrEqual(blocks);
-  // The first wait puts the ring into the set of the event loop, and makes that.
+  // The first wait adds the ring to the epoll set of the event loop, which it creates.
   expect(count('epoll_ctl')).toBeLessThanOrEqual(blocks + 4);
 });
 
-test('without a ring 32 packets are taken at a time', (context) => {
+test('without a ring, 32 packets are read at a time', (context) => {
   need(context, node, strace, namespaces, packetSockets);
   const { count, blocks } = costs(`calls=${FEW}`);
   expect(blocks).toBe(FEW / 32);
-  // The kernel refuses MSG_CMSG_CLOEXEC for packet sockets, so that a call is made again without it.
+  // The kernel refuses MSG_CMSG_CLOEXEC for packet sockets, so each call is repeated without it.
   expect(count('recvmmsg')).toBe(2 * blocks);
   expect(count('epoll_wait')).toBe(0);
 });

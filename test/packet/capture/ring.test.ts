@@ -3,25 +3,25 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as s from '../../../lib/index.ts';
+import { layout } from '../../../lib/native/native.ts';
 import { Block } from '../../../lib/packet/capture/block.ts';
-import { BlockMemory } from '../../../lib/packet/capture/block-memory.ts';
+import { BlockMemory, BlockViews } from '../../../lib/packet/capture/block-memory.ts';
 import { RingSource } from '../../../lib/packet/capture/capture-source.ts';
 import * as p from '../../../lib/packet/index.ts';
-import { layout } from '../../../lib/posix/native.ts';
 import { cleanup, SOCKETS } from '../../helpers/fds.ts';
 import { number, numbered, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { type Need, namespaces, need, packetSockets, strace } from '../../helpers/need.ts';
+import { link } from '../../helpers/networks.ts';
 import { MAJORS, nodeLine, nodeOf } from '../../helpers/node-versions.ts';
 import { patient } from '../../helpers/programs.ts';
-import { output } from '../../helpers/sockets.ts';
-import { link } from '../../helpers/world.ts';
+import { output } from '../../helpers/scripts.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A namespace of its own, where lo is up. */
 const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 
-/** What programs start with: captures of lo, datagrams on it, and what is mapped and open. */
+/** The start of the programs: captures of lo, datagrams on it, and what is mapped and open. */
 const start = `
   const p = await import('${new URL('../../../dist/packet/index.js', import.meta.url).href}');
   const udp = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
@@ -42,7 +42,7 @@ const program = (script: string, flags: string[] = [], files: Record<string, str
   output(start + script, flags, files, [...world, ...prefix]);
 
 describe('a view of the ring', () => {
-  test('shows zeros after close, and the memory of the kernel is given back at once', async (context) => {
+  test("shows zeros after close, and the kernel's memory is released at once", async (context) => {
     need(context, ...needs);
     const script = `
       const capture = open();
@@ -53,7 +53,7 @@ describe('a view of the ring', () => {
     expect(await program(script)).toBe('true,1 52 false 0');
   });
 
-  test('keeps the ring when nobody else does', async (context) => {
+  test('keeps the ring alive', async (context) => {
     need(context, ...needs);
     const script = `
       process.removeAllListeners('warning');
@@ -65,7 +65,7 @@ describe('a view of the ring', () => {
     expect(await program(script, ['--expose-gc', '--no-warnings'])).toBe('true 1');
   });
 
-  // What moves an ArrayBuffer moves the memory behind it: where it can be moved, it reads as zeros after close.
+  // Moving an ArrayBuffer moves the memory behind it: where that is possible, it reads as zeros after close.
   const moved = `
     const capture = open();
     send();
@@ -97,7 +97,7 @@ describe('a view of the ring', () => {
     expect(await program(moved, flags(major), {}, instead)).toBe(`${32 << 20} 0 0`);
   });
 
-  test('that zlib reads on another thread while the ring is closed does no harm', async (context) => {
+  test('may be read by zlib on another thread while the ring is closed', async (context) => {
     need(context, ...needs);
     const script = `
       const { deflate } = await import('node:zlib');
@@ -117,7 +117,7 @@ describe('a view of the ring', () => {
   });
 });
 
-test('a capture that is dropped unclosed is closed: its descriptor and its ring are given back', async (context) => {
+test('a capture that is garbage collected is closed, with its file descriptor and its ring', async (context) => {
   need(context, ...needs);
   const script = `
     const warnings = [];
@@ -133,7 +133,7 @@ test('a capture that is dropped unclosed is closed: its descriptor and its ring 
   expect(await program(script, ['--expose-gc', '--no-warnings'])).toBe('10,10 0 0 SYS_SOCKET_UNCLOSED');
 });
 
-test('what is opened and closed again and again takes no memory, addresses or descriptors', async (context) => {
+test('opening and closing repeatedly leaks no memory, addresses or file descriptors', async (context) => {
   need(context, ...needs);
   const script = `
     const round = async (count) => {
@@ -153,10 +153,10 @@ test('what is opened and closed again and again takes no memory, addresses or de
   expect(await program(script, ['--expose-gc'])).toBe('0 0 true true');
 });
 
-/** How many there are: `npm run test:stress` has 500. */
+/** The number of workers: `npm run test:stress` uses 500. */
 const WORKERS = Number(process.env.CAPTURE_WORKERS ?? 16);
 
-test('workers that are terminated with a capture: no crash, memory and descriptors back', {
+test('workers that are terminated with a capture do not crash or leak', {
   timeout: 600_000,
 }, async (context) => {
   need(context, ...needs);
@@ -184,7 +184,7 @@ test('workers that are terminated with a capture: no crash, memory and descripto
 });
 
 test.for(['open', 'closed', 'exit'])(
-  'the addresses of a ring are given back with its worker: %s',
+  'the addresses of a ring are unmapped when its worker ends: %s',
   async (way, context) => {
     need(context, ...needs);
     const worker = `${start}
@@ -212,7 +212,7 @@ test.for(['open', 'closed', 'exit'])(
   },
 );
 
-test('what is written all over the ring while it is read: no crash, no endless loop', async (context) => {
+test('overwriting the ring while it is read causes no crash and no endless loop', async (context) => {
   need(context, ...needs);
   const script = `
     const capture = open({ ringSize: 1 << 20 });
@@ -232,17 +232,18 @@ test('what is written all over the ring while it is read: no crash, no endless l
       if (looks > 300) capture.close();
     }
     console.log(looks > 300);`;
-  // Its blocks may be lost to the kernel and to us: then it waits, and the end of time is as good as any.
+  // The kernel and the capture may lose track of its blocks: then it waits, and reaching the time limit is also a
+  // success.
   const limit = 'setTimeout(() => { console.log(true); process.exit(); }, 3000);';
   expect(await program(limit + script.replace('capture.close();', 'process.exit(console.log(true));'))).toBe('true');
 });
 
 const size = 4096;
 const AT = { next: 'tp3_next_offset', mac: 'tp3_mac', snaplen: 'tp3_snaplen', status: 'tp3_status' } as const;
-/** Values near those that mean something. */
+/** Values near those with a meaning. */
 const wild = fc.oneof(fc.nat(200), fc.nat(size + 64), fc.integer({ min: 0, max: 0xffffffff }), fc.constant(0x80000000));
 
-test('memory that no kernel wrote: packets end where their block does, and every field can be read', () => {
+test('memory that no kernel wrote: packets end within their block, and every field can be read', () => {
   const header = fc.record({ at: fc.nat(size / 16 - 8), next: wild, mac: wild, snaplen: wild, status: wild });
   const property = fc.property(
     fc.array(header, { minLength: 1, maxLength: 12 }),
@@ -263,7 +264,11 @@ test('memory that no kernel wrote: packets end where their block does, and every
       }
       const [start, end] = [1024, 3072];
       const linktype = cooked ? p.LINKTYPE_LINUX_SLL2 : p.LINKTYPE_ETHERNET;
-      const memory = new BlockMemory({ view, bytes }, { first: start + first, end, count }, { linktype, cooked });
+      const memory = new BlockMemory(
+        new BlockViews(bytes.buffer, start, end - start),
+        { first, end: end - start, count },
+        { linktype, cooked },
+      );
       const outside = [bytes.slice(0, start), bytes.slice(end)];
       let packets = 0;
       for (const packet of new Block(memory)) {
@@ -277,13 +282,48 @@ test('memory that no kernel wrote: packets end where their block does, and every
       const same = [bytes.subarray(0, start), bytes.subarray(end)].every(
         (part, i) => Buffer.compare(part, outside[i]!) === 0,
       );
-      expect(same, 'nothing else was written to').toBe(true);
+      expect(same, 'no other memory was written').toBe(true);
     },
   );
   fc.assert(property, { numRuns: 3000 });
 });
 
-test('where the runtime cannot see the ring, blocks are copied out of it', async (context) => {
+/** A block with one packet of 60 bytes, which begins at this offset of a buffer. */
+function oneBlock(buffer: ArrayBuffer, offset: number): BlockMemory {
+  const views = new BlockViews(buffer, offset, size);
+  const at = 48;
+  const view = new DataView(buffer, offset);
+  view.setUint16(at + layout(AT.mac), 96, true);
+  view.setUint32(at + layout(AT.snaplen), 60, true);
+  view.setUint32(at + layout('tp3_len'), 1500, true);
+  new Uint8Array(buffer, offset).fill(7, at + 96, at + 96 + 60);
+  return new BlockMemory(views, { first: at, end: size, count: 1 }, { linktype: p.LINKTYPE_ETHERNET, cooked: false });
+}
+
+test.for([0, 1.5, 2.5])('packets of a ring are read %s GiB after its beginning', (gigabytes) => {
+  const offset = gigabytes * 2 ** 30;
+  const packets = [...new Block(oneBlock(new ArrayBuffer(offset + size), offset))];
+  const found = packets.map((packet) => [packet.originalLength, packet.uint16(58), packet.uint8(60)]);
+  expect(found).toEqual([[1500, 0x0707, undefined]]);
+  expect(packets.map(({ data }) => [data.byteOffset - offset, ...data])).toEqual([
+    [48 + 96, ...new Array<number>(60).fill(7)],
+  ]);
+});
+
+test('a packet whose memory was transferred away throws, and so does moving to the next one', () => {
+  const buffer = new ArrayBuffer(size);
+  const block = new Block(oneBlock(buffer, 0));
+  const [cursor, before] = [block.cursor(), block.cursor()];
+  expect(cursor.next()).toBe(true);
+  structuredClone(buffer, { transfer: [buffer] });
+  expect(() => before.next()).toThrow(TypeError);
+  expect(() => cursor.data).toThrow(TypeError);
+  expect(() => cursor.originalLength).toThrow(TypeError);
+  expect(() => cursor.uint16(0)).toThrow(TypeError);
+  expect(cursor.uint8(0)).toBeUndefined();
+});
+
+test('if the runtime cannot map the ring, blocks are copied out of it', async (context) => {
   need(context, ...needs);
   const here = await link();
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
@@ -315,7 +355,7 @@ test.for([
   ['ENOPROTOOPT', 1],
   ['ENOMEM', 2],
 ] as const)(
-  'a kernel without rings (%s): packets come by recvmmsg, unless a ring was asked for',
+  'a kernel without rings (%s): packets are read by recvmmsg, unless a ring was requested',
   async ([errno, call], context) => {
     need(context, ...needs, strace);
     const script = `
@@ -333,7 +373,7 @@ test.for([
   },
 );
 
-test('a child process has no part in the ring', async (context) => {
+test('a child process does not inherit the ring', async (context) => {
   need(context, ...needs);
   const capture = p.openCapture({ ringSize: 1 << 20 });
   onTestFinished(() => capture.close());

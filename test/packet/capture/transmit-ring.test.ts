@@ -6,9 +6,9 @@ import * as p from '../../../lib/packet/index.ts';
 import { openSockets } from '../../helpers/fds.ts';
 import { mac, PROTOCOL } from '../../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../../helpers/need.ts';
+import { type Link, link } from '../../helpers/networks.ts';
 import { patient } from '../../helpers/programs.ts';
 import { failure } from '../../helpers/sockets.ts';
-import { type Link, link } from '../../helpers/world.ts';
 
 /** A ring that is closed when the test ends. */
 function open(options: p.TransmitRingOptions): p.TransmitRing {
@@ -25,7 +25,7 @@ function frame(world: Link, i: number, size = 60): Buffer {
   return whole;
 }
 
-/** Python on the other side that receives until nothing came for a while; gives the frames in hex. */
+/** Python on the other side receives until nothing arrives for a while; returns the frames in hex. */
 async function listen(world: Link, quiet = 1.5): Promise<() => Promise<string[]>> {
   const script = `
 import socket, sys
@@ -59,7 +59,7 @@ except TimeoutError: print('\\n'.join(got))`;
 const hex = (frames: Buffer[]) => frames.map((bytes) => bytes.toString('hex'));
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-test('frames go out whole and in their order, more of them than the ring holds', async (context) => {
+test('frames are sent whole and in order, even more than the ring holds', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const received = await listen(world);
@@ -79,7 +79,7 @@ test('frames go out whole and in their order, more of them than the ring holds',
   expect(await received()).toEqual(hex(sent));
 });
 
-test('many go by one call, and frames are written in place', async (context) => {
+test('many frames are sent with one call, and frames are written in place', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const received = await listen(world);
@@ -103,7 +103,7 @@ test.for([
   ['shorter than its header', 10, 'EINVAL'],
   ['longer than the MTU', 1519, 'EMSGSIZE'],
 ] as const)(
-  'a packet %s: those before it are sent, it and those behind it are not',
+  'a packet %s: packets before it are sent, it and those after it are not',
   async ([, size, code], context) => {
     need(context, namespaces, packetSockets);
     const world = await link();
@@ -122,7 +122,7 @@ test.for([
   },
 );
 
-test('a full ring takes nothing, and does not lose what it holds', async (context) => {
+test('a full ring accepts nothing and loses nothing', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const ring = open({ interface: world.name, ringSize: 65536 });
@@ -136,7 +136,7 @@ test('a full ring takes nothing, and does not lose what it holds', async (contex
   expect(ring.push(frame(world, 1))).toBe(true);
 });
 
-test('the interface goes down and away: the errors of the kernel, and what is queued stays', async (context) => {
+test("the interface goes down and is removed: the kernel's errors are thrown, and queued packets stay", async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const ring = open({ interface: world.name });
@@ -157,7 +157,7 @@ test('the interface goes down and away: the errors of the kernel, and what is qu
   expect(await failure(ring.drain())).toMatchObject({ code: 'ENXIO' });
 });
 
-test('closing: views show zeros, calls are refused, and nothing is left', async (context) => {
+test('after close, views show zeros, calls throw, and nothing leaks', async (context) => {
   need(context, namespaces, packetSockets);
   const world = await link();
   const sockets = openSockets();
@@ -180,7 +180,7 @@ test('closing: views show zeros, calls are refused, and nothing is left', async 
   expect(await failure(ring.drain())).toBeInstanceOf(s.ClosedError);
 });
 
-test('what C cannot express', (context) => {
+test('arguments that C cannot express', (context) => {
   need(context, packetSockets);
   const bad = (options: unknown, code: string) =>
     expect(() => p.openTransmitRing(options as p.TransmitRingOptions)).toThrow(expect.objectContaining({ code }));

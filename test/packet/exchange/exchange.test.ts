@@ -2,9 +2,9 @@ import { decode, encode } from 'dns-packet';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
+import { loopback } from '../../helpers/fixtures.ts';
 import { Chance } from '../../helpers/fragments.ts';
-import { need, rawSockets } from '../../helpers/need.ts';
-import { loopback } from '../../helpers/world.ts';
+import { need, packetSockets, rawSockets } from '../../helpers/need.ts';
 
 /** A Socket that is closed when the test ends. */
 function opened(...args: ConstructorParameters<typeof s.Socket>): s.Socket {
@@ -25,7 +25,7 @@ async function all<T>(outcomes: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-/** A datagram socket that answers what it gets. */
+/** A datagram socket that answers whatever it receives. */
 function responder(answer: (data: Buffer, count: number) => (Uint8Array | string)[]) {
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   socket.bind(loopback);
@@ -62,7 +62,21 @@ test('echoes of a raw socket, many at once: each answer belongs to its request',
   }
 });
 
-test('a request that nobody answers is told as such, after its retries', async () => {
+test('a second simultaneous exchange on a socket is rejected, because each would take the answers of the other', async () => {
+  const { address } = responder((data) => [data]);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  const other = opened(s.AF_INET, s.SOCK_DGRAM);
+  const request = { layers: ['question'], to: address };
+  const [first, second, third] = await Promise.allSettled(
+    [socket, socket, other].map((through) => p.exchangeOne(through, request, { timeout: 20_000 })),
+  );
+  expect(first).toMatchObject({ status: 'fulfilled', value: { answered: true } });
+  expect(second).toMatchObject({ status: 'rejected', reason: { name: 'BusyError', code: 'ERR_SOCKET_BUSY' } });
+  expect(third).toMatchObject({ status: 'fulfilled', value: { answered: true } });
+  expect(await p.exchangeOne(socket, request, { timeout: 20_000 })).toMatchObject({ answered: true });
+});
+
+test('an unanswered request is reported after its retries', async () => {
   const asked: string[] = [];
   const { socket: silent, address } = responder((data) => {
     asked.push(data.toString());
@@ -86,7 +100,7 @@ test('a retry is answered, and counted', async () => {
   expect(Buffer.from(answer!.data).toString()).toBe('answer');
 });
 
-test('one host that answers several times: the first counts, or all with `multiple`', async () => {
+test('if a host answers several times, the first answer counts, or all with `multiple`', async () => {
   const { address } = responder(() => ['one', 'two', 'three']);
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   const request = { layers: ['question'], to: address };
@@ -96,7 +110,7 @@ test('one host that answers several times: the first counts, or all with `multip
     if (outcomes.length === 3) break;
   }
   expect(outcomes.map((one) => one.answered && one.duplicate)).toEqual([false, true, true]);
-  // What is left of it is no answer to another.
+  // Its remaining answers do not count as answers to another request.
   const other = responder(() => ['other']);
   const answer = await p.exchangeOne(socket, { layers: ['?'], to: other.address }, { timeout: 20_000 });
   expect(Buffer.from(answer!.data).toString()).toBe('other');
@@ -114,12 +128,12 @@ const query = (id: number) => dns({ ...EMPTY, type: 'query', id, questions: [{ t
 const response = (id: number) =>
   encode({ type: 'response', id, answers: [{ type: 'A', name: 'a', data: '192.0.2.1' }] });
 
-test('a layer of the program tells what answers it', async (context) => {
+test('a layer of the program recognizes its answers', async (context) => {
   need(context, rawSockets);
   const server = opened(s.AF_INET, s.SOCK_DGRAM);
   server.bind({ family: s.AF_INET, address: '127.0.0.53', port: 53 });
   const raw = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_UDP);
-  const keeper = opened(s.AF_INET, s.SOCK_DGRAM); // nothing else answers for its port
+  const keeper = opened(s.AF_INET, s.SOCK_DGRAM); // reserves its port, so that nothing else answers
   keeper.bind(loopback);
   const { port } = keeper.getsockname() as s.InetAddress;
   const ask = (id: number) => ({
@@ -149,7 +163,7 @@ test('a layer of the program tells what answers it', async (context) => {
   }
 });
 
-test('the program tells what answers its bytes', async () => {
+test('the program recognizes answers to its bytes', async () => {
   const { address } = responder((data) => [`not ${data}`, `yes ${data}`]);
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   const text = (packet: p.DecodedPacket) => Buffer.from(p.findLayer(packet, 'payload')!.data).toString();
@@ -183,13 +197,13 @@ test('a report of the error queue is about the request that it quotes', async ()
   expect(outcomes[0]).toMatchObject({ error: { errno: s.ECONNREFUSED, origin: s.SO_EE_ORIGIN_ICMP } });
 });
 
-test('what cannot be sent is told, and the others are', async () => {
+test('a request that cannot be sent is reported, and the others are sent', async () => {
   const { address } = responder(() => ['answer']);
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   const requests = [
     { layers: ['x'], to: to('127.255.255.255', 9) },
     { layers: ['x'], to: address },
-  ]; // no SO_BROADCAST
+  ]; // SO_BROADCAST is not set
   const outcomes = await all(p.exchange(socket, requests, { timeout: 20_000 }));
   expect(outcomes).toMatchObject([
     { index: 0, answered: false, failure: { code: 'EACCES' } },
@@ -199,7 +213,7 @@ test('what cannot be sent is told, and the others are', async () => {
   await expect(p.exchangeOne(socket, { layers: ['x'], to: { family: 1 } as never })).rejects.toThrow(TypeError);
 });
 
-test('requests come from a loop that sets the pace, and wait for room', async () => {
+test('requests come from a loop that controls the rate, and wait for room', async () => {
   let open = 0;
   let most = 0;
   const { address } = responder((data) => [data]);
@@ -225,7 +239,7 @@ async function* failing(): AsyncGenerator<p.ExchangeRequest> {
   throw new Error('of the requests');
 }
 
-test('a signal, a socket that is closed and a loop that is left end it', async () => {
+test('a signal, closing the socket and leaving the loop end the exchange', async () => {
   const { address } = responder(() => []);
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   const controller = new AbortController();
@@ -244,7 +258,81 @@ test('a signal, a socket that is closed and a loop that is left end it', async (
   await expect(closing).rejects.toThrow(s.ClosedError);
 });
 
-test('packets that lie about everything neither end it nor answer anything', async (context) => {
+/** Requests that nothing answers, through each kind of socket and through a capture. */
+const silence: [string, () => Pick<s.Socket, 'close'>, p.ExchangeRequest][] = [
+  [
+    'a raw socket',
+    () => new s.Socket(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP),
+    { layers: [p.icmp({ type: s.ICMP_ECHO, identifier: 1 })], to: to() },
+  ],
+  ['a packet socket', packetSocket, link(40998)],
+  ['a capture', () => p.openCapture({ interface: 'lo', immediate: true }), link(40998)],
+  ['a capture without a ring', () => p.openCapture({ interface: 'lo', ringSize: 0 }), link(40998)],
+];
+function packetSocket(): s.Socket {
+  const socket = new s.Socket(s.AF_PACKET, s.SOCK_RAW);
+  socket.bind({ family: s.AF_PACKET, ifindex: s.if_nametoindex('lo'), protocol: s.ETH_P_ALL });
+  return socket;
+}
+function link(destinationPort: number): p.ExchangeRequest {
+  const addresses = { sourceAddress: '127.0.0.1', destinationAddress: '127.0.0.1' };
+  const ethernet = p.ethernet({ destination: '00:00:00:00:00:00', source: '00:00:00:00:00:00' });
+  const layers = [ethernet, p.ipv4(addresses), p.udp({ sourcePort: 40999, destinationPort }), 'x'];
+  return { layers, to: { family: s.AF_PACKET, ifindex: s.if_nametoindex('lo'), protocol: s.ETH_P_IP } as never };
+}
+
+test.for(silence)(
+  '%s that is closed before or during the exchange ends it with a ClosedError',
+  async ([, open, one], context) => {
+    need(context, rawSockets, packetSockets);
+    const closed = { name: 'ClosedError', code: 'ERR_SOCKET_CLOSED' };
+    const start = (answers: () => boolean, more: p.ExchangeOptions = {}) => {
+      const through = open() as s.Socket;
+      onTestFinished(() => through.close());
+      return { through, run: () => p.exchange(through, [one], { timeout: 1e9, ...more, answers }) };
+    };
+    const before = start(() => false);
+    before.through.close();
+    await expect(all(before.run())).rejects.toMatchObject(closed);
+    await expect(p.exchangeOne(before.through, one)).rejects.toMatchObject(closed);
+    const called = start(() => false);
+    const outcomes = called.run();
+    called.through.close();
+    await expect(all(outcomes)).rejects.toMatchObject(closed);
+    const waiting = start(() => false);
+    const end = all(waiting.run());
+    setImmediate(() => waiting.through.close());
+    await expect(end).rejects.toMatchObject(closed);
+    // Between two attempts, and while the program looks at a packet that arrived.
+    const again = start(() => false, { timeout: 5, retries: 1e6 });
+    const retried = all(again.run());
+    setTimeout(() => again.through.close(), 30);
+    await expect(retried).rejects.toMatchObject(closed);
+    const looking = start(() => {
+      looking.through.close();
+      return false;
+    });
+    const looked = all(looking.run());
+    const sender = opened(s.AF_INET, s.SOCK_DGRAM);
+    const traffic = setInterval(() => {
+      sender.sendto('x', 0, to('127.0.0.1', 40997)).catch(() => {}); // nobody listens: lo and raw sockets receive both packets
+    }, 5);
+    onTestFinished(() => clearInterval(traffic));
+    await expect(looked).rejects.toMatchObject(closed);
+  },
+);
+
+test('a capture whose signal is aborted ends the exchange with the AbortError of the capture', async (context) => {
+  need(context, packetSockets);
+  const controller = new AbortController();
+  const capture = p.openCapture({ interface: 'lo', signal: controller.signal });
+  const end = all(p.exchange(capture, [link(40998)], { timeout: 1e9, answers: () => false }));
+  setImmediate(() => controller.abort());
+  await expect(end).rejects.toMatchObject({ name: 'AbortError' });
+  await expect(all(p.exchange(capture, [link(40998)]))).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('forged packets neither end the exchange nor answer anything', async (context) => {
   need(context, rawSockets);
   const socket = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
   const attacker = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_RAW);
@@ -258,21 +346,21 @@ test('packets that lie about everything neither end it nor answer anything', asy
     p.icmp({ type: s.ICMP_DEST_UNREACH, code: 1 }),
     quoted,
   ]);
-  const wrong = echo(7, 1, '127.0.0.9'); // its number is not that of the quotation
+  const wrong = echo(7, 1, '127.0.0.9'); // its number differs from that of the quotation
   s.setOption(socket.fd, 'ICMP_FILTER', 1 << s.ICMP_ECHOREPLY); // so that nobody answers
   const outcome = all(p.exchange(socket, [wrong], { timeout: 300 }));
   for (let i = 0; i < 500; i++) {
     const packet = whole.slice(0, 28 + chance.below(whole.length - 27));
     if (i > 0)
       for (let n = chance.below(5); n > 0; n--) packet[20 + chance.below(packet.length - 20)] = chance.below(256);
-    // A change that makes an error about the request is not what is asked for here.
+    // A mutation that creates an error about the request itself is excluded.
     packet[55] = 2;
     await attacker.sendto(packet, 0, to());
   }
   expect(await outcome).toMatchObject([{ answered: false }]);
 });
 
-test('options and requests that are none are refused', async () => {
+test('invalid options and requests are rejected', async () => {
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   expect(() => p.exchange(5 as never, [])).toThrow('"through"');
   expect(() => p.exchange({} as never, [])).toThrow('"through"');

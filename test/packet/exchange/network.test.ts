@@ -1,10 +1,11 @@
-/** `exchange` with the kernel of another namespace: by captures, packet sockets and raw sockets. */
+/** `exchange` with the kernel of another namespace: over captures, packet sockets and raw sockets. */
+import { execFileSync } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { type Link, link } from '../../helpers/networks.ts';
 import { printed, start } from '../../helpers/programs.ts';
-import { type Link, link } from '../../helpers/world.ts';
 
 const patient = { timeout: 20_000 };
 
@@ -23,7 +24,7 @@ async function all<T>(outcomes: AsyncIterable<T>): Promise<T[]> {
 const layersOf = (outcome: p.Answered | p.Unanswered | undefined) =>
   outcome?.answered ? outcome.packet.layers.map(({ layer }) => layer).join(' ') : 'no answer';
 
-/** A server of TCP at port 80 and of UDP at port 53 in the other namespace, which answers what it gets. */
+/** A TCP server at port 80 and a UDP server at port 53 in the other namespace, which echo what they receive. */
 async function server({ enter, peer }: Link): Promise<void> {
   const script = `
 import socket
@@ -103,7 +104,7 @@ test('a capture: ARP, echoes, SYN, UDP and ICMP errors, all at once, and it stay
   const from = s.inet_ntop(s.AF_INET6, s.inet_pton(s.AF_INET6, peer.address6)!);
   expect(found(11)).toMatchObject({ from, error: { by: from, type: 1, code: 4 } });
   expect(found(12)).toMatchObject({ error: { type: s.ICMP_DEST_UNREACH, code: s.ICMP_PROT_UNREACH } });
-  // The capture goes on: by another exchange, and by a loop.
+  // The capture remains usable: for another exchange, and in a loop.
   const again = await p.exchangeOne(capture, requests[2]!, patient);
   expect(layersOf(again)).toBe('ethernet ipv4 icmp payload');
   s.sendto(opened(s.AF_INET, s.SOCK_DGRAM).fd, 'x', 0, { family: s.AF_INET, address: peer.address, port: 54 });
@@ -114,7 +115,7 @@ test('a capture: ARP, echoes, SYN, UDP and ICMP errors, all at once, and it stay
   await expect(all(capture.packets({ timeout: 1 }))).rejects.toThrow(s.TimeoutError);
 });
 
-test('a packet socket without the link-layer header asks by ARP', async (context) => {
+test('a packet socket without the link-layer header sends ARP requests', async (context) => {
   need(context, namespaces, packetSockets);
   const { mac, address, peer, ifindex } = await link();
   const socket = opened(s.AF_PACKET, s.SOCK_DGRAM, 0);
@@ -131,7 +132,7 @@ test('a packet socket without the link-layer header asks by ARP', async (context
     to: { family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ARP, address: new Uint8Array(6).fill(0xff) } as const,
   }));
   const outcomes = [];
-  for await (const outcome of p.exchange(socket, requests, { timeout: 300, retries: 1 })) outcomes.push(outcome);
+  for await (const outcome of p.exchange(socket, requests, { timeout: 1500, retries: 1 })) outcomes.push(outcome);
   expect(outcomes.map(({ index, answered, attempts }) => [index, answered, attempts])).toEqual([
     [0, true, 1],
     [1, false, 2],
@@ -139,7 +140,7 @@ test('a packet socket without the link-layer header asks by ARP', async (context
   ]);
 });
 
-test('raw sockets of IPv6: a neighbour, and a SYN with the report of its socket', async (context) => {
+test('IPv6 raw sockets: a neighbor solicitation, and a SYN with the report of its socket', async (context) => {
   need(context, namespaces, packetSockets, program('python3'));
   const there = await link();
   await server(there);
@@ -177,7 +178,31 @@ test('raw sockets of IPv6: a neighbour, and a SYN with the report of its socket'
   ]);
 });
 
-test('a capture of all interfaces has no headers to send', async (context) => {
+test('a removed interface ends the exchange with the error of the kernel', async (context) => {
+  need(context, namespaces, packetSockets, program('ip'));
+  for (const kind of ['ring', 'batch', 'socket'] as const) {
+    const { name, ifindex, mac, peer } = await link();
+    const through =
+      kind === 'socket'
+        ? opened(s.AF_PACKET, s.SOCK_RAW)
+        : p.openCapture({ interface: name, immediate: true, ringSize: kind === 'ring' ? undefined : 0 });
+    onTestFinished(() => through.close());
+    if (through instanceof s.Socket) through.bind({ family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ALL });
+    const layers = [p.ethernet({ source: mac, destination: peer.mac, etherType: 0x88b5 }), 'x'];
+    const request = { layers, to: { family: s.AF_PACKET, ifindex, protocol: 0x88b5 } as const };
+    const options = { timeout: 1e9, answers: () => false };
+    const end = all(p.exchange(through, [request], options));
+    const failed = expect(end).rejects.toMatchObject({ name: 'SocketError', code: /^(?:ENETDOWN|ENODEV|ENXIO)$/ });
+    setTimeout(() => execFileSync('ip', ['link', 'del', name]), 20);
+    await failed;
+    // What is sent now is refused, unless the capture says first that its interface is gone.
+    const now = all(p.exchange(through, [request], { ...options, timeout: 50 }));
+    if (kind === 'batch') await expect(now).rejects.toMatchObject({ code: 'ENODEV' });
+    else expect(await now).toMatchObject([{ answered: false, failure: { code: 'ENXIO' } }]);
+  }
+});
+
+test('a capture of all interfaces cannot send', async (context) => {
   need(context, packetSockets);
   const capture = p.openCapture({ ringSize: 0 });
   onTestFinished(() => capture.close());

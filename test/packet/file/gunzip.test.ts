@@ -1,4 +1,4 @@
-/** Capture files that gzip has compressed: read as they are, and told to be cut or damaged. */
+/** Capture files compressed with gzip: they are read as such, and truncated or damaged ones are reported. */
 import { spawnSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
@@ -44,13 +44,13 @@ test.each(['pcap', 'pcapng'] as const)('%s is read in chunks of any size, also i
   }
 });
 
-test('what gzip(1) writes', async (context) => {
+test('the output of gzip(1) is read', async (context) => {
   need(context, program('gzip'));
   const { stdout } = spawnSync('gzip', ['-c'], { input: file('pcap') });
   expect((await read(stdout, 4096)).packets).toEqual(texts);
 });
 
-test('a file that is cut gives what is whole, and says so', async () => {
+test('a truncated file yields its complete packets, and the error says that it was truncated', async () => {
   const bytes = file('pcap');
   const packed = gzipSync(bytes, { level: 0 });
   for (const length of [2, 9, 18, 40, 1000, packed.length - 9, packed.length - 8, packed.length - 1]) {
@@ -59,23 +59,23 @@ test('a file that is cut gives what is whole, and says so', async () => {
       length,
       { offset: expect.any(Number), reason: 'the file ends within its gzip data', cut: true },
     ]);
-    // Stored blocks begin behind 15 bytes: what is there of the file is known exactly.
+    // Stored blocks begin behind 15 bytes: how much of the file is available is known exactly.
     const whole = new p.CaptureReader().push(bytes.subarray(0, Math.max(0, length - 15)));
     expect(packets).toEqual(texts.slice(0, whole.length));
   }
 });
 
-test('damaged data are told, with what zlib says of them', async () => {
+test('damaged data is reported with the message of zlib', async () => {
   const packed = gzipSync(file('pcap'), { level: 0 });
-  packed[packed.length - 6]! ^= 1; // in the checksum
+  packed[packed.length - 6]! ^= 1; // a bit of the checksum
   const { packets, reader } = await read(packed, 64);
-  // zlib gives nothing of the chunk in which it finds the fault.
+  // zlib returns nothing of the chunk in which it finds the damage.
   expect(packets).toEqual(texts.slice(0, packets.length));
   expect(packets.length).toBeGreaterThan(texts.length - 3);
-  expect(reader.error).toMatchObject({ reason: 'the gzip data are damaged: incorrect data check', cut: false });
+  expect(reader.error).toMatchObject({ reason: 'the gzip data is damaged: incorrect data check', cut: false });
 });
 
-test('zeros behind the compressed data, as tapes have them, are passed over', async () => {
+test('zeros after the compressed data, as on tapes, are skipped', async () => {
   const padded = Buffer.concat([gzipSync(file('pcap')), Buffer.alloc(1000)]);
   for (const size of [1, 13, 500, padded.length]) {
     const { packets, reader } = await read(padded, size);
@@ -83,18 +83,18 @@ test('zeros behind the compressed data, as tapes have them, are passed over', as
   }
 });
 
-test('a compressed file that holds no capture is refused by what it holds', async () => {
+test('a compressed file that is not a capture is rejected by its contents', async () => {
   const { reader } = await read(gzipSync('no capture'), 64);
   expect(reader.error).toEqual({ offset: 0, reason: 'neither pcap nor pcapng: it begins with 0x6e6f2063', cut: false });
 });
 
-test('push takes no compressed bytes, and says what does', () => {
+test('push rejects compressed bytes, and the error names read', () => {
   const reader = new p.CaptureReader();
   reader.push(gzipSync(file('pcap')));
-  expect(reader.error?.reason).toMatch(/^compressed by gzip, which 'read' decompresses: it begins with 0x1f8b/);
+  expect(reader.error?.reason).toMatch(/^compressed with gzip, which 'read' decompresses: it begins with 0x1f8b/);
 });
 
-test('chunks of one byte and of many, empty ones, and what is no chunk', async () => {
+test('chunks of one byte, many bytes and no bytes, and values that are not chunks', async () => {
   const large = Buffer.concat([file('pcap'), Buffer.alloc(1 << 20)]);
   for (const bytes of [large, gzipSync(large, { level: 0 })]) {
     const packets: string[] = [];
@@ -113,7 +113,7 @@ test('chunks of one byte and of many, empty ones, and what is no chunk', async (
   }
 });
 
-test('a loop that is left, and a source that fails, end the decompression', async () => {
+test('leaving the loop and an error of the source end the decompression', async () => {
   const packed = gzipSync(file('pcap'));
   let closed = false;
   function* source() {
@@ -127,7 +127,7 @@ test('a loop that is left, and a source that fails, end the decompression', asyn
   expect(closed).toBe(true);
   function* failing() {
     yield packed.subarray(0, 50);
-    throw new Error('the disk');
+    throw new Error('the disk failed');
   }
   const loop = async () => {
     for await (const _ of new p.CaptureReader().read(failing()));

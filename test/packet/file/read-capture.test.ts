@@ -1,4 +1,4 @@
-/** readCapture: a file in one loop, with a filter; and the filters of readers that can match nothing. */
+/** readCapture: a file in one loop, with a filter; and filters of readers that cannot match anything. */
 import { spawnSync } from 'node:child_process';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { need, otherUsers, program } from '../../helpers/need.ts';
-import { folder } from '../../helpers/world.ts';
 
 const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
 const link = p.ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01' });
@@ -38,7 +38,26 @@ test('a path, a URL, bytes and a stream', async () => {
   expect(await lengths(path, { filter: 'udp port 53' })).toEqual([frames[0]!.length]);
 });
 
-test('what cannot be read is an error of the loop', async () => {
+test.for([12, 14, p.LINKTYPE_PPP_HDLC])(
+  'a filter for link type %i, another number of a known link type',
+  async (linktype) => {
+    const begin = linktype === p.LINKTYPE_PPP_HDLC ? [p.ppp({ framed: true })] : [];
+    const packets = [inner, [p.ipv4(addresses), p.icmp({ type: 8 })]].map((layers) =>
+      p.encodePacket([...begin, ...layers]),
+    );
+    const chunks: Uint8Array[] = [];
+    const writer = new p.PcapWriter((bytes) => chunks.push(bytes), { linktype });
+    for (const data of packets) writer.write({ timestamp: 0n, data });
+    const file = Buffer.concat(chunks);
+    expect(await lengths(file, { filter: 'udp port 53' })).toEqual([packets[0]!.length]);
+    const program = p.compileFilter(p.parseFilter('icmp'), {
+      linktype: begin.length > 0 ? p.LINKTYPE_PPP : p.LINKTYPE_RAW,
+    });
+    expect(await lengths(file, { filter: program })).toEqual([packets[1]!.length]);
+  },
+);
+
+test('a file that cannot be read makes the loop throw', async () => {
   await expect(lengths('/nonexistent/file')).rejects.toMatchObject({ code: 'ENOENT', path: '/nonexistent/file' });
   const found: number[] = [];
   const cut = async () => {
@@ -51,10 +70,10 @@ test('what cannot be read is an error of the loop', async () => {
 });
 
 test('a file that nobody reads is not opened', () => {
-  p.readCapture('/nonexistent/file'); // an error of opening would be nobody's
+  p.readCapture('/nonexistent/file'); // nobody would receive the error of opening
 });
 
-test('what is no file and no filter is refused at once', () => {
+test('invalid files and filters are rejected at once', () => {
   for (const file of [undefined, null, 7, {}]) {
     expect(() => p.readCapture(file as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   }
@@ -62,27 +81,32 @@ test('what is no file and no filter is refused at once', () => {
   expect(() => p.readCapture('x', { fliter: 'tcp' } as never)).toThrow(/"options.filter"/);
 });
 
-test('a filter that can match nothing is told, as by tcpdump -r', async (context) => {
+test('a filter that rejects all packets is reported, as by tcpdump -r', async (context) => {
   need(context, otherUsers, program('tcpdump'));
-  const reason = 'the filter rejects all packets of link type 1';
+  const rejection = 'the filter rejects all packets of link type 1';
   for (const [filter, rejects] of [
-    ['tcp && udp', true],
-    ['ip and not ip', true],
-    ['tcp port 80', false],
-    ['less 5', false],
+    ['tcp && udp', "'udp' contradicts 'tcp'"],
+    ['ip and not ip', "'not ip' contradicts 'ip'"],
+    ['port 80 and not port 80', "'not port 80' contradicts 'port 80'"],
+    ['tcp port 80', undefined],
+    ['less 5', undefined],
   ] as const) {
     const { status, stderr } = spawnSync('tcpdump', ['-r', '-', filter], { input: pcap(), encoding: 'utf8' });
-    expect([filter, status, /rejects all packets/.test(stderr)]).toEqual([filter, rejects ? 1 : 0, rejects]);
+    const isRejected = rejects !== undefined;
+    expect([filter, status, /rejects all packets/.test(stderr)]).toEqual([filter, isRejected ? 1 : 0, isRejected]);
     const reader = new p.CaptureReader({ filter });
     expect(reader.push(pcap())).toEqual([]);
-    expect([filter, reader.end()]).toEqual([filter, rejects ? { offset: 24, reason, cut: false } : undefined]);
+    const reason = `${rejection}: ${rejects}`;
+    expect([filter, reader.end()]).toEqual([filter, isRejected ? { offset: 24, reason, cut: false } : undefined]);
   }
-  await expect(lengths(pcap(), { filter: 'tcp && udp' })).rejects.toThrow(`the capture file: ${reason}`);
-  // A program is taken as it is.
+  await expect(lengths(pcap(), { filter: 'tcp && udp' })).rejects.toThrow(
+    `the capture file: ${rejection}: 'udp' contradicts 'tcp'`,
+  );
+  // A program is used unchanged.
   expect(await lengths(pcap(), { filter: [{ code: 6, jt: 0, jf: 0, k: 0 }] })).toEqual([]);
 });
 
-test('of several link types, a filter may match one alone', () => {
+test('with several link types, a filter may match only one', () => {
   const write = (...linktypes: number[]) => {
     const chunks: Uint8Array[] = [];
     const writer = new p.PcapngWriter((bytes) => chunks.push(bytes));
@@ -100,15 +124,18 @@ test('of several link types, a filter may match one alone', () => {
   expect([raw.push(both), raw.end()]).toEqual([[], undefined]);
   const only = new p.CaptureReader({ filter: 'arp' });
   expect(only.push(write(p.LINKTYPE_RAW))).toEqual([]);
-  expect(only.end()).toMatchObject({ reason: 'the filter rejects all packets of link type 101', cut: false });
+  expect(only.end()).toMatchObject({
+    reason: "the filter rejects all packets of link type 101: no packet can match 'arp'",
+    cut: false,
+  });
 });
 
-test('a writer refuses a packet of another link type than its file has', () => {
+test('a writer rejects a packet whose link type differs from that of its file', () => {
   const [packet] = new p.CaptureReader().push(pcap());
   const raw = new p.PcapWriter(() => {}, { linktype: p.LINKTYPE_RAW });
   const refusal = expect.objectContaining({
     code: 'ERR_INVALID_ARG_VALUE',
-    message: expect.stringContaining('"packet.linktype" argument must be 101, that of the file'),
+    message: expect.stringContaining('"packet.linktype" argument must be 101, the link type of the file'),
   });
   expect(() => raw.write(packet!)).toThrow(refusal);
   raw.write({ timestamp: 0n, data: p.encodePacket(inner) });

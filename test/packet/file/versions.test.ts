@@ -1,11 +1,11 @@
-/** Versions of pcap and pcapng: what tcpdump reads is read, with the same lengths, and what it refuses is refused. */
+/** Versions of pcap and pcapng: we read what tcpdump reads, with the same lengths, and refuse what it refuses. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { need, otherUsers, program } from '../../helpers/need.ts';
-import { folder } from '../../helpers/world.ts';
 
 const frame = p.encodePacket([
   p.ethernet({ destination: 'ff:ff:ff:ff:ff:ff', source: '02:00:00:00:00:01', etherType: 0x88b5 }),
@@ -56,7 +56,7 @@ function ours(file: Buffer): { lengths: [number, number][]; failed: boolean } {
   };
 }
 
-/** What tcpdump makes of a file. */
+/** The same as read by tcpdump. */
 function theirs(file: Buffer): ReturnType<typeof ours> {
   const path = join(folder(), 'file.pcap');
   writeFileSync(path, file);
@@ -114,16 +114,16 @@ test('the longer records of a patched libpcap', (context) => {
   expect(theirs(file)).toEqual(ours(file));
 });
 
-test('versions that are not read are named', () => {
+test('unsupported versions are named', () => {
   const reader = new p.CaptureReader();
   reader.push(pcap({ version: [2, 5] }, true));
-  expect(reader.error).toEqual({ offset: 4, reason: 'version 2.5 of pcap, of which 2.0 to 2.4 are known', cut: false });
+  expect(reader.error).toEqual({ offset: 4, reason: 'pcap version 2.5 is not supported, only 2.0 to 2.4', cut: false });
   const other = new p.CaptureReader();
   other.push(pcapng(1, 1));
-  expect(other.error).toMatchObject({ reason: 'version 1.1 of pcapng, of which 1.0 and 1.2 are known' });
+  expect(other.error).toMatchObject({ reason: 'pcapng version 1.1 is not supported, only 1.0 and 1.2' });
 });
 
-test('the link type has 26 bits; those above are about the frame check sequence', () => {
+test('the link type has 26 bits; those above describe the frame check sequence', () => {
   const linktypeOf = (linktype: number) => {
     const [packet] = new p.CaptureReader().push(pcap({ version: [2, 4], linktype }, true));
     return packet?.linktype;

@@ -1,4 +1,4 @@
-/** Compiled expressions choose the packets that tcpdump's program for the same text chooses, whole and cut. */
+/** Compiled expressions match the same packets as tcpdump's program for the same text, whole and truncated. */
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -18,7 +18,7 @@ const CUT = fc.sample(
 );
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** What tcpdump's program keeps of a packet; nothing where it finds that none could pass. */
+/** How much tcpdump's program keeps of a packet; nothing if it reports that no packet can match. */
 function theirs(text: string, ...options: string[]): p.OfflineFilter {
   const numbers = tcpdump(text, '-ddd', ...options);
   return numbers === undefined ? () => 0 : p.offlineFilter(numbers);
@@ -26,7 +26,7 @@ function theirs(text: string, ...options: string[]): p.OfflineFilter {
 const ours = (text: string, options?: p.CompileOptions) =>
   p.offlineFilter(p.compileFilter(p.parseFilter(text), options));
 
-/** Expects two filters to keep the same of each packet. Gives how many pass. */
+/** Expects two filters to keep the same of each packet. Returns how many match. */
 function same(
   what: string,
   packets: readonly Uint8Array[],
@@ -43,18 +43,18 @@ function same(
   return passed;
 }
 
-test('each expression: the same frames, whole and cut, as with the program of tcpdump', (context) => {
+test('each expression accepts the same frames, whole and truncated, as the program of tcpdump', (context) => {
   need(context, tcpdumpCompiles);
   for (const text of EXPRESSIONS) {
     const own = ours(text);
     const other = theirs(text);
     expect(same(text, FRAMES, own, other), text).toBeGreaterThan(0);
-    // Of a frame that is cut, the order of the loads decides, which tcpdump's optimizer changes now and then.
+    // For a truncated frame the order of the loads decides, which tcpdump's optimizer sometimes changes.
     same(text, CUT, own, other, theirs(text, '-y', 'EN10MB', '-O'));
   }
 });
 
-/** Expressions of expressions. Without tags, whose effect on what follows another test compares. */
+/** Composed expressions, without VLAN tags: another test compares their effect on what follows. */
 const composed: fc.Arbitrary<string> = fc.letrec<{ one: string; many: string }>((tie) => ({
   one: fc.oneof(
     { maxDepth: 3 },
@@ -67,10 +67,10 @@ const composed: fc.Arbitrary<string> = fc.letrec<{ one: string; many: string }>(
     .map(([first, rest]) => [first, ...rest.flat()].join(' ')),
 })).many;
 
-test('composed expressions: the same frames as with the program of tcpdump', (context) => {
+test('composed expressions accept the same frames as the program of tcpdump', (context) => {
   need(context, tcpdumpCompiles);
   fc.assert(
-    // Its optimizer errs now and then: it lets frames through for "dst net fd00::/127 and not (dst net fd00::/127)".
+    // Its optimizer is sometimes wrong: it accepts frames for "dst net fd00::/127 and not (dst net fd00::/127)".
     fc.property(
       composed,
       (text) => void same(text, FRAMES.slice(0, 500), ours(text), theirs(text, '-y', 'EN10MB', '-O')),
@@ -79,7 +79,7 @@ test('composed expressions: the same frames as with the program of tcpdump', (co
   );
 });
 
-/** Programs for an interface know that the kernel takes tags out of packets; only there does tcpdump make such. */
+/** Programs for an interface consider that the kernel removes tags; tcpdump only generates such programs there. */
 const live: Need = () => {
   try {
     return tcpdump('vlan', '-ddd', '-i', 'lo')!.includes(String(s.SKF_AD_OFF >>> 0).slice(0, 6))
@@ -90,7 +90,7 @@ const live: Need = () => {
   }
 };
 
-test('a tag that the kernel took out is one like those in the packet', (context) => {
+test('a tag that the kernel removed is treated like one in the packet', (context) => {
   need(context, live);
   const tags: p.FilterContext[] = [{}, ...[5, 6, 0x2005].map((vlanTci) => ({ vlanTci, vlanTpid: s.ETH_P_8021Q }))];
   for (const text of EXPRESSIONS.filter((one) => one.includes('vlan'))) {
@@ -108,7 +108,7 @@ test('a tag that the kernel took out is one like those in the packet', (context)
   }
 });
 
-test('inbound and outbound: by the kind of packet that the kernel tells', (context) => {
+test('inbound and outbound use the packet type that the kernel reports', (context) => {
   need(context, live);
   for (const text of ['inbound', 'outbound', 'inbound and tcp', 'not outbound']) {
     const [own, other] = [ours(text), theirs(text, '-i', 'lo')];
@@ -123,7 +123,7 @@ test('inbound and outbound: by the kind of packet that the kernel tells', (conte
   }
 });
 
-test('many alternatives: jumps go farther than a condition reaches', (context) => {
+test('many alternatives: jumps are longer than a conditional jump reaches', (context) => {
   need(context, tcpdumpCompiles);
   const hosts = Array.from({ length: 250 }, (_, i) => `10.0.${i >> 5}.${i & 31}`);
   const program = p.compileFilter(match.or(...hosts.map((one) => match.host(one))));
@@ -137,7 +137,7 @@ test('many alternatives: jumps go farther than a condition reaches', (context) =
   expect(() => p.compileFilter(match.or(...more))).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
 });
 
-test('a file of a BSD loopback: the families of all systems, as tcpdump reads them', (context) => {
+test('a BSD loopback file: the address families of all systems, as tcpdump reads them', (context) => {
   need(context, tcpdumpCompiles);
   const packet = (family: number, version: number) => {
     const bytes = Buffer.alloc(64);
@@ -155,14 +155,14 @@ test('a file of a BSD loopback: the families of all systems, as tcpdump reads th
     const { stdout } = spawnSync('tcpdump', ['-r', '-', '-w', '-', text], { input: Buffer.concat(chunks) });
     expect([text, ours]).toEqual([text, new p.CaptureReader().push(stdout).length]);
   }
-  // Of a host with the other byte order, and of Linux.
+  // From a host with the other byte order, and from Linux.
   const accepts = p.offlineFilter(p.compileFilter(match.ip6(), { linktype: p.LINKTYPE_NULL }));
   expect([packet(10, 6), packet(30, 6).swap32(), packet(2, 4).swap32()].map((bytes) => accepts(bytes) > 0)).toEqual([
     ...[true, true, false],
   ]);
 });
 
-test('an address or a port behind a tunnel that is not there is none', () => {
+test('an address or a port after an absent tunnel does not match', () => {
   const accepts = (text: string, bytes: Uint8Array) => p.offlineFilter(p.compileFilter(p.parseFilter(text)))(bytes) > 0;
   const packet = p.encodePacket([
     p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01' }),
@@ -176,7 +176,7 @@ test('an address or a port behind a tunnel that is not there is none', () => {
   expect(accepts('not geneve', packet)).toBe(true);
 });
 
-test('the functions make what the text means', () => {
+test('the functions return the same expressions as the text', () => {
   const pairs: [p.FilterExpression, string][] = [
     [match.and(), ''],
     [
@@ -208,13 +208,13 @@ test('the functions make what the text means', () => {
       p.disassembleFilter(p.compileFilter(p.parseFilter(text))),
     ]);
   }
-  // No alternative: nothing passes. The snaplen is what is kept.
+  // No alternative: nothing matches. The snaplen is how much is kept.
   expect(p.compileFilter(match.or())).toEqual([{ code: 6, jt: 0, jf: 0, k: 0 }]);
   expect(p.compileFilter(match.and(), { snaplen: 96 })).toEqual([{ code: 6, jt: 0, jf: 0, k: 96 }]);
   expect(p.compileFilter(match.and())).toEqual([{ code: 6, jt: 0, jf: 0, k: 262144 }]);
 });
 
-test('what has no meaning is refused', () => {
+test('meaningless expressions are rejected', () => {
   const type = expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' });
   const value = expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' });
   const range = expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' });
@@ -269,7 +269,7 @@ test('what has no meaning is refused', () => {
   for (const [call, error] of calls) expect(call).toThrow(error);
 });
 
-test('an expression that is too long is refused soon, in text and as an object that is used again and again', () => {
+test('an expression that is too long is rejected early, as text and as a reused object', () => {
   const terms = Array.from(
     { length: 300 },
     (_, i) => `(src host 10.0.0.${i % 255} or vlan ${i}) and (dst port ${i} or ip6)`,
@@ -280,7 +280,7 @@ test('an expression that is too long is refused soon, in text and as an object t
   expect(() => p.compileFilter(twice)).toThrow(RangeError);
 });
 
-test('in the kernel: the loopback interface takes the tag out of what it receives', (context) => {
+test('in the kernel, the loopback interface removes the tag of received packets', (context) => {
   need(context, packetSockets);
   const ifindex = s.if_nametoindex('lo');
   const open = (text: string) => {
@@ -289,7 +289,7 @@ test('in the kernel: the loopback interface takes the tag out of what it receive
     s.bind(fd, { family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ALL });
     return fd;
   };
-  // The frame is seen as it leaves, its tag within, and as it comes, its tag beside it.
+  // The socket sees the outgoing frame with its tag inside, and the incoming frame with its tag beside it.
   const expected = {
     vlan: 2,
     'vlan 5': 2,
@@ -297,7 +297,7 @@ test('in the kernel: the loopback interface takes the tag out of what it receive
     'vlan 5 and outbound and icmp[0] = 8': 1,
     'vlan 5 and inbound and icmp[0] = 8': 1,
     'vlan 5 and udp': 0,
-    'icmp[0] = 8': 1, // as tcpdump: without the word, only what has no tag in the packet
+    'icmp[0] = 8': 1, // as in tcpdump: without "vlan" it matches only packets without a tag inside
   };
   const fds = Object.keys(expected).map(open);
   const frame = p.encodePacket([

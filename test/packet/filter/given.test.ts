@@ -1,4 +1,4 @@
-/** Filters as text, as expressions and as programs, given to captures and to readers of files. */
+/** Filters as text, as expressions and as programs, passed to captures and to readers of files. */
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
@@ -37,7 +37,7 @@ test('a reader compiles text and expressions for the link type of the packets', 
   expect(read('', p.LINKTYPE_RAW, ...raw).found).toEqual([0, 1]);
 });
 
-test('a reader takes a program of the right link type and refuses one of another', () => {
+test('a reader accepts a program for the right link type and rejects one for another', () => {
   const packets = [p.encodePacket(tcp(80))];
   const program = p.compileFilter(p.match.port(80), misnamed);
   expect(read(program, p.LINKTYPE_RAW, ...packets).found).toEqual([0]);
@@ -49,20 +49,20 @@ test('a reader takes a program of the right link type and refuses one of another
     cut: false,
     reason: expect.stringMatching(/compiled for link type 101, not for 1/),
   });
-  // What asks for no byte of the packet is right for every link type.
+  // A filter that loads no byte of the packet fits every link type.
   expect(read(p.compileFilter(p.match.greater(1)), p.LINKTYPE_RAW, ...packets).found).toEqual([0]);
 });
 
-test('a link type that filters are not compiled for is an error of the file, unless nothing is asked', () => {
+test('an unsupported link type is an error of the file, unless the filter does not read the packet', () => {
   const bytes = new Uint8Array(40);
   expect(read('tcp', 147, bytes).reader.error?.reason).toMatch(
-    /link type 147 .*"options\.filter".*asks for nothing of packets/,
+    /link type 147 .*"options\.filter".*does not read the packet/,
   );
   expect(read('', 147, bytes).found).toEqual([0]);
   expect(read('greater 40', 147, bytes).found).toEqual([0]);
 });
 
-test('the direction of a packet in pcapng is known to the filter', () => {
+test('a filter can test the direction of a packet in pcapng', () => {
   const chunks: Uint8Array[] = [];
   const writer = new p.PcapngWriter((bytes) => void chunks.push(bytes));
   writer.addInterface({ linktype: p.LINKTYPE_ETHERNET, snaplen: 0 });
@@ -77,15 +77,15 @@ test.each<[unknown, RegExp]>([
   [5, /"options\.filter"/],
   [null, /"options\.filter"/],
   [{ word: 'nothing' }, /"options\.filter"/],
-  [{ word: 'port' }, /"options\.filter" property must be text of pcap-filter/],
+  [{ word: 'port' }, /"options\.filter" property must be text in the syntax of pcap-filter/],
   [[{ code: 70000, jt: 0, jf: 0, k: 0 }], /"options\.filter\.code" property must be an integer/],
   ['2\n6 0 0 0', /"options\.filter".*whole/],
-])('%j is refused by the name of the option, before anything is opened', (filter, reason) => {
+])('%j is rejected with the name of the option, before anything is opened', (filter, reason) => {
   expect(() => p.openCapture({ filter: filter as never })).toThrow(reason);
   expect(() => new p.CaptureReader({ filter: filter as never })).toThrow(reason);
 });
 
-test('a capture compiles text for its interface, and refuses a program for another link type', async (context) => {
+test('a capture compiles text for its interface and rejects a program for another link type', async (context) => {
   need(context, packetSockets);
   const options = { interface: 'lo', immediate: true, snaplen: 43, loopbackTwice: true };
   const capture = p.openCapture({ filter: 'udp dst port 40999', ...options });
@@ -97,16 +97,21 @@ test('a capture compiles text for its interface, and refuses a program for anoth
     expect(new p.PacketView().of(packet.data).destinationPort).toBe(40999);
     break;
   }
-  for (const filter of ['tcp && udp', 'ip and not ip', p.match.or()]) {
+  for (const filter of ['tcp && udp', 'ip and not ip', 'port 80 and not port 80', p.match.or()]) {
     expect(() => p.openCapture({ interface: 'lo', filter })).toThrow(/"options\.filter".*rejects all packets/);
   }
+  expect(() => p.openCapture({ interface: 'lo', filter: 'ip and len > 100 and len < 50' })).toThrow(
+    "rejects all packets: 'len < 50' contradicts 'len > 100'\n" +
+      '  ip and len > 100 and len < 50\n' +
+      '                       ^',
+  );
   const program = p.compileFilter(p.match.port(80), misnamed);
   expect(() => p.openCapture({ interface: 'lo', filter: program })).toThrow(
     /"options\.filter".*link type 1, not for 101/,
   );
 });
 
-test('ether proto with a number up to 1500 is the service access point of a frame of 802.2', (context) => {
+test('ether proto with a number up to 1500 is the service access point of an 802.2 frame', (context) => {
   const spanningTree = Buffer.from('0180c200000000112233445500264242030000', 'hex');
   const accepts = (text: string, bytes: Uint8Array) => p.offlineFilter(p.compileFilter(p.parseFilter(text)))(bytes) > 0;
   expect(accepts('ether proto 0x42', spanningTree)).toBe(true);

@@ -1,4 +1,7 @@
-/** BPF programs as text: that of tcpdump and of libpcap itself, to and fro; the syntax of bpf_asm; what is refused. */
+/**
+ * BPF programs as text: the format of tcpdump and of libpcap itself, in both directions; the syntax of bpf_asm;
+ * refusals.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
@@ -53,13 +56,13 @@ test('every instruction and every ancillary load has the text of libpcap', (cont
   const unknown = [0xffff, 0x55, 0x07 | 0x10, 0x100, 0x65].map((code) => ({ code, jt: 1, jf: 2, k: 3 }));
   const program = [...all, ...ancillary, ...unknown];
   const expected = images(program).map((line, i) => {
-    // libpcap 1.10 does not know the load of the length into X; later versions print it so.
+    // libpcap 1.10 does not support the load of the length into X; later versions print it like this.
     return program[i]!.code === 0x81 ? line.replace('unimp    0x81', 'ldx      #pktlen') : line;
   });
   expect(p.disassembleFilter(program).split('\n')).toEqual([...expected, '']);
 });
 
-test('any program: its text is assembled to what has the same text; and its numbers are it', () => {
+test('any program survives disassembly and assembly, as text and as numbers', () => {
   fc.assert(
     fc.property(fc.oneof(anyProgram, likelyProgram), (program) => {
       const text = p.disassembleFilter(program);
@@ -67,7 +70,7 @@ test('any program: its text is assembled to what has the same text; and its numb
       expect(p.disassembleFilter(again)).toBe(text);
       expect(p.assembleFilter(p.disassembleFilter(again))).toEqual(again);
       expect(s.encodeFilter(p.disassembleFilter(program, 'ddd'))).toEqual(s.encodeFilter(program));
-      // What the instructions use is all there.
+      // Everything that the instructions use is present.
       for (const [i, { code, jt, jf, k }] of program.entries()) {
         const opcode = OPCODES.find((one) => one.code === code);
         const jumps = (code & 7) === s.BPF_JMP && (code & 0xf0) !== 0;
@@ -79,7 +82,7 @@ test('any program: its text is assembled to what has the same text; and its numb
   );
 });
 
-test('the syntax of bpf_asm: labels, comments, its names of instructions and of ancillary data', () => {
+test('the syntax of bpf_asm: labels, comments, names of instructions and of ancillary data', () => {
   const program = p.assembleFilter(`
     /* only ARP,
        and the rest of it */
@@ -114,26 +117,26 @@ test('the syntax of bpf_asm: labels, comments, its names of instructions and of 
   expect(p.assembleFilter('a: b: ret #1\n(001) ret #2')).toEqual([back(6, 1), back(6, 2)]);
 });
 
-test('what is no assembly is refused, with its line', () => {
+test('invalid assembly is rejected with its line', () => {
   const refused = (text: string, reason: RegExp) => {
     expect(() => p.assembleFilter(text)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
     expect(() => p.assembleFilter(text)).toThrow(reason);
   };
-  refused('ret #1 \r x', /ret/); // of no line but of one instruction
+  refused('ret #1 \r x', /ret/); // not a line break, but within one instruction
   refused('ldh [12]\nfoo #1', /line 2, 'foo #1': there is no instruction 'foo'/);
-  refused('ldh M[1]', /'ldh' has no operand 'M\[1\]'/);
-  refused('ld [nothing]', /'nothing' is nothing that can be loaded/);
-  refused('ld [constructor]', /'constructor' is nothing/);
-  refused('ld #4294967296', /does not fit 32 bits/);
-  refused('ld #-2147483649', /does not fit 32 bits/);
-  refused('jeq #1', /where to go is missing/);
-  refused('ja', /where to go is missing/);
+  refused('ldh M[1]', /'ldh' does not accept the operand 'M\[1\]'/);
+  refused('ld [nothing]', /'nothing' is not the name of ancillary data/);
+  refused('ld [constructor]', /'constructor' is not the name/);
+  refused('ld #4294967296', /does not fit into 32 bits/);
+  refused('ld #-2147483649', /does not fit into 32 bits/);
+  refused('jeq #1', /the jump target is missing/);
+  refused('ja', /the jump target is missing/);
   refused('jeq #1, nowhere', /there is no label 'nowhere'/);
-  refused('back: ret #0\njeq #1, back', /a jump from 1 to 0/);
-  refused(`jeq #1, far\n${'tax\n'.repeat(256)}far: ret #0`, /a jump from 0 to 257/);
-  refused('same: ret #0\nsame: ret #0', /the label 'same' is there twice/);
+  refused('back: ret #0\njeq #1, back', /a jump from 1 to 0 is not possible/);
+  refused(`jeq #1, far\n${'tax\n'.repeat(256)}far: ret #0`, /a jump from 0 to 257 is not possible/);
+  refused('same: ret #0\nsame: ret #0', /the label 'same' is defined twice/);
   refused('(000) ret #0\n(002) ret #0', /instruction 1 is missing/);
-  refused('(000)', /there is no instruction/);
+  refused('(000)', /the instruction is missing/);
   refused('ret #1, 2', /too many operands/);
   refused('jeq #1, 1, 1, 1', /too many operands/);
   refused('unimp 0x10000', /16 bits/);

@@ -1,17 +1,18 @@
 /**
- * libpcap is the judge: expressions of the man pages and of every day, compiled by both, choose the same packets on every
- * link type, and the programs are no longer. FILTER_PACKETS is how many packets there are for each link type; without it
- * only Ethernet is compared with all expressions.
+ * libpcap is the judge: expressions of the man pages and of everyday use, compiled by both, match the same packets on
+ * every link type, and the programs are not longer. FILTER_PACKETS is the number of packets for each link type; without
+ * it only Ethernet is compared with all expressions.
  */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as nothrow from '../../../lib/nothrow.ts';
+import { PROTOCOLS, SERVICES } from '../../../lib/packet/filter/names.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { PacketMaker, randomOf } from '../../helpers/filter-packets.ts';
+import { pair } from '../../helpers/fixtures.ts';
 import { type Judged, judge, libpcap } from '../../helpers/libpcap.ts';
 import { need } from '../../helpers/need.ts';
-import { pair } from '../../helpers/world.ts';
 
 const TEXTS = readFileSync(new URL('expressions.txt', import.meta.url), 'utf8')
   .split('\n')
@@ -23,19 +24,23 @@ const LINKS = {
 const NETMASK = { text: '255.255.255.0', number: 0xffffff00 };
 const full = process.env.FILTER_PACKETS;
 const isFull = full !== undefined;
-/** For what hangs: in full a link takes minutes on a machine that is busy, and the first one waits for all answers. */
+/**
+ * Only for hanging tests: a full run of a link takes minutes on a busy machine, and the first one waits for all
+ * answers.
+ */
 const TIMEOUT = { timeout: isFull ? 1_800_000 : 120_000 };
 const some = <T>(list: readonly T[], each: number) => (isFull ? list : list.filter((_, i) => i % each === 0));
 
 /**
- * For IPv6 on a BSD loopback there are four numbers in two byte orders. libpcap compares with that of the machine it was
- * built for, in its byte order. Behind a radio header there are four ways through the header of 802.11, each written out,
- * where libpcap works out its length for all and keeps it in memory.
+ * On a BSD loopback, IPv6 has four numbers in two byte orders. libpcap compares with the number of the machine that it
+ * was built for, in its byte order. Behind a radio header there are four ways through the header of 802.11, each
+ * written out, while libpcap computes its length for all of them and keeps it in memory.
  */
 const LONGER = ['NULL', 'IEEE802_11_RADIO'];
 /**
- * With 802.11, whose header has no fixed length, libpcap 1.10.3 reads that length from a cell of memory that it did not
- * write, or gave away to other numbers before. Behind a radio header it adds the length of that to what it asks of the kernel.
+ * With 802.11, whose header has no fixed length, libpcap 1.10.3 reads that length from a memory cell that it did not
+ * write, or that it reused for other numbers before. Behind a radio header it adds the length of that header to the
+ * offsets of kernel data.
  */
 const MISTAKES: { readonly [link: string]: RegExp } = {
   IEEE802_11: /geneve|^5 \+ 3|^010/,
@@ -48,7 +53,7 @@ const accepts = (program: s.FilterInstruction[]) => {
   const filter = p.offlineFilter(program);
   return (bytes: Uint8Array, context?: p.FilterContext) => (filter(bytes, context) > 0 ? 1 : 0);
 };
-/** What the kernel tells of a packet, by its number in the list. */
+/** The metadata of the kernel for a packet, by its number in the list. */
 const told = (k: number): p.FilterContext => ({ ifindex: 1 + (k % 3), pkttype: k % 5 });
 const here = (program: Program) => accepts(program.map(([code, jt, jf, k]) => ({ code, jt, jf, k })));
 const median = (numbers: number[]) => numbers.sort((a, b) => a - b)[numbers.length >> 1]!;
@@ -59,7 +64,7 @@ test('the expressions are more than 900, all those of the man page among them', 
   expect(new Set(TEXTS).size).toBe(TEXTS.length);
 });
 
-/** The list of a guide: what libpcap takes and this library refuses, with a link type and an expression for each. */
+/** The list of a guide: what libpcap accepts and this library refuses, with a link type and an expression for each. */
 const REFUSED = [
   ...readFileSync(new URL('../../../docs/filters.md', import.meta.url), 'utf8').matchAll(
     /^\| `([^`]+)`(?: on (\w+))? \|/gm,
@@ -69,18 +74,18 @@ const REFUSED = [
 const OTHERS: { [name: string]: number } = { PFLOG: 117, SUNATM: 123, MTP2: 140, FDDI: 10 };
 
 const asksKernel = (text: string) => /bound|ifindex/.test(text);
-/** What is asked about each link type, and the answers, which one process of Python gives. */
+/** The questions for each link type, and the answers, which one process of Python provides. */
 const worlds = Object.entries(LINKS).map(([link, linktype]) => {
   const texts = linktype === 1 ? TEXTS : some(TEXTS, 8);
   const packets = new PacketMaker(linktype + 7).many(linktype, Number(full ?? (linktype === 1 ? 150 : 60)));
   return { link, linktype, texts, packets };
 });
-/** Expressions of the list with words taken out, put in and exchanged: most of them are none. */
+/** Expressions of the list with words removed, inserted and exchanged: most of them are invalid. */
 const changed = changedTexts(isFull ? 4000 : 120);
 function changedTexts(count: number): string[] {
   const pick = randomOf(Number(process.env.FILTER_SEED ?? 5));
   const words = (text: string) => text.match(/[\w.:\\-]+|&&|\|\||[<>!=]=|<<|>>|\S/g)!;
-  // Where 'geneve' does not hold, libpcap reads offsets that were never stored: 'geneve or ip' is as memory has it.
+  // Where 'geneve' does not match, libpcap reads offsets that it never stored: 'geneve or ip' depends on old memory.
   const texts = TEXTS.filter((text) => !asksKernel(text) && !text.includes('geneve'));
   const of = <T>(list: readonly T[]) => list[Math.floor(pick() * list.length)]!;
   return Array.from({ length: count }, () => {
@@ -99,7 +104,7 @@ function answers(): Judged[][] {
   known ??= judge(
     ...worlds.flatMap(({ linktype, texts, packets }) => [
       { linktype, expressions: texts, packets, netmask: NETMASK.number },
-      // libpcap's interpreter knows nothing of what the kernel tells: programs that ask for it are run here.
+      // libpcap's interpreter has no metadata of the kernel: programs that use it are run here.
       { linktype, expressions: texts.filter(asksKernel), programs: true },
     ]),
     { linktype: 1, expressions: changed, packets: worlds[0]!.packets.slice(0, 100), netmask: NETMASK.number },
@@ -109,7 +114,7 @@ function answers(): Judged[][] {
 }
 
 test.for(worlds.map((world, i) => ({ ...world, i })))(
-  '$link: the same packets as with libpcap, in no more instructions',
+  '$link: the same packets as with libpcap, with no more instructions',
   TIMEOUT,
   (world, context) => {
     need(context, libpcap);
@@ -150,13 +155,43 @@ test.for(worlds.map((world, i) => ({ ...world, i })))(
   },
 );
 
-test('the programs of all link types together are no longer than those of libpcap, by the median', (context) => {
+test('the median length of the programs of all link types is not above that of libpcap', (context) => {
   need(context, libpcap);
   expect(ratios.length).toBeGreaterThan(TEXTS.length);
   expect(median(ratios)).toBeLessThanOrEqual(1);
 });
 
-test('what libpcap takes and this library refuses is the list of the guide', (context) => {
+test('names of services and protocols mean the same as with libpcap', (context) => {
+  need(context, libpcap);
+  const upper = Object.keys(PROTOCOLS).map((name) => `ip proto \\${name.toUpperCase()}`);
+  const texts = [
+    ...Object.keys(SERVICES).map((name) => `port ${name}`),
+    // /etc/protocols contains these four in capital letters only.
+    ...Object.keys(PROTOCOLS)
+      .map((name) => (/^ip(-|sec-)|ospfigp/.test(name) ? name.toUpperCase() : name))
+      .map((name) => `ip proto \\${name}`),
+    ...['ip proto TCP', 'proto UDP', 'ip proto GRE', 'ip proto IPSEC-ESP', 'ip6 proto IPv6-ICMP', 'ip proto OSPFIGP'],
+    ...['port www', 'port imap', 'port redis', 'port dhcpv6-client', 'port ipp', 'port postgres', 'port snmptrap'],
+  ];
+  const ends = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
+  const packets = [
+    ...Object.values(PROTOCOLS).map((protocol) => [p.ipv4({ ...ends, protocol })]),
+    ...Object.values(SERVICES).flatMap(([port]) => [
+      [p.ipv4(ends), p.tcp({ sourcePort: port, destinationPort: 1 })],
+      [p.ipv4(ends), p.udp({ sourcePort: 1, destinationPort: port })],
+    ]),
+  ].map((layers) => p.encodePacket([...layers, 'payload']));
+  const [judged] = judge({ linktype: 101, expressions: texts, packets });
+  for (const [i, text] of texts.entries()) {
+    const accept = accepts(p.compileFilter(p.parseFilter(text), { linktype: 101 }));
+    const answer = judged![i]!;
+    if (answer.error !== undefined) throw new Error(`${text}: ${answer.error}`);
+    expect([text, packets.map((bytes) => accept(bytes))]).toEqual([text, [...answer.verdicts[0]!]]);
+  }
+  for (const text of upper) expect(p.compileFilter(p.parseFilter(text)).length, text).toBeGreaterThan(1);
+});
+
+test('the expressions that only libpcap accepts are those listed in the guide', (context) => {
   need(context, libpcap);
   expect(REFUSED.length).toBeGreaterThan(5);
   expect(REFUSED.length).toBeLessThanOrEqual(10);
@@ -167,12 +202,13 @@ test('what libpcap takes and this library refuses is the list of the guide', (co
   }
 });
 
-/** Why this library refuses what libpcap takes: the reasons of the guide. */
-const STATED = /at most 255|not looked up|known here by name|DECnet|protochain|'byte' compares|no range of ports/;
-/** libpcap 1.10.3 takes an offset within a divisor, or in the number of bits of a shift, for that number. */
+/** Why this library refuses what libpcap accepts: the reasons in the guide. */
+const STATED =
+  /at most 255|not looked up|a known (?:service|protocol)|DECnet|protochain|'byte' accepts|not a port range/;
+/** libpcap 1.10.3 mistakes an offset within a divisor, or within the number of bits of a shift, for that number. */
 const MISREAD = /division by zero|modulus by zero|shift by more than 31 bits/;
 
-test('changed expressions are taken and refused as by libpcap, and choose the same packets', TIMEOUT, (context) => {
+test('mutated expressions are accepted and rejected as by libpcap, and match the same packets', TIMEOUT, (context) => {
   need(context, libpcap);
   const judged = answers()[2 * worlds.length]!;
   const packets = worlds[0]!.packets.slice(0, 100);
@@ -202,7 +238,7 @@ test('changed expressions are taken and refused as by libpcap, and choose the sa
   expect(taken).toBeGreaterThan(changed.length / 50);
 });
 
-test('in the kernel the programs do what they do here', TIMEOUT, () => {
+test('the programs have the same results in the kernel', TIMEOUT, () => {
   const [a, b] = pair(s.SOCK_DGRAM | s.SOCK_NONBLOCK);
   const buffer = Buffer.alloc(8);
   let passed = 0;
@@ -213,7 +249,7 @@ test('in the kernel the programs do what they do here', TIMEOUT, () => {
       try {
         program = p.compileFilter(p.parseFilter(text), { linktype, netmask: NETMASK.text });
       } catch {
-        continue; // it has no meaning for the link type
+        continue; // it has no meaning for this link type
       }
       const ours = accepts(program);
       s.attachFilter(b, program);

@@ -1,4 +1,4 @@
-/** The language of filter expressions: what binds how, what is taken from the words before, and what is refused. */
+/** The language of filter expressions: precedence, what is inherited from the words before, and refusals. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type * as s from '../../../lib/index.ts';
@@ -92,7 +92,7 @@ test.each<[string, p.FilterExpression]>([
   expect(passing(p.parseFilter(text))).toEqual(passing(expression));
 });
 
-test('any text is an expression that compiles, or is refused', () => {
+test('any text either compiles or is rejected', () => {
   const word = fc.constantFrom(
     ...[
       'ip',

@@ -1,4 +1,4 @@
-/** Refusals of filters: they name the word, show its place in the text, and say what is meant instead. */
+/** Refusals of filters: they name the word, show its place in the text, and suggest what to write instead. */
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
 
@@ -24,76 +24,76 @@ test.each<[text: string, place: string, reason: RegExp]>([
   ['(tcp', '', /'\)' is missing before the end/],
   ['tcp)', ')', /missing before '\)'/],
   ['tcp; ip', '; ip', /';' is not understood/],
-  ['10.0.0.1', '10.0.0.1', /no word tells what '10.0.0.1' is: 'host', 'net', 'port'/],
-  ['80', '80', /no word tells what '80' is/],
-  ['nonsense', 'nonsense', /no word tells what 'nonsense' is/],
-  ['toString', 'toString', /no word tells/],
-  ['host 10.0.0.1 or tcp or 10.0.0.2', '10.0.0.2', /no word tells/],
-  ['(port 80) and 443', '443', /no word tells/],
-  ['ip 10.0.0.1', '10.0.0.1', /missing before '10.0.0.1', or a word that tells what it is, as 'host'/],
+  ['10.0.0.1', '10.0.0.1', /a word such as 'host', 'net' or 'port' is missing before '10.0.0.1'/],
+  ['80', '80', /is missing before '80'/],
+  ['nonsense', 'nonsense', /is missing before 'nonsense'/],
+  ['toString', 'toString', /a word such as 'host'/],
+  ['host 10.0.0.1 or tcp or 10.0.0.2', '10.0.0.2', /a word such as 'host'/],
+  ['(port 80) and 443', '443', /a word such as 'host'/],
+  ['ip 10.0.0.1', '10.0.0.1', /missing before '10.0.0.1', or a word such as 'host' that says what it is/],
   ['tcp port 80 443', '443', /'and' or 'or' is missing/],
-  ['port', '', /what 'port' is about is missing before the end/],
-  ['port nosuch', 'nosuch', /'nosuch' is no port, nor a service that is known here/],
-  ['udp port http', 'http', /'http' is a port of tcp/],
+  ['port', '', /the argument of 'port' is missing before the end/],
+  ['port nosuch', 'nosuch', /'nosuch' is neither a port nor a known service/],
+  ['udp port http', 'http', /'http' is a tcp port/],
   ['port 65536', '65536', /at most 65535/],
-  ['portrange 5-6-7', '5-6-7', /'6-7' is no port/],
-  ['portrange ftp', 'ftp', /no range of ports, as 6000-6008/],
-  ['ip port 80', '80', /'ip' has no 'port': those are of 'tcp', 'udp' and 'sctp'/],
+  ['portrange 5-6-7', '5-6-7', /'6-7' is neither a port/],
+  ['portrange ftp', 'ftp', /not a port range such as 6000-6008/],
+  ['ip port 80', '80', /'port' cannot follow 'ip', only 'tcp', 'udp' and 'sctp'/],
   ['host example.org', 'example.org', /names of hosts and networks are not looked up/],
   ['net localnet', 'localnet', /not looked up/],
-  ['ether host name', 'name', /no hardware address, as 02:00:00:00:00:01; names are not looked up/],
-  ['host 10.0.0.256', '10.0.0.256', /each part is from 0 to 255/],
-  ['host 10.0.0.1/8', '10.0.0.1/8', /is a network: 'net 10.0.0.1'/],
+  ['ether host name', 'name', /not a hardware address such as 02:00:00:00:00:01; names are not looked up/],
+  ['host 10.0.0.256', '10.0.0.256', /each part must be from 0 to 255/],
+  ['host 10.0.0.1/8', '10.0.0.1/8', /is a network: use 'net 10.0.0.1'/],
   ['src 10.0.0.0/8', '10.0.0.0/8', /is a network/],
-  ['host fd00::1/64', 'fd00::1/64', /is a network: 'net fd00::1\/64'/],
-  ['net 10.0.0.1/8', '10.0.0.1/8', /bits that its mask leaves out/],
-  ['net fd00::1/64', 'fd00::1/64', /bits that the prefix of 64 bits leaves out/],
+  ['host fd00::1/64', 'fd00::1/64', /is a network: use 'net fd00::1\/64'/],
+  ['net 10.0.0.1/8', '10.0.0.1/8', /bits set outside its mask/],
+  ['net fd00::1/64', 'fd00::1/64', /bits set outside the prefix of 64 bits/],
   ['net 10/8', '/8', /at least two parts: '10.0'/],
   ['net 10.0.0.0/33', '33', /at most 32/],
   ['net 10.0.0.0 mask 8', '8', /a mask is missing before '8', as in 'mask 255.0.0.0'/],
-  ['tcp host 10.0.0.1', '10.0.0.1', /'tcp' has no addresses of IPv4: those are of 'ip', 'arp' and 'rarp'/],
-  ['ip host fd00::1', 'fd00::1', /'ip' has no addresses of IPv6: those are of 'ip6'/],
-  ['ip6 host 10.0.0.1', '10.0.0.1', /'ip6' has no addresses of IPv4/],
-  ['host 02:00:00:00:00:01', '02:00:00:00:00:01', /for 'ether host', 'ether src' or 'ether dst'/],
-  ['ether host 00:11:22:33:44', '00:11:22:33:44', /of Ethernet it has six parts/],
-  ['decnet host 10.1.2', '10.1.2', /no address of DECnet, as 10.123/],
-  ['addr1 10.0.0.1', '10.0.0.1', /'addr1' is about hardware addresses of 802.11/],
-  ['src or host 10.0.0.1', 'host 10.0.0.1', /goes on with 'dst'/],
-  ['src proto 1', 'proto 1', /'proto' has no 'src'/],
-  ['tcp proto 6', '6', /'tcp' has no 'proto'/],
-  ['ip proto tcp', 'tcp', /the protocol of that name is '\\tcp'/],
-  ['ether proto ip', 'ip', /the protocol of that name is '\\ip'/],
-  ['ip proto nothing', 'nothing', /no protocol of 'ip' that is known here/],
-  ['proto constructor', 'constructor', /no protocol/],
+  ['tcp host 10.0.0.1', '10.0.0.1', /'tcp' does not have IPv4 addresses, only 'ip', 'arp' and 'rarp' do/],
+  ['ip host fd00::1', 'fd00::1', /'ip' does not have IPv6 addresses, only 'ip6' does/],
+  ['ip6 host 10.0.0.1', '10.0.0.1', /'ip6' does not have IPv4 addresses/],
+  ['host 02:00:00:00:00:01', '02:00:00:00:00:01', /which only 'ether host', 'ether src' and 'ether dst' accept/],
+  ['ether host 00:11:22:33:44', '00:11:22:33:44', /an Ethernet address has six parts/],
+  ['decnet host 10.1.2', '10.1.2', /not a DECnet address such as 10.123/],
+  ['addr1 10.0.0.1', '10.0.0.1', /'addr1' applies to 802.11 hardware addresses/],
+  ['src or host 10.0.0.1', 'host 10.0.0.1', /'src or' must be followed by 'dst'/],
+  ['src proto 1', 'proto 1', /'proto' cannot follow 'src'/],
+  ['tcp proto 6', '6', /'proto' cannot follow 'tcp'/],
+  ['ip proto tcp', 'tcp', /write '\\tcp' for the protocol/],
+  ['ether proto ip', 'ip', /write '\\ip' for the protocol/],
+  ['ip proto nothing', 'nothing', /not a known protocol of 'ip'/],
+  ['proto constructor', 'constructor', /not a known protocol/],
   ['ip proto 300', '300', /at most 255/],
-  ['ether', '', /behind 'ether' there is 'host', 'src'/],
+  ['ether', '', /'ether' must be followed by 'host', 'src'/],
   ['ether tcp', 'tcp', /not 'tcp'/],
-  ['arp broadcast', 'broadcast', /'arp' has no 'broadcast'/],
-  ['vlan 4096', '4096', /a VLAN is at most 4095/],
+  ['arp broadcast', 'broadcast', /'broadcast' cannot follow 'arp'/],
+  ['vlan 4096', '4096', /a VLAN ID is at most 4095/],
   ['vlan x', 'x', /missing before 'x'/],
   ['less', '', /a length is missing before the end/],
   ['less 0x100000000', '0x100000000', /at most 4294967295/],
   ['len', '', /a comparison is missing before the end, as in 'len > 100'/],
-  ['len-14 > 5', 'len-14 > 5', /a difference has spaces around '-'/],
+  ['len-14 > 5', 'len-14 > 5', /a subtraction needs spaces around '-'/],
   ['tcp[13]', '', /a comparison is missing before the end/],
-  ['tcp[13:3] = 1', '3] = 1', /a size is 1, 2 or 4, not 3/],
-  ['tcp[x] = 1', 'x] = 1', /'x' is no number/],
+  ['tcp[13:3] = 1', '3] = 1', /a size must be 1, 2 or 4, not 3/],
+  ['tcp[x] = 1', 'x] = 1', /'x' is not a number/],
   ['tcp[5', '', /']' is missing before the end/],
   ['tcp[0] & (1 = 1', '= 1', /'\)' is missing before '='/],
-  ['ip[0] = tcp', 'tcp', /'tcp' is no number; 'tcp\[0\]' is its first byte/],
-  ['ah[0] = 1', 'ah[0] = 1', /of 'ah' no bytes can be asked for/],
-  ['09 = len', '09 = len', /octal, but has another digit/],
-  ['byte 0 & 1', '& 1', /'ether\[0\] & 1 != 0' asks for bits/],
-  ['llc foo', 'foo', /no kind of frame of 802.2: those are i, s, u/],
-  ['type foo', 'foo', /none of mgt, management, ctl, control, data/],
-  ['type mgt subtype foo', 'foo', /none of assocreq/],
-  ['subtype foo', 'foo', /no subtype of 802.11/],
-  ['gateway snup', 'gateway snup', /no names are looked up: 'ether host MAC and not host ADDRESS'/],
-  ['ip6 protochain 6', 'protochain 6', /jumps backwards, which the kernel takes in no program/],
-  ['ifname eth0', 'ifname eth0', /'ifname' is about the log of the packet filter of OpenBSD/],
-  ['vpi 5', 'vpi 5', /'vpi' is about ATM/],
+  ['ip[0] = tcp', 'tcp', /'tcp' is not a number; 'tcp\[0\]' is its first byte/],
+  ['ah[0] = 1', 'ah[0] = 1', /the bytes of 'ah' cannot be read/],
+  ['09 = len', '09 = len', /octal because it begins with 0, but it has a digit other/],
+  ['byte 0 & 1', '& 1', /use 'ether\[0\] & 1 != 0' to test bits/],
+  ['llc foo', 'foo', /not a kind of 802.2 frame, which are i, s, u/],
+  ['type foo', 'foo', /not one of mgt, management, ctl, control, data/],
+  ['type mgt subtype foo', 'foo', /not one of assocreq/],
+  ['subtype foo', 'foo', /not an 802.11 subtype/],
+  ['gateway snup', 'gateway snup', /names are not looked up: use 'ether host MAC and not host ADDRESS'/],
+  ['ip6 protochain 6', 'protochain 6', /backward jumps, which the kernel does not accept/],
+  ['ifname eth0', 'ifname eth0', /'ifname' applies to the OpenBSD packet filter log/],
+  ['vpi 5', 'vpi 5', /'vpi' applies to ATM/],
   ['radio', 'radio', /an expression is missing before 'radio'/],
-  ['ip and\n tcp and port x', 'x', /no port/],
+  ['ip and\n tcp and port x', 'x', /neither a port/],
 ])('%s', (text, place, reason) => {
   const error = refusal(text);
   expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
@@ -103,35 +103,35 @@ test.each<[text: string, place: string, reason: RegExp]>([
 });
 
 test.each<[text: string, place: string, reason: RegExp, linktype: number]>([
-  ['tcp and vlan 5', 'vlan 5', /'vlan' is about Ethernet and 802.11/, p.LINKTYPE_RAW],
-  ['udp or broadcast', 'broadcast', /hardware addresses are those of Ethernet and 802.11/, p.LINKTYPE_RAW],
+  ['tcp and vlan 5', 'vlan 5', /'vlan' applies to Ethernet and 802.11/, p.LINKTYPE_RAW],
+  ['udp or broadcast', 'broadcast', /only Ethernet and 802.11 have hardware addresses/, p.LINKTYPE_RAW],
   ['ether host 02:00:00:00:00:01', '02:00:00:00:00:01', /hardware addresses/, p.LINKTYPE_LINUX_SLL],
   ['ether multicast', 'ether multicast', /hardware addresses/, p.LINKTYPE_LINUX_SLL2],
-  ['type mgt', 'type mgt', /about frames of 802.11/, p.LINKTYPE_ETHERNET],
+  ['type mgt', 'type mgt', /apply to 802.11 frames/, p.LINKTYPE_ETHERNET],
   ['wlan addr1 02:00:00:00:00:01', '02:00:00:00:00:01', /Ethernet has 'src' and 'dst'/, p.LINKTYPE_ETHERNET],
-  ['ip or radio[0] = 1', 'radio[0] = 1', /'radio' is about captures of 802.11/, p.LINKTYPE_ETHERNET],
-  ['llc', 'llc', /'llc' is about Ethernet and 802.11/, p.LINKTYPE_LINUX_SLL],
-  ['not mpls', 'mpls', /'mpls' is about Ethernet, HDLC and PPP/, p.LINKTYPE_RAW],
-  ['mpls and arp', 'arp', /behind 'mpls' there is no protocol but IPv4 and IPv6/, p.LINKTYPE_ETHERNET],
-  ['mpls and vlan', 'vlan', /no 'vlan' behind 'mpls'/, p.LINKTYPE_ETHERNET],
-  ['tcp and ip broadcast', 'ip broadcast', /the option 'netmask' tells it/, p.LINKTYPE_ETHERNET],
+  ['ip or radio[0] = 1', 'radio[0] = 1', /'radio' applies to 802.11 captures/, p.LINKTYPE_ETHERNET],
+  ['llc', 'llc', /'llc' applies to Ethernet and 802.11/, p.LINKTYPE_LINUX_SLL],
+  ['not mpls', 'mpls', /'mpls' applies to Ethernet, HDLC and PPP/, p.LINKTYPE_RAW],
+  ['mpls and arp', 'arp', /only IPv4 and IPv6 can follow 'mpls'/, p.LINKTYPE_ETHERNET],
+  ['mpls and vlan', 'vlan', /'vlan' cannot follow 'mpls'/, p.LINKTYPE_ETHERNET],
+  ['tcp and ip broadcast', 'ip broadcast', /'ip broadcast' requires the option 'netmask'/, p.LINKTYPE_ETHERNET],
   ['tcp[0] / 0 = 1', 'tcp[0] / 0 = 1', /divides by 0/, p.LINKTYPE_ETHERNET],
   ['ip and len << 32 = 1', 'len << 32 = 1', /shifts by 32 bits/, p.LINKTYPE_ETHERNET],
-])('%s, on a link or in a place where it has no meaning', (text, place, reason, linktype) => {
+])('%s is rejected for this link type or in this place', (text, place, reason, linktype) => {
   const error = refusal(text, { linktype });
   expect(error).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
   expect(error.message.split('\n')[0]).toMatch(reason);
   expect(placeOf(error.message)).toBe(place);
 });
 
-test('an expression without a text is refused without a place', () => {
+test('an expression without text is rejected without a position', () => {
   expect(() => p.compileFilter(p.match.vlan(), { linktype: p.LINKTYPE_RAW })).toThrow(
-    'The "expression" argument must be one that can be compiled: ' +
-      "'vlan' is about Ethernet and 802.11, and this link is neither",
+    'The "expression" argument must be a filter expression that can be compiled: ' +
+      "'vlan' applies to Ethernet and 802.11, and this link type is neither",
   );
 });
 
-test('what is nested too deeply is refused, and what needs too much memory', () => {
+test('expressions that are nested too deeply or need too much memory are rejected', () => {
   for (const text of [
     '('.repeat(100_000),
     'not '.repeat(100_000),
@@ -157,4 +157,31 @@ test('what is nested too deeply is refused, and what needs too much memory', () 
   expect(p.verifyFilter(p.compileFilter(p.match.compare(left, '=', 1)))).toBeUndefined();
   for (let i = 0; i < 17; i++) left = { left: { header: 'tcp', offset: left }, operator: '-', right: left };
   expect(() => p.match.compare(left, '=', 1)).toThrow(RangeError);
+});
+
+test('long chains of words and many tunnels are rejected with a code, and within a moment', () => {
+  const code = (text: string) => {
+    try {
+      p.compileFilter(p.parseFilter(text));
+      return undefined;
+    } catch (error) {
+      return (error as { code?: string }).code;
+    }
+  };
+  for (const text of [
+    `tcp${' or tcp'.repeat(50_000)}`,
+    `tcp${' and tcp'.repeat(50_000)}`,
+    `port 1${' or 2'.repeat(50_000)}`,
+    `tcp${' or udp and tcp'.repeat(3000)}`,
+    `${'geneve and '.repeat(20)}tcp`,
+    `geneve 1${' or geneve 2'.repeat(20)}`,
+  ]) {
+    expect(code(text), text.slice(0, 40)).toBe('ERR_OUT_OF_RANGE');
+  }
+  const cyclic: { word: string; of: unknown[] } = { word: 'and', of: [] };
+  cyclic.of = [cyclic];
+  expect(() => p.compileFilter(cyclic as never)).toThrow(RangeError);
+  expect(code(`tcp${' or tcp'.repeat(9000)}`)).toBeUndefined();
+  expect(code(`tcp${' or udp and tcp'.repeat(450)}`)).toBeUndefined();
+  expect(code('geneve 1 or geneve 2 or geneve 3 or geneve 4')).toBeUndefined();
 });

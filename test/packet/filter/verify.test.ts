@@ -5,7 +5,7 @@ import * as s from '../../../lib/index.ts';
 import { OPCODES } from '../../../lib/packet/filter/instruction-text.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { anyProgram, likelyProgram, validProgram } from '../../helpers/bpf.ts';
-import { datagram } from '../../helpers/world.ts';
+import { datagram } from '../../helpers/fixtures.ts';
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 3000);
 const back = (code: number, k = 0): s.FilterInstruction => ({ code, jt: 0, jf: 0, k });
@@ -49,10 +49,10 @@ test.each([
   ['a load that is never reached', 'ret #0\nld M[1]\nret', 1, /M\[1\] is loaded before/],
   ['a load behind a jump over it', 'ja on\nld M[1]\non: ret', undefined, undefined],
   ['a jump to the end', 'ja on\non: ret', undefined, undefined],
-  ['a jump behind the end', 'ja 2\nret', 0, /jump behind the end/],
-  ['a jump that would go back', 'ja -1\nret', 0, /jump behind the end/],
-  ['a condition that goes behind the end', 'jeq #1 jt 1 jf 2\nret', 0, /jump behind the end/],
-  ['no ret at the end', 'ret #0\nld [0]', 1, /the last is no ret/],
+  ['a jump behind the end', 'ja 2\nret', 0, /jump beyond the end/],
+  ['a jump that would go back', 'ja -1\nret', 0, /jump beyond the end/],
+  ['a condition that goes behind the end', 'jeq #1 jt 1 jf 2\nret', 0, /jump beyond the end/],
+  ['no ret at the end', 'ret #0\nld [0]', 1, /the last instruction is not a ret/],
   ['all ancillary data', 'ld [proto]\nldh [vlan_tci]\nldb [vlan_tpid]\nld [xor_x]\nret', undefined, undefined],
   ['ancillary data that there are not', 'ld [-4032]\nret', 0, /no ancillary data at -4032/],
   ['ancillary data between two', 'ldb [-4095]\nret', 0, /no ancillary data at -4095/],
@@ -74,7 +74,7 @@ test('every code of 16 bits', () => {
   }
 });
 
-test('programs of chance: our verdict is that of the kernel', () => {
+test('random programs: our verdict is that of the kernel', () => {
   const verdict = judge(datagram().fd);
   const told = { valid: 0, invalid: 0 };
   const compare = (program: s.FilterInstruction[]) => {
@@ -84,7 +84,7 @@ test('programs of chance: our verdict is that of the kernel', () => {
   };
   for (const program of fc.sample(likelyProgram, { numRuns: 5000, seed: 1 })) compare(program);
   for (const program of fc.sample(validProgram, { numRuns: 1000, seed: 2 })) compare(program);
-  // Neither all of one kind, nor all of the other.
+  // Both kinds are frequent.
   expect(Math.min(told.valid, told.invalid)).toBeGreaterThan(1000);
   fc.assert(fc.property(fc.oneof(anyProgram, likelyProgram), compare), { numRuns, interruptAfterTimeLimit: 20_000 });
 });
@@ -103,7 +103,7 @@ test('valid programs with one number changed: our verdict is that of the kernel'
   );
 });
 
-test('a program can be too large in the form that the kernel makes of it: that is not judged', () => {
+test("a program that is too large in the kernel's internal form is not rejected here", () => {
   const verdict = judge(datagram().fd);
   const loads = p.assembleFilter(`${'ldxb 4*([0]&0xf)\n'.repeat(4095)}ret`);
   expect(p.verifyFilter(loads)).toBeUndefined();
@@ -113,7 +113,7 @@ test('a program can be too large in the form that the kernel makes of it: that i
   expect(verdict(jump)).toBe('EINVAL');
 });
 
-test('what is no program is refused', () => {
+test('values that are not programs are rejected', () => {
   expect(() => p.verifyFilter([{ code: -1, jt: 0, jf: 0, k: 0 }])).toThrow(RangeError);
   expect(() => p.verifyFilter('1')).toThrow(TypeError);
   expect(p.verifyFilter('1\n6 0 0 0')).toBeUndefined();

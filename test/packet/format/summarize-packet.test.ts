@@ -1,13 +1,13 @@
-/** One line for a packet: that of tcpdump, where it has one; never two, and never a throw. */
+/** One line for each packet: the same as that of tcpdump, if there is one; never two, and never an exception. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { need, otherUsers, program } from '../../helpers/need.ts';
 import { sampleFrames } from '../../helpers/packets.ts';
-import { folder } from '../../helpers/world.ts';
 
 const link = p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01' });
 const ip = p.ipv4({ sourceAddress: '10.0.0.1', destinationAddress: '10.0.0.2' });
@@ -92,7 +92,7 @@ const packets: Layers[] = [
 ];
 const data = 'sixteen bytes of';
 
-/** What tcpdump prints of packets, a line each. */
+/** What tcpdump prints for packets, a line each. */
 function tcpdump(frames: readonly Uint8Array[]): string[] {
   const chunks: Uint8Array[] = [];
   const writer = new p.PcapWriter((bytes) => chunks.push(bytes));
@@ -116,7 +116,7 @@ test('the line is that of tcpdump -nn -t -S', (context) => {
   expect(frames.map((frame) => p.summarizePacket(frame))).toEqual(theirs);
 });
 
-/** The line of layers that are encoded and decoded again. */
+/** The line for layers that are encoded and decoded again. */
 const line = (layers: Layers, options?: p.DecodeOptions) => p.summarizePacket(p.encodePacket(layers), options);
 
 test('tunnels, tags, fragments and unknown types', () => {
@@ -145,7 +145,7 @@ test('tunnels, tags, fragments and unknown types', () => {
   expect(line([ip, p.udp(ports)], { first: 'ip' })).toBe('IP 10.0.0.1.4000 > 10.0.0.2.5000: UDP, length 0');
 });
 
-test('what is cut tells the length on the wire, and where decoding stopped', () => {
+test('a truncated packet shows the length on the wire and where decoding stopped', () => {
   const whole = p.encodePacket([
     link,
     ip,
@@ -158,20 +158,20 @@ test('what is cut tells the length on the wire, and where decoding stopped', () 
   expect(p.summarizePacket(whole.subarray(0, 40))).toMatch(/^IP 10\.0\.0\.1 > 10\.0\.0\.2: .* \[\|TCP: .*\]$/);
 });
 
-test('the padding of a short frame counts for nothing but ARP', () => {
+test('the padding of a short frame counts only for ARP', () => {
   const frame =
     '0180c200000000112233445500264242030000000000800000112233445500000000800000112233445580010000140002000f00';
   expect(p.summarizePacket(Buffer.from(frame.padEnd(120, '0'), 'hex'))).toMatch(/^STP configuration .*, length 35$/);
 });
 
-test('packets of other links are told by what they carry', () => {
+test('packets of other link types are described by their contents', () => {
   const cooked = [p.linuxSll2({ address: '02:00:00:00:00:01', interfaceIndex: 2 }), ip, p.udp(ports)];
   const captured = { data: p.encodePacket(cooked), linktype: p.LINKTYPE_LINUX_SLL2 };
   expect(p.summarizePacket(captured)).toBe('IP 10.0.0.1.4000 > 10.0.0.2.5000: UDP, length 0');
   expect(p.summarizePacket({ data: Buffer.from(data), linktype: 127 })).toBe('length 16');
 });
 
-test("layers of one's own tell their text", () => {
+test('layers of defineLayer provide their text', () => {
   const counter = p.defineLayer({
     name: 'counter',
     udpPort: 5000,
@@ -186,7 +186,7 @@ test("layers of one's own tell their text", () => {
   expect(p.summarizePacket(p.decodePacket(packet, { layers }))).toBe(text);
 });
 
-test('any packet is one line, whole, cut or changed', () => {
+test('any packet is one line, whole, truncated or modified', () => {
   for (const layers of sampleFrames(200)) {
     const frame = p.encodePacket(layers);
     for (const bytes of [

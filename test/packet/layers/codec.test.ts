@@ -1,4 +1,4 @@
-/** What is encoded is decoded to the same; whatever is decoded encodes to the same bytes; and nothing throws. */
+/** Encoded layers are decoded to the same layers; decoded bytes are encoded to the same bytes; and nothing throws. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
@@ -19,7 +19,7 @@ function unpadded(layer: p.Layer, given: p.LayerInput): p.Layer {
   return { ...layer, options: list } as p.Layer;
 }
 
-test('decoding gives what was encoded, with right checksums', () => {
+test('decoding returns what was encoded, with correct checksums', () => {
   fc.assert(
     fc.property(frameStack, (layers) => {
       const packet = p.encodePacket(layers);
@@ -38,7 +38,7 @@ test('decoding gives what was encoded, with right checksums', () => {
   );
 });
 
-test('a packet without a link layer, encoded into bytes that are there', () => {
+test('a packet without a link layer, encoded into an existing buffer', () => {
   fc.assert(
     fc.property(ipStack, (layers) => {
       const packet = p.encodePacket(layers);
@@ -71,11 +71,12 @@ const first = fc.constantFrom(
     'mpls',
     'pppoe',
     'sctp',
+    'udplite',
     'vxlan',
   ] as const),
 );
 
-test('any bytes are decoded without a throw, and encode to the same bytes', () => {
+test('any bytes are decoded without an exception and encoded to the same bytes', () => {
   fc.assert(
     fc.property(mutated, first, (bytes, layer) => {
       const decoded = p.decodePacket(bytes, { first: layer });
@@ -88,7 +89,7 @@ test('any bytes are decoded without a throw, and encode to the same bytes', () =
   );
 });
 
-/** Bytes that refuse to be read outside of themselves. */
+/** Bytes that throw when they are read out of bounds. */
 function guarded(bytes: Uint8Array): Uint8Array {
   return new Proxy(bytes, {
     get(target, key) {
@@ -102,7 +103,7 @@ function guarded(bytes: Uint8Array): Uint8Array {
   });
 }
 
-test('no decoder reads outside of the view', () => {
+test('no decoder reads outside the view', () => {
   const view = new p.PacketView();
   fc.assert(
     fc.property(mutated, first, (bytes, layer) => {
@@ -130,7 +131,7 @@ test('a view in the middle of other memory is decoded as a copy of it', () => {
   );
 });
 
-test('the view reads what the decoder decodes', () => {
+test('PacketView reads what the decoder decodes', () => {
   const view = new p.PacketView();
   fc.assert(
     fc.property(frameStack, (layers) => {

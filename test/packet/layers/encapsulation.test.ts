@@ -124,6 +124,10 @@ const CASES: [layers: p.LayerInput[], fields: { [field: string]: string }][] = [
     { 'sctp.srcport': '41000', 'sctp.dstport': '41001', 'sctp.checksum.status': '1', 'sctp.chunk_type': '1' },
   ],
   [
+    [ethernet, outer6, p.udplite({ sourcePort: 41000, destinationPort: 41001 }), p.payload(bytes('64617461'))],
+    { 'udp.srcport': '41000', 'udp.dstport': '41001', 'udp.checksum_coverage': '0', 'udp.checksum.status': '1' },
+  ],
+  [
     [ethernet, outer, p.igmp({ type: 0x16, groupAddress: '239.1.2.3' })],
     { 'igmp.type': '0x16', 'igmp.maddr': '239.1.2.3', 'igmp.checksum.status': '1' },
   ],
@@ -171,7 +175,7 @@ const CASES: [layers: p.LayerInput[], fields: { [field: string]: string }][] = [
   ],
 ];
 
-test('what is encoded is what tshark reads, and what is decoded', (context) => {
+test('encoded packets are read correctly by tshark and decoded to the same fields', (context) => {
   need(context, program('tshark'));
   const packets = CASES.map(([layers]) => p.encodePacket(layers));
   const file = pcapOf(packets);
@@ -226,7 +230,7 @@ test('extended echoes of RFC 8335', (context) => {
   });
 });
 
-test('a changed byte is seen in each checksum, of outer and inner headers', () => {
+test('a changed byte invalidates each checksum, of outer and inner headers', () => {
   for (const [layers] of CASES) {
     const packet = p.encodePacket(layers);
     packet[packet.length - 1]! ^= 1;
@@ -235,7 +239,7 @@ test('a changed byte is seen in each checksum, of outer and inner headers', () =
   }
 });
 
-test('headers that are cut or count wrong end decoding there', () => {
+test('decoding stops at truncated headers and at headers with wrong counts', () => {
   const at = (layer: p.LayerName, text: string) => p.decodePacket(bytes(text), { first: layer });
   expect(at('mpls', '00010040 0001').error).toMatchObject({ layer: 'mpls', offset: 4 });
   expect(at('gre', 'a000 0800 0000').error).toMatchObject({ layer: 'gre', offset: 0 });
@@ -245,6 +249,8 @@ test('headers that are cut or count wrong end decoding there', () => {
   expect(at('ah', '1100 0000 00000001 00000001').error).toMatchObject({ layer: 'ah', offset: 1 });
   expect(at('ah', '1104 0000 00000001 00000001').error).toMatchObject({ layer: 'ah', offset: 0 });
   expect(at('igmp', '2200 0000 0000 0002 04000000ef010101').error).toMatchObject({ layer: 'igmp' });
+  expect(at('udplite', '0001 0002 0007 0000').error).toMatchObject({ layer: 'udplite', offset: 4 });
+  expect(at('udplite', '0001 0002 0009 0000').error).toMatchObject({ layer: 'udplite', offset: 4 });
   expect(at('pppoe', '1100 0001 0040 0021').missing).toBe(62);
 });
 
@@ -271,7 +277,7 @@ test('jumbograms and large packets before segmentation offload are changed and e
     );
     const again = p.decodePacket(p.encodePacket(p.refill(longer)), { first: 'ip' });
     expect([again.error, again.missing, p.findLayer(again, 'payload')?.data.length]).toEqual([undefined, 0, 70_002]);
-    // What is short again has its length again.
+    // A packet that is short again gets its ordinary length field again.
     const short = decoded.layers.filter(({ layer }) => layer !== 'hopByHop');
     const small = p.encodePacket(
       p

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
 
-/** A value of each field that not every message has. */
+/** A value for each field that only some messages have. */
 const values = {
   icmp: {
     identifier: 1,
@@ -49,7 +49,7 @@ const values = {
 const needed = { targetAddress: '::1', destinationAddress: '::2' };
 
 test.each(['icmp', 'icmpv6'] as const)(
-  '%s: a field is encoded where decoding tells it, and refused elsewhere',
+  '%s: a field is encoded for the types that have it, and rejected for others',
   (layer) => {
     for (let type = 0; type < 256; type++) {
       const [decoded] = p.decodePacket(new Uint8Array(64).fill(type, 0, 1), { first: layer }).layers;
@@ -68,7 +68,7 @@ test.each(['icmp', 'icmpv6'] as const)(
           expect(encode, `${field} of ${type}`).toThrow(
             expect.objectContaining({
               code: 'ERR_INVALID_ARG_VALUE',
-              message: `The "${layer}.${field}" argument must be left out of a message of type ${type}`,
+              message: `The "${layer}.${field}" argument must be omitted from a message of type ${type}`,
             }),
           );
         }
@@ -78,13 +78,13 @@ test.each(['icmp', 'icmpv6'] as const)(
   },
 );
 
-test('a part without a layer is refused, and the name that was meant is told', () => {
+test('an object without a layer is rejected, and the correct name is suggested', () => {
   const refused = (part: object, code: string, message: string) =>
     expect(() => p.encodePacket([part as p.LayerInput])).toThrow(expect.objectContaining({ code, message }));
   refused(
     { sourcePort: 1, layr: 'udp' },
     'ERR_INVALID_ARG_VALUE',
-    'The "layers.layr" argument must be written "layers.layer"',
+    'The "layers.layr" argument must be spelled "layers.layer"',
   );
   const expected = 'an array of layers (objects with a "layer"), bytes and strings';
   refused({ sourcePort: 1 }, 'ERR_INVALID_ARG_TYPE', `The "layers" argument must be ${expected}`);

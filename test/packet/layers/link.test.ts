@@ -32,7 +32,7 @@ const bridge = {
   forwardDelay: 3840,
 };
 
-/** Packets by link type, each with the fields of tshark that are looked at, and their values. */
+/** Packets by link type, each with the compared fields of tshark, and their values. */
 const CASES: [linktype: number, layers: p.LayerInput[], fields: { [field: string]: string }][] = [
   [
     p.LINKTYPE_LINUX_SLL,
@@ -117,7 +117,7 @@ const CASES: [linktype: number, layers: p.LayerInput[], fields: { [field: string
   ],
 ];
 
-test('what is encoded is what tshark reads, and what is decoded', (context) => {
+test('encoded packets are read correctly by tshark and decoded to the same fields', (context) => {
   need(context, program('tshark'));
   for (const linktype of new Set(CASES.map(([one]) => one))) {
     const cases = CASES.filter(([one]) => one === linktype);
@@ -152,7 +152,7 @@ test('a family of BSD loopback is read in both byte orders', () => {
   }
 });
 
-test('addresses of cooked packets: longer than their room, absent, and with bytes behind them', () => {
+test('addresses of cooked packets: longer than their field, absent, and with bytes after them', () => {
   const read = (text: string) => {
     const { layers } = p.decodePacket({ data: bytes(text), linktype: p.LINKTYPE_LINUX_SLL });
     expect(hex(p.encodePacket(layers))).toBe(text.replaceAll(' ', ''));
@@ -167,13 +167,13 @@ test('addresses of cooked packets: longer than their room, absent, and with byte
     unused: bytes('0102030405060708'),
   });
   expect(read('0000 0001 0006 0102030405060708 88b5')).toMatchObject({ unused: bytes('0708') });
-  // Of netlink the protocol is the family, no EtherType.
+  // The protocol of netlink is the family, not an EtherType.
   expect(
     p.decodePacket({ data: bytes('0004 0338 0000 0000000000000000 0800 45'), linktype: 113 }).error,
   ).toBeUndefined();
 });
 
-test('an IPX frame without LLC, and one that is cut', () => {
+test('an IPX frame without LLC, and a truncated one', () => {
   const frame = (text: string) => p.decodePacket(bytes(`ffffffffffff 020000000001 ${text}`));
   expect(frame('0004 ffff 0022').layers.map(({ layer }) => layer)).toEqual(['ethernet', 'payload']);
   expect(frame('0003 4242').error).toMatchObject({ layer: 'llc', offset: 14 });
@@ -181,7 +181,7 @@ test('an IPX frame without LLC, and one that is cut', () => {
   expect(frame('0000 00').error).toBeUndefined();
 });
 
-test('other link types are bytes without an error', () => {
+test('other link types are payload without an error', () => {
   const data = bytes('0000 0800 00000000 80000000');
   for (const linktype of [
     p.LINKTYPE_IEEE802_11_RADIOTAP,
@@ -198,7 +198,7 @@ test('other link types are bytes without an error', () => {
   expect(p.layerOfLinktype(12)).toBe('ip');
 });
 
-test('a captured packet is decoded by what it says of itself', () => {
+test('a captured packet is decoded by its link type', () => {
   const packet = p.encodePacket([p.linuxSll2({}), ...network4]);
   const data = packet.slice();
   data[20 + 20 + 6]! ^= 1; // the checksum

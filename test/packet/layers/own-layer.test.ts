@@ -1,4 +1,7 @@
-/** Layers that programs define: found, encoded, printed and told apart by the compiler, whatever their codec does. */
+/**
+ * Layers that programs define: they are found, encoded, printed and distinguished by the compiler, whatever their codec
+ * does.
+ */
 import { decode, encode, type Packet } from 'dns-packet';
 import { expect, expectTypeOf, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
@@ -16,7 +19,7 @@ const shim: p.LayerType<'shim', { hops: number }> = p.defineLayer({
   protocol: 253,
   tcpPort: 7,
   decode: (bytes) => {
-    if (bytes.length < 4) throw new Error('too short');
+    if (bytes.length < 4) throw new Error('the header is too short');
     if (bytes[0] === 255) return undefined;
     return { fields: { hops: bytes[1]! }, length: 4, next: bytes[3] === 4 ? ('ip' as const) : shim };
   },
@@ -27,7 +30,7 @@ const ethernet = p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:0
 const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
 const names = (packet: p.DecodedPacket<p.OwnLayer>) => packet.layers.map(({ layer }) => layer).join(' ');
 
-test('a port announces it, of either side, and the compiler knows its fields', () => {
+test('either port identifies the layer, and the compiler knows its fields', () => {
   const question = dns({ type: 'query', id: 7, questions: [{ type: 'A', name: 'example.com' }] });
   for (const ports of [
     { sourcePort: 5000, destinationPort: 53 },
@@ -48,7 +51,7 @@ test('a port announces it, of either side, and the compiler knows its fields', (
   }
 });
 
-test('numbers announce it, it is filled in before it, and layers follow it', () => {
+test('numbers identify the layer and are filled in, and layers can follow it', () => {
   const inner = [p.ipv4(addresses), p.icmp({ type: 8 })];
   const stacks = [
     [ethernet, shim({ hops: 3 }), ...inner],
@@ -68,11 +71,13 @@ test('numbers announce it, it is filled in before it, and layers follow it', () 
   expect(p.findLayer(p.decodePacket(p.encodePacket(stacks[1]!)), 'ipv4')?.protocol).toBe(253);
 });
 
-test('what a codec throws, refuses or measures wrong is no exception', () => {
+test('errors of a codec do not cause an exception', () => {
   const frame = (...payload: number[]) =>
     p.encodePacket([{ ...ethernet, etherType: 0x88b6 }, Uint8Array.from(payload)]);
   const decoded = (packet: Uint8Array, ...layers: p.AnyLayerType[]) => p.decodePacket(packet, { layers });
-  expect(decoded(frame(1), shim)).toMatchObject({ error: { layer: 'shim', offset: 14, reason: 'too short' } });
+  expect(decoded(frame(1), shim)).toMatchObject({
+    error: { layer: 'shim', offset: 14, reason: 'the header is too short' },
+  });
   expect(names(decoded(frame(255, 0, 0, 0), shim))).toBe('ethernet payload');
   expect(names(decoded(frame(0, 1, 0, 0, 0, 2, 0, 0, 255, 0, 0, 0), shim))).toBe('ethernet shim shim payload');
   for (const length of [0, -1, 9, 1.5, Number.NaN]) {
@@ -85,6 +90,31 @@ test('what a codec throws, refuses or measures wrong is no exception', () => {
     expect(decoded(frame(1, 2), wrong).error).toMatchObject({
       layer: 'wrong',
       reason: expect.stringMatching(/a length of/),
+    });
+  }
+  for (const found of [null, 'text', 5, {}, { fields: null }, { fields: 'text' }]) {
+    const wrong = p.defineLayer({
+      name: 'wrong',
+      etherType: 0x88b6,
+      decode: () => found as never,
+      encode: () => new Uint8Array(0),
+    });
+    const packet = decoded(frame(1, 2), wrong);
+    expect([names(packet), packet.error?.reason]).toEqual(['ethernet payload', 'decode() returned no fields']);
+  }
+  for (const next of ['nosuch', 'wrong', 5, null, {}, () => {}]) {
+    const found = { fields: {}, length: 1, next: next as never };
+    const wrong = p.defineLayer({
+      name: 'wrong',
+      etherType: 0x88b6,
+      decode: () => found,
+      encode: () => new Uint8Array(0),
+    });
+    const packet = decoded(frame(1, 2), wrong);
+    expect(names(packet)).toBe('ethernet payload');
+    expect(packet.error).toMatchObject({
+      layer: 'wrong',
+      reason: expect.stringMatching(/a next layer that does not exist/),
     });
   }
   const text = p.defineLayer({ name: 'text', decode: () => undefined, encode: () => 'text' as never });
@@ -100,14 +130,16 @@ test.each([
   [{ udpPort: [53, -1] }, /"definition.udpPort"/],
   [{ protocol: 1.5 }, /"definition.protocol"/],
   [{ decode: 'bytes' }, /"definition.decode"/],
+  [{ answers: 5 }, /"definition.answers"/],
+  [{ format: 'text' }, /"definition.format"/],
   [{ encode: undefined }, /"definition.encode"/],
   [{ port: 53 }, /"definition.port"/],
-])('a definition with %j is refused', (fields, reason) => {
+])('a definition with %j is rejected', (fields, reason) => {
   const definition = { name: 'own', decode: () => undefined, encode: () => new Uint8Array(0), ...fields };
   expect(() => p.defineLayer(definition as never)).toThrow(reason);
 });
 
-test('options name what is no layer', () => {
+test('options that do not name layers are rejected', () => {
   expect(() => p.decodePacket(new Uint8Array(20), { layers: ['dns'] as never })).toThrow(/"options.layers"/);
   expect(() => p.decodePacket(new Uint8Array(20), { layers: dns as never })).toThrow(/"options.layers"/);
   expect(() => p.findLayer([], 'dns' as never)).toThrow(/"name"/);

@@ -1,4 +1,4 @@
-/** tshark dissects everything we encode without a complaint, and what it says of a packet is what we decode. */
+/** tshark dissects everything we encode without a complaint, and its fields are the same as ours. */
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
 import { need, program } from '../../helpers/need.ts';
@@ -8,14 +8,14 @@ import { compareWithTshark, FIELDS } from '../../helpers/tshark-fields.ts';
 
 const frames = sampleFrames(400).map((layers) => p.encodePacket(layers));
 
-test('400 mixed packets: every field that tshark tells is as we decode it', (context) => {
+test('400 mixed packets: every field is decoded as by tshark', (context) => {
   need(context, program('tshark'));
   const { wrong, seen } = compareWithTshark(pcapOf(frames), frames);
   expect(wrong).toEqual([]);
   expect(FIELDS.filter((field) => !seen.has(field))).toEqual([]);
 });
 
-/** What arbitrary addresses, flags and header types give cause to say. */
+/** The remarks that arbitrary addresses, flags and header types cause. */
 const REMARKS = [
   /^Source MAC must not be a group address/,
   /^The (acknowledgment number|urgent pointer) field is nonzero while/,
@@ -23,7 +23,7 @@ const REMARKS = [
   /^(Connection|This frame initiates|D-SACK|TCP SYN with TFO|Routing header type is deprecated|"Time To Live")/,
 ];
 
-test('tshark complains about nothing that we encode', (context) => {
+test('tshark does not complain about encoded packets', (context) => {
   need(context, program('tshark'));
   const file = pcapOf(frames);
   expect(complaints(file)).toBe('');
@@ -32,7 +32,7 @@ test('tshark complains about nothing that we encode', (context) => {
   expect(JSON.parse(tshark(file, '-T', 'json', '-c', '50'))).toHaveLength(50);
 });
 
-test('tshark complains about what is wrong on purpose, and so do we', (context) => {
+test('tshark complains about packets that are wrong on purpose, and so do we', (context) => {
   need(context, program('tshark'));
   const link = p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01' });
   const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };

@@ -65,7 +65,7 @@ test('QinQ: the outer tag has 0x88a8, the inner one 0x8100, unless they are give
   expect(p.findLayer(p.decodePacket(given), 'ethernet')?.tags).toEqual([{ tpid: 0x9100, pcp: 0, dei: false, vid: 1 }]);
 });
 
-test('an IEEE 802.3 frame: its length ends the payload', () => {
+test('an IEEE 802.3 frame: its length limits the payload', () => {
   const packet = bytes('0180c2000000 020000000001 0003 424203 000000');
   const { layers, error } = p.decodePacket(packet);
   expect(error).toBeUndefined();
@@ -125,7 +125,7 @@ test('a UDP checksum that is 0 is sent as 0xffff; none is sent when 0 is given',
   expect(p.findLayer(p.decodePacket(none6, { first: 'ip' }), 'udp')?.checksumOk).toBe(false);
 });
 
-test('IPv6 with a routing header: the checksum is over the final destination', () => {
+test('IPv6 with a routing header: the checksum uses the final destination', () => {
   const final = '2001:db8::ffff';
   const packet = p.encodePacket([
     p.ipv6(addresses6),
@@ -153,7 +153,7 @@ test('a jumbo payload', () => {
   expect(() => p.encodePacket(long)).toThrow(/ipv6.payloadLength/);
 });
 
-test('fragments: the upper layer is not judged, and later ones are payload', () => {
+test('fragments: the upper-layer checksum is not verified, and later fragments are payload', () => {
   const whole = p.encodePacket([p.ipv4(addresses), p.udp(ports), new Uint8Array(40)]).subarray(20);
   const part = (from: number, to: number) =>
     p.encodePacket([
@@ -182,7 +182,7 @@ test('an ICMP error and the packet that it quotes, also with only 8 bytes of it'
   expect(layers.map(({ layer }) => layer)).toEqual(['ipv4', 'icmp', 'ipv4', 'payload']);
 });
 
-test('ICMP extensions stand behind the length of the quotation: RFC 4884', () => {
+test('ICMP extensions follow the quoted packet: RFC 4884', () => {
   const quoted = new Uint8Array(128);
   quoted.set(p.encodePacket([p.ipv4(addresses), p.udp(ports)]));
   const extension = bytes('2000 0000 0008 0101 00001101');
@@ -290,7 +290,7 @@ test('where decoding stopped', () => {
   expect(p.decodePacket(bytes('00'), { first: 'ip' }).error?.reason).toMatch('version 0');
 });
 
-test('what a field cannot hold is refused by its name, never cut', () => {
+test('values that do not fit into a field are rejected with its name and never truncated', () => {
   const udp = p.udp(ports);
   const cases: [string, () => unknown][] = [
     ['udp.sourcePort', () => p.encodePacket([p.udp({ ...ports, sourcePort: 65536 })])],
@@ -338,7 +338,7 @@ test('what a field cannot hold is refused by its name, never cut', () => {
   }
 });
 
-test('a packet for people', () => {
+test('a formatted packet', () => {
   const frame = p.encodePacket([
     p.ethernet({ ...link, tags: [{ vid: 5 }] }),
     p.ipv4({ ...addresses, dontFragment: true }),
@@ -358,7 +358,7 @@ test('a packet for people', () => {
   expect(p.formatPacket(frame)).toMatch('checksum 0x0001 WRONG');
   expect(inspect(p.decodePacket(frame))).toBe(p.formatPacket(frame));
   expect(p.formatPacket(frame.subarray(0, 30))).toMatch(
-    /^Stopped: IPv4 at byte 18: a header of 20 bytes, 12 are there$/m,
+    /^Stopped: IPv4 at byte 18: a header of 20 bytes, but only 12 are available$/m,
   );
   expect(p.formatHex(new Uint8Array(17).fill(65)).split('\n')).toEqual([
     '0000  41 41 41 41 41 41 41 41  41 41 41 41 41 41 41 41  AAAAAAAAAAAAAAAA',

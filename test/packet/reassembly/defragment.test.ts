@@ -5,17 +5,18 @@ import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { cleanup } from '../../helpers/fds.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { Chance, fragments4, fragments6 } from '../../helpers/fragments.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { link } from '../../helpers/networks.ts';
 import { pcapOf, tshark } from '../../helpers/tshark.ts';
-import { folder, link } from '../../helpers/world.ts';
 
 const ether = p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01' });
 const from4 = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2' };
 const from6 = { sourceAddress: '2001:db8::1', destinationAddress: '2001:db8::2' };
 const ports = p.udp({ sourcePort: 41000, destinationPort: 41001 });
 
-/** Captured packets, so many milliseconds apart. */
+/** Captured packets, this many milliseconds apart. */
 const captured = (list: readonly Uint8Array[], apart = 1, linktype = p.LINKTYPE_ETHERNET as number) =>
   list.map((data, i) => ({ data, linktype, timestamp: BigInt(i) * BigInt(apart) * 1_000_000n }));
 
@@ -25,14 +26,14 @@ async function all<T>(packets: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-/** What comes out, and what is given up. */
+/** Returns the resulting packets, and the datagrams that were given up. */
 async function run(packets: readonly p.SourcePacket[], options: p.DefragmentOptions = {}) {
   const incomplete: p.IncompleteDatagram[] = [];
   const onIncomplete = (datagram: p.IncompleteDatagram) => void incomplete.push(datagram);
   return { packets: await all(p.defragment(packets, { onIncomplete, ...options })), incomplete };
 }
 
-/** Datagrams of all kinds: the whole packet, its fragments, and what it carries. */
+/** Datagrams of all kinds: the whole packet, its fragments, and its payload. */
 function datagrams(count: number, chance: Chance) {
   return Array.from({ length: count }, (_, identification) => {
     const data = chance.bytes(100 + chance.below(4000));
@@ -53,7 +54,7 @@ function datagrams(count: number, chance: Chance) {
   });
 }
 
-test('datagrams are the same again, and tshark puts the same together: IPv4 and IPv6, shuffled, some twice', async (context) => {
+test('datagrams are reassembled, as by tshark: IPv4 and IPv6, shuffled, some twice', async (context) => {
   need(context, program('tshark'));
   const chance = new Chance(7);
   const list = datagrams(60, chance);
@@ -85,7 +86,7 @@ test('datagrams are the same again, and tshark puts the same together: IPv4 and 
   expect(new Set(ours).size).toBe(list.length);
 });
 
-test("what the kernel cut is whole again, in the kernel's own capture, and writers take it", async (context) => {
+test('datagrams that the kernel fragmented are reassembled, in a capture as well, and writers accept them', async (context) => {
   need(context, namespaces, packetSockets, program('tshark'), program('ip'));
   const { name, peer } = await link();
   execFileSync('ip', ['link', 'set', name, 'mtu', '1280']);
@@ -127,7 +128,7 @@ test("what the kernel cut is whole again, in the kernel's own capture, and write
   );
 });
 
-test('what is no fragment passes as the same object: atomic fragments, ARP, garbage, fragments that were cut', async () => {
+test('packets that are not fragments are passed on as the same object: atomic fragments, ARP, garbage, truncated fragments', async () => {
   const atomic = p.encodePacket([ether, p.ipv6(from6), p.fragment({ identification: 1 }), ports, 'data']);
   const whole = p.encodePacket([ether, p.ipv4(from4), ports, new Uint8Array(100)]);
   const [first] = fragments4(whole, 14, 64);
@@ -146,7 +147,7 @@ test('what is no fragment passes as the same object: atomic fragments, ARP, garb
   expect(incomplete).toEqual([]);
 });
 
-/** Fragments of one datagram, by what each carries. */
+/** Fragments of one datagram, each with this payload. */
 const part4 = (fragmentOffset: number, data: Uint8Array | string, moreFragments = true) =>
   p.encodePacket([p.ipv4({ ...from4, identification: 5, protocol: 17, fragmentOffset, moreFragments }), data]);
 const part6 = (fragmentOffset: number, data: Uint8Array | string, moreFragments = true) =>
@@ -161,7 +162,7 @@ test.each([
   ['IPv4', part4],
   ['IPv6', part6],
 ] as const)(
-  '%s: overlaps give the datagram up, and all that is yet to come of it; duplicates do not',
+  '%s: overlapping fragments discard the datagram, including later fragments; duplicates do not',
   async (_name, part) => {
     const a = 'aaaaaaaabbbbbbbb';
     const reasons = async (...list: Uint8Array[]) => {
@@ -172,8 +173,8 @@ test.each([
     expect(await reasons(begin, end)).toEqual([1]);
     expect(await reasons(end, begin)).toEqual([1]);
     expect(await reasons(begin, begin, end)).toEqual([1]);
-    expect(await reasons(begin, part(1, 'bbbbbbbb'), end)).toEqual([1]); // a duplicate of a half
-    expect(await reasons(begin, part(1, 'xxxxxxxx'), end)).toEqual([0, 'overlap']); // other bytes
+    expect(await reasons(begin, part(1, 'bbbbbbbb'), end)).toEqual([1]); // a duplicate of one half
+    expect(await reasons(begin, part(1, 'xxxxxxxx'), end)).toEqual([0, 'overlap']); // different bytes
     expect(await reasons(begin, part(1, 'bbbbbbbbcccccccc'), end)).toEqual([0, 'overlap']); // more bytes
     expect(await reasons(part(1, 'bbbbbbbb'), begin, end)).toEqual([0, 'overlap']);
     expect(await reasons(begin, part(1, 'bbbb', false), end)).toEqual([0, 'length']); // teardrop: an end within
@@ -183,14 +184,14 @@ test.each([
   },
 );
 
-test('lengths that no datagram has: more than 65535, a part that is no multiple of 8, none', async () => {
+test('invalid lengths: more than 65535, a part that is not a multiple of 8, and 0', async () => {
   const beyond = part4(8191, new Uint8Array(16), false);
   const odd = part4(0, 'odd');
   const empty = part4(1, '');
   const { packets, incomplete } = await run(raw([beyond, odd, empty]));
   expect(packets.map(({ data }) => data)).toEqual([beyond, odd, empty]);
   expect(incomplete).toEqual([]);
-  // 65535 bytes behind a header of 20 are too many by 20.
+  // 65530 bytes behind a header of 20 exceed the limit by 15.
   const parts = [part4(0, new Uint8Array(65000)), part4(8125, new Uint8Array(530), false)];
   expect((await run(raw(parts))).incomplete).toMatchObject([{ reason: 'length', received: 65530, length: 65530 }]);
   const largest = [part4(0, new Uint8Array(65000)), part4(8125, new Uint8Array(515), false)];
@@ -199,7 +200,7 @@ test('lengths that no datagram has: more than 65535, a part that is no multiple 
   expect(p.findLayer(p.decodePacket(packet!), 'ipv4')).toMatchObject({ totalLength: 65535, checksumOk: true });
 });
 
-test('time is that of the packets: 30 seconds, or another timeout', async () => {
+test('time is measured by the packets: 30 seconds, or another timeout', async () => {
   const parts = [part4(0, 'aaaaaaaa'), part4(1, 'tail', false)];
   expect((await run(raw(parts, 30_000))).packets).toHaveLength(1);
   const { packets, incomplete } = await run(raw(parts, 30_001));
@@ -216,12 +217,12 @@ test('time is that of the packets: 30 seconds, or another timeout', async () => 
     expect.objectContaining({ reason: 'end', received: 4, length: 12 }),
   ]);
   expect((await run(raw(parts, 1000), { timeout: 999 })).incomplete).toHaveLength(2);
-  // Packets without a time are never too old, and a clock that goes back expires nothing.
+  // Packets without a time never expire, and a clock that goes back expires nothing.
   expect((await run(parts.map((data) => ({ data, linktype: p.LINKTYPE_RAW })))).packets).toHaveLength(1);
   expect((await run(raw(parts, 1000).reverse(), { timeout: 10 })).packets).toHaveLength(1);
 });
 
-test('memory is bounded in bytes and in datagrams: the oldest goes first', async () => {
+test('memory is limited in bytes and in datagrams: the oldest is discarded first', async () => {
   const starts = Array.from({ length: 100 }, (_, identification) =>
     p.encodePacket([p.ipv4({ ...from4, identification, protocol: 17, moreFragments: true }), new Uint8Array(1000)]),
   );
@@ -266,7 +267,7 @@ test('fragments of other interfaces, directions, VLANs and protocols belong to o
   expect((await run(captured([tagged(1, first!), tagged(1, last!)]))).packets).toHaveLength(1);
 });
 
-test('every link type: the headers before stay, the length of PPPoE is that of the whole', async () => {
+test('every link type: the headers before are kept, and the length of PPPoE is adjusted', async () => {
   const whole = p.encodePacket([p.ipv4({ ...from4, identification: 3 }), ports, new Uint8Array(200)]);
   const parts = fragments4(whole, 0, 64);
   const links: [number, p.LayerInput[]][] = [
@@ -288,14 +289,14 @@ test('every link type: the headers before stay, the length of PPPoE is that of t
   }
 });
 
-test('a mark of congestion on one fragment is one of the datagram', async () => {
+test('a congestion mark on one fragment marks the datagram', async () => {
   const marked = (ecn: number, fragmentOffset: number, moreFragments: boolean) =>
     p.encodePacket([p.ipv4({ ...from4, ecn, protocol: 17, fragmentOffset, moreFragments }), 'aaaaaaaa']);
   const { packets } = await run(raw([marked(2, 0, true), marked(3, 1, false)]));
   expect(p.findLayer(p.decodePacket(packets[0]!), 'ipv4')).toMatchObject({ ecn: 3, checksumOk: true });
 });
 
-test('mutated fragments neither throw nor grow: each is passed on, put together or told', async () => {
+test('mutated fragments cause no exceptions or growth: each is passed on, reassembled or reported', async () => {
   const chance = new Chance(99);
   const runs = Number(process.env.STRESS_REASSEMBLY ?? 1) * 20;
   for (let i = 0; i < runs; i++) {
@@ -318,7 +319,7 @@ test('mutated fragments neither throw nor grow: each is passed on, put together 
   }
 });
 
-test('what is no source, and options that are none, are refused at once', () => {
+test('invalid sources and options are rejected at once', () => {
   for (const source of [undefined, null, 5, 'packets', {}, new Uint8Array(5)]) {
     expect(() => p.defragment(source as never)).toThrow('"source"');
   }

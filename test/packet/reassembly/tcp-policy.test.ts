@@ -1,10 +1,10 @@
-/** What `tcpStreams` makes of segments that contradict each other, of attacks, and of connections that are seen in part. */
+/** How `tcpStreams` handles contradicting segments, attacks, and connections that are captured in part. */
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
 import { Chance } from '../../helpers/fragments.ts';
 import { captured, events, type Sent, Session, session, told } from '../../helpers/tcp-sessions.ts';
 
-/** A connection whose handshake is done, and its segments. */
+/** A connection after its handshake, and its segments. */
 function begun(first?: Session['first']) {
   const one = new Session(0, first).handshake();
   const c = (offset: number, data: string, fields: Partial<p.TcpFields> = { ack: true }) =>
@@ -14,7 +14,7 @@ function begun(first?: Session['first']) {
   return { one, c, s, run: (...list: Sent[]) => told([...one.sent, ...list]) };
 }
 
-test('of bytes that came twice the first ones count', async () => {
+test('if bytes arrive twice, the first ones are used', async () => {
   const { c, run } = begun();
   expect(await run(c(0, 'abcdef'), c(3, 'XYZghi'))).toEqual(['open', 'c:abcdef', 'c:ghi', 'end']);
   expect(await run(c(3, 'def'), c(0, 'ABCXYZGHI'))).toEqual(['open', 'c:ABC', 'c:def', 'c:GHI', 'end']);
@@ -34,43 +34,43 @@ test('sequence numbers wrap within a segment, between two, and at FIN', async ()
   ]);
 });
 
-test('keep-alive and window probes give nothing twice', async () => {
+test('keep-alive and window probes deliver nothing twice', async () => {
   const { c, run } = begun();
   expect(await run(c(0, 'abc'), c(2, ''), c(2, '\0'), c(3, 'd'), c(3, 'def'))).toEqual([
     ...['open', 'c:abc', 'c:d', 'c:ef', 'end'],
   ]);
 });
 
-test('a RST counts when its number is exactly the next one, and not when it is only in the window', async () => {
+test('a RST is accepted if its number is exactly the next one, not if it is only within the window', async () => {
   const { one, c, s, run } = begun();
   const rst = (offset: number) => c(offset, '', { rst: true });
   expect(await run(c(0, 'abc'), rst(3), c(3, 'late'))).toEqual(['open', 'c:abc', 'reset']);
   expect(await run(c(0, 'abc'), rst(4), rst(2), rst(1000), c(3, 'def'))).toEqual(['open', 'c:abc', 'c:def', 'end']);
-  // Behind all that was captured, and what the other end waits for.
+  // The RST follows all captured data, and is at the sequence number that the other end expects.
   expect(await run(c(3, 'def'), rst(6))).toEqual(['open', 'c-3', 'c:def', 'reset']);
   expect(await run(s(0, '', one.ack('server', 9)), rst(9))).toEqual(['open', 'reset']);
-  // Of a SYN that is refused: the RST acknowledges it.
+  // For a refused SYN: the RST acknowledges it.
   const [syn] = one.sent;
   const refusal = (acknowledgmentNumber: number) => s(-1, '', { rst: true, ack: true, acknowledgmentNumber });
   expect(await told([syn!, refusal(1001)])).toEqual(['open', 'reset']);
   expect(await told([syn!, refusal(1002)])).toEqual(['open', 'end']);
 });
 
-test('a FIN ends its direction where it is; what overlaps it or comes behind does not count', async () => {
+test('a FIN ends its direction; data that overlaps or follows it is ignored', async () => {
   const { c, s, run } = begun();
   const fin = (offset: number, data = '') => c(offset, data, { ack: true, fin: true });
   expect(await run(fin(0, 'abc'), c(3, 'more'), c(1, 'bcde'))).toEqual(['open', 'c:abc', 'c.', 'end']);
   expect(await run(fin(3), c(0, 'abcde'))).toEqual(['open', 'c:abc', 'c.', 'end']);
   expect(await run(c(5, 'fgh'), fin(3), c(0, 'abcde'))).toEqual(['open', 'c:abc', 'c.', 'end']);
-  // One that nobody sent and that is far ahead does not keep the stream from going on, or from ending.
+  // A FIN that nobody sent and that is far ahead does not keep the stream from going on, or from ending.
   expect(await run(fin(900), c(0, 'abc'), fin(3), s(0, '', { ack: true, fin: true }))).toEqual([
     ...['open', 'c:abc', 'c.', 's.', 'fin'],
   ]);
-  // Half closed: the other end goes on.
+  // Half-closed: the other end continues.
   expect(await run(fin(0), s(0, 'still'), s(5, ' here'))).toEqual(['open', 'c.', 's:still', 's: here', 'end']);
 });
 
-test('a FIN whose data were lost ends the connection when it was acknowledged', async () => {
+test('a FIN whose data was lost ends the connection once it was acknowledged', async () => {
   const { one, c, s } = begun();
   const end = [c(0, 'abc'), c(9, '', { ack: true, fin: true })];
   const fin = s(0, '', { ...one.ack('server', 10), fin: true });
@@ -83,7 +83,7 @@ test('a FIN whose data were lost ends the connection when it was acknowledged', 
   ]);
 });
 
-test('a SYN in the midst counts when it is answered: ports that are used again, and forged ones', async () => {
+test('a SYN on a connection is accepted if it is answered: reused ports, and forged SYNs', async () => {
   const { one, c, run } = begun();
   const again = new Session(0, { client: 700_000, server: 900_000 });
   again.handshake().say('client', 'second');
@@ -93,7 +93,7 @@ test('a SYN in the midst counts when it is answered: ports that are used again, 
   expect(await run(c(0, 'ab'), answer!, c(2, 'cd'))).toEqual(['open', 'c:ab', 'c:cd', 'end']);
   // Nobody answered the first one.
   expect(await told([one.sent[0]!, one.sent[0]!, ...again.sent])).toEqual(['open', 'reuse', 'open', 'c:second', 'end']);
-  // After both FINs, at once.
+  // Immediately after both FINs.
   const whole = new Session(0).handshake();
   whole.say('client', 'first');
   whole.goodbye();
@@ -102,7 +102,7 @@ test('a SYN in the midst counts when it is answered: ports that are used again, 
   ]);
 });
 
-test('what comes late of a connection that is over is passed over for a minute', async () => {
+test('late packets of a closed connection are ignored for a minute', async () => {
   const one = new Session(0).handshake();
   const data = one.say('client', 'data');
   one.goodbye();
@@ -112,7 +112,7 @@ test('what comes late of a connection that is over is passed over for a minute',
   expect(await told([...one.sent, data], {}, 61_000)).toEqual([...closed, 'open', 'c:data', 'end']);
 });
 
-test('a connection that was there before begins with the first data; a lone ACK, FIN or RST is none', async () => {
+test('an existing connection begins with its first data; a lone ACK, FIN or RST opens none', async () => {
   const { c, s } = begun();
   const lone = [c(0, ''), c(0, '', { rst: true }), c(0, '', { ack: true, fin: true })];
   expect(await told(lone)).toEqual([]);
@@ -123,7 +123,7 @@ test('a connection that was there before begins with the first data; a lone ACK,
   ]);
 });
 
-test('a connection whose SYN was lost is known by the answer', async () => {
+test('a connection whose SYN was lost is recognized by the answer', async () => {
   const one = new Session(0).handshake();
   one.say('client', 'abc');
   const all = await events(captured(one.sent.slice(1).map(({ data }) => data)));
@@ -142,7 +142,7 @@ test('data with the SYN: TCP Fast Open', async () => {
   expect(await told(one.sent)).toEqual(['open', 'c:early ', 'c:later', 'end']);
 });
 
-test('a segment that the capture cut: what is missing is told at once', async () => {
+test('a segment that the capture truncated: missing bytes are reported at once', async () => {
   const { one, c } = begun();
   const cut = c(0, 'abcdef');
   const packets = captured([...one.sent.map(({ data }) => data), cut.data.subarray(0, -4), c(6, 'ghi').data]);
@@ -154,7 +154,7 @@ test('a segment that the capture cut: what is missing is told at once', async ()
   ]);
 });
 
-test('memory is bounded, of one connection and of all: what is missing is told, and the rest given', async () => {
+test('memory is limited per connection and in total: missing bytes are reported, and the rest is delivered', async () => {
   const { one, c } = begun();
   const many = Array.from({ length: 100 }, (_, i) => c(10 + 2 * i, 'x'));
   const words = await told([...one.sent, ...many, c(0, 'late')], { maxBytesPerStream: 5000 });
@@ -170,14 +170,14 @@ test('memory is bounded, of one connection and of all: what is missing is told, 
   expect(all.filter(({ type }) => type === 'gap')).toHaveLength(50);
 });
 
-test('missing bytes are given up after a time of the packets', async () => {
+test('missing bytes are given up after a timeout measured by the packets', async () => {
   const { one, c } = begun();
   const list = [...one.sent, c(3, 'def'), c(6, 'ghi'), c(0, 'abc')];
   expect(await told(list, { gapTimeout: 100 }, 50)).toEqual(['open', 'c:abc', 'c:def', 'c:ghi', 'end']);
   expect(await told(list, { gapTimeout: 40 }, 50)).toEqual(['open', 'c-3', 'c:def', 'c:ghi', 'end']);
 });
 
-test('the number of connections is bounded: one that was silent goes, not one that is used', async () => {
+test('the number of connections is limited: an idle one is closed, not an active one', async () => {
   const used = new Session(0).handshake();
   const list: Sent[] = [...used.sent];
   for (let i = 1; i < 200; i++) {
@@ -189,7 +189,7 @@ test('the number of connections is bounded: one that was silent goes, not one th
   expect(all.filter((event) => event.type === 'data' && event.stream.id === 0)).toHaveLength(199);
 });
 
-test('a flood of mutated segments neither throws nor gives what was not sent in order', async () => {
+test('a flood of mutated segments causes no exception and delivers only what was sent, in order', async () => {
   const runs = 10 * Number(process.env.STRESS_REASSEMBLY ?? 1);
   const chance = new Chance(77);
   for (let i = 0; i < runs; i++) {
@@ -213,7 +213,7 @@ test('a flood of mutated segments neither throws nor gives what was not sent in 
   }
 });
 
-test('options that are none are refused at once', () => {
+test('invalid options are rejected at once', () => {
   expect(() => p.tcpStreams(5 as never)).toThrow('"source"');
   expect(() => p.tcpStreams([], { maxStreams: 0 })).toThrow('"options.maxStreams"');
   expect(() => p.tcpStreams([], { gapTimeout: Number.NaN })).toThrow('"options.gapTimeout"');

@@ -13,7 +13,7 @@ import { pcapOf, tshark } from '../../helpers/tshark.ts';
 const both = (client: Uint8Array, server: Uint8Array) =>
   [client, server].map((bytes) => `${bytes.length} ${createHash('sha1').update(bytes).digest('base64')}`).join(', ');
 
-/** Both directions of each connection, by its ends; a gap in the words of tshark. */
+/** Both directions of each connection, by its ends; a gap is written as in tshark. */
 function byStream(all: readonly p.TcpEvent[]): Map<string, string> {
   const text = new Map<p.TcpStream, Record<Side, Buffer[]>>();
   for (const event of all) {
@@ -63,7 +63,7 @@ function shuffledTurns(list: readonly Sent[], chance: Chance): Sent[] {
   return turns.flatMap((turn) => chance.shuffled(turn));
 }
 
-/** Packets of many connections in turns, the data of each in another order, some twice; handshakes stay in order. */
+/** Interleaves packets of many connections, the data of each in another order, some twice; handshakes stay in order. */
 function mixed(sessions: readonly Session[], chance: Chance, order: (list: Sent[]) => Sent[]): Uint8Array[] {
   const lists = sessions.map(({ sent }) => {
     const rest = sent.slice(3).flatMap((one) => (chance.below(10) === 0 ? [one, one] : [one]));
@@ -96,13 +96,13 @@ test.each(widths)('%i connections, shuffled, repeated, overlapping and wrapping,
   expect(all.filter((event) => event.type === 'close').every(({ reason }) => reason === 'fin')).toBe(true);
 });
 
-test('tshark follows the same: repeated, overlapping and wrapping, in order and out of it', async (context) => {
+test('tshark returns the same streams: repeated, overlapping and wrapping, in order and out of order', async (context) => {
   need(context, program('tshark'));
   const width = process.env.STRESS_REASSEMBLY === undefined ? 20 : 1000;
   for (const isInOrder of [true, false]) {
     const chance = new Chance(width);
     const sessions = Array.from({ length: width }, (_, i) => session(i, chance));
-    // Of an acknowledgment that comes before its data tshark thinks that these are missing: directions stay in turns.
+    // For an acknowledgment that precedes its data, tshark reports missing data: directions stay in turns.
     const packets = mixed(sessions, chance, (list) => (isInOrder ? list : shuffledTurns(list, chance)));
     expect(byStream(await events(captured(packets)))).toEqual(follow(pcapOf(packets), width));
   }
@@ -148,7 +148,7 @@ test('real connections: captured as they are, and shuffled', async (context) => 
   expect(text(await events(shuffled)).length).toBe(expected.length);
 });
 
-test('bytes that the capture lost are told with their number: tshark says the same', async (context) => {
+test('bytes that the capture lost are reported with their number, as by tshark', async (context) => {
   need(context, program('tshark'));
   const one = new Session(0).handshake();
   one.say('client', 'first ');

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the fuzzer of the native functions: build/fuzz/native. With clang and its libFuzzer, AddressSanitizer and UBSan.
+# Builds the fuzzer of the native functions, build/fuzz/native, with clang and its libFuzzer, AddressSanitizer and
+# UBSan.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 sources=${NATIVE:-native}

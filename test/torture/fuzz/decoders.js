@@ -1,15 +1,15 @@
-// The decoders in JavaScript under coverage guidance: an input that reaches code that none did before is kept and
-// changed further. V8 itself tells what was reached (precise coverage, as of c8), so that nothing is instrumented and the
-// ES modules run as they are shipped; Jazzer.js has a native part of its own and hooks CommonJS.
+// Fuzzes the decoders in JavaScript, guided by coverage: an input that reaches new code is kept and mutated further. V8
+// itself reports the coverage (precise coverage, as for c8), so that nothing is instrumented and the ES modules run as
+// shipped; Jazzer.js has its own native part and hooks CommonJS.
 //   node test/torture/fuzz/decoders.js [--seconds=N | --runs=N] [--seed=N]      or with a file: runs this one input
-// A decoder throws nothing, whatever it is given; a parser throws TypeError, and what it makes passes its verifier.
+// A decoder never throws; a parser throws only TypeError, and its results pass its verifier.
 import { Buffer } from 'node:buffer';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as s from '../../../dist/index.js';
-import { BlockMemory } from '../../../dist/packet/capture/block-memory.js';
+import { BlockMemory, BlockViews } from '../../../dist/packet/capture/block-memory.js';
 import * as p from '../../../dist/packet/index.js';
 
 const { values: options, positionals } = parseArgs({
@@ -37,19 +37,19 @@ function expect(condition, what) {
   if (!condition) throw new Error(`expected: ${what}`);
 }
 
-/** Runs what may refuse its input, by TypeError or RangeError alone. */
+/** Runs a function that may refuse its input, with TypeError or RangeError only. */
 function refusing(run) {
   try {
     return run();
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    // Not an accident: the errors of this library have a message of its own, V8's name properties and "undefined".
+    // These are accidents: the library's errors have their own messages, V8's mention properties and "undefined".
     if (/Cannot read|is not a function|is not iterable|undefined/.test(error.message)) throw error;
     return undefined;
   }
 }
 
-/** BPF instructions of the bytes, eight each. */
+/** BPF instructions from the bytes, eight bytes each. */
 function program(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length >> 3 }, (_, i) => ({
@@ -112,14 +112,15 @@ const targets = [
     reader.end?.();
   },
   function blocks(bytes) {
-    // A block of a ring, with whatever the kernel says of its packets; in a larger buffer, whose rest stays as it is.
+    // A block of a ring, with any header of the kernel for its packets; it is in a larger buffer, whose rest must not
+    // change.
     const [first, count, kind] = bytes;
     const size = bytes.length;
     const slab = new Uint8Array(size + 128).fill(0xc5);
     slab.set(bytes, 64);
     const memory = new BlockMemory(
-      { view: new DataView(slab.buffer), bytes: slab },
-      { first: 64 + ((first ?? 0) & 63), end: 64 + size, count: (count ?? 0) * 257 },
+      new BlockViews(slab.buffer, 64, size),
+      { first: (first ?? 0) & 63, end: size, count: (count ?? 0) * 257 },
       { linktype: 1, cooked: (kind ?? 0) % 2 === 1 },
     );
     let packets = 0;
@@ -241,10 +242,10 @@ function ask(method, params) {
 ask('Profiler.enable');
 ask('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
 
-/** For each function that ran: the blocks of it that never did. */
+/** For each function that ran: its blocks that never ran. */
 const missed = new Map();
 
-/** Whether code of this library ran, since the last time, that never did before. */
+/** Whether code of this library has run for the first time since the last call. */
 function isNew() {
   let found = false;
   for (const script of ask('Profiler.takePreciseCoverage').result) {
@@ -288,8 +289,8 @@ while (performance.now() < until && runs < most) {
   const group = Array.from({ length: GROUP }, mutant);
   for (const input of group) attempt(input);
   if (!isNew()) continue;
-  // Coverage tells what a group reached: each of those is a good one to start from.
-  // Which of them it was is not worth the time: a quarter of the group is kept, by chance.
+  // Coverage covers a whole group, and each of its inputs is a good start. Finding the right one is not worth the time:
+  // a random quarter of the group is kept.
   for (let i = below(4); i < group.length; i += 4) {
     const list = corpus[group[i][0] % targets.length];
     if (list.length < 3000) list.push(group[i]);
@@ -297,6 +298,6 @@ while (performance.now() < until && runs < most) {
   }
 }
 console.log(
-  `fuzz: decoders, ${runs} runs from seed ${seed}, ${missed.size} functions reached, ${[...missed.values()].reduce((n, blocks) => n + blocks.length, 0)} blocks of them not, no fault`,
+  `fuzz: decoders, ${runs} runs from seed ${seed}, ${missed.size} functions reached, ${[...missed.values()].reduce((n, blocks) => n + blocks.length, 0)} of their blocks not reached, no fault`,
 );
 process.exit(0);

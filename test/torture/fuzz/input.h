@@ -1,4 +1,4 @@
-// The bytes that libFuzzer gives, read one after the other: zeros when there are no more.
+// Reads the bytes from libFuzzer one after the other; zeros follow when there are no more.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class Input {
     for (int i = 0; i < 4; ++i) number = (number << 8) | Byte();
     return number;
   }
-  // That many bytes, or what there is; zeros behind.
+  // This many bytes, or what is left of them; zeros follow.
   void Take(uint8_t* to, size_t size) {
     const size_t given = size < left_ ? size : left_;
     if (given > 0) std::memcpy(to, data_, given);

@@ -1,5 +1,5 @@
-// The system calls under fuzz: they read all that they are given and write as much as the kernel may, with bytes of the
-// input, so that AddressSanitizer sees a length that is longer than its memory. They are linked in by --wrap.
+// The system calls under fuzz: they read all their arguments and write as much as the kernel may, with bytes of the
+// input, so that AddressSanitizer finds a length that exceeds its memory. They are linked in by --wrap.
 #include <ifaddrs.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
@@ -52,12 +52,12 @@ void WriteMessage(msghdr* message) {
     WriteAll(message->msg_iov[i].iov_base, message->msg_iov[i].iov_len);
   }
   if (message->msg_control != nullptr) WriteAll(message->msg_control, message->msg_controllen);
-  if (message->msg_name != nullptr) message->msg_namelen = input.Byte();  // the kernel tells the whole length
+  if (message->msg_name != nullptr) message->msg_namelen = input.Byte();  // the kernel reports the whole length
   message->msg_controllen = message->msg_controllen == 0 ? 0 : input.Byte() % (message->msg_controllen + 1);
   message->msg_flags = static_cast<int>(input.Number());
 }
 
-// The options whose count in the buffer, not the length, bounds what the kernel writes: it has `kHas` elements.
+// The options for which a count in the buffer, not the length, limits what the kernel writes: it has `kHas` elements.
 struct Counted {
   int level, name;
   size_t count, header, element;
@@ -158,7 +158,7 @@ int __wrap_getsockopt(int, int level, int name, void* value, socklen_t* length) 
     return 0;
   }
   fuzz::WriteAll(value, *length);
-  if (input.Byte() < 30) *length = input.Number();  // a few options tell more than there was room for
+  if (input.Byte() < 30) *length = input.Number();  // a few options report more than there was room for
   return 0;
 }
 

@@ -1,4 +1,5 @@
-// The memory of rings under fuzz: each has its exact size on the heap, so that AddressSanitizer sees a byte too many.
+// The memory of rings under fuzz: each ring is on the heap with its exact size, so that AddressSanitizer finds an
+// access beyond it.
 #include <sys/mman.h>
 
 #include <cstdint>

@@ -13,7 +13,7 @@ using fuzz::input;
 
 namespace {
 
-// A NUL-terminated text of the input in memory of its exact size; null now and then.
+// A NUL-terminated text of the input in memory of its exact size; sometimes null.
 char* Text() {
   const uint8_t shape = input.Byte();
   if (shape > 240) return nullptr;
@@ -24,10 +24,10 @@ char* Text() {
   return text;
 }
 
-// How much was read of a text that the addon gives.
+// Reads a text from the addon; returns its length.
 size_t Read(const char* text) { return text == nullptr ? 0 : std::strlen(text); }
 
-// Memory of the caller, from which the entries of a database are made, as their reentrant forms do.
+// Memory of the caller, in which the entries of a database are built, as in their reentrant functions.
 class Room {
  public:
   Room(char* data, size_t size) : data_(data), left_(size) {}
@@ -47,7 +47,8 @@ class Room {
     text[size] = 0;
     return text;
   }
-  // A list that ends with a null pointer, of texts or of addresses of that size; null without room for all of it.
+  // A list that ends with a null pointer, of texts or of addresses of this size; null if there is no room for all of
+  // it.
   char** List(size_t size) {
     const size_t count = input.Byte() % 8;
     auto** list = static_cast<char**>(Take((count + 1) * sizeof(char*)));

@@ -1,11 +1,10 @@
-// libFuzzer: every exported function that takes bytes, with arguments of the input, over a kernel (kernel.cc) that
-// reads and writes all that it is pointed at. AddressSanitizer and UBSan tell of a byte too many.
+// libFuzzer: every exported function that accepts bytes, with arguments from the input, over a kernel (kernel.cc) that
+// reads and writes all memory that it gets. AddressSanitizer and UBSan report a byte too many.
 //
-// Not here, as they read no bytes that come from outside: addon.cc, owned.cc, file.cc (a path and a number), lookup.cc
-// (the order of look-ups), reactor.cc and reactor_thread.cc (three numbers of each epoll_event are copied, as many as
-// epoll_wait was given room for; lib/socket/reactor.ts looks the descriptor up). Node-API, which can fail in them, is
-// that of torture.js. ring.cc copies words and bytes at an offset; the blocks themselves are walked in JavaScript:
-// decoders.js.
+// Omitted, as they read no bytes from outside: addon.cc, owned.cc, file.cc (a path and a number), lookup.cc (the order
+// of look-ups), epoll_set.cc and the reactors (they copy three numbers of each epoll_event, for as many as
+// epoll_wait had room for; lib/loop/reactor.ts looks the file descriptor up). torture.js covers failures of Node-API in
+// them. ring.cc copies words and bytes at an offset; JavaScript walks the blocks themselves: decoders.js.
 #include <netinet/in.h>
 #include <sys/mman.h>
 
@@ -16,7 +15,7 @@
 #include "node_api_values.h"
 
 namespace sys_socket {
-// Descriptors are bytes of the input here: a table of them would be as long as the greatest.
+// File descriptors are bytes of the input here: a table of them would be as long as the greatest.
 Owned::~Owned() = default;
 void Owned::Leave() {}
 Owner Owned::Get(int) const { return Owner::kProgram; }
@@ -24,7 +23,7 @@ bool Owned::Set(napi_env, int fd, Owner) { return fd % 2 == 0; }
 bool Owned::Arrive(napi_env, int fd, Receipt) { return fd % 2 == 0; }
 void Owned::Forget(napi_env, int) {}
 Lookups::~Lookups() = default;
-// Run at once: what the thread pool and the callback do with a look-up is no matter of bytes.
+// It runs at once: what the thread pool and the callback do with a look-up does not depend on bytes.
 int32_t Lookups::Add(napi_env env, Lookup* lookup, napi_value, int32_t) {
   lookup->run(lookup);
   const napi_value outcome = lookup->outcome(env, lookup);
@@ -127,7 +126,7 @@ double AnyNumber() {
 
 void Add(fuzz::Value* value) { fuzz::call.values[fuzz::call.count++] = value; }
 
-// A level and a name: mostly such that the addon or the kernel makes a difference.
+// A level and a name: mostly those that the addon or the kernel treats specially.
 void AddOption() {
   constexpr int kOptions[][2] = {{0, 41}, {0, 48}, {41, 48}, {6, 38}, {6, 41}, {1, 26}, {1, 51}, {263, 22}, {132, 122}};
   const uint8_t choice = fuzz::input.Byte();
@@ -141,7 +140,7 @@ void AddOption() {
   }
 }
 
-// The storage of a batch: of sizes that fit together, and now and then not.
+// The storage of a batch: mostly with sizes that fit together, sometimes not.
 void AddBatch(bool sends) {
   const uint8_t count = fuzz::input.Byte() % 8;
   const uint8_t data_size = fuzz::input.Byte();

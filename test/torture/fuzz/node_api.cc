@@ -1,5 +1,5 @@
-// As much of Node-API as the functions under fuzz ask for, without Node: values are structs, and nothing is collected
-// before the end of a run. Only what native/*.cc calls is here.
+// The part of Node-API that the functions under fuzz need, without Node: values are structs, and nothing is collected
+// before the end of a run. It contains only what native/*.cc calls.
 #include <cstring>
 #include <deque>
 
@@ -178,7 +178,7 @@ napi_status napi_set_element(napi_env, napi_value array, uint32_t, napi_value el
   return napi_ok;
 }
 
-// The buffer of a ring is no matter of bytes: these are linked in, and never called.
+// The buffer of a ring does not depend on bytes: these are linked in, and never called.
 napi_status napi_create_object(napi_env, napi_value*) { return napi_generic_failure; }
 napi_status napi_set_property(napi_env, napi_value, napi_value, napi_value) { return napi_generic_failure; }
 napi_status napi_open_handle_scope(napi_env, napi_handle_scope*) { return napi_generic_failure; }

@@ -21,7 +21,7 @@ struct Value {
   std::vector<Value*> elements;
 };
 
-// The arguments of the call that is made.
+// The arguments of the current call.
 struct Call {
   Value* values[10] = {};
   size_t count = 0;

@@ -1,0 +1,93 @@
+/** The calls that send and receive many messages: sendmmsg(2), recvmmsg(2). Each returns n or -errno. */
+
+import { invalidType } from '../argument/argument-error.ts';
+import { OUT_RECEIPT_HIGH, OUT_RECEIPT_LOW } from '../native/contract.ts';
+import { native, out } from '../native/native.ts';
+import { type Call, call, settle } from '../struct/errno.ts';
+import { TWO_32 } from './arrived.ts';
+import { closeUntaken, type MessageBatch, storageOf } from './message-batch.ts';
+
+export const SENDMMSG: Call = call(
+  'sendmmsg',
+  'fd',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'first',
+  'first',
+  'flags',
+);
+
+/**
+ * As `sendmmsg`, it sends the messages of a batch: sendmmsg(2). It returns how many messages were sent, or -errno.
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const batch = new MessageBatch({ messages: 2, size: 100 });
+ * batch.push('one');
+ * console.log(sendmmsg(sv[0], batch)); // 1
+ * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
+ */
+export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
+  const { headers, names, control } = storageOf(batch);
+  if (typeof first !== 'number') throw invalidType('first', 'a number');
+  const { count, data, size, controlLength } = batch;
+  const n = native.sendmmsg(fd, headers, data, names, control, size, controlLength, first, count - first, flags);
+  return settle(n, SENDMMSG);
+}
+
+export const RECVMMSG: Call = call(
+  'recvmmsg',
+  'fd',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'batch',
+  'flags',
+  'timeout',
+);
+
+/**
+ * As `recvmmsg`, it receives messages into a batch: recvmmsg(2). It returns how many messages were received, or -errno.
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const batch = new MessageBatch({ messages: 64, size: 2048 });
+ * console.log(recvmmsg(sv[0], batch, MSG_DONTWAIT) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
+ */
+export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
+  const storage = storageOf(batch);
+  if (timeout !== undefined && typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
+  closeUntaken(storage);
+  const { headers, names, control } = storage;
+  const { data, size, controlLength } = batch;
+  const n =
+    timeout === undefined
+      ? native.recvmmsg(fd, headers, data, names, control, size, controlLength, flags)
+      : native.recvmmsg(
+          fd,
+          headers,
+          data,
+          names,
+          control,
+          size,
+          controlLength,
+          flags,
+          timeout / 1_000_000_000n,
+          Number(timeout % 1_000_000_000n),
+        );
+  if (n > 0) {
+    storage.receipt = out[OUT_RECEIPT_HIGH]! * TWO_32 + (out[OUT_RECEIPT_LOW]! >>> 0);
+    storage.received = n;
+  }
+  batch.count = storage.received;
+  return settle(n, RECVMMSG);
+}

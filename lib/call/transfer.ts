@@ -1,0 +1,163 @@
+/** The calls that send and receive data. Each returns n or -errno. Messages with control data are in message.ts. */
+
+import { outOfRange } from '../argument/argument-error.ts';
+import { byteLengthOf, isUint8Array } from '../argument/kind.ts';
+import { integer } from '../argument/number.ts';
+import { buffers, bytes } from '../argument/snapshot.ts';
+import { OUT_NAME_LENGTH } from '../native/contract.ts';
+import { type Bytes, native, out } from '../native/native.ts';
+import { encodeAddress, noAddress, type SockaddrStorage } from '../struct/address.ts';
+import type { AddressLike } from '../struct/address-type.ts';
+import { type Call, call, settle } from '../struct/errno.ts';
+import * as pinned from './pinned.ts';
+import { room } from './storage.ts';
+
+export const READ: Call = call('read', 'fd', 'buffer');
+
+/**
+ * Reads bytes like `read` of sys-socket, but returns their number or -errno: read(2).
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * write(sv[0], 'hello');
+ * console.log(read(sv[1], new Uint8Array(100))); // 5
+ * @see https://man7.org/linux/man-pages/man2/read.2.html
+ */
+export function read(fd: number, buffer: Bytes): number {
+  return settle(native.read(fd, buffer), READ);
+}
+
+export const WRITE: Call = call('write', 'fd', 'data');
+
+/**
+ * Writes bytes like `write` of sys-socket, but returns their number or -errno: write(2).
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * close(sv[1]);
+ * console.log(write(sv[0], 'hello') === -EPIPE); // true
+ * @see https://man7.org/linux/man-pages/man2/write.2.html
+ */
+export function write(fd: number, data: Bytes | string): number {
+  return settle(native.write(fd, bytes(data)), WRITE);
+}
+
+export const READV: Call = call('readv', 'fd', 'buffers');
+
+/**
+ * Reads into several buffers like `readv` of sys-socket, but returns the number of bytes or -errno: readv(2).
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * write(sv[0], 'headbody');
+ * console.log(readv(sv[1], [new Uint8Array(4), new Uint8Array(100)])); // 8
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
+export function readv(fd: number, list: readonly Bytes[]): number {
+  return settle(native.readv(fd, buffers(list, 'buffers')), READV);
+}
+
+export const WRITEV: Call = call('writev', 'fd', 'buffers');
+
+/**
+ * Writes several buffers like `writev` of sys-socket, but returns the number of bytes or -errno: writev(2).
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(writev(sv[0], ['head', 'body'])); // 8
+ * @see https://man7.org/linux/man-pages/man2/readv.2.html
+ */
+export function writev(fd: number, list: readonly (Bytes | string)[]): number {
+  return settle(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
+}
+
+/**
+ * Checks a length within a buffer and returns it as pinned.ts expects it. The system call checks anything that is not a
+ * buffer.
+ */
+function within(length: number | undefined, buffer: Bytes): number {
+  if (length === undefined) return pinned.ALL;
+  const most = byteLengthOf(buffer);
+  if (most === undefined) return pinned.ALL;
+  if (integer(length, 'length', 0, 0x7fffffff) > most) {
+    throw outOfRange('length', 'at most the length of the buffer');
+  }
+  return length;
+}
+
+export const SEND: Call = call('send', 'fd', 'data', 'flags');
+
+/**
+ * Sends bytes like `send` of sys-socket, but returns their number or -errno: send(2). `length` is the number of bytes
+ * to send, all by default, so that a buffer which is used again needs no view of a part.
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(send(sv[0], 'hello', MSG_DONTWAIT)); // 5
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
+export function send(fd: number, data: Bytes | string, flags = 0, length?: number): number {
+  const given = bytes(data);
+  return settle(pinned.send(fd, given, flags, within(length, given)), SEND);
+}
+
+export const SENDTO: Call = call('sendto', 'fd', 'data', 'flags', 'address');
+
+/**
+ * Sends bytes to an address like `sendto` of sys-socket, but returns their number or -errno: sendto(2). It is fastest
+ * with an encoded address.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * const address = encodeAddress({ family: AF_INET, address: '127.0.0.1', port: 9 });
+ * console.log(sendto(fd, 'hello', 0, address)); // 5
+ * @see https://man7.org/linux/man-pages/man2/send.2.html
+ */
+export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
+  const name = isUint8Array(address) ? address : encodeAddress(address ?? noAddress(flags));
+  return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
+}
+
+export const RECV: Call = call('recv', 'fd', 'buffer', 'flags');
+
+/**
+ * Receives bytes like `recv` of sys-socket, but returns their number or -errno: recv(2). `length` is the maximum number
+ * of bytes, the length of the buffer by default.
+ *
+ * @example
+ * const sv = [-1, -1];
+ * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * console.log(recv(sv[1], new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
+export function recv(fd: number, buffer: Bytes, flags = 0, length?: number): number {
+  return settle(pinned.recv(fd, buffer, flags, within(length, buffer)), RECV);
+}
+
+export const RECVFROM: Call = call('recvfrom', 'fd', 'buffer', 'flags', 'address');
+
+/**
+ * Receives bytes like `recvfrom` of sys-socket, but returns their number or -errno: recvfrom(2). The address of the
+ * sender is stored in `from`, if given.
+ *
+ * @example
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * const [buffer, from] = [Buffer.alloc(2048), new SockaddrStorage()];
+ * console.log(recvfrom(fd, buffer, MSG_DONTWAIT, from) === -EAGAIN); // true
+ * @see https://man7.org/linux/man-pages/man2/recv.2.html
+ */
+export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrStorage): number {
+  const n = settle(
+    from === undefined
+      ? native.recvfrom(fd, buffer, flags, undefined)
+      : pinned.recvfrom(fd, buffer, flags, room(from, 'from')),
+    RECVFROM,
+  );
+  if (from !== undefined) from.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;
+  return n;
+}

@@ -1,0 +1,115 @@
+/** connect(2), and which Sockets are connecting. */
+
+import { getsockopt } from '../../call/option.ts';
+import { connect } from '../../call/socket.ts';
+import { type Readiness, WRITE } from '../../loop/readiness.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  EAGAIN,
+  EALREADY,
+  EINPROGRESS,
+  EINTR,
+  EISCONN,
+  IPPROTO_TCP,
+  SO_ERROR,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_INFO,
+  TCP_SYN_SENT,
+} from '../../native/constants.ts';
+import { encodeAddress } from '../../struct/address.ts';
+import type { AddressLike } from '../../struct/address-type.ts';
+import { Operation, type Owner, WAITS } from './operation.ts';
+
+const soError = new Int32Array(1);
+
+/** Reads SO_ERROR, which clears it. Returns 0 or -errno. */
+function takeError(fd: number): number {
+  const n = getsockopt(fd, SOL_SOCKET, SO_ERROR, soError);
+  return n < 0 ? n : -soError[0]!;
+}
+
+/** The connections that Sockets are establishing, by their Socket. */
+const pending = new WeakMap<object, Promise<void>>();
+
+/**
+ * Registers the promise of a Connect and returns it. The caller awaits it and then calls `established`: a second reaction
+ * to the promise would cost its error the stack of the awaiting functions.
+ */
+export function establishing(owner: object, connection: Promise<void>): Promise<void> {
+  pending.set(owner, connection);
+  return connection;
+}
+
+/** Forgets a promise that was registered and has settled. */
+export function established(owner: object, connection: Promise<void> | undefined): void {
+  if (connection !== undefined && pending.get(owner) === connection) pending.delete(owner);
+}
+
+/** Returns the promise of the Connect that waits, or undefined if there is none. */
+export function connectionOf(owner: object): Promise<void> | undefined {
+  return pending.get(owner);
+}
+
+const tcpState = new Uint8Array(1);
+
+/**
+ * Returns whether a Socket is connecting: because its Connect waits, or because the kernel says so, which reports it only
+ * for TCP.
+ */
+export function isConnecting(owner: Owner): boolean {
+  if (pending.has(owner)) return true;
+  const n = getsockopt(owner.fd, IPPROTO_TCP, TCP_INFO, tcpState);
+  return n === 1 && tcpState[0] === TCP_SYN_SENT;
+}
+
+/** connect(2). */
+export class Connect extends Operation<void> {
+  override get syscall(): string {
+    return 'connect';
+  }
+  readonly #name: Uint8Array;
+  /** Whether another connect(2) reports the result of the first one. */
+  readonly #repeatable: boolean;
+  /** -EINPROGRESS or -EALREADY while the kernel is connecting in the background, or 0 before. */
+  #begun = 0;
+
+  constructor(owner: Owner & { readonly protocol: number }, target: Readiness, address: AddressLike) {
+    super(owner, target, WRITE, WAITS);
+    this.#name = encodeAddress(address);
+    const { family, type, protocol } = owner;
+    // A second connect(2) of TCP reports the error of the first. With other protocols, it may start again, so SO_ERROR
+    // is read.
+    const tcp = type === SOCK_STREAM && (protocol === 0 || protocol === IPPROTO_TCP);
+    this.#repeatable = tcp && (family === AF_INET || family === AF_INET6);
+    // EAGAIN means that the backlog of an AF_UNIX listener is full. Nothing was started, and epoll will report no
+    // event.
+    this.retriedByTime = family === AF_UNIX;
+  }
+
+  override get name(): Uint8Array {
+    return this.#name;
+  }
+
+  override get errnoUnlessWaiting(): number {
+    return this.#begun === 0 ? -EAGAIN : this.#begun;
+  }
+
+  call(): number {
+    if (this.#begun !== 0 && !this.#repeatable) {
+      const n = takeError(this.fd);
+      if (n !== 0) return n;
+    }
+    // A repeated call returns the state of the connection and updates the socket: after it, another call returns
+    // EISCONN or starts a new connection.
+    const n = connect(this.fd, this.#name);
+    if (this.#begun !== 0 && n === -EISCONN) return 0;
+    if (n !== -EINPROGRESS && n !== -EALREADY && n !== -EINTR) return n;
+    this.#begun = n === -EALREADY ? n : -EINPROGRESS;
+    return -EAGAIN;
+  }
+
+  finish(): void {}
+}

@@ -1,0 +1,76 @@
+/** recvmsg(2) with room for the file descriptors of SCM_RIGHTS. */
+import { count } from '../../argument/number.ts';
+import { RECVMSG } from '../../call/message.ts';
+import { close } from '../../call/socket.ts';
+import { READ, type Readiness } from '../../loop/readiness.ts';
+import { MSG_CTRUNC, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../../native/constants.ts';
+import { discard, type ReceivedMessage, receive } from '../../posix/message.ts';
+import { isControl } from '../../struct/control-message.ts';
+import { descriptorRoom } from '../../struct/control-room.ts';
+import { settle } from '../../struct/errno.ts';
+import { Operation, type Owner, patienceFor } from './operation.ts';
+import { scratchBuffer, takeResult } from './receive-buffer.ts';
+
+/**
+ * Data and the file descriptors that were sent with it.
+ *
+ * @see https://man7.org/linux/man-pages/man7/unix.7.html
+ */
+export interface DataWithFds {
+  data: Buffer;
+  /** The file descriptors. The caller owns them and has to close them. */
+  fds: number[];
+  /** The MSG_ flags that the kernel returned. */
+  flags: number;
+}
+
+/** Receives data and at most `most` file descriptors. */
+export class ReceiveFds extends Operation<DataWithFds> {
+  override get syscall(): string {
+    return 'recvmsg';
+  }
+  readonly #size: number;
+  readonly #most: number;
+  readonly #control: number;
+  readonly #flags: number;
+  #scratch: Buffer | undefined;
+  #received: ReceivedMessage | undefined;
+
+  constructor(owner: Owner, target: Readiness, size: number, most: number, flags: number) {
+    super(owner, target, READ, patienceFor(flags, count(size, 'size')));
+    this.#size = size;
+    this.#most = most;
+    this.#control = descriptorRoom(most);
+    this.#flags = flags;
+  }
+
+  call(): number {
+    const scratch = scratchBuffer(this.#size);
+    const buffers = [scratch.length === this.#size ? scratch : scratch.subarray(0, this.#size)];
+    const result = receive(this.fd, { buffers, controlLength: this.#control }, this.#flags);
+    if (typeof result === 'number') return settle(result, RECVMSG);
+    this.#scratch = scratch;
+    this.#received = result;
+    return result.length;
+  }
+
+  finish(n: number): DataWithFds {
+    const { control, flags } = this.#received!;
+    let data: Buffer;
+    let fds: number[];
+    try {
+      data = takeResult(this.#scratch!, Math.min(n, this.#size));
+      fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+    } catch (error) {
+      discard(control); // there is no memory for the data, so the caller would never see the file descriptors
+      throw error;
+    }
+    // The caller did not ask for the pidfd that SO_PASSPIDFD adds, and nothing else would close it.
+    for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) close(m.pidfd);
+    // If no option adds control messages, the room for them can hold more file descriptors than were asked for.
+    const surplus = fds.splice(this.#most);
+    for (const fd of surplus) close(fd);
+    const truncated = surplus.length === 0 ? 0 : MSG_CTRUNC;
+    return { data, fds, flags: flags | truncated };
+  }
+}

@@ -1,0 +1,41 @@
+/** recvmsg(2). */
+import { invalidType } from '../../argument/argument-error.ts';
+import { RECVMSG } from '../../call/message.ts';
+import { READ, type Readiness } from '../../loop/readiness.ts';
+import { type ReceivedMessage, type ReceiveMessage, receive } from '../../posix/message.ts';
+import type { Address } from '../../struct/address-type.ts';
+import { settle } from '../../struct/errno.ts';
+import { messageSize } from './message-size.ts';
+import { Operation, type Owner, patienceFor } from './operation.ts';
+
+/** Receives a message with its sender, flags and control messages. */
+export class ReceiveMessageOperation<Sender extends Address | undefined> extends Operation<ReceivedMessage<Sender>> {
+  override get syscall(): string {
+    return 'recvmsg';
+  }
+  readonly #message: ReceiveMessage;
+  readonly #flags: number;
+  readonly #size: number;
+  #received: ReceivedMessage<Sender> | undefined;
+
+  constructor(owner: Owner, target: Readiness, message: ReceiveMessage, flags: number) {
+    const size = messageSize(message);
+    super(owner, target, READ, patienceFor(flags, size));
+    this.#message = message;
+    this.#flags = flags;
+    this.#size = size;
+  }
+
+  call(): number {
+    // If a buffer was transferred during the wait, data would be lost.
+    if (messageSize(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are filled');
+    const result = receive(this.fd, this.#message, this.#flags);
+    if (typeof result === 'number') return settle(result, RECVMSG);
+    this.#received = result as ReceivedMessage<Sender>;
+    return result.length;
+  }
+
+  finish(): ReceivedMessage<Sender> {
+    return this.#received!;
+  }
+}

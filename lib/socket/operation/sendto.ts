@@ -1,0 +1,62 @@
+/** sendto(2). */
+
+import * as pinned from '../../call/pinned.ts';
+import { SEND, SENDTO } from '../../call/transfer.ts';
+import { spend } from '../../loop/budget.ts';
+import type { WaitOptions } from '../../loop/options.ts';
+import type { Readiness } from '../../loop/readiness.ts';
+import type { Bytes } from '../../native/native.ts';
+import { encodeShared } from '../../struct/address.ts';
+import type { AddressLike } from '../../struct/address-type.ts';
+import { settle } from '../../struct/errno.ts';
+import type { Owner } from './operation.ts';
+import { run } from './run.ts';
+import { isUnfinished, maySendNow } from './send-now.ts';
+import { SendingData, sendsWithoutEvent } from './sending.ts';
+
+/** Sends data to an address with one call. */
+export class SendTo extends SendingData<number> {
+  override get syscall(): string {
+    return 'sendto';
+  }
+  readonly #name: Uint8Array;
+
+  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
+    super(owner, target, data, flags);
+    this.#name = encodeShared(address);
+    this.retriedByTime = sendsWithoutEvent(owner, true);
+  }
+
+  override get name(): Uint8Array {
+    return this.#name;
+  }
+
+  protected send(connecting: boolean): number {
+    if (connecting) return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
+    return settle(pinned.sendto(this.fd, this.whole(), this.flags, this.#name), SENDTO);
+  }
+
+  finish(n: number): number {
+    return n;
+  }
+}
+
+/** Sends data to an address. If the first call succeeds, no operation is created. */
+export function sendTo(
+  owner: Owner,
+  target: Readiness,
+  data: Bytes | string,
+  flags: number,
+  address: AddressLike,
+  options: WaitOptions,
+): Promise<number> {
+  if (!maySendNow(target, data, flags, options)) {
+    return run(new SendTo(owner, target, data, flags, address), options);
+  }
+  const n = pinned.sendto(target.fd, data, 0, encodeShared(address));
+  spend(target, Math.max(n, 0));
+  if (n >= 0) return Promise.resolve(n);
+  const operation = new SendTo(owner, target, data, flags, address);
+  // An error must be reported now, because the kernel reports an error of an earlier datagram only once.
+  return isUnfinished(n) ? run(operation, options) : Promise.reject(operation.failure(n));
+}

@@ -1,0 +1,123 @@
+/** One description of a struct of C, from which its encoding, its decoding and the checks of its fields follow. */
+
+import { Buffer } from 'node:buffer';
+import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
+import { object, own } from '../argument/snapshot.ts';
+import { type At, bytesOf, type Field, part, type Tail } from './field.ts';
+
+/** Decodes one type of value. */
+export interface Reader<Get> {
+  /** The number of bytes of the value. For an option, this is the size of the buffer; the kernel may report that it needs a larger one. */
+  readonly size: number;
+  /** Decodes the bytes from `start` to `end`. When they are fewer than `size`, zeros follow them in the view. */
+  decode(view: DataView, start: number, end: number): Get;
+}
+
+/** Decodes and encodes one type of value: of a socket option, of a control message or of an address. The layers of packets have a LayerCodec: lib/packet/layers/codec.ts. */
+export interface Codec<Get, Set = Get> extends Reader<Get> {
+  /** `name` is the name of the value in errors. */
+  encode(value: Set, name: string): Uint8Array;
+  /** Returns the level of the option, for options whose level depends on the value. */
+  level?(bytes: Uint8Array): number;
+}
+
+/** The codec of an object with the fields of a struct. */
+export interface StructCodec<Get, Set> extends Codec<Get, Set> {
+  /** The names of its properties. */
+  readonly names: Names;
+}
+
+/** What C says about a struct: its size, and its fields in their order. Only the last one may be a tail. */
+export interface Struct<T extends object> {
+  readonly size: number;
+  readonly fields: { readonly [K in keyof T]-?: Field<Required<T>[K]> | Tail<Required<T>[K]> };
+}
+
+/** Describes a struct. The positions and the size are names in native/layout.def, or numbers. */
+export function struct<T extends object>(size: At, fields: Struct<T>['fields']): Struct<T> {
+  return { size: bytesOf(size), fields };
+}
+
+/** Returns zeroed bytes and a view of them. */
+export function room(size: number): { bytes: Buffer; view: DataView } {
+  const bytes = Buffer.alloc(size);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, size) };
+}
+
+/** Returns the codec of a value that consists of one field. */
+export function scalar<T>(length: At, { at, read, write }: Field<T>): Codec<T> {
+  const size = bytesOf(length);
+  return {
+    size,
+    decode: (view, start, end) => read(view, start + at, end),
+    encode: (value, name) => {
+      const { bytes, view } = room(size);
+      write(view, at, value, name);
+      return bytes;
+    },
+  };
+}
+
+/** Returns the codec of an object with the fields of a struct. The object also has the properties `fixed`, which the bytes do not contain. */
+export function codecOf<T extends object, Fixed extends object = object>(
+  { size, fields }: Struct<T>,
+  fixed: Fixed = {} as Fixed,
+): StructCodec<Fixed & Required<T>, Fixed & T> {
+  // They are read, written and checked in the order of their bytes.
+  const all = Object.entries<Field<unknown> | Tail<unknown>>(fields)
+    .map(([key, field]) => ({ key, ...field }))
+    .sort((one, other) => one.at - other.at);
+  const plain = all.filter((field) => 'write' in field);
+  const tail = all.find((field) => 'encode' in field);
+  // Decoding copies this object and assigns to its own properties, because a setter in a polluted prototype would swallow new ones.
+  const blank: Record<string, unknown> = { ...fixed, ...fields };
+  const names: Names = namesOf<Record<string, unknown>>(blank);
+  // What errors call each field, for the value that was encoded last.
+  let labelled: string | undefined;
+  let labels: readonly string[] = [];
+  return {
+    size,
+    names,
+    decode: (view, start, end) => {
+      const value = { ...blank };
+      for (let i = 0; i < all.length; i++) {
+        const { key, at, read } = all[i]!;
+        value[key] = read(view, start + at, end);
+      }
+      return value as Fixed & Required<T>;
+    },
+    encode: (value, name) => {
+      const from = onlyKnown(object(value, name), names, name) as Record<string, unknown>;
+      if (name !== labelled) {
+        labels = all.map(({ key }) => `${name}.${key}`);
+        labelled = name;
+      }
+      const told = labels; // a getter of the program may encode the same struct under another name
+      if (tail !== undefined && plain.length === 0) return tail.encode(own(from, tail.key), told[0]!);
+      const { bytes, view } = room(size);
+      for (let i = 0; i < plain.length; i++) {
+        const { key, at, write } = plain[i]!;
+        write(view, at, own(from, key), told[i]!);
+      }
+      if (tail === undefined) return bytes;
+      const label = told[plain.length]!;
+      const rest = tail.encode(own(from, tail.key), label);
+      tail.length?.write(view, tail.length.at, rest.length, `${label}.length`);
+      const end = tail.at + rest.length;
+      const whole = end > size ? Buffer.alloc(end) : bytes;
+      if (whole !== bytes) whole.set(bytes);
+      whole.set(rest, tail.at);
+      return whole;
+    },
+  };
+}
+
+/** Returns a struct as a field of another one. */
+export function member<T extends object>(at: At, inner: Struct<T>): Field<Required<T>> {
+  const { decode, encode } = codecOf(inner);
+  return {
+    at: bytesOf(at),
+    read: decode,
+    write: (view, at, value, name) => part(view, at, inner.size).set(encode(value as T, name)),
+  };
+}

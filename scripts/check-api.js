@@ -1,0 +1,21 @@
+// Compares the public interface that `npm run docs` found with test/api.txt, and prints the differences. `--write`
+// accepts them.
+//   npm run docs && node scripts/check-api.js [--write]
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const [accepted, found] = ['test/api.txt', 'build/docs/api.txt'].map((path) => join(root, path));
+const exports = readFileSync(found, 'utf8')
+  .split('\n')
+  .filter((line) => /^[^\s#]/.test(line)).length;
+
+if (process.argv.includes('--write')) {
+  copyFileSync(found, accepted);
+} else if (readFileSync(accepted, 'utf8') !== readFileSync(found, 'utf8')) {
+  spawnSync('git', ['--no-pager', 'diff', '--no-index', '--unified=0', accepted, found], { stdio: 'inherit' });
+  console.error('The public interface has changed. If that is meant: node scripts/check-api.js --write');
+  process.exit(1);
+}
+console.log(`api: ${exports} exports beside the constants, as in test/api.txt`);

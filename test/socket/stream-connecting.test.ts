@@ -1,0 +1,110 @@
+/** A stream over a Socket that is connecting emits the same events as net.connect, also over the loopback interface. */
+import { once } from 'node:events';
+import net from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import * as s from '../../lib/index.ts';
+import { need, node } from '../helpers/need.ts';
+import { keep } from '../helpers/sockets.ts';
+import { closed, code, type Log, type Stream, state } from '../helpers/stream-pairs.ts';
+
+const nodes = (port: number): Stream => net.connect({ port, host: '127.0.0.1' });
+
+function ours(port: number): Stream {
+  const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+  socket.connect({ family: s.AF_INET, address: '127.0.0.1', port }).catch(() => {});
+  return socket.makefile() as unknown as Stream;
+}
+
+function record(stream: Stream, log: Log): void {
+  for (const event of ['connect', 'ready', 'end', 'finish'] as const) stream.on(event, () => log.push(event));
+  stream.on('error', (error: NodeJS.ErrnoException) => log.push(`error ${code(error)} ${error.syscall}`));
+  stream.on('close', (hadError) => log.push(`close ${hadError}`));
+  stream.on('data', (data) => log.push(`data ${data}`));
+}
+
+async function echo(): Promise<number> {
+  const server = net.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return (server.address() as net.AddressInfo).port;
+}
+
+/** A port on which nothing listens. */
+function nobody(): number {
+  const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+  socket.bind({ family: s.AF_INET, address: '127.0.0.1', port: 0 });
+  return (socket.getsockname() as s.InetAddress).port;
+}
+
+const scenarios: Record<string, (stream: Stream, log: Log) => void> = {
+  'nothing is done': (stream) => stream.once('ready', () => stream.end()),
+  'end at once': (stream) => stream.end(),
+  'destroySoon at once': (stream) => stream.destroySoon(),
+  'destroy at once': (stream) => stream.destroy(),
+  'a write and an end': (stream, log) => {
+    stream.write('one', (error) => log.push(`wrote ${code(error)}`));
+    log.push(`${stream.bytesWritten}`);
+    stream.end();
+  },
+  'corked writes': (stream, log) => {
+    stream.cork();
+    stream.write('one');
+    stream.write('two');
+    stream.uncork();
+    stream.end('three', () => log.push('ended'));
+  },
+  'destroy inside connect, with a write that waits': (stream, log) => {
+    stream.prependListener('connect', () => stream.destroy());
+    stream.write('one', (error) => log.push(`wrote ${error instanceof Error}`));
+  },
+  'end inside connect': (stream) => stream.once('connect', () => stream.end('bye')),
+  'an exchange': (stream) => {
+    stream.write('one');
+    stream.once('data', () => stream.end());
+  },
+};
+
+for (const [where, port] of Object.entries({ 'to a server': echo, 'to nobody': nobody })) {
+  for (const [name, run] of Object.entries(scenarios)) {
+    if (where === 'to nobody' && /inside|exchange/.test(name)) continue;
+    test(`${name}, ${where}`, async (context) => {
+      need(context, node);
+      const logs: Log[] = [];
+      for (const connect of [nodes, ours]) {
+        const log: Log = [];
+        const stream = connect(await port());
+        log.push(state(stream));
+        record(stream, log);
+        run(stream, log);
+        await closed(stream);
+        log.push(state(stream));
+        logs.push(log.map((entry) => entry.replace(/ERR_SOCKET_CLOSED_BEFORE_CONNECTION/, 'ERR_SOCKET_CLOSED')));
+      }
+      expect(logs[1]).toEqual(logs[0]);
+    });
+  }
+}
+
+test('the promise of connect keeps the error of the kernel', async () => {
+  const socket = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
+  const connecting = socket.connect({ family: s.AF_INET, address: '127.0.0.1', port: nobody() });
+  const stream = socket.makefile();
+  const failed = once(stream, 'error');
+  await expect(connecting).rejects.toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' });
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect' });
+});
+
+test('a stream ends after the sends that the program began on the Socket', async () => {
+  const [a, b] = s.Socket.pair();
+  keep(b);
+  const data = Buffer.alloc(1_000_000, 'x');
+  const sending = a.sendAll(data);
+  const stream = a.makefile();
+  stream.end();
+  let length = 0;
+  for (let part = await b.recv(); part.length > 0; part = await b.recv()) length += part.length;
+  expect(length).toBe(data.length);
+  await sending;
+  b.close();
+  await closed(stream.resume() as unknown as Stream);
+});
