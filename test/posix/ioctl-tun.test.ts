@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { checksum } from '../../lib/packet/index.ts';
-import { namespaces, need, tunnels } from '../helpers/need.ts';
+import { namespaces, need, otherUsers, tunnels } from '../helpers/need.ts';
 import { namespace } from '../helpers/networks.ts';
 import { start } from '../helpers/programs.ts';
 
@@ -68,7 +68,7 @@ test('a packet is read from a tun device with readable and read, and the reply i
 });
 
 test('the properties of a device are read and set', (context) => {
-  need(context, namespaces, tunnels);
+  need(context, namespaces, tunnels, otherUsers); // to whom the device is given
   const { fd, name } = tunnel(s.IFF_TAP | s.IFF_NO_PI | s.IFF_VNET_HDR | s.IFF_MULTI_QUEUE);
   const features = s.IFF_TUN | s.IFF_TAP | s.IFF_NO_PI | s.IFF_VNET_HDR | s.IFF_MULTI_QUEUE;
   expect(s.ioctl(fd, s.TUNGETFEATURES) & features).toBe(features);

@@ -5,7 +5,7 @@ import { cookedProgram } from '../../../lib/packet/capture/cooked-filter.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { PacketMaker } from '../../helpers/filter-packets.ts';
 import { judge, libpcap } from '../../helpers/libpcap.ts';
-import { type Need, namespaces, need, packetSockets, program, tunnels } from '../../helpers/need.ts';
+import { type Need, namespaces, need, otherUsers, packetSockets, program, tunnels } from '../../helpers/need.ts';
 import { output } from '../../helpers/scripts.ts';
 
 const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
@@ -79,7 +79,7 @@ describe.each([
   ['recvmmsg', 'ringSize: 0'],
 ])('through %s', (_, way) => {
   test('the file is what tcpdump -i any writes, by every filter', async (context) => {
-    need(context, ...needs, program('tcpdump'));
+    need(context, ...needs, program('tcpdump'), otherUsers); // tcpdump -Z
     // The kernel filters a sent tagged frame before it removes the tag: the frame does not count as ICMP there.
     const filters = [
       ...[['', 10] as const, ['icmp', 5] as const, ['arp or udp port 9', 3] as const],
