@@ -7,6 +7,7 @@ import type { Node } from './graph.ts';
 import { instruction } from './load.ts';
 
 const FAR = 0xff;
+const RETURN = BPF_RET | BPF_K;
 
 /** Returns the reachable nodes in the reverse order of the program: each after its successors. */
 export function reachable(entry: Node): Node[] {
@@ -60,27 +61,44 @@ function loads(nodes: readonly Node[]): Map<Node, readonly FilterInstruction[]> 
 /**
  * Writes the program of a graph.
  *
- * Conditional jumps reach at most 255 instructions. Longer ones lead to a `ja` that follows the jump.
+ * Conditional jumps reach at most 255 instructions. Longer ones lead to a `ja`, or to a copy of the `ret`, that follows
+ * the jump. Comparisons of what is already in A are written once for all values that are compared alike: a list of
+ * addresses serves IP and ARP.
  */
 export function instructionsOf(entry: Node): FilterInstruction[] {
   const nodes = reachable(entry);
   const needed = loads(nodes);
   const reversed: FilterInstruction[] = [];
   const starts = new Map<Node, number>(); // the position of each node's first instruction in `reversed`
+  const comparisons = new Map<string, number>();
+  const nearer = new Map<number, number>(); // the last instruction that leads to one that may be too far away
   const distance = (to: number) => reversed.length - to - 1;
+  const isNear = (to: number) => distance(to) <= FAR - 1; // one less, to leave room for the `ja` of the other branch
+  const within = (start: number): number => {
+    const to = nearer.get(start) ?? start;
+    if (isNear(to)) return to;
+    const there = reversed[start]!;
+    reversed.push(there.code === RETURN ? there : instruction(BPF_JMP | BPF_JA, distance(start)));
+    nearer.set(start, reversed.length - 1);
+    return reversed.length - 1;
+  };
   for (const node of nodes) {
     if ('keep' in node) {
-      reversed.push(instruction(BPF_RET | BPF_K, node.keep));
+      reversed.push(instruction(RETURN, node.keep));
     } else {
-      const targets = [node.yes, node.no].map((next) => {
-        const start = starts.get(next)!;
-        if (distance(start) <= FAR - 1) return start; // one less, to leave room for the `ja` of the other branch
-        reversed.push(instruction(BPF_JMP | BPF_JA, distance(start)));
-        return reversed.length - 1;
-      }) as [number, number];
-      const [jt, jf] = targets.map(distance) as [number, number];
-      reversed.push({ code: BPF_JMP | node.operation | BPF_K, jt, jf, k: node.k });
-      reversed.push(...needed.get(node)!.toReversed());
+      const { operation, k } = node;
+      const load = needed.get(node)!;
+      const [yes, no] = [starts.get(node.yes)!, starts.get(node.no)!];
+      const comparison = `${operation} ${k} ${yes} ${no}`;
+      const same = load.length === 0 ? comparisons.get(comparison) : undefined;
+      if (same !== undefined) {
+        starts.set(node, same);
+        continue;
+      }
+      const [jt, jf] = [within(yes), within(no)].map(distance) as [number, number];
+      reversed.push({ code: BPF_JMP | operation | BPF_K, jt, jf, k });
+      comparisons.set(comparison, reversed.length - 1);
+      reversed.push(...load.toReversed());
     }
     starts.set(node, reversed.length - 1);
   }

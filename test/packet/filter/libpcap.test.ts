@@ -191,6 +191,53 @@ test('names of services and protocols mean the same as with libpcap', (context) 
   for (const text of upper) expect(p.compileFilter(p.parseFilter(text)).length, text).toBeGreaterThan(1);
 });
 
+/** The expressions of lists of this length. */
+function lists(length: number): string[] {
+  const each = <T>(of: (i: number) => T) => Array.from({ length }, (_, i) => of(i)).join(' or ');
+  const hosts = each((i) => `10.0.0.${i}`);
+  const asked = ['src host', 'dst host', 'host', 'src and dst host', 'ip src host', 'arp host'];
+  return [
+    ...asked.flatMap((words) => [`${words} ${hosts}`, `not (${words} ${hosts})`, `tcp or ${words} ${hosts}`]),
+    `src net ${each((i) => `10.${i}`)}`,
+    `src host ${each((i) => `2001:db8::${i.toString(16)}`)}`,
+    `port ${each((i) => i)}`,
+    `udp dst port ${each((i) => 1 + 2 * i)}`,
+    each((i) => `(src host 10.0.0.${i} and dst port ${i})`),
+  ];
+}
+
+test('lists of addresses and ports need no more instructions than with libpcap', (context) => {
+  need(context, libpcap);
+  const texts = [2, 3, 20, 130].flatMap(lists);
+  const ether = p.ethernet({ source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' });
+  const addresses = [1, 19, 20, 129, 130].flatMap((i) => [
+    { sourceAddress: `10.0.0.${i}`, destinationAddress: '10.0.1.1' },
+    { sourceAddress: '10.0.1.1', destinationAddress: `10.0.0.${i}` },
+  ]);
+  const packets = addresses.flatMap((ends, i) => [
+    p.encodePacket([ether, p.ipv4(ends), p.tcp({ sourcePort: 1000, destinationPort: [1, 19, 129, 131][i % 4]! })]),
+    p.encodePacket([ether, p.vlan({ vid: 1 }), p.ipv4(ends), p.udp({ sourcePort: 5, destinationPort: 239 })]),
+    p.encodePacket([
+      ether,
+      p.arp({
+        operation: 1,
+        senderHardwareAddress: ether.source,
+        senderProtocolAddress: ends.sourceAddress,
+        targetProtocolAddress: ends.destinationAddress,
+      }),
+    ]),
+  ]);
+  const [judged] = judge({ linktype: 1, expressions: texts, packets });
+  for (const [i, text] of texts.entries()) {
+    const theirs = judged![i]!;
+    if (theirs.error !== undefined) throw new Error(`${text}: ${theirs.error}`);
+    const program = p.compileFilter(p.parseFilter(text));
+    const accept = accepts(program);
+    expect([text, packets.map((bytes) => accept(bytes))]).toEqual([text, [...theirs.verdicts[0]!]]);
+    expect(program.length, text).toBeLessThanOrEqual(theirs.counts[0]!);
+  }
+});
+
 test('the expressions that only libpcap accepts are those listed in the guide', (context) => {
   need(context, libpcap);
   expect(REFUSED.length).toBeGreaterThan(5);
