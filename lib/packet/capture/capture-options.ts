@@ -50,7 +50,10 @@ export interface CaptureOptions {
    * same flags. The option `direction: 'in'` adds PACKET_FANOUT_FLAG_IGNORE_OUTGOING to the flags.
    */
   fanout?: Fanout | undefined;
-  /** Whether to capture received packets, sent packets or both. The default is `'both'`. */
+  /**
+   * Whether to capture received packets, sent packets or both. The default is `'both'`. As with pcap_setdirection(3PCAP),
+   * it applies in addition to the filter: `direction: 'in'` with the filter `outbound` is accepted and captures nothing.
+   */
   direction?: 'in' | 'out' | 'both' | undefined;
   /**
    * Whether to capture each packet on the loopback interface twice, once when it is sent and once when it is received.

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -180,6 +180,24 @@ describe.each([
     expect(await kinds('out', 1)).toEqual([out]);
     expect(await kinds('both', 2)).toEqual([out, into]);
     expect(await kinds(undefined, 2)).toEqual([out, into]);
+  });
+
+  test('a direction and a filter of the other direction are accepted, as by tcpdump, and select nothing', async (context) => {
+    need(context, namespaces, packetSockets, program('tcpdump'));
+    const world = await link();
+    const direction = ['-i', world.name, '-Q', 'in'];
+    expect(spawnSync('tcpdump', [...direction, '-d', 'outbound']).status).toBe(0);
+    expect(() => open({ interface: world.name, filter: 'inbound and outbound', ...way })).toThrow(TypeError);
+    const capture = open({ interface: world.name, direction: 'in', filter: 'outbound', ...way });
+    const other = open({
+      interface: world.name,
+      direction: 'in',
+      filter: `inbound and ether proto ${PROTOCOL}`,
+      ...way,
+    });
+    sendFromPeer(world, [frame(world, Buffer.from('in'))]);
+    expect((await collect(other, 1)).map(({ pkttype }) => pkttype)).toEqual([s.PACKET_HOST]);
+    expect(capture.statistics().received).toBe(0);
   });
 
   test('frames for other stations are captured on request, and promiscuous mode ends with the capture', async (context) => {
