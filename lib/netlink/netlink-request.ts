@@ -2,22 +2,7 @@
 
 import { uint16 } from '../argument/number.ts';
 import { setsockopt } from '../call/option.ts';
-import {
-  AF_NETLINK,
-  MSG_DONTWAIT,
-  MSG_PEEK,
-  MSG_TRUNC,
-  NETLINK_CAP_ACK,
-  NETLINK_EXT_ACK,
-  NETLINK_ROUTE,
-  NLM_F_ACK,
-  NLM_F_DUMP_INTR,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-  SOCK_RAW,
-  SOL_NETLINK,
-} from '../native/constants.ts';
+import * as constants from '../native/constants.ts';
 import { close, connect, socket } from '../posix/socket.ts';
 import { recv, send } from '../posix/transfer.ts';
 import { decodeNetlink, encodeNetlink, type NetlinkMessage } from './netlink.ts';
@@ -57,17 +42,18 @@ export function requestNetlink(
   type: number,
   flags: number,
   body: Uint8Array,
-  protocol: number = NETLINK_ROUTE,
+  protocol: number = constants.NETLINK_ROUTE,
 ): NetlinkReply {
   const request = encodeNetlink([
-    { type, flags: uint16(flags, 'flags') | NLM_F_REQUEST | NLM_F_ACK, seq: 1, pid: 0, data: body },
+    { type, flags: uint16(flags, 'flags') | constants.NLM_F_REQUEST | constants.NLM_F_ACK, seq: 1, pid: 0, data: body },
   ]);
-  const fd = socket(AF_NETLINK, SOCK_RAW, protocol);
+  const fd = socket(constants.AF_NETLINK, constants.SOCK_RAW, protocol);
   try {
     // Connected: nobody else can send to it.
-    connect(fd, { family: AF_NETLINK, pid: 0, groups: 0 });
+    connect(fd, { family: constants.AF_NETLINK, pid: 0, groups: 0 });
     // The words of the kernel, without the request that they are about. A kernel that has neither answers all the same.
-    for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK]) setsockopt(fd, SOL_NETLINK, option, true);
+    for (const option of [constants.NETLINK_EXT_ACK, constants.NETLINK_CAP_ACK])
+      setsockopt(fd, constants.SOL_NETLINK, option, true);
     send(fd, request);
     return receiveReply(fd);
   } finally {
@@ -81,11 +67,11 @@ function receiveReply(fd: number): NetlinkReply {
   let buffer = new Uint8Array(0x8000);
   for (;;) {
     // The kernel answers within send and recv: without an answer this is EAGAIN, and no wait for ever.
-    const size = recv(fd, buffer, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    const size = recv(fd, buffer, constants.MSG_PEEK | constants.MSG_TRUNC | constants.MSG_DONTWAIT);
     if (size > buffer.length) buffer = new Uint8Array(size);
-    for (const message of decodeNetlink(buffer, recv(fd, buffer, MSG_DONTWAIT))) {
-      if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true;
-      if (message.type !== NLMSG_DONE && message.type !== NLMSG_ERROR) {
+    for (const message of decodeNetlink(buffer, recv(fd, buffer, constants.MSG_DONTWAIT))) {
+      if ((message.flags & constants.NLM_F_DUMP_INTR) !== 0) interrupted = true;
+      if (message.type !== constants.NLMSG_DONE && message.type !== constants.NLMSG_ERROR) {
         messages.push(message);
         continue;
       }

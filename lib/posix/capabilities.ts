@@ -5,36 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { invalidType, invalidValue } from '../argument/argument-error.ts';
-import {
-  AF_ALG,
-  AF_BLUETOOTH,
-  AF_CAN,
-  AF_INET,
-  AF_INET6,
-  AF_KCM,
-  AF_NETLINK,
-  AF_PACKET,
-  AF_SMC,
-  AF_TIPC,
-  AF_UNIX,
-  AF_VSOCK,
-  AF_XDP,
-  CAN_RAW,
-  EACCES,
-  EPERM,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_MPTCP,
-  IPPROTO_SCTP,
-  IPPROTO_UDPLITE,
-  SO_BINDTODEVICE,
-  SO_MARK,
-  SOCK_DGRAM,
-  SOCK_RAW,
-  SOCK_SEQPACKET,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from '../native/constants.ts';
+import * as constants from '../native/constants.ts';
 import { isErrno, isSocketError, strerror } from '../struct/errno.ts';
 import { setsockopt } from './option.ts';
 import { bind, close, socket } from './socket.ts';
@@ -61,10 +32,15 @@ interface Probe {
   readonly grant?: (errno: number | undefined) => string | undefined;
 }
 
+/** The names of the constants that identify a kind of socket: the family, the type, and the protocol unless it is 0. */
+type Kind = readonly (keyof typeof numbers)[];
+const numbers: { readonly [Name in keyof typeof constants]: number | bigint } = constants;
+
 /** Tries something on a new socket and closes the socket again. */
-function onSocket(domain: number, type: number, protocol: number, use?: (fd: number) => void): () => undefined {
+function onSocket(kind: Kind, use?: (fd: number) => void): () => undefined {
   return () => {
-    const fd = socket(domain, type, protocol);
+    const [domain, type, protocol] = kind.map((name) => Number(numbers[name]));
+    const fd = socket(domain!, type!, protocol);
     try {
       use?.(fd);
     } finally {
@@ -76,7 +52,9 @@ function onSocket(domain: number, type: number, protocol: number, use?: (fd: num
 /** Returns the command that gives a file capability to this executable. All scripts that it runs then have the capability. */
 function setcap(capability: string): (errno: number | undefined) => string | undefined {
   return (errno) =>
-    errno === EPERM || errno === EACCES ? `sudo setcap ${capability}+ep ${process.execPath}` : undefined;
+    errno === constants.EPERM || errno === constants.EACCES
+      ? `sudo setcap ${capability}+ep ${process.execPath}`
+      : undefined;
 }
 
 /** Returns the command that loads the kernel module of a missing family. */
@@ -112,14 +90,15 @@ function grantUserNamespace(): string | undefined {
   return undefined;
 }
 
-/** Returns the attempt to open a socket with this family, type and protocol. */
-function opens(names: string, domain: number, type: number, protocol: number, grant?: Probe['grant']): Probe {
-  return { tried: `socket(${names})`, run: onSocket(domain, type, protocol), ...(grant && { grant }) };
+/** Returns the attempt to open a socket of this kind. */
+function opens(kind: Kind, grant?: Probe['grant']): Probe {
+  return { tried: `socket(${kind.join(', ')})`, run: onSocket(kind), ...(grant && { grant }) };
 }
 
+const datagram: Kind = ['AF_INET', 'SOCK_DGRAM'];
 const raw = setcap('cap_net_raw');
 const ping: Probe['grant'] = (errno) =>
-  errno === EACCES ? 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"' : undefined;
+  errno === constants.EACCES ? 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"' : undefined;
 
 /** The names of the capabilities that {@link capabilities} can try. @see https://man7.org/linux/man-pages/man7/capabilities.7.html */
 export type CapabilityName =
@@ -149,26 +128,28 @@ export type CapabilityName =
   | 'kcm';
 
 const probes: Record<CapabilityName, Probe> = {
-  rawIPv4: opens('AF_INET, SOCK_RAW, IPPROTO_ICMP', AF_INET, SOCK_RAW, IPPROTO_ICMP, raw),
-  rawIPv6: opens('AF_INET6, SOCK_RAW, IPPROTO_ICMPV6', AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, raw),
-  packet: opens('AF_PACKET, SOCK_RAW', AF_PACKET, SOCK_RAW, 0, raw),
-  pingIPv4: opens('AF_INET, SOCK_DGRAM, IPPROTO_ICMP', AF_INET, SOCK_DGRAM, IPPROTO_ICMP, ping),
-  pingIPv6: opens('AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6', AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, ping),
+  rawIPv4: opens(['AF_INET', 'SOCK_RAW', 'IPPROTO_ICMP'], raw),
+  rawIPv6: opens(['AF_INET6', 'SOCK_RAW', 'IPPROTO_ICMPV6'], raw),
+  packet: opens(['AF_PACKET', 'SOCK_RAW'], raw),
+  pingIPv4: opens(['AF_INET', 'SOCK_DGRAM', 'IPPROTO_ICMP'], ping),
+  pingIPv6: opens(['AF_INET6', 'SOCK_DGRAM', 'IPPROTO_ICMPV6'], ping),
   bindToDevice: {
     tried: "setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, 'lo')",
-    run: onSocket(AF_INET, SOCK_DGRAM, 0, (fd) => setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from('lo\0'))),
+    run: onSocket(datagram, (fd) =>
+      setsockopt(fd, constants.SOL_SOCKET, constants.SO_BINDTODEVICE, Buffer.from('lo\0')),
+    ),
     grant: raw,
   },
   mark: {
     tried: 'setsockopt(fd, SOL_SOCKET, SO_MARK, 1)',
-    run: onSocket(AF_INET, SOCK_DGRAM, 0, (fd) => setsockopt(fd, SOL_SOCKET, SO_MARK, 1)),
+    run: onSocket(datagram, (fd) => setsockopt(fd, constants.SOL_SOCKET, constants.SO_MARK, 1)),
     grant: setcap('cap_net_admin'),
   },
   lowPorts: {
     tried: 'bind to TCP port 1, without listen',
-    run: onSocket(AF_INET, SOCK_STREAM, 0, (fd) => {
+    run: onSocket(['AF_INET', 'SOCK_STREAM'], (fd) => {
       try {
-        bind(fd, { family: AF_INET, address: '0.0.0.0', port: 1 });
+        bind(fd, { family: constants.AF_INET, address: '0.0.0.0', port: 1 });
       } catch (error) {
         if (!isErrno(error, 'EADDRINUSE')) throw error; // binding is allowed, but another socket uses the port
       }
@@ -177,22 +158,22 @@ const probes: Record<CapabilityName, Probe> = {
   },
   networkNamespace: { tried: 'unshare -n', run: unshare('-n'), grant: () => 'sudo unshare -n' },
   userNamespace: { tried: 'unshare -Urn', run: unshare('-Urn'), grant: grantUserNamespace },
-  ipv6: opens('AF_INET6, SOCK_DGRAM', AF_INET6, SOCK_DGRAM, 0, modprobe('ipv6')),
-  unix: opens('AF_UNIX, SOCK_SEQPACKET', AF_UNIX, SOCK_SEQPACKET, 0),
-  netlink: opens('AF_NETLINK, SOCK_RAW', AF_NETLINK, SOCK_RAW, 0),
-  vsock: opens('AF_VSOCK, SOCK_STREAM', AF_VSOCK, SOCK_STREAM, 0, modprobe('vsock')),
-  mptcp: opens('AF_INET, SOCK_STREAM, IPPROTO_MPTCP', AF_INET, SOCK_STREAM, IPPROTO_MPTCP, () =>
+  ipv6: opens(['AF_INET6', 'SOCK_DGRAM'], modprobe('ipv6')),
+  unix: opens(['AF_UNIX', 'SOCK_SEQPACKET']),
+  netlink: opens(['AF_NETLINK', 'SOCK_RAW']),
+  vsock: opens(['AF_VSOCK', 'SOCK_STREAM'], modprobe('vsock')),
+  mptcp: opens(['AF_INET', 'SOCK_STREAM', 'IPPROTO_MPTCP'], () =>
     sysctl('net/mptcp/enabled') === '0' ? 'sudo sysctl -w net.mptcp.enabled=1' : undefined,
   ),
-  sctp: opens('AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP', AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP, modprobe('sctp')),
-  udplite: opens('AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE', AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE),
-  alg: opens('AF_ALG, SOCK_SEQPACKET', AF_ALG, SOCK_SEQPACKET, 0, modprobe('af_alg')),
-  can: opens('AF_CAN, SOCK_RAW, CAN_RAW', AF_CAN, SOCK_RAW, CAN_RAW, modprobe('can_raw')),
-  xdp: opens('AF_XDP, SOCK_RAW', AF_XDP, SOCK_RAW, 0, raw),
-  tipc: opens('AF_TIPC, SOCK_SEQPACKET', AF_TIPC, SOCK_SEQPACKET, 0, modprobe('tipc')),
-  bluetooth: opens('AF_BLUETOOTH, SOCK_SEQPACKET', AF_BLUETOOTH, SOCK_SEQPACKET, 0, modprobe('bluetooth')),
-  smc: opens('AF_SMC, SOCK_STREAM', AF_SMC, SOCK_STREAM, 0, modprobe('smc')),
-  kcm: opens('AF_KCM, SOCK_DGRAM', AF_KCM, SOCK_DGRAM, 0, modprobe('kcm')),
+  sctp: opens(['AF_INET', 'SOCK_SEQPACKET', 'IPPROTO_SCTP'], modprobe('sctp')),
+  udplite: opens(['AF_INET', 'SOCK_DGRAM', 'IPPROTO_UDPLITE']),
+  alg: opens(['AF_ALG', 'SOCK_SEQPACKET'], modprobe('af_alg')),
+  can: opens(['AF_CAN', 'SOCK_RAW', 'CAN_RAW'], modprobe('can_raw')),
+  xdp: opens(['AF_XDP', 'SOCK_RAW'], raw),
+  tipc: opens(['AF_TIPC', 'SOCK_SEQPACKET'], modprobe('tipc')),
+  bluetooth: opens(['AF_BLUETOOTH', 'SOCK_SEQPACKET'], modprobe('bluetooth')),
+  smc: opens(['AF_SMC', 'SOCK_STREAM'], modprobe('smc')),
+  kcm: opens(['AF_KCM', 'SOCK_DGRAM'], modprobe('kcm')),
 };
 
 /** Errors that say nothing about the capability. */

@@ -2,14 +2,7 @@
 
 import { int32, uint16 } from '../argument/number.ts';
 import { IOCTL } from '../call/ioctl.ts';
-import {
-  IFF_BROADCAST,
-  IFF_POINTOPOINT,
-  SIOCGIFFLAGS,
-  SIOCGIFMTU,
-  SIOCSIFFLAGS,
-  SIOCSIFMTU,
-} from '../native/constants.ts';
+import * as constants from '../native/constants.ts';
 import { layout, native } from '../native/native.ts';
 import { Unpack } from '../native/unpack.ts';
 import { decodeAddress } from '../struct/address.ts';
@@ -151,8 +144,8 @@ export function getifaddrs(): InterfaceAddress[] {
       flags,
       address: own,
       netmask,
-      broadaddr: flags & IFF_BROADCAST ? other : undefined,
-      dstaddr: flags & IFF_POINTOPOINT ? other : undefined,
+      broadaddr: flags & constants.IFF_BROADCAST ? other : undefined,
+      dstaddr: flags & constants.IFF_POINTOPOINT ? other : undefined,
       statistics: readStatistics(unpack.bytes()),
     });
   }
@@ -181,7 +174,7 @@ function request(fd: number, code: number, name: string, set?: (bytes: Buffer) =
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceFlags(fd: number, name: string): number {
-  return request(fd, SIOCGIFFLAGS, name).readUInt16LE(VALUE);
+  return request(fd, constants.SIOCGIFFLAGS, name).readUInt16LE(VALUE);
 }
 
 /**
@@ -198,7 +191,7 @@ export function getInterfaceFlags(fd: number, name: string): number {
  */
 export function setInterfaceFlags(fd: number, name: string, flags: number): void {
   uint16(flags, 'flags');
-  request(fd, SIOCSIFFLAGS, name, (bytes) => bytes.writeUInt16LE(flags, VALUE));
+  request(fd, constants.SIOCSIFFLAGS, name, (bytes) => bytes.writeUInt16LE(flags, VALUE));
 }
 
 /**
@@ -213,7 +206,7 @@ export function setInterfaceFlags(fd: number, name: string, flags: number): void
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceMtu(fd: number, name: string): number {
-  return request(fd, SIOCGIFMTU, name).readInt32LE(VALUE);
+  return request(fd, constants.SIOCGIFMTU, name).readInt32LE(VALUE);
 }
 
 /**
@@ -231,5 +224,5 @@ export function getInterfaceMtu(fd: number, name: string): number {
  */
 export function setInterfaceMtu(fd: number, name: string, mtu: number): void {
   int32(mtu, 'mtu');
-  request(fd, SIOCSIFMTU, name, (bytes) => bytes.writeInt32LE(mtu, VALUE));
+  request(fd, constants.SIOCSIFMTU, name, (bytes) => bytes.writeInt32LE(mtu, VALUE));
 }

@@ -1,16 +1,7 @@
 /** The options that methods of net.Socket set. They have no effect on a socket other than IPv4 and IPv6. */
 
 import { setsockopt } from '../call/option.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  IPPROTO_TCP,
-  SO_KEEPALIVE,
-  SO_LINGER,
-  SOL_SOCKET,
-  TCP_KEEPIDLE,
-  TCP_NODELAY,
-} from '../native/constants.ts';
+import * as constants from '../native/constants.ts';
 
 /** The properties of a Socket that decide whether its options are set. */
 export interface NetSocket {
@@ -21,20 +12,20 @@ export interface NetSocket {
 
 /** Returns whether the socket is open and of IPv4 or IPv6. */
 export function isInet({ closed, family }: NetSocket): boolean {
-  return !closed && (family === AF_INET || family === AF_INET6);
+  return !closed && (family === constants.AF_INET || family === constants.AF_INET6);
 }
 
 /** Switches Nagle's algorithm off, or on with false. */
 export function setNoDelay(socket: NetSocket, noDelay: boolean): void {
-  if (isInet(socket)) setsockopt(socket.fd, IPPROTO_TCP, TCP_NODELAY, Boolean(noDelay));
+  if (isInet(socket)) setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_NODELAY, Boolean(noDelay));
 }
 
 /** Switches probes of an idle connection on or off, and sets the milliseconds until the first one unless they are 0. */
 export function setKeepAlive(socket: NetSocket, enable: boolean, initialDelay: number): void {
   if (!isInet(socket)) return;
-  setsockopt(socket.fd, SOL_SOCKET, SO_KEEPALIVE, Boolean(enable));
+  setsockopt(socket.fd, constants.SOL_SOCKET, constants.SO_KEEPALIVE, Boolean(enable));
   const seconds = Math.trunc(initialDelay / 1000) | 0; // converted like by net.Socket
-  if (enable && seconds > 0) setsockopt(socket.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  if (enable && seconds > 0) setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPIDLE, seconds);
 }
 
 /** A `struct linger { on, 0 seconds }`. */
@@ -42,5 +33,5 @@ const RESET = new Int32Array([1, 0]);
 
 /** Lets close(2) send a RST. */
 export function resetOnClose(socket: NetSocket): void {
-  if (isInet(socket)) setsockopt(socket.fd, SOL_SOCKET, SO_LINGER, RESET);
+  if (isInet(socket)) setsockopt(socket.fd, constants.SOL_SOCKET, constants.SO_LINGER, RESET);
 }

@@ -2,36 +2,7 @@
 
 import { invalidType } from '../argument/argument-error.ts';
 import { object } from '../argument/snapshot.ts';
-import type {
-  IP_ORIGDSTADDR,
-  IP_PKTINFO,
-  IP_RECVERR,
-  IP_TOS,
-  IP_TTL,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  IPV6_HOPLIMIT,
-  IPV6_ORIGDSTADDR,
-  IPV6_PKTINFO,
-  IPV6_RECVERR,
-  IPV6_TCLASS,
-  PACKET_AUXDATA,
-  PACKET_TX_TIMESTAMP,
-  SCM_CREDENTIALS,
-  SCM_PIDFD,
-  SCM_RIGHTS,
-  SCM_TIMESTAMP,
-  SCM_TIMESTAMPING,
-  SCM_TIMESTAMPNS,
-  SO_RXQ_OVFL,
-  SOL_PACKET,
-  SOL_SOCKET,
-  SOL_TCP,
-  SOL_UDP,
-  TCP_CM_INQ,
-  UDP_GRO,
-  UDP_SEGMENT,
-} from '../native/constants.ts';
+import type * as constants from '../native/constants.ts';
 import type { Address, AddressLike } from './address-type.ts';
 
 /**
@@ -40,8 +11,8 @@ import type { Address, AddressLike } from './address-type.ts';
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
 export interface Rights {
-  level: typeof SOL_SOCKET;
-  type: typeof SCM_RIGHTS;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SCM_RIGHTS;
   fds: number[];
 }
 
@@ -51,8 +22,8 @@ export interface Rights {
  * @see https://man7.org/linux/man-pages/man7/unix.7.html
  */
 export interface Credentials {
-  level: typeof SOL_SOCKET;
-  type: typeof SCM_CREDENTIALS;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SCM_CREDENTIALS;
   pid: number;
   uid: number;
   gid: number;
@@ -64,8 +35,8 @@ export interface Credentials {
  * @see https://man7.org/linux/man-pages/man2/pidfd_open.2.html
  */
 export interface PidFd {
-  level: typeof SOL_SOCKET;
-  type: typeof SCM_PIDFD;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SCM_PIDFD;
   pidfd: number;
 }
 
@@ -75,8 +46,8 @@ export interface PidFd {
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export interface Timestamp {
-  level: typeof SOL_SOCKET;
-  type: typeof SCM_TIMESTAMP | typeof SCM_TIMESTAMPNS;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SCM_TIMESTAMP | typeof constants.SCM_TIMESTAMPNS;
   nanoseconds: bigint;
 }
 
@@ -86,8 +57,8 @@ export interface Timestamp {
  * @see https://docs.kernel.org/networking/timestamping.html
  */
 export interface Timestamping {
-  level: typeof SOL_SOCKET;
-  type: typeof SCM_TIMESTAMPING;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SCM_TIMESTAMPING;
   software: bigint;
   hardware: bigint;
 }
@@ -98,8 +69,8 @@ export interface Timestamping {
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export interface Overflow {
-  level: typeof SOL_SOCKET;
-  type: typeof SO_RXQ_OVFL;
+  level: typeof constants.SOL_SOCKET;
+  type: typeof constants.SO_RXQ_OVFL;
   value: number;
 }
 
@@ -109,8 +80,8 @@ export interface Overflow {
  * @see https://man7.org/linux/man-pages/man7/ip.7.html
  */
 export interface PacketInfo {
-  level: typeof IPPROTO_IP;
-  type: typeof IP_PKTINFO;
+  level: typeof constants.IPPROTO_IP;
+  type: typeof constants.IP_PKTINFO;
   ifindex: number;
   /** The local address of a received packet; the source address of a sent one. */
   specDst: string;
@@ -124,8 +95,8 @@ export interface PacketInfo {
  * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
  */
 export interface PacketInfo6 {
-  level: typeof IPPROTO_IPV6;
-  type: typeof IPV6_PKTINFO;
+  level: typeof constants.IPPROTO_IPV6;
+  type: typeof constants.IPV6_PKTINFO;
   /** The destination address in the header of a received packet; the source address of a sent one. */
   addr: string;
   ifindex: number;
@@ -137,8 +108,8 @@ export interface PacketInfo6 {
  * @see https://man7.org/linux/man-pages/man7/ip.7.html
  */
 export interface InetField {
-  level: typeof IPPROTO_IP;
-  type: typeof IP_TTL | typeof IP_TOS;
+  level: typeof constants.IPPROTO_IP;
+  type: typeof constants.IP_TTL | typeof constants.IP_TOS;
   value: number;
 }
 
@@ -148,8 +119,8 @@ export interface InetField {
  * @see https://man7.org/linux/man-pages/man7/ipv6.7.html
  */
 export interface Inet6Field {
-  level: typeof IPPROTO_IPV6;
-  type: typeof IPV6_HOPLIMIT | typeof IPV6_TCLASS;
+  level: typeof constants.IPPROTO_IPV6;
+  type: typeof constants.IPV6_HOPLIMIT | typeof constants.IPV6_TCLASS;
   value: number;
 }
 
@@ -159,8 +130,8 @@ export interface Inet6Field {
  * @see https://man7.org/linux/man-pages/man7/tcp.7.html
  */
 export interface Unread {
-  level: typeof SOL_TCP;
-  type: typeof TCP_CM_INQ;
+  level: typeof constants.SOL_TCP;
+  type: typeof constants.TCP_CM_INQ;
   value: number;
 }
 
@@ -170,8 +141,8 @@ export interface Unread {
  * @see https://man7.org/linux/man-pages/man7/udp.7.html
  */
 export interface Segment {
-  level: typeof SOL_UDP;
-  type: typeof UDP_SEGMENT | typeof UDP_GRO;
+  level: typeof constants.SOL_UDP;
+  type: typeof constants.UDP_SEGMENT | typeof constants.UDP_GRO;
   value: number;
 }
 
@@ -181,8 +152,8 @@ export interface Segment {
  * @see https://man7.org/linux/man-pages/man7/ip.7.html
  */
 export interface OriginalDestination {
-  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6;
-  type: typeof IP_ORIGDSTADDR | typeof IPV6_ORIGDSTADDR;
+  level: typeof constants.IPPROTO_IP | typeof constants.IPPROTO_IPV6;
+  type: typeof constants.IP_ORIGDSTADDR | typeof constants.IPV6_ORIGDSTADDR;
   address: Address | undefined;
 }
 
@@ -192,8 +163,8 @@ export interface OriginalDestination {
  * @see https://man7.org/linux/man-pages/man7/ip.7.html
  */
 export interface ExtendedError {
-  level: typeof IPPROTO_IP | typeof IPPROTO_IPV6 | typeof SOL_PACKET;
-  type: typeof IP_RECVERR | typeof IPV6_RECVERR | typeof PACKET_TX_TIMESTAMP;
+  level: typeof constants.IPPROTO_IP | typeof constants.IPPROTO_IPV6 | typeof constants.SOL_PACKET;
+  type: typeof constants.IP_RECVERR | typeof constants.IPV6_RECVERR | typeof constants.PACKET_TX_TIMESTAMP;
   error: {
     /** The positive errno. */
     errno: number;
@@ -218,8 +189,8 @@ export interface ExtendedError {
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export interface AuxiliaryData {
-  level: typeof SOL_PACKET;
-  type: typeof PACKET_AUXDATA;
+  level: typeof constants.SOL_PACKET;
+  type: typeof constants.PACKET_AUXDATA;
   status: number;
   len: number;
   snaplen: number;

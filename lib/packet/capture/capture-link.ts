@@ -1,25 +1,7 @@
 /** The link types of interfaces. */
 
 import { LITTLE } from '../../argument/number.ts';
-import {
-  AF_INET,
-  ARPHRD_CAN,
-  ARPHRD_CSLIP,
-  ARPHRD_CSLIP6,
-  ARPHRD_ETHER,
-  ARPHRD_IEEE80211,
-  ARPHRD_IEEE80211_RADIOTAP,
-  ARPHRD_LOOPBACK,
-  ARPHRD_NONE,
-  ARPHRD_RAWIP,
-  ARPHRD_SIT,
-  ARPHRD_SLIP,
-  ARPHRD_SLIP6,
-  ARPHRD_TUNNEL,
-  ARPHRD_TUNNEL6,
-  SIOCGIFHWADDR,
-  SIOCGIFNETMASK,
-} from '../../native/constants.ts';
+import * as constants from '../../native/constants.ts';
 import { layout } from '../../native/native.ts';
 import { if_indextoname } from '../../posix/interface.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';
@@ -45,15 +27,21 @@ export interface CaptureLink {
 }
 
 const LINKTYPES: ReadonlyMap<number, number> = new Map<number, number>([
-  [ARPHRD_ETHER, LINKTYPE_ETHERNET],
-  [ARPHRD_LOOPBACK, LINKTYPE_ETHERNET],
-  [ARPHRD_IEEE80211, LINKTYPE_IEEE802_11],
-  [ARPHRD_IEEE80211_RADIOTAP, LINKTYPE_IEEE802_11_RADIOTAP],
-  [ARPHRD_CAN, LINKTYPE_CAN_SOCKETCAN],
-  ...[ARPHRD_NONE, ARPHRD_RAWIP, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_SLIP, ARPHRD_CSLIP].map(
-    (hatype) => [hatype, LINKTYPE_RAW] as const,
-  ),
-  ...[ARPHRD_SLIP6, ARPHRD_CSLIP6].map((hatype) => [hatype, LINKTYPE_RAW] as const),
+  [constants.ARPHRD_ETHER, LINKTYPE_ETHERNET],
+  [constants.ARPHRD_LOOPBACK, LINKTYPE_ETHERNET],
+  [constants.ARPHRD_IEEE80211, LINKTYPE_IEEE802_11],
+  [constants.ARPHRD_IEEE80211_RADIOTAP, LINKTYPE_IEEE802_11_RADIOTAP],
+  [constants.ARPHRD_CAN, LINKTYPE_CAN_SOCKETCAN],
+  ...[
+    constants.ARPHRD_NONE,
+    constants.ARPHRD_RAWIP,
+    constants.ARPHRD_TUNNEL,
+    constants.ARPHRD_TUNNEL6,
+    constants.ARPHRD_SIT,
+    constants.ARPHRD_SLIP,
+    constants.ARPHRD_CSLIP,
+  ].map((hatype) => [hatype, LINKTYPE_RAW] as const),
+  ...[constants.ARPHRD_SLIP6, constants.ARPHRD_CSLIP6].map((hatype) => [hatype, LINKTYPE_RAW] as const),
 ]);
 
 /**
@@ -62,7 +50,7 @@ const LINKTYPES: ReadonlyMap<number, number> = new Map<number, number>([
 function hatypeOf(fd: number, ifindex: number): number | undefined {
   try {
     const bytes = ifreq(if_indextoname(ifindex >>> 0));
-    ioctl(fd, SIOCGIFHWADDR, bytes);
+    ioctl(fd, constants.SIOCGIFHWADDR, bytes);
     return new DataView(bytes.buffer, bytes.byteOffset).getUint16(layout('ifr_ifru'), LITTLE);
   } catch (error) {
     if (isErrno(error, 'ENXIO', 'ENODEV')) return undefined;
@@ -78,9 +66,9 @@ export function netmaskOf(fd: number, ifindex: number): string | undefined {
   if (ifindex === 0) return undefined;
   try {
     const bytes = ifreq(if_indextoname(ifindex >>> 0));
-    ioctl(fd, SIOCGIFNETMASK, bytes);
+    ioctl(fd, constants.SIOCGIFNETMASK, bytes);
     const address = decodeAddress(bytes.subarray(layout('ifr_ifru'), layout('ifr_ifru') + layout('sockaddr_in')));
-    return address?.family === AF_INET && 'address' in address ? address.address : undefined;
+    return address?.family === constants.AF_INET && 'address' in address ? address.address : undefined;
   } catch (error) {
     if (isErrno(error, 'EADDRNOTAVAIL', 'ENXIO', 'ENODEV')) return undefined;
     throw error;
@@ -109,6 +97,6 @@ export function linkOf(fd: number, ifindex: number): CaptureLink {
   return {
     linktype: cooked ? LINKTYPE_LINUX_SLL2 : (linktype ?? LINKTYPE_ETHERNET),
     cooked,
-    loopback: ifindex === 0 || hatype === ARPHRD_LOOPBACK,
+    loopback: ifindex === 0 || hatype === constants.ARPHRD_LOOPBACK,
   };
 }

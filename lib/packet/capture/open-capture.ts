@@ -3,16 +3,7 @@
 import { invalidValue } from '../../argument/argument-error.ts';
 import { type Descriptor, openSocket } from '../../loop/descriptor.ts';
 import { AbortError } from '../../loop/errors.ts';
-import {
-  AF_PACKET,
-  ENOMEM,
-  ENOPROTOOPT,
-  ETH_P_ALL,
-  PACKET_MR_PROMISC,
-  SOCK_DGRAM,
-  SOCK_RAW,
-  SOF_TIMESTAMPING_RAW_HARDWARE,
-} from '../../native/constants.ts';
+import * as constants from '../../native/constants.ts';
 import { attachFilter, detachFilter, type FilterInstruction } from '../../posix/filter.ts';
 import { setOption } from '../../posix/option-table.ts';
 import { bind } from '../../posix/socket.ts';
@@ -56,7 +47,7 @@ function openSource(
   try {
     return openRing(fd, ringSize ?? RING_SIZE, link, immediate ? IMMEDIATE : TIMELY);
   } catch (error) {
-    const refused = isSocketError(error) && (error.errno === ENOPROTOOPT || error.errno === ENOMEM);
+    const refused = isSocketError(error) && (error.errno === constants.ENOPROTOOPT || error.errno === constants.ENOMEM);
     if (ringSize === undefined && refused) return new BatchSource(fd, snaplen, link);
     throw error;
   }
@@ -83,7 +74,7 @@ const EVERY_BYTE = 0xffffffff;
 function start(fd: number, given: Given, link: CaptureLink): void {
   const { ifindex, snaplen, promiscuous, fanout, direction, loopbackTwice, hardwareTimestamps } = given;
   const own = programOf(fd, given, link);
-  if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', SOF_TIMESTAMPING_RAW_HARDWARE);
+  if (hardwareTimestamps) setOption(fd, 'PACKET_TIMESTAMP', constants.SOF_TIMESTAMPING_RAW_HARDWARE);
   if (direction === 'in') setOption(fd, 'PACKET_IGNORE_OUTGOING', true);
   // The option of a member does not decide what a fanout group receives. A flag of the group does, and kernels before
   // Linux 6.2 ignore that flag. On those kernels the filter program drops the outgoing packets.
@@ -93,8 +84,8 @@ function start(fd: number, given: Given, link: CaptureLink): void {
   // Only a bound socket can join a group. The packets that arrive before it has joined are dropped.
   const first = fanout !== undefined ? DROP : program;
   if (first !== undefined) attachFilter(fd, first);
-  bind(fd, { family: AF_PACKET, ifindex, protocol: ETH_P_ALL });
-  if (promiscuous) setOption(fd, 'PACKET_ADD_MEMBERSHIP', { ifindex, type: PACKET_MR_PROMISC });
+  bind(fd, { family: constants.AF_PACKET, ifindex, protocol: constants.ETH_P_ALL });
+  if (promiscuous) setOption(fd, 'PACKET_ADD_MEMBERSHIP', { ifindex, type: constants.PACKET_MR_PROMISC });
   if (fanout === undefined) return;
   setOption(fd, 'PACKET_FANOUT', fanout);
   if (program === undefined) detachFilter(fd);
@@ -106,12 +97,12 @@ function start(fd: number, given: Given, link: CaptureLink): void {
  * (SOCK_DGRAM).
  */
 function openFor(ifindex: number): { descriptor: Descriptor; link: CaptureLink } {
-  const descriptor = openSocket(AF_PACKET, ifindex === 0 ? SOCK_DGRAM : SOCK_RAW, 0);
+  const descriptor = openSocket(constants.AF_PACKET, ifindex === 0 ? constants.SOCK_DGRAM : constants.SOCK_RAW, 0);
   try {
     const link = linkOf(descriptor.fd, ifindex);
     if (!link.cooked || ifindex === 0) return { descriptor, link };
     descriptor.close();
-    return { descriptor: openSocket(AF_PACKET, SOCK_DGRAM, 0), link };
+    return { descriptor: openSocket(constants.AF_PACKET, constants.SOCK_DGRAM, 0), link };
   } catch (error) {
     descriptor.close();
     throw error;

@@ -1,20 +1,7 @@
 /** Words of filter expressions for IP and the protocols above it. */
 
 import { invalidType, invalidValue, outOfRange, text } from '../../argument/argument-error.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  ETH_P_ARP,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  ETH_P_RARP,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_IGMP,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-} from '../../native/constants.ts';
+import * as constants from '../../native/constants.ts';
 import { get32, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import { putIpv4, putIpv6 } from '../bytes/text.ts';
 import type { Direction, FilterExpression } from './expression.ts';
@@ -29,22 +16,22 @@ function directionOf(value: unknown): Direction {
 
 /** Matches IPv4. */
 export function ip(): FilterExpression {
-  return etherProto(ETH_P_IP);
+  return etherProto(constants.ETH_P_IP);
 }
 
 /** Matches IPv6. */
 export function ip6(): FilterExpression {
-  return etherProto(ETH_P_IPV6);
+  return etherProto(constants.ETH_P_IPV6);
 }
 
 /** Matches ARP. */
 export function arp(): FilterExpression {
-  return etherProto(ETH_P_ARP);
+  return etherProto(constants.ETH_P_ARP);
 }
 
 /** Matches RARP. */
 export function rarp(): FilterExpression {
-  return etherProto(ETH_P_RARP);
+  return etherProto(constants.ETH_P_RARP);
 }
 
 /**
@@ -61,42 +48,42 @@ export function proto(protocol: number, over: 'ip' | 'ip6' | 'any' = 'any'): Fil
 
 /** Matches TCP. */
 export function tcp(): FilterExpression {
-  return proto(IPPROTO_TCP);
+  return proto(constants.IPPROTO_TCP);
 }
 
 /** Matches UDP. */
 export function udp(): FilterExpression {
-  return proto(IPPROTO_UDP);
+  return proto(constants.IPPROTO_UDP);
 }
 
 /** Matches SCTP. */
 export function sctp(): FilterExpression {
-  return proto(IPPROTO_SCTP);
+  return proto(constants.IPPROTO_SCTP);
 }
 
 /** Matches ICMP over IPv4. */
 export function icmp(): FilterExpression {
-  return proto(IPPROTO_ICMP, 'ip');
+  return proto(constants.IPPROTO_ICMP, 'ip');
 }
 
 /** Matches ICMPv6 over IPv6. */
 export function icmp6(): FilterExpression {
-  return proto(IPPROTO_ICMPV6, 'ip6');
+  return proto(constants.IPPROTO_ICMPV6, 'ip6');
 }
 
 /** Matches IGMP over IPv4. */
 export function igmp(): FilterExpression {
-  return proto(IPPROTO_IGMP, 'ip');
+  return proto(constants.IPPROTO_IGMP, 'ip');
 }
 
 /** Returns an address as 32-bit words, and its mask. */
 function network(address: unknown, name: string, length?: number) {
   if (typeof address !== 'string') throw invalidType(name, 'a string');
   const bytes = new Uint8Array(16);
-  const family = address.includes(':') ? AF_INET6 : AF_INET;
-  if (family === AF_INET6) putIpv6(bytes, 0, address, name);
+  const family = address.includes(':') ? constants.AF_INET6 : constants.AF_INET;
+  if (family === constants.AF_INET6) putIpv6(bytes, 0, address, name);
   else putIpv4(bytes, 0, address, name);
-  const words = family === AF_INET6 ? [0, 1, 2, 3] : [0];
+  const words = family === constants.AF_INET6 ? [0, 1, 2, 3] : [0];
   const bits = words.length * 32;
   const prefix = uint(length, bits, 'prefix length', bits);
   const mask = words.map((i) => {

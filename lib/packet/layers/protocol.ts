@@ -1,39 +1,7 @@
 /** The numbers that identify the layers. */
 
 import { invalidValue } from '../../argument/argument-error.ts';
-import {
-  ETH_P_8021AD,
-  ETH_P_8021Q,
-  ETH_P_ARP,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  ETH_P_MPLS_MC,
-  ETH_P_MPLS_UC,
-  ETH_P_PPP_DISC,
-  ETH_P_PPP_SES,
-  ETH_P_QINQ1,
-  ETH_P_RARP,
-  ETH_P_TEB,
-  IPPROTO_AH,
-  IPPROTO_DSTOPTS,
-  IPPROTO_ESP,
-  IPPROTO_ETHERNET,
-  IPPROTO_FRAGMENT,
-  IPPROTO_GRE,
-  IPPROTO_HOPOPTS,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_IGMP,
-  IPPROTO_IPIP,
-  IPPROTO_IPV6,
-  IPPROTO_MPLS,
-  IPPROTO_NONE,
-  IPPROTO_ROUTING,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  IPPROTO_UDPLITE,
-} from '../../native/constants.ts';
+import * as constants from '../../native/constants.ts';
 import { uint8 } from '../bytes/bytes.ts';
 import type { Decoding, Encoding } from './codec.ts';
 import type { LayerName } from './layer-name.ts';
@@ -44,39 +12,39 @@ type Numbers = readonly (readonly [LayerName, ...number[]])[];
 
 /** EtherTypes by layer: first those for encoding, then more for decoding. */
 const ETHER_TYPES: Numbers = [
-  ['ipv4', ETH_P_IP],
-  ['ipv6', ETH_P_IPV6],
-  ['arp', ETH_P_ARP, ETH_P_RARP],
-  ['vlan', ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1],
-  ['mpls', ETH_P_MPLS_UC, ETH_P_MPLS_MC],
-  ['pppoe', ETH_P_PPP_SES, ETH_P_PPP_DISC],
-  ['ethernet', ETH_P_TEB],
+  ['ipv4', constants.ETH_P_IP],
+  ['ipv6', constants.ETH_P_IPV6],
+  ['arp', constants.ETH_P_ARP, constants.ETH_P_RARP],
+  ['vlan', constants.ETH_P_8021Q, constants.ETH_P_8021AD, constants.ETH_P_QINQ1],
+  ['mpls', constants.ETH_P_MPLS_UC, constants.ETH_P_MPLS_MC],
+  ['pppoe', constants.ETH_P_PPP_SES, constants.ETH_P_PPP_DISC],
+  ['ethernet', constants.ETH_P_TEB],
 ];
 /** Protocol numbers of IPv4, and of IPv6 unless it has others. */
 const PROTOCOLS: Numbers = [
-  ['icmp', IPPROTO_ICMP],
-  ['ipv4', IPPROTO_IPIP],
-  ['tcp', IPPROTO_TCP],
-  ['udp', IPPROTO_UDP],
-  ['ipv6', IPPROTO_IPV6],
-  ['gre', IPPROTO_GRE],
-  ['esp', IPPROTO_ESP],
-  ['ah', IPPROTO_AH],
-  ['sctp', IPPROTO_SCTP],
-  ['udplite', IPPROTO_UDPLITE],
-  ['mpls', IPPROTO_MPLS],
-  ['ethernet', IPPROTO_ETHERNET],
-  ['igmp', IPPROTO_IGMP],
+  ['icmp', constants.IPPROTO_ICMP],
+  ['ipv4', constants.IPPROTO_IPIP],
+  ['tcp', constants.IPPROTO_TCP],
+  ['udp', constants.IPPROTO_UDP],
+  ['ipv6', constants.IPPROTO_IPV6],
+  ['gre', constants.IPPROTO_GRE],
+  ['esp', constants.IPPROTO_ESP],
+  ['ah', constants.IPPROTO_AH],
+  ['sctp', constants.IPPROTO_SCTP],
+  ['udplite', constants.IPPROTO_UDPLITE],
+  ['mpls', constants.IPPROTO_MPLS],
+  ['ethernet', constants.IPPROTO_ETHERNET],
+  ['igmp', constants.IPPROTO_IGMP],
 ];
 /** Protocols of IPv4 only. */
 const IPV4_ONLY: readonly LayerName[] = ['icmp', 'igmp'];
 /** Protocols of IPv6 only. */
 const EXTENSIONS: Numbers = [
-  ['hopByHop', IPPROTO_HOPOPTS],
-  ['routing', IPPROTO_ROUTING],
-  ['fragment', IPPROTO_FRAGMENT],
-  ['destinationOptions', IPPROTO_DSTOPTS],
-  ['icmpv6', IPPROTO_ICMPV6],
+  ['hopByHop', constants.IPPROTO_HOPOPTS],
+  ['routing', constants.IPPROTO_ROUTING],
+  ['fragment', constants.IPPROTO_FRAGMENT],
+  ['destinationOptions', constants.IPPROTO_DSTOPTS],
+  ['icmpv6', constants.IPPROTO_ICMPV6],
 ];
 /** Protocol numbers of PPP. */
 const PPP_PROTOCOLS: Numbers = [
@@ -165,14 +133,15 @@ export function told(number: number | undefined, name: string): number {
 
 /** Returns the EtherType of the next layer. */
 export function etherTypeOf(next: Follower, name = 'ethernet.etherType'): number {
-  if (next?.layer === 'pppoe' && 'code' in next && next.code !== 0 && next.code !== undefined) return ETH_P_PPP_DISC;
+  if (next?.layer === 'pppoe' && 'code' in next && next.code !== 0 && next.code !== undefined)
+    return constants.ETH_P_PPP_DISC;
   return told(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
 }
 
 /** Returns a protocol or next header number, which by default identifies the next layer. */
 export function protocolField(value: unknown, next: Follower, name: string): number {
   if (value !== undefined) return uint8(value, name);
-  if (next === undefined) return IPPROTO_NONE;
+  if (next === undefined) return constants.IPPROTO_NONE;
   return told(numberOf(next, 'protocol') ?? protocols.get(next.layer), name);
 }
 
