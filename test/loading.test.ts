@@ -191,6 +191,7 @@ describe('the error says what was tried, and what to do:', () => {
     expect(said(result)).toContain(`${realpathSync(cwd)}/app/out/native/${binary}: there is no such file`);
     expect(said(result)).toContain('The package was bundled without its binary');
     expect(said(result)).not.toContain('npm install');
+    expect(result.stderr).not.toContain('[cause]');
     // A binary in the place that the error advises is found.
     mkdirSync(join(cwd, 'app/out', `prebuilds/${target}`), { recursive: true });
     copyFileSync(built, join(cwd, 'app/out', binary));
@@ -342,6 +343,17 @@ test('a bundle finds the binary of the package that is installed above it', () =
   copyCode(join(cwd, 'out/server'));
   writeFileSync(join(cwd, 'package.json'), '{ "type": "module" }');
   expect(run(['out/server/index.js'], { cwd })).toEqual(works);
+});
+
+test('a program whose name is not a path loads nothing from the working directory', () => {
+  const [home, cwd] = [folder(), folder()];
+  copyCode(join(home, 'out'));
+  writeFileSync(join(home, 'package.json'), '{ "type": "module" }');
+  install(cwd);
+  cpSync(join(cwd, 'node_modules/sys-socket/prebuilds'), join(cwd, 'prebuilds'), { recursive: true });
+  // process.argv[1] is `name`, as in a single executable that the shell found by its PATH.
+  const result = run(['--input-type=commonjs', '-e', `import('${home}/out/index.js')`, 'name'], { cwd });
+  expect(said(result)).toContain('The package was bundled without its binary');
 });
 
 test('every binary that is looked for is an entry of the package, and vice versa', () => {

@@ -36,6 +36,10 @@ test('package.json says what the package is and where it runs', () => {
   expect(manifest.private).toBeUndefined();
 });
 
+test('tools that do not read exports find the CommonJS build', () => {
+  expect(manifest.main).toBe(manifest.exports['.'].require.default);
+});
+
 /** All paths in the tree of "exports". */
 function targets(entry: string | object): string[] {
   return typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(targets);

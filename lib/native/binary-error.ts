@@ -138,6 +138,6 @@ export function loadError(failures: readonly Failure[], situation: Situation): E
     ...causes.map(({ path, reason }) => `  ${path}: ${reason}`),
     found ? found.help : missing(situation),
   ];
-  const error = new Error(lines.filter((line) => line !== undefined).join('\n'), { cause: found?.error });
+  const error = new Error(lines.filter((line) => line !== undefined).join('\n'), found && { cause: found.error });
   return Object.assign(error, { code: 'ERR_SYS_SOCKET_BINARY' });
 }

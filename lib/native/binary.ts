@@ -1,6 +1,6 @@
 /** Finds the native binary for this process and loads it. Nothing in this file needs the binary. */
 import { accessSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Failure, loadError } from './binary-error.ts';
@@ -80,7 +80,9 @@ function candidates(root: string | undefined, kinds: readonly Libc[]): string[] 
       found.push(url && attempt(() => fileURLToPath(url)));
     }
     // For a bundle without the binary, the binary is beside the bundle, or in a package that is installed where the bundle runs.
-    const files = [runningFile(), process.argv[1], process.execPath].filter((file) => file !== undefined);
+    // The name of a single executable may be no path, and the working directory may belong to another user.
+    const isPath = (file: string | undefined): file is string => file !== undefined && isAbsolute(file);
+    const files = [runningFile(), process.argv[1], process.execPath].filter(isPath);
     for (const folder of [...files.map(dirname), ...files.map(installedAbove)]) {
       if (folder !== undefined) found.push(...names.map((name) => join(folder, name)));
     }
