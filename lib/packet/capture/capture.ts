@@ -15,6 +15,7 @@ import { getsockopt } from '../../posix/option.ts';
 import { getOption } from '../../posix/option-table.ts';
 import { getsockname } from '../../posix/socket.ts';
 import { isSocketError, SocketError } from '../../struct/errno.ts';
+import { NOTHING, ReadyItems } from '../bytes/ready-items.ts';
 import { Block } from './block.ts';
 import type { BlockMemory } from './block-memory.ts';
 import { type CaptureSource, RingSource } from './capture-source.ts';
@@ -149,14 +150,19 @@ export class Capture implements AsyncIterable<Packet> {
    * @param options An AbortSignal, and the timeout of each wait in milliseconds.
    * @throws The same errors as `blocks`; TimeoutError; AbortError.
    */
-  async *packets(options: WaitOptions = NONE): AsyncGenerator<Packet, void, void> {
-    const wait = waitOptions(options);
-    for (;;) {
-      while (this.#cursor?.next()) yield this.#cursor.clone();
-      const memory = this.#now() ?? (await this.#later(wait));
-      if (memory === undefined) return;
-      this.#cursor = new Block(memory).cursor();
-    }
+  packets(options: WaitOptions = NONE): AsyncGenerator<Packet, void, void> {
+    let given: WaitOptions | undefined;
+    return new ReadyItems<Packet>({
+      take: () => {
+        given ??= waitOptions(options);
+        return this.#cursor?.next() ? this.#cursor.clone() : NOTHING;
+      },
+      wait: async () => {
+        const memory = this.#now() ?? (await this.#later(given!));
+        if (memory !== undefined) this.#cursor = new Block(memory).cursor();
+        return memory !== undefined;
+      },
+    });
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { attached, object, own } from '../../argument/snapshot.ts';
+import { itemsOfLists } from '../bytes/ready-items.ts';
 import type { PacketFilter } from '../filter/given.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
 import { Decompressed, isGzip } from './gunzip.ts';
@@ -148,12 +149,17 @@ export class CaptureReader {
    * @throws Whatever the source throws.
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
    */
-  async *read(
+  read(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<CapturedPacket, void, undefined> {
+    return itemsOfLists(this.#lists(source));
+  }
+
+  /** Reads the chunks of a source, and returns a list of packets for each. */
+  async *#lists(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  ): AsyncGenerator<CapturedPacket, void, undefined> {
+  ): AsyncGenerator<CapturedPacket[], void, undefined> {
     const file = new Decompressed();
     for await (const chunk of file.of(source)) {
-      yield* this.push(chunk);
+      yield this.push(chunk);
       if (this.error !== undefined) break;
     }
     if (file.fault !== undefined) this.error ??= { offset: this.#offset + this.#held, ...file.fault };

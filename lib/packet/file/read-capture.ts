@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { invalidType, text } from '../../argument/argument-error.ts';
 import { isUint8Array } from '../../argument/kind.ts';
 import { object } from '../../argument/snapshot.ts';
+import { type ItemSource, itemsOf, ReadyItems } from '../bytes/ready-items.ts';
 import type { CapturedPacket } from './capture-file.ts';
 import { type CaptureError, CaptureReader, type ReaderOptions } from './capture-reader.ts';
 
@@ -35,13 +36,24 @@ export class CaptureFileError extends Error {
 
 type Source = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-async function* packets(
+function packets(
   reader: CaptureReader,
   open: () => Source,
   name: string,
 ): AsyncGenerator<CapturedPacket, void, undefined> {
-  yield* reader.read(open());
-  if (reader.error !== undefined) throw new CaptureFileError(name, reader.error);
+  let items: ItemSource<CapturedPacket> | undefined;
+  return new ReadyItems({
+    take() {
+      items ??= itemsOf(reader.read(open()));
+      return items.take();
+    },
+    async wait() {
+      if (await items!.wait()) return true;
+      if (reader.error !== undefined) throw new CaptureFileError(name, reader.error);
+      return false;
+    },
+    close: () => items?.close?.(),
+  });
 }
 
 /**

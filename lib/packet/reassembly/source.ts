@@ -1,6 +1,7 @@
 /** Sources of packets (captures, files, arrays) and loops that transform them. */
 import { invalidType, outOfRange } from '../../argument/argument-error.ts';
 import { isUint8Array } from '../../argument/kind.ts';
+import { itemsOf, NOTHING, ReadyItems } from '../bytes/ready-items.ts';
 import { Packet } from '../capture/packet.ts';
 import type { CapturedData } from '../layers/decode.ts';
 
@@ -46,30 +47,35 @@ export function checkSource(source: unknown): void {
   throw invalidType('source', 'an iterable of captured packets, such as those of openCapture or CaptureReader');
 }
 
-/** Passes the packets of a source through a machine and yields its results. */
-export async function* transform<In extends SourcePacket, Out>(
+/** Passes the packets of a source through a machine and iterates over its results. */
+export function transform<In extends SourcePacket, Out>(
   source: PacketSource<In>,
   machine: Machine<In, Out>,
 ): AsyncGenerator<Out, void, void> {
+  const packets = itemsOf(source);
   const out: Out[] = [];
-  // A yield* would cost as much per step as processing a packet.
-  if (Symbol.asyncIterator in source) {
-    for await (const packet of source) {
-      machine.push(packet, out);
-      if (out.length === 0) continue;
-      for (const one of out) yield one;
-      out.length = 0;
-    }
-  } else {
-    for (const packet of source) {
-      machine.push(packet, out);
-      if (out.length === 0) continue;
-      for (const one of out) yield one;
-      out.length = 0;
-    }
-  }
-  machine.end(out);
-  for (const one of out) yield one;
+  let at = 0;
+  let ended = false;
+  return new ReadyItems<Out>({
+    take() {
+      while (at === out.length) {
+        out.length = 0;
+        at = 0;
+        const packet = ended ? NOTHING : packets.take();
+        if (packet === NOTHING) return NOTHING;
+        machine.push(packet, out);
+      }
+      return out[at++]!;
+    },
+    async wait() {
+      if (ended) return false;
+      if (await packets.wait()) return true;
+      ended = true;
+      machine.end(out);
+      return true;
+    },
+    close: () => packets.close?.(),
+  });
 }
 
 /** Returns the bytes of a packet. */
