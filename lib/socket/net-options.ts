@@ -2,6 +2,7 @@
 
 import { setsockopt } from '../call/option.ts';
 import * as constants from '../native/constants.ts';
+import * as posix from '../posix/option.ts';
 
 /** The properties of a Socket that decide whether its options are set. */
 export interface NetSocket {
@@ -26,6 +27,22 @@ export function setKeepAlive(socket: NetSocket, enable: boolean, initialDelay: n
   setsockopt(socket.fd, constants.SOL_SOCKET, constants.SO_KEEPALIVE, Boolean(enable));
   const seconds = Math.trunc(initialDelay / 1000) | 0; // converted like by net.Socket
   if (enable && seconds > 0) setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPIDLE, seconds);
+}
+
+/** The level and the name of the option that is the type of service. */
+function typeOfService(family: number): [level: number, name: number] {
+  if (family === constants.AF_INET) return [constants.IPPROTO_IP, constants.IP_TOS];
+  return [constants.IPPROTO_IPV6, constants.IPV6_TCLASS];
+}
+
+/** Sets the type of service (IPv4) or the traffic class (IPv6) of what is sent. Throws the error of the kernel. */
+export function setTypeOfService(socket: NetSocket, tos: number): void {
+  if (isInet(socket)) posix.setsockopt(socket.fd, ...typeOfService(socket.family), tos);
+}
+
+/** Returns the type of service or the traffic class; undefined if the socket is closed or not of IPv4 or IPv6. */
+export function getTypeOfService(socket: NetSocket): number | undefined {
+  return isInet(socket) ? posix.getsockopt(socket.fd, ...typeOfService(socket.family)) : undefined;
 }
 
 /** A `struct linger { on, 0 seconds }`. */

@@ -1,7 +1,9 @@
 /** The options and events of a SocketStream. */
 import type { DuplexOptions } from 'node:stream';
+import { invalidValue } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { object } from '../argument/snapshot.ts';
+import { SOCK_STREAM } from '../native/constants.ts';
 
 /**
  * The options of a SocketStream.
@@ -53,6 +55,20 @@ export interface SocketStreamEvents {
 /** Throws unless the value is an object without unknown options. */
 export function checkStreamOptions(options: SocketStreamOptions): void {
   onlyKnown(object(options, 'options'), names, 'options');
+}
+
+/** The Sockets that have a stream. */
+export const streamed: WeakSet<object> = new WeakSet();
+
+/** Throws unless the value is a stream Socket that has no stream yet. */
+export function checkStreamSocket(socket: { readonly type: number }): void {
+  if (object(socket, 'socket').type !== SOCK_STREAM) {
+    throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the boundaries of messages');
+  }
+  if (streamed.has(socket)) {
+    const text = 'The Socket already has a stream: use that one, or call makefile() of a dup()';
+    throw Object.assign(new Error(text), { code: 'ERR_SOCKET_HAS_STREAM' });
+  }
 }
 
 /**

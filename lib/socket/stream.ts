@@ -4,24 +4,26 @@ import process from 'node:process';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import { invalidType, invalidValue } from '../argument/argument-error.ts';
-import { count } from '../argument/number.ts';
-import { attached, object } from '../argument/snapshot.ts';
+import { count, uint8 } from '../argument/number.ts';
+import { attached } from '../argument/snapshot.ts';
 import { getpeername } from '../call/socket.ts';
 import { aside } from '../loop/errors.ts';
-import { SOCK_STREAM } from '../native/constants.ts';
 import { SockaddrStorage } from '../struct/address.ts';
 import { SocketError } from '../struct/errno.ts';
 import { IdleTimer } from './idle-timer.ts';
-import { resetOnClose, setKeepAlive, setNoDelay } from './net-options.ts';
+import { getTypeOfService, resetOnClose, setKeepAlive, setNoDelay, setTypeOfService } from './net-options.ts';
 import { type NodeAddress, NodeAddresses } from './node-address.ts';
 import { connectionOf, isConnecting } from './operation/index.ts';
 import type { Socket } from './socket.ts';
-import { checkStreamOptions, NO_TIMEOUT, type SocketStreamOptions } from './stream-options.ts';
+import {
+  checkStreamOptions,
+  checkStreamSocket,
+  NO_TIMEOUT,
+  type SocketStreamOptions,
+  streamed,
+} from './stream-options.ts';
 import { destroyFor, StreamReader } from './stream-reader.ts';
 import { StreamWriter } from './stream-writer.ts';
-
-/** The Sockets that have a stream. */
-const streamed = new WeakSet<Socket>();
 
 /**
  * A Duplex stream over a stream Socket, with the methods, properties and events of net.Socket. node:http, node:tls and
@@ -63,16 +65,11 @@ export class SocketStream extends Duplex {
   readonly #writer: StreamWriter;
   readonly #idle: IdleTimer;
   readonly #addresses: NodeAddresses;
+  #typeOfService = 0;
 
   constructor(socket: Socket, options: SocketStreamOptions = {}) {
     checkStreamOptions(options);
-    if (object(socket, 'socket').type !== SOCK_STREAM) {
-      throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the boundaries of messages');
-    }
-    if (streamed.has(socket)) {
-      const text = 'The Socket already has a stream: use that one, or call makefile() of a dup()';
-      throw Object.assign(new Error(text), { code: 'ERR_SOCKET_HAS_STREAM' });
-    }
+    checkStreamSocket(socket);
     super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: false });
     this.socket = socket;
     this.#idle = new IdleTimer(() => this.emit('timeout'));
@@ -188,6 +185,24 @@ export class SocketStream extends Duplex {
     return this;
   }
 
+  /**
+   * Sets the type of service of sent packets: IP_TOS, or IPV6_TCLASS over IPv6. It has no effect on other sockets.
+   *
+   * @param tos The byte of the header, from 0 to 255: DSCP and ECN. The kernel ignores the two bits of ECN for TCP.
+   * @returns This stream.
+   * @see https://man7.org/linux/man-pages/man7/ip.7.html
+   */
+  setTypeOfService(tos: number): this {
+    setTypeOfService(this.socket, uint8(tos, 'tos'));
+    this.#typeOfService = tos;
+    return this;
+  }
+
+  /** Returns the type of service; once the Socket is closed, the one that was set last. */
+  getTypeOfService(): number {
+    return getTypeOfService(this.socket) ?? this.#typeOfService;
+  }
+
   /** Calls `ref` of the Socket, so that waiting for data keeps the process alive. */
   ref(): this {
     this.socket.ref();
@@ -200,10 +215,7 @@ export class SocketStream extends Duplex {
     return this;
   }
 
-  /**
-   * Returns the local address, like `address()` of net.Socket, or an empty object if the Socket is not IPv4 or IPv6, or
-   * is closed.
-   */
+  /** Returns the local address, or an empty object if the Socket is not IPv4 or IPv6, or is closed. */
   address(): NodeAddress | Record<string, never> {
     return this.#addresses.local() ?? {};
   }
@@ -223,10 +235,7 @@ export class SocketStream extends Duplex {
     return this.#addresses.local()?.family;
   }
 
-  /**
-   * The text of the peer's IP address; undefined for any other family. Once read, it stays available after the Socket
-   * is closed.
-   */
+  /** The text of the peer's IP address; undefined for any other family. Once read, it outlives the Socket. */
   get remoteAddress(): string | undefined {
     return this.#addresses.remote()?.address;
   }
@@ -246,10 +255,7 @@ export class SocketStream extends Duplex {
     return this.#writer.bytesFinished + this.writableLength;
   }
 
-  /**
-   * The number of bytes that wait to be sent; undefined if the Socket is closed. The property is deprecated in
-   * net.Socket.
-   */
+  /** The number of bytes that wait to be sent; undefined if the Socket is closed. Deprecated in net.Socket. */
   get bufferSize(): number | undefined {
     return this.socket.closed ? undefined : this.writableLength;
   }

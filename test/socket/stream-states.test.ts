@@ -1,5 +1,20 @@
 /** Timeouts, limits, options and counters of a stream in every state: net.Socket and our stream behave the same. */
 import { once } from 'node:events';
+import net from 'node:net';
+import { expect, test } from 'vitest';
+import {
+  AF_INET6,
+  createServer,
+  IP_TOS,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_TCLASS,
+  SOCK_STREAM,
+  Socket,
+  type SocketStream,
+} from '../../lib/index.ts';
+import { ipv6, need, node } from '../helpers/need.ts';
+import { keep, tcpPair, unixPair } from '../helpers/sockets.ts';
 import { allClosed, closed, code, compare, type Scenario, state, turn } from '../helpers/stream-pairs.ts';
 
 /** Both high-water marks of a stream to which more is written. */
@@ -20,7 +35,49 @@ const highWaterMarks = (mark: number): Scenario => ({
   },
 });
 
+type Typed = Pick<SocketStream, 'setTypeOfService' | 'getTypeOfService'>;
+/** Whether this version of Node has setTypeOfService. */
+const isTyped = 'setTypeOfService' in net.Socket.prototype;
+
+test('the stream has every public member of net.Socket', async (context) => {
+  need(context, node);
+  const [socket] = unixPair();
+  const names = Object.getOwnPropertyNames(net.Socket.prototype).filter((name) => !name.startsWith('_'));
+  const stream = socket.makefile();
+  expect(names.filter((name) => !(name in stream))).toEqual([]);
+  stream.destroy();
+});
+
+test('setTypeOfService sets IP_TOS or IPV6_TCLASS', async (context) => {
+  need(context, ipv6);
+  const [client, server] = await tcpPair();
+  const stream = client.makefile();
+  expect(stream.setTypeOfService(0x88).getTypeOfService()).toBe(0x88);
+  expect([client.getsockopt(IPPROTO_IP, IP_TOS), server.getsockopt(IPPROTO_IP, IP_TOS)]).toEqual([0x88, 0]);
+  const client6 = keep(new Socket(AF_INET6, SOCK_STREAM));
+  await client6.connect(keep(createServer({ host: '::1', port: 0 })).getsockname());
+  const stream6 = client6.makefile();
+  expect(stream6.setTypeOfService(0x20).getTypeOfService()).toBe(0x20);
+  expect(client6.getsockopt(IPPROTO_IPV6, IPV6_TCLASS)).toBe(0x20);
+});
+
 compare({
+  'the type of service, where net.Socket has it': {
+    async run(client, server, log) {
+      if (!isTyped) log.push('net.Socket does not have it');
+      for (const value of isTyped ? [0x10, 0, 255, 256, -1, 0.5, 'x', undefined, null] : []) {
+        const stream = client as unknown as Typed;
+        try {
+          log.push(`${stream.setTypeOfService(value as number) === stream} ${stream.getTypeOfService()}`);
+        } catch (error) {
+          log.push(code(error));
+        }
+      }
+      client.destroy();
+      await closed(server);
+      if (isTyped) log.push(`${(client as unknown as Typed).setTypeOfService(4).getTypeOfService()}`);
+    },
+  },
   'setTimeout of a stream that is ended, destroyed or closed': {
     options: { allowHalfOpen: true },
     async run(client, server, log) {
