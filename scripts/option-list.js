@@ -65,7 +65,7 @@ function messageRows() {
   const text = source('struct/control-message.ts');
   for (const [, name, body] of text.matchAll(/^export interface (\w+) \{\n(.*?)^\}/gms)) {
     const type = /^ {2}type: ([^;]+);/m.exec(body)?.[1];
-    for (const [, constant] of type?.matchAll(/typeof (\w+)/g) ?? []) {
+    for (const [, constant] of type?.matchAll(/typeof constants\.(\w+)/g) ?? []) {
       const fields = [...body.matchAll(/^ {2}(\w+)\??: /gm)].map(([, field]) => field);
       const own = fields.filter((field) => field !== 'level' && field !== 'type').map((field) => `\`${field}\``);
       if (askedBy[constant] === undefined) throw new Error(`askedBy does not say which option enables ${constant}`);
