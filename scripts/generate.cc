@@ -61,13 +61,10 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
-#include <iterator>
 #include <string>
 
 #define class class_  // the name of a member
@@ -77,29 +74,7 @@
 #include "../native/compat.h"
 #include "../native/contract.h"
 
-// Returns whether a constant discriminates the members of a union: address families, levels and types of control
-// messages. Such a constant has a literal type annotation, so that the type stays literal in variables and objects. All
-// others widen to number there, because flags are combined with `|` and a variable may be assigned another value.
-static bool Discriminates(const std::string& name) {
-  static const char* const kPrefixes[] = {"AF_", "SOL_", "SCM_"};
-  static const char* const kNames[] = {
-      "IPPROTO_IP",     "IPPROTO_IPV6",        "IP_ORIGDSTADDR",   "IP_PKTINFO",   "IP_RECVERR",   "IP_TOS",
-      "IP_TTL",         "IPV6_HOPLIMIT",       "IPV6_ORIGDSTADDR", "IPV6_PKTINFO", "IPV6_RECVERR", "IPV6_TCLASS",
-      "PACKET_AUXDATA", "PACKET_TX_TIMESTAMP", "SO_RXQ_OVFL",      "TCP_CM_INQ",   "UDP_GRO",      "UDP_SEGMENT",
-  };
-  for (const char* prefix : kPrefixes) {
-    if (name.compare(0, std::strlen(prefix), prefix) == 0) return true;
-  }
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
-}
-
-static void Print(const char* name, long long value) {
-  if (Discriminates(name)) {
-    std::printf("export const %s: %lld = %lld;\n", name, value, value);
-  } else {
-    std::printf("export const %s = %lld;\n", name, value);
-  }
-}
+static void Print(const char* name, long long value) { std::printf("export const %s = %lld;\n", name, value); }
 
 // Prints the index of a number in a struct of numbers. Its name has the form HEADER_LENGTH.
 static void PrintIndex(const char* list, const std::string& field, size_t offset) {

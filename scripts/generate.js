@@ -10,15 +10,21 @@ const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
 const lines = (name) => readFileSync(join(root, 'native', name), 'utf8').split('\n');
 
-/** Returns the docstring of each constant: the man page of its group in native/constants.def. */
+/** Returns the docstring of each constant: its meaning and the man page of its group in native/constants.def. */
 function constantDocs() {
+  const errnos = readFileSync(join(root, 'lib/native/errno-table.ts'), 'utf8');
+  const descriptions = new Map(
+    [...errnos.matchAll(/^ {2}\[\d+, '(\w+)', (['"])(.*)\2\],$/gm)].map(([, name, , text]) => [name, `${text}.`]),
+  );
   const docs = new Map();
   let page;
   for (const line of lines('constants.def')) {
     const [, title, url] = /^\/\/ (\S+) (https:\S+)$/.exec(line) ?? [];
-    if (title !== undefined) page = `/** {@link ${url} ${title}} */`;
-    const name = /^CONST\((\w+)\)$/.exec(line)?.[1];
-    if (name !== undefined) docs.set(name, page);
+    if (title !== undefined) page = `{@link ${url} ${title}}`;
+    const [, name, comment] = /^CONST\((\w+)\)(?: +\/\/ (.+))?$/.exec(line) ?? [];
+    if (name === undefined) continue;
+    const meaning = comment ?? descriptions.get(name);
+    docs.set(name, block([meaning === undefined ? page : `${meaning} ${page}`]));
   }
   return docs;
 }
@@ -33,6 +39,25 @@ function contractDocs() {
     comment = line.startsWith('// ') ? [...comment, line.slice(3)] : [];
   }
   return docs;
+}
+
+/** The types and levels of control messages that have an interface. */
+const discriminants = new Set(
+  [
+    ...readFileSync(join(root, 'lib/struct/control-message.ts'), 'utf8').matchAll(/^ {2}(?:level|type): (.+);$/gm),
+  ].flatMap(([, type]) => [...type.matchAll(/typeof (?:\w+\.)?(\w+)/g)].map(([, name]) => name)),
+);
+
+/**
+ * Annotates the constants that discriminate the members of a union, address families, levels and types of control messages,
+ * with their literal type, so that it stays literal in variables and objects. All others widen to number there, because flags
+ * are combined with `|` and a variable may be assigned another value.
+ */
+function withLiteralTypes(text) {
+  return text.replace(/^export const (\w+) = (.+);$/gm, (line, name, value) => {
+    const literal = /^(?:AF|SOL|SCM)_/.test(name) || discriminants.has(name);
+    return literal ? `export const ${name}: ${value} = ${value};` : line;
+  });
 }
 
 const block = (text) => (text.length === 1 ? `/** ${text[0]} */` : `/**\n * ${text.join('\n * ')}\n */`);
@@ -55,12 +80,14 @@ try {
   const options = ['-std=c++20', '-w', '-D_GNU_SOURCE', '-isystem', kernel];
   execFileSync(compiler, [...options, join(root, 'scripts/generate.cc'), '-o', program], { stdio: 'inherit' });
   const [command, ...words] = [...(process.env.EMULATOR?.split(' ') ?? []), program];
-  for (const [what, path, docs] of [
-    ['constants', 'lib/native/constants.ts', constantDocs()],
-    ['errnos', 'lib/native/errno-table.ts', new Map()],
-    ['contract', 'lib/native/contract.ts', contractDocs()],
+  // The errnos first, because their descriptions are in the docstrings of the constants.
+  for (const [what, path, docsOf] of [
+    ['errnos', 'lib/native/errno-table.ts', () => new Map()],
+    ['constants', 'lib/native/constants.ts', constantDocs],
+    ['contract', 'lib/native/contract.ts', contractDocs],
   ]) {
-    const text = withDocstrings(execFileSync(command, [...words, what], { encoding: 'utf8' }), docs);
+    const printed = execFileSync(command, [...words, what], { encoding: 'utf8' });
+    const text = withDocstrings(withLiteralTypes(printed), docsOf());
     const file = join(root, path);
     if (!check) writeFileSync(file, text);
     else if (readFileSync(file, 'utf8') !== text) {

@@ -11,7 +11,7 @@ const source = (path) => readFileSync(join(root, 'lib', path), 'utf8');
 
 /** The man page of each constant, from its docstring. */
 const pages = new Map(
-  [...source('native/constants.ts').matchAll(/^\/\*\* \{@link (\S+) (\S+)\} \*\/\nexport const (\w+)/gm)].map(
+  [...source('native/constants.ts').matchAll(/^\/\*\* (?:.* )?\{@link (\S+) (\S+)\} \*\/\nexport const (\w+)/gm)].map(
     ([, url, title, name]) => [name, `[${title}](${url})`],
   ),
 );

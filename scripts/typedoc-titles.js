@@ -59,15 +59,15 @@ const KEYWORDS = {
   README: 'programs',
 };
 
-/** Returns the constants by the title of their page: the name, value and page address of each. */
+/** Returns the constants by the title of their page: the name, value, meaning and page address of each. */
 function constantsByPage() {
   const source = readFileSync(join(root, 'lib/native/constants.ts'), 'utf8');
   const pages = new Map();
-  for (const [, url, title, name, value] of source.matchAll(
-    /^\/\*\* \{@link (\S+) ([^}]+)\} \*\/\nexport const (\w+)(?:: [^=]+)? = (.+);$/gm,
+  for (const [, meaning = '', url, title, name, value] of source.matchAll(
+    /^\/\*\* (?:(.*) )?\{@link (\S+) ([^}]+)\} \*\/\nexport const (\w+)(?:: [^=]+)? = (.+);$/gm,
   )) {
     if (!pages.has(title)) pages.set(title, { url, rows: [] });
-    pages.get(title).rows.push(`| \`${name}\` | ${value} |`);
+    pages.get(title).rows.push(`| \`${name}\` | ${value} | ${meaning} |`);
   }
   return new Map([...pages].sort(([a], [b]) => a.localeCompare(b)));
 }
@@ -80,7 +80,7 @@ function writeConstants() {
   for (const [title, { url, rows }] of constantsByPage()) {
     const name = `constants-${title.replace(/\W+/g, '-').replace(/-$/, '')}`;
     files.push(`./${name}.md`);
-    const text = `# Constants of ${title}\n\nSee [${title}](${url}).\n\n| name | value |\n|---|---|\n${rows.join('\n')}\n`;
+    const text = `# Constants of ${title}\n\nSee [${title}](${url}).\n\n| name | value | meaning |\n|---|---|---|\n${rows.join('\n')}\n`;
     writeFileSync(join(folder, `${name}.md`), text);
   }
   const children = `---\nchildren:\n${files.map((file) => `  - ${file}`).join('\n')}\n---\n`;

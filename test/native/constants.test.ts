@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as constants from '../../lib/native/constants.ts';
+import { errnoTable } from '../../lib/native/errno-table.ts';
+import { optionTable } from '../../lib/posix/option-table.ts';
 import { need, program } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 
@@ -46,7 +48,7 @@ test("every errno of Python's errno module exists with the same value", () => {
 test('every constant is defined on one line and exported', () => {
   const names = (path: string, pattern: RegExp) =>
     [...readFileSync(join(root, path), 'utf8').matchAll(pattern)].map(([, name]) => name!);
-  const declared = names('native/constants.def', /^CONST\((\w+)\)$/gm);
+  const declared = names('native/constants.def', /^CONST\((\w+)\)/gm);
   expect(declared.length).toBeGreaterThan(1000);
   expect(declared.filter((name, i) => declared.indexOf(name) !== i)).toEqual([]);
   expect(names('lib/native/constants.ts', /^export const (\w+)/gm)).toEqual(declared);
@@ -99,4 +101,13 @@ test('a literal type narrows a union', () => {
   };
   expect(port({ family: s.AF_INET, address: '127.0.0.1', port: 80 })).toBe(80);
   expect(port({ family: s.AF_NETLINK, pid: 0, groups: 0 })).toBe(undefined);
+});
+
+test('the docstring of every errno, and of every option with a type, begins with its meaning', () => {
+  const text = readFileSync(join(root, 'lib/native/constants.ts'), 'utf8');
+  const described = [...text.matchAll(/^\/\*\* [^{].*\. \{@link \S+ \S+\} \*\/\nexport const (\w+)/gm)].map(
+    ([, name]) => name!,
+  );
+  const names = [...Object.keys(optionTable), ...errnoTable.map(([, name]) => name)];
+  expect(names.filter((name) => !described.includes(name))).toEqual([]);
 });
