@@ -5,48 +5,25 @@ import { expect, test } from 'vitest';
 
 const lib = join(import.meta.dirname, '../lib');
 
-/** Each room with the rooms that it imports. A room that is missing in the list of another may not be imported there. */
-const ROOMS: { readonly [room: string]: readonly string[] } = {
-  // The addon, and what the compiler reports about the system.
-  native: [],
-  // The check of arguments, whose types native/ uses.
-  argument: ['native'],
-  // Structs of C, as bytes and as objects, and errnos; no file descriptor.
-  struct: ['argument', 'native'],
-  // One function for each system call, which returns n or -errno.
-  call: ['argument', 'native', 'struct'],
-  // The calls with typed results and errors.
-  posix: ['argument', 'call', 'native', 'struct'],
-  // A client of netlink sockets.
-  netlink: ['argument', 'call', 'native', 'posix', 'struct'],
-  // Waiting in the event loop; it knows file descriptors and no class Socket.
-  loop: ['argument', 'call', 'native', 'posix', 'struct'],
-  'socket/operation': ['argument', 'call', 'loop', 'native', 'posix', 'struct'],
-  socket: ['argument', 'call', 'loop', 'native', 'posix', 'socket/operation', 'struct'],
-  'packet/bytes': ['argument', 'native', 'struct'],
-  'packet/layers': ['argument', 'native', 'packet/bytes', 'struct'],
-  'packet/filter': ['argument', 'native', 'packet/bytes', 'packet/layers', 'posix', 'struct'],
-  'packet/file': ['argument', 'native', 'packet/bytes', 'packet/filter', 'packet/layers'],
-  'packet/format': ['argument', 'native', 'packet/bytes', 'packet/layers'],
-  'packet/capture': [
-    ...[
-      'argument',
-      'call',
-      'loop',
-      'native',
-      'netlink',
-      'packet/bytes',
-      'packet/filter',
-      'packet/layers',
-      'posix',
-      'struct',
-    ],
-  ],
-  'packet/reassembly': ['argument', 'native', 'packet/bytes', 'packet/capture', 'packet/layers'],
-  'packet/exchange': [
-    ...['argument', 'loop', 'native', 'packet/bytes', 'packet/capture', 'packet/layers', 'posix', 'socket', 'struct'],
-  ],
-};
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const read = (file: string) => readFileSync(join(lib, file), 'utf8');
+
+/** Every folder except that of an entry point. */
+const rooms = [...new Set(files.map((file) => dirname(file)))]
+  .filter((room) => room !== '.' && room !== 'packet')
+  .sort();
+
+/** The README of each room says what the room is, which rooms it imports, and which import it. */
+const readmes = new Map(
+  rooms.map((room) => {
+    const line = /^# lib\/(\S+)\n\n(.+)\n\nImports: (.+)\.\n\nImported by: (.+)\.\n$/.exec(
+      read(join(room, 'README.md')),
+    );
+    const [, title, subject, imports = '', importers = ''] = line ?? [];
+    const list = (text: string) => [...text.matchAll(/`(\S+?)`/g)].map(([, name]) => name!);
+    return [room, { title, subject, imports: list(imports), importers: list(importers) }];
+  }),
+);
 
 /** Socket and its stream refer to each other in their declarations: `makefile()` returns a stream, `stream.socket` is a Socket. */
 const CIRCLE = ['socket/socket.ts', 'socket/stream.ts'];
@@ -59,9 +36,6 @@ const LONG: readonly string[] = [
   ...['native/constants.ts', 'posix/option-table.ts'],
 ];
 
-const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-const read = (file: string) => readFileSync(join(lib, file), 'utf8');
-
 /** Returns what a file imports from this library, as types or as values. */
 function importsOf(file: string): string[] {
   const code = read(file).replaceAll(/\/\*[\s\S]*?\*\//g, '');
@@ -71,35 +45,36 @@ function importsOf(file: string): string[] {
 }
 const graph = new Map(files.map((file) => [file, importsOf(file)]));
 
-test('a room imports only the rooms below it', () => {
-  const wrong = [...graph].flatMap(([file, imports]) => {
-    const room = dirname(file);
-    if (room === '.' || file === 'packet/index.ts') return [];
-    const allowed = ROOMS[room] ?? [];
-    return imports
-      .filter((path) => dirname(path) !== room && !allowed.includes(dirname(path)))
-      .map((path) => `${file} imports ${path}`);
-  });
-  expect(wrong).toEqual([]);
-  const rooms = new Set(files.map((file) => dirname(file)).filter((room) => room !== '.' && room !== 'packet'));
-  expect([...rooms].sort()).toEqual(Object.keys(ROOMS).sort());
+test('a room imports exactly the rooms that its README names', () => {
+  for (const room of rooms) {
+    const own = files.filter((file) => dirname(file) === room);
+    const found = new Set(own.flatMap((file) => graph.get(file)!).map((path) => dirname(path)));
+    found.delete(room);
+    expect([room, ...readmes.get(room)!.imports]).toEqual([room, ...[...found].sort()]);
+  }
 });
 
-test('docs/architecture.md lists the same rooms', () => {
+test('the README of a room has its name and names the rooms that import it', () => {
+  for (const [room, { title, importers }] of readmes) {
+    const found = rooms.filter((other) => readmes.get(other)!.imports.includes(room));
+    expect([title, ...importers]).toEqual([room, ...found]);
+  }
+});
+
+test('docs/architecture.md and the README of packet/ list the same rooms', () => {
   const page = readFileSync(join(lib, '../docs/architecture.md'), 'utf8');
-  const told = [...page.matchAll(/^\| `lib\/(\S+)` \| [^|]+ \| ([^|]+) \|$/gm)].map(([, room, imports]) => [
-    room,
-    [...imports!.matchAll(/`(\S+)`/g)].map(([, name]) => name),
-  ]);
-  expect(Object.fromEntries(told)).toEqual(ROOMS);
+  const told = [...page.matchAll(/^\| `lib\/(\S+)` \| (.+) \|$/gm)].map(([, room, subject]) => [room, subject]);
+  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(rooms.map((room) => [room, readmes.get(room)!.subject])));
+  const parts = [...read('packet/README.md').matchAll(/`(\w+)`(?=[,.])/g)].map(([, name]) => `packet/${name}`);
+  expect(parts.sort()).toEqual(rooms.filter((room) => room.startsWith('packet/')));
 });
 
 test('no rooms import one another in a circle', () => {
   const below = (room: string, above: readonly string[]): void => {
     expect(above, `${above.join(' > ')} > ${room}`).not.toContain(room);
-    for (const one of ROOMS[room]!) below(one, [...above, room]);
+    for (const one of readmes.get(room)!.imports) below(one, [...above, room]);
   };
-  for (const room of Object.keys(ROOMS)) below(room, []);
+  for (const room of rooms) below(room, []);
 });
 
 test('no files import one another in a circle, types included, except a Socket and its stream', () => {
