@@ -18,8 +18,15 @@ const options = [
   ...['--lib', 'es2023,esnext.disposable', '--types', 'node'],
 ];
 
+/** What `tsc --init` switches on besides. */
+export const INITIAL = ['--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--isolatedModules'];
+
 /** Returns the messages of the compiler, each line with the name of its program in place of a file. */
-export function typeErrors(sources: readonly Source[], installed: string = root): string[] {
+export function typeErrors(
+  sources: readonly Source[],
+  installed: string = root,
+  more: readonly string[] = [],
+): string[] {
   const home = mkdtempSync(join(tmpdir(), 'sys-socket-types-'));
   try {
     mkdirSync(join(home, 'node_modules'));
@@ -30,7 +37,7 @@ export function typeErrors(sources: readonly Source[], installed: string = root)
       writeFileSync(join(home, `${i}.mts`), code);
       return `${i}.mts`;
     });
-    const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...files];
+    const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...more, ...files];
     const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 100_000 });
     return `${stdout}${stderr}`
       .split('\n')
