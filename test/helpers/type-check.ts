@@ -19,7 +19,11 @@ const options = [
 ];
 
 /** What `tsc --init` switches on besides. */
-export const INITIAL = ['--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--isolatedModules'];
+export const INITIAL: readonly string[] = [
+  '--noUncheckedIndexedAccess',
+  '--exactOptionalPropertyTypes',
+  '--isolatedModules',
+];
 
 /** Returns the messages of the compiler, each line with the name of its program in place of a file. */
 export function typeErrors(
