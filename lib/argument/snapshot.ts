@@ -9,18 +9,22 @@ import { byteLengthOf, isGone, isUint8Array } from './kind.ts';
 const MOST_BUFFERS = MAX_VECTOR + 1;
 
 /** Returns an own property or undefined. Properties from a polluted prototype do not count. */
-export function own<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
+export function ownProperty<T extends object, K extends keyof T>(object: T, key: K): T[K] | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /** Returns an own property, or `absent` if it was omitted. */
-export function ownOr<T extends object, K extends keyof T, D>(object: T, key: K, absent: D): NonNullable<T[K]> | D {
-  const value = own(object, key);
+export function ownPropertyOr<T extends object, K extends keyof T, D>(
+  object: T,
+  key: K,
+  absent: D,
+): NonNullable<T[K]> | D {
+  const value = ownProperty(object, key);
   return value === undefined ? absent : (value as NonNullable<T[K]>);
 }
 
 /** Throws unless the value is an object. */
-export function object<T>(value: T, name: string): T & object {
+export function assertObject<T>(value: T, name: string): T & object {
   if (typeof value !== 'object' || value === null) throw invalidType(name, 'an object');
   return value;
 }
@@ -48,7 +52,7 @@ export function attached(value: unknown, name: string, expected = 'a Uint8Array'
 /** Returns a plain array of the same buffers. Strings, where allowed, become UTF-8 bytes. */
 export function buffers(list: readonly (Bytes | string)[], name: string, strings = false): Bytes[] {
   if (!Array.isArray(list)) throw invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers');
-  return elements(list, name, MOST_BUFFERS, (item) =>
+  return copyElements(list, name, MOST_BUFFERS, (item) =>
     strings && typeof item === 'string' ? Buffer.from(item) : (item as Bytes),
   );
 }
@@ -57,7 +61,7 @@ export function buffers(list: readonly (Bytes | string)[], name: string, strings
  * Returns the own elements of an array, each read once. A hole is `undefined`. The elements are defined instead of assigned or
  * appended, because accessors on a polluted Array.prototype would swallow them.
  */
-export function elements<T, U>(
+export function copyElements<T, U>(
   list: readonly T[],
   name: string,
   most: number,
@@ -67,10 +71,10 @@ export function elements<T, U>(
   if (typeof length !== 'number') throw invalidType(name, 'an array'); // the length of a proxy can be anything
   const count = Math.min(length, most);
   if (!(count >= 0)) throw outOfRange(name, 'an array with a length');
-  if (count === 1) return [take(own(list, 0), 0)];
+  if (count === 1) return [take(ownProperty(list, 0), 0)];
   const copy: U[] = [];
   for (let i = 0; i < count; i++) {
-    const value = take(own(list, i), i);
+    const value = take(ownProperty(list, i), i);
     Object.defineProperty(copy, i, { value, writable: true, enumerable: true, configurable: true });
   }
   return copy;

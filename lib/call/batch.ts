@@ -3,7 +3,7 @@
 import { invalidType } from '../argument/argument-error.ts';
 import { OUT_RECEIPT_HIGH, OUT_RECEIPT_LOW } from '../native/contract.ts';
 import { native, out } from '../native/native.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 import { TWO_32 } from './arrived.ts';
 import { closeUntaken, type MessageBatch, storageOf } from './message-batch.ts';
 
@@ -37,7 +37,7 @@ export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0):
   if (typeof first !== 'number') throw invalidType('first', 'a number');
   const { count, data, size, controlLength } = batch;
   const n = native.sendmmsg(fd, headers, data, names, control, size, controlLength, first, count - first, flags);
-  return settle(n, SENDMMSG);
+  return unlessRefused(n, SENDMMSG);
 }
 
 export const RECVMMSG: Call = call(
@@ -89,5 +89,5 @@ export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: b
     storage.received = n;
   }
   batch.count = storage.received;
-  return settle(n, RECVMMSG);
+  return unlessRefused(n, RECVMMSG);
 }

@@ -2,7 +2,7 @@
 
 import { OUT_VALUE } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 import { ints } from './storage.ts';
 
 export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
@@ -22,7 +22,7 @@ export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
 export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {
   if (value !== undefined) ints(value, 1, 'value');
   const n = native.ioctl(fd, request, argument);
-  if (n < 0) settle(n, IOCTL);
+  if (n < 0) unlessRefused(n, IOCTL);
   if (n >= 0 && value !== undefined) value[0] = out[OUT_VALUE]!;
   return n;
 }
@@ -38,5 +38,5 @@ export const IOCTL_DATA: Call = call('ioctl', 'fd', 'request', 'argument', 'data
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function ioctlData(fd: number, request: number, argument: Bytes, data: Bytes): number {
-  return settle(native.ioctlData(fd, request, argument, data), IOCTL_DATA);
+  return unlessRefused(native.ioctlData(fd, request, argument, data), IOCTL_DATA);
 }

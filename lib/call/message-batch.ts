@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange } from '../argument/argument-error.ts';
 import { namesOf as declareNames, onlyKnown } from '../argument/known-names.ts';
 import { integer } from '../argument/number.ts';
-import { attached, bytes, object, own, ownOr } from '../argument/snapshot.ts';
+import { assertObject, attached, bytes, ownProperty, ownPropertyOr } from '../argument/snapshot.ts';
 import * as contract from '../native/contract.ts';
 import { MAX_VECTOR } from '../native/contract.ts';
 import { native } from '../native/native.ts';
@@ -97,11 +97,11 @@ export class MessageBatch {
   }
 
   constructor(options: MessageBatchOptions) {
-    onlyKnown(object(options, 'options'), NAMES, 'options');
-    this.capacity = integer(own(options, 'messages'), 'messages', 1, MAX_VECTOR);
-    this.size = integer(own(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
+    onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+    this.capacity = integer(ownProperty(options, 'messages'), 'messages', 1, MAX_VECTOR);
+    this.size = integer(ownProperty(options, 'size'), 'size', 0, Math.floor(0x7fffffff / this.capacity));
     this.controlLength = integer(
-      ownOr(options, 'controlLength', 0),
+      ownPropertyOr(options, 'controlLength', 0),
       'controlLength',
       0,
       Math.floor(0x7fffffff / this.capacity),

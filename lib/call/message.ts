@@ -2,7 +2,7 @@
 
 import { isUint8Array } from '../argument/kind.ts';
 import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
-import { buffers, object, own } from '../argument/snapshot.ts';
+import { assertObject, buffers, ownProperty } from '../argument/snapshot.ts';
 import {
   OUT_CONTROL_LENGTH,
   OUT_MSG_FLAGS,
@@ -15,9 +15,9 @@ import { encodeAddress, type SockaddrStorage } from '../struct/address.ts';
 import type { AddressLike } from '../struct/address-type.ts';
 import { encodeControl } from '../struct/control.ts';
 import type { ControlInput } from '../struct/control-message.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 import { NONE, TWO_32 } from './arrived.ts';
-import { prepare, room } from './storage.ts';
+import { prepare, storageBytes } from './storage.ts';
 
 /**
  * A message to send: struct msghdr.
@@ -54,18 +54,18 @@ export interface SendParts {
 
 /** Copies and checks a message to send. No user code runs afterwards. */
 export function partsOf(message: SendMessage): SendParts {
-  onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
-  const list = buffers(own(message, 'buffers')!, 'buffers', true);
-  const address = own(message, 'address');
+  onlyKnown(assertObject(message, 'message'), SEND_NAMES, 'message');
+  const list = buffers(ownProperty(message, 'buffers')!, 'buffers', true);
+  const address = ownProperty(message, 'address');
   const name = address === undefined ? undefined : encodeAddress(address);
-  return { list, address, name, control: controlBytes(own(message, 'control')) };
+  return { list, address, name, control: controlBytes(ownProperty(message, 'control')) };
 }
 
 export const SENDMSG: Call = call('sendmsg', 'fd', 'buffers', 'address', 'control', 'flags');
 
 /** Calls sendmsg(2). Returns n or -errno. */
 export function sendParts(fd: number, { list, name, control }: SendParts, flags: number): number {
-  return settle(native.sendmsg(fd, list, name, control, flags), SENDMSG);
+  return unlessRefused(native.sendmsg(fd, list, name, control, flags), SENDMSG);
 }
 
 /**
@@ -127,14 +127,14 @@ export const RECVMSG: Call = call('recvmsg', 'fd', 'buffers', 'address', 'contro
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvmsg(fd: number, message: ReceiveHeader, flags = 0): number {
-  onlyKnown(object(message, 'message'), HEADER_NAMES, 'message');
-  const list = buffers(own(message, 'buffers')!, 'buffers');
-  const name = own(message, 'name');
-  const nameBytes = name === undefined ? undefined : room(name, 'name');
-  const control = own(message, 'control');
+  onlyKnown(assertObject(message, 'message'), HEADER_NAMES, 'message');
+  const list = buffers(ownProperty(message, 'buffers')!, 'buffers');
+  const name = ownProperty(message, 'name');
+  const nameBytes = name === undefined ? undefined : storageBytes(name, 'name');
+  const control = ownProperty(message, 'control');
   prepare(message, 'controlLength', 0, 'message');
   prepare(message, 'flags', 0, 'message');
-  const n = settle(native.recvmsg(fd, list, nameBytes, control, flags), RECVMSG);
+  const n = unlessRefused(native.recvmsg(fd, list, nameBytes, control, flags), RECVMSG);
   const nameLength = n < 0 ? 0 : out[OUT_NAME_LENGTH]!; // read before any assignment, which may run code of the program
   const controlLength = n < 0 ? 0 : out[OUT_CONTROL_LENGTH]!;
   const returned = n < 0 ? 0 : out[OUT_MSG_FLAGS]!;

@@ -4,7 +4,7 @@ import { invalidType } from '../argument/argument-error.ts';
 import { F_GETOWN } from '../native/constants.ts';
 import { OUT_OPTION_LENGTH } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 
 /** As `getsockopt` of sys-socket, which is given a length. */
 export const GETSOCKOPT: Call = call('getsockopt', 'fd', 'level', 'name', 'length');
@@ -24,7 +24,7 @@ const GETSOCKOPT_INTO: Call = call('getsockopt', 'fd', 'level', 'name', 'value')
  */
 export function getsockopt(fd: number, level: number, name: number, value: Bytes): number {
   const n = native.getsockopt(fd, level, name, value);
-  return n < 0 ? settle(n, GETSOCKOPT_INTO) : out[OUT_OPTION_LENGTH]!;
+  return n < 0 ? unlessRefused(n, GETSOCKOPT_INTO) : out[OUT_OPTION_LENGTH]!;
 }
 
 export const SETSOCKOPT: Call = call('setsockopt', 'fd', 'level', 'name', 'value');
@@ -37,9 +37,10 @@ export const SETSOCKOPT: Call = call('setsockopt', 'fd', 'level', 'name', 'value
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setsockopt(fd: number, level: number, name: number, value: number | boolean | Bytes): number {
-  if (typeof value === 'number') return settle(native.setsockoptInt(fd, level, name, value), SETSOCKOPT);
-  if (typeof value === 'boolean') return settle(native.setsockoptInt(fd, level, name, value ? 1 : 0), SETSOCKOPT);
-  return settle(native.setsockopt(fd, level, name, value), SETSOCKOPT);
+  if (typeof value === 'number') return unlessRefused(native.setsockoptInt(fd, level, name, value), SETSOCKOPT);
+  if (typeof value === 'boolean')
+    return unlessRefused(native.setsockoptInt(fd, level, name, value ? 1 : 0), SETSOCKOPT);
+  return unlessRefused(native.setsockopt(fd, level, name, value), SETSOCKOPT);
 }
 
 export const FCNTL: Call = call('fcntl', 'fd', 'command', 'argument');
@@ -55,5 +56,5 @@ export const FCNTL: Call = call('fcntl', 'fd', 'command', 'argument');
 export function fcntl(fd: number, command: number, argument: number | Bytes = 0): number {
   if (command === F_GETOWN) throw invalidType('command', 'one whose result is never negative');
   const n = native.fcntl(fd, command, argument);
-  return n >= 0 ? n : settle(n, FCNTL);
+  return n >= 0 ? n : unlessRefused(n, FCNTL);
 }

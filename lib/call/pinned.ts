@@ -45,12 +45,12 @@ let name = NONE;
 let nameLength = -1;
 
 out[OUT_COPIES] = out[OUT_COPIES]! + 1;
-const me = out[OUT_COPIES]!;
+const thisCopy = out[OUT_COPIES]!;
 
 /** Resets the state of this copy if another copy has pinned a buffer since. All copies share the native slots. */
-function own(): void {
-  if (out[OUT_OWNER] === me) return;
-  out[OUT_OWNER] = me;
+function claimSlots(): void {
+  if (out[OUT_OWNER] === thisCopy) return;
+  out[OUT_OWNER] = thisCopy;
   data = NONE;
   dataLength = -1;
   name = NONE;
@@ -59,7 +59,7 @@ function own(): void {
 
 /** Pins a buffer when it is used for the second time in a row, so that loops over many buffers avoid the cost. */
 function pinData(buffer: unknown): boolean {
-  own();
+  claimSlots();
   const again = buffer === data;
   data = NONE;
   dataLength = -1;
@@ -71,7 +71,7 @@ function pinData(buffer: unknown): boolean {
 }
 
 function pinName(buffer: unknown): boolean {
-  own();
+  claimSlots();
   const again = buffer === name;
   name = NONE;
   nameLength = -1;
@@ -83,27 +83,28 @@ function pinName(buffer: unknown): boolean {
 }
 
 /** Returns whether the numbers are C ints and the buffer is pinned. It must be called right before the native call. */
-function ready(fd: number, buffer: unknown, flags: number): boolean {
+function isReady(fd: number, buffer: unknown, flags: number): boolean {
   if (typeof fd !== 'number' || typeof flags !== 'number' || (fd | 0) !== fd || (flags | 0) !== flags) return false;
-  if ((buffer !== data || byteLengthOf(data) !== dataLength || out[OUT_OWNER] !== me) && !pinData(buffer)) return false;
+  if ((buffer !== data || byteLengthOf(data) !== dataLength || out[OUT_OWNER] !== thisCopy) && !pinData(buffer))
+    return false;
   out[OUT_FD] = fd;
   out[OUT_FLAGS] = flags;
   return true;
 }
 
-function named(address: unknown): boolean {
+function isNamePinned(address: unknown): boolean {
   return (address === name && byteLengthOf(name) === nameLength) || pinName(address);
 }
 
 /** Calls native.sendto. Returns the number of bytes, -errno or a refusal. */
 export function sendto(fd: number, buffer: Bytes, flags: number, address: Uint8Array): number {
-  if (!ready(fd, buffer, flags) || !named(address)) return native.sendto(fd, buffer, flags, address);
+  if (!isReady(fd, buffer, flags) || !isNamePinned(address)) return native.sendto(fd, buffer, flags, address);
   sendtoPinned();
   return out[OUT_RESULT]!;
 }
 
 /** Returns the first `size` bytes of a buffer. A value that is not a buffer is returned unchanged, and the native call rejects it. */
-function first(buffer: Bytes, size: number): Bytes {
+function firstBytes(buffer: Bytes, size: number): Bytes {
   if (size === ALL || !(isView(buffer) || isArrayBuffer(buffer))) return buffer;
   const length = Math.min(size, buffer.byteLength);
   if (!isView(buffer)) return new Uint8Array(buffer, 0, length);
@@ -112,7 +113,7 @@ function first(buffer: Bytes, size: number): Bytes {
 
 /** Calls native.send with at most `size` bytes of the buffer. Returns the number of bytes, -errno or a refusal. */
 export function send(fd: number, buffer: Bytes, flags: number, size: number = ALL): number {
-  if (!ready(fd, buffer, flags)) return native.send(fd, first(buffer, size), flags);
+  if (!isReady(fd, buffer, flags)) return native.send(fd, firstBytes(buffer, size), flags);
   out[OUT_SIZE] = size;
   sendPinned();
   return out[OUT_RESULT]!;
@@ -120,7 +121,7 @@ export function send(fd: number, buffer: Bytes, flags: number, size: number = AL
 
 /** Calls native.recv with at most `size` bytes of the buffer. Returns the number of bytes, -errno or a refusal. */
 export function recv(fd: number, buffer: Bytes, flags: number, size: number = ALL): number {
-  if (!ready(fd, buffer, flags)) return native.recv(fd, first(buffer, size), flags);
+  if (!isReady(fd, buffer, flags)) return native.recv(fd, firstBytes(buffer, size), flags);
   out[OUT_SIZE] = size;
   recvPinned();
   return out[OUT_RESULT]!;
@@ -128,7 +129,8 @@ export function recv(fd: number, buffer: Bytes, flags: number, size: number = AL
 
 /** Calls native.recvfrom with a buffer for the address, and otherwise works like `recv`. out[OUT_NAME_LENGTH] is the length of the address. */
 export function recvfrom(fd: number, buffer: Bytes, flags: number, address: Uint8Array, size: number = ALL): number {
-  if (!ready(fd, buffer, flags) || !named(address)) return native.recvfrom(fd, first(buffer, size), flags, address);
+  if (!isReady(fd, buffer, flags) || !isNamePinned(address))
+    return native.recvfrom(fd, firstBytes(buffer, size), flags, address);
   out[OUT_SIZE] = size;
   recvfromPinned();
   return out[OUT_RESULT]!;

@@ -3,9 +3,9 @@
 import { invalidType } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { int32, integer } from '../argument/number.ts';
-import { elements, object, own } from '../argument/snapshot.ts';
+import { assertObject, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { native } from '../native/native.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 
 /**
  * The events to wait for on one file descriptor: struct pollfd.
@@ -33,10 +33,10 @@ const NAMES = namesOf<PollFdResult>({ fd: true, events: true, revents: true });
 /** Returns an array of struct pollfd: int fd, short events, short revents. */
 export function pollfds(fds: readonly PollFd[]): Int16Array {
   if (!Array.isArray(fds)) throw invalidType('fds', 'an array');
-  const entries = elements(fds, 'fds', fds.length, (entry) => {
-    const given = onlyKnown(object(entry!, 'fds'), NAMES, 'fds');
-    const fd = int32(own(given, 'fd'), 'fds.fd');
-    return { fd, events: integer(own(given, 'events'), 'fds.events', -0x8000, 0xffff) };
+  const entries = copyElements(fds, 'fds', fds.length, (entry) => {
+    const given = onlyKnown(assertObject(entry!, 'fds'), NAMES, 'fds');
+    const fd = int32(ownProperty(given, 'fd'), 'fds.fd');
+    return { fd, events: integer(ownProperty(given, 'events'), 'fds.events', -0x8000, 0xffff) };
   });
   const words = new Int16Array(entries.length * 4);
   const longs = new Int32Array(words.buffer);
@@ -60,7 +60,7 @@ export const POLL: Call = call('poll', 'fds', 'timeoutMs');
  */
 export function poll(fds: readonly PollFdResult[], timeoutMs: number): number {
   const words = pollfds(fds);
-  const n = settle(native.poll(words, timeoutMs), POLL);
+  const n = unlessRefused(native.poll(words, timeoutMs), POLL);
   if (n >= 0) {
     for (let i = 0; i * 4 < words.length; i++) fds[i]!.revents = words[i * 4 + 3]! & 0xffff;
   }

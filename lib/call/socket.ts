@@ -9,8 +9,8 @@ import { OUT_NAME_LENGTH, OUT_PAIR_FIRST, OUT_PAIR_SECOND } from '../native/cont
 import { native, out } from '../native/native.ts';
 import { encodeAddress, type SockaddrStorage } from '../struct/address.ts';
 import type { AddressLike } from '../struct/address-type.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
-import { ints, room } from './storage.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
+import { ints, storageBytes } from './storage.ts';
 
 export const SOCKET: Call = call('socket', 'domain', 'type', 'protocol');
 
@@ -23,7 +23,7 @@ export const SOCKET: Call = call('socket', 'domain', 'type', 'protocol');
  */
 export function socket(domain: number, type: number, protocol = 0): number {
   const fd = native.socket(domain, type, protocol);
-  return fd >= 0 ? fd : settle(fd, SOCKET); // after success nothing is called: the stack may end here
+  return fd >= 0 ? fd : unlessRefused(fd, SOCKET); // after success nothing is called: the stack may end here
 }
 
 export const SOCKETPAIR: Call = call('socketpair', 'domain', 'type', 'protocol');
@@ -40,7 +40,7 @@ export const SOCKETPAIR: Call = call('socketpair', 'domain', 'type', 'protocol')
 export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {
   ints(sv, 2, 'sv');
   const n = native.socketpair(domain, type, protocol);
-  if (n < 0) return settle(n, SOCKETPAIR);
+  if (n < 0) return unlessRefused(n, SOCKETPAIR);
   const one = out[OUT_PAIR_FIRST]!; // by index, because a program can replace the iterator of an array
   const two = out[OUT_PAIR_SECOND]!;
   try {
@@ -65,7 +65,7 @@ export const BIND: Call = call('bind', 'fd', 'address');
  * @see https://man7.org/linux/man-pages/man2/bind.2.html
  */
 export function bind(fd: number, address: AddressLike): number {
-  return settle(native.bind(fd, encodeAddress(address)), BIND);
+  return unlessRefused(native.bind(fd, encodeAddress(address)), BIND);
 }
 
 export const LISTEN: Call = call('listen', 'fd', 'backlog');
@@ -79,7 +79,7 @@ export const LISTEN: Call = call('listen', 'fd', 'backlog');
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function listen(fd: number, backlog: number = SOMAXCONN): number {
-  return settle(native.listen(fd, backlog), LISTEN);
+  return unlessRefused(native.listen(fd, backlog), LISTEN);
 }
 
 export const ACCEPT: Call = call('accept', 'fd', 'address', 'flags');
@@ -103,8 +103,8 @@ export const ACCEPT4: Call = call('accept4', 'fd', 'address', 'flags');
 
 /** Accepts a connection and stores its address. Closes the connection if the address cannot be stored. */
 function acceptInto(fd: number, flags: number, from: SockaddrStorage | undefined, call: Call): number {
-  const n = native.accept4(fd, from === undefined ? undefined : room(from, 'from'), flags);
-  if (n < 0) settle(n, call);
+  const n = native.accept4(fd, from === undefined ? undefined : storageBytes(from, 'from'), flags);
+  if (n < 0) unlessRefused(n, call);
   if (from === undefined) return n;
   try {
     from.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;
@@ -140,7 +140,7 @@ export const CONNECT: Call = call('connect', 'fd', 'address');
  * @see https://man7.org/linux/man-pages/man2/connect.2.html
  */
 export function connect(fd: number, address: AddressLike): number {
-  return settle(native.connect(fd, encodeAddress(address)), CONNECT);
+  return unlessRefused(native.connect(fd, encodeAddress(address)), CONNECT);
 }
 
 export const SHUTDOWN: Call = call('shutdown', 'fd', 'how');
@@ -154,7 +154,7 @@ export const SHUTDOWN: Call = call('shutdown', 'fd', 'how');
  * @see https://man7.org/linux/man-pages/man2/shutdown.2.html
  */
 export function shutdown(fd: number, how: number): number {
-  return settle(native.shutdown(fd, how), SHUTDOWN);
+  return unlessRefused(native.shutdown(fd, how), SHUTDOWN);
 }
 
 export const CLOSE: Call = call('close', 'fd');
@@ -167,7 +167,7 @@ export const CLOSE: Call = call('close', 'fd');
  * @see https://man7.org/linux/man-pages/man2/close.2.html
  */
 export function close(fd: number): number {
-  return settle(native.close(fd), CLOSE);
+  return unlessRefused(native.close(fd), CLOSE);
 }
 
 export const GETSOCKNAME: Call = call('getsockname', 'fd', 'address');
@@ -182,7 +182,7 @@ export const GETSOCKNAME: Call = call('getsockname', 'fd', 'address');
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
 export function getsockname(fd: number, name: SockaddrStorage): number {
-  const n = settle(native.getsockname(fd, room(name, 'name')), GETSOCKNAME);
+  const n = unlessRefused(native.getsockname(fd, storageBytes(name, 'name')), GETSOCKNAME);
   name.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;
   return n;
 }
@@ -199,7 +199,7 @@ export const GETPEERNAME: Call = call('getpeername', 'fd', 'address');
  * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
  */
 export function getpeername(fd: number, name: SockaddrStorage): number {
-  const n = settle(native.getpeername(fd, room(name, 'name')), GETPEERNAME);
+  const n = unlessRefused(native.getpeername(fd, storageBytes(name, 'name')), GETPEERNAME);
   name.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;
   return n;
 }
@@ -214,7 +214,7 @@ export const SOCKATMARK: Call = call('sockatmark', 'fd');
  * @see https://man7.org/linux/man-pages/man3/sockatmark.3.html
  */
 export function sockatmark(fd: number): number {
-  return settle(native.sockatmark(fd), SOCKATMARK);
+  return unlessRefused(native.sockatmark(fd), SOCKATMARK);
 }
 
 export const DUP: Call = call('dup', 'fd');
@@ -228,5 +228,5 @@ export const DUP: Call = call('dup', 'fd');
  */
 export function dup(fd: number): number {
   const copy = native.fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  return copy >= 0 ? copy : settle(copy, DUP);
+  return copy >= 0 ? copy : unlessRefused(copy, DUP);
 }

@@ -2,7 +2,7 @@
 
 import { invalidType, invalidValue } from '../argument/argument-error.ts';
 import { isInt32Array, isView } from '../argument/kind.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import type { SockaddrStorage } from '../struct/address.ts';
 
 /**
@@ -13,8 +13,8 @@ export function prepare<T extends object, K extends keyof T>(target: T, key: K, 
 }
 
 /** Returns the bytes of the storage for an address. The storage is empty until the call has filled it. */
-export function room(storage: SockaddrStorage, name: string): Uint8Array {
-  const { bytes } = object(storage, name);
+export function storageBytes(storage: SockaddrStorage, name: string): Uint8Array {
+  const { bytes } = assertObject(storage, name);
   if (!isView(bytes)) throw invalidType(name, 'a SockaddrStorage');
   prepare(storage, 'length', 0, name);
   return bytes;

@@ -8,9 +8,9 @@ import { OUT_NAME_LENGTH } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
 import { encodeAddress, noAddress, type SockaddrStorage } from '../struct/address.ts';
 import type { AddressLike } from '../struct/address-type.ts';
-import { type Call, call, settle } from '../struct/errno.ts';
+import { type Call, call, unlessRefused } from '../struct/errno.ts';
 import * as pinned from './pinned.ts';
-import { room } from './storage.ts';
+import { storageBytes } from './storage.ts';
 
 export const READ: Call = call('read', 'fd', 'buffer');
 
@@ -25,7 +25,7 @@ export const READ: Call = call('read', 'fd', 'buffer');
  * @see https://man7.org/linux/man-pages/man2/read.2.html
  */
 export function read(fd: number, buffer: Bytes): number {
-  return settle(native.read(fd, buffer), READ);
+  return unlessRefused(native.read(fd, buffer), READ);
 }
 
 export const WRITE: Call = call('write', 'fd', 'data');
@@ -41,7 +41,7 @@ export const WRITE: Call = call('write', 'fd', 'data');
  * @see https://man7.org/linux/man-pages/man2/write.2.html
  */
 export function write(fd: number, data: Bytes | string): number {
-  return settle(native.write(fd, bytes(data)), WRITE);
+  return unlessRefused(native.write(fd, bytes(data)), WRITE);
 }
 
 export const READV: Call = call('readv', 'fd', 'buffers');
@@ -57,7 +57,7 @@ export const READV: Call = call('readv', 'fd', 'buffers');
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function readv(fd: number, list: readonly Bytes[]): number {
-  return settle(native.readv(fd, buffers(list, 'buffers')), READV);
+  return unlessRefused(native.readv(fd, buffers(list, 'buffers')), READV);
 }
 
 export const WRITEV: Call = call('writev', 'fd', 'buffers');
@@ -72,7 +72,7 @@ export const WRITEV: Call = call('writev', 'fd', 'buffers');
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function writev(fd: number, list: readonly (Bytes | string)[]): number {
-  return settle(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
+  return unlessRefused(native.writev(fd, buffers(list, 'buffers', true)), WRITEV);
 }
 
 /**
@@ -103,7 +103,7 @@ export const SEND: Call = call('send', 'fd', 'data', 'flags');
  */
 export function send(fd: number, data: Bytes | string, flags = 0, length?: number): number {
   const given = bytes(data);
-  return settle(pinned.send(fd, given, flags, within(length, given)), SEND);
+  return unlessRefused(pinned.send(fd, given, flags, within(length, given)), SEND);
 }
 
 export const SENDTO: Call = call('sendto', 'fd', 'data', 'flags', 'address');
@@ -120,7 +120,7 @@ export const SENDTO: Call = call('sendto', 'fd', 'data', 'flags', 'address');
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
   const name = isUint8Array(address) ? address : encodeAddress(address ?? noAddress(flags));
-  return settle(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
+  return unlessRefused(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
 }
 
 export const RECV: Call = call('recv', 'fd', 'buffer', 'flags');
@@ -136,7 +136,7 @@ export const RECV: Call = call('recv', 'fd', 'buffer', 'flags');
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recv(fd: number, buffer: Bytes, flags = 0, length?: number): number {
-  return settle(pinned.recv(fd, buffer, flags, within(length, buffer)), RECV);
+  return unlessRefused(pinned.recv(fd, buffer, flags, within(length, buffer)), RECV);
 }
 
 export const RECVFROM: Call = call('recvfrom', 'fd', 'buffer', 'flags', 'address');
@@ -152,10 +152,10 @@ export const RECVFROM: Call = call('recvfrom', 'fd', 'buffer', 'flags', 'address
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recvfrom(fd: number, buffer: Bytes, flags = 0, from?: SockaddrStorage): number {
-  const n = settle(
+  const n = unlessRefused(
     from === undefined
       ? native.recvfrom(fd, buffer, flags, undefined)
-      : pinned.recvfrom(fd, buffer, flags, room(from, 'from')),
+      : pinned.recvfrom(fd, buffer, flags, storageBytes(from, 'from')),
     RECVFROM,
   );
   if (from !== undefined) from.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;

@@ -1,5 +1,5 @@
 /** One listener for all waits with the same AbortSignal. It is removed when the last of them ends. */
-import { aside } from './errors.ts';
+import { reportUncaught } from './errors.ts';
 
 /** An object that a signal can end. */
 export interface Abortable {
@@ -42,5 +42,5 @@ export function unlisten(signal: AbortSignal, member: Abortable): void {
   group.members.delete(member);
   if (group.members.size > 0) return;
   groups.delete(signal);
-  aside(() => signal.removeEventListener('abort', group.listener)); // its errors must not affect the wait that ended
+  reportUncaught(() => signal.removeEventListener('abort', group.listener)); // its errors must not affect the wait that ended
 }

@@ -9,7 +9,7 @@ import { EBADF, F_DUPFD_CLOEXEC, SOCK_NONBLOCK } from '../native/constants.ts';
 import { OUT_NAME_LENGTH, OUT_PAIR_FIRST, OUT_PAIR_SECOND } from '../native/contract.ts';
 import { native, out } from '../native/native.ts';
 import type { SockaddrStorage } from '../struct/address.ts';
-import { call, check, fail, settle } from '../struct/errno.ts';
+import { call, check, fail, unlessRefused } from '../struct/errno.ts';
 import { channels } from './diagnostics.ts';
 import type { Readiness } from './readiness.ts';
 import { adopt, endAll, evict } from './registration.ts';
@@ -95,7 +95,7 @@ export function openPair(family: number, type: number): [number, number] {
 export function acceptSocket(fd: number, from: SockaddrStorage): number {
   const n = native.accept4(fd, from.bytes, SOCK_NONBLOCK, 1);
   from.length = n < 0 ? 0 : out[OUT_NAME_LENGTH]!;
-  return n < 0 ? settle(n, ACCEPT) : n;
+  return n < 0 ? unlessRefused(n, ACCEPT) : n;
 }
 
 /** Duplicates a file descriptor, like dup(2). The duplicate is owned. */
@@ -169,6 +169,6 @@ export class Descriptor {
       throw error;
     }
     released();
-    return settle(n, CLOSE);
+    return unlessRefused(n, CLOSE);
   }
 }

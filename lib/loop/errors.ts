@@ -1,7 +1,7 @@
 /** The errors of operations that wait: aborted, timed out, or on a Socket that is closed or busy. */
 import process from 'node:process';
 import { invalidType, text } from '../argument/argument-error.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 
 /**
  * The error of an operation whose AbortSignal was aborted. `cause` is the reason of the signal.
@@ -23,7 +23,7 @@ export class AbortError extends Error {
   readonly syscall: string;
 
   constructor(signal: AbortSignal, syscall: string) {
-    super(`${text(syscall, 'syscall')}: the operation was aborted`, { cause: object(signal, 'signal').reason });
+    super(`${text(syscall, 'syscall')}: the operation was aborted`, { cause: assertObject(signal, 'signal').reason });
     this.syscall = syscall;
   }
 }
@@ -112,7 +112,7 @@ export function withSent<T extends Error>(error: T, sent: number | undefined): T
 }
 
 /** Throws an error in a separate tick, so that it reaches uncaughtException like one from an event listener. */
-export function throwAside(error: unknown): void {
+export function throwUncaught(error: unknown): void {
   process.nextTick(() => {
     throw error;
   });
@@ -122,10 +122,10 @@ export function throwAside(error: unknown): void {
  * Calls a listener or callback of the program. If it throws, the error reaches uncaughtException, as from any other
  * event.
  */
-export function aside(call: () => void): void {
+export function reportUncaught(call: () => void): void {
   try {
     call();
   } catch (error) {
-    throwAside(error);
+    throwUncaught(error);
   }
 }

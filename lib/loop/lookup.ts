@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { text } from '../argument/argument-error.ts';
 import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object, own } from '../argument/snapshot.ts';
+import { assertObject, ownProperty } from '../argument/snapshot.ts';
 import { AF_INET } from '../native/constants.ts';
 import { native } from '../native/native.ts';
 import {
@@ -68,7 +68,7 @@ type Start = (most: number, done: (outcome: Outcome) => void) => number;
 
 /** Starts a look-up and waits until it finishes or the signal is aborted. */
 async function later(syscall: string, start: Start, options: LookupOptions, names: Names = OPTIONS): Promise<Outcome> {
-  const signal = optionalSignal(own(onlyKnown(object(options, 'options'), names, 'options'), 'signal'));
+  const signal = optionalSignal(ownProperty(onlyKnown(assertObject(options, 'options'), names, 'options'), 'signal'));
   if (signal?.aborted) throw new AbortError(signal, syscall);
   return new Promise((resolve, reject) => {
     const id = start(mostAtOnce(), (outcome) => {
@@ -201,7 +201,7 @@ export async function getfqdn(name = '', options: LookupOptions = {}): Promise<s
   try {
     const found = await getaddrinfo(asked, null, {
       ...FULL_NAME_HINTS,
-      signal: own(onlyKnown(object(options, 'options'), OPTIONS, 'options'), 'signal'),
+      signal: ownProperty(onlyKnown(assertObject(options, 'options'), OPTIONS, 'options'), 'signal'),
     });
     const { address } = found[0]!;
     return chooseFullName(await gethostbyaddr(address.address, options), asked);

@@ -3,7 +3,7 @@
  */
 import { invalidType, outOfRange } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object, own } from '../argument/snapshot.ts';
+import { assertObject, ownProperty } from '../argument/snapshot.ts';
 import type { WatchOptions } from './watch.ts';
 
 /**
@@ -46,14 +46,14 @@ export function optionalSignal(signal: AbortSignal | undefined, name = 'signal')
 }
 
 function signalOf(options: { readonly signal?: AbortSignal | undefined }): AbortSignal | undefined {
-  return optionalSignal(own(options, 'signal'));
+  return optionalSignal(ownProperty(options, 'signal'));
 }
 
 /** Checks the options of a wait and throws for unknown ones. Returns a copy, for which each option was read once. */
 export function waitOptions(options: WaitOptions): WaitOptions {
   if (options === NONE) return NONE;
-  onlyKnown(object(options, 'options'), WAIT, 'options');
-  const timeout = own(options, 'timeout');
+  onlyKnown(assertObject(options, 'options'), WAIT, 'options');
+  const timeout = ownProperty(options, 'timeout');
   return {
     signal: signalOf(options),
     timeout: timeout === undefined ? undefined : milliseconds(timeout, 'timeout'),
@@ -62,8 +62,8 @@ export function waitOptions(options: WaitOptions): WaitOptions {
 
 /** Checks the options of a watch, like `waitOptions`. */
 export function watchOptions(options: WatchOptions): WatchOptions {
-  onlyKnown(object(options, 'options'), WATCH, 'options');
-  const onError = own(options, 'onError');
+  onlyKnown(assertObject(options, 'options'), WATCH, 'options');
+  const onError = ownProperty(options, 'onError');
   if (onError !== undefined && typeof onError !== 'function') throw invalidType('onError', 'a function');
   return { signal: signalOf(options), onError };
 }

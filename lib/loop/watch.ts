@@ -2,7 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { ASK, SERVES } from './epoll-set.ts';
-import { throwAside } from './errors.ts';
+import { throwUncaught } from './errors.ts';
 import * as reactor from './reactor.ts';
 import { type Kind, READ, type Readiness, type Watcher } from './readiness.ts';
 
@@ -82,7 +82,7 @@ class Registration extends AsyncResource implements Watcher, Abortable {
     try {
       this.runInAsyncScope(this.#call);
     } catch (error) {
-      throwAside(error);
+      throwUncaught(error);
     }
   }
 
@@ -94,7 +94,7 @@ class Registration extends AsyncResource implements Watcher, Abortable {
       if (onError === undefined) throw error;
       this.runInAsyncScope(onError, undefined, error);
     } catch (thrown) {
-      throwAside(thrown);
+      throwUncaught(thrown);
     }
   }
 

@@ -1,7 +1,7 @@
 /** The status that the kernel reports at the end of a reply: netlink(7), NLMSG_ERROR and NLMSG_DONE with extended acknowledgement. */
 
 import { LITTLE } from '../argument/number.ts';
-import { object, uint8Array } from '../argument/snapshot.ts';
+import { assertObject, uint8Array } from '../argument/snapshot.ts';
 import * as constants from '../native/constants.ts';
 import { SocketError } from '../struct/errno.ts';
 import { decodeAttributes, type NetlinkMessage } from './netlink.ts';
@@ -48,7 +48,7 @@ const HEADER = 16;
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefined {
-  object(message, 'message');
+  assertObject(message, 'message');
   const { type, flags, data } = message;
   uint8Array(data, 'message.data');
   if ((type !== constants.NLMSG_ERROR && type !== constants.NLMSG_DONE) || data.length < 4) return undefined;
@@ -106,7 +106,7 @@ export class NetlinkError extends SocketError {
   declare readonly missingNest?: number;
 
   constructor(ack: NetlinkAck) {
-    const { errno, ...words } = object(ack, 'ack');
+    const { errno, ...words } = assertObject(ack, 'ack');
     super(errno, 'netlink');
     Object.assign(this, words);
     if (words.text !== undefined) this.message += `: ${words.text}`;

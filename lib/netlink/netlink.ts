@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { invalidType } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { integer, LITTLE, uint16, uint32 } from '../argument/number.ts';
-import { attached, elements, object, own, uint8Array } from '../argument/snapshot.ts';
+import { assertObject, attached, copyElements, ownProperty, uint8Array } from '../argument/snapshot.ts';
 import { decodeRecords, encodeRecords } from './record.ts';
 
 // The structs of linux/netlink.h and rtnetlink.h: sizes and offsets, the same everywhere.
@@ -57,14 +57,14 @@ const ATTRIBUTE = namesOf<NetlinkAttribute>({ type: true, data: true });
  */
 export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('messages', 'an array of messages');
-  const parts = elements(messages as readonly NetlinkMessage[], 'messages', messages.length, (given) => {
-    const message = onlyKnown(object(given!, 'messages'), MESSAGE, 'message');
+  const parts = copyElements(messages as readonly NetlinkMessage[], 'messages', messages.length, (given) => {
+    const message = onlyKnown(assertObject(given!, 'messages'), MESSAGE, 'message');
     return {
-      type: uint16(own(message, 'type'), 'message.type'),
-      flags: uint16(own(message, 'flags'), 'message.flags'),
-      seq: uint32(own(message, 'seq'), 'message.seq'),
-      pid: uint32(own(message, 'pid'), 'message.pid'),
-      data: attached(own(message, 'data'), 'message.data'),
+      type: uint16(ownProperty(message, 'type'), 'message.type'),
+      flags: uint16(ownProperty(message, 'flags'), 'message.flags'),
+      seq: uint32(ownProperty(message, 'seq'), 'message.seq'),
+      pid: uint32(ownProperty(message, 'pid'), 'message.pid'),
+      data: attached(ownProperty(message, 'data'), 'message.data'),
     };
   });
   return encodeRecords(parts, NLMSGHDR, (to, at, { type, flags, seq, pid }) => {
@@ -122,10 +122,10 @@ function readMessage(from: DataView, at: number, data: Uint8Array): NetlinkMessa
  */
 export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8Array {
   if (!Array.isArray(attributes)) throw invalidType('attributes', 'an array of attributes');
-  const parts = elements(attributes as readonly NetlinkAttribute[], 'attributes', attributes.length, (given) => {
-    const attribute = onlyKnown(object(given!, 'attributes'), ATTRIBUTE, 'attribute');
-    const type = uint16(own(attribute, 'type'), 'attribute.type');
-    const bytes = attached(own(attribute, 'data'), 'attribute.data');
+  const parts = copyElements(attributes as readonly NetlinkAttribute[], 'attributes', attributes.length, (given) => {
+    const attribute = onlyKnown(assertObject(given!, 'attributes'), ATTRIBUTE, 'attribute');
+    const type = uint16(ownProperty(attribute, 'type'), 'attribute.type');
+    const bytes = attached(ownProperty(attribute, 'data'), 'attribute.data');
     integer(bytes.length, 'attribute.data.length', 0, 0xffff - RTATTR.size);
     return { type, data: bytes };
   });

@@ -2,7 +2,7 @@
 
 import { outOfRange } from '../argument/argument-error.ts';
 import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object, ownOr } from '../argument/snapshot.ts';
+import { assertObject, ownPropertyOr } from '../argument/snapshot.ts';
 import { type AF_INET, type AF_INET6, AF_UNSPEC } from '../native/constants.ts';
 import { native } from '../native/native.ts';
 import { decodeAddress, encodeAddress } from '../struct/address.ts';
@@ -56,7 +56,7 @@ export function addressInfoArguments(
   hints: AddressInfoHints,
   names: Names = HINTS,
 ): [string | undefined, string | undefined, number, number, number, number] {
-  onlyKnown(object(hints, 'hints'), names, 'hints');
+  onlyKnown(assertObject(hints, 'hints'), names, 'hints');
   const port = typeof service === 'string' && isPort.test(service) ? Number(service) : service;
   if (typeof port === 'number' && (!Number.isInteger(port) || port < 0 || port > 65535)) {
     throw outOfRange('service', 'an integer from 0 to 65535');
@@ -64,10 +64,10 @@ export function addressInfoArguments(
   return [
     node === null ? undefined : node,
     service === null ? undefined : typeof service === 'number' ? String(service) : service,
-    ownOr(hints, 'flags', 0),
-    ownOr(hints, 'family', AF_UNSPEC),
-    ownOr(hints, 'socktype', 0),
-    ownOr(hints, 'protocol', 0),
+    ownPropertyOr(hints, 'flags', 0),
+    ownPropertyOr(hints, 'family', AF_UNSPEC),
+    ownPropertyOr(hints, 'socktype', 0),
+    ownPropertyOr(hints, 'protocol', 0),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { integer } from '../argument/number.ts';
-import { elements, object, own } from '../argument/snapshot.ts';
+import { assertObject, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { SETSOCKOPT } from '../call/option.ts';
 import {
   PACKET_FANOUT_DATA,
@@ -73,9 +73,9 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   if (!Array.isArray(instructions)) throw invalidType('program', 'an array of instructions or a string');
   if (instructions.length > 0xffff) throw outOfRange('program', 'at most 65535 instructions long');
   const field = (instruction: FilterInstruction, name: keyof FilterInstruction) =>
-    integer(own(instruction, name), `program.${name}`, 0, LIMITS[name]);
-  const list = elements(instructions as readonly FilterInstruction[], 'program', 0xffff, (given) => {
-    const instruction = onlyKnown(object(given, 'program'), NAMES, 'program');
+    integer(ownProperty(instruction, name), `program.${name}`, 0, LIMITS[name]);
+  const list = copyElements(instructions as readonly FilterInstruction[], 'program', 0xffff, (given) => {
+    const instruction = onlyKnown(assertObject(given, 'program'), NAMES, 'program');
     return {
       code: field(instruction, 'code'),
       jt: field(instruction, 'jt'),

@@ -3,7 +3,7 @@
 import { text } from '../argument/argument-error.ts';
 import { isArrayBuffer } from '../argument/kind.ts';
 import { int32 } from '../argument/number.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import * as constants from '../native/constants.ts';
 import { native } from '../native/native.ts';
 import { Unpack } from '../native/unpack.ts';
@@ -88,7 +88,7 @@ export class AddressInfoError extends Error {
   constructor(eai: number, errno: number, syscall: string, asked: Asked = {}) {
     int32(eai, 'eai');
     text(syscall, 'syscall');
-    object(asked, 'asked');
+    assertObject(asked, 'asked');
     const code = addressInfoCodes.get(eai) ?? (`EAI_${-eai}` as AddressInfoCode);
     const cause = eai === constants.EAI_SYSTEM ? ` (${errnoName(errno) ?? errno})` : '';
     super(`${code}: ${gai_strerror(eai)}${cause}, ${syscall}${describe(asked)}`);
@@ -130,7 +130,7 @@ export class HostError extends Error {
   constructor(herrno: number, errno: number, syscall: string, asked: Asked = {}) {
     int32(herrno, 'herrno');
     text(syscall, 'syscall');
-    object(asked, 'asked');
+    assertObject(asked, 'asked');
     const [code, words] = hostCodes[herrno] ?? ['NETDB_INTERNAL', `Resolver error (${errnoName(errno) ?? errno})`];
     super(`${code}: ${words}, ${syscall}${describe(asked)}`);
     if (asked.host !== undefined) this.host = asked.host;

@@ -5,7 +5,7 @@
 
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { count } from '../argument/number.ts';
-import { buffers, object, own } from '../argument/snapshot.ts';
+import { assertObject, buffers, ownProperty } from '../argument/snapshot.ts';
 import { NONE, TWO_32 } from '../call/arrived.ts';
 import { partsOf, RECVMSG, SENDMSG, type SendMessage, sendParts } from '../call/message.ts';
 import { SOL_SOCKET } from '../native/constants.ts';
@@ -151,10 +151,10 @@ export function discard(messages: readonly ControlMessage[]): void {
  * must then call `handOver` for the file descriptors in the control messages.
  */
 export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
-  onlyKnown(object(message, 'message'), RECEIVE_NAMES, 'message');
-  const list = buffers(own(message, 'buffers')!, 'buffers');
-  const room = controlRoom(own(message, 'controlLength'));
-  const control = room === 0 ? undefined : new Uint8Array(room);
+  onlyKnown(assertObject(message, 'message'), RECEIVE_NAMES, 'message');
+  const list = buffers(ownProperty(message, 'buffers')!, 'buffers');
+  const space = controlRoom(ownProperty(message, 'controlLength'));
+  const control = space === 0 ? undefined : new Uint8Array(space);
   let arrived = NONE;
   try {
     const received = native.recvmsg(fd, list, scratch, control, flags);

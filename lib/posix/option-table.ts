@@ -5,7 +5,7 @@ import { GETSOCKOPT, SETSOCKOPT, setsockopt } from '../call/option.ts';
 import * as constants from '../native/constants.ts';
 import { OUT_OPTION_LENGTH, OUT_VALUE } from '../native/contract.ts';
 import { native, out } from '../native/native.ts';
-import { check, settle } from '../struct/errno.ts';
+import { check, unlessRefused } from '../struct/errno.ts';
 import { type Codecs, codecs } from '../struct/option-value.ts';
 import type { Codec, Reader } from '../struct/struct.ts';
 
@@ -364,7 +364,7 @@ export function getOption<Name extends ReadableOption>(fd: number, name: Name): 
   }
   for (let size = codec.size; ; size = out[OUT_OPTION_LENGTH]!) {
     const bytes = Buffer.alloc(size);
-    const n = settle(native.getsockopt(fd, numbers[level], numbers[name], bytes), GETSOCKOPT);
+    const n = unlessRefused(native.getsockopt(fd, numbers[level], numbers[name], bytes), GETSOCKOPT);
     const length = out[OUT_OPTION_LENGTH]!;
     // The value was longer than the buffer. The kernel reports this with ERANGE, with EINVAL or with success.
     if (length > size) continue;

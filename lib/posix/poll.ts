@@ -5,7 +5,7 @@
 
 import { invalidType, outOfRange } from '../argument/argument-error.ts';
 import { int32, integer } from '../argument/number.ts';
-import { elements } from '../argument/snapshot.ts';
+import { copyElements } from '../argument/snapshot.ts';
 import { POLL, type PollFd, pollfds } from '../call/poll.ts';
 import { native } from '../native/native.ts';
 import { type Call, call, check } from '../struct/errno.ts';
@@ -58,7 +58,7 @@ export function timespec(timeout: bigint | undefined): [number | undefined, numb
 export function signals(sigmask: readonly number[] | undefined): Int32Array | undefined {
   if (sigmask === undefined) return undefined;
   if (!Array.isArray(sigmask)) throw invalidType('sigmask', 'an array of signal numbers');
-  return ints(elements(sigmask, 'sigmask', sigmask.length, (signal) => integer(signal, 'sigmask', 1, 64)));
+  return ints(copyElements(sigmask, 'sigmask', sigmask.length, (signal) => integer(signal, 'sigmask', 1, 64)));
 }
 
 const PPOLL: Call = call('ppoll', 'fds', 'timeout', 'timeout', 'sigmask');
@@ -97,7 +97,7 @@ export interface Selected {
 
 function set(fds: readonly number[], name: string): Int32Array {
   if (!Array.isArray(fds)) throw invalidType(name, 'an array of file descriptors');
-  return ints(elements(fds, name, fds.length, (fd) => int32(fd, name)));
+  return ints(copyElements(fds, name, fds.length, (fd) => int32(fd, name)));
 }
 
 const SELECT: Call = call('select', 'readers', 'writers', 'excepts', 'timeoutMs', 'timeoutMs');

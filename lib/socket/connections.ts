@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { invalidType } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import { listen, unlisten } from '../loop/abort.ts';
 import { onRelease } from '../loop/descriptor.ts';
 import { AbortError, TimeoutError } from '../loop/errors.ts';
@@ -157,7 +157,7 @@ export function iterateConnections<Accepted extends { readonly socket: { close()
   socket: Accepting<Accepted>,
   options: ConnectionsOptions,
 ): AsyncGenerator<Accepted, void, void> {
-  const { onError = warn } = onlyKnown(object(options, 'options'), names, 'options');
+  const { onError = warn } = onlyKnown(assertObject(options, 'options'), names, 'options');
   if (typeof onError !== 'function') throw invalidType('onError', 'a function');
   const receiveNext = (waiting: WaitOptions) => acceptNext(socket, waiting, onError);
   return new SocketIterator(socket, receiveNext, options, (accepted) => accepted.socket.close());

@@ -1,6 +1,6 @@
 /** The file descriptors of Node's own sockets. */
 import { invalidType } from '../argument/argument-error.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 
 /** The native handle of a socket of Node. */
 interface Handle {
@@ -9,7 +9,7 @@ interface Handle {
 
 /** Returns the file descriptor of a net.Socket, net.Server or dgram.Socket, which keeps owning it. */
 export function nodeDescriptor(socket: object): number {
-  object(socket, 'socket');
+  assertObject(socket, 'socket');
   // A dgram.Socket stores its handle in its state. Its property _handle is the same, but reading it emits a deprecation
   // warning.
   const state = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');

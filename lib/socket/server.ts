@@ -8,7 +8,7 @@ import { int32, integer } from '../argument/number.ts';
 import { connect } from '../call/socket.ts';
 import { listen, unlisten } from '../loop/abort.ts';
 import { onRelease } from '../loop/descriptor.ts';
-import { AbortError, aside } from '../loop/errors.ts';
+import { AbortError, reportUncaught } from '../loop/errors.ts';
 import { optionalSignal } from '../loop/options.ts';
 import {
   AF_INET,
@@ -215,7 +215,7 @@ function unixServer(options: UnixServerOptions): Socket {
 
 /** Closes the server when the signal is aborted, and removes the listener when the server is closed. */
 function closeOn(signal: AbortSignal, socket: Socket): void {
-  const member = { abort: () => aside(() => socket.close()) };
+  const member = { abort: () => reportUncaught(() => socket.close()) };
   listen(signal, member);
   const forget = onRelease(() => {
     if (!socket.closed) return;

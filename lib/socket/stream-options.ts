@@ -2,7 +2,7 @@
 import type { DuplexOptions } from 'node:stream';
 import { invalidValue } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import { SOCK_STREAM } from '../native/constants.ts';
 
 /**
@@ -54,7 +54,7 @@ export interface SocketStreamEvents {
 
 /** Throws unless the value is an object without unknown options. */
 export function checkStreamOptions(options: SocketStreamOptions): void {
-  onlyKnown(object(options, 'options'), names, 'options');
+  onlyKnown(assertObject(options, 'options'), names, 'options');
 }
 
 /** The Sockets that have a stream. */
@@ -62,7 +62,7 @@ export const streamed: WeakSet<object> = new WeakSet();
 
 /** Throws unless the value is a stream Socket that has no stream yet. */
 export function checkStreamSocket(socket: { readonly type: number }): void {
-  if (object(socket, 'socket').type !== SOCK_STREAM) {
+  if (assertObject(socket, 'socket').type !== SOCK_STREAM) {
     throw invalidValue('socket', 'a SOCK_STREAM socket: a stream would lose the boundaries of messages');
   }
   if (streamed.has(socket)) {

@@ -5,7 +5,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { close } from '../call/socket.ts';
-import { aside, ClosedError } from '../loop/errors.ts';
+import { ClosedError, reportUncaught } from '../loop/errors.ts';
 import type { WaitOptions } from '../loop/options.ts';
 import { MSG_CTRUNC } from '../native/constants.ts';
 import { native } from '../native/native.ts';
@@ -138,10 +138,10 @@ export class StreamReader {
     if (this.#stream.destroyed) return true;
     this.#wanted = false;
     if (data.length === 0) {
-      aside(() => this.#end());
+      reportUncaught(() => this.#end());
       return true;
     }
-    aside(() => {
+    reportUncaught(() => {
       this.#progress(data.length);
       const more = this.#stream.push(data);
       this.#wanted ||= more;
@@ -188,7 +188,7 @@ export class StreamReader {
     this.#isAlone = fds.length > 0;
     if (this.#isAlone) {
       for (const fd of fds) native.disown(fd);
-      aside(() => {
+      reportUncaught(() => {
         if (!this.#stream.emit('fds', fds)) closeAll(fds);
       });
     }

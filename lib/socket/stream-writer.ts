@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import type { SendMessage } from '../call/message.ts';
 import { MOST } from '../loop/budget.ts';
-import { aside, BusyError, ClosedError } from '../loop/errors.ts';
+import { BusyError, ClosedError, reportUncaught } from '../loop/errors.ts';
 import type { WaitOptions } from '../loop/options.ts';
 import { MSG_DONTWAIT, SHUT_WR } from '../native/constants.ts';
 import { isErrno } from '../struct/errno.ts';
@@ -149,10 +149,10 @@ export class StreamWriter {
   /** Ends the writable side after the sends that the program began on the Socket itself. */
   #endAfterOthers(callback: Callback): void {
     this.#socket.send(NOTHING, 0, NO_TIMEOUT).then(
-      () => aside(() => this.end(callback)),
+      () => reportUncaught(() => this.end(callback)),
       (error: Error) => {
         this.#closed(error);
-        aside(() => callback(error));
+        reportUncaught(() => callback(error));
       },
     );
   }

@@ -7,7 +7,7 @@ import { invalidType, invalidValue } from '../argument/argument-error.ts';
 import { count, uint8 } from '../argument/number.ts';
 import { attached } from '../argument/snapshot.ts';
 import { getpeername } from '../call/socket.ts';
-import { aside } from '../loop/errors.ts';
+import { reportUncaught } from '../loop/errors.ts';
 import { SockaddrStorage } from '../struct/address.ts';
 import { SocketError } from '../struct/errno.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -95,7 +95,7 @@ export class SocketStream extends Duplex {
         this.connecting = false;
         if (this.destroyed) return;
         // Without a peer, connecting failed: the read reports the reason.
-        if (getpeername(this.socket.fd, new SockaddrStorage()) >= 0) aside(() => this.#announce());
+        if (getpeername(this.socket.fd, new SockaddrStorage()) >= 0) reportUncaught(() => this.#announce());
         this.#reader.want();
       });
     } catch (error) {

@@ -1,7 +1,7 @@
 /** Socket activation and notification: the protocols of sd_listen_fds(3) and sd_notify(3), without libsystemd. */
 import process from 'node:process';
 import { invalidValue, text } from '../argument/argument-error.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import { type WaitOptions, waitOptions } from '../loop/options.ts';
 import { readable } from '../loop/wait.ts';
 import {
@@ -55,7 +55,7 @@ const FIRST = 3;
  * @see https://man7.org/linux/man-pages/man3/sd_listen_fds.3.html
  */
 export function listenFds(env: NodeJS.ProcessEnv = process.env): ListenFd[] {
-  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = object(env, 'env');
+  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = assertObject(env, 'env');
   if (Number(pid) !== process.pid || !/^\d+$/.test(count ?? '')) return [];
   for (const key of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete env[key];
   const named = names?.split(':') ?? [];
@@ -90,7 +90,7 @@ const CIDS: Readonly<Record<string, number>> = {
 
 /** Parses $NOTIFY_SOCKET. Returns undefined if there is no service manager. */
 function notifySocket(env: NodeJS.ProcessEnv): Manager | undefined {
-  const { NOTIFY_SOCKET: text } = object(env, 'env');
+  const { NOTIFY_SOCKET: text } = assertObject(env, 'env');
   if (text === undefined || text === '') return undefined;
   if (text.startsWith('/')) return { address: { family: AF_UNIX, path: text } };
   if (text.startsWith('@')) return { address: { family: AF_UNIX, path: `\0${text.slice(1)}` } };

@@ -1,7 +1,7 @@
 /** The types of control messages (cmsg(3)), and the functions that distinguish them. */
 
 import { invalidType } from '../argument/argument-error.ts';
-import { object } from '../argument/snapshot.ts';
+import { assertObject } from '../argument/snapshot.ts';
 import type * as constants from '../native/constants.ts';
 import type { Address, AddressLike } from './address-type.ts';
 
@@ -290,7 +290,7 @@ export function isControl<Level extends TypedControl['level'], Type extends Type
   level: Level,
   type: Type,
 ): message is OfKind<TypedControl, Level, Type> {
-  object(message, 'message');
+  assertObject(message, 'message');
   return message.level === level && message.type === type && !Object.hasOwn(message, 'data');
 }
 

@@ -2,7 +2,7 @@
 
 import { invalidType } from '../argument/argument-error.ts';
 import { int32, LITTLE, uint16 } from '../argument/number.ts';
-import { attached, elements } from '../argument/snapshot.ts';
+import { attached, copyElements } from '../argument/snapshot.ts';
 import {
   IP_ORIGDSTADDR,
   IP_PKTINFO,
@@ -46,7 +46,7 @@ import type {
   TypedControl,
 } from './control-message.ts';
 import { copy, type Field, i32, type Tail, timespec, timeval, u8, u32 } from './field.ts';
-import { type Codec, codecOf, member, room, type Struct, struct } from './struct.ts';
+import { type Codec, codecOf, member, type Struct, struct, zeroed } from './struct.ts';
 import { in_pktinfo, in6_pktinfo, sock_extended_err, tpacket_auxdata, ucred } from './struct-table.ts';
 
 /** The fields of a message that its data contain. */
@@ -66,8 +66,8 @@ const fds: Tail<number[]> = {
   },
   encode: (value, name) => {
     if (!Array.isArray(value)) throw invalidType(name, 'an array');
-    const list = elements(value, name, value.length, (fd) => int32(fd, name)); // a hole does not become file descriptor 0
-    const { bytes, view } = room(list.length * 4);
+    const list = copyElements(value, name, value.length, (fd) => int32(fd, name)); // a hole does not become file descriptor 0
+    const { bytes, view } = zeroed(list.length * 4);
     for (let i = 0; i < list.length; i++) view.setInt32(i * 4, list[i]!, LITTLE);
     return bytes;
   },

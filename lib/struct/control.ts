@@ -5,12 +5,12 @@ import { invalidType } from '../argument/argument-error.ts';
 import { isUint8Array } from '../argument/kind.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { count, int32, LITTLE } from '../argument/number.ts';
-import { attached, elements, object, own } from '../argument/snapshot.ts';
+import { assertObject, attached, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { SOL_UDP, UDP_GRO } from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import type { ControlInput, ControlMessage, OtherControl, TypedControl } from './control-message.ts';
 import { controlCodec } from './control-value.ts';
-import { room } from './struct.ts';
+import { zeroed } from './struct.ts';
 
 const HEADER = layout('cmsghdr');
 const AT_LEN = layout('cmsg_len');
@@ -62,19 +62,19 @@ const OTHER_NAMES = namesOf<OtherControl>({ level: true, type: true, data: true 
  */
 export function encodeControl(messages: readonly ControlInput[]): Uint8Array {
   if (!Array.isArray(messages)) throw invalidType('control', 'an array of control messages');
-  const parts = elements(messages, 'control', messages.length, (entry) => {
-    const message = object(entry as ControlInput, 'control');
-    const level = int32(own(message, 'level'), 'control.level');
-    const type = int32(own(message, 'type'), 'control.type');
+  const parts = copyElements(messages, 'control', messages.length, (entry) => {
+    const message = assertObject(entry as ControlInput, 'control');
+    const level = int32(ownProperty(message, 'level'), 'control.level');
+    const type = int32(ownProperty(message, 'type'), 'control.type');
     const codec = Object.hasOwn(message, 'data') ? undefined : controlCodec(level, type);
     if (codec !== undefined) return { level, type, data: codec.encode(message, 'control') };
     return {
       level,
       type,
-      data: attached(own(onlyKnown(message as OtherControl, OTHER_NAMES, 'control'), 'data'), 'control.data'),
+      data: attached(ownProperty(onlyKnown(message as OtherControl, OTHER_NAMES, 'control'), 'data'), 'control.data'),
     };
   });
-  const { bytes, view } = room(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
+  const { bytes, view } = zeroed(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
   let at = 0;
   for (const { level, type, data } of parts) {
     view.setBigUint64(at + AT_LEN, BigInt(CMSG_LEN(data.length)), LITTLE);

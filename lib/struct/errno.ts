@@ -206,7 +206,7 @@ export function check(n: number, call: Call, about?: Address | About): number {
 }
 
 /** Returns n or -errno. It throws only for an argument that C cannot express. */
-export function settle(n: number, call: Call): number {
+export function unlessRefused(n: number, call: Call): number {
   if (n >= -MAX_ERRNO) return n;
-  throw failure(n, call, settle);
+  throw failure(n, call, unlessRefused);
 }

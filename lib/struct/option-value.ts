@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { integer, LITTLE, uint8, uint16 } from '../argument/number.ts';
-import { attached, elements, object, own } from '../argument/snapshot.ts';
+import { assertObject, attached, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from '../native/constants.ts';
 import { bool, i32, inAddr, net32, part, u32, u64 } from './field.ts';
 import type {
@@ -28,7 +28,7 @@ import type {
   TxtimeOption,
   Ucred,
 } from './option-type.ts';
-import { type Codec, codecOf, type Reader, room, scalar } from './struct.ts';
+import { type Codec, codecOf, type Reader, scalar, zeroed } from './struct.ts';
 import * as structs from './struct-table.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
 
@@ -146,16 +146,16 @@ const icmp6Filter: Codecs['icmp6Filter'] = {
     return { pass: Array.from({ length: FILTER_TYPES }, (_, type) => type).filter((type) => !blocked(type)) };
   },
   encode: (value, name) => {
-    const { bytes, view } = room(FILTER_TYPES / 8);
-    const filter: { pass?: unknown; block?: unknown } = onlyKnown(object(value, name), ICMP6_NAMES, name);
-    const pass = own(filter, 'pass');
+    const { bytes, view } = zeroed(FILTER_TYPES / 8);
+    const filter: { pass?: unknown; block?: unknown } = onlyKnown(assertObject(value, name), ICMP6_NAMES, name);
+    const pass = ownProperty(filter, 'pass');
     const key = pass === undefined ? 'block' : 'pass';
-    const types = pass ?? own(filter, 'block');
+    const types = pass ?? ownProperty(filter, 'block');
     if (!Array.isArray(types)) throw invalidType(`${name}.${key}`, 'an array');
     if (key === 'pass') bytes.fill(0xff);
-    if (pass !== undefined && own(filter, 'block') !== undefined)
+    if (pass !== undefined && ownProperty(filter, 'block') !== undefined)
       throw invalidValue(name, "an object with 'pass' or 'block', not both");
-    for (const type of elements(types, name, types.length, (item) =>
+    for (const type of copyElements(types, name, types.length, (item) =>
       integer(item, `${name}.${key}`, 0, FILTER_TYPES - 1),
     )) {
       const at = (type >> 5) * 4;
@@ -171,10 +171,10 @@ const FANOUT_NAMES = namesOf<Fanout>({ id: true, type: true, flags: true });
 
 /** Throws unless the value is a valid fanout. The flags must not contain bits of the type, because these would change the type. */
 export function fanoutFields(value: Fanout, name: string): Required<Fanout> {
-  const from = onlyKnown(object(value, name), FANOUT_NAMES, name);
-  const id = uint16(own(from, 'id'), `${name}.id`);
-  const type = uint8(own(from, 'type'), `${name}.type`);
-  const flags = uint16(own(from, 'flags'), `${name}.flags`, 0);
+  const from = onlyKnown(assertObject(value, name), FANOUT_NAMES, name);
+  const id = uint16(ownProperty(from, 'id'), `${name}.id`);
+  const type = uint8(ownProperty(from, 'type'), `${name}.type`);
+  const flags = uint16(ownProperty(from, 'flags'), `${name}.flags`, 0);
   if ((flags & 0xff) !== 0) throw outOfRange(`${name}.flags`, 'bits of PACKET_FANOUT_FLAG_, which are above 255');
   return { id, type, flags };
 }
@@ -188,7 +188,7 @@ const fanout: Codecs['fanout'] = {
   },
   encode: (value, name) => {
     const { id, type, flags } = fanoutFields(value, name);
-    const { bytes, view } = room(4);
+    const { bytes, view } = zeroed(4);
     view.setUint32(0, (((type | flags) << 16) | id) >>> 0, LITTLE);
     return bytes;
   },

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer';
 import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
-import { object, own } from '../argument/snapshot.ts';
+import { assertObject, ownProperty } from '../argument/snapshot.ts';
 import { type At, bytesOf, type Field, part, type Tail } from './field.ts';
 
 /** Decodes one type of value. */
@@ -39,7 +39,7 @@ export function struct<T extends object>(size: At, fields: Struct<T>['fields']):
 }
 
 /** Returns zeroed bytes and a view of them. */
-export function room(size: number): { bytes: Buffer; view: DataView } {
+export function zeroed(size: number): { bytes: Buffer; view: DataView } {
   const bytes = Buffer.alloc(size);
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, size) };
 }
@@ -51,7 +51,7 @@ export function scalar<T>(length: At, { at, read, write }: Field<T>): Codec<T> {
     size,
     decode: (view, start, end) => read(view, start + at, end),
     encode: (value, name) => {
-      const { bytes, view } = room(size);
+      const { bytes, view } = zeroed(size);
       write(view, at, value, name);
       return bytes;
     },
@@ -87,21 +87,21 @@ export function codecOf<T extends object, Fixed extends object = object>(
       return value as Fixed & Required<T>;
     },
     encode: (value, name) => {
-      const from = onlyKnown(object(value, name), names, name) as Record<string, unknown>;
+      const from = onlyKnown(assertObject(value, name), names, name) as Record<string, unknown>;
       if (name !== labelled) {
         labels = all.map(({ key }) => `${name}.${key}`);
         labelled = name;
       }
       const told = labels; // a getter of the program may encode the same struct under another name
-      if (tail !== undefined && plain.length === 0) return tail.encode(own(from, tail.key), told[0]!);
-      const { bytes, view } = room(size);
+      if (tail !== undefined && plain.length === 0) return tail.encode(ownProperty(from, tail.key), told[0]!);
+      const { bytes, view } = zeroed(size);
       for (let i = 0; i < plain.length; i++) {
         const { key, at, write } = plain[i]!;
-        write(view, at, own(from, key), told[i]!);
+        write(view, at, ownProperty(from, key), told[i]!);
       }
       if (tail === undefined) return bytes;
       const label = told[plain.length]!;
-      const rest = tail.encode(own(from, tail.key), label);
+      const rest = tail.encode(ownProperty(from, tail.key), label);
       tail.length?.write(view, tail.length.at, rest.length, `${label}.length`);
       const end = tail.at + rest.length;
       const whole = end > size ? Buffer.alloc(end) : bytes;

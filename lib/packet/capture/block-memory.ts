@@ -68,7 +68,7 @@ const TAGGED = TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID;
 const COOKED = 20;
 const LONGEST_ADDRESS = 8;
 /** The room that is needed between the headers and the packet. */
-export const ROOM: number = COOKED + TAG;
+export const COOKED_ROOM: number = COOKED + TAG;
 
 /** The size of a word. The kernel aligns headers to words, and a cursor counts in words. */
 export const WORD = 4;
@@ -202,7 +202,7 @@ function restoreTag(view: DataView, at: number, end: number): void {
 function cook(view: DataView, at: number, end: number): void {
   const mac = view.getUint16(at + AT.mac, LITTLE);
   const isCooked = mac !== view.getUint16(at + AT.net, LITTLE);
-  if (isCooked || mac < HEADER + ROOM || at + mac > end) return;
+  if (isCooked || mac < HEADER + COOKED_ROOM || at + mac > end) return;
   const status = view.getUint32(at + AT.status, LITTLE);
   const protocol = view.getUint16(at + AT.protocol);
   let start = at + mac;

@@ -2,7 +2,7 @@
 
 import { invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object, own, ownOr } from '../../argument/snapshot.ts';
+import { assertObject, ownProperty, ownPropertyOr } from '../../argument/snapshot.ts';
 import { optionalSignal } from '../../loop/options.ts';
 import { PACKET_FANOUT_FLAG_IGNORE_OUTGOING } from '../../native/constants.ts';
 import type { Fanout } from '../../struct/option-type.ts';
@@ -96,39 +96,39 @@ export interface Given extends Omit<CaptureOptions, 'filter'> {
 
 /** Validates the options and parses the filter. */
 export function checkOptions(options: CaptureOptions): Given {
-  onlyKnown(object(options, 'options'), NAMES, 'options');
-  const given = ownOr(options, 'interface', 0);
+  onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+  const given = ownPropertyOr(options, 'interface', 0);
   const ifindex = given === 'any' ? 0 : interfaceIndex(given);
-  const promiscuous = own(options, 'promiscuous') === true;
+  const promiscuous = ownProperty(options, 'promiscuous') === true;
   if (promiscuous && ifindex === 0) {
     throw invalidValue(
       'options.promiscuous',
       'omitted when all interfaces are captured: promiscuous mode applies to a single interface',
     );
   }
-  const snaplen = own(options, 'snaplen');
+  const snaplen = ownProperty(options, 'snaplen');
   if (snaplen !== undefined && uint(snaplen, LARGEST_SNAPLEN, 'options.snaplen') === 0) {
     throw outOfRange('options.snaplen', `an integer from 1 to ${LARGEST_SNAPLEN}`);
   }
-  const ringSize = own(options, 'ringSize');
+  const ringSize = ownProperty(options, 'ringSize');
   if (ringSize !== undefined && uint(ringSize, 0xffffffff, 'options.ringSize') % UNIT !== 0) {
     throw outOfRange('options.ringSize', `a multiple of ${UNIT}`);
   }
-  const direction = ownOr(options, 'direction', 'both');
+  const direction = ownPropertyOr(options, 'direction', 'both');
   if (!['in', 'out', 'both'].includes(direction)) throw invalidValue('options.direction', "'in', 'out' or 'both'");
-  const signal = optionalSignal(own(options, 'signal'), 'options.signal');
-  const filter = own(options, 'filter');
+  const signal = optionalSignal(ownProperty(options, 'signal'), 'options.signal');
+  const filter = ownProperty(options, 'filter');
   return {
     ifindex,
     filter: filter === undefined ? undefined : readFilter(filter),
     snaplen,
     promiscuous,
-    immediate: own(options, 'immediate') === true,
+    immediate: ownProperty(options, 'immediate') === true,
     ringSize,
-    fanout: fanoutOf(own(options, 'fanout'), direction),
+    fanout: fanoutOf(ownProperty(options, 'fanout'), direction),
     direction,
-    loopbackTwice: own(options, 'loopbackTwice') === true,
-    hardwareTimestamps: own(options, 'hardwareTimestamps') === true,
+    loopbackTwice: ownProperty(options, 'loopbackTwice') === true,
+    hardwareTimestamps: ownProperty(options, 'hardwareTimestamps') === true,
     signal,
   };
 }

@@ -25,7 +25,7 @@ import { CMSG_SPACE } from '../../struct/control.ts';
 import { findControl } from '../../struct/control-message.ts';
 import { OPTION_ROOM } from '../../struct/control-room.ts';
 import { roundUp } from '../bytes/bytes.ts';
-import { AT, BlockMemory, BlockViews, HEADER, ROOM, type SourceLink } from './block-memory.ts';
+import { AT, BlockMemory, BlockViews, COOKED_ROOM, HEADER, type SourceLink } from './block-memory.ts';
 import { Ring } from './ring.ts';
 
 /** Delivers blocks, one at a time. */
@@ -136,7 +136,7 @@ export class RingSource implements CaptureSource {
 const MESSAGES = 32;
 const CONTROL = CMSG_SPACE(layout('tpacket_auxdata')) + OPTION_ROOM;
 /** The offset of the packet, with room for the bytes that are put before it. */
-const MAC = roundUp(HEADER + ROOM, 16);
+const MAC = roundUp(HEADER + COOKED_ROOM, 16);
 const SECOND = 1_000_000_000n;
 
 /** Packets that recvmmsg(2) received, written in the format of the kernel's blocks. */

@@ -3,7 +3,7 @@
 import { invalidType, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { integer } from '../../argument/number.ts';
-import { object, own, ownOr } from '../../argument/snapshot.ts';
+import { assertObject, ownProperty, ownPropertyOr } from '../../argument/snapshot.ts';
 import { SEND } from '../../call/transfer.ts';
 import { waitFor } from '../../loop/condition.ts';
 import { Descriptor, openSocket } from '../../loop/descriptor.ts';
@@ -27,7 +27,7 @@ import { layout, native } from '../../native/native.ts';
 import { setsockopt } from '../../posix/option.ts';
 import { setOption } from '../../posix/option-table.ts';
 import { bind } from '../../posix/socket.ts';
-import { SocketError, settle } from '../../struct/errno.ts';
+import { SocketError, unlessRefused } from '../../struct/errno.ts';
 import { data as bytesOf } from '../bytes/bytes.ts';
 import { interfaceIndex } from './interface-index.ts';
 import { InterfaceNames } from './interface-names.ts';
@@ -79,11 +79,11 @@ const NOTHING = new Uint8Array(0);
  * @see https://docs.kernel.org/networking/packet_mmap.html
  */
 export function openTransmitRing(options: TransmitRingOptions): TransmitRing {
-  onlyKnown(object(options, 'options'), NAMES, 'options');
-  const ifindex = interfaceIndex(own(options, 'interface'));
-  const ringSize = integer(ownOr(options, 'ringSize', RING_SIZE), 'options.ringSize', BLOCK, 0xffffffff);
+  onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+  const ifindex = interfaceIndex(ownProperty(options, 'interface'));
+  const ringSize = integer(ownPropertyOr(options, 'ringSize', RING_SIZE), 'options.ringSize', BLOCK, 0xffffffff);
   if (ringSize % BLOCK !== 0) throw outOfRange('options.ringSize', `a multiple of ${BLOCK}`);
-  const frameSize = integer(ownOr(options, 'frameSize', FRAME_SIZE), 'options.frameSize', 128, BLOCK);
+  const frameSize = integer(ownPropertyOr(options, 'frameSize', FRAME_SIZE), 'options.frameSize', 128, BLOCK);
   if (BLOCK % frameSize !== 0) throw outOfRange('options.frameSize', 'a power of 2');
   const descriptor = openSocket(AF_PACKET, SOCK_RAW, 0);
   try {
@@ -223,7 +223,7 @@ export class TransmitRing {
    *   packets stay in the ring).
    */
   send(): number {
-    const n = settle(native.send(this.#open('send'), NOTHING, MSG_DONTWAIT), SEND);
+    const n = unlessRefused(native.send(this.#open('send'), NOTHING, MSG_DONTWAIT), SEND);
     let taken = 0;
     for (; this.#queued > 0; taken++) {
       const status = this.#ring.load(this.#place(-this.#queued) + STATUS);

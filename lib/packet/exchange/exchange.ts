@@ -2,7 +2,7 @@
 import { invalidType, outOfRange } from '../../argument/argument-error.ts';
 import { type Names, namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { integer } from '../../argument/number.ts';
-import { object, own } from '../../argument/snapshot.ts';
+import { assertObject, ownProperty } from '../../argument/snapshot.ts';
 import { AbortError } from '../../loop/errors.ts';
 import { milliseconds, optionalSignal } from '../../loop/options.ts';
 import { Capture } from '../capture/capture.ts';
@@ -26,7 +26,7 @@ const NAMES: Names = namesOf<ExchangeOptions>({
 
 function portOf(through: unknown): Port {
   if (through instanceof Capture) return new CapturePort(through);
-  const { fd, sendmsg, readable } = object(through, 'through') as Partial<ExchangeSocket>;
+  const { fd, sendmsg, readable } = assertObject(through, 'through') as Partial<ExchangeSocket>;
   if (typeof fd !== 'number' || typeof sendmsg !== 'function' || typeof readable !== 'function') {
     throw invalidType('through', 'a Socket or a Capture');
   }
@@ -34,23 +34,23 @@ function portOf(through: unknown): Port {
 }
 
 function given(options: ExchangeOptions): Given {
-  onlyKnown(object(options, 'options'), NAMES, 'options');
-  const rate = own(options, 'rate') ?? Number.POSITIVE_INFINITY;
+  onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+  const rate = ownProperty(options, 'rate') ?? Number.POSITIVE_INFINITY;
   if (typeof rate !== 'number') throw invalidType('options.rate', 'a number');
   if (!(rate > 0)) throw outOfRange('options.rate', 'a number above 0');
-  const answers = own(options, 'answers');
+  const answers = ownProperty(options, 'answers');
   if (answers !== undefined && typeof answers !== 'function') throw invalidType('options.answers', 'a function');
-  const layers = own(options, 'layers') ?? [];
+  const layers = ownProperty(options, 'layers') ?? [];
   if (!Array.isArray(layers)) throw invalidType('options.layers', 'an array of layer types that defineLayer returned');
   return {
-    timeout: milliseconds(own(options, 'timeout') ?? 1000, 'options.timeout'),
-    retries: integer(own(options, 'retries'), 'options.retries', 0, 0x7fffffff, 0),
+    timeout: milliseconds(ownProperty(options, 'timeout') ?? 1000, 'options.timeout'),
+    retries: integer(ownProperty(options, 'retries'), 'options.retries', 0, 0x7fffffff, 0),
     rate,
-    concurrency: integer(own(options, 'concurrency'), 'options.concurrency', 1, 1 << 24, 4096),
-    multiple: own(options, 'multiple') === true,
+    concurrency: integer(ownProperty(options, 'concurrency'), 'options.concurrency', 1, 1 << 24, 4096),
+    multiple: ownProperty(options, 'multiple') === true,
     layers,
     answers: answers as Given['answers'],
-    signal: optionalSignal(own(options, 'signal'), 'options.signal'),
+    signal: optionalSignal(ownProperty(options, 'signal'), 'options.signal'),
   };
 }
 
@@ -99,7 +99,7 @@ export function exchange<Tag = unknown, const Types extends readonly AnyLayerTyp
   options: ExchangeOptions<Types> = {},
 ): AsyncGenerator<Answered<Tag, LayerOf<Types[number]>> | Unanswered<Tag>, void, void> {
   const checked = given(options as ExchangeOptions);
-  const from = object(requests, 'requests') as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
+  const from = assertObject(requests, 'requests') as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
   if (from[Symbol.asyncIterator] === undefined && from[Symbol.iterator] === undefined) {
     throw invalidType('requests', 'an iterable of requests');
   }

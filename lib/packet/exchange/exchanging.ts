@@ -2,7 +2,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { invalidValue } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { type Abortable, listen, unlisten } from '../../loop/abort.ts';
 import { AbortError, BusyError } from '../../loop/errors.ts';
 import { LONGEST } from '../../loop/options.ts';
@@ -161,7 +161,7 @@ export class Exchanging<Tag> implements Abortable {
   #prepare(from: ExchangeRequest<Tag> | RequestLayers): Pending<Tag> {
     const request: ExchangeRequest<Tag> = Array.isArray(from)
       ? { layers: from }
-      : (object(from, 'request') as ExchangeRequest<Tag>);
+      : (assertObject(from, 'request') as ExchangeRequest<Tag>);
     onlyKnown(request, NAMES, 'request');
     const { data, packet } = encodeRequest(request, this.#types);
     const key =

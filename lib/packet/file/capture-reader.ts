@@ -1,7 +1,7 @@
 /** Reads pcap and pcapng files from chunks of any size. */
 
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { attached, object, own } from '../../argument/snapshot.ts';
+import { assertObject, attached, ownProperty } from '../../argument/snapshot.ts';
 import { itemsOfLists } from '../bytes/ready-items.ts';
 import type { PacketFilter } from '../filter/given.ts';
 import type { CapturedPacket, CaptureInterface, InterfaceStatistics } from './capture-file.ts';
@@ -76,8 +76,8 @@ export class CaptureReader {
    *   packet, that is an `error` of the file.
    */
   constructor(options: ReaderOptions = {}) {
-    onlyKnown(object(options, 'options'), NAMES, 'options');
-    const filter = own(options, 'filter');
+    onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+    const filter = ownProperty(options, 'filter');
     this.#filter = filter === undefined ? undefined : new ReaderFilter(filter);
   }
 

@@ -2,7 +2,7 @@
 
 import { invalidType, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { attached, object } from '../../argument/snapshot.ts';
+import { assertObject, attached } from '../../argument/snapshot.ts';
 import { uint16, uint32 } from '../bytes/bytes.ts';
 import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import {
@@ -57,7 +57,7 @@ export class PcapWriter<Result> {
   constructor(sink: CaptureSink<Result>, options: PcapOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
     this.#sink = sink;
-    onlyKnown(object(options, 'options'), NAMES, 'options');
+    onlyKnown(assertObject(options, 'options'), NAMES, 'options');
     this.#microseconds = options.resolution === 'us';
     this.#linktype = uint16(options.linktype, 'options.linktype', LINKTYPE_ETHERNET);
     const view = new DataView(new ArrayBuffer(24));
@@ -79,7 +79,7 @@ export class PcapWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html#name-packet-record
    */
   write(packet: PacketRecord): Result {
-    const { data } = onlyKnown(object(packet, 'packet'), PACKET_NAMES, 'packet');
+    const { data } = onlyKnown(assertObject(packet, 'packet'), PACKET_NAMES, 'packet');
     attached(data, 'packet.data');
     checkLinktype(packet, this.#linktype, 'file');
     const { seconds, rest } = splitTimestamp(timestampOf(packet.timestamp, 'packet.timestamp'));

@@ -3,7 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { invalidType, outOfRange, text } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { attached, object } from '../../argument/snapshot.ts';
+import { assertObject, attached } from '../../argument/snapshot.ts';
 import { roundUp, uint16, uint32 } from '../bytes/bytes.ts';
 import {
   type CaptureInterface,
@@ -152,7 +152,7 @@ export class PcapngWriter<Result> {
   constructor(sink: CaptureSink<Result>, options: SectionOptions = {}) {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
     this.#sink = sink;
-    onlyKnown(object(options, 'options'), SECTION_NAMES, 'options');
+    onlyKnown(assertObject(options, 'options'), SECTION_NAMES, 'options');
     const texts: Option[] = [
       [1, textOption(options.comment, 'options.comment')],
       [2, textOption(options.hardware, 'options.hardware')],
@@ -177,7 +177,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-description-block
    */
   addInterface(given: CaptureInterface): number {
-    onlyKnown(object(given, 'interface'), INTERFACE_NAMES, 'interface');
+    onlyKnown(assertObject(given, 'interface'), INTERFACE_NAMES, 'interface');
     const options: Option[] = [
       [2, textOption(given.name, 'interface.name')],
       [3, textOption(given.description, 'interface.description')],
@@ -214,7 +214,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-enhanced-packet-block
    */
   write(packet: PacketRecord): Result {
-    const { data } = onlyKnown(object(packet, 'packet'), PACKET_NAMES, 'packet');
+    const { data } = onlyKnown(assertObject(packet, 'packet'), PACKET_NAMES, 'packet');
     attached(data, 'packet.data');
     const id = this.#known(packet.interfaceId, 'packet.interfaceId');
     checkLinktype(packet, this.#linktypes[id]!, 'interface');
@@ -244,7 +244,7 @@ export class PcapngWriter<Result> {
    * @see https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html#name-interface-statistics-block
    */
   statistics(given: InterfaceStatistics): Result {
-    onlyKnown(object(given, 'statistics'), STATISTICS_NAMES, 'statistics');
+    onlyKnown(assertObject(given, 'statistics'), STATISTICS_NAMES, 'statistics');
     const id = this.#known(given.interfaceId, 'statistics.interfaceId');
     const timestamp = timestampOf(given.timestamp, 'statistics.timestamp');
     const options: Option[] = [

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { invalidType, text } from '../../argument/argument-error.ts';
 import { isUint8Array } from '../../argument/kind.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { type ItemSource, itemsOf, ReadyItems } from '../bytes/ready-items.ts';
 import type { CapturedPacket } from './capture-file.ts';
 import { type CaptureError, CaptureReader, type ReaderOptions } from './capture-reader.ts';
@@ -27,7 +27,7 @@ export class CaptureFileError extends Error {
 
   /** @param file The name of the file, for the message. @param error The error of the reader. */
   constructor(file: string, error: CaptureError) {
-    const { offset, reason, cut } = object(error, 'error');
+    const { offset, reason, cut } = assertObject(error, 'error');
     super(`${text(file, 'file')}: ${reason}`);
     this.offset = offset;
     this.cut = cut;

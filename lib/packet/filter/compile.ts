@@ -1,7 +1,7 @@
 /** Compiles filter expressions to BPF programs: pcap-filter(7), pcap_compile(3PCAP). */
 import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 import { get32, uint32 } from '../bytes/bytes.ts';
 import { putIpv4 } from '../bytes/text.ts';
@@ -213,7 +213,7 @@ export function compiled(
   options: CompileOptions | undefined,
   isFile: boolean,
 ): FilterInstruction[] {
-  if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
+  if (options !== undefined) onlyKnown(assertObject(options, 'options'), NAMES, 'options');
   const linktype = options?.linktype ?? LINKTYPE_ETHERNET;
   const compiler = new Compiler(linktype, maskOf(options?.netmask), isFile);
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);

@@ -1,6 +1,6 @@
 /** Formats packets as readable text: a line for each layer, and the payload as a hex dump. */
 import { inspect } from 'node:util';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import type { Bytes } from '../../native/native.ts';
 import { isBytes } from '../bytes/bytes.ts';
 import {
@@ -20,7 +20,7 @@ import { lineOf, titleOf } from './line.ts';
 type Rest = Extract<Layer, { layer: 'payload' | 'trailer' }>;
 
 const isDecoded = (packet: DecodedPacket<OwnLayer> | CapturedData | Bytes): packet is DecodedPacket<OwnLayer> =>
-  !isBytes(packet) && 'layers' in object(packet, 'packet');
+  !isBytes(packet) && 'layers' in assertObject(packet, 'packet');
 
 const isRest = ({ layer }: Layer | OwnLayer): boolean => layer === 'payload' || layer === 'trailer';
 

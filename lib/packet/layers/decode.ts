@@ -2,7 +2,7 @@
 
 import { invalidType } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { TP_STATUS_CSUMNOTREADY } from '../../native/constants.ts';
 import type { Bytes } from '../../native/native.ts';
 import { asBytes, isBytes, uint32 } from '../bytes/bytes.ts';
@@ -136,7 +136,7 @@ export function decodePacket<const Types extends readonly AnyLayerType[] = reado
   options?: DecodeOptions<Types>,
 ): DecodedPacket<LayerOf<Types[number]>> {
   const { data, linktype, status = 0 } = packetOf(packet);
-  if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
+  if (options !== undefined) onlyKnown(assertObject(options, 'options'), NAMES, 'options');
   const from = new Decoding(data, options?.layers === undefined ? undefined : ownLayers(options.layers));
   from.pending = options?.checksumPending ?? (status & TP_STATUS_CSUMNOTREADY) !== 0;
   if (options?.pseudoHeader !== undefined) Object.assign(from, pseudoSums(options.pseudoHeader));
@@ -194,7 +194,7 @@ export function findLayer(
   const isOwn = typeof name === 'function' && 'layerName' in name;
   const wanted = isOwn ? (name as AnyLayerType).layerName : layerNameOf(name, 'name');
   let left = uint32(index, 'index');
-  const layers = Array.isArray(packet) ? packet : (object(packet, 'packet') as { layers?: unknown }).layers;
+  const layers = Array.isArray(packet) ? packet : (assertObject(packet, 'packet') as { layers?: unknown }).layers;
   for (const layer of layersOf(layers, 'packet')) {
     if (layer.layer === wanted && left-- === 0) return layer;
   }

@@ -1,7 +1,7 @@
 /** Layers that a program defines: their own codec, and the numbers that identify them. */
 import { invalidType, invalidValue } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { uint } from '../bytes/bytes.ts';
 import {
   ANNOUNCED,
@@ -49,7 +49,7 @@ const NAMES = namesOf<LayerDefinition<string, object>>({
 export function defineLayer<const Name extends string, Fields extends object>(
   definition: LayerDefinition<Name, Fields>,
 ): LayerType<Name, Fields> {
-  onlyKnown(object(definition, 'definition'), NAMES, 'definition');
+  onlyKnown(assertObject(definition, 'definition'), NAMES, 'definition');
   const given = { ...definition };
   const { name } = given;
   if (typeof name !== 'string') throw invalidType('definition.name', 'a string');

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, nearest, onlyKnown } from '../../argument/known-names.ts';
-import { attached, object, present } from '../../argument/snapshot.ts';
+import { assertObject, attached, present } from '../../argument/snapshot.ts';
 import type { Bytes } from '../../native/native.ts';
 import { asBytes, isBytes } from '../bytes/bytes.ts';
 import type { Encoding, LayerCodec } from './codec.ts';
@@ -80,7 +80,7 @@ function asLayers(parts: readonly Part[]): Written[] {
   if (parts.includes(undefined)) throw invalidType('layers', LAYERS); // a hole in the array, which map would skip
   return parts.map((part: Part) => {
     if (typeof part === 'string' || isBytes(part)) return payload(part);
-    const layer = onlyNamed(object(part, 'layers'));
+    const layer = onlyNamed(assertObject(part, 'layers'));
     if (isOwn(layer)) return { layer: layer.layer, [TYPE]: layer[TYPE], data: encodeOwn(layer) };
     const codec = builtIn(layer.layer);
     onlyKnown(layer, codec.names, layer.layer);
@@ -119,7 +119,7 @@ function write(layers: readonly Written[], index: number, to: Encoding, at: numb
 const NAMES = namesOf<EncodeOptions>({ pseudoHeader: true });
 
 function writeAll(layers: readonly Written[], bytes: Uint8Array, options: EncodeOptions | undefined): void {
-  if (options !== undefined) onlyKnown(object(options, 'options'), NAMES, 'options');
+  if (options !== undefined) onlyKnown(assertObject(options, 'options'), NAMES, 'options');
   let end = bytes.length;
   for (let i = layers.length - 1; layers[i]?.layer === 'trailer'; i--) end -= (layers[i] as Trailer).data.length;
   write(layers, 0, { bytes, end, next: undefined, ...pseudoSums(options?.pseudoHeader) }, 0);

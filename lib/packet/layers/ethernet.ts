@@ -1,7 +1,7 @@
 /** Ethernet II frames with any number of VLAN tags: IEEE 802.1Q and 802.1ad (QinQ). */
 
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { ETH_P_802_3_MIN, ETH_P_8021AD, ETH_P_8021Q, ETH_P_QINQ1 } from '../../native/constants.ts';
 import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
 import { get16, list, put16, uint, uint16 } from '../bytes/bytes.ts';
@@ -115,7 +115,8 @@ const TAG_NAMES = namesOf<VlanTag>({ tpid: true, pcp: true, dei: true, vid: true
 export const ethernetCodec: LayerCodec<EthernetInput> = {
   check({ tags }) {
     if (tags === undefined) return;
-    for (const tag of list(tags, 'ethernet.tags')) onlyKnown(object(tag, 'ethernet.tags'), TAG_NAMES, 'ethernet.tags');
+    for (const tag of list(tags, 'ethernet.tags'))
+      onlyKnown(assertObject(tag, 'ethernet.tags'), TAG_NAMES, 'ethernet.tags');
   },
   names: namesOf<Ethernet>({ layer: true, destination: true, source: true, tags: true, etherType: true }),
   size: ({ tags }) => HEADER + TAG_SIZE * (tags?.length ?? 0),

@@ -1,6 +1,6 @@
 /** IGMP (RFC 2236), and the queries and reports of version 3 (RFC 9776). */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, list, put16, roundUp, uint8, uint16 } from '../bytes/bytes.ts';
 import { fold, sum } from '../bytes/checksum.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
@@ -165,7 +165,10 @@ export const igmpCodec: LayerCodec<IgmpInput> = {
     if (sources !== undefined) list(sources, 'igmp.sources');
     if (records === undefined) return;
     for (const record of list(records, 'igmp.records')) {
-      list(onlyKnown(object(record, 'igmp.records'), RECORD_NAMES, 'igmp.records').sources, 'igmp.records.sources');
+      list(
+        onlyKnown(assertObject(record, 'igmp.records'), RECORD_NAMES, 'igmp.records').sources,
+        'igmp.records.sources',
+      );
     }
   },
   names: namesOf<Igmp>({

@@ -1,6 +1,6 @@
 /** The options of IPv4: RFC 791 and 2113. */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
 import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
@@ -165,7 +165,7 @@ export function checkIpv4Options(options: readonly Ipv4Option[] | undefined): vo
   for (const option of options ?? []) {
     if (option.name !== 'timestamp') continue;
     const name = 'ipv4.options.entries';
-    for (const entry of list(option.entries, name)) onlyKnown(object(entry, name), ENTRY, name);
+    for (const entry of list(option.entries, name)) onlyKnown(assertObject(entry, name), ENTRY, name);
   }
 }
 

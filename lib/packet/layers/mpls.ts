@@ -1,6 +1,6 @@
 /** MPLS labels: RFC 3032, with the traffic class of RFC 5462. */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { get32, list, put32, uint, uint8 } from '../bytes/bytes.ts';
 import type { Filled, LayerCodec } from './codec.ts';
 import type { Next } from './layer-type.ts';
@@ -81,7 +81,7 @@ const ENTRY_NAMES = namesOf<MplsEntry>({ label: true, trafficClass: true, bottom
 export const mplsCodec: LayerCodec<MplsInput> = {
   check({ entries }) {
     for (const entry of list(entries, 'mpls.entries')) {
-      onlyKnown(object(entry, 'mpls.entries'), ENTRY_NAMES, 'mpls.entries');
+      onlyKnown(assertObject(entry, 'mpls.entries'), ENTRY_NAMES, 'mpls.entries');
     }
   },
   names: namesOf<Mpls>({ layer: true, entries: true }),

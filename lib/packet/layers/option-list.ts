@@ -5,7 +5,7 @@
 
 import { invalidType } from '../../argument/argument-error.ts';
 import { keyOf, type Names, namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 
 /** The remaining bytes after an option with an invalid length. */
 interface MalformedOption {
@@ -71,7 +71,7 @@ export function optionList<Option>(codec: OptionCodec<Option | MalformedOption>)
       if (options === undefined) return;
       if (!Array.isArray(options)) throw invalidType(codec.argument, 'an array');
       for (const option of options) {
-        const name = keyOf(object(option, codec.argument).name, codec.names, `${codec.argument}.name`);
+        const name = keyOf(assertObject(option, codec.argument).name, codec.names, `${codec.argument}.name`);
         onlyKnown(option, codec.names[name]!, codec.argument);
       }
     },

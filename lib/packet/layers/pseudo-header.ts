@@ -1,5 +1,5 @@
 /** The addresses of the IP header of a packet that is encoded or decoded without it. */
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { sum } from '../bytes/checksum.ts';
 import { putIpv4, putIpv6 } from '../bytes/text.ts';
 
@@ -17,7 +17,7 @@ export interface PseudoHeader {
 export function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number; destinationSum: number } {
   if (pseudoHeader === undefined) return { sourceSum: -1, destinationSum: -1 };
   const bytes = new Uint8Array(32);
-  const { sourceAddress, destinationAddress } = object(pseudoHeader, 'pseudoHeader');
+  const { sourceAddress, destinationAddress } = assertObject(pseudoHeader, 'pseudoHeader');
   const put = String(sourceAddress).includes(':') ? putIpv6 : putIpv4;
   put(bytes, 0, sourceAddress, 'pseudoHeader.sourceAddress');
   put(bytes, 16, destinationAddress, 'pseudoHeader.destinationAddress');

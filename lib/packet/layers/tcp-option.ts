@@ -1,6 +1,6 @@
 /** The options of TCP: RFC 9293, 7323, 2018, 7413 and 2385. */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, get32, list, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
@@ -178,7 +178,7 @@ export function checkTcpOptions(options: readonly TcpOption[] | undefined): void
   for (const option of options ?? []) {
     if (option.name !== 'sack') continue;
     for (const block of list(option.blocks, field('blocks')))
-      onlyKnown(object(block, field('blocks')), BLOCK, field('blocks'));
+      onlyKnown(assertObject(block, field('blocks')), BLOCK, field('blocks'));
   }
 }
 

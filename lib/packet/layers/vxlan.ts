@@ -1,6 +1,6 @@
 /** Virtual networks over UDP: VXLAN (RFC 7348) and Geneve (RFC 8926). */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, list, put16, roundUp, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import type { Decoding, Filled, LayerCodec } from './codec.ts';
 import type { Next } from './layer-type.ts';
@@ -210,7 +210,7 @@ export const geneveCodec: LayerCodec<GeneveInput> = {
   check({ options }) {
     if (options === undefined) return;
     for (const option of list(options, 'geneve.options')) {
-      onlyKnown(object(option, 'geneve.options'), OPTION_NAMES, 'geneve.options');
+      onlyKnown(assertObject(option, 'geneve.options'), OPTION_NAMES, 'geneve.options');
       data(option.data, 'geneve.options.data');
     }
   },

@@ -2,7 +2,7 @@
 import { invalidType } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { integer, uint32 } from '../../argument/number.ts';
-import { object, own, uint8Array } from '../../argument/snapshot.ts';
+import { assertObject, ownProperty, uint8Array } from '../../argument/snapshot.ts';
 import { AgedMap } from '../bytes/aged-map.ts';
 import { ipv4Field } from '../layers/ipv4.ts';
 import { ipv6Field } from '../layers/ipv6.ts';
@@ -77,7 +77,7 @@ export class ReassembledPacket implements SourcePacket {
 
   constructor(data: Uint8Array, last: SourcePacket, fragments: number) {
     this.data = uint8Array(data, 'data');
-    object(last, 'last');
+    assertObject(last, 'last');
     this.timestamp = last.timestamp ?? 0n;
     this.originalLength = data.length;
     this.linktype = last.linktype ?? LINKTYPE_ETHERNET;
@@ -114,11 +114,11 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
   #now = 0;
 
   constructor(options: DefragmentOptions) {
-    onlyKnown(object(options, 'options'), NAMES, 'options');
-    this.#timeout = duration(own(options, 'timeout'), 'options.timeout', 30_000);
-    this.#maxBytes = integer(own(options, 'maxBytes'), 'options.maxBytes', 0, Number.MAX_SAFE_INTEGER, 4 << 20);
-    this.#maxDatagrams = integer(own(options, 'maxDatagrams'), 'options.maxDatagrams', 0, 1 << 24, 4096);
-    this.#onIncomplete = own(options, 'onIncomplete');
+    onlyKnown(assertObject(options, 'options'), NAMES, 'options');
+    this.#timeout = duration(ownProperty(options, 'timeout'), 'options.timeout', 30_000);
+    this.#maxBytes = integer(ownProperty(options, 'maxBytes'), 'options.maxBytes', 0, Number.MAX_SAFE_INTEGER, 4 << 20);
+    this.#maxDatagrams = integer(ownProperty(options, 'maxDatagrams'), 'options.maxDatagrams', 0, 1 << 24, 4096);
+    this.#onIncomplete = ownProperty(options, 'onIncomplete');
     if (this.#onIncomplete !== undefined && typeof this.#onIncomplete !== 'function') {
       throw invalidType('options.onIncomplete', 'a function');
     }

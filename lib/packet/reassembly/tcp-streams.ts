@@ -1,7 +1,7 @@
 /** Reassembles TCP streams from captured packets: RFC 9293. */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { integer } from '../../argument/number.ts';
-import { object, own } from '../../argument/snapshot.ts';
+import { assertObject, ownProperty } from '../../argument/snapshot.ts';
 import { AgedMap } from '../bytes/aged-map.ts';
 import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
 import { networkOffset } from './network-offset.ts';
@@ -77,12 +77,18 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   #now = 0;
 
   constructor(options: TcpStreamsOptions) {
-    onlyKnown(object(options, 'options'), NAMES, 'options');
+    onlyKnown(assertObject(options, 'options'), NAMES, 'options');
     const most = Number.MAX_SAFE_INTEGER;
-    this.#gapTimeout = duration(own(options, 'gapTimeout'), 'options.gapTimeout', 30_000);
-    this.#maxBytesPerStream = integer(own(options, 'maxBytesPerStream'), 'options.maxBytesPerStream', 0, most, 1 << 20);
-    this.#maxBytes = integer(own(options, 'maxBytes'), 'options.maxBytes', 0, most, 64 << 20);
-    this.#maxStreams = integer(own(options, 'maxStreams'), 'options.maxStreams', 1, 1 << 23, 65536);
+    this.#gapTimeout = duration(ownProperty(options, 'gapTimeout'), 'options.gapTimeout', 30_000);
+    this.#maxBytesPerStream = integer(
+      ownProperty(options, 'maxBytesPerStream'),
+      'options.maxBytesPerStream',
+      0,
+      most,
+      1 << 20,
+    );
+    this.#maxBytes = integer(ownProperty(options, 'maxBytes'), 'options.maxBytes', 0, most, 64 << 20);
+    this.#maxStreams = integer(ownProperty(options, 'maxStreams'), 'options.maxStreams', 1, 1 << 23, 65536);
   }
 
   push(packet: SourcePacket, out: TcpEvent[]): void {

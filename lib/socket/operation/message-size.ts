@@ -1,5 +1,5 @@
 /** The number of bytes that a message consists of, or has room for. */
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import type { Bytes } from '../../native/native.ts';
 
 function lengthOf(buffer: Bytes | string): number {
@@ -11,6 +11,6 @@ function lengthOf(buffer: Bytes | string): number {
  * system call checks anything that is not a list of buffers.
  */
 export function messageSize(message: { readonly buffers: readonly (Bytes | string)[] }): number {
-  const { buffers } = object(message, 'message');
+  const { buffers } = assertObject(message, 'message');
   return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer), 0) : 1;
 }

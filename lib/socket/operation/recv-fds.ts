@@ -7,7 +7,7 @@ import { MSG_CTRUNC, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../../native/cons
 import { discard, type ReceivedMessage, receive } from '../../posix/message.ts';
 import { isControl } from '../../struct/control-message.ts';
 import { descriptorRoom } from '../../struct/control-room.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import { Operation, type Owner, patienceFor } from './operation.ts';
 import { scratchBuffer, takeResult } from './receive-buffer.ts';
 
@@ -48,7 +48,7 @@ export class ReceiveFds extends Operation<DataWithFds> {
     const scratch = scratchBuffer(this.#size);
     const buffers = [scratch.length === this.#size ? scratch : scratch.subarray(0, this.#size)];
     const result = receive(this.fd, { buffers, controlLength: this.#control }, this.#flags);
-    if (typeof result === 'number') return settle(result, RECVMSG);
+    if (typeof result === 'number') return unlessRefused(result, RECVMSG);
     this.#scratch = scratch;
     this.#received = result;
     return result.length;

@@ -6,7 +6,7 @@ import { RECV } from '../../call/transfer.ts';
 import type { Readiness } from '../../loop/readiness.ts';
 import { SOCK_STREAM } from '../../native/constants.ts';
 import type { Bytes } from '../../native/native.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import type { Operation, Owner } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
 import { ReceivingAll, waitsForAll } from './receiving-all.ts';
@@ -32,7 +32,7 @@ class ReceiveInto extends Reading<number> {
     // A buffer that was transferred during the wait has length 0. The 0 bytes read into it would not mean the end of
     // the stream.
     if (this.size > 0 && lengthOf(this.buffer) === 0) throw invalidType('buffer', 'attached until it is filled');
-    return settle(pinned.recv(this.fd, this.buffer, this.flags), RECV);
+    return unlessRefused(pinned.recv(this.fd, this.buffer, this.flags), RECV);
   }
 
   finish(n: number): number {
@@ -56,11 +56,11 @@ class ReceiveAllInto extends ReceivingAll<number> {
   protected read(): number {
     const buffer = this.#buffer;
     if (lengthOf(buffer) !== this.size) throw invalidType('buffer', 'attached until it is filled');
-    if (this.got === 0) return settle(pinned.recv(this.fd, buffer, this.flags), RECV);
+    if (this.got === 0) return unlessRefused(pinned.recv(this.fd, buffer, this.flags), RECV);
     const memory = isView(buffer) ? buffer.buffer : buffer;
     const start = isView(buffer) ? buffer.byteOffset : 0;
     const rest = new Uint8Array(memory, start + this.got, this.size - this.got);
-    return settle(pinned.recv(this.fd, rest, this.flags), RECV);
+    return unlessRefused(pinned.recv(this.fd, rest, this.flags), RECV);
   }
 
   finish(): number {

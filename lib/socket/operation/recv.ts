@@ -5,7 +5,7 @@ import * as pinned from '../../call/pinned.ts';
 import { RECV } from '../../call/transfer.ts';
 import type { Readiness } from '../../loop/readiness.ts';
 import { SOCK_STREAM } from '../../native/constants.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import type { Operation, Owner } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
 import { CHUNK, pool, pooledResult, scratchBuffer, takeResult, tinyPool } from './receive-buffer.ts';
@@ -32,10 +32,10 @@ class Receive extends Reading<Buffer> {
     const { fd, flags, size, target } = this;
     if (size <= CHUNK && !target.bulk && (flags | 0) === flags) {
       this.#scratch = undefined;
-      return settle(pinned.recvPooled(fd, flags, size, pool, tinyPool), RECV);
+      return unlessRefused(pinned.recvPooled(fd, flags, size, pool, tinyPool), RECV);
     }
     this.#scratch = scratchBuffer(size);
-    const n = settle(pinned.recv(fd, this.#scratch, flags, size), RECV);
+    const n = unlessRefused(pinned.recv(fd, this.#scratch, flags, size), RECV);
     if (n < 0) this.#scratch = undefined;
     return n;
   }
@@ -56,7 +56,7 @@ class ReceiveAll extends ReceivingParts<Buffer> {
   }
 
   protected readInto(scratch: Buffer, wanted: number): number {
-    return settle(pinned.recv(this.fd, scratch, this.flags, wanted), RECV);
+    return unlessRefused(pinned.recv(this.fd, scratch, this.flags, wanted), RECV);
   }
 
   finish(): Buffer {

@@ -8,7 +8,7 @@ import { OUT_NAME_LENGTH } from '../../native/contract.ts';
 import { out } from '../../native/native.ts';
 import { SockaddrStorage } from '../../struct/address.ts';
 import type { Address } from '../../struct/address-type.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import type { Operation, Owner } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
 import { scratchBuffer, takeResult } from './receive-buffer.ts';
@@ -50,7 +50,7 @@ class ReceiveFrom<Sender extends Address | undefined> extends Reading<Datagram<S
 
   call(): number {
     this.#scratch = scratchBuffer(this.size);
-    const n = settle(pinned.recvfrom(this.fd, this.#scratch, this.flags, sender.bytes, this.size), RECVFROM);
+    const n = unlessRefused(pinned.recvfrom(this.fd, this.#scratch, this.flags, sender.bytes, this.size), RECVFROM);
     if (n < 0) this.#scratch = undefined;
     return n;
   }
@@ -70,7 +70,7 @@ class ReceiveAllFrom<Sender extends Address | undefined> extends ReceivingParts<
   #sender: Address | undefined;
 
   protected readInto(scratch: Buffer, wanted: number): number {
-    const n = settle(pinned.recvfrom(this.fd, scratch, this.flags, sender.bytes, wanted), RECVFROM);
+    const n = unlessRefused(pinned.recvfrom(this.fd, scratch, this.flags, sender.bytes, wanted), RECVFROM);
     if (this.got === 0 && n > 0) this.#sender = senderAddress();
     return n;
   }

@@ -4,7 +4,7 @@ import { RECVMSG } from '../../call/message.ts';
 import { READ, type Readiness } from '../../loop/readiness.ts';
 import { type ReceivedMessage, type ReceiveMessage, receive } from '../../posix/message.ts';
 import type { Address } from '../../struct/address-type.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import { messageSize } from './message-size.ts';
 import { Operation, type Owner, patienceFor } from './operation.ts';
 
@@ -30,7 +30,7 @@ export class ReceiveMessageOperation<Sender extends Address | undefined> extends
     // If a buffer was transferred during the wait, data would be lost.
     if (messageSize(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are filled');
     const result = receive(this.fd, this.#message, this.#flags);
-    if (typeof result === 'number') return settle(result, RECVMSG);
+    if (typeof result === 'number') return unlessRefused(result, RECVMSG);
     this.#received = result as ReceivedMessage<Sender>;
     return result.length;
   }

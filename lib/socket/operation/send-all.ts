@@ -9,7 +9,7 @@ import type { Readiness } from '../../loop/readiness.ts';
 import { EAGAIN, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../../native/constants.ts';
 import type { Bytes } from '../../native/native.ts';
 import type { ControlInput } from '../../struct/control-message.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import { type Owner, WAITS } from './operation.ts';
 import { run } from './run.ts';
 import { isUnfinished, maySendNow } from './send-now.ts';
@@ -61,7 +61,7 @@ export class SendAll extends SendingData<void> {
     this.whole();
     const next = this.#next();
     return this.#control === undefined
-      ? settle(pinned.send(this.fd, next, this.flags), SEND)
+      ? unlessRefused(pinned.send(this.fd, next, this.flags), SEND)
       : sendmsg(this.fd, { buffers: [next], control: this.#control }, this.flags);
   }
 

@@ -7,7 +7,7 @@ import { type Bytes, native } from '../../native/native.ts';
 import { encodeShared } from '../../struct/address.ts';
 import type { AddressLike } from '../../struct/address-type.ts';
 import { encodeControl } from '../../struct/control.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import type { Owner } from './operation.ts';
 import { SendingData } from './sending.ts';
 
@@ -41,7 +41,7 @@ export class SendSegments extends SendingData<number> {
   }
 
   protected send(): number {
-    return settle(native.sendmsg(this.fd, [this.whole()], this.#name, this.#control, this.flags), SENDMSG);
+    return unlessRefused(native.sendmsg(this.fd, [this.whole()], this.#name, this.#control, this.flags), SENDMSG);
   }
 
   finish(n: number): number {

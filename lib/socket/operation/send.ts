@@ -1,7 +1,7 @@
 /** send(2). */
 import * as pinned from '../../call/pinned.ts';
 import { SEND } from '../../call/transfer.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import { SendingData } from './sending.ts';
 
 /** Sends data with one call. */
@@ -11,7 +11,7 @@ export class Send extends SendingData<number> {
   }
 
   protected send(): number {
-    return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
+    return unlessRefused(pinned.send(this.fd, this.whole(), this.flags), SEND);
   }
 
   finish(n: number): number {

@@ -1,7 +1,7 @@
 /** sendmsg(2). */
 import { invalidType } from '../../argument/argument-error.ts';
 import { onlyKnown } from '../../argument/known-names.ts';
-import { object } from '../../argument/snapshot.ts';
+import { assertObject } from '../../argument/snapshot.ts';
 import { SEND_NAMES, type SendMessage, sendmsg } from '../../call/message.ts';
 import type { Readiness } from '../../loop/readiness.ts';
 import { encodeAddress } from '../../struct/address.ts';
@@ -20,7 +20,7 @@ export class SendMessageOperation extends Sending<number> {
 
   constructor(owner: Owner, target: Readiness, message: SendMessage, flags: number) {
     super(owner, target, flags);
-    onlyKnown(object(message, 'message'), SEND_NAMES, 'message');
+    onlyKnown(assertObject(message, 'message'), SEND_NAMES, 'message');
     const { address, buffers, control } = { ...message };
     this.#name = address === undefined ? undefined : encodeAddress(address);
     this.#message = { buffers, address: this.#name, control };

@@ -8,7 +8,7 @@ import type { Readiness } from '../../loop/readiness.ts';
 import type { Bytes } from '../../native/native.ts';
 import { encodeShared } from '../../struct/address.ts';
 import type { AddressLike } from '../../struct/address-type.ts';
-import { settle } from '../../struct/errno.ts';
+import { unlessRefused } from '../../struct/errno.ts';
 import type { Owner } from './operation.ts';
 import { run } from './run.ts';
 import { isUnfinished, maySendNow } from './send-now.ts';
@@ -32,8 +32,8 @@ export class SendTo extends SendingData<number> {
   }
 
   protected send(connecting: boolean): number {
-    if (connecting) return settle(pinned.send(this.fd, this.whole(), this.flags), SEND);
-    return settle(pinned.sendto(this.fd, this.whole(), this.flags, this.#name), SENDTO);
+    if (connecting) return unlessRefused(pinned.send(this.fd, this.whole(), this.flags), SEND);
+    return unlessRefused(pinned.sendto(this.fd, this.whole(), this.flags, this.#name), SENDTO);
   }
 
   finish(n: number): number {
