@@ -1,6 +1,7 @@
 /** The parts of which the lines of layers are composed. */
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from '../../argument/kind.ts';
+import * as constants from '../../native/constants.ts';
 
 /** Formats a number in hex with a minimum number of digits. */
 export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`;
@@ -9,39 +10,39 @@ export const hex = (value: number, digits: number): string => `0x${value.toStrin
 export type NumberNames = { readonly [number: number]: string };
 
 export const ETHER_TYPES: NumberNames = {
-  2048: 'IPv4',
-  2054: 'ARP',
-  25944: 'Ethernet',
-  32821: 'RARP',
-  33024: 'VLAN',
-  34525: 'IPv6',
-  34887: 'MPLS',
-  34888: 'MPLS multicast',
-  34915: 'PPPoE discovery',
-  34916: 'PPPoE session',
-  34984: 'VLAN',
-  35020: 'LLDP',
+  [constants.ETH_P_IP]: 'IPv4',
+  [constants.ETH_P_ARP]: 'ARP',
+  [constants.ETH_P_TEB]: 'Ethernet',
+  [constants.ETH_P_RARP]: 'RARP',
+  [constants.ETH_P_8021Q]: 'VLAN',
+  [constants.ETH_P_IPV6]: 'IPv6',
+  [constants.ETH_P_MPLS_UC]: 'MPLS',
+  [constants.ETH_P_MPLS_MC]: 'MPLS multicast',
+  [constants.ETH_P_PPP_DISC]: 'PPPoE discovery',
+  [constants.ETH_P_PPP_SES]: 'PPPoE session',
+  [constants.ETH_P_8021AD]: 'VLAN',
+  [constants.ETH_P_LLDP]: 'LLDP',
 };
 export const PROTOCOLS: NumberNames = {
-  0: 'hop-by-hop options',
-  1: 'ICMP',
-  2: 'IGMP',
-  4: 'IPv4',
-  6: 'TCP',
-  17: 'UDP',
-  41: 'IPv6',
-  43: 'routing',
-  44: 'fragment',
-  47: 'GRE',
-  50: 'ESP',
-  51: 'AH',
-  58: 'ICMPv6',
-  59: 'nothing',
-  60: 'destination options',
-  132: 'SCTP',
-  136: 'UDP-Lite',
-  137: 'MPLS',
-  143: 'Ethernet',
+  [constants.IPPROTO_HOPOPTS]: 'hop-by-hop options',
+  [constants.IPPROTO_ICMP]: 'ICMP',
+  [constants.IPPROTO_IGMP]: 'IGMP',
+  [constants.IPPROTO_IPIP]: 'IPv4',
+  [constants.IPPROTO_TCP]: 'TCP',
+  [constants.IPPROTO_UDP]: 'UDP',
+  [constants.IPPROTO_IPV6]: 'IPv6',
+  [constants.IPPROTO_ROUTING]: 'routing',
+  [constants.IPPROTO_FRAGMENT]: 'fragment',
+  [constants.IPPROTO_GRE]: 'GRE',
+  [constants.IPPROTO_ESP]: 'ESP',
+  [constants.IPPROTO_AH]: 'AH',
+  [constants.IPPROTO_ICMPV6]: 'ICMPv6',
+  [constants.IPPROTO_NONE]: 'nothing',
+  [constants.IPPROTO_DSTOPTS]: 'destination options',
+  [constants.IPPROTO_SCTP]: 'SCTP',
+  [constants.IPPROTO_UDPLITE]: 'UDP-Lite',
+  [constants.IPPROTO_MPLS]: 'MPLS',
+  [constants.IPPROTO_ETHERNET]: 'Ethernet',
 };
 
 /** Formats a number together with its name, if it has one. */

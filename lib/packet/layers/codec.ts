@@ -65,7 +65,7 @@ export interface LayerCodec<Input> {
    * Fills in its checksum after the layers above were written. `pseudo` is the sum of the addresses before it, or -1 if
    * there are none.
    */
-  seal?(layer: Input, to: Encoding, at: number, pseudo: number): void;
+  fillChecksum?(layer: Input, to: Encoding, at: number, pseudo: number): void;
   /** Reads its header, moves `from.at` to the end of it, and returns the next layer. */
   decode(from: Decoding): Next;
 }

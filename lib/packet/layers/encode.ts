@@ -113,7 +113,7 @@ function write(layers: readonly Written[], index: number, to: Encoding, at: numb
   codec.write(layer, to, at);
   const pseudo = to.sourceSum < 0 ? -1 : to.sourceSum + to.destinationSum;
   write(layers, index + 1, to, at + codec.size(layer));
-  codec.seal?.(layer, to, at, pseudo);
+  codec.fillChecksum?.(layer, to, at, pseudo);
 }
 
 const NAMES = namesOf<EncodeOptions>({ pseudoHeader: true });

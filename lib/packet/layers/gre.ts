@@ -142,7 +142,7 @@ export const greCodec: LayerCodec<GreInput> = {
     }
   },
 
-  seal(layer, to, at) {
+  fillChecksum(layer, to, at) {
     if (layer.checksum !== undefined || !hasChecksum(layer)) return;
     put16(to.bytes, at + HEADER, ~sum(to.bytes, at, to.end) & 0xffff);
   },

@@ -183,7 +183,7 @@ export const icmpCodec: LayerCodec<IcmpInput> = {
     }
   },
 
-  seal(layer, to, at) {
+  fillChecksum(layer, to, at) {
     if (layer.checksum === undefined) put16(to.bytes, at + ICMP.checksum, ~sum(to.bytes, at, to.end) & 0xffff);
   },
 

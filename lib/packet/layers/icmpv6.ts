@@ -137,7 +137,7 @@ export const icmpv6Codec: LayerCodec<Icmpv6Input> = {
     }
   },
 
-  seal(layer, to, at, pseudo) {
+  fillChecksum(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
     put16(to.bytes, at + ICMPV6.checksum, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },

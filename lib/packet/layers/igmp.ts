@@ -205,7 +205,7 @@ export const igmpCodec: LayerCodec<IgmpInput> = {
     putAll(bytes, at + QUERY, sources, 'igmp.sources');
   },
 
-  seal(layer, to, at) {
+  fillChecksum(layer, to, at) {
     if (layer.checksum === undefined) put16(to.bytes, at + IGMP.checksum, ~sum(to.bytes, at, to.end) & 0xffff);
   },
 

@@ -38,10 +38,7 @@ export const bytesCodec: LayerCodec<Payload | Trailer> = {
   decode: () => undefined,
 };
 
-/** Has no prototype, so that names can be looked up directly. */
-const codecs: { readonly [Name in LayerName]: LayerCodec<never> } = {
-  // @ts-expect-error: the prototype, which is no property
-  __proto__: null,
+const all: { readonly [Name in LayerName]: LayerCodec<never> } = {
   ethernet: ethernetCodec,
   bsdLoopback: bsdLoopbackCodec,
   linuxSll: linuxSllCodec,
@@ -75,6 +72,8 @@ const codecs: { readonly [Name in LayerName]: LayerCodec<never> } = {
   payload: bytesCodec,
   trailer: bytesCodec,
 };
+/** Has no prototype, so that names can be looked up directly. */
+const codecs: typeof all = Object.assign(Object.create(null), all);
 
 /** Returns whether this library has a layer with this name. */
 export function isBuiltIn(name: string): boolean {

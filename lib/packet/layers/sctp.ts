@@ -93,7 +93,7 @@ export const sctpCodec: LayerCodec<SctpInput> = {
     put32(bytes, at + SCTP.checksum, uint32(layer.checksum, 'sctp.checksum', 0));
   },
 
-  seal(layer, to, at) {
+  fillChecksum(layer, to, at) {
     if (layer.checksum === undefined) put32(to.bytes, at + SCTP.checksum, crc(to.bytes, at, to.end));
   },
 

@@ -159,7 +159,7 @@ export const tcpCodec: LayerCodec<TcpInput> = {
     tcpOptions.write(layer.options, bytes, at + HEADER);
   },
 
-  seal(layer, to, at, pseudo) {
+  fillChecksum(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
     put16(to.bytes, at + TCP.checksum, ~upperLayerSum(to.bytes, at, to.end, pseudo, PROTOCOL) & 0xffff);
   },

@@ -84,7 +84,7 @@ export const udpCodec: LayerCodec<UdpInput> = {
     put16(bytes, at + UDP.checksum, uint16(layer.checksum, 'udp.checksum', 0));
   },
 
-  seal(layer, to, at, pseudo) {
+  fillChecksum(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
     const length = get16(to.bytes, at + UDP.length);
     const end = length >= HEADER ? Math.min(to.end, at + length) : to.end;

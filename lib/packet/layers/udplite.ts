@@ -87,7 +87,7 @@ export const udpliteCodec: LayerCodec<UdpliteInput> = {
     put16(bytes, at + UDPLITE.checksum, uint16(layer.checksum, 'udplite.checksum', 0));
   },
 
-  seal(layer, to, at, pseudo) {
+  fillChecksum(layer, to, at, pseudo) {
     if (layer.checksum !== undefined || pseudo < 0) return;
     // 0 would mean that there is no checksum.
     put16(to.bytes, at + UDPLITE.checksum, ~sumOf(to.bytes, at, to.end, pseudo) & 0xffff || 0xffff);
