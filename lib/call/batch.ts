@@ -22,7 +22,7 @@ export const SENDMMSG: Call = call(
 );
 
 /**
- * As `sendmmsg`, it sends the messages of a batch: sendmmsg(2). It returns how many messages were sent, or -errno.
+ * Sends the messages of a batch like `sendmmsg` of sys-socket: sendmmsg(2). Returns how many messages were sent, or -errno.
  *
  * @example
  * const sv = [-1, -1];
@@ -54,7 +54,7 @@ export const RECVMMSG: Call = call(
 );
 
 /**
- * As `recvmmsg`, it receives messages into a batch: recvmmsg(2). It returns how many messages were received, or -errno.
+ * Receives messages into a batch like `recvmmsg` of sys-socket: recvmmsg(2). Returns how many were received, or -errno.
  *
  * @example
  * const sv = [-1, -1];

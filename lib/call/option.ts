@@ -6,7 +6,7 @@ import { OUT_OPTION_LENGTH } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
 import { type Call, call, unlessRefused } from '../struct/errno.ts';
 
-/** As `getsockopt` of sys-socket, which is given a length. */
+/** The call, with the arguments of `getsockopt` of sys-socket, which has a length in place of a buffer. */
 export const GETSOCKOPT: Call = call('getsockopt', 'fd', 'level', 'name', 'length');
 
 const GETSOCKOPT_INTO: Call = call('getsockopt', 'fd', 'level', 'name', 'value');

@@ -157,7 +157,7 @@ export function port(number: number, direction: Direction = 'src or dst'): Filte
   return portrange(number, number, direction);
 }
 
-/** Matches a range of ports, both ends included. As `port`. */
+/** Matches the ports from `from` to `to`, both included, where `direction` has the same meaning as for `host`. */
 export function portrange(from: number, to: number, direction: Direction = 'src or dst'): FilterExpression {
   return portsOf(from, to, direction);
 }

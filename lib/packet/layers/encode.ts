@@ -158,7 +158,7 @@ export function encodePacket(
 }
 
 /**
- * As `encodePacket`, but writes into an existing buffer, such as a slot of a ring.
+ * Encodes a packet like `encodePacket`, but into an existing buffer, such as a slot of a ring.
  *
  * @param into The buffer, whose first byte becomes that of the packet.
  * @param layers The same as for `encodePacket`.
