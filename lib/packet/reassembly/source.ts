@@ -58,14 +58,18 @@ export function transform<In extends SourcePacket, Out>(
   let ended = false;
   return new ReadyItems<Out>({
     take() {
-      while (at === out.length) {
-        out.length = 0;
-        at = 0;
+      while (out.length === 0) {
         const packet = ended ? NOTHING : packets.take();
         if (packet === NOTHING) return NOTHING;
         machine.push(packet, out);
       }
-      return out[at++]!;
+      if (out.length === 1) return out.pop()!; // this keeps the memory of the array, which `length = 0` gives up
+      const one = out[at++]!;
+      if (at === out.length) {
+        out.length = 0;
+        at = 0;
+      }
+      return one;
     },
     async wait() {
       if (ended) return false;
