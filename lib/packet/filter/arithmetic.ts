@@ -31,7 +31,7 @@ import {
 } from '../../native/constants.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
 import type { FilterOperator, FilterValue, Relation, Word } from './expression.ts';
-import { headerGuard, headerPlace } from './header.ts';
+import { checkHeaders, headerGuard, headerPlace } from './header.ts';
 import { type Base, further, instruction, LENGTH, loadInstruction, loadOf, type Place } from './load.ts';
 import { all, always, bits, compare as compared, never, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
@@ -212,6 +212,7 @@ const dropped: Part = (graph) => graph.end(0);
 
 /** Tests the relation of two numbers, in a packet that has all the headers they are read from. */
 export function comparison(scope: Scope, asked: Word<'compare'>): Part {
+  for (const value of [asked.left, asked.right]) checkHeaders(scope, asked, value);
   let [left, right, relation] = [folded(asked.left, asked), folded(asked.right, asked), asked.relation];
   const guards = [...headersOf(asked.right, headersOf(asked.left))].map((header) => headerGuard(scope, asked, header));
   if (typeof left === 'number' && typeof right === 'number') {

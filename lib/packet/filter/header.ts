@@ -13,7 +13,7 @@ import {
   IPPROTO_TCP,
   IPPROTO_UDP,
 } from '../../native/constants.ts';
-import type { HeaderName } from './expression.ts';
+import type { FilterValue, HeaderName } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
 import type { Place } from './load.ts';
 import { isFirst, protocolIs } from './network-words.ts';
@@ -39,6 +39,23 @@ export const HEADERS: readonly HeaderName[] = [
   ...(Object.keys(PROTOCOLS) as HeaderName[]),
 ];
 
+/** Throws if a number is read from a header that no packet of the link type has. */
+export function checkHeaders(scope: Scope, asked: object, value: FilterValue): void {
+  if (typeof value !== 'object') return;
+  if ('minus' in value) {
+    checkHeaders(scope, asked, value.minus);
+  } else if ('left' in value) {
+    checkHeaders(scope, asked, value.left);
+    checkHeaders(scope, asked, value.right);
+  } else {
+    if (value.header === 'radio' && !scope.hasRadio) {
+      const why = "'radio' applies to 802.11 captures with a radiotap header, and this link type is different";
+      throw refusedExpression(asked, why);
+    }
+    checkHeaders(scope, asked, value.offset);
+  }
+}
+
 /** Returns the position of a header. */
 export function headerPlace(scope: Scope, header: HeaderName): Place {
   if (header === 'ether') return scope.link;
@@ -49,12 +66,6 @@ export function headerPlace(scope: Scope, header: HeaderName): Place {
 
 /** Tests whether the packet has a header. Later IPv4 fragments do not have the header of the protocol above. */
 export function headerGuard(scope: Scope, asked: object, header: HeaderName): Part {
-  if (header === 'radio' && !scope.hasRadio) {
-    throw refusedExpression(
-      asked,
-      "'radio' applies to 802.11 captures with a radiotap header, and this link type is different",
-    );
-  }
   if (header === 'ether' || header === 'radio') return always;
   if (header === 'icmp6') return protocolIs(scope, asked, ETH_P_IPV6, IPPROTO_ICMPV6);
   const type = ETHER_TYPES[header];

@@ -110,6 +110,8 @@ test.each<[text: string, place: string, reason: RegExp, linktype: number]>([
   ['type mgt', 'type mgt', /apply to 802.11 frames/, p.LINKTYPE_ETHERNET],
   ['wlan addr1 02:00:00:00:00:01', '02:00:00:00:00:01', /Ethernet has 'src' and 'dst'/, p.LINKTYPE_ETHERNET],
   ['ip or radio[0] = 1', 'radio[0] = 1', /'radio' applies to 802.11 captures/, p.LINKTYPE_ETHERNET],
+  ['0 * radio[1] = 0', '0 * radio[1] = 0', /'radio' applies to 802.11 captures/, p.LINKTYPE_RAW],
+  ['ip[0] + radio[1] = 2', 'ip[0] + radio[1] = 2', /'radio' applies to 802.11 captures/, p.LINKTYPE_ETHERNET],
   ['llc', 'llc', /'llc' applies to Ethernet and 802.11/, p.LINKTYPE_LINUX_SLL],
   ['not mpls', 'mpls', /'mpls' applies to Ethernet, HDLC and PPP/, p.LINKTYPE_RAW],
   ['mpls and arp', 'arp', /only IPv4 and IPv6 can follow 'mpls'/, p.LINKTYPE_ETHERNET],
