@@ -7,27 +7,7 @@ import { integer, LITTLE, uint8, uint16 } from '../argument/number.ts';
 import { assertObject, attached, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from '../native/constants.ts';
 import { bool, i32, inAddr, net32, part, u32, u64 } from './field.ts';
-import type {
-  Fanout,
-  GroupReq,
-  GroupSourceReq,
-  Icmp6Filter,
-  In6Pktinfo,
-  Ipv6Mreq,
-  Linger,
-  Mreqn,
-  MreqSource,
-  MulticastInterface,
-  PacketMreq,
-  PacketStatistics,
-  PortRange,
-  RolloverStatistics,
-  SocketMemory,
-  TimestampingOption,
-  Timeval,
-  TxtimeOption,
-  Ucred,
-} from './option-type.ts';
+import type * as options from './option-type.ts';
 import { type Codec, codecOf, type Reader, scalar, zeroed } from './struct.ts';
 import * as structs from './struct-table.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
@@ -43,27 +23,27 @@ export interface Codecs {
   bytes: Codec<Buffer, Uint8Array>;
   uints: Reader<number[]>;
   memberships: Reader<number[]>;
-  linger: Codec<Linger>;
-  timeval: Codec<Timeval>;
-  ucred: Reader<Ucred>;
-  meminfo: Reader<SocketMemory>;
-  timestamping: Codec<Required<TimestampingOption>, TimestampingOption | number>;
-  txtime: Codec<Required<TxtimeOption>, TxtimeOption>;
-  portRange: Codec<PortRange>;
-  mreqn: Codec<Mreqn>;
-  multicastIf: Codec<string, string | MulticastInterface>;
-  mreqSource: Codec<MreqSource>;
-  ipv6Mreq: Codec<Ipv6Mreq>;
-  groupReq: Codec<GroupReq>;
-  groupSourceReq: Codec<GroupSourceReq>;
-  in6Pktinfo: Codec<In6Pktinfo>;
+  linger: Codec<options.Linger>;
+  timeval: Codec<options.Timeval>;
+  ucred: Reader<options.Ucred>;
+  meminfo: Reader<options.SocketMemory>;
+  timestamping: Codec<Required<options.TimestampingOption>, options.TimestampingOption | number>;
+  txtime: Codec<Required<options.TxtimeOption>, options.TxtimeOption>;
+  portRange: Codec<options.PortRange>;
+  mreqn: Codec<options.Mreqn>;
+  multicastIf: Codec<string, string | options.MulticastInterface>;
+  mreqSource: Codec<options.MreqSource>;
+  ipv6Mreq: Codec<options.Ipv6Mreq>;
+  groupReq: Codec<options.GroupReq>;
+  groupSourceReq: Codec<options.GroupSourceReq>;
+  in6Pktinfo: Codec<options.In6Pktinfo>;
   mtuInfo: Reader<number>;
-  icmp6Filter: Codec<{ pass: number[] }, Icmp6Filter>;
+  icmp6Filter: Codec<{ pass: number[] }, options.Icmp6Filter>;
   tcpInfo: Reader<TcpInfo>;
-  packetMreq: Codec<PacketMreq>;
-  fanout: Codec<Required<Fanout>, Fanout>;
-  packetStatistics: Reader<PacketStatistics>;
-  rolloverStatistics: Reader<RolloverStatistics>;
+  packetMreq: Codec<options.PacketMreq>;
+  fanout: Codec<Required<options.Fanout>, options.Fanout>;
+  packetStatistics: Reader<options.PacketStatistics>;
+  rolloverStatistics: Reader<options.RolloverStatistics>;
 }
 
 /** The names of devices, congestion controls and upper layers have at most 16 bytes with their NUL; the kernel would truncate a longer one. */
@@ -136,7 +116,7 @@ const level = (bytes: Uint8Array): number => {
 };
 
 const FILTER_TYPES = 256;
-const ICMP6_NAMES = namesOf<Icmp6Filter>({ pass: true, block: true });
+const ICMP6_NAMES = namesOf<options.Icmp6Filter>({ pass: true, block: true });
 
 /** A set bit blocks its type. */
 const icmp6Filter: Codecs['icmp6Filter'] = {
@@ -167,10 +147,10 @@ const icmp6Filter: Codecs['icmp6Filter'] = {
   },
 };
 
-const FANOUT_NAMES = namesOf<Fanout>({ id: true, type: true, flags: true });
+const FANOUT_NAMES = namesOf<options.Fanout>({ id: true, type: true, flags: true });
 
 /** Throws unless the value is a valid fanout. The flags must not contain bits of the type, because these would change the type. */
-export function fanoutFields(value: Fanout, name: string): Required<Fanout> {
+export function fanoutFields(value: options.Fanout, name: string): Required<options.Fanout> {
   const from = onlyKnown(assertObject(value, name), FANOUT_NAMES, name);
   const id = uint16(ownProperty(from, 'id'), `${name}.id`);
   const type = uint8(ownProperty(from, 'type'), `${name}.type`);
@@ -197,7 +177,7 @@ const fanout: Codecs['fanout'] = {
 const counts = codecOf(structs.tpacket_stats_v3);
 
 /** TPACKET_V1 and V2 do not count freezes and return a shorter struct. */
-const packetStatistics: Reader<PacketStatistics> = {
+const packetStatistics: Reader<options.PacketStatistics> = {
   size: counts.size,
   decode: (view, start, end) => {
     const { freezes, ...rest } = counts.decode(view, start, end);

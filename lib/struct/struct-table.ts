@@ -4,39 +4,21 @@ import { LITTLE } from '../argument/number.ts';
 import { sockaddr } from './address.ts';
 import type { AuxiliaryData, ExtendedError, PacketInfoInput } from './control-message.ts';
 import { bool, hardware, i32, in6Addr, inAddr, optional, time, u8, u16, u32, u64 } from './field.ts';
-import type {
-  GroupReq,
-  GroupSourceReq,
-  In6Pktinfo,
-  Ipv6Mreq,
-  Linger,
-  Mreqn,
-  MreqSource,
-  MulticastInterface,
-  PacketMreq,
-  PacketStatistics,
-  PortRange,
-  RolloverStatistics,
-  SocketMemory,
-  TimestampingOption,
-  Timeval,
-  TxtimeOption,
-  Ucred,
-} from './option-type.ts';
+import type * as options from './option-type.ts';
 import { type Struct, struct } from './struct.ts';
 
-export const linger: Struct<Linger> = struct('linger', { onoff: bool('l_onoff'), linger: i32('l_linger') });
+export const linger: Struct<options.Linger> = struct('linger', { onoff: bool('l_onoff'), linger: i32('l_linger') });
 
-export const timeval: Struct<Timeval> = struct('timeval', { sec: time(0), usec: time('tv_usec') });
+export const timeval: Struct<options.Timeval> = struct('timeval', { sec: time(0), usec: time('tv_usec') });
 
-export const ucred: Struct<Ucred> = struct('ucred', {
+export const ucred: Struct<options.Ucred> = struct('ucred', {
   pid: i32('ucred_pid'),
   uid: u32('ucred_uid'),
   gid: u32('ucred_gid'),
 });
 
 /** An array of u32 values: SK_MEMINFO_RMEM_ALLOC and those that follow. */
-export const meminfo: Struct<SocketMemory> = struct(36, {
+export const meminfo: Struct<options.SocketMemory> = struct(36, {
   rmemAlloc: u32(0),
   rcvbuf: u32(4),
   wmemAlloc: u32(8),
@@ -49,36 +31,42 @@ export const meminfo: Struct<SocketMemory> = struct(36, {
 });
 
 // The headers of the build image are older than these two structs, which consist of two words each.
-export const so_timestamping: Struct<TimestampingOption> = struct(8, { flags: i32(0), bindPhc: optional(i32(4)) });
-export const sock_txtime: Struct<TxtimeOption> = struct(8, { clockid: i32(0), flags: optional(u32(4)) });
+export const so_timestamping: Struct<options.TimestampingOption> = struct(8, {
+  flags: i32(0),
+  bindPhc: optional(i32(4)),
+});
+export const sock_txtime: Struct<options.TxtimeOption> = struct(8, { clockid: i32(0), flags: optional(u32(4)) });
 
 /** One u32 with the low bound in its lower half. */
-export const portRange: Struct<PortRange> = struct(4, { low: u16(LITTLE ? 0 : 2), high: u16(LITTLE ? 2 : 0) });
+export const portRange: Struct<options.PortRange> = struct(4, { low: u16(LITTLE ? 0 : 2), high: u16(LITTLE ? 2 : 0) });
 
 const outgoing = {
   address: optional(inAddr('mreqn_address')),
   ifindex: optional(i32('mreqn_ifindex')),
 };
-export const ip_mreqn: Struct<Mreqn> = struct('ip_mreqn', { multiaddr: inAddr('mreqn_multiaddr'), ...outgoing });
-export const multicastInterface: Struct<MulticastInterface> = struct('ip_mreqn', outgoing);
+export const ip_mreqn: Struct<options.Mreqn> = struct('ip_mreqn', {
+  multiaddr: inAddr('mreqn_multiaddr'),
+  ...outgoing,
+});
+export const multicastInterface: Struct<options.MulticastInterface> = struct('ip_mreqn', outgoing);
 
-export const ip_mreq_source: Struct<MreqSource> = struct('ip_mreq_source', {
+export const ip_mreq_source: Struct<options.MreqSource> = struct('ip_mreq_source', {
   multiaddr: inAddr('imr_multiaddr'),
   interface: inAddr('imr_interface'),
   sourceaddr: inAddr('imr_sourceaddr'),
 });
 
-export const ipv6_mreq: Struct<Ipv6Mreq> = struct('ipv6_mreq', {
+export const ipv6_mreq: Struct<options.Ipv6Mreq> = struct('ipv6_mreq', {
   multiaddr: in6Addr('ipv6mr_multiaddr', 'ifindex'),
   ifindex: u32('ipv6mr_ifindex'),
 });
 
-export const group_req: Struct<GroupReq> = struct('group_req', {
+export const group_req: Struct<options.GroupReq> = struct('group_req', {
   interface: u32('gr_interface'),
   group: sockaddr('gr_group'),
 });
 
-export const group_source_req: Struct<GroupSourceReq> = struct('group_source_req', {
+export const group_source_req: Struct<options.GroupSourceReq> = struct('group_source_req', {
   interface: u32('gsr_interface'),
   group: sockaddr('gsr_group'),
   source: sockaddr('gsr_source'),
@@ -90,7 +78,7 @@ export const in_pktinfo: Struct<Omit<PacketInfoInput, 'level' | 'type'>> = struc
   addr: optional(inAddr('ipi_addr')),
 });
 
-export const in6_pktinfo: Struct<In6Pktinfo> = struct('in6_pktinfo', {
+export const in6_pktinfo: Struct<options.In6Pktinfo> = struct('in6_pktinfo', {
   addr: in6Addr('ipi6_addr', 'ifindex'),
   ifindex: u32('ipi6_ifindex'),
 });
@@ -115,19 +103,19 @@ export const tpacket_auxdata: Struct<Omit<AuxiliaryData, 'level' | 'type'>> = st
 });
 
 /** A hardware address of more than 8 bytes makes the struct longer. */
-export const packet_mreq: Struct<PacketMreq> = struct('packet_mreq', {
+export const packet_mreq: Struct<options.PacketMreq> = struct('packet_mreq', {
   ifindex: i32('mr_ifindex'),
   type: u16('mr_type'),
   address: hardware('mr_address', u16('mr_alen')),
 });
 
-export const tpacket_stats_v3: Struct<Required<PacketStatistics>> = struct('tpacket_stats_v3', {
+export const tpacket_stats_v3: Struct<Required<options.PacketStatistics>> = struct('tpacket_stats_v3', {
   packets: u32('tp_packets'),
   drops: u32('tp_drops'),
   freezes: u32('tp_freeze_q_cnt'),
 });
 
-export const tpacket_rollover_stats: Struct<RolloverStatistics> = struct('tpacket_rollover_stats', {
+export const tpacket_rollover_stats: Struct<options.RolloverStatistics> = struct('tpacket_rollover_stats', {
   all: u64('tp_all'),
   huge: u64('tp_huge'),
   failed: u64('tp_failed'),

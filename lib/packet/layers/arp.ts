@@ -1,12 +1,11 @@
 /** ARP, for any hardware and protocol. */
 
 import { invalidType, invalidValue } from '../../argument/argument-error.ts';
-import { namesOf } from '../../argument/known-names.ts';
 import { ETH_P_IP } from '../../native/constants.ts';
 import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
 import { get16, put16, uint8, uint16 } from '../bytes/bytes.ts';
 import { hardwareLength, hardwareText, ipv4Text, putHardware, putIpv4 } from '../bytes/text.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 
 /**
  * An ARP message to encode. Hardware addresses have any length and are text, `'aa:bb:...'`, or bytes. Protocol
@@ -95,14 +94,8 @@ function putProtocol(bytes: Uint8Array, at: number, text: unknown, name: string,
 }
 
 export const arpCodec: LayerCodec<ArpInput> = {
-  names: namesOf<Arp>({
-    layer: true,
-    hardwareType: true,
-    protocolType: true,
-    hardwareLength: true,
-    protocolLength: true,
-    operation: true,
-    senderHardwareAddress: true,
+  names: layerNames<Arp>()({
+    ...ARP,
     senderProtocolAddress: true,
     targetHardwareAddress: true,
     targetProtocolAddress: true,

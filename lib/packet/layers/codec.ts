@@ -5,7 +5,7 @@
  * other files need a list, it is exported under a second name, and they copy what they read into constants of their own:
  * V8 folds a constant into the code of a function only if no module exports it.
  */
-import type { Names } from '../../argument/known-names.ts';
+import { type Names, namesOf } from '../../argument/known-names.ts';
 import { sum } from '../bytes/checksum.ts';
 import type { LayerName } from './layer-name.ts';
 import type { Next, OwnLayers } from './layer-type.ts';
@@ -68,6 +68,22 @@ export interface LayerCodec<Input> {
   fillChecksum?(layer: Input, to: Encoding, at: number, pseudo: number): void;
   /** Reads its header, moves `from.at` to the end of it, and returns the next layer. */
   decode(from: Decoding): Next;
+}
+
+/** The fields of a layer apart from its name. A key that is not one of them has the value `false`. */
+type Exactly<Layer, Given> = { readonly [Name in Exclude<keyof Layer, 'layer'>]: unknown } & {
+  readonly [Name in Exclude<keyof Given, keyof Layer>]: false;
+};
+
+/**
+ * Returns the names of the fields of a layer. Most of them are the keys of the lists of offsets and of bits; an offset of
+ * several fields together is excluded by `false`. The compiler checks that the names are those of the interface.
+ */
+export function layerNames<Layer>(): <const Given>(fields: Given & Exactly<Layer, Given>) => Names {
+  return (fields) => {
+    const named = Object.entries(fields as object).filter(([, value]) => value !== false);
+    return namesOf<{ [name: string]: unknown }>({ layer: true, ...Object.fromEntries(named) });
+  };
 }
 
 /** A packet that is being decoded. */

@@ -1,6 +1,5 @@
 /** ICMP: RFC 792, with the path MTU of RFC 1191 and the length of RFC 4884. */
 
-import { namesOf } from '../../argument/known-names.ts';
 import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
@@ -15,7 +14,7 @@ import {
 import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { fold, sum } from '../bytes/checksum.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
-import type { LayerCodec } from './codec.ts';
+import { type LayerCodec, layerNames } from './codec.ts';
 import {
   type ExtendedEchoFields,
   extendedTypes,
@@ -138,28 +137,7 @@ const FIELD_TYPES = {
 
 export const icmpCodec: LayerCodec<IcmpInput> = {
   check: (layer) => checkFields('icmp', layer, FIELD_TYPES),
-  names: namesOf<Icmp>({
-    layer: true,
-    type: true,
-    code: true,
-    checksum: true,
-    restOfHeader: true,
-    identifier: true,
-    sequenceNumber: true,
-    nextHopMtu: true,
-    length: true,
-    pointer: true,
-    gatewayInternetAddress: true,
-    originateTimestamp: true,
-    receiveTimestamp: true,
-    transmitTimestamp: true,
-    local: true,
-    state: true,
-    active: true,
-    ipv4: true,
-    ipv6: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Icmp>()({ ...messageField, ...FIELD_TYPES, checksumOk: true }),
   size: ({ type }) => (isTimestamp(type) ? TIMESTAMP_HEADER : HEADER),
 
   write(layer, to, at) {

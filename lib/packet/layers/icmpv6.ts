@@ -1,9 +1,8 @@
 /** ICMPv6 (RFC 4443) and neighbor discovery (RFC 4861). */
 
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, get32, put16, put32, uint8, uint32 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
-import type { LayerCodec } from './codec.ts';
+import { type LayerCodec, layerNames } from './codec.ts';
 import { extendedTypes, isExtendedEcho, readExtendedEcho, writeExtendedEcho } from './extended-echo.ts';
 import { type Common, checkFields, type FieldTypes, messageField, quotation, writeMessage } from './icmp-header.ts';
 import type { Icmpv6, Icmpv6Fields, Icmpv6Input } from './icmpv6-message.ts';
@@ -84,38 +83,7 @@ export const icmpv6Codec: LayerCodec<Icmpv6Input> = {
     checkFields('icmpv6', layer, FIELD_TYPES);
     ndOptions.check(layer.options);
   },
-  names: namesOf<Icmpv6>({
-    layer: true,
-    type: true,
-    code: true,
-    checksum: true,
-    restOfHeader: true,
-    identifier: true,
-    sequenceNumber: true,
-    mtu: true,
-    pointer: true,
-    length: true,
-    curHopLimit: true,
-    managedAddressConfiguration: true,
-    otherConfiguration: true,
-    homeAgent: true,
-    defaultRouterPreference: true,
-    routerLifetime: true,
-    reachableTime: true,
-    retransTimer: true,
-    router: true,
-    solicited: true,
-    override: true,
-    targetAddress: true,
-    destinationAddress: true,
-    options: true,
-    local: true,
-    state: true,
-    active: true,
-    ipv4: true,
-    ipv6: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Icmpv6>()({ ...messageField, ...FIELD_TYPES, checksumOk: true }),
   size(layer) {
     const discovery = discoverySize(layer.type);
     return discovery > 0 ? discovery + ndOptions.size(layer.options) : HEADER;

@@ -4,7 +4,7 @@ import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, list, put16, roundUp, uint8, uint16 } from '../bytes/bytes.ts';
 import { fold, sum } from '../bytes/checksum.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
-import type { Decoding, LayerCodec } from './codec.ts';
+import { type Decoding, type LayerCodec, layerNames } from './codec.ts';
 
 /**
  * A group record of a version 3 report.
@@ -171,14 +171,9 @@ export const igmpCodec: LayerCodec<IgmpInput> = {
       );
     }
   },
-  names: namesOf<Igmp>({
-    layer: true,
-    type: true,
-    maxResponseCode: true,
-    checksum: true,
-    groupAddress: true,
-    flags: true,
-    queryInterval: true,
+  names: layerNames<Igmp>()({
+    ...IGMP,
+    sourceCount: false,
     sources: true,
     reserved: true,
     records: true,

@@ -1,7 +1,6 @@
 /** IPsec: the authentication header (RFC 4302) and the header of the encapsulating security payload (RFC 4303). */
-import { namesOf } from '../../argument/known-names.ts';
 import { data, get16, get32, put16, put32, roundUp, uint8, uint16, uint32 } from '../bytes/bytes.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { layerOfNextHeader, layerOfProtocol, protocolField } from './protocol.ts';
 
@@ -110,15 +109,7 @@ const ahSize = (layer: AhInput): number => AH_SIZE + roundUp(layer.icv?.length ?
 
 export const ahCodec: LayerCodec<AhInput> = {
   check: ({ icv }) => void data(icv, 'ah.icv'),
-  names: namesOf<Ah>({
-    layer: true,
-    nextHeader: true,
-    payloadLength: true,
-    reserved: true,
-    spi: true,
-    sequenceNumber: true,
-    icv: true,
-  }),
+  names: layerNames<Ah>()({ ...AH }),
   size: ahSize,
 
   write(layer, to, at) {
@@ -155,7 +146,7 @@ export const ahCodec: LayerCodec<AhInput> = {
 };
 
 export const espCodec: LayerCodec<EspInput> = {
-  names: namesOf<Esp>({ layer: true, spi: true, sequenceNumber: true }),
+  names: layerNames<Esp>()({ ...ESP }),
   size: () => ESP_SIZE,
 
   write(layer, { bytes }, at) {

@@ -1,9 +1,8 @@
 /** IPv4: RFC 791, with the differentiated services and ECN fields of RFC 2474 and 3168. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, put16, roundUp, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import { fold, sum } from '../bytes/checksum.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
-import type { Decoding, Filled, LayerCodec } from './codec.ts';
+import { type Decoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { checkIpv4Options, type Ipv4Option, ipv4Options, sourceRouteEnd } from './ipv4-option.ts';
 import { layerOfProtocol, protocolField } from './protocol.ts';
 
@@ -123,26 +122,7 @@ function readOptions(from: Decoding, options: Ipv4Option[], ihl: number): number
 
 export const ipv4Codec: LayerCodec<Ipv4Input> = {
   check: ({ options }) => checkIpv4Options(options),
-  names: namesOf<Ipv4>({
-    layer: true,
-    version: true,
-    ihl: true,
-    dscp: true,
-    ecn: true,
-    totalLength: true,
-    identification: true,
-    reserved: true,
-    dontFragment: true,
-    moreFragments: true,
-    fragmentOffset: true,
-    timeToLive: true,
-    protocol: true,
-    headerChecksum: true,
-    sourceAddress: true,
-    destinationAddress: true,
-    options: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Ipv4>()({ ...IPV4, ...MASK, flags: false, options: true, checksumOk: true }),
   size,
 
   write(layer, to, at) {

@@ -1,7 +1,6 @@
 /** The IPv6 fragment header: RFC 8200. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, get32, put16, put32, uint, uint8, uint32 } from '../bytes/bytes.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { layerOfNextHeader, protocolField } from './protocol.ts';
 
 /**
@@ -66,15 +65,7 @@ export const fragmentMask: typeof MASK = MASK;
 const HEADER = 8;
 
 export const fragmentCodec: LayerCodec<FragmentInput> = {
-  names: namesOf<Fragment>({
-    layer: true,
-    nextHeader: true,
-    reserved: true,
-    fragmentOffset: true,
-    reserved2: true,
-    moreFragments: true,
-    identification: true,
-  }),
+  names: layerNames<Fragment>()({ ...FRAGMENT, reserved2: true, moreFragments: true }),
   size: () => HEADER,
 
   write(layer, to, at) {

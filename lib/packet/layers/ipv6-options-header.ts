@@ -1,7 +1,6 @@
 /** The IPv6 extension headers of options: hop-by-hop and destination options (RFC 8200). */
-import { namesOf } from '../../argument/known-names.ts';
 import { roundUp, uint8 } from '../bytes/bytes.ts';
-import type { Decoding, Filled, LayerCodec } from './codec.ts';
+import { type Decoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Ipv6 } from './ipv6.ts';
 import { extensionField, extensionSize } from './ipv6-extension.ts';
 import { type Ipv6Option, ipv6Options, writePadded } from './ipv6-option.ts';
@@ -109,12 +108,7 @@ const HEADER = { ...extensionField, options: 2 } as const;
 function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): LayerCodec<HopByHopInput | DestinationOptionsInput> {
   const size = (fields: OptionsHeaderFields) => roundUp(HEADER.options + ipv6Options.size(fields.options), 8);
   return {
-    names: namesOf<HopByHop | DestinationOptions>({
-      layer: true,
-      nextHeader: true,
-      headerExtensionLength: true,
-      options: true,
-    }),
+    names: layerNames<HopByHop | DestinationOptions>()({ ...HEADER }),
     check: ({ options }) => ipv6Options.check(options),
     size,
 

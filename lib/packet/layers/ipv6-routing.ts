@@ -1,9 +1,8 @@
 /** The IPv6 routing header: RFC 8200. */
-import { namesOf } from '../../argument/known-names.ts';
 import { data as bytesOf, get32, list, put32, roundUp, uint8, uint32 } from '../bytes/bytes.ts';
 import { sum } from '../bytes/checksum.ts';
 import { ipv6Text, putIpv6 } from '../bytes/text.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { extensionField, extensionSize } from './ipv6-extension.ts';
 import { layerOfNextHeader, protocolField } from './protocol.ts';
 
@@ -93,16 +92,7 @@ function routingSize({ addresses = [], data }: RoutingFields): number {
 }
 
 export const routingCodec: LayerCodec<RoutingInput> = {
-  names: namesOf<Routing>({
-    layer: true,
-    nextHeader: true,
-    headerExtensionLength: true,
-    routingType: true,
-    segmentsLeft: true,
-    typeSpecific: true,
-    addresses: true,
-    data: true,
-  }),
+  names: layerNames<Routing>()({ ...ROUTING, data: true }),
   size: routingSize,
 
   write(layer, to, at) {

@@ -1,11 +1,10 @@
 /** The IPv6 header: RFC 8200. Its extension headers are separate layers (ipv6-options-header.ts, ...). */
 
-import { namesOf } from '../../argument/known-names.ts';
 import { IPPROTO_HOPOPTS } from '../../native/constants.ts';
 import { get16, get32, put16, put32, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import { sum } from '../bytes/checksum.ts';
 import { ipv6Text, putIpv6 } from '../bytes/text.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { layerOfNextHeader, protocolField } from './protocol.ts';
 
 /**
@@ -81,17 +80,7 @@ const HEADER = 40;
 const LONGEST = 0xffff;
 
 export const ipv6Codec: LayerCodec<Ipv6Input> = {
-  names: namesOf<Ipv6>({
-    layer: true,
-    version: true,
-    trafficClass: true,
-    flowLabel: true,
-    payloadLength: true,
-    nextHeader: true,
-    hopLimit: true,
-    sourceAddress: true,
-    destinationAddress: true,
-  }),
+  names: layerNames<Ipv6>()({ ...IPV6, trafficClass: true, flowLabel: true }),
   size: () => HEADER,
 
   write(layer, to, at) {

@@ -1,6 +1,5 @@
 /** The headers of Linux cooked captures, LINUX_SLL and LINUX_SLL2, which replace the link-layer header. */
 
-import { namesOf } from '../../argument/known-names.ts';
 import {
   ARPHRD_FRAD,
   ARPHRD_IEEE80211_RADIOTAP,
@@ -12,7 +11,7 @@ import {
 import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
 import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { hardwareLength, hardwareText, putHardware } from '../bytes/text.ts';
-import type { Decoding, Encoding, Filled, LayerCodec } from './codec.ts';
+import { type Decoding, type Encoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
 
@@ -172,15 +171,7 @@ function addressOf(bytes: Uint8Array, at: number, addressLength: number): Pick<L
 }
 
 export const linuxSllCodec: LayerCodec<LinuxSllInput> = {
-  names: namesOf<LinuxSll>({
-    layer: true,
-    packetType: true,
-    hardwareType: true,
-    addressLength: true,
-    address: true,
-    unused: true,
-    protocol: true,
-  }),
+  names: layerNames<LinuxSll>()({ ...SLL, unused: true }),
   size: () => SLL_SIZE,
 
   write(layer, to, at) {
@@ -214,17 +205,7 @@ export const linuxSllCodec: LayerCodec<LinuxSllInput> = {
 };
 
 export const linuxSll2Codec: LayerCodec<LinuxSll2Input> = {
-  names: namesOf<LinuxSll2>({
-    layer: true,
-    protocol: true,
-    reserved: true,
-    interfaceIndex: true,
-    hardwareType: true,
-    packetType: true,
-    addressLength: true,
-    address: true,
-    unused: true,
-  }),
+  names: layerNames<LinuxSll2>()({ ...SLL2, unused: true }),
   size: () => SLL2_SIZE,
 
   write(layer, to, at) {

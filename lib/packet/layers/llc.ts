@@ -1,7 +1,6 @@
 /** The IEEE 802.2 headers after the length of an 802.3 frame: LLC, and SNAP after it. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, put16, uint, uint8, uint16 } from '../bytes/bytes.ts';
-import type { Encoding, Filled, LayerCodec } from './codec.ts';
+import { type Encoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType, layerOfPoint, pointOf } from './protocol.ts';
 
@@ -113,7 +112,7 @@ const isShort = (control: number): boolean => (control & SHORT) === SHORT;
 const RAW_IPX = 0xffff;
 
 export const llcCodec: LayerCodec<LlcInput> = {
-  names: namesOf<Llc>({ layer: true, dsap: true, ssap: true, control: true }),
+  names: layerNames<Llc>()({ ...LLC }),
   size: ({ control = UNNUMBERED }) => (isShort(control) ? 3 : 4),
 
   write(layer, to, at) {
@@ -154,7 +153,7 @@ function snapOf(next: Encoding['next']): Required<SnapFields> {
 }
 
 export const snapCodec: LayerCodec<SnapInput> = {
-  names: namesOf<Snap>({ layer: true, oui: true, protocol: true }),
+  names: layerNames<Snap>()({ ...SNAP }),
   size: () => HEADER,
 
   write(layer, to, at) {

@@ -1,7 +1,6 @@
 /** PPP over Ethernet: RFC 2516. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, put16, uint, uint8, uint16 } from '../bytes/bytes.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 
 /**
  * A PPPoE header to encode.
@@ -61,7 +60,7 @@ const TYPE = 0x0f;
 const HEADER = 6;
 
 export const pppoeCodec: LayerCodec<PppoeInput> = {
-  names: namesOf<Pppoe>({ layer: true, version: true, type: true, code: true, sessionId: true, length: true }),
+  names: layerNames<Pppoe>()({ ...PPPOE }),
   size: () => HEADER,
 
   write(layer, to, at) {

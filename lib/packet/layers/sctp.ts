@@ -1,7 +1,6 @@
 /** The SCTP common header (RFC 9260) with its CRC32c. Chunks are payload. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, get32, put16, put32, uint16, uint32 } from '../bytes/bytes.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 
 /**
  * An SCTP header to encode.
@@ -76,14 +75,7 @@ function crc(bytes: Uint8Array, start: number, end: number): number {
 }
 
 export const sctpCodec: LayerCodec<SctpInput> = {
-  names: namesOf<Sctp>({
-    layer: true,
-    sourcePort: true,
-    destinationPort: true,
-    verificationTag: true,
-    checksum: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Sctp>()({ ...SCTP, checksumOk: true }),
   size: () => HEADER,
 
   write(layer, { bytes }, at) {

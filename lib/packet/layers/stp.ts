@@ -1,10 +1,9 @@
 /** Spanning tree messages of bridges: IEEE 802.1D, including the rapid spanning tree. */
 
-import { namesOf } from '../../argument/known-names.ts';
 import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
 import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { hardwareText, putHardware } from '../bytes/text.ts';
-import type { LayerCodec } from './codec.ts';
+import { type LayerCodec, layerNames } from './codec.ts';
 
 /** The fields of a configuration message. A topology change notification does not have them. */
 interface Configuration {
@@ -114,24 +113,7 @@ function sizeOf(type: number): number {
 }
 
 export const stpCodec: LayerCodec<StpInput> = {
-  names: namesOf<Stp>({
-    layer: true,
-    protocolIdentifier: true,
-    version: true,
-    type: true,
-    flags: true,
-    rootPriority: true,
-    rootAddress: true,
-    rootPathCost: true,
-    bridgePriority: true,
-    bridgeAddress: true,
-    portIdentifier: true,
-    messageAge: true,
-    maxAge: true,
-    helloTime: true,
-    forwardDelay: true,
-    version1Length: true,
-  }),
+  names: layerNames<Stp>()({ ...STP }),
   size: ({ type }) => sizeOf(type),
 
   write(layer, to, at) {

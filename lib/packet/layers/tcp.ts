@@ -1,8 +1,7 @@
 /** TCP: RFC 9293, with the ECN flags of RFC 3168. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { ownLayerOfPorts } from './protocol.ts';
 import { checkTcpOptions, type TcpOption, tcpOptions } from './tcp-option.ts';
 
@@ -112,28 +111,7 @@ function size(layer: TcpInput): number {
 
 export const tcpCodec: LayerCodec<TcpInput> = {
   check: ({ options }) => checkTcpOptions(options),
-  names: namesOf<Tcp>({
-    layer: true,
-    sourcePort: true,
-    destinationPort: true,
-    sequenceNumber: true,
-    acknowledgmentNumber: true,
-    dataOffset: true,
-    reserved: true,
-    cwr: true,
-    ece: true,
-    urg: true,
-    ack: true,
-    psh: true,
-    rst: true,
-    syn: true,
-    fin: true,
-    window: true,
-    checksum: true,
-    urgentPointer: true,
-    options: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Tcp>()({ ...TCP, ...FLAG, flags: false, options: true, checksumOk: true }),
   size,
 
   write(layer, to, at) {

@@ -1,8 +1,7 @@
 /** UDP: RFC 768. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, put16, uint16 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 import { layerOfUdp } from './protocol.ts';
 
 /**
@@ -66,14 +65,7 @@ const HEADER = 8;
 const PROTOCOL = 17;
 
 export const udpCodec: LayerCodec<UdpInput> = {
-  names: namesOf<Udp>({
-    layer: true,
-    sourcePort: true,
-    destinationPort: true,
-    length: true,
-    checksum: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Udp>()({ ...UDP, checksumOk: true }),
   size: () => HEADER,
 
   write(layer, to, at) {

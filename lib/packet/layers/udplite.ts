@@ -1,8 +1,7 @@
 /** UDP-Lite: RFC 3828. */
-import { namesOf } from '../../argument/known-names.ts';
 import { get16, put16, uint16 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
-import type { Filled, LayerCodec } from './codec.ts';
+import { type Filled, type LayerCodec, layerNames } from './codec.ts';
 
 /**
  * A UDP-Lite header to encode.
@@ -70,14 +69,7 @@ function sumOf(bytes: Uint8Array, at: number, end: number, pseudo: number): numb
 }
 
 export const udpliteCodec: LayerCodec<UdpliteInput> = {
-  names: namesOf<Udplite>({
-    layer: true,
-    sourcePort: true,
-    destinationPort: true,
-    checksumCoverage: true,
-    checksum: true,
-    checksumOk: true,
-  }),
+  names: layerNames<Udplite>()({ ...UDPLITE, checksumOk: true }),
   size: () => HEADER,
 
   write(layer, { bytes }, at) {

@@ -2,7 +2,7 @@
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, list, put16, roundUp, uint, uint8, uint16 } from '../bytes/bytes.ts';
-import type { Decoding, Filled, LayerCodec } from './codec.ts';
+import { type Decoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
 
@@ -148,7 +148,7 @@ function putNetwork(bytes: Uint8Array, at: number, network: number, last: number
 const network = (bytes: Uint8Array, at: number): number => (get16(bytes, at) << 8) | bytes[at + 2]!;
 
 export const vxlanCodec: LayerCodec<VxlanInput> = {
-  names: namesOf<Vxlan>({ layer: true, flags: true, reserved: true, vni: true, reserved2: true }),
+  names: layerNames<Vxlan>()({ ...VXLAN }),
   size: () => HEADER,
 
   write(layer, { bytes }, at) {
@@ -214,16 +214,7 @@ export const geneveCodec: LayerCodec<GeneveInput> = {
       data(option.data, 'geneve.options.data');
     }
   },
-  names: namesOf<Geneve>({
-    layer: true,
-    version: true,
-    optionsLength: true,
-    flags: true,
-    protocol: true,
-    vni: true,
-    reserved: true,
-    options: true,
-  }),
+  names: layerNames<Geneve>()({ ...GENEVE, options: true }),
   size: ({ options }) => HEADER + optionsSize(options),
 
   write(layer, to, start) {
