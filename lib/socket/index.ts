@@ -10,7 +10,6 @@ export type { Control, InetSocket, TcpOptions } from './endpoint.ts';
 export type { DataWithFds } from './operation/recv-fds.ts';
 export type { Datagram } from './operation/recvfrom.ts';
 export { createServer, hasDualstackIPv6, type InetServerOptions, type UnixServerOptions } from './server.ts';
-export { type AcceptedSocket, Socket } from './socket.ts';
-export { SocketStream } from './stream.ts';
+export { type AcceptedSocket, Socket, SocketStream } from './socket.ts';
 export type { SocketStreamEvents, SocketStreamOptions } from './stream-options.ts';
 export { type ListenFd, listenFds, sdNotify, sdNotifyBarrier } from './systemd.ts';

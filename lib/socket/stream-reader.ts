@@ -6,17 +6,11 @@ import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { close } from '../call/socket.ts';
 import { ClosedError, reportUncaught } from '../loop/errors.ts';
-import type { WaitOptions } from '../loop/options.ts';
 import { MSG_CTRUNC } from '../native/constants.ts';
 import { native } from '../native/native.ts';
 import type { DataWithFds } from './operation/recv-fds.ts';
+import type { ReceivingSocket } from './receiving-socket.ts';
 import { NO_TIMEOUT } from './stream-options.ts';
-
-/** The methods of a Socket that the reader calls. */
-interface ReceivingSocket {
-  recv(size: number, flags: number, options: WaitOptions): Promise<Buffer>;
-  recvFds(size: number, most: number, flags: number, options: WaitOptions): Promise<DataWithFds>;
-}
 
 const READ_SIZE = 65536;
 

@@ -6,24 +6,12 @@
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
-import type { SendMessage } from '../call/message.ts';
 import { MOST } from '../loop/budget.ts';
 import { BusyError, ClosedError, reportUncaught } from '../loop/errors.ts';
-import type { WaitOptions } from '../loop/options.ts';
 import { MSG_DONTWAIT, SHUT_WR } from '../native/constants.ts';
 import { isErrno } from '../struct/errno.ts';
+import type { SendingSocket } from './sending-socket.ts';
 import { NO_TIMEOUT } from './stream-options.ts';
-
-/** The properties and methods of a Socket that the writer uses. */
-interface SendingSocket {
-  readonly closed: boolean;
-  send(data: Uint8Array, flags: number, options: WaitOptions): Promise<number>;
-  sendSync(data: Uint8Array, flags: number): number;
-  sendmsg(message: SendMessage, flags: number, options: WaitOptions): Promise<number>;
-  sendmsgSync(message: SendMessage, flags: number): number;
-  sendFds(fds: readonly number[], data: Uint8Array, flags: number, options: WaitOptions): Promise<void>;
-  shutdown(how: number): void;
-}
 
 /** A stream whose Socket may still be connecting; then it emits 'connect'. */
 interface ConnectingStream extends Duplex {

@@ -1,4 +1,4 @@
-/** The class SocketStream: a Socket as a Duplex stream that Node's modules accept in place of a net.Socket. */
+/** A socket as a Duplex stream that Node's modules accept in place of a net.Socket. */
 import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import { Duplex } from 'node:stream';
@@ -14,7 +14,7 @@ import { IdleTimer } from './idle-timer.ts';
 import { getTypeOfService, resetOnClose, setKeepAlive, setNoDelay, setTypeOfService } from './net-options.ts';
 import { type NodeAddress, NodeAddresses } from './node-address.ts';
 import { connectionOf, isConnecting } from './operation/index.ts';
-import type { Socket } from './socket.ts';
+import type { SendingSocket } from './sending-socket.ts';
 import {
   checkStreamOptions,
   checkStreamSocket,
@@ -26,35 +26,12 @@ import { destroyFor, StreamReader } from './stream-reader.ts';
 import { StreamWriter } from './stream-writer.ts';
 
 /**
- * A Duplex stream over a stream Socket, with the methods, properties and events of net.Socket. node:http, node:tls and
- * the libraries above them accept it in place of one, although it is not an `instanceof net.Socket` and has no
- * `_handle`.
- *
- * The stream owns the Socket: the Socket is closed when the stream is destroyed or both sides have ended, and `close()`
- * of the Socket destroys the stream. The stream starts to read immediately, so that it detects the end and errors even
- * if nothing reads from it. The timeout of the Socket does not apply to it.
- *
- * With the option `fds`, it also receives file descriptors. An `'fds'` event (see {@link SocketStreamEvents})
- * immediately precedes the `'data'` event of the bytes that the file descriptors were sent with. No later bytes are in
- * that chunk, no matter how slow the consumer is, but earlier ones may be, which were sent without file descriptors.
- * `writeWithFds` sends file descriptors.
- *
- * The argument of an `'error'` event is the SocketError of the call that failed, or an Error with the code
- * `ERR_SOCKET_FDS_TRUNCATED` if more file descriptors arrived than the option `fds` allows (MSG_CTRUNC).
- *
- * @example
- * const [a, b] = Socket.pair();
- * const [left, right] = [a.makefile(), b.makefile({ fds: 8 })];
- * right.once('fds', (fds) => console.log(fds.length)); // 1
- * left.writeWithFds('take this', [0]);
- * left.end();
- * for await (const chunk of right) console.log(String(chunk)); // take this
- * @see https://man7.org/linux/man-pages/man7/unix.7.html
- * @see https://nodejs.org/api/net.html#class-netsocket
+ * A Duplex stream with the methods, properties and events of net.Socket, over a stream socket. See class SocketStream in
+ * socket.ts, the only file that knows both a Socket and its stream.
  */
-export class SocketStream extends Duplex {
+export class NetStream extends Duplex {
   /** The Socket that the stream owns. */
-  readonly socket: Socket;
+  readonly socket: SendingSocket;
   /** Whether the Socket is still connecting. */
   connecting: boolean;
   /** The timeout that `setTimeout` set, in milliseconds. */
@@ -67,7 +44,7 @@ export class SocketStream extends Duplex {
   readonly #addresses: NodeAddresses;
   #typeOfService = 0;
 
-  constructor(socket: Socket, options: SocketStreamOptions = {}) {
+  constructor(socket: SendingSocket, options: SocketStreamOptions = {}) {
     checkStreamOptions(options);
     checkStreamSocket(socket);
     super({ ...options, allowHalfOpen: options.allowHalfOpen ?? false, decodeStrings: true, emitClose: false });

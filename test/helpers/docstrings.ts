@@ -124,9 +124,9 @@ export interface Member extends Partial<Signature> {
 export interface Documented extends Export, Partial<Signature> {
   keyword: 'function' | 'class' | 'interface' | 'type' | 'const';
   docstring: Docstring;
-  /** The declaration; of a function only its head. */
+  /** The declaration; of a function only its head, and of a class also those that it extends. */
   text: string;
-  /** The members of a class. */
+  /** The members of a class, inherited ones included. */
   members: Member[];
 }
 
@@ -164,6 +164,12 @@ export function typeTexts(): Map<string, string> {
   return new Map(texts);
 }
 
+/** Returns the text of a class with those of the classes of lib/ that it extends. */
+function withBases(text: string): string {
+  const base = typeTexts().get(/^[^{]* extends (\w+)[^{]*\{/.exec(text)?.[1] ?? '');
+  return base === undefined ? text : `${text}\n${withBases(base)}`;
+}
+
 /** Returns the declaration of a public name. A whole file is documented by its first comment; its functions are members. */
 export function documented(item: Export): Documented {
   const text = source(item.file);
@@ -183,7 +189,8 @@ export function documented(item: Export): Documented {
   if (match === null) throw new Error(`${item.file} does not declare ${item.local}`);
   const keyword = match[1] as Documented['keyword'];
   const rest = text.slice(match.index);
-  const whole = extent(rest, keyword);
+  const own = extent(rest, keyword);
+  const whole = keyword === 'class' ? withBases(own) : own;
   return {
     ...item,
     keyword,
