@@ -57,11 +57,11 @@ export class ConnectingSocket<Family extends number = number, Type extends numbe
    *   AbortError, TimeoutError, ClosedError.
    */
   async connect(address: AddressLike, options: WaitOptions = NONE): Promise<void> {
-    const target = readinessOf(this, 'connect');
+    const readiness = readinessOf(this, 'connect');
     let error: unknown;
     let connection: Promise<void> | undefined;
     try {
-      connection = establishing(this, run(new Connect(this, target, address), options));
+      connection = establishing(this, run(new Connect(this, readiness, address), options));
       await connection;
     } catch (caught) {
       error = caught;
@@ -87,10 +87,10 @@ export class ConnectingSocket<Family extends number = number, Type extends numbe
 
   /** Connects the socket like `connect`, but blocks the thread. With a timeout of 0, it throws EINPROGRESS. */
   connectSync(address: AddressLike): void {
-    const target = readinessOf(this, 'connect');
+    const readiness = readinessOf(this, 'connect');
     let error: unknown;
     try {
-      runSync(new Connect(this, target, address));
+      runSync(new Connect(this, readiness, address));
     } catch (caught) {
       error = caught;
       throw caught;
@@ -120,8 +120,8 @@ export class ConnectingSocket<Family extends number = number, Type extends numbe
    *   pending.
    */
   shutdown(how: number): void {
-    const target = readinessOf(this, 'shutdown');
-    if (how === SHUT_WR && target.isBusy(WRITE)) throw new BusyError('shutdown');
-    posix.shutdown(target.fd, how);
+    const readiness = readinessOf(this, 'shutdown');
+    if (how === SHUT_WR && readiness.isBusy(WRITE)) throw new BusyError('shutdown');
+    posix.shutdown(readiness.fd, how);
   }
 }

@@ -218,10 +218,10 @@ export class Socket<Family extends number = number, Type extends number = number
  */
 function acceptOperation<Family extends number, Type extends number>(
   socket: Socket<Family, Type>,
-  target: Readiness,
+  state: Readiness,
 ): Accept<AcceptedSocket<Family, Type>> {
   const { family, type, protocol } = socket;
-  return new Accept(socket, target, (fd, address) => ({
+  return new Accept(socket, state, (fd, address) => ({
     socket: new Socket(family, type, protocol, fd),
     address: address as AddressOf<Family>,
   }));

@@ -24,13 +24,13 @@ export const defects = {
   'budget-of-the-process': [
     {
       file: sendNow,
-      from: 'return target.heads[WRITE] === undefined && !isSpent(target);',
+      from: 'return state.heads[WRITE] === undefined && !isSpent(state);',
       to: 'return false;',
     },
     { file: operation, from: '    attempt() {', to: '    attempt() {\n        globalThis.atOnce = 0;' },
     {
       file: run,
-      from: 'if (isSpent(target)) {\n            how = reactor.FOR_TURN;',
+      from: 'if (isSpent(state)) {\n            how = reactor.FOR_TURN;',
       to: 'globalThis.atOnce = (globalThis.atOnce ?? 0) + 1;\n        if (globalThis.atOnce > 256) {',
     },
   ],
@@ -38,8 +38,8 @@ export const defects = {
   'no-budget': [
     {
       file: sendNow,
-      from: 'return target.heads[WRITE] === undefined && !isSpent(target);',
-      to: 'return target.heads[WRITE] === undefined;',
+      from: 'return state.heads[WRITE] === undefined && !isSpent(state);',
+      to: 'return state.heads[WRITE] === undefined;',
     },
   ],
   /** An operation that times out is not tried once more. */

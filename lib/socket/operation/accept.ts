@@ -17,8 +17,8 @@ export class Accept<T extends { readonly socket: { close(): void } }> extends Op
   readonly #create: (fd: number, address: Address | undefined) => T;
   #accepted: T | undefined;
 
-  constructor(owner: Owner, target: Readiness, create: (fd: number, address: Address | undefined) => T) {
-    super(owner, target, READ, WAITS);
+  constructor(owner: Owner, state: Readiness, create: (fd: number, address: Address | undefined) => T) {
+    super(owner, state, READ, WAITS);
     this.#create = create;
   }
 

@@ -76,8 +76,8 @@ export class Connect extends Operation<void> {
   /** -EINPROGRESS or -EALREADY while the kernel is connecting in the background, or 0 before. */
   #begun = 0;
 
-  constructor(owner: Owner & { readonly protocol: number }, target: Readiness, address: AddressLike) {
-    super(owner, target, WRITE, WAITS);
+  constructor(owner: Owner & { readonly protocol: number }, state: Readiness, address: AddressLike) {
+    super(owner, state, WRITE, WAITS);
     this.#name = encodeAddress(address);
     const { family, type, protocol } = owner;
     // A second connect(2) of TCP reports the error of the first. With other protocols, it may start again, so SO_ERROR

@@ -49,8 +49,7 @@ export function patienceFor(flags: number, length = 1): Patience {
 }
 
 /**
- * An operation. `target` is the state of its file descriptor. Its own state is in fields, not accessors, which would cost a
- * call each.
+ * An operation. What every call needs is in fields, not in accessors, which would cost a call each.
  */
 export abstract class Operation<T> extends PromiseWaiter<T> {
   get transfers(): boolean {
@@ -58,7 +57,8 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
   }
   /** The Socket. The reference prevents it from being garbage-collected, and thus closed, while the operation waits. */
   owner: Owner;
-  readonly target: Readiness;
+  /** The state of its file descriptor. Unlike `readiness`, it is known before the operation waits, too. */
+  readonly state: Readiness;
   readonly direction: typeof READ | typeof WRITE;
   patience: Patience;
   /**
@@ -69,16 +69,16 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
   /** Whether the operation blocks the thread and has no budget. */
   sync = false;
 
-  constructor(owner: Owner, target: Readiness, direction: typeof READ | typeof WRITE, patience: Patience) {
+  constructor(owner: Owner, state: Readiness, direction: typeof READ | typeof WRITE, patience: Patience) {
     super();
     this.owner = owner;
-    this.target = target;
+    this.state = state;
     this.direction = direction;
     this.patience = patience;
   }
 
   get fd(): number {
-    return this.target.fd;
+    return this.state.fd;
   }
 
   /** Makes the system call once. An operation that needs several calls makes as many as its budget allows. */
@@ -116,15 +116,15 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
    * addon may still hold the data.
    */
   try(): number {
-    const { target } = this;
-    if (target.failed !== 0 && this.direction === READ && this.patience !== AT_ONCE) {
-      const { failed } = target;
-      target.failed = 0;
+    const { state } = this;
+    if (state.failed !== 0 && this.direction === READ && this.patience !== AT_ONCE) {
+      const { failed } = state;
+      state.failed = 0;
       return failed;
     }
     let n = this.call();
     while (n === -EINTR) n = this.call();
-    spend(target, n > 0 ? this.weight(n) : 0);
+    spend(state, n > 0 ? this.weight(n) : 0);
     return n;
   }
 
@@ -134,9 +134,9 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
    */
   protected mustPause(bytes: number): boolean {
     if (this.sync) return false;
-    spend(this.target, bytes);
-    if (!isSpent(this.target)) return false;
-    resumeLater(this.target);
+    spend(this.state, bytes);
+    if (!isSpent(this.state)) return false;
+    resumeLater(this.state);
     return true;
   }
 
@@ -170,6 +170,6 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
 }
 
 /** Returns whether an operation may run now, because no other in its direction waits or it does not wait for those. */
-export function isFirst<T>({ patience, target, direction }: Operation<T>): boolean {
-  return patience === AT_ONCE || !target.isBusy(direction);
+export function isFirst<T>({ patience, state, direction }: Operation<T>): boolean {
+  return patience === AT_ONCE || !state.isBusy(direction);
 }

@@ -10,8 +10,8 @@ export abstract class Reading<T> extends Operation<T> {
   readonly flags: number;
   size: number;
 
-  constructor(owner: Owner, target: Readiness, size: number, flags: number) {
-    super(owner, target, READ, patienceFor(flags, size));
+  constructor(owner: Owner, state: Readiness, size: number, flags: number) {
+    super(owner, state, READ, patienceFor(flags, size));
     this.size = size;
     this.flags = flags;
   }
@@ -23,11 +23,11 @@ export abstract class Reading<T> extends Operation<T> {
     if (this.flags !== 0 || !this.isForgotten) return;
     this.forget();
     this.owner = NO_OWNER; // so that the Socket can be garbage-collected
-    this.target.spare = this;
+    this.state.spare = this;
   }
 }
 
-type Constructor<Kind> = new (owner: Owner, target: Readiness, size: number, flags: number) => Kind;
+type Constructor<Kind> = new (owner: Owner, state: Readiness, size: number, flags: number) => Kind;
 
 /**
  * Returns an operation of a class: the last finished one on this file descriptor, to be used again, or a new one. Creating
@@ -36,13 +36,13 @@ type Constructor<Kind> = new (owner: Owner, target: Readiness, size: number, fla
 export function reuseOrCreate<Kind extends Reading<unknown>>(
   kind: Constructor<Kind>,
   owner: Owner,
-  target: Readiness,
+  state: Readiness,
   size: number,
   flags: number,
 ): Kind {
-  const { spare } = target;
-  if (flags !== 0 || !(spare instanceof kind)) return new kind(owner, target, size, flags);
-  target.spare = undefined;
+  const { spare } = state;
+  if (flags !== 0 || !(spare instanceof kind)) return new kind(owner, state, size, flags);
+  state.spare = undefined;
   spare.owner = owner;
   spare.size = size;
   spare.patience = patienceFor(0, size);

@@ -31,8 +31,8 @@ export abstract class ReceivingAll<T> extends Operation<T> {
   /** The number of bytes that have arrived. */
   protected got = 0;
 
-  constructor(owner: Owner, target: Readiness, size: number, flags: number) {
-    super(owner, target, READ, patienceFor(flags, size));
+  constructor(owner: Owner, state: Readiness, size: number, flags: number) {
+    super(owner, state, READ, patienceFor(flags, size));
     this.size = size;
     this.flags = flags;
   }
@@ -45,7 +45,7 @@ export abstract class ReceivingAll<T> extends Operation<T> {
       const n = this.read();
       if (n === -EAGAIN || n === -EINTR) return n;
       if (n < 0 && this.got === 0) return n;
-      if (n < 0) this.target.failed = n;
+      if (n < 0) this.state.failed = n;
       if (n <= 0) return this.got;
       this.got += n;
       if (this.got >= this.size) return this.got;
@@ -66,8 +66,8 @@ export abstract class ReceivingAll<T> extends Operation<T> {
 export abstract class ReceivingParts<T> extends ReceivingAll<T> {
   readonly #parts: Buffer[] = [];
 
-  constructor(owner: Owner, target: Readiness, size: number, flags: number) {
-    super(owner, target, count(size, 'size'), flags);
+  constructor(owner: Owner, state: Readiness, size: number, flags: number) {
+    super(owner, state, count(size, 'size'), flags);
   }
 
   /** Reads once into the buffer. Returns n or -errno. */
@@ -82,7 +82,7 @@ export abstract class ReceivingParts<T> extends ReceivingAll<T> {
   }
 
   protected joined(): Buffer {
-    this.target.drained = false;
+    this.state.drained = false;
     return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
   }
 }

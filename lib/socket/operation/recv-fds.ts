@@ -36,8 +36,8 @@ export class ReceiveFds extends Operation<DataWithFds> {
   #scratch: Buffer | undefined;
   #received: ReceivedMessage | undefined;
 
-  constructor(owner: Owner, target: Readiness, size: number, most: number, flags: number) {
-    super(owner, target, READ, patienceFor(flags, count(size, 'size')));
+  constructor(owner: Owner, state: Readiness, size: number, most: number, flags: number) {
+    super(owner, state, READ, patienceFor(flags, count(size, 'size')));
     this.#size = size;
     this.#most = most;
     this.#control = descriptorRoom(most);

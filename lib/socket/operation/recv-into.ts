@@ -36,7 +36,7 @@ class ReceiveInto extends Reading<number> {
   }
 
   finish(n: number): number {
-    if (this.emptiesQueue) this.target.drained = n > 0 && n < this.buffer.byteLength;
+    if (this.emptiesQueue) this.state.drained = n > 0 && n < this.buffer.byteLength;
     return n;
   }
 }
@@ -48,8 +48,8 @@ class ReceiveAllInto extends ReceivingAll<number> {
   }
   readonly #buffer: Bytes;
 
-  constructor(owner: Owner, target: Readiness, buffer: Bytes, flags: number) {
-    super(owner, target, lengthOf(buffer), flags);
+  constructor(owner: Owner, state: Readiness, buffer: Bytes, flags: number) {
+    super(owner, state, lengthOf(buffer), flags);
     this.#buffer = buffer;
   }
 
@@ -64,15 +64,15 @@ class ReceiveAllInto extends ReceivingAll<number> {
   }
 
   finish(): number {
-    this.target.drained = false;
+    this.state.drained = false;
     return this.got;
   }
 }
 
 /** Returns the operation for a buffer and flags. */
-export function receiveIntoOperation(owner: Owner, target: Readiness, buffer: Bytes, flags: number): Operation<number> {
-  if (waitsForAll(owner, flags)) return new ReceiveAllInto(owner, target, buffer, flags);
-  const operation = reuseOrCreate(ReceiveInto, owner, target, lengthOf(buffer), flags);
+export function receiveIntoOperation(owner: Owner, state: Readiness, buffer: Bytes, flags: number): Operation<number> {
+  if (waitsForAll(owner, flags)) return new ReceiveAllInto(owner, state, buffer, flags);
+  const operation = reuseOrCreate(ReceiveInto, owner, state, lengthOf(buffer), flags);
   operation.buffer = buffer;
   operation.emptiesQueue = flags === 0 && owner.type === SOCK_STREAM && isView(buffer);
   return operation;

@@ -29,8 +29,8 @@ class Receive extends Reading<Buffer> {
   }
 
   call(): number {
-    const { fd, flags, size, target } = this;
-    if (size <= CHUNK && !target.bulk && (flags | 0) === flags) {
+    const { fd, flags, size, state } = this;
+    if (size <= CHUNK && !state.bulk && (flags | 0) === flags) {
       this.#scratch = undefined;
       return unlessRefused(pinned.recvPooled(fd, flags, size, pool, tinyPool), RECV);
     }
@@ -41,9 +41,9 @@ class Receive extends Reading<Buffer> {
   }
 
   finish(n: number): Buffer {
-    const { size, target } = this;
-    if (this.emptiesQueue) target.drained = n > 0 && n < size;
-    target.bulk = n > BULK;
+    const { size, state } = this;
+    if (this.emptiesQueue) state.drained = n > 0 && n < size;
+    state.bulk = n > BULK;
     const length = Math.min(n, size); // with MSG_TRUNC, n can exceed the size
     return this.#scratch === undefined ? pooledResult(length) : takeResult(this.#scratch, length);
   }
@@ -65,9 +65,9 @@ class ReceiveAll extends ReceivingParts<Buffer> {
 }
 
 /** Returns the operation for a size and flags. */
-export function receiveOperation(owner: Owner, target: Readiness, size: number, flags: number): Operation<Buffer> {
-  if (waitsForAll(owner, flags)) return new ReceiveAll(owner, target, size, flags);
-  const operation = reuseOrCreate(Receive, owner, target, count(size, 'size'), flags);
+export function receiveOperation(owner: Owner, state: Readiness, size: number, flags: number): Operation<Buffer> {
+  if (waitsForAll(owner, flags)) return new ReceiveAll(owner, state, size, flags);
+  const operation = reuseOrCreate(Receive, owner, state, count(size, 'size'), flags);
   operation.emptiesQueue = flags === 0 && owner.type === SOCK_STREAM;
   return operation;
 }

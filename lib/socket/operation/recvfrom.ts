@@ -83,10 +83,10 @@ class ReceiveAllFrom<Sender extends Address | undefined> extends ReceivingParts<
 /** Returns the operation for a size and flags. */
 export function receiveFromOperation<Sender extends Address | undefined>(
   owner: Owner,
-  target: Readiness,
+  state: Readiness,
   size: number,
   flags: number,
 ): Operation<Datagram<Sender>> {
-  if (waitsForAll(owner, flags)) return new ReceiveAllFrom(owner, target, size, flags);
-  return reuseOrCreate(ReceiveFrom<Sender>, owner, target, count(size, 'size'), flags);
+  if (waitsForAll(owner, flags)) return new ReceiveAllFrom(owner, state, size, flags);
+  return reuseOrCreate(ReceiveFrom<Sender>, owner, state, count(size, 'size'), flags);
 }

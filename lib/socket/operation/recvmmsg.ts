@@ -14,8 +14,8 @@ export class ReceiveBatch extends Operation<number> {
   readonly #batch: MessageBatch;
   readonly #flags: number;
 
-  constructor(owner: Owner, target: Readiness, batch: MessageBatch, flags: number) {
-    super(owner, target, READ, patienceFor(flags));
+  constructor(owner: Owner, state: Readiness, batch: MessageBatch, flags: number) {
+    super(owner, state, READ, patienceFor(flags));
     this.#flags = flags;
     this.#batch = batch;
     this.emptiesQueue = flags === 0 && batch instanceof MessageBatch;
@@ -30,7 +30,7 @@ export class ReceiveBatch extends Operation<number> {
   }
 
   finish(n: number): number {
-    if (this.emptiesQueue) this.target.drained = n < this.#batch.capacity;
+    if (this.emptiesQueue) this.state.drained = n < this.#batch.capacity;
     return n;
   }
 }

@@ -18,9 +18,9 @@ export class ReceiveMessageOperation<Sender extends Address | undefined> extends
   readonly #size: number;
   #received: ReceivedMessage<Sender> | undefined;
 
-  constructor(owner: Owner, target: Readiness, message: ReceiveMessage, flags: number) {
+  constructor(owner: Owner, state: Readiness, message: ReceiveMessage, flags: number) {
     const size = messageSize(message);
-    super(owner, target, READ, patienceFor(flags, size));
+    super(owner, state, READ, patienceFor(flags, size));
     this.#message = message;
     this.#flags = flags;
     this.#size = size;

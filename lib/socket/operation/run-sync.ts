@@ -16,12 +16,12 @@ import { isFirst, NEVER_WAITS, type Operation, WAITS } from './operation.ts';
  * not at all). After an interruption by a signal, it waits for the rest of the time, as PEP 475 specifies.
  */
 export function runSync<T>(operation: Operation<T>): T {
-  const { target, syscall, patience } = operation;
+  const { state, syscall, patience } = operation;
   if (!isFirst(operation)) {
     throw patience === NEVER_WAITS ? operation.failure(-EAGAIN) : operation.addSent(new BusyError(syscall));
   }
   operation.sync = true;
-  const { timeout } = target;
+  const { timeout } = state;
   const end = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
   let byTime = operation.retriedByTime;
   for (;;) {

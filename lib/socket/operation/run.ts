@@ -15,22 +15,22 @@ import { IN_TURN, isFirst, type Operation, WAITS } from './operation.ts';
 
 /** Runs an operation, after those in the same direction that already wait, and returns a promise of its result. */
 export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T> {
-  const { target, direction } = operation;
-  const { signal, timeout = target.timeout || undefined } = waitOptions(options);
+  const { state, direction } = operation;
+  const { signal, timeout = state.timeout || undefined } = waitOptions(options);
   if (signal?.aborted) return Promise.reject(operation.addSent(new AbortError(signal, operation.syscall)));
   if (mustNotWait(operation)) return runOnce(operation);
   let how: typeof reactor.FOR_EVENT | typeof reactor.FOR_TURN = reactor.FOR_EVENT;
-  if (target.heads[direction] === undefined) {
-    if (isSpent(target)) {
+  if (state.heads[direction] === undefined) {
+    if (isSpent(state)) {
       how = reactor.FOR_TURN;
-    } else if (!operation.emptiesQueue || !reactor.isDrained(target)) {
+    } else if (!operation.emptiesQueue || !reactor.isDrained(state)) {
       const n = operation.try();
       if (n >= 0) return Promise.resolve(operation.finish(n));
       if (n !== -EAGAIN) return Promise.reject(operation.failure(n));
     }
   }
   try {
-    return operation.begin(target, direction, how, signal, timeout);
+    return operation.begin(state, direction, how, signal, timeout);
   } catch (error) {
     // It cannot wait. What it has done until now is reported all the same.
     return operation.hasPart ? Promise.resolve(operation.finish(0)) : Promise.reject(operation.addSent(error as Error));
@@ -38,19 +38,19 @@ export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T
 }
 
 /** Returns whether an operation may neither wait for an event nor for its turn. */
-function mustNotWait<T>({ patience, target, direction }: Operation<T>): boolean {
-  return patience !== WAITS && (patience !== IN_TURN || !target.isBusy(direction));
+function mustNotWait<T>({ patience, state, direction }: Operation<T>): boolean {
+  return patience !== WAITS && (patience !== IN_TURN || !state.isBusy(direction));
 }
 
 /**
  * Runs an operation that does not wait. If the budget is spent, the promise settles in the next turn of the event loop.
  */
 function runOnce<T>(operation: Operation<T>): Promise<T> {
-  const { target } = operation;
-  const spent = isSpent(target);
+  const { state } = operation;
+  const spent = isSpent(state);
   let n = -EAGAIN;
   if (isFirst(operation)) n = operation.try();
-  else spend(target, 0);
+  else spend(state, 0);
   const result = n >= 0 ? Promise.resolve(operation.finish(n)) : Promise.reject(operation.failure(n));
   return spent ? nextTurn(result) : result;
 }

@@ -24,13 +24,13 @@ export class SendAll extends SendingData<void> {
 
   constructor(
     owner: Owner,
-    target: Readiness,
+    state: Readiness,
     data: Bytes | string,
     flags: number,
     fds?: readonly number[],
     sent: number = 0,
   ) {
-    super(owner, target, data, flags, WAITS); // it waits with any flag, because a part may already have been sent
+    super(owner, state, data, flags, WAITS); // it waits with any flag, because a part may already have been sent
     this.#sent = sent;
     if (fds !== undefined && !Array.isArray(fds)) throw invalidType('fds', 'an array of file descriptors');
     this.#control =
@@ -87,20 +87,20 @@ const DONE: Promise<void> = Promise.resolve();
  */
 export function sendAll(
   owner: Owner,
-  target: Readiness,
+  state: Readiness,
   data: Bytes | string,
   flags: number,
   options: WaitOptions,
 ): Promise<void> {
-  if (!maySendNow(target, data, flags, options)) {
-    return run(new SendAll(owner, target, data, flags), options);
+  if (!maySendNow(state, data, flags, options)) {
+    return run(new SendAll(owner, state, data, flags), options);
   }
   const { byteLength: length } = data;
-  if (length > MOST) return run(new SendAll(owner, target, data, flags), options);
-  const n = pinned.send(target.fd, data, 0);
-  spend(target, Math.max(n, 0)); // a failed call counts too, so that a loop of them does not starve other sockets
+  if (length > MOST) return run(new SendAll(owner, state, data, flags), options);
+  const n = pinned.send(state.fd, data, 0);
+  spend(state, Math.max(n, 0)); // a failed call counts too, so that a loop of them does not starve other sockets
   if (n === length) return DONE;
-  const operation = new SendAll(owner, target, data, flags, undefined, Math.max(n, 0));
+  const operation = new SendAll(owner, state, data, flags, undefined, Math.max(n, 0));
   // An error must be reported now, because the kernel reports an error of the connection only once.
   return n >= 0 || isUnfinished(n) ? run(operation, options) : Promise.reject(operation.failure(n));
 }

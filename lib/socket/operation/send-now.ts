@@ -9,13 +9,13 @@ import { isErrnoResult } from '../../struct/errno.ts';
 
 /** Returns whether data may be sent immediately, without an operation: nothing waits before it, and the turn is not over. */
 export function maySendNow(
-  target: Readiness,
+  state: Readiness,
   data: Bytes | string,
   flags: number,
   options: WaitOptions,
 ): data is Uint8Array {
   if (options !== NONE || flags !== 0 || !isUint8Array(data)) return false;
-  return target.heads[WRITE] === undefined && !isSpent(target);
+  return state.heads[WRITE] === undefined && !isSpent(state);
 }
 
 /** Returns whether a call must be made again by an operation: it has to wait, or its arguments were refused. */

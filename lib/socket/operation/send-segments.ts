@@ -30,8 +30,8 @@ export class SendSegments extends SendingData<number> {
   readonly #control: Uint8Array;
   readonly #name: Uint8Array | undefined;
 
-  constructor(owner: Owner, target: Readiness, data: Bytes | string, size: number, address: AddressLike | undefined) {
-    super(owner, target, data, 0);
+  constructor(owner: Owner, state: Readiness, data: Bytes | string, size: number, address: AddressLike | undefined) {
+    super(owner, state, data, 0);
     this.#control = segmentControl(size);
     this.#name = address === undefined ? undefined : encodeShared(address);
   }

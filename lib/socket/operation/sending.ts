@@ -36,8 +36,8 @@ export abstract class Sending<T> extends Operation<T> {
   flags: number;
   #connecting = false;
 
-  constructor(owner: Owner, target: Readiness, flags: number, when: Patience = patienceFor(flagsOf(flags) & ~MSG_OOB)) {
-    super(owner, target, WRITE, when);
+  constructor(owner: Owner, state: Readiness, flags: number, when: Patience = patienceFor(flagsOf(flags) & ~MSG_OOB)) {
+    super(owner, state, WRITE, when);
     this.flags = flags;
   }
 
@@ -62,9 +62,9 @@ export abstract class SendingData<T> extends Sending<T> {
   readonly data: Uint8Array;
   readonly length: number;
 
-  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, when?: Patience) {
+  constructor(owner: Owner, state: Readiness, data: Bytes | string, flags: number, when?: Patience) {
     const bytes = view(data);
-    super(owner, target, flags, when ?? patienceFor(flagsOf(flags) & ~MSG_OOB, bytes.byteLength));
+    super(owner, state, flags, when ?? patienceFor(flagsOf(flags) & ~MSG_OOB, bytes.byteLength));
     this.data = bytes;
     this.length = bytes.byteLength;
   }

@@ -22,8 +22,8 @@ export class SendBatch extends Sending<number> {
   readonly #batch: MessageBatch;
   #sent = 0;
 
-  constructor(owner: Owner, target: Readiness, batch: MessageBatch, flags: number) {
-    super(owner, target, flags);
+  constructor(owner: Owner, state: Readiness, batch: MessageBatch, flags: number) {
+    super(owner, state, flags);
     this.#batch = checked(batch);
     this.retriedByTime = sendsWithoutEvent(owner, true) && isAddressed(batch);
   }

@@ -18,8 +18,8 @@ export class SendMessageOperation extends Sending<number> {
   readonly #size: number;
   readonly #name: Uint8Array | undefined;
 
-  constructor(owner: Owner, target: Readiness, message: SendMessage, flags: number) {
-    super(owner, target, flags);
+  constructor(owner: Owner, state: Readiness, message: SendMessage, flags: number) {
+    super(owner, state, flags);
     onlyKnown(assertObject(message, 'message'), SEND_NAMES, 'message');
     const { address, buffers, control } = { ...message };
     this.#name = address === undefined ? undefined : encodeAddress(address);

@@ -21,8 +21,8 @@ export class SendTo extends SendingData<number> {
   }
   readonly #name: Uint8Array;
 
-  constructor(owner: Owner, target: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
-    super(owner, target, data, flags);
+  constructor(owner: Owner, state: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
+    super(owner, state, data, flags);
     this.#name = encodeShared(address);
     this.retriedByTime = sendsWithoutEvent(owner, true);
   }
@@ -44,19 +44,19 @@ export class SendTo extends SendingData<number> {
 /** Sends data to an address. If the first call succeeds, no operation is created. */
 export function sendTo(
   owner: Owner,
-  target: Readiness,
+  state: Readiness,
   data: Bytes | string,
   flags: number,
   address: AddressLike,
   options: WaitOptions,
 ): Promise<number> {
-  if (!maySendNow(target, data, flags, options)) {
-    return run(new SendTo(owner, target, data, flags, address), options);
+  if (!maySendNow(state, data, flags, options)) {
+    return run(new SendTo(owner, state, data, flags, address), options);
   }
-  const n = pinned.sendto(target.fd, data, 0, encodeShared(address));
-  spend(target, Math.max(n, 0));
+  const n = pinned.sendto(state.fd, data, 0, encodeShared(address));
+  spend(state, Math.max(n, 0));
   if (n >= 0) return Promise.resolve(n);
-  const operation = new SendTo(owner, target, data, flags, address);
+  const operation = new SendTo(owner, state, data, flags, address);
   // An error must be reported now, because the kernel reports an error of an earlier datagram only once.
   return isUnfinished(n) ? run(operation, options) : Promise.reject(operation.failure(n));
 }
