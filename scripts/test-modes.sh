@@ -42,7 +42,7 @@ for one in "${modes[@]}"; do
     *) runtime=("$(newest "${one#*@}.*/bin/node")") ;;
   esac
   # The tests of documents and of the package concern only Node.
-  [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/argument test/loop test/native test/netlink test/posix test/socket test/struct)
+  [ "$list" = "$mode" ] || [ $# -gt 0 ] || files=(test/argument test/call test/loop test/native test/netlink test/posix test/socket test/struct)
   # The programs of test/torture run on every Node by themselves, and test/simulation uses no real kernel, so once is
   # enough.
   [ "$mode" = root ] || [ ${#files[@]} -gt 0 ] || files=(--exclude 'test/torture/**' --exclude 'test/simulation/**')

@@ -95,6 +95,16 @@ test('entry points export only what the rooms define', () => {
   }
 });
 
+test('the folders of test/ are those of lib/, apart from what serves all tests or tests whole programs', () => {
+  const others = /^(?:\.|helpers|skips|simulation|torture|examples)(?:\/|$)/;
+  const tests = readdirSync(join(lib, '../test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const folders = [...new Set(tests.map((file) => dirname(file)))].filter((folder) => !others.test(folder));
+  // The methods of Socket, in test/socket/, are the tests of its operations.
+  expect(folders.sort()).toEqual(rooms.filter((room) => room !== 'socket/operation'));
+});
+
 test('packet headers name the offsets of their fields', () => {
   const bare = /\b(?:get|put)(?:16|32|Ipv4|Ipv6|Hardware)\(\S*bytes, (?:at|start) \+ \d+\b(?! \*)/;
   expect(files.filter((file) => file.startsWith('packet/layers/') && bare.test(read(file)))).toEqual([]);

@@ -1,6 +1,6 @@
 /** Views of packets of every link type: they return the same fields as the decoder. */
 import { expect, test } from 'vitest';
-import * as p from '../../lib/packet/index.ts';
+import * as p from '../../../lib/packet/index.ts';
 
 const four = p.ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', timeToLive: 7 });
 const six = p.ipv6({ sourceAddress: '2001:db8::1', destinationAddress: '2001:db8::2', hopLimit: 7 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { itemsOf, itemsOfLists, NOTHING, ReadyItems } from '../../lib/packet/bytes/ready-items.ts';
-import * as p from '../../lib/packet/index.ts';
+import { itemsOf, itemsOfLists, NOTHING, ReadyItems } from '../../../lib/packet/bytes/ready-items.ts';
+import * as p from '../../../lib/packet/index.ts';
 
 /** A list of what comes from one wait, or an error that is thrown in place of an item or of the wait. */
 interface Script {

@@ -1,11 +1,11 @@
 /** The Internet checksum, compared with RFC 1071, RFC 1624 and Python. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { native } from '../../lib/native/native.ts';
-import * as p from '../../lib/packet/index.ts';
-import { need, program } from '../helpers/need.ts';
-import { sampleFrames } from '../helpers/packets.ts';
-import { python } from '../helpers/python.ts';
+import { native } from '../../../lib/native/native.ts';
+import * as p from '../../../lib/packet/index.ts';
+import { need, program } from '../../helpers/need.ts';
+import { sampleFrames } from '../../helpers/packets.ts';
+import { python } from '../../helpers/python.ts';
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));

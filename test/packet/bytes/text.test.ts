@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AF_INET6 } from '../../lib/native/constants.ts';
-import { ipv6Text } from '../../lib/packet/bytes/text.ts';
-import { inet_ntop } from '../../lib/struct/inet.ts';
+import { AF_INET6 } from '../../../lib/native/constants.ts';
+import { ipv6Text } from '../../../lib/packet/bytes/text.ts';
+import { inet_ntop } from '../../../lib/struct/inet.ts';
 
 /** Every combination of zeros in the 8 groups: the others have from one to four digits. */
 const VALUES = [0x1, 0x20, 0x300, 0x4000, 0xabcd, 0xffff, 0xd, 0xe0];

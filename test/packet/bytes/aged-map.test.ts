@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AgedMap } from '../../lib/packet/bytes/aged-map.ts';
-import { Chance } from '../helpers/fragments.ts';
+import { AgedMap } from '../../../lib/packet/bytes/aged-map.ts';
+import { Chance } from '../../helpers/fragments.ts';
 
 test('the oldest entry is the same as in a list after any additions, deletions and renewals', () => {
   const chance = new Chance(1);
