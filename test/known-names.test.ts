@@ -491,7 +491,7 @@ test('a name that no form of the options has is reported, but not one of another
       try {
         await call(given as never);
       } catch (error) {
-        return (error as Error).message.replace(/an object that .*/, 'among the names');
+        return (error as Error).message.replace(/omitted: .*/, 'among the names');
       }
       return expect.unreachable();
     };
@@ -504,7 +504,7 @@ test('a name that no form of the options has is reported, but not one of another
 });
 
 const isAboutNames = (error: unknown) =>
-  String((error as Error | undefined)?.message).includes('no properties other than');
+  String((error as Error | undefined)?.message).includes('must be omitted: the properties');
 
 describe('a misspelt name throws, and the error suggests the right one', () => {
   for (const [what, [call, given, argument]] of Object.entries(objects)) {
@@ -515,7 +515,7 @@ describe('a misspelt name throws, and the error suggests the right one', () => {
       expect(await errorOf(call, { ...given, zzzzzzzz: 1 })).toMatchObject({
         code: 'ERR_INVALID_ARG_VALUE',
         message: expect.stringContaining(
-          `"${argument}.zzzzzzzz" argument must be an object that has no properties other than`,
+          `"${argument}.zzzzzzzz" argument must be omitted: the properties of "${argument}" are`,
         ),
       });
       for (const name of Object.keys(given)) {
@@ -558,7 +558,7 @@ test('an unknown name of an option or of a layer throws, and the error suggests 
   refused({ ...header, ttl: 1 }, 'The "ipv4.ttl" argument must be written "ipv4.timeToLive"');
   refused(
     { ...header, colour: 1 },
-    expect.stringContaining('"ipv4.colour" argument must be an object that has no properties other than'),
+    expect.stringContaining('"ipv4.colour" argument must be omitted: the properties of "ipv4" are'),
   );
 });
 

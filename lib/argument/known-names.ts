@@ -53,7 +53,7 @@ function unknownName(name: string, known: Names, argument: string): TypeError {
   const near = nearest(name, names);
   const expected =
     near === undefined
-      ? `an object that has no properties other than ${names.join(', ')}`
+      ? `omitted: the properties of "${argument}" are ${names.join(', ')}`
       : `written "${argument}.${near}"`;
   return invalidValue(`${argument}.${name}`, expected);
 }

@@ -22,7 +22,7 @@ export const SENDMMSG: Call = call(
 );
 
 /**
- * Sends the messages of a batch like `sendmmsg` of sys-socket: sendmmsg(2). Returns how many messages were sent, or -errno.
+ * Sends the messages of a batch, like `sendmmsg` of sys-socket, but returns how many were sent or -errno: sendmmsg(2).
  *
  * @example
  * const sv = [-1, -1];
@@ -54,7 +54,7 @@ export const RECVMMSG: Call = call(
 );
 
 /**
- * Receives messages into a batch like `recvmmsg` of sys-socket: recvmmsg(2). Returns how many were received, or -errno.
+ * Receives messages into a batch, like `recvmmsg` of sys-socket, but returns how many were received or -errno: recvmmsg(2).
  *
  * @example
  * const sv = [-1, -1];

@@ -50,8 +50,8 @@ export function pollfds(fds: readonly PollFd[]): Int16Array {
 export const POLL: Call = call('poll', 'fds', 'timeoutMs');
 
 /**
- * Waits like `poll` of sys-socket until at least one of the file descriptors is ready: poll(2). Returns how many are ready, or
- * -errno, and sets `revents` of each entry to the events that occurred on it.
+ * Waits until at least one of the file descriptors is ready, like `poll` of sys-socket, but returns how many are ready or -errno:
+ * poll(2). It sets `revents` of each entry to the events that occurred.
  *
  * @example
  * const fds = [{ fd: 1, events: POLLOUT, revents: 0 }, { fd: 1000000, events: POLLIN, revents: 0 }];

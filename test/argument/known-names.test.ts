@@ -12,7 +12,7 @@ test('an unknown name is rejected, and the error suggests the name that was prob
     }),
   );
   expect(() => onlyKnown({ colour: 1 }, known, 'options')).toThrow(
-    'The "options.colour" argument must be an object that has no properties other than size, controlLength',
+    'The "options.colour" argument must be omitted: the properties of "options" are size, controlLength',
   );
   expect(() => onlyKnown(JSON.parse('{"__proto__": 1}'), known, 'options')).toThrow('options.__proto__');
   expect(() => onlyKnown({ constructor: 1 }, known, 'options')).toThrow('options.constructor');
