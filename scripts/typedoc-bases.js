@@ -27,7 +27,7 @@ function adopt(member, { hidden, base }, project) {
   delete member.inheritedFrom;
   delete member.overwrites;
   const { name } = member.parent.kind === CLASS ? member : member.parent;
-  if (name !== 'constructor' && base?.getProperty(name) === undefined) return;
+  if (base === undefined || (name !== 'constructor' && base.getProperty(name) === undefined)) return;
   member.overwrites = old.constructor.createBrokenReference(`${base.symbol.name}.${name}`, project, '@types/node');
 }
 
