@@ -192,7 +192,10 @@ export class NetStream extends Duplex {
     return this;
   }
 
-  /** Returns the local address, or an empty object if the Socket is not IPv4 or IPv6, or is closed. */
+  /**
+   * Returns the local address, like `address()` of net.Socket, or an empty object if the Socket is not IPv4 or IPv6, or
+   * is closed.
+   */
   address(): NodeAddress | Record<string, never> {
     return this.#addresses.local() ?? {};
   }
@@ -212,7 +215,10 @@ export class NetStream extends Duplex {
     return this.#addresses.local()?.family;
   }
 
-  /** The text of the peer's IP address; undefined for any other family. Once read, it outlives the Socket. */
+  /**
+   * The text of the peer's IP address; undefined for any other family. Once read, it stays available after the Socket
+   * is closed.
+   */
   get remoteAddress(): string | undefined {
     return this.#addresses.remote()?.address;
   }
@@ -232,7 +238,10 @@ export class NetStream extends Duplex {
     return this.#writer.bytesFinished + this.writableLength;
   }
 
-  /** The number of bytes that wait to be sent; undefined if the Socket is closed. Deprecated in net.Socket. */
+  /**
+   * The number of bytes that wait to be sent; undefined if the Socket is closed. The property is deprecated in
+   * net.Socket.
+   */
   get bufferSize(): number | undefined {
     return this.socket.closed ? undefined : this.writableLength;
   }
