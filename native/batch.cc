@@ -2,9 +2,7 @@
 // MessageBatch (lib/call/message-batch.ts).
 #include <sys/socket.h>
 
-#include <cstdlib>
 #include <ctime>
-#include <memory>
 
 #include "args.h"
 #include "kernel.h"
@@ -65,19 +63,6 @@ void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
   header.msg_control = batch.control_size == 0 ? nullptr : batch.control + (i * batch.control_size);
 }
 
-struct Free {
-  void operator()(uint8_t* memory) const { std::free(memory); }
-};
-
-// Returns whether no other thread can access the memory of the control data, which is the typed array in argument 4.
-template <size_t N>
-bool IsPrivate(napi_env env, const Args<N>& args) {
-  napi_value memory = nullptr;
-  bool is_private = false;
-  return napi_get_typedarray_info(env, args.value(4), nullptr, nullptr, nullptr, &memory, nullptr) == napi_ok &&
-         napi_is_arraybuffer(env, memory, &is_private) == napi_ok && is_private;
-}
-
 bool Fits(int32_t length, size_t size) { return length >= 0 && static_cast<size_t>(length) <= size; }
 
 }  // namespace
@@ -94,6 +79,7 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
 
   Messages messages;
+  size_t total = 0;
   for (size_t at = 0; at < count; ++at) {
     const size_t i = first + at;
     const Header* header_at = batch.headers + i;
@@ -112,15 +98,19 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
     if (from.name_length == 0) header.msg_name = nullptr;
     header.msg_namelen = static_cast<socklen_t>(from.name_length);
     header.msg_controllen = static_cast<size_t>(from.control_length);
-    // The kernel reads the control data again after it was checked.
-    if (header.msg_controllen > 0 && !IsPrivate(env, args)) {
-      args.Refuse(4, Refusal::kStorage);
-      return args.Refused();
-    }
-    if (HoldsPointer(static_cast<const uint8_t*>(header.msg_control), header.msg_controllen)) {
+    total += header.msg_controllen;
+  }
+  ControlRoom room(total);
+  if (room.failed()) return Number(env, -ENOMEM);
+  for (size_t at = 0; at < count && total > 0; ++at) {
+    msghdr& header = messages.entries[at].msg_hdr;
+    if (header.msg_controllen == 0) continue;
+    uint8_t* copy = room.Copy(static_cast<const uint8_t*>(header.msg_control), header.msg_controllen);
+    if (HoldsPointer(copy, header.msg_controllen)) {
       args.Refuse(4, Refusal::kPointer);
       return args.Refused();
     }
+    header.msg_control = copy;
   }
   return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }
@@ -146,11 +136,10 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
 
   // The kernel writes the control data into memory that only this call uses, as in recvmsg.
-  const std::unique_ptr<uint8_t, Free> control(
-      batch.control_size == 0 ? nullptr : static_cast<uint8_t*>(std::malloc(batch.capacity * batch.control_size)));
-  if (batch.control_size != 0 && control == nullptr) return Number(env, -ENOMEM);
+  const ControlRoom room(batch.capacity * batch.control_size);
+  if (room.failed()) return Number(env, -ENOMEM);
   Batch private_batch = batch;
-  private_batch.control = control.get();
+  private_batch.control = room.data();
 
   Messages messages;
   for (size_t i = 0; i < batch.capacity; ++i) {
@@ -169,7 +158,7 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   for (int i = 0; i < received; ++i) {
     const mmsghdr& from = messages.entries[i];
     const size_t length = from.msg_hdr.msg_controllen;
-    if (control != nullptr && length > 0) {
+    if (length > 0) {
       const auto* written = static_cast<const uint8_t*>(from.msg_hdr.msg_control);
       if (OwnArrived(env, args.environment(), written, length, first + i)) any = true;
       CopyMessages(batch.control + (i * batch.control_size), written, length);

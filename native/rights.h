@@ -69,27 +69,37 @@ inline bool HoldsPointer(const uint8_t* control, size_t size) {
   return found;
 }
 
-// A copy of control data, which another thread cannot change after it was checked.
-class ControlCopy {
+// Memory for control data that only one call uses, so no other thread can change the data between the check and the
+// kernel, or between the kernel and the count of the file descriptors.
+class ControlRoom {
  public:
-  explicit ControlCopy(const Bytes& control) : size_(control.size) {
+  explicit ControlRoom(size_t size) : size_(size) {
     if (size_ > sizeof(small_)) data_ = static_cast<uint8_t*>(std::malloc(size_));
-    if (data_ != nullptr && size_ > 0) std::memcpy(data_, control.data, size_);
   }
-  ~ControlCopy() {
+  ~ControlRoom() {
     if (data_ != small_) std::free(data_);
   }
-  ControlCopy(const ControlCopy&) = delete;
-  ControlCopy& operator=(const ControlCopy&) = delete;
+  ControlRoom(const ControlRoom&) = delete;
+  ControlRoom& operator=(const ControlRoom&) = delete;
 
   [[nodiscard]] bool failed() const { return data_ == nullptr; }
-  // If there are no bytes, a null pointer means no control data.
-  [[nodiscard]] Bytes bytes() const { return {.data = size_ == 0 ? nullptr : data_, .size = size_}; }
+  // If there is no room, a null pointer means no control data.
+  [[nodiscard]] uint8_t* data() const { return size_ == 0 ? nullptr : data_; }
+  [[nodiscard]] size_t size() const { return size_; }
+
+  // Copies control data behind what was copied before. Returns the copy.
+  uint8_t* Copy(const uint8_t* control, size_t size) {
+    uint8_t* copy = data_ + used_;
+    if (control != nullptr) std::memcpy(copy, control, size);
+    used_ += size;
+    return copy;
+  }
 
  private:
   uint8_t small_[256];
   uint8_t* data_ = small_;
   size_t size_;
+  size_t used_ = 0;
 };
 
 // Makes the environment the owner of the file descriptors in the control data of a call that has just returned, until

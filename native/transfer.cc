@@ -13,14 +13,14 @@
 namespace sys_socket {
 namespace {
 
-msghdr Message(const Vector& vector, const Bytes& name, const Bytes& control) {
+msghdr Message(const Vector& vector, const Bytes& name, const ControlRoom& control) {
   msghdr message = {};
   message.msg_name = name.data;
   message.msg_namelen = static_cast<socklen_t>(name.size);
   message.msg_iov = const_cast<iovec*>(vector.entries);
   message.msg_iovlen = vector.count;
-  message.msg_control = control.data;
-  message.msg_controllen = control.size;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
   return message;
 }
 
@@ -87,13 +87,13 @@ napi_value Sendmsg(napi_env env, napi_callback_info info) {
   const Bytes name = args.OptionalSized(2);
   const Bytes control = args.OptionalSized(3);
   if (args.refused()) return args.Refused();
-  const ControlCopy copy(control);
-  if (copy.failed()) return Number(env, -ENOMEM);
-  if (HoldsPointer(copy.bytes().data, control.size)) {
+  ControlRoom room(control.size);
+  if (room.failed()) return Number(env, -ENOMEM);
+  if (HoldsPointer(room.Copy(control.data, control.size), control.size)) {
     args.Refuse(3, Refusal::kPointer);
     return args.Refused();
   }
-  const msghdr message = Message(vector, name, copy.bytes());
+  const msghdr message = Message(vector, name, room);
   return Result(env, kernel::sendmsg(fd, &message, flags));
 }
 
@@ -133,13 +133,14 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   // The kernel writes the control data into memory that only this call uses, so that neither another thread nor a
   // buffer that overlaps `control` can forge file descriptors in it before they were counted.
-  const ControlCopy copy(control);
-  if (copy.failed()) return Number(env, -ENOMEM);
-  msghdr message = Message(vector, name, copy.bytes());
+  ControlRoom room(control.size);
+  if (room.failed()) return Number(env, -ENOMEM);
+  room.Copy(control.data, control.size);  // the kernel leaves gaps
+  msghdr message = Message(vector, name, room);
   const ssize_t result =
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
-  const uint8_t* written = copy.bytes().data;
+  const uint8_t* written = room.data();
   const Receipt receipt = args.environment()->owned.NewReceipts(1);
   GiveArrived(args.out(), OwnArrived(env, args.environment(), written, message.msg_controllen, receipt), receipt);
   if (written != nullptr) std::memcpy(control.data, written, message.msg_controllen);
