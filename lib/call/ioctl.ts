@@ -1,5 +1,6 @@
 /** Requests to sockets, interfaces and tunnels: ioctl(2), netdevice(7). Each call returns n or -errno. */
 
+import { SIOCGSKNS, TUNGETDEVNETNS } from '../native/constants.ts';
 import { OUT_VALUE } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
 import { type Call, call, unlessRefused } from '../struct/errno.ts';
@@ -22,8 +23,14 @@ export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
 export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {
   if (value !== undefined) ints(value, 1, 'value');
   const n = native.ioctl(fd, request, argument);
-  if (n < 0) unlessRefused(n, IOCTL);
-  if (n >= 0 && value !== undefined) value[0] = out[OUT_VALUE]!;
+  if (n < 0) return unlessRefused(n, IOCTL);
+  if (value === undefined) return n;
+  try {
+    value[0] = out[OUT_VALUE]!;
+  } catch (error) {
+    if (request === SIOCGSKNS || request === TUNGETDEVNETNS) native.close(n); // the program does not learn its number
+    throw error;
+  }
   return n;
 }
 

@@ -3,9 +3,13 @@
 import { Buffer } from 'node:buffer';
 import { count } from '../argument/number.ts';
 import * as call from '../call/option.ts';
+import { SO_PEERPIDFD, SOL_SOCKET } from '../native/constants.ts';
 import { OUT_OPTION_LENGTH, OUT_VALUE } from '../native/contract.ts';
 import { type Bytes, native, out } from '../native/native.ts';
 import { check, fail } from '../struct/errno.ts';
+
+/** The size of a file descriptor. */
+const PIDFD = 4;
 
 /**
  * Reads an option: getsockopt(2).
@@ -45,10 +49,13 @@ export function getsockopt(fd: number, level: number, name: number, length?: num
     if (n < 0) fail(n, call.GETSOCKOPT);
     return out[OUT_VALUE]!;
   }
-  const buffer = Buffer.alloc(count(length, 'length'));
+  // The kernel writes no more than the 4 bytes of a new descriptor, so the buffer need not be cut afterwards.
+  const given = count(length, 'length');
+  const size = level === SOL_SOCKET && name === SO_PEERPIDFD && given > PIDFD ? PIDFD : given;
+  const buffer = Buffer.alloc(size);
   const n = native.getsockopt(fd, level, name, buffer);
   if (n < 0) fail(n, call.GETSOCKOPT);
-  return out[OUT_OPTION_LENGTH] === length ? buffer : buffer.subarray(0, out[OUT_OPTION_LENGTH]!);
+  return out[OUT_OPTION_LENGTH] === size ? buffer : buffer.subarray(0, out[OUT_OPTION_LENGTH]!);
 }
 
 /**

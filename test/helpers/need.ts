@@ -84,6 +84,17 @@ export const networkAdmin: Need = once(() => {
 /** Node itself, for what does not concern Bun and Deno. */
 export const node: Need = () => ('Bun' in globalThis || 'Deno' in globalThis ? 'this is not Node' : undefined);
 
+/** A kernel with SO_PEERPIDFD. */
+export const peerPidfd: Need = once(() => {
+  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
+  const value = new Int32Array(1);
+  const n = nothrow.getsockopt(a, s.SOL_SOCKET, s.SO_PEERPIDFD, value);
+  if (n >= 0) s.close(value[0]!);
+  s.close(a);
+  s.close(b);
+  return n === -s.ENOPROTOOPT ? 'SO_PEERPIDFD is Linux 6.5' : undefined;
+});
+
 /** A program in the PATH. */
 export function program(name: string): Need {
   return once(() => (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0 ? undefined : `no ${name}`));

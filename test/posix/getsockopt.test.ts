@@ -4,7 +4,7 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
 import { connection, pair } from '../helpers/fixtures.ts';
-import { ipv6, type Need, need, node } from '../helpers/need.ts';
+import { ipv6, need, node, peerPidfd } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 
 type Kind = readonly [domain: number, type: number, protocol: number];
@@ -233,16 +233,6 @@ test('SO_COOKIE has 64 bits', () => {
   );
 });
 
-const peerPidfd: Need = () => {
-  const [a, b] = s.socketpair(s.AF_UNIX, s.SOCK_STREAM);
-  const value = new Int32Array(1);
-  const n = nothrow.getsockopt(a, s.SOL_SOCKET, s.SO_PEERPIDFD, value);
-  if (n >= 0) s.close(value[0]!);
-  s.close(a);
-  s.close(b);
-  return n === -s.ENOPROTOOPT ? 'SO_PEERPIDFD is Linux 6.5' : undefined;
-};
-
 test('SO_PEERPIDFD returns a new file descriptor with close-on-exec', (context) => {
   need(context, peerPidfd);
   const [fd] = pair();
@@ -278,6 +268,24 @@ test.for([undefined, 4, 2000])(
     expect(s.fcntl(pidfd, s.F_GETFD)).toBe(s.FD_CLOEXEC);
   },
 );
+
+test('SO_PEERPIDFD with more than 4 bytes: no function is called after the file descriptor was created', (context) => {
+  need(context, peerPidfd);
+  const [fd] = pair();
+  const { subarray } = Buffer.prototype;
+  let value: Buffer;
+  try {
+    // A program has replaced it, or the stack ends in it.
+    Buffer.prototype.subarray = () => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    value = s.getsockopt(fd, s.SOL_SOCKET, s.SO_PEERPIDFD, 2000);
+  } finally {
+    Buffer.prototype.subarray = subarray;
+  }
+  expect(value).toHaveLength(4);
+  cleanup(value.readInt32LE());
+});
 
 test('the kernel validates the file descriptor, and the library the types of the arguments', () => {
   const fd = open(kinds.UDP);

@@ -3,7 +3,7 @@ import { openSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
-import { cleanup } from '../helpers/fds.ts';
+import { cleanup, openFds } from '../helpers/fds.ts';
 import { connection, pair } from '../helpers/fixtures.ts';
 import { namespaces, need, networkAdmin } from '../helpers/need.ts';
 import { link } from '../helpers/networks.ts';
@@ -220,6 +220,19 @@ test('SIOCGSKNS returns a new file descriptor for the network namespace with clo
   cleanup(n);
   expect(readlinkSync(`/proc/self/fd/${n}`)).toBe(readlinkSync('/proc/self/ns/net'));
   expect(s.fcntl(n, s.F_GETFD)).toBe(s.FD_CLOEXEC);
+});
+
+test('the file descriptor of SIOCGSKNS is closed if it cannot be stored', (context) => {
+  need(context, networkAdmin);
+  const fd = udp();
+  const refusing = new Proxy([0], {
+    set: () => {
+      throw new Error('not stored');
+    },
+  });
+  const before = openFds();
+  expect(() => nothrow.ioctl(fd, s.SIOCGSKNS, undefined, refusing)).toThrow('not stored');
+  expect(openFds()).toEqual(before);
 });
 
 test('errors are the same as in Python', () => {

@@ -2,7 +2,7 @@
 // before the Socket exists. One that is created for the program reaches it, or is closed.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { need, networkAdmin, node } from '../helpers/need.ts';
+import { need, networkAdmin, node, peerPidfd } from '../helpers/need.ts';
 
 const dist = new URL('../../dist/index.js', import.meta.url).href;
 const nothrow = new URL('../../dist/nothrow.js', import.meta.url).href;
@@ -36,6 +36,7 @@ const dive = (make: string) => `
   const from = new s.SockaddrStorage();
   const name = { set length(length) { if (length > 0) from.decode(); }, bytes: from.bytes };
   const sv = [0, 0];
+  const value = new Int32Array(2);
   let thrown;
   function attempt() {
     if (tries++ >= 100) return;
@@ -88,6 +89,16 @@ for (const [name, make] of [
   ['accept', 'const a = s.accept(listener.fd); made[made.length] = a.fd;'],
   ['accept4', 'const a = s.accept4(listener.fd, 0); made[made.length] = a.fd;'],
   ['ioctl', 'made[made.length] = s.ioctl(one.fd, s.SIOCGSKNS);'],
+  ['getsockopt', 'made[made.length] = s.getsockopt(one.fd, s.SOL_SOCKET, s.SO_PEERPIDFD);'],
+  [
+    'getsockopt with a length',
+    'const v = s.getsockopt(one.fd, s.SOL_SOCKET, s.SO_PEERPIDFD, 8); made[made.length] = v[0] + v[1] * 256;',
+  ],
+  ['getOption', 'made[made.length] = s.getOption(one.fd, "SO_PEERPIDFD");'],
+  [
+    'getsockopt of nothrow',
+    'nothrow.getsockopt(one.fd, s.SOL_SOCKET, s.SO_PEERPIDFD, value); made[made.length] = value[0];',
+  ],
   ['socket of nothrow', 'made[made.length] = nothrow.socket(s.AF_INET, s.SOCK_DGRAM);'],
   [
     'socketpair of nothrow',
@@ -99,7 +110,9 @@ for (const [name, make] of [
   ['accept4 of nothrow', 'made[made.length] = nothrow.accept4(listener.fd, 0);'],
 ] as const) {
   test(`${name} leaves no file descriptor open when the stack overflows`, { timeout: 60_000 }, (context) => {
-    need(context, node, name === 'ioctl' ? networkAdmin : () => undefined);
+    need(context, node);
+    if (name === 'ioctl') need(context, networkAdmin);
+    if (make.includes('SO_PEERPIDFD')) need(context, peerPidfd);
     const args = ['--expose-gc', '--no-warnings', '--input-type=module', '-e', dive(make)];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000 });
     expect(stderr).toBe('');
