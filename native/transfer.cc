@@ -4,8 +4,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "args.h"
 #include "kernel.h"
 #include "rights.h"
@@ -133,17 +131,15 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
   if (args.refused()) return args.Refused();
   // The kernel writes the control data into memory that only this call uses, so that neither another thread nor a
   // buffer that overlaps `control` can forge file descriptors in it before they were counted.
-  ControlRoom room(control.size);
+  const ControlRoom room(control.size);
   if (room.failed()) return Number(env, -ENOMEM);
-  room.Copy(control.data, control.size);  // the kernel leaves gaps
   msghdr message = Message(vector, name, room);
   const ssize_t result =
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
-  const uint8_t* written = room.data();
   const Receipt receipt = args.environment()->owned.NewReceipts(1);
-  GiveArrived(args.out(), OwnArrived(env, args.environment(), written, message.msg_controllen, receipt), receipt);
-  if (written != nullptr) std::memcpy(control.data, written, message.msg_controllen);
+  GiveArrived(args.out(), OwnArrived(env, args.environment(), room.data(), message.msg_controllen, receipt), receipt);
+  CopyMessages(control.data, room.data(), message.msg_controllen);
   args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(message.msg_namelen);
   args.out()[OUT_CONTROL_LENGTH] = static_cast<int32_t>(message.msg_controllen);
   args.out()[OUT_MSG_FLAGS] = ReturnedFlags(message.msg_flags, flags);

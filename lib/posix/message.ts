@@ -154,7 +154,16 @@ export function receive(fd: number, message: ReceiveMessage, flags: number): Rec
   onlyKnown(assertObject(message, 'message'), RECEIVE_NAMES, 'message');
   const list = buffers(ownProperty(message, 'buffers')!, 'buffers');
   const space = controlRoom(ownProperty(message, 'controlLength'));
-  const control = space === 0 ? undefined : new Uint8Array(space);
+  return receiveInto(fd, list, space === 0 ? undefined : new Uint8Array(space), flags);
+}
+
+/** Does the same with checked buffers and memory for control data, which the result does not refer to. */
+export function receiveInto(
+  fd: number,
+  list: Bytes[],
+  control: Uint8Array | undefined,
+  flags: number,
+): ReceivedMessage | number {
   let arrived = NONE;
   try {
     const received = native.recvmsg(fd, list, scratch, control, flags);

@@ -132,7 +132,7 @@ export class ReceivingSocket<Family extends number = number, Type extends number
   /**
    * Receives data and the file descriptors that were sent with it: recvmsg(2) with SCM_RIGHTS.
    *
-   * There is also room for the control messages that options of the socket add, with a label of up to 256 bytes for
+   * There is also room for the control messages that options of the socket add, with a label of up to 4096 bytes for
    * SO_PASSSEC. The kernel writes the label before the file descriptors: if the label is longer, it sets MSG_CTRUNC and
    * closes file descriptors. For such labels, use `recvmsg`.
    *

@@ -1,9 +1,8 @@
 /** Calculates the room for control messages: by their names, and for buffers whose size the library chooses. */
 
 import { invalidValue } from '../argument/argument-error.ts';
-import { count } from '../argument/number.ts';
 import { layout } from '../native/native.ts';
-import { CMSG_LEN, CMSG_SPACE } from './control.ts';
+import { CMSG_SPACE } from './control.ts';
 import { in_pktinfo, in6_pktinfo, sock_extended_err, timeval, tpacket_auxdata, ucred } from './struct-table.ts';
 
 /**
@@ -45,27 +44,29 @@ const sockaddr = { inet: layout('sockaddr_in'), inet6: layout('sockaddr_in6') };
 /** The maximum number of file descriptors in one message: SCM_MAX_FD of the kernel. */
 const MOST_FDS = 253;
 
-/** The number of bytes of data that each socket option adds to every message: socket(7), unix(7). All of the options can be set at once. */
+/** The number of bytes of data that each option adds to every message of a socket of any family: socket(7). All can be set at once. */
 const ADDED = {
-  SCM_CREDENTIALS: ucred.size,
-  SCM_PIDFD: INT,
-  /**
-   * The interface does not limit the length of a security label. The default labels of SELinux and AppArmor are far shorter
-   * than this, but an SELinux label with hundreds of categories is longer.
-   */
-  SCM_SECURITY: 256,
   /** SO_TIMESTAMP or SO_TIMESTAMPNS. Each replaces the other. */
   SCM_TIMESTAMPNS: layout('timespec'),
   SCM_TIMESTAMPING: 3 * layout('timespec'),
   SO_RXQ_OVFL: INT,
   SO_MARK: INT,
   SO_PRIORITY: INT,
+};
+
+/** The number of bytes that each option adds only to the messages of AF_UNIX: unix(7). */
+const ADDED_BY_UNIX = {
+  SCM_CREDENTIALS: ucred.size,
+  SCM_PIDFD: INT,
+  /** The kernel accepts a label that a process gives itself (`/proc/self/attr`) up to the size of a page. */
+  SCM_SECURITY: 4096,
   SCM_INQ: INT,
 };
 
 /** The maximum number of bytes of data that the kernel returns for each type of message. */
 const SIZES: { readonly [Name in ControlName]: number } = {
   ...ADDED,
+  ...ADDED_BY_UNIX,
   SCM_RIGHTS: MOST_FDS * INT,
   SCM_TIMESTAMP: timeval.size,
   IP_PKTINFO: in_pktinfo.size,
@@ -91,15 +92,15 @@ function sum(sizes: readonly number[]): number {
   return total;
 }
 
-/** The room for everything that the options of any socket add to a message. The options of a protocol (IP_PKTINFO) are not included. */
+/** The room for everything that the options of a socket of any family add to a message. */
 export const OPTION_ROOM: number = sum(Object.values(ADDED));
 
 /**
  * Returns the room for one control message of each of these types: the sum of their CMSG_SPACE(3).
  *
  * @param names Names of types, such as `'IP_PKTINFO'`. `'SCM_RIGHTS'` has room for 253 file descriptors, the maximum in one
- *   message. `'SCM_SECURITY'` has room for a label of 256 bytes. The interface has no limit; a longer label is truncated
- *   (MSG_CTRUNC).
+ *   message. `'SCM_SECURITY'` has room for a label of 4096 bytes, the most that a process can give itself where a page has this
+ *   size. A longer label is truncated (MSG_CTRUNC).
  * @returns The number of bytes, which can be used as `controlLength` of `recvmsg`.
  * @throws TypeError for a name that is not the name of a type.
  * @example
@@ -125,10 +126,5 @@ export function controlSpace(...names: ControlName[]): number {
   return sum(sizes);
 }
 
-/**
- * Returns the room for a message with this many file descriptors, whichever options the socket has. If the options are not set,
- * more file descriptors fit in it, and the caller must close the surplus ones.
- */
-export function descriptorRoom(most: number): number {
-  return CMSG_LEN(4 * count(most, 'most')) + OPTION_ROOM;
-}
+/** The room for everything that a message of AF_UNIX can carry, whichever options the socket has. */
+export const DESCRIPTOR_ROOM: number = OPTION_ROOM + sum(Object.values(ADDED_BY_UNIX)) + CMSG_SPACE(MOST_FDS * INT);

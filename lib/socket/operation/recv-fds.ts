@@ -4,9 +4,9 @@ import { RECVMSG } from '../../call/message.ts';
 import { close } from '../../call/socket.ts';
 import { READ, type Readiness } from '../../loop/readiness.ts';
 import { MSG_CTRUNC, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET } from '../../native/constants.ts';
-import { discard, type ReceivedMessage, receive } from '../../posix/message.ts';
+import { discard, type ReceivedMessage, receiveInto } from '../../posix/message.ts';
 import { isControl } from '../../struct/control-message.ts';
-import { descriptorRoom } from '../../struct/control-room.ts';
+import { DESCRIPTOR_ROOM } from '../../struct/control-room.ts';
 import { unlessRefused } from '../../struct/errno.ts';
 import { Operation, type Owner, patienceFor } from './operation.ts';
 import { scratchBuffer, takeResult } from './receive-buffer.ts';
@@ -24,6 +24,9 @@ export interface DataWithFds {
   flags: number;
 }
 
+/** Memory for the control data of one call, which is decoded right after it. */
+let control: Uint8Array | undefined;
+
 /** Receives data and at most `most` file descriptors. */
 export class ReceiveFds extends Operation<DataWithFds> {
   override get syscall(): string {
@@ -31,7 +34,6 @@ export class ReceiveFds extends Operation<DataWithFds> {
   }
   readonly #size: number;
   readonly #most: number;
-  readonly #control: number;
   readonly #flags: number;
   #scratch: Buffer | undefined;
   #received: ReceivedMessage | undefined;
@@ -39,15 +41,15 @@ export class ReceiveFds extends Operation<DataWithFds> {
   constructor(owner: Owner, state: Readiness, size: number, most: number, flags: number) {
     super(owner, state, READ, patienceFor(flags, count(size, 'size')));
     this.#size = size;
-    this.#most = most;
-    this.#control = descriptorRoom(most);
+    this.#most = count(most, 'most');
     this.#flags = flags;
   }
 
   call(): number {
     const scratch = scratchBuffer(this.#size);
     const buffers = [scratch.length === this.#size ? scratch : scratch.subarray(0, this.#size)];
-    const result = receive(this.fd, { buffers, controlLength: this.#control }, this.#flags);
+    control ??= new Uint8Array(DESCRIPTOR_ROOM);
+    const result = receiveInto(this.fd, buffers, control, this.#flags);
     if (typeof result === 'number') return unlessRefused(result, RECVMSG);
     this.#scratch = scratch;
     this.#received = result;
@@ -55,19 +57,19 @@ export class ReceiveFds extends Operation<DataWithFds> {
   }
 
   finish(n: number): DataWithFds {
-    const { control, flags } = this.#received!;
+    const { control: messages, flags } = this.#received!;
     let data: Buffer;
     let fds: number[];
     try {
       data = takeResult(this.#scratch!, Math.min(n, this.#size));
-      fds = control.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
+      fds = messages.flatMap((m) => (isControl(m, SOL_SOCKET, SCM_RIGHTS) ? m.fds : []));
     } catch (error) {
-      discard(control); // there is no memory for the data, so the caller would never see the file descriptors
+      discard(messages); // there is no memory for the data, so the caller would never see the file descriptors
       throw error;
     }
     // The caller did not ask for the pidfd that SO_PASSPIDFD adds, and nothing else would close it.
-    for (const m of control) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) close(m.pidfd);
-    // If no option adds control messages, the room for them can hold more file descriptors than were asked for.
+    for (const m of messages) if (isControl(m, SOL_SOCKET, SCM_PIDFD)) close(m.pidfd);
+    // There is room for as many file descriptors as a message can have.
     const surplus = fds.splice(this.#most);
     for (const fd of surplus) close(fd);
     const truncated = surplus.length === 0 ? 0 : MSG_CTRUNC;
