@@ -50,15 +50,15 @@ test('it sends requests for each address at the given rate, and only one to a ho
 
 test('it reports an address that two hosts have, and omits one that no host has', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  claim(world, world.address, '02:00:00:00:00:77');
-  const { code, output } = await finishedIn(world.enter, 'arp-scan.js', '-r', '1', world.address);
+  const veth = await link();
+  claim(veth, veth.address, '02:00:00:00:00:77');
+  const { code, output } = await finishedIn(veth.enter, 'arp-scan.js', '-r', '1', veth.address);
   expect(output).toMatch(/\(duplicate\)\n1 addresses in [\d.]+ seconds, 1 answered\n$/);
   const macs = hosts(output).map((line) => line.split('\t').slice(0, 2).join(' '));
-  expect(macs.sort()).toEqual([`${world.address} ${world.mac}`, `${world.address} 02:00:00:00:00:77`].sort());
+  expect(macs.sort()).toEqual([`${veth.address} ${veth.mac}`, `${veth.address} 02:00:00:00:00:77`].sort());
   expect(code).toBe(0);
-  const nobody = world.address.replace(/1$/, '99');
-  expect(await finishedIn(world.enter, 'arp-scan.js', '-w', '100', nobody)).toMatchObject({
+  const nobody = veth.address.replace(/1$/, '99');
+  expect(await finishedIn(veth.enter, 'arp-scan.js', '-w', '100', nobody)).toMatchObject({
     code: 1,
     output: expect.stringMatching(/^1 addresses in [\d.]+ seconds, 0 answered\n$/),
   });

@@ -35,13 +35,13 @@ test('its output and exit code are those of arping(8)', async (context) => {
 
 test('it reports an address that two hosts have', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  claim(world, world.address, '02:00:00:00:00:77'); // as the kernel on this side does
-  const { code, output } = await finishedIn(world.enter, 'arping.js', '-c', '1', world.address);
+  const veth = await link();
+  claim(veth, veth.address, '02:00:00:00:00:77'); // as the kernel on this side does
+  const { code, output } = await finishedIn(veth.enter, 'arping.js', '-c', '1', veth.address);
   expect(output.match(/reply from/g)).toHaveLength(2);
   expect(output).toContain('Sent 1 probes (1 broadcast(s))\nReceived 2 response(s)\n');
-  const [, list] = new RegExp(`^${world.address} is the address of 2 hosts: (.*)$`, 'm').exec(output)!;
-  expect(list!.split(', ').sort()).toEqual([world.mac, '02:00:00:00:00:77'].sort());
+  const [, list] = new RegExp(`^${veth.address} is the address of 2 hosts: (.*)$`, 'm').exec(output)!;
+  expect(list!.split(', ').sort()).toEqual([veth.mac, '02:00:00:00:00:77'].sort());
   expect(code).toBe(0);
 });
 

@@ -38,7 +38,7 @@ test('it prints what lldpd announces, as lldpctl shows it', async (context) => {
   const directory = folder();
   chmodSync(directory, 0o711); // lldpd becomes another user
   const control = join(directory, 'control');
-  // lldpd announces every second, in a world with its own /run.
+  // lldpd announces every second, in a namespace with its own /run.
   const script = `mount -t tmpfs none /run && exec lldpd -d -u ${control} -I ${peer.name} -S 'a test switch'`;
   const daemon = start(enter[0]!, [...enter.slice(1), 'unshare', '-m', 'sh', '-c', script]);
   const lldpcli = (...args: string[]) => execFileSync('lldpcli', ['-u', control, ...args], { encoding: 'utf8' });

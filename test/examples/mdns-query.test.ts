@@ -9,7 +9,7 @@ import { type Link, link } from '../helpers/networks.ts';
 import { type Program, printed, start } from '../helpers/programs.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
 
-/** A responder in the other namespace, in a world with its own /etc/avahi and /run. */
+/** A responder in the other namespace, in a namespace with its own /etc/avahi and /run. */
 async function avahi({ peer, enter }: Link): Promise<Program> {
   const directory = folder();
   const config = join(directory, 'avahi.conf');
@@ -39,12 +39,12 @@ const lines = (output: string) => output.trimEnd().split('\n').sort();
 
 test('avahi answers for what it publishes, and tshark finds no fault', async (context) => {
   need(context, namespaces, packetSockets, otherUsers, ...['avahi-daemon', 'dumpcap', 'ethtool'].map(program));
-  const world = await link();
-  const { name, peer, enter } = world;
+  const veth = await link();
+  const { name, peer, enter } = veth;
   // No checksum is left to a network card, which does not exist.
   execFileSync('ethtool', ['-K', name, 'tx', 'off']);
   execFileSync(enter[0]!, [...enter.slice(1), 'ethtool', '-K', peer.name, 'tx', 'off']);
-  await avahi(world);
+  await avahi(veth);
   const stop = await capture([], name, '-f', 'udp port 5353');
   const service = 'Printer No\\. 1._ipp._tcp.local.';
   const from = `${name} ${peer.address}`;
@@ -91,7 +91,7 @@ test('avahi answers for what it publishes, and tshark finds no fault', async (co
   const queries = fieldsOf(file, fields)
     .map((packet) => packet.map(([value]) => value))
     .filter(([response, , , , , , source]) => response !== '1' && source !== peer.address);
-  const ours = queries.filter(([, , , , , , source]) => source === world.address);
+  const ours = queries.filter(([, , , , , , source]) => source === veth.address);
   expect(ours.slice(0, 3).map(([, id, port, ttl]) => [id, port, ttl])).toEqual(
     Array(3).fill(['0x0000', '5353', '255']),
   );
@@ -135,7 +135,7 @@ async function python({ peer, enter }: Link, script: string): Promise<Program> {
 
 test('it ignores what is not an answer to us, and prints the valid part of a malformed one', async (context) => {
   need(context, namespaces, program('python3'));
-  const world = await link();
+  const veth = await link();
   const script = `
 answer(0, record(host, bytes([192, 0, 2, 1])), flags=0x0400)
 answer(9, record(host, bytes([192, 0, 2, 2])))
@@ -146,8 +146,8 @@ s.sendto(b'', ('224.0.0.251', 5353))
 answer(0, record(host, bytes([192, 0, 2, 5])) + b'\\xc0\\x23', count=9)
 answer(0, record(b'\\x04HOST\\xc0\\x23' + b'', bytes([192, 0, 2, 6])))
 answer(0, record(host, b'\\x03\\x1b[2', type=16) + record(host, bytes([192, 0, 2, 7])), count=2)`;
-  await python(world, script);
-  const { name, peer } = world;
+  await python(veth, script);
+  const { name, peer } = veth;
   const { code, output } = await finished('mdns-query.js', '-i', name, '-c', '3', '-t', '10', 'host.local', 'a', 'txt');
   expect(code).toBe(0);
   const from = `${name} ${peer.address}`;
@@ -161,11 +161,11 @@ answer(0, record(host, b'\\x03\\x1b[2', type=16) + record(host, bytes([192, 0, 2
 
 test('it repeats the query until an answer comes', async (context) => {
   need(context, namespaces, program('python3'));
-  const world = await link();
-  const silentOnce = await python(world, 'if number > 0: answer(id, record(host, bytes([192, 0, 2, 1])))');
-  const { code, output } = await finished('mdns-query.js', '-4', '-i', world.name, '-t', '4', 'host.local', 'A');
+  const veth = await link();
+  const silentOnce = await python(veth, 'if number > 0: answer(id, record(host, bytes([192, 0, 2, 1])))');
+  const { code, output } = await finished('mdns-query.js', '-4', '-i', veth.name, '-t', '4', 'host.local', 'A');
   expect(code).toBe(0);
-  expect(output).toBe(`${world.name} ${world.peer.address}: host.local. A 192.0.2.1 (120 s)\n`);
+  expect(output).toBe(`${veth.name} ${veth.peer.address}: host.local. A 192.0.2.1 (120 s)\n`);
   expect(silentOnce.output()).toBe('ready\nasked\nasked\n');
 });
 

@@ -110,13 +110,13 @@ test('it prints the same as rdisc6(8) about a router that runs radvd', async (co
 
 test('it ignores an answer that a router forwarded, and waits for answers of several hosts', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
+  const veth = await link();
   const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  socket.bind({ family: s.AF_PACKET, ifindex: world.ifindex, protocol: s.ETH_P_IPV6 });
-  const nobody = world.address6.replace(/1$/, '77');
+  socket.bind({ family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_IPV6 });
+  const nobody = veth.address6.replace(/1$/, '77');
   const advertise = (mac: string, hopLimit: number, destinationAddress: string) =>
     p.encodePacket([
-      p.ethernet({ destination: world.peer.mac, source: mac }),
+      p.ethernet({ destination: veth.peer.mac, source: mac }),
       p.ipv6({ hopLimit, sourceAddress: nobody, destinationAddress }),
       p.icmpv6({
         type: p.ICMPV6_NEIGHBOR_ADVERTISEMENT,
@@ -139,7 +139,7 @@ test('it ignores an answer that a router forwarded, and waits for answers of sev
     }
   })();
   const ask = async (...args: string[]) => {
-    const { output } = await finishedIn(world.enter, 'ndisc.js', '-I', world.peer.name, '-w', '0.5', ...args, nobody);
+    const { output } = await finishedIn(veth.enter, 'ndisc.js', '-I', veth.peer.name, '-w', '0.5', ...args, nobody);
     return output.match(/(?<=Link-layer address: ).*/g);
   };
   expect(await ask('-m')).toEqual(['02:00:00:00:00:02', '02:00:00:00:00:03']);

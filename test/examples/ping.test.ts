@@ -122,19 +122,19 @@ test('tshark finds no fault in what both kinds of socket send, in fragments too'
 });
 
 /** Answers on the link for two addresses that no host has, as `reply` says. */
-async function answer(world: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]): Promise<[string, string]> {
-  const [nobody, nobody6] = [world.address.replace(/1$/, '77'), world.address6.replace(/1$/, '77')];
-  claim(world, nobody, world.mac);
+async function answer(veth: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]): Promise<[string, string]> {
+  const [nobody, nobody6] = [veth.address.replace(/1$/, '77'), veth.address6.replace(/1$/, '77')];
+  claim(veth, nobody, veth.mac);
   const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  socket.bind({ family: s.AF_PACKET, ifindex: world.ifindex, protocol: s.ETH_P_ALL });
-  const link = p.ethernet({ destination: world.peer.mac, source: world.mac });
+  socket.bind({ family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_ALL });
+  const link = p.ethernet({ destination: veth.peer.mac, source: veth.mac });
   const back = (data: Uint8Array): Uint8Array[] => {
     const { layers } = p.decodePacket(data);
     const [icmp, icmpv6] = [p.findLayer(layers, 'icmp'), p.findLayer(layers, 'icmpv6')];
     if (icmpv6?.type === p.ICMPV6_NEIGHBOR_SOLICITATION && icmpv6.targetAddress === nobody6) {
       const sourceAddress = nobody6;
       const destinationAddress = p.findLayer(layers, 'ipv6')!.sourceAddress;
-      const options = [{ name: 'targetLinkLayerAddress', linkLayerAddress: world.mac }] as const;
+      const options = [{ name: 'targetLinkLayerAddress', linkLayerAddress: veth.mac }] as const;
       const fields = { targetAddress: nobody6, solicited: true, override: true, options };
       const advertisement = p.icmpv6({ type: p.ICMPV6_NEIGHBOR_ADVERTISEMENT, ...fields });
       const header = p.ipv6({ hopLimit: 255, sourceAddress, destinationAddress });
@@ -155,9 +155,9 @@ async function answer(world: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]
 
 test('our packet codecs can answer ping(8)', async (context) => {
   need(context, namespaces, packetSockets, program('ping'));
-  const world = await link();
-  for (const to of await answer(world, (echo) => [p.encodePacket(echo)])) {
-    const ping = start(world.enter[0]!, [...world.enter.slice(1), 'ping', '-n', '-c3', '-i.2', '-W5', '-s1401', to]);
+  const veth = await link();
+  for (const to of await answer(veth, (echo) => [p.encodePacket(echo)])) {
+    const ping = start(veth.enter[0]!, [...veth.enter.slice(1), 'ping', '-n', '-c3', '-i.2', '-W5', '-s1401', to]);
     expect(await ping.ended, ping.output()).toBe(0);
     expect(ping.output()).toContain(`1409 bytes from ${to}: icmp_seq=3 ttl=64 time=`);
     expect(ping.output()).toContain('3 received, 0% packet loss');
@@ -166,13 +166,13 @@ test('our packet codecs can answer ping(8)', async (context) => {
 
 test('it reports a duplicate reply, and one with a wrong checksum', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const [nobody] = await answer(world, (echo) => {
+  const veth = await link();
+  const [nobody] = await answer(veth, (echo) => {
     const damaged = p.encodePacket(echo);
     damaged[damaged.length - 1]! ^= 1;
     return [damaged, p.encodePacket(echo), p.encodePacket(echo)];
   });
-  const { code, output } = await finishedIn(world.enter, 'ping.js', '--raw', '-c', '2', '-i', '0.3', nobody);
+  const { code, output } = await finishedIn(veth.enter, 'ping.js', '--raw', '-c', '2', '-i', '0.3', nobody);
   const lines = output.split('\n');
   expect(lines[1]).toMatch(/^64 bytes from \S+: icmp_seq=1 ttl=64 time=[\d.]+ ms \(BAD CHECKSUM!\)$/);
   expect(lines[2]).toBe(`64 bytes from ${nobody}: icmp_seq=1 ttl=64 (DUP!)`);

@@ -6,9 +6,9 @@ export function documentedOutput(code: string, comment: '//' | '#'): string {
   const call = comment === '#' ? '^.*?' : 'console\\.log\\(.*\\)\\)?;';
   const line = new RegExp(`${call}(?: ${comment} (.*)| *)((?:\\n *${comment} .*)*)$`, 'gm');
   const below = new RegExp(`^ *${comment} (.*)$`, 'gm');
-  const said = [...code.matchAll(line)].flatMap(([, beside, rest]) => [
+  const claims = [...code.matchAll(line)].flatMap(([, beside, rest]) => [
     ...(beside === undefined ? [] : [beside]),
     ...[...rest!.matchAll(below)].map(([, text]) => text),
   ]);
-  return said.map((text) => `${text}\n`).join('');
+  return claims.map((text) => `${text}\n`).join('');
 }

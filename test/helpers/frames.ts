@@ -1,4 +1,4 @@
-/** Ethernet frames on the link of a world: built by hand, and sent by Python from the other side. */
+/** Ethernet frames on the link of a test: built by hand, and sent by Python from the other side. */
 import { execFileSync } from 'node:child_process';
 import * as s from '../../lib/index.ts';
 import type { Link } from './networks.ts';
@@ -9,14 +9,14 @@ export const PROTOCOL: typeof s.ETH_P_802_EX1 = s.ETH_P_802_EX1;
 export const mac = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex');
 
 /** A frame from the other side to this one. */
-export function frame(world: Link, payload: Uint8Array, protocol: number = PROTOCOL, to: string = world.mac): Buffer {
-  const bytes = Buffer.concat([mac(to), mac(world.peer.mac), Buffer.of(protocol >> 8, protocol & 255), payload]);
+export function frame(veth: Link, payload: Uint8Array, protocol: number = PROTOCOL, to: string = veth.mac): Buffer {
+  const bytes = Buffer.concat([mac(to), mac(veth.peer.mac), Buffer.of(protocol >> 8, protocol & 255), payload]);
   return Buffer.concat([bytes, Buffer.alloc(Math.max(0, 60 - bytes.length))]);
 }
 
 /** Frames whose payload begins with their number. */
-export const numbered = (world: Link, count: number): Buffer[] =>
-  Array.from({ length: count }, (_, i) => frame(world, Buffer.of(i >> 8, i & 255)));
+export const numbered = (veth: Link, count: number): Buffer[] =>
+  Array.from({ length: count }, (_, i) => frame(veth, Buffer.of(i >> 8, i & 255)));
 
 /** The number of such a frame. */
 export const number = (bytes: Uint8Array): number => bytes[14]! * 256 + bytes[15]!;

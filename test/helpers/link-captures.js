@@ -99,7 +99,7 @@ function simulated() {
 }
 
 sh('ip link set lo up');
-const world = hatype === undefined ? await linked() : simulated();
+const source = hatype === undefined ? await linked() : simulated();
 const to = (port) => ({ family: s.AF_INET, address: there, port });
 const udp = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
 const raw = new s.Socket(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
@@ -109,13 +109,13 @@ await udp.connect(to(PORT));
 /** Sends datagrams and an echo request, waits for what the other end answers, and lets packets arrive. */
 async function traffic() {
   await udp.send('question');
-  if (world.isAnswering) {
+  if (source.isAnswering) {
     const { code } = await udp.recv(100, 0, { timeout: 20_000 }).catch((error) => error);
     if (code !== 'ECONNREFUSED') throw new Error(`the port of the other end is not closed: ${code}`);
   }
   await raw.sendto(p.encodePacket([p.icmp({ type: 8, identifier: 7, sequenceNumber: 1 }), 'ping']), 0, to(0));
-  if (world.isAnswering) await raw.recv(1000, 0, { timeout: 20_000 });
-  world.receive();
+  if (source.isAnswering) await raw.recv(1000, 0, { timeout: 20_000 });
+  source.receive();
 }
 
 /** The packets of a file without the marks, or undefined if a mark to this port is missing. */
@@ -196,5 +196,5 @@ for (const filter of filters) {
   results.push({ filter, ...found });
 }
 for (const socket of [udp, raw, marking]) socket.close();
-world.end();
+source.end();
 console.log(JSON.stringify(results));

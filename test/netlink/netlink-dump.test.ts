@@ -415,33 +415,33 @@ describe('the same as in iproute2', () => {
 
   test('a veth pair with traffic', async (context) => {
     need(context, namespaces, packetSockets, program('ip'));
-    const world = await link();
-    execFileSync('ip', ['link', 'set', world.name, 'mtu', '1444', 'txqueuelen', '77', 'alias', 'for a test']);
+    const veth = await link();
+    execFileSync('ip', ['link', 'set', veth.name, 'mtu', '1444', 'txqueuelen', '77', 'alias', 'for a test']);
     const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
     const frame = Buffer.alloc(200, 1);
-    for (let i = 0; i < 50; i++) s.sendto(fd, frame, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: 0 });
-    const ours = sameLink(world.name);
-    expect(ours).toMatchObject({ ifindex: world.ifindex, mtu: 1444, txqlen: 77, alias: 'for a test', kind: 'veth' });
-    expect(mac(ours.address)).toBe(world.mac.replaceAll(':', ''));
+    for (let i = 0; i < 50; i++) s.sendto(fd, frame, 0, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: 0 });
+    const ours = sameLink(veth.name);
+    expect(ours).toMatchObject({ ifindex: veth.ifindex, mtu: 1444, txqlen: 77, alias: 'for a test', kind: 'veth' });
+    expect(mac(ours.address)).toBe(veth.mac.replaceAll(':', ''));
     expect(ours.statistics!.txPackets).toBeGreaterThanOrEqual(50n);
     expect(ours.statistics!.txBytes).toBeGreaterThanOrEqual(10_000n);
     const peer = JSON.parse(
-      execFileSync(world.enter[0]!, [...world.enter.slice(1), 'ip', '-j', 'link', 'show', world.peer.name]).toString(),
+      execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'ip', '-j', 'link', 'show', veth.peer.name]).toString(),
     )[0];
     expect(ours.link).toBe(peer.ifindex);
   });
 
   test('a link that is down, in a bridge', async (context) => {
     need(context, namespaces, program('ip'));
-    const world = await link();
+    const veth = await link();
     const bridge = `br${process.pid}`;
     const added = spawnSync('ip', ['link', 'add', bridge, 'type', 'bridge'], { encoding: 'utf8' });
     if (added.status !== 0) context.skip(`no bridges: ${added.stderr.trim()}`);
     onTestFinished(() => {
       execFileSync('ip', ['link', 'del', bridge]);
     });
-    execFileSync('ip', ['link', 'set', world.name, 'down', 'master', bridge]);
-    const ours = sameLink(world.name);
+    execFileSync('ip', ['link', 'set', veth.name, 'down', 'master', bridge]);
+    const ours = sameLink(veth.name);
     expect(ours.flags & s.IFF_UP).toBe(0);
     expect(ours.master).toBe(s.if_nametoindex(bridge));
     expect(sameLink(bridge).kind).toBe('bridge');

@@ -73,8 +73,8 @@ test('SO_BINDTOIFINDEX accepts an index that does not exist and therefore has no
 
 test('two sockets on different devices share a port, and each receives only from its device', async (context) => {
   need(context, namespaces, program('socat'));
-  const world = await link();
-  const onLink = udp(world.name);
+  const veth = await link();
+  const onLink = udp(veth.name);
   s.bind(onLink, { family: s.AF_INET, address: '0.0.0.0', port: 0 });
   const { port } = s.getsockname(onLink) as s.InetAddress;
   const any = { family: s.AF_INET, address: '0.0.0.0', port } as const;
@@ -84,9 +84,9 @@ test('two sockets on different devices share a port, and each receives only from
 
   const here = udp();
   s.sendto(here, 'from lo', 0, { ...loopback, port });
-  s.sendto(here, 'our own address', 0, { ...loopback, address: world.address, port });
-  const send = `printf 'from afar' | socat - UDP4-SENDTO:${world.address}:${port}`;
-  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+  s.sendto(here, 'our own address', 0, { ...loopback, address: veth.address, port });
+  const send = `printf 'from afar' | socat - UDP4-SENDTO:${veth.address}:${port}`;
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
 
   const buffer = Buffer.alloc(64);
   const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));
@@ -109,13 +109,11 @@ test('the option selects the outgoing interface', async (context) => {
 
 test('the index of a deleted device remains, without a name', async (context) => {
   need(context, namespaces, program('ip'));
-  const world = await link();
-  const fd = udp(world.name);
-  expect(device(fd)).toBe(`${world.name}\0`);
-  execFileSync('ip', ['link', 'del', world.name]);
-  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX)).toBe(world.ifindex);
+  const veth = await link();
+  const fd = udp(veth.name);
+  expect(device(fd)).toBe(`${veth.name}\0`);
+  execFileSync('ip', ['link', 'del', veth.name]);
+  expect(s.getsockopt(fd, s.SOL_SOCKET, s.SO_BINDTOIFINDEX)).toBe(veth.ifindex);
   expect(() => device(fd)).toThrow(expect.objectContaining({ code: 'ENODEV' }));
-  expect(() => s.sendto(fd, 'x', 0, { family: s.AF_INET, address: world.peer.address, port: 9 })).toThrow(
-    s.SocketError,
-  );
+  expect(() => s.sendto(fd, 'x', 0, { family: s.AF_INET, address: veth.peer.address, port: 9 })).toThrow(s.SocketError);
 });

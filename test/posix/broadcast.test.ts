@@ -56,34 +56,34 @@ test.for([
   ['the one of the subnet', ({ address }: Link) => address.replace(/1$/, '255')],
 ] as const)('socat on the other side of a link receives a datagram to %s', async ([, target], context) => {
   need(context, namespaces, program('socat'), program('ip'));
-  const world = await link();
-  const child = start(world, 'socat', '-d', '-d', '-u', 'UDP4-RECV:7007', 'STDOUT');
+  const veth = await link();
+  const child = start(veth, 'socat', '-d', '-d', '-u', 'UDP4-RECV:7007', 'STDOUT');
   let log = '';
   while (!log.includes('starting data transfer loop')) log += String((await once(child.stderr!, 'data'))[0]);
   const fd = udp();
   s.setsockopt(fd, s.SOL_SOCKET, s.SO_BROADCAST, true);
   // 255.255.255.255 is on every link: this chooses one.
-  s.setsockopt(fd, s.IPPROTO_IP, s.IP_UNICAST_IF, Buffer.from([0, 0, world.ifindex >> 8, world.ifindex & 255]));
-  s.bind(fd, { family: s.AF_INET, address: world.address, port: 0 });
+  s.setsockopt(fd, s.IPPROTO_IP, s.IP_UNICAST_IF, Buffer.from([0, 0, veth.ifindex >> 8, veth.ifindex & 255]));
+  s.bind(fd, { family: s.AF_INET, address: veth.address, port: 0 });
   const heard = once(child.stdout!, 'data');
-  s.sendto(fd, 'to all', 0, { family: s.AF_INET, address: target(world), port: 7007 });
+  s.sendto(fd, 'to all', 0, { family: s.AF_INET, address: target(veth), port: 7007 });
   expect(String((await heard)[0])).toBe('to all');
 });
 
 test('we receive a broadcast from the other side of a link', async (context) => {
   need(context, namespaces, program('socat'));
-  const world = await link();
+  const veth = await link();
   const fd = udp();
   s.bind(fd, { family: s.AF_INET, address: '0.0.0.0', port: 0 });
   s.setsockopt(fd, s.IPPROTO_IP, s.IP_PKTINFO, true);
   const { port } = s.getsockname(fd) as s.InetAddress;
-  const address = world.address.replace(/1$/, '255');
+  const address = veth.address.replace(/1$/, '255');
   const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${address}:${port},broadcast`;
-  execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
   const buffer = Buffer.alloc(16);
   const { length: bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');
-  expect(from).toMatchObject({ address: world.peer.address });
+  expect(from).toMatchObject({ address: veth.peer.address });
   const info = control.find((m) => s.isControl(m, s.IPPROTO_IP, s.IP_PKTINFO));
-  expect(info).toMatchObject({ addr: address, ifindex: world.ifindex });
+  expect(info).toMatchObject({ addr: address, ifindex: veth.ifindex });
 });

@@ -172,15 +172,15 @@ describe('ICMP errors on the loopback interface', () => {
 });
 
 describe('errors on a link', () => {
-  const peer = (world: Link, ...command: string[]) =>
-    execFileSync(world.enter[0]!, [...world.enter.slice(1), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const peer = (veth: Link, ...command: string[]) =>
+    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
 
   test('raw IPv6: an unknown next header, with its position', async (context) => {
     need(context, namespaces, rawSockets, ipv6);
-    const world = await link();
+    const veth = await link();
     const fd = cleanup(s.socket(s.AF_INET6, s.SOCK_RAW, 254));
     s.setsockopt(fd, s.IPPROTO_IPV6, s.IPV6_RECVERR, true);
-    const address = world.peer.address6;
+    const address = veth.peer.address6;
     s.sendto(fd, 'header 254', 0, { family: s.AF_INET6, address, port: 0 });
     expect(extended6(next(fd))).toMatchObject({
       error: {
@@ -196,9 +196,9 @@ describe('errors on a link', () => {
 
   test('TCP and UDP: a host that does not answer', async (context) => {
     need(context, namespaces, program('ip'));
-    const world = await link();
-    execFileSync('ip', ['ntable', 'change', 'name', 'arp_cache', 'dev', world.name, 'retrans', '20']);
-    const nobody: s.InetAddress = { family: s.AF_INET, address: world.address.replace(/1$/, '99'), port: 7 };
+    const veth = await link();
+    execFileSync('ip', ['ntable', 'change', 'name', 'arp_cache', 'dev', veth.name, 'retrans', '20']);
+    const nobody: s.InetAddress = { family: s.AF_INET, address: veth.address.replace(/1$/, '99'), port: 7 };
     const unreachable = {
       error: {
         errno: s.EHOSTUNREACH,
@@ -206,7 +206,7 @@ describe('errors on a link', () => {
         type: s.ICMP_DEST_UNREACH,
         code: s.ICMP_HOST_UNREACH,
       },
-      offender: { family: s.AF_INET, address: world.address }, // this host reports it itself
+      offender: { family: s.AF_INET, address: veth.address }, // this host reports it itself
     };
     const tcp = cleanup(s.socket(s.AF_INET, s.SOCK_STREAM | s.SOCK_NONBLOCK));
     s.setsockopt(tcp, s.IPPROTO_IP, s.IP_RECVERR, true);
@@ -222,10 +222,10 @@ describe('errors on a link', () => {
 
   test('EMSGSIZE from this host reports the MTU', async (context) => {
     need(context, namespaces, ipv6);
-    const world = await link();
+    const veth = await link();
     const fd = udp();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_MTU_DISCOVER, s.IP_PMTUDISC_DO);
-    s.connect(fd, { family: s.AF_INET, address: world.peer.address, port: 9 });
+    s.connect(fd, { family: s.AF_INET, address: veth.peer.address, port: 9 });
     expect(s.getsockopt(fd, s.IPPROTO_IP, s.IP_MTU)).toBe(1500);
     const fits = Buffer.alloc(1500 - 20 - 8);
     expect(() => s.send(fd, Buffer.alloc(fits.length + 1))).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }));
@@ -240,7 +240,7 @@ describe('errors on a link', () => {
     const six = udp(s.AF_INET6);
     s.setsockopt(six, s.IPPROTO_IPV6, s.IPV6_MTU_DISCOVER, s.IPV6_PMTUDISC_DO);
     s.setsockopt(six, s.IPPROTO_IPV6, s.IPV6_DONTFRAG, true);
-    s.connect(six, { family: s.AF_INET6, address: world.peer.address6, port: 9 });
+    s.connect(six, { family: s.AF_INET6, address: veth.peer.address6, port: 9 });
     expect(() => s.send(six, Buffer.alloc(1500 - 40 - 8 + 1))).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }));
     expect(extended6(next(six))).toMatchObject({
       error: { errno: s.EMSGSIZE, origin: s.SO_EE_ORIGIN_LOCAL, info: 1500 },
@@ -250,21 +250,21 @@ describe('errors on a link', () => {
 
   test('a router on the path reports the path MTU and time exceeded', async (context) => {
     need(context, namespaces, ipv6, program('ip'));
-    const world = await link();
+    const veth = await link();
     const settings = 'echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding';
-    const forwarding = spawnSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', settings], {
+    const forwarding = spawnSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', settings], {
       encoding: 'utf8',
     });
     if (forwarding.status !== 0) context.skip(`no forwarding: ${forwarding.stderr.trim()}`);
     // The link behind the other end has a smaller MTU.
-    peer(world, 'ip', 'link', 'add', 'narrow0', 'mtu', '1280', 'type', 'veth', 'peer', 'name', 'narrow1');
-    const far = `10.67.${world.address.split('.')[2]}`;
-    const far6 = world.address6.replace(/^fd66/, 'fd67').replace(/1$/, '');
-    peer(world, 'ip', 'addr', 'add', `${far}.1/24`, 'dev', 'narrow0');
-    peer(world, 'ip', '-6', 'addr', 'add', `${far6}1/64`, 'dev', 'narrow0', 'nodad');
-    for (const name of ['narrow0', 'narrow1']) peer(world, 'ip', 'link', 'set', name, 'up');
-    execFileSync('ip', ['route', 'add', `${far}.0/24`, 'via', world.peer.address, 'dev', world.name]);
-    execFileSync('ip', ['-6', 'route', 'add', `${far6}/64`, 'via', world.peer.address6, 'dev', world.name]);
+    peer(veth, 'ip', 'link', 'add', 'narrow0', 'mtu', '1280', 'type', 'veth', 'peer', 'name', 'narrow1');
+    const far = `10.67.${veth.address.split('.')[2]}`;
+    const far6 = veth.address6.replace(/^fd66/, 'fd67').replace(/1$/, '');
+    peer(veth, 'ip', 'addr', 'add', `${far}.1/24`, 'dev', 'narrow0');
+    peer(veth, 'ip', '-6', 'addr', 'add', `${far6}1/64`, 'dev', 'narrow0', 'nodad');
+    for (const name of ['narrow0', 'narrow1']) peer(veth, 'ip', 'link', 'set', name, 'up');
+    execFileSync('ip', ['route', 'add', `${far}.0/24`, 'via', veth.peer.address, 'dev', veth.name]);
+    execFileSync('ip', ['-6', 'route', 'add', `${far6}/64`, 'via', veth.peer.address6, 'dev', veth.name]);
     const to: s.InetAddress = { family: s.AF_INET, address: `${far}.2`, port: 9 };
     const to6: s.Inet6AddressInput = { family: s.AF_INET6, address: `${far6}2`, port: 9 };
 
@@ -283,7 +283,7 @@ describe('errors on a link', () => {
         info: 1280,
         data: 0,
       },
-      offender: { family: s.AF_INET, address: world.peer.address, port: 0 },
+      offender: { family: s.AF_INET, address: veth.peer.address, port: 0 },
     });
     expect(s.getsockopt(big, s.IPPROTO_IP, s.IP_MTU)).toBe(1280);
 
@@ -292,7 +292,7 @@ describe('errors on a link', () => {
     s.sendto(short, 'x', 0, to);
     expect(extended(next(short))).toMatchObject({
       error: { errno: s.EHOSTUNREACH, origin: s.SO_EE_ORIGIN_ICMP, type: s.ICMP_TIME_EXCEEDED, code: s.ICMP_EXC_TTL },
-      offender: { address: world.peer.address },
+      offender: { address: veth.peer.address },
     });
 
     const big6 = udp(s.AF_INET6);
@@ -301,7 +301,7 @@ describe('errors on a link', () => {
     s.send(big6, Buffer.alloc(1400));
     expect(extended6(next(big6))).toMatchObject({
       error: { errno: s.EMSGSIZE, origin: s.SO_EE_ORIGIN_ICMP6, type: s.ICMP6_PACKET_TOO_BIG, code: 0, info: 1280 },
-      offender: { address: world.peer.address6 },
+      offender: { address: veth.peer.address6 },
     });
 
     const short6 = udp(s.AF_INET6);
@@ -309,7 +309,7 @@ describe('errors on a link', () => {
     s.sendto(short6, 'x', 0, to6);
     expect(extended6(next(short6))).toMatchObject({
       error: { errno: s.EHOSTUNREACH, type: s.ICMP6_TIME_EXCEEDED, code: s.ICMP6_TIME_EXCEED_TRANSIT },
-      offender: { address: world.peer.address6 },
+      offender: { address: veth.peer.address6 },
     });
   });
 });

@@ -255,12 +255,12 @@ describe('IPv6', () => {
 describe('exchange with socat on the other side of a link', () => {
   test('socat receives what we send to the group', async (context) => {
     need(context, namespaces, program('socat'));
-    const world = await link();
+    const veth = await link();
     const port = 20_000 + (unique % 10_000);
-    const receive4 = `UDP4-RECV:${port},ip-add-membership=${group}:${world.peer.name}`;
-    const child = start(world, 'socat', '-d', '-d', '-u', receive4, 'STDOUT');
+    const receive4 = `UDP4-RECV:${port},ip-add-membership=${group}:${veth.peer.name}`;
+    const child = start(veth, 'socat', '-d', '-d', '-u', receive4, 'STDOUT');
     expect(await said(child, 'starting data transfer loop')).toContain('starting data transfer loop');
-    const fd = sender(world.address, world.ifindex);
+    const fd = sender(veth.address, veth.ifindex);
     const heard = once(child.stdout!, 'data');
     s.sendto(fd, 'to the group', 0, to(port));
     expect(String((await heard)[0])).toBe('to the group');
@@ -268,19 +268,19 @@ describe('exchange with socat on the other side of a link', () => {
 
   test('we receive what socat sends, and the membership is listed while it lasts', async (context) => {
     need(context, namespaces, program('socat'), program('ip'));
-    const world = await link();
-    const member = () => execFileSync('ip', ['maddr', 'show', 'dev', world.name], { encoding: 'utf8' }).includes(group);
+    const veth = await link();
+    const member = () => execFileSync('ip', ['maddr', 'show', 'dev', veth.name], { encoding: 'utf8' }).includes(group);
     const { fd, port } = receiver();
     expect(member()).toBe(false);
-    s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(world.ifindex));
+    s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(veth.ifindex));
     expect(member()).toBe(true);
-    const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${world.peer.address}`;
-    execFileSync(world.enter[0]!, [...world.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+    const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${veth.peer.address}`;
+    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
     const buffer = Buffer.alloc(64);
     const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');
-    expect(address).toMatchObject({ address: world.peer.address });
-    s.setsockopt(fd, s.IPPROTO_IP, s.IP_DROP_MEMBERSHIP, mreqn(world.ifindex));
+    expect(address).toMatchObject({ address: veth.peer.address });
+    s.setsockopt(fd, s.IPPROTO_IP, s.IP_DROP_MEMBERSHIP, mreqn(veth.ifindex));
     expect(member()).toBe(false);
   });
 });

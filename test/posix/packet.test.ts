@@ -45,7 +45,7 @@ async function said(child: ChildProcess, what: string): Promise<string> {
 }
 
 /** Receives `count` frames of our protocol on the other side, after printing "ready". */
-async function receiveOnPeer(world: Link, count: number): Promise<{ frames: Promise<Buffer[]> }> {
+async function receiveOnPeer(veth: Link, count: number): Promise<{ frames: Promise<Buffer[]> }> {
   const script = `
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -53,7 +53,7 @@ s.bind((sys.argv[1], ${PROTOCOL}))
 s.settimeout(10)
 print('ready', file=sys.stderr, flush=True)
 for _ in range(int(sys.argv[2])): print(s.recv(2048).hex(), flush=True)`;
-  const { child, stdout } = start(world, 'python3', '-c', script, world.peer.name, String(count));
+  const { child, stdout } = start(veth, 'python3', '-c', script, veth.peer.name, String(count));
   expect(await said(child, 'ready')).toContain('ready');
   const frames = stdout.then((text) =>
     text
@@ -67,17 +67,17 @@ for _ in range(int(sys.argv[2])): print(s.recv(2048).hex(), flush=True)`;
 
 test('tcpdump on the other end of a link sees exactly the bytes of a frame', async (context) => {
   need(context, namespaces, packetSockets, program('tcpdump'));
-  const world = await link();
+  const veth = await link();
   const filter = `ether proto ${PROTOCOL}`;
-  const options = ['-Z', 'root', '-i', world.peer.name, '-c', '1', '-U', '-w', '-'];
-  const { child, stdout } = start(world, 'tcpdump', ...options, filter);
+  const options = ['-Z', 'root', '-i', veth.peer.name, '-c', '1', '-U', '-w', '-'];
+  const { child, stdout } = start(veth, 'tcpdump', ...options, filter);
   const spoken = await said(child, 'listening on');
   // In a user namespace with one user it cannot change to any user, not even to the current one.
   if (spoken.includes("Couldn't change to")) context.skip(spoken.trim());
   expect(spoken).toContain('listening on');
 
-  const fd = packetSocket(s.SOCK_RAW, world.ifindex);
-  const sent = frame(world.peer.mac, '02:00:00:00:00:99', 'a frame of our own');
+  const fd = packetSocket(s.SOCK_RAW, veth.ifindex);
+  const sent = frame(veth.peer.mac, '02:00:00:00:00:99', 'a frame of our own');
   expect(s.send(fd, sent)).toBe(sent.length);
 
   const pcap = await stdout;
@@ -87,47 +87,47 @@ test('tcpdump on the other end of a link sees exactly the bytes of a frame', asy
 
 test('SOCK_RAW sends complete frames, and SOCK_DGRAM sends frames with a header from the kernel', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const { frames } = await receiveOnPeer(world, 2);
+  const veth = await link();
+  const { frames } = await receiveOnPeer(veth, 2);
   const to: s.PacketAddressInput = {
     family: s.AF_PACKET,
-    ifindex: world.ifindex,
+    ifindex: veth.ifindex,
     protocol: PROTOCOL,
-    address: mac(world.peer.mac),
+    address: mac(veth.peer.mac),
   };
 
   const raw = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  const whole = frame(world.peer.mac, '02:00:00:00:00:99', 'whole');
-  expect(s.sendto(raw, whole, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: 0 })).toBe(whole.length);
+  const whole = frame(veth.peer.mac, '02:00:00:00:00:99', 'whole');
+  expect(s.sendto(raw, whole, 0, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: 0 })).toBe(whole.length);
   const cooked = cleanup(s.socket(s.AF_PACKET, s.SOCK_DGRAM, 0));
   expect(s.sendto(cooked, 'cooked', 0, to)).toBe(6);
 
-  expect(await frames).toEqual([whole, frame(world.peer.mac, world.mac, 'cooked')]);
+  expect(await frames).toEqual([whole, frame(veth.peer.mac, veth.mac, 'cooked')]);
 });
 
 test('the address of a received frame contains the interface, the packet type and the sender', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const raw = packetSocket(s.SOCK_RAW, world.ifindex);
-  const cooked = packetSocket(s.SOCK_DGRAM, world.ifindex);
+  const veth = await link();
+  const raw = packetSocket(s.SOCK_RAW, veth.ifindex);
+  const cooked = packetSocket(s.SOCK_DGRAM, veth.ifindex);
   const sent = [
-    [world.mac, s.PACKET_HOST],
+    [veth.mac, s.PACKET_HOST],
     ['ff:ff:ff:ff:ff:ff', s.PACKET_BROADCAST],
     ['01:00:5e:00:00:01', s.PACKET_MULTICAST],
     ['02:00:00:00:00:77', s.PACKET_OTHERHOST],
   ] as const;
-  const frames = sent.map(([to], i) => frame(to, world.peer.mac, `number ${i}`));
-  sendFromPeer(world, frames);
+  const frames = sent.map(([to], i) => frame(to, veth.peer.mac, `number ${i}`));
+  sendFromPeer(veth, frames);
 
   const buffer = Buffer.alloc(2048);
   for (const [i, [, pkttype]] of sent.entries()) {
     const address = {
       family: s.AF_PACKET,
-      ifindex: world.ifindex,
+      ifindex: veth.ifindex,
       protocol: PROTOCOL,
       hatype: s.ARPHRD_ETHER,
       pkttype,
-      address: mac(world.peer.mac),
+      address: mac(veth.peer.mac),
     };
     expect(s.recvfrom(raw, buffer)).toEqual({ length: frames[i]!.length, address });
     expect(buffer.subarray(0, frames[i]!.length)).toEqual(frames[i]);
@@ -143,11 +143,11 @@ test('the address of a received frame contains the interface, the packet type an
 
 test('a socket for all protocols receives outgoing frames', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const all = packetSocket(s.SOCK_RAW, world.ifindex, s.ETH_P_ALL);
+  const veth = await link();
+  const all = packetSocket(s.SOCK_RAW, veth.ifindex, s.ETH_P_ALL);
   const sender = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  const sent = frame(world.peer.mac, world.mac, 'out');
-  s.sendto(sender, sent, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: PROTOCOL });
+  const sent = frame(veth.peer.mac, veth.mac, 'out');
+  s.sendto(sender, sent, 0, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: PROTOCOL });
 
   const buffer = Buffer.alloc(2048);
   let received: s.ReceivedFrom;
@@ -155,17 +155,17 @@ test('a socket for all protocols receives outgoing frames', async (context) => {
     received = s.recvfrom(all, buffer); // the kernel itself sends, too: neighbour discovery
   while (buffer.readUInt16BE(12) !== PROTOCOL);
   expect(buffer.subarray(0, received.length)).toEqual(sent);
-  expect(received.address).toMatchObject({ pkttype: s.PACKET_OUTGOING, ifindex: world.ifindex, protocol: PROTOCOL });
+  expect(received.address).toMatchObject({ pkttype: s.PACKET_OUTGOING, ifindex: veth.ifindex, protocol: PROTOCOL });
 });
 
 test('PACKET_ADD_MEMBERSHIP makes the interface promiscuous, but only during the membership', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const fd = packetSocket(s.SOCK_RAW, world.ifindex);
+  const veth = await link();
+  const fd = packetSocket(s.SOCK_RAW, veth.ifindex);
   const promiscuity = () =>
-    JSON.parse(execFileSync('ip', ['-j', '-d', 'link', 'show', world.name], { encoding: 'utf8' }))[0].promiscuity;
+    JSON.parse(execFileSync('ip', ['-j', '-d', 'link', 'show', veth.name], { encoding: 'utf8' }))[0].promiscuity;
   const membership = new DataView(new ArrayBuffer(16));
-  membership.setInt32(0, world.ifindex, true);
+  membership.setInt32(0, veth.ifindex, true);
   membership.setUint16(4, s.PACKET_MR_PROMISC, true);
 
   expect(promiscuity()).toBe(0);

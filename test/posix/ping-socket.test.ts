@@ -142,18 +142,18 @@ describe('in a namespace of its own', () => {
 describe('over a link', () => {
   test('the host on the other side replies, and a missing host causes an entry in the error queue', async (context) => {
     need(context, namespaces, settings, program('ip'));
-    const world = await link();
-    const change = ['ip', 'ntable', 'change', 'name', 'arp_cache', 'dev', world.peer.name, 'retrans', '20'];
-    execFileSync(world.enter[0]!, [...world.enter.slice(1), ...change]);
-    const fd = pingSocket(world.enter, s.AF_INET);
-    const to: s.InetAddress = { family: s.AF_INET, address: world.address, port: 0 };
+    const veth = await link();
+    const change = ['ip', 'ntable', 'change', 'name', 'arp_cache', 'dev', veth.peer.name, 'retrans', '20'];
+    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), ...change]);
+    const fd = pingSocket(veth.enter, s.AF_INET);
+    const to: s.InetAddress = { family: s.AF_INET, address: veth.address, port: 0 };
     s.sendto(fd, echo(s.ICMP_ECHO, 1, Buffer.from('over there?')), 0, to);
     const buffer = Buffer.alloc(100);
     expect(s.recvfrom(fd, buffer)).toEqual({ length: 19, address: to });
     expect(buffer[0]).toBe(s.ICMP_ECHOREPLY);
 
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_RECVERR, true);
-    const nobody: s.InetAddress = { ...to, address: world.address.replace(/1$/, '99') };
+    const nobody: s.InetAddress = { ...to, address: veth.address.replace(/1$/, '99') };
     s.sendto(fd, echo(s.ICMP_ECHO, 2, Buffer.from('anybody?')), 0, nobody);
     const [ready] = s.poll([{ fd, events: 0 }], 10_000);
     expect(ready).toBe(s.POLLERR);
@@ -171,7 +171,7 @@ describe('over a link', () => {
         type: s.ICMP_DEST_UNREACH,
         code: s.ICMP_HOST_UNREACH,
       },
-      offender: { address: world.peer.address },
+      offender: { address: veth.peer.address },
     });
   });
 
@@ -187,16 +187,16 @@ describe('over a link', () => {
 
   test('this program replies to ping(8) for an address that no host has', async (context) => {
     need(context, namespaces, packetSockets, program('ping'), program('ip'));
-    const world = await link();
-    const nobody = world.address.replace(/1$/, '77');
-    const inside = world.enter.slice(1);
-    const neighbour = ['ip', 'neigh', 'add', nobody, 'lladdr', world.mac, 'dev', world.peer.name];
-    execFileSync(world.enter[0]!, [...inside, ...neighbour]);
+    const veth = await link();
+    const nobody = veth.address.replace(/1$/, '77');
+    const inside = veth.enter.slice(1);
+    const neighbour = ['ip', 'neigh', 'add', nobody, 'lladdr', veth.mac, 'dev', veth.peer.name];
+    execFileSync(veth.enter[0]!, [...inside, ...neighbour]);
     const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_DGRAM, 0));
     s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, timeout);
-    s.bind(fd, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: s.ETH_P_IP });
+    s.bind(fd, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_IP });
 
-    const child: ChildProcess = spawn(world.enter[0]!, [...inside, 'ping', '-n', '-c1', '-W5', '-s24', nobody], {
+    const child: ChildProcess = spawn(veth.enter[0]!, [...inside, 'ping', '-n', '-c1', '-W5', '-s24', nobody], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => {
@@ -225,8 +225,8 @@ describe('over a link', () => {
     reply[20] = s.ICMP_ECHOREPLY;
     reply.writeUInt16BE(0, 22);
     reply.writeUInt16BE(checksum(reply.subarray(20)), 22);
-    const mac = Buffer.from(world.peer.mac.replaceAll(':', ''), 'hex');
-    s.sendto(fd, reply, 0, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: s.ETH_P_IP, address: mac });
+    const mac = Buffer.from(veth.peer.mac.replaceAll(':', ''), 'hex');
+    s.sendto(fd, reply, 0, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_IP, address: mac });
 
     const [code] = await closed;
     expect(Buffer.concat(output).toString()).toContain(`32 bytes from ${nobody}: icmp_seq=1 ttl=42`);

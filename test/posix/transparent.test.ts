@@ -98,10 +98,10 @@ describe('an address that does not belong to this host', () => {
 
   test('with IP_TRANSPARENT on a link, the other side sees the foreign address', async (context) => {
     need(context, namespaces, mayBeTransparent);
-    const world = await link();
-    const enter = world.enter.slice(1);
+    const veth = await link();
+    const enter = veth.enter.slice(1);
     // It only answers addresses to which it has a route.
-    execFileSync(world.enter[0]!, [...enter, 'ip', 'route', 'add', '192.0.2.0/24', 'dev', world.peer.name]);
+    execFileSync(veth.enter[0]!, [...enter, 'ip', 'route', 'add', '192.0.2.0/24', 'dev', veth.peer.name]);
     const script = `
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -110,7 +110,7 @@ s.settimeout(10)
 print(s.getsockname()[1], flush=True)
 data, peer = s.recvfrom(100)
 print(data.decode(), *peer, flush=True)`;
-    const child = spawn(world.enter[0]!, [...enter, 'python3', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(veth.enter[0]!, [...enter, 'python3', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => {
       child.kill('SIGKILL');
     });
@@ -119,7 +119,7 @@ print(data.decode(), *peer, flush=True)`;
     const fd = udp();
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_TRANSPARENT, true);
     s.bind(fd, foreign);
-    s.sendto(fd, 'hello', 0, { family: s.AF_INET, address: world.peer.address, port });
+    s.sendto(fd, 'hello', 0, { family: s.AF_INET, address: veth.peer.address, port });
     const name = s.getsockname(fd) as s.InetAddress;
     expect((await lines.next()).value).toBe(`hello ${foreign.address} ${name.port}`);
   });

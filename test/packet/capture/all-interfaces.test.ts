@@ -8,7 +8,7 @@ import { judge, libpcap } from '../../helpers/libpcap.ts';
 import { type Need, namespaces, need, otherUsers, packetSockets, program, tunnels } from '../../helpers/need.ts';
 import { output } from '../../helpers/scripts.ts';
 
-const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+const namespace = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 const needs: Need[] = [namespaces, packetSockets, tunnels];
 
 /**
@@ -69,9 +69,9 @@ const start = `
   };
 `;
 
-/** Runs a program in its own world; returns its output, parsed as JSON. */
+/** Runs a program in its own namespace; returns its output, parsed as JSON. */
 async function run(script: string): Promise<unknown> {
-  return JSON.parse(await output(start + script, [], {}, world));
+  return JSON.parse(await output(start + script, [], {}, namespace));
 }
 
 describe.each([

@@ -13,10 +13,10 @@ const setup = `ip link set lo up && ip addr add 127.0.0.9/32 dev lo &&
   ip addr add 192.0.2.1/24 broadcast 192.0.2.255 dev va label va:1 && ip addr add 192.0.2.9/25 broadcast + dev va &&
   ip -6 addr add 2001:db8::1/61 dev va nodad &&
   ip tuntap add dev tun7 mode tun && ip link set tun7 up && ip addr add 10.9.0.1 peer 10.9.0.2/32 dev tun7 && exec "$@"`;
-const world = ['unshare', '-n', 'sh', '-c', setup, 'sh'];
+const namespace = ['unshare', '-n', 'sh', '-c', setup, 'sh'];
 const helper = fileURLToPath(new URL('../../helpers/findalldevs.py', import.meta.url));
 
-/** What a program in that world reports: the devices, and the output of a command there. */
+/** What a program in that namespace reports: the devices, and the output of a command there. */
 async function beside(command: string, ...args: string[]): Promise<{ devices: p.CaptureDevice[]; text: string }> {
   const dist = new URL('../../../dist/packet/index.js', import.meta.url).href;
   const script = `
@@ -24,7 +24,7 @@ async function beside(command: string, ...args: string[]): Promise<{ devices: p.
     const { execFileSync } = await import('node:child_process');
     const text = execFileSync('${command}', ${JSON.stringify(args)}, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     console.log(JSON.stringify({ devices: listCaptureDevices(), text }));`;
-  return JSON.parse(await output(script, [], {}, world));
+  return JSON.parse(await output(script, [], {}, namespace));
 }
 
 const needs: Need[] = [namespaces, packetSockets, tunnels];

@@ -58,10 +58,10 @@ function silence({ name, peer, enter }: Link): void {
 }
 
 /** A capture, or the two of a fanout group. */
-function open(world: Link, { fanout, ...options }: Choice, id: number): p.Capture[] {
+function open(veth: Link, { fanout, ...options }: Choice, id: number): p.Capture[] {
   const group = fanout ? { fanout: { id, type: s.PACKET_FANOUT_LB } } : {};
   return Array.from({ length: fanout ? 2 : 1 }, () => {
-    const capture = p.openCapture({ interface: world.name, ...options, ...group });
+    const capture = p.openCapture({ interface: veth.name, ...options, ...group });
     onTestFinished(() => capture.close());
     return capture;
   });
@@ -92,24 +92,24 @@ async function read(captures: p.Capture[]): Promise<Map<number, number>> {
 
 test('combined options capture what each of them captures alone', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  silence(world);
+  const veth = await link();
+  silence(veth);
   const before = openSockets();
   const opened = choices.map((choice, i) => ({
     choice,
-    captures: open(world, choice, (process.pid + 7 * i) & 0xffff),
+    captures: open(veth, choice, (process.pid + 7 * i) & 0xffff),
   }));
 
   const sender = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
-  s.bind(sender, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: 0 });
+  s.bind(sender, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: 0 });
   const numbered = (i: number, to?: string) =>
-    frame(world, Buffer.concat([Buffer.of(0, i), Buffer.alloc(100)]), PROTOCOL, to);
+    frame(veth, Buffer.concat([Buffer.of(0, i), Buffer.alloc(100)]), PROTOCOL, to);
   for (let i = 0; i < 8; i++)
-    s.send(sender, Buffer.concat([mac(world.peer.mac), mac(world.mac), numbered(i).subarray(12)]));
+    s.send(sender, Buffer.concat([mac(veth.peer.mac), mac(veth.mac), numbered(i).subarray(12)]));
   s.close(sender);
-  const stations = [world.mac, 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb', '02:00:00:00:00:77'];
+  const stations = [veth.mac, 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb', '02:00:00:00:00:77'];
   sendFromPeer(
-    world,
+    veth,
     Array.from({ length: 8 }, (_, i) => numbered(8 + i, stations[i % 4])),
   );
 
@@ -142,9 +142,9 @@ test('combined options capture what each of them captures alone', async (context
 
 test('a group that ignores sent packets has the flag, and only captures with the flag can join it', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
+  const veth = await link();
   const fanout = { id: process.pid & 0xffff, type: s.PACKET_FANOUT_HASH, flags: s.PACKET_FANOUT_FLAG_ROLLOVER };
-  const options = { interface: world.name, ringSize: 0, fanout } as const;
+  const options = { interface: veth.name, ringSize: 0, fanout } as const;
   const open = (direction: 'in' | 'out' | 'both') => {
     const capture = p.openCapture({ ...options, direction });
     onTestFinished(() => capture.close());

@@ -49,9 +49,9 @@ describe.each([
 ] as const)('%s', (_, way) => {
   test.for([1, 16, 64])('%i captures at once: each receives every packet, in order', async (count, context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const size = 'ringSize' in way ? way : { ringSize: 1 << 20 };
-    const captures = range(count).map(() => open({ interface: world.name, snaplen: 2048, ...size }));
+    const captures = range(count).map(() => open({ interface: veth.name, snaplen: 2048, ...size }));
     const received = captures.map(async (capture) => {
       const numbers: number[] = [];
       for await (const packet of capture) {
@@ -60,7 +60,7 @@ describe.each([
       }
       return numbers;
     });
-    sendFromPeer(world, numbered(world, 50));
+    sendFromPeer(veth, numbered(veth, 50));
     const expected = range(50);
     for (const numbers of await Promise.all(received)) expect(numbers).toEqual(expected);
     for (const capture of captures) expect(capture.statistics()).toMatchObject({ received: 50, dropped: 0 });
@@ -68,12 +68,12 @@ describe.each([
 
   test('packets are delivered whole, in order, with their properties', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const capture = open({ interface: world.name, ...way });
+    const veth = await link();
+    const capture = open({ interface: veth.name, ...way });
     expect([capture.isRing, capture.linktype]).toEqual([!('ringSize' in way), p.LINKTYPE_ETHERNET]);
-    const sent = range(100).map((i) => frame(world, Buffer.from(`${i} `.repeat(1 + 3 * i))));
+    const sent = range(100).map((i) => frame(veth, Buffer.from(`${i} `.repeat(1 + 3 * i))));
     const before = BigInt(Date.now() - 1) * 1_000_000n;
-    sendFromPeer(world, sent);
+    sendFromPeer(veth, sent);
     const packets = await collect(capture, sent.length);
     const after = BigInt(Date.now() + 1) * 1_000_000n;
     expect(packets.length).toBe(sent.length);
@@ -83,7 +83,7 @@ describe.each([
       expect(packet).toMatchObject({
         originalLength: sent[i]!.length,
         capturedLength: sent[i]!.length,
-        ifindex: world.ifindex,
+        ifindex: veth.ifindex,
         protocol: PROTOCOL,
         hatype: s.ARPHRD_ETHER,
         pkttype: s.PACKET_HOST,
@@ -98,9 +98,9 @@ describe.each([
 
   test('VLAN tags are put back in place: 802.1Q, 802.1ad and both', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const tagged = (...tags: number[][]) => {
-      const bytes = frame(world, Buffer.from('tagged'));
+      const bytes = frame(veth, Buffer.from('tagged'));
       const words = tags.flat().flatMap((word) => [word >> 8, word & 255]);
       return Buffer.concat([bytes.subarray(0, 12), Buffer.from(words), bytes.subarray(12)]);
     };
@@ -109,15 +109,15 @@ describe.each([
       tagged([s.ETH_P_8021AD, 7]),
       tagged([s.ETH_P_8021AD, 9], [s.ETH_P_8021Q, 0x0fff]),
       tagged([s.ETH_P_8021Q, 0]),
-      frame(world, Buffer.from('untagged')),
+      frame(veth, Buffer.from('untagged')),
     ];
-    const capture = open({ interface: world.name, filter: undefined, direction: 'in', ...way });
-    sendFromPeer(world, sent);
+    const capture = open({ interface: veth.name, filter: undefined, direction: 'in', ...way });
+    sendFromPeer(veth, sent);
     const got: p.PacketCopy[] = [];
     for await (const block of capture.blocks()) {
       for (const again of [1, 2]) {
         const packets = [...block].filter(({ data }) =>
-          data.subarray(6, 12).every((b, i) => b === mac(world.peer.mac)[i]),
+          data.subarray(6, 12).every((b, i) => b === mac(veth.peer.mac)[i]),
         );
         if (again === 2) got.push(...packets.map((packet) => packet.copy())); // the tags are inserted only once
       }
@@ -131,10 +131,10 @@ describe.each([
 
   test('the snapshot length truncates packets, and the length on the wire is kept', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const capture = open({ interface: world.name, snaplen: 20, ...way });
-    const sent = [frame(world, Buffer.alloc(1000, 'x')), frame(world, Buffer.alloc(1, 'y'))];
-    sendFromPeer(world, sent);
+    const veth = await link();
+    const capture = open({ interface: veth.name, snaplen: 20, ...way });
+    const sent = [frame(veth, Buffer.alloc(1000, 'x')), frame(veth, Buffer.alloc(1, 'y'))];
+    sendFromPeer(veth, sent);
     const packets = await collect(capture, 2);
     expect(packets.map(({ data }) => Buffer.from(data))).toEqual(sent.map((f) => f.subarray(0, 20)));
     expect(packets.map((packet) => [packet.capturedLength, packet.originalLength])).toEqual([
@@ -145,8 +145,8 @@ describe.each([
 
   test('only packets that the filter accepts are captured, and none from before', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    sendFromPeer(world, numbered(world, 5)); // before the capture
+    const veth = await link();
+    sendFromPeer(veth, numbered(veth, 5)); // before the capture
     const odd: s.FilterInstruction[] = [
       { code: 0x30, jt: 0, jf: 0, k: 15 }, // ldb [15]
       { code: 0x45, jt: 0, jf: 1, k: 1 }, // jset #1
@@ -154,22 +154,22 @@ describe.each([
       { code: 0x06, jt: 0, jf: 0, k: 0 },
       ...ours,
     ];
-    const capture = open({ interface: world.name, filter: odd, ...way });
-    sendFromPeer(world, [...numbered(world, 100), frame(world, Buffer.of(1, 1), PROTOCOL + 1)]);
+    const capture = open({ interface: veth.name, filter: odd, ...way });
+    sendFromPeer(veth, [...numbered(veth, 100), frame(veth, Buffer.of(1, 1), PROTOCOL + 1)]);
     const packets = await collect(capture, 50);
     expect(packets.map(({ data }) => number(data))).toEqual(range(50).map((i) => 2 * i + 1));
   });
 
   test('direction: received packets, sent packets, or both', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const fd = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
     onTestFinished(() => s.close(fd));
-    s.bind(fd, { family: s.AF_PACKET, ifindex: world.ifindex, protocol: 0 });
+    s.bind(fd, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: 0 });
     const kinds = async (direction: 'in' | 'out' | 'both' | undefined, count: number) => {
-      const capture = open({ interface: world.ifindex, direction, ...way });
-      s.send(fd, Buffer.concat([mac(world.peer.mac), mac(world.mac), frame(world, Buffer.from('out')).subarray(12)]));
-      sendFromPeer(world, [frame(world, Buffer.from('in'))]);
+      const capture = open({ interface: veth.ifindex, direction, ...way });
+      s.send(fd, Buffer.concat([mac(veth.peer.mac), mac(veth.mac), frame(veth, Buffer.from('out')).subarray(12)]));
+      sendFromPeer(veth, [frame(veth, Buffer.from('in'))]);
       return (await collect(capture, count)).map(({ pkttype, flags }) => [pkttype, flags]);
     };
     const [out, into] = [
@@ -184,35 +184,35 @@ describe.each([
 
   test('a direction and a filter of the other direction are accepted, as by tcpdump, and select nothing', async (context) => {
     need(context, namespaces, packetSockets, program('tcpdump'));
-    const world = await link();
-    const direction = ['-i', world.name, '-Q', 'in'];
+    const veth = await link();
+    const direction = ['-i', veth.name, '-Q', 'in'];
     expect(spawnSync('tcpdump', [...direction, '-d', 'outbound']).status).toBe(0);
-    expect(() => open({ interface: world.name, filter: 'inbound and outbound', ...way })).toThrow(TypeError);
-    const capture = open({ interface: world.name, direction: 'in', filter: 'outbound', ...way });
+    expect(() => open({ interface: veth.name, filter: 'inbound and outbound', ...way })).toThrow(TypeError);
+    const capture = open({ interface: veth.name, direction: 'in', filter: 'outbound', ...way });
     const other = open({
-      interface: world.name,
+      interface: veth.name,
       direction: 'in',
       filter: `inbound and ether proto ${PROTOCOL}`,
       ...way,
     });
-    sendFromPeer(world, [frame(world, Buffer.from('in'))]);
+    sendFromPeer(veth, [frame(veth, Buffer.from('in'))]);
     expect((await collect(other, 1)).map(({ pkttype }) => pkttype)).toEqual([s.PACKET_HOST]);
     expect(capture.statistics().received).toBe(0);
   });
 
   test('frames for other stations are captured on request, and promiscuous mode ends with the capture', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const promiscuity = () =>
-      JSON.parse(execFileSync('ip', ['-j', '-d', 'link', 'show', world.name], { encoding: 'utf8' }))[0].promiscuity;
+      JSON.parse(execFileSync('ip', ['-j', '-d', 'link', 'show', veth.name], { encoding: 'utf8' }))[0].promiscuity;
     const sent = ['02:00:00:00:00:77', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:fb'].map((to) =>
-      frame(world, Buffer.from('to'), PROTOCOL, to),
+      frame(veth, Buffer.from('to'), PROTOCOL, to),
     );
-    const plain = open({ interface: world.name, ...way });
+    const plain = open({ interface: veth.name, ...way });
     expect(promiscuity()).toBe(0);
-    const capture = open({ interface: world.name, promiscuous: true, ...way });
+    const capture = open({ interface: veth.name, promiscuous: true, ...way });
     expect(promiscuity()).toBe(1);
-    sendFromPeer(world, sent);
+    sendFromPeer(veth, sent);
     const packets = await collect(capture, 3);
     expect(packets.map(({ pkttype, flags }) => [pkttype, flags])).toEqual([
       [s.PACKET_OTHERHOST, 17],
@@ -225,10 +225,10 @@ describe.each([
 
   test('two captures of a fanout group share the packets', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const fanout = { id: process.pid & 0xffff, type: s.PACKET_FANOUT_LB };
-    const captures = [open({ interface: world.name, fanout, ...way }), open({ interface: world.name, fanout, ...way })];
-    sendFromPeer(world, numbered(world, 100));
+    const captures = [open({ interface: veth.name, fanout, ...way }), open({ interface: veth.name, fanout, ...way })];
+    sendFromPeer(veth, numbered(veth, 100));
     const [a, b] = await Promise.all(captures.map((capture) => collect(capture, 50)));
     expect(a!.length).toBe(50);
     const all = [...a!, ...b!].map(({ data }) => number(data));
@@ -237,23 +237,23 @@ describe.each([
 
   test('fanout without a filter, and a group whose mode is different', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const fanout = { id: (process.pid + 1) & 0xffff, type: s.PACKET_FANOUT_HASH };
-    const capture = open({ interface: world.name, filter: undefined, fanout, ...way });
+    const capture = open({ interface: veth.name, filter: undefined, fanout, ...way });
     const sockets = openSockets();
-    expect(() => open({ interface: world.name, fanout: { ...fanout, type: s.PACKET_FANOUT_LB }, ...way })).toThrow(
+    expect(() => open({ interface: veth.name, fanout: { ...fanout, type: s.PACKET_FANOUT_LB }, ...way })).toThrow(
       expect.objectContaining({ code: 'EINVAL', syscall: 'setsockopt' }),
     );
     expect(openSockets(), 'a capture that could not be opened leaves nothing').toBe(sockets);
-    sendFromPeer(world, [frame(world, Buffer.from('here'))]);
+    sendFromPeer(veth, [frame(veth, Buffer.from('here'))]);
     for await (const { data } of capture) if (Buffer.from(data).includes('here')) break;
   });
 
   test('after a loop was left, the next loop continues with the next packet', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const capture = open({ interface: world.name, ...way });
-    sendFromPeer(world, numbered(world, 40));
+    const veth = await link();
+    const capture = open({ interface: veth.name, ...way });
+    sendFromPeer(veth, numbered(veth, 40));
     const numbers: number[] = [];
     while (numbers.length < 40) {
       for await (const packet of capture) {
@@ -266,8 +266,8 @@ describe.each([
 
   test('closing ends a loop, both while it waits and in the middle of a block', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const waits = open({ interface: world.name, ...way });
+    const veth = await link();
+    const waits = open({ interface: veth.name, ...way });
     const ended = (async () => {
       for await (const _packet of waits) expect.fail('nothing was sent');
       return 'ended';
@@ -284,8 +284,8 @@ describe.each([
     expect(() => waits.statistics()).toThrow(s.ClosedError);
     for await (const _packet of waits) expect.fail('it is closed');
 
-    const reads = open({ interface: world.name, ...way });
-    sendFromPeer(world, numbered(world, 20));
+    const reads = open({ interface: veth.name, ...way });
+    sendFromPeer(veth, numbered(veth, 20));
     const seen: number[] = [];
     let kept: p.Packet | undefined;
     let view: Uint8Array = new Uint8Array(1);
@@ -306,9 +306,9 @@ describe.each([
 
   test('a signal closes the capture, and its loops throw', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const controller = new AbortController();
-    const capture = open({ interface: world.name, signal: controller.signal, ...way });
+    const capture = open({ interface: veth.name, signal: controller.signal, ...way });
     const next = () => capture[Symbol.asyncIterator]().next();
     const waits = failure(next());
     await sleep(10);
@@ -317,32 +317,32 @@ describe.each([
     expect(await waits).toMatchObject({ ...aborted, syscall: 'poll', cause: { message: 'enough' } });
     expect(capture.closed).toBe(true);
     expect(await failure(next())).toMatchObject({ name: 'AbortError' });
-    expect(() => open({ interface: world.name, signal: controller.signal, ...way })).toThrow(
+    expect(() => open({ interface: veth.name, signal: controller.signal, ...way })).toThrow(
       expect.objectContaining({ ...aborted, syscall: 'openCapture' }),
     );
   });
 
   test('an interface goes down, comes up and is removed', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
+    const veth = await link();
     const ip = (...args: string[]) => execFileSync('ip', ['link', ...args]);
-    const capture = open({ interface: world.name, ...way });
+    const capture = open({ interface: veth.name, ...way });
     const numbers: number[] = [];
     const read = async () => {
       for await (const { data } of capture) numbers.push(number(data));
     };
     let reading = failure(read());
-    sendFromPeer(world, numbered(world, 10));
-    ip('set', world.name, 'down');
-    expect(await reading).toMatchObject({ name: 'SocketError', code: 'ENETDOWN', interface: world.name });
+    sendFromPeer(veth, numbered(veth, 10));
+    ip('set', veth.name, 'down');
+    expect(await reading).toMatchObject({ name: 'SocketError', code: 'ENETDOWN', interface: veth.name });
     expect(numbers, 'all that came before').toEqual(range(10));
 
-    ip('set', world.name, 'up');
+    ip('set', veth.name, 'up');
     reading = failure(read());
-    sendFromPeer(world, numbered(world, 5));
+    sendFromPeer(veth, numbered(veth, 5));
     await expect.poll(() => numbers.length, patient).toBe(15);
-    ip('del', world.name);
-    const gone = { name: 'SocketError', code: 'ENODEV', interface: world.name };
+    ip('del', veth.name);
+    const gone = { name: 'SocketError', code: 'ENODEV', interface: veth.name };
     expect(await reading).toMatchObject(gone);
     expect(await failure(read()), 'the interface is still gone').toMatchObject(gone);
     expect(capture.statistics().dropped).toBe(0);
@@ -350,9 +350,9 @@ describe.each([
 
   test('integers of a packet are read without a view, up to its end', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const capture = open({ interface: world.name, snaplen: 18, ...way });
-    sendFromPeer(world, [frame(world, Buffer.from('89abcdef', 'hex'))]);
+    const veth = await link();
+    const capture = open({ interface: veth.name, snaplen: 18, ...way });
+    sendFromPeer(veth, [frame(veth, Buffer.from('89abcdef', 'hex'))]);
     const { value: block } = await capture.blocks().next();
     const packet = block!.cursor();
     expect(() => packet.uint8(0)).toThrow(p.GivenBackError);
@@ -370,11 +370,11 @@ describe.each([
 
   test('statistics add up, although the kernel resets its counters', async (context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const capture = open({ interface: world.name, ...way });
+    const veth = await link();
+    const capture = open({ interface: veth.name, ...way });
     expect(capture.statistics()).toEqual({ received: 0, dropped: 0, freezes: 0 });
     for (const received of [10, 20]) {
-      sendFromPeer(world, numbered(world, 10));
+      sendFromPeer(veth, numbered(veth, 10));
       expect(capture.statistics()).toEqual({ received, dropped: 0, freezes: 0 });
     }
   });
@@ -392,13 +392,13 @@ describe.each([
 
   test('a capture is written to a file with one line, and tshark reads what was sent', async (context) => {
     need(context, namespaces, packetSockets, program('tshark'));
-    const world = await link();
-    const capture = open({ interface: world.name, ...way });
-    const sent = numbered(world, 12);
-    sendFromPeer(world, sent);
+    const veth = await link();
+    const capture = open({ interface: veth.name, ...way });
+    const sent = numbered(veth, 12);
+    sendFromPeer(veth, sent);
     const chunks: Uint8Array[] = [];
     const writer = new p.PcapngWriter((bytes) => chunks.push(bytes));
-    writer.addInterface({ linktype: capture.linktype!, snaplen: 0, name: world.name });
+    writer.addInterface({ linktype: capture.linktype!, snaplen: 0, name: veth.name });
     let left = sent.length;
     for await (const packet of capture) {
       writer.write(packet);
@@ -410,18 +410,18 @@ describe.each([
     const lines = tshark(file, '-T', 'fields', ...fields)
       .trimEnd()
       .split('\n');
-    expect(lines).toEqual(sent.map((f) => `${f.length}\t0x00000001\t${world.peer.mac}`));
+    expect(lines).toEqual(sent.map((f) => `${f.length}\t0x00000001\t${veth.peer.mac}`));
   });
 });
 
 test('a full ring drops and counts packets, keeps the others in order, and continues', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const capture = open({ interface: world.name, ringSize: 2 * 65536 });
+  const veth = await link();
+  const capture = open({ interface: veth.name, ringSize: 2 * 65536 });
   const payload = (i: number) => Buffer.concat([Buffer.of(i >> 8, i & 255), Buffer.alloc(1400)]);
   sendFromPeer(
-    world,
-    range(300).map((i) => frame(world, payload(i))),
+    veth,
+    range(300).map((i) => frame(veth, payload(i))),
   );
   const { received, dropped, freezes } = capture.statistics();
   expect([received, freezes > 0]).toEqual([300, true]);
@@ -433,7 +433,7 @@ test('a full ring drops and counts packets, keeps the others in order, and conti
   })();
   await expect.poll(() => numbers.length, patient).toBe(held);
   expect(numbers).toEqual(range(held));
-  sendFromPeer(world, [frame(world, Buffer.of(99, 99))]);
+  sendFromPeer(veth, [frame(veth, Buffer.of(99, 99))]);
   await expect.poll(() => numbers.at(-1), patient).toBe(99 * 256 + 99);
   capture.close();
   await read;

@@ -96,8 +96,8 @@ async function talk({ near, far }: Route, to: string): Promise<void> {
 }
 
 /** Packets that programs of Debian and ours send over a router. */
-async function overRouter(world: Route): Promise<string> {
-  const { near, router, far } = world;
+async function overRouter(hosts: Route): Promise<string> {
+  const { near, router, far } = hosts;
   for (const { run } of [near, far]) run('ethtool', '-K', 'eth0', 'tx', 'off', 'gso', 'off', 'gro', 'off');
   const file = join(folder(), 'radvd.conf');
   const prefix = 'prefix fd66:1::/64 { AdvAutonomous off; }; RDNSS fd66:1::53 { }; DNSSL lan.example { };';
@@ -109,7 +109,7 @@ async function overRouter(world: Route): Promise<string> {
   for (const line of [...IPV4, ...IPV6]) send(near, line);
   near.run('python3', '-c', EXTENSIONS);
   for (const to of [far.address, far.address6]) {
-    await talk(world, to);
+    await talk(hosts, to);
     await finishedIn(near.enter, 'ping.js', '-c', '5', '-i', '0.01', '--raw', '-s', '2000', to);
     for (const kind of [[], ['-I'], ['-T']]) await finishedIn(near.enter, 'traceroute.js', ...kind, to);
   }

@@ -19,7 +19,7 @@ import { output } from '../../helpers/scripts.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A namespace of its own, where lo is up. */
-const world = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+const namespace = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 
 /** The start of the programs: captures of lo, datagrams on it, and what is mapped and open. */
 const start = `
@@ -39,7 +39,7 @@ const start = `
 
 const needs: Need[] = [namespaces, packetSockets];
 const program = (script: string, flags: string[] = [], files: Record<string, string> = {}, prefix: string[] = []) =>
-  output(start + script, flags, files, [...world, ...prefix]);
+  output(start + script, flags, files, [...namespace, ...prefix]);
 
 describe('a view of the ring', () => {
   test("shows zeros after close, and the kernel's memory is released at once", async (context) => {

@@ -18,15 +18,15 @@ function open(options: p.TransmitRingOptions): p.TransmitRing {
 }
 
 /** A frame of ours to the other side, with its number. */
-function frame(world: Link, i: number, size = 60): Buffer {
-  const bytes = Buffer.concat([mac(world.peer.mac), mac(world.mac), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255)]);
+function frame(veth: Link, i: number, size = 60): Buffer {
+  const bytes = Buffer.concat([mac(veth.peer.mac), mac(veth.mac), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255)]);
   const whole = Buffer.concat([bytes, Buffer.alloc(size - bytes.length, i)]);
   whole.writeUInt32BE(i, 14);
   return whole;
 }
 
 /** Python on the other side receives until nothing arrives for a while; returns the frames in hex. */
-async function listen(world: Link, quiet = 1.5): Promise<() => Promise<string[]>> {
+async function listen(veth: Link, quiet = 1.5): Promise<() => Promise<string[]>> {
   const script = `
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -40,7 +40,7 @@ try:
     got.append(s.recv(65536).hex())
     s.settimeout(${quiet})
 except TimeoutError: print('\\n'.join(got))`;
-  const child = spawn(world.enter[0]!, [...world.enter.slice(1), 'python3', '-c', script, world.peer.name]);
+  const child = spawn(veth.enter[0]!, [...veth.enter.slice(1), 'python3', '-c', script, veth.peer.name]);
   onTestFinished(() => {
     child.kill('SIGKILL');
   });
@@ -61,11 +61,11 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 test('frames are sent whole and in order, even more than the ring holds', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const received = await listen(world);
-  const ring = open({ interface: world.name, ringSize: 65536 });
+  const veth = await link();
+  const received = await listen(veth);
+  const ring = open({ interface: veth.name, ringSize: 65536 });
   expect([ring.frames, ring.frameRoom]).toEqual([32, 2016]);
-  const sent = range(150).map((i) => frame(world, i, 60 + ((i * 37) % 1400)));
+  const sent = range(150).map((i) => frame(veth, i, 60 + ((i * 37) % 1400)));
   let refused = 0;
   for (const bytes of sent) {
     while (!ring.push(bytes)) {
@@ -81,11 +81,11 @@ test('frames are sent whole and in order, even more than the ring holds', async 
 
 test('many frames are sent with one call, and frames are written in place', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const received = await listen(world);
-  const ring = open({ interface: world.ifindex, frameSize: 128 });
+  const veth = await link();
+  const received = await listen(veth);
+  const ring = open({ interface: veth.ifindex, frameSize: 128 });
   expect(ring.frames).toBe(8192);
-  const sent = range(100).map((i) => frame(world, i));
+  const sent = range(100).map((i) => frame(veth, i));
   for (const bytes of sent) {
     const place = ring.frame()!;
     expect(place.length).toBe(96);
@@ -106,13 +106,13 @@ test.for([
   'a packet %s: packets before it are sent, it and those after it are not',
   async ([, size, code], context) => {
     need(context, namespaces, packetSockets);
-    const world = await link();
-    const received = await listen(world);
-    const ring = open({ interface: world.name });
-    const good = range(6).map((i) => frame(world, i));
+    const veth = await link();
+    const received = await listen(veth);
+    const ring = open({ interface: veth.name });
+    const good = range(6).map((i) => frame(veth, i));
     for (const bytes of good.slice(0, 3)) ring.push(bytes);
-    ring.push(Buffer.concat([frame(world, 99, 60), Buffer.alloc(2000)]).subarray(0, size));
-    ring.push(frame(world, 98));
+    ring.push(Buffer.concat([frame(veth, 99, 60), Buffer.alloc(2000)]).subarray(0, size));
+    ring.push(frame(veth, 98));
     expect(() => ring.send()).toThrow(expect.objectContaining({ name: 'SocketError', code, syscall: 'send' }));
     expect([ring.sent, ring.queued]).toEqual([3, 0]);
     for (const bytes of good.slice(3)) ring.push(bytes);
@@ -124,44 +124,44 @@ test.for([
 
 test('a full ring accepts nothing and loses nothing', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const ring = open({ interface: world.name, ringSize: 65536 });
+  const veth = await link();
+  const ring = open({ interface: veth.name, ringSize: 65536 });
   let held = 0;
-  while (ring.push(frame(world, held))) held++;
+  while (ring.push(frame(veth, held))) held++;
   expect([held, ring.queued]).toEqual([32, 32]);
   expect(ring.frame()).toBeUndefined();
   expect(() => ring.commit(60)).toThrow(RangeError);
   expect(ring.send()).toBe(32);
   await ring.drain();
-  expect(ring.push(frame(world, 1))).toBe(true);
+  expect(ring.push(frame(veth, 1))).toBe(true);
 });
 
 test("the interface goes down and is removed: the kernel's errors are thrown, and queued packets stay", async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
-  const ring = open({ interface: world.name });
-  ring.push(frame(world, 1));
-  execFileSync('ip', ['link', 'set', world.name, 'down']);
+  const veth = await link();
+  const ring = open({ interface: veth.name });
+  ring.push(frame(veth, 1));
+  execFileSync('ip', ['link', 'set', veth.name, 'down']);
   expect(await failure(ring.drain())).toMatchObject({
     name: 'SocketError',
     code: 'ENETDOWN',
     syscall: 'send',
-    interface: world.name,
+    interface: veth.name,
   });
   expect(ring.queued).toBe(1);
-  execFileSync('ip', ['link', 'set', world.name, 'up']);
+  execFileSync('ip', ['link', 'set', veth.name, 'up']);
   await ring.drain();
   expect([ring.queued, ring.sent]).toEqual([0, 1]);
-  execFileSync('ip', ['link', 'del', world.name]);
-  ring.push(frame(world, 2));
+  execFileSync('ip', ['link', 'del', veth.name]);
+  ring.push(frame(veth, 2));
   expect(await failure(ring.drain())).toMatchObject({ code: 'ENXIO' });
 });
 
 test('after close, views show zeros, calls throw, and nothing leaks', async (context) => {
   need(context, namespaces, packetSockets);
-  const world = await link();
+  const veth = await link();
   const sockets = openSockets();
-  const ring = open({ interface: world.name });
+  const ring = open({ interface: veth.name });
   const place = ring.frame()!;
   place.fill(7);
   ring.close();
