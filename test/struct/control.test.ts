@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
@@ -65,11 +66,22 @@ const kinds: [string, fc.Arbitrary<s.ControlMessage>][] = [
       vlanTpid: uint16,
     }),
   ],
+  [
+    'PACKET_TX_TIMESTAMP',
+    typed(s.SOL_PACKET, s.PACKET_TX_TIMESTAMP, { error, offender: fc.option(inet, { nil: undefined }) }),
+  ],
   // Level 77 does not exist.
   ['any other', fc.record({ level: fc.constantFrom(77, -1, 0x7fffffff), type: int32, data: some(0, 64) })],
 ];
 const message = fc.oneof(...kinds.map(([, arbitrary]) => arbitrary));
 const messages = fc.array(message, { maxLength: 6 });
+
+test('every control message that has an interface is in the list above', () => {
+  const source = readFileSync(new URL('../../lib/struct/control-message.ts', import.meta.url), 'utf8');
+  const types = [...source.matchAll(/^ {2}type: (typeof .+);$/gm)].map(([, type]) => type!).join();
+  const names = [...types.matchAll(/typeof constants\.(\w+)/g)].map(([, name]) => name!);
+  expect(kinds.map(([name]) => name).sort()).toEqual([...names, 'any other'].sort());
+});
 
 /** A control message as bytes, with `told` as the length in its header. */
 function forged(level: number, type: number, data: Uint8Array, told: bigint = BigInt(s.CMSG_LEN(data.length))): Buffer {
