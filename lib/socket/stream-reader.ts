@@ -51,7 +51,7 @@ export class StreamReader {
   /** A message that waits until the stream is empty or has a consumer. */
   #held: DataWithFds | undefined = undefined;
   /** Whether the last message that was passed to the stream had file descriptors. */
-  #isAlone = false;
+  #lastHadFds = false;
   #releasing = false;
 
   /**
@@ -171,7 +171,7 @@ export class StreamReader {
    * everything before them was consumed. File descriptors with data also wait for a consumer.
    */
   #mayPass({ fds, data }: DataWithFds): boolean {
-    if (fds.length === 0 && !this.#isAlone) return true;
+    if (fds.length === 0 && !this.#lastHadFds) return true;
     if (this.#stream.readableLength > 0) return false;
     if (fds.length === 0 || data.length === 0 || this.hasConsumer) return true;
     return this.#stream.readableFlowing !== null || this.#stream.listenerCount('fds') > 0;
@@ -179,8 +179,8 @@ export class StreamReader {
 
   /** Passes a message to the stream, the file descriptors first. Returns true at the end of the stream. */
   #pass({ fds, data }: DataWithFds): boolean {
-    this.#isAlone = fds.length > 0;
-    if (this.#isAlone) {
+    this.#lastHadFds = fds.length > 0;
+    if (this.#lastHadFds) {
       for (const fd of fds) native.disown(fd);
       reportUncaught(() => {
         if (!this.#stream.emit('fds', fds)) closeAll(fds);

@@ -65,7 +65,7 @@ export class StreamWriter {
     }
     const done = (error?: Error) => {
       this.bytesFinished += lengthOf(chunks);
-      this.#closed(error);
+      this.#destroyIfClosed(error);
       callback(error);
     };
     let left: readonly Uint8Array[];
@@ -110,7 +110,7 @@ export class StreamWriter {
   }
 
   /** Destroys the stream without an error if the program has closed the Socket. */
-  #closed(error: Error | undefined): void {
+  #destroyIfClosed(error: Error | undefined): void {
     if (error instanceof ClosedError) this.#stream.destroy();
   }
 
@@ -139,7 +139,7 @@ export class StreamWriter {
     this.#socket.send(NOTHING, 0, NO_TIMEOUT).then(
       () => reportUncaught(() => this.end(callback)),
       (error: Error) => {
-        this.#closed(error);
+        this.#destroyIfClosed(error);
         reportUncaught(() => callback(error));
       },
     );
