@@ -6,6 +6,14 @@ import { Fault, LARGEST, type Records, SECOND } from './records.ts';
 /** The type of the first block, which is the same in both byte orders. */
 export const SECTION = 0x0a0d0d0a;
 export const BYTE_ORDER = 0x1a2b3c4d;
+/** The options with the times of an interface statistics block: their codes, by property. */
+export const TIMES = { startTime: 2, endTime: 3 } as const;
+/** The options with its counters, which have 64 bits. */
+export const COUNTERS = { received: 4, dropped: 5, filterAccepted: 6, osDropped: 7, delivered: 8 } as const;
+
+const timeOf: ReadonlyMap<number, keyof typeof TIMES> = byCode(TIMES);
+const counterOf: ReadonlyMap<number, keyof typeof COUNTERS> = byCode(COUNTERS);
+
 /** The maximum size of a block, which leaves room for what it contains besides a packet. */
 const LARGEST_BLOCK = LARGEST + 1024 * 1024;
 
@@ -177,18 +185,19 @@ export class PcapngRecords implements Records {
     const counts: InterfaceStatistics = { interfaceId, timestamp: this.#time(view, at + 12, known) };
     for (const [code, value] of this.#options(view, bytes, at + 20, at + size - 4)) {
       if (value.length !== 8) continue;
-      const time = () => this.#time(new DataView(value.buffer, value.byteOffset, 8), 0, known);
-      if (code === 2) counts.startTime = time();
-      else if (code === 3) counts.endTime = time();
-      else if (code === 4) counts.received = this.#uint64(value);
-      else if (code === 5) counts.dropped = this.#uint64(value);
-      else if (code === 6) counts.filterAccepted = this.#uint64(value);
-      else if (code === 7) counts.osDropped = this.#uint64(value);
-      else if (code === 8) counts.delivered = this.#uint64(value);
+      const time = timeOf.get(code);
+      const counter = counterOf.get(code);
+      if (time !== undefined) counts[time] = this.#time(new DataView(value.buffer, value.byteOffset, 8), 0, known);
+      if (counter !== undefined) counts[counter] = this.#uint64(value);
     }
     this.statistics.push(counts);
     return undefined;
   }
+}
+
+/** Returns the properties by the codes of their options. */
+function byCode<Name extends string>(codes: { readonly [name in Name]: number }): ReadonlyMap<number, Name> {
+  return new Map(Object.entries<number>(codes).map(([name, code]) => [code, name as Name]));
 }
 
 function text(bytes: Uint8Array): string {

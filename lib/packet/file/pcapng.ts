@@ -14,7 +14,7 @@ import {
   type PacketRecord,
   timestampOf,
 } from './capture-file.ts';
-import { BYTE_ORDER, SECTION } from './pcapng-records.ts';
+import { BYTE_ORDER, COUNTERS, SECTION, TIMES } from './pcapng-records.ts';
 
 /**
  * The description of a section.
@@ -43,17 +43,7 @@ const INTERFACE_NAMES = namesOf<CaptureInterface>({
   filter: true,
   speed: true,
 });
-const STATISTICS_NAMES = namesOf<InterfaceStatistics>({
-  interfaceId: true,
-  timestamp: true,
-  startTime: true,
-  endTime: true,
-  received: true,
-  dropped: true,
-  filterAccepted: true,
-  osDropped: true,
-  delivered: true,
-});
+const STATISTICS_NAMES = namesOf<InterfaceStatistics>({ interfaceId: true, timestamp: true, ...TIMES, ...COUNTERS });
 
 const INTERFACE = 1;
 const STATISTICS = 5;
@@ -121,6 +111,8 @@ function timeOption(nanoseconds: bigint | undefined, name: string): Uint8Array |
   putTime(new DataView(bytes.buffer), 0, timestampOf(nanoseconds, name));
   return bytes;
 }
+
+const keysOf = <Codes extends object>(codes: Codes) => Object.keys(codes) as (keyof Codes & string)[];
 
 function count(value: bigint | undefined, name: string): bigint | undefined {
   return value === undefined ? undefined : timestampOf(value, name);
@@ -248,13 +240,8 @@ export class PcapngWriter<Result> {
     const id = this.#known(given.interfaceId, 'statistics.interfaceId');
     const timestamp = timestampOf(given.timestamp, 'statistics.timestamp');
     const options: Option[] = [
-      [2, timeOption(given.startTime, 'statistics.startTime')],
-      [3, timeOption(given.endTime, 'statistics.endTime')],
-      [4, count(given.received, 'statistics.received')],
-      [5, count(given.dropped, 'statistics.dropped')],
-      [6, count(given.filterAccepted, 'statistics.filterAccepted')],
-      [7, count(given.osDropped, 'statistics.osDropped')],
-      [8, count(given.delivered, 'statistics.delivered')],
+      ...keysOf(TIMES).map((name) => [TIMES[name], timeOption(given[name], `statistics.${name}`)] as const),
+      ...keysOf(COUNTERS).map((name) => [COUNTERS[name], count(given[name], `statistics.${name}`)] as const),
     ];
     const written = block(STATISTICS, 12, options, (view) => {
       view.setUint32(8, id, true);

@@ -1,9 +1,9 @@
 /** The options of IPv4: RFC 791 and 2113. */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
-import { data, get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes/bytes.ts';
+import { get16, get32, list, put16, put32, uint, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { ipv4Text, putIpv4 } from '../bytes/text.ts';
-import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
+import { type Known, type OptionList, optionList, optionNames, SHORT, shortOption } from './option-list.ts';
 
 /**
  * An IPv4 option, which `name` identifies. Its length is filled in.
@@ -38,11 +38,15 @@ const ROUTE = { pointer: 2, route: 3 } as const;
 const STAMP = { pointer: 2, overflow: 3, flag: 3, entries: 4 } as const;
 const OVERFLOW_SHIFT = 4;
 const FLAG = 0x0f;
-const TIMESTAMP = 68;
-const ROUTER_ALERT = 148;
-const ROUTES = { recordRoute: 7, looseSourceRoute: 131, strictSourceRoute: 137 } as const;
+const TYPE = {
+  recordRoute: 7,
+  timestamp: 68,
+  looseSourceRoute: 131,
+  strictSourceRoute: 137,
+  routerAlert: 148,
+} as const;
 
-type RouteName = keyof typeof ROUTES;
+type RouteName = 'recordRoute' | 'looseSourceRoute' | 'strictSourceRoute';
 
 const entrySize = (flag: number) => (flag === 0 ? 4 : 8);
 
@@ -58,46 +62,23 @@ const NAMES = optionNames<Ipv4Option>({
   malformed: { data: true },
 });
 
-function size(option: Ipv4Option): number {
+function size(option: Known<Ipv4Option>): number {
   switch (option.name) {
-    case 'endOfOptionList':
-      return 1 + data(option.data, 'ipv4.options.data').length;
-    case 'noOperation':
-      return 1;
     case 'timestamp':
       return STAMP.entries + entrySize(option.flag) * option.entries.length;
     case 'routerAlert':
       return 4;
-    case 'other':
-      return 2 + data(option.data, 'ipv4.options.data').length;
-    case 'malformed':
-      return data(option.data, 'ipv4.options.data').length;
     default:
       return ROUTE.route + 4 * list(option.route, 'ipv4.options.route').length;
   }
 }
 
-function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
+function write(option: Known<Ipv4Option>, bytes: Uint8Array, at: number): void {
   switch (option.name) {
-    case 'endOfOptionList':
-      bytes.set(data(option.data, 'ipv4.options.data'), at + 1);
-      return;
-    case 'noOperation':
-      bytes[at + OPTION.type] = NOP;
-      return;
-    case 'malformed':
-      bytes.set(data(option.data, 'ipv4.options.data'), at);
-      return;
-    case 'other':
-      bytes[at + OPTION.type] = uint8(option.type, 'ipv4.options.type');
-      bytes.set(data(option.data, 'ipv4.options.data'), at + OPTION.data);
-      break;
     case 'routerAlert':
-      bytes[at + OPTION.type] = ROUTER_ALERT;
       put16(bytes, at + OPTION.data, uint16(option.value, 'ipv4.options.value'));
       break;
     case 'timestamp':
-      bytes[at + OPTION.type] = TIMESTAMP;
       bytes[at + STAMP.pointer] = uint8(option.pointer, 'ipv4.options.pointer');
       bytes[at + STAMP.overflow] =
         (uint(option.overflow, 15, 'ipv4.options.overflow') << OVERFLOW_SHIFT) |
@@ -112,13 +93,11 @@ function write(option: Ipv4Option, bytes: Uint8Array, at: number): void {
       });
       break;
     default:
-      bytes[at + OPTION.type] = ROUTES[option.name];
       bytes[at + ROUTE.pointer] = uint8(option.pointer, 'ipv4.options.pointer');
       option.route.forEach(
         (address, i) => void putIpv4(bytes, at + ROUTE.route + 4 * i, address, 'ipv4.options.route'),
       );
   }
-  bytes[at + OPTION.length] = uint8(size(option), 'ipv4.options.length');
 }
 
 function readRoute(name: RouteName, bytes: Uint8Array, at: number, length: number): Ipv4Option {
@@ -146,12 +125,12 @@ function readTimestamp(bytes: Uint8Array, at: number, length: number): Ipv4Optio
 function read(bytes: Uint8Array, at: number, length: number): Ipv4Option {
   const type = bytes[at + OPTION.type]!;
   if (length >= 3 && length % 4 === 3) {
-    if (type === ROUTES.recordRoute) return readRoute('recordRoute', bytes, at, length);
-    if (type === ROUTES.looseSourceRoute) return readRoute('looseSourceRoute', bytes, at, length);
-    if (type === ROUTES.strictSourceRoute) return readRoute('strictSourceRoute', bytes, at, length);
+    if (type === TYPE.recordRoute) return readRoute('recordRoute', bytes, at, length);
+    if (type === TYPE.looseSourceRoute) return readRoute('looseSourceRoute', bytes, at, length);
+    if (type === TYPE.strictSourceRoute) return readRoute('strictSourceRoute', bytes, at, length);
   }
-  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
-  if (type === TIMESTAMP && length >= 4 && (length - 4) % entrySize(bytes[at + STAMP.flag]! & FLAG) === 0) {
+  if (type === TYPE.routerAlert && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
+  if (type === TYPE.timestamp && length >= 4 && (length - 4) % entrySize(bytes[at + STAMP.flag]! & FLAG) === 0) {
     return readTimestamp(bytes, at, length);
   }
   return { name: 'other', type, data: bytes.subarray(at + OPTION.data, at + length) };
@@ -172,10 +151,13 @@ export function checkIpv4Options(options: readonly Ipv4Option[] | undefined): vo
 export const ipv4Options: OptionList<Ipv4Option> = optionList<Ipv4Option>({
   argument: 'ipv4.options',
   names: NAMES,
+  types: TYPE,
+  typeName: 'type',
+  unit: 1,
+  uncounted: 0,
   size,
   write,
-  short: shortOption,
-  length: (field) => field,
+  readShort: shortOption,
   read,
 });
 
@@ -184,10 +166,10 @@ export function sourceRouteEnd(bytes: Uint8Array, start: number, end: number): n
   let at = start;
   while (at < end) {
     const type = bytes[at + OPTION.type]!;
-    if (type === END) return -1;
-    const length = type === NOP ? 1 : at + 1 < end ? bytes[at + OPTION.length]! : 0;
+    if (type === SHORT.endOfOptionList) return -1;
+    const length = type === SHORT.noOperation ? 1 : at + 1 < end ? bytes[at + OPTION.length]! : 0;
     if (length === 0 || at + length > end) return -1;
-    if (type === ROUTES.looseSourceRoute || type === ROUTES.strictSourceRoute) {
+    if (type === TYPE.looseSourceRoute || type === TYPE.strictSourceRoute) {
       const whole = length >= 7 && length % 4 === 3;
       return whole && bytes[at + ROUTE.pointer]! >= 4 && bytes[at + ROUTE.pointer]! <= length ? at + length - 4 : -1;
     }

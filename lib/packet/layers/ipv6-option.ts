@@ -1,6 +1,6 @@
 /** The options of IPv6's hop-by-hop and destination options headers: RFC 8200, 2711 and 2675. */
-import { data, get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
-import { type OptionList, optionList, optionNames } from './option-list.ts';
+import { get16, get32, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
+import { type Known, type OptionList, optionList, optionNames, SHORT } from './option-list.ts';
 
 /**
  * An option of an IPv6 extension header, which `name` identifies. Its length is filled in.
@@ -19,12 +19,9 @@ export type Ipv6Option =
   | { name: 'malformed'; data: Uint8Array };
 
 /** The offset of each field. The length counts only the data. */
-const OPTION = { type: 0, length: 1, data: 2 } as const;
+const OPTION = { type: 0, data: 2 } as const;
 
-const PAD1 = 0;
-const PADN = 1;
-const ROUTER_ALERT = 5;
-const JUMBO = 0xc2;
+const TYPE = { padN: 1, routerAlert: 5, jumboPayload: 0xc2 } as const;
 
 const NAMES = optionNames<Ipv6Option>({
   pad1: {},
@@ -35,54 +32,30 @@ const NAMES = optionNames<Ipv6Option>({
   malformed: { data: true },
 });
 
-function size(option: Ipv6Option): number {
+function size(option: Known<Ipv6Option>): number {
   switch (option.name) {
-    case 'pad1':
-      return 1;
     case 'padN':
       return OPTION.data + uint8(option.length, 'ipv6.options.length');
     case 'routerAlert':
       return 4;
     case 'jumboPayload':
       return 6;
-    case 'other':
-      return OPTION.data + data(option.data, 'ipv6.options.data').length;
-    case 'malformed':
-      return data(option.data, 'ipv6.options.data').length;
   }
 }
 
-function write(option: Ipv6Option, bytes: Uint8Array, at: number): void {
-  switch (option.name) {
-    case 'pad1':
-      return;
-    case 'malformed':
-      bytes.set(data(option.data, 'ipv6.options.data'), at);
-      return;
-    case 'padN':
-      bytes[at + OPTION.type] = PADN;
-      break;
-    case 'routerAlert':
-      bytes[at + OPTION.type] = ROUTER_ALERT;
-      put16(bytes, at + OPTION.data, uint16(option.value, 'ipv6.options.value'));
-      break;
-    case 'jumboPayload':
-      bytes[at + OPTION.type] = JUMBO;
-      put32(bytes, at + OPTION.data, uint32(option.jumboPayloadLength, 'ipv6.options.jumboPayloadLength'));
-      break;
-    case 'other':
-      bytes[at + OPTION.type] = uint8(option.type, 'ipv6.options.type');
-      bytes.set(data(option.data, 'ipv6.options.data'), at + OPTION.data);
+function write(option: Known<Ipv6Option>, bytes: Uint8Array, at: number): void {
+  if (option.name === 'routerAlert') put16(bytes, at + OPTION.data, uint16(option.value, 'ipv6.options.value'));
+  else if (option.name === 'jumboPayload') {
+    put32(bytes, at + OPTION.data, uint32(option.jumboPayloadLength, 'ipv6.options.jumboPayloadLength'));
   }
-  bytes[at + OPTION.length] = uint8(size(option) - OPTION.data, 'ipv6.options.length');
 }
 
 function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
   const type = bytes[at + OPTION.type]!;
-  if (type === ROUTER_ALERT && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
-  if (type === JUMBO && length === 6)
+  if (type === TYPE.routerAlert && length === 4) return { name: 'routerAlert', value: get16(bytes, at + OPTION.data) };
+  if (type === TYPE.jumboPayload && length === 6)
     return { name: 'jumboPayload', jumboPayloadLength: get32(bytes, at + OPTION.data) };
-  if (type === PADN) {
+  if (type === TYPE.padN) {
     let zeros = true;
     for (let i = at + OPTION.data; i < at + length; i++) zeros &&= bytes[i] === 0;
     if (zeros) return { name: 'padN', length: length - OPTION.data };
@@ -93,15 +66,18 @@ function read(bytes: Uint8Array, at: number, length: number): Ipv6Option {
 export const ipv6Options: OptionList<Ipv6Option> = optionList<Ipv6Option>({
   argument: 'ipv6.options',
   names: NAMES,
+  types: TYPE,
+  typeName: 'type',
+  unit: 1,
+  uncounted: OPTION.data,
   size,
   write,
-  short: (bytes, at) => (bytes[at + OPTION.type] === PAD1 ? { name: 'pad1' } : undefined),
-  length: (field) => OPTION.data + field,
+  readShort: (bytes, at) => (bytes[at + OPTION.type] === SHORT.pad1 ? { name: 'pad1' } : undefined),
   read,
 });
 
 /** Writes options into zeros and pads them up to `end`. */
 export function writePadded(options: readonly Ipv6Option[], bytes: Uint8Array, start: number, end: number): void {
   const at = ipv6Options.write(options, bytes, start);
-  if (end - at > 1) write({ name: 'padN', length: end - at - OPTION.data }, bytes, at);
+  if (end - at > 1) ipv6Options.write([{ name: 'padN', length: end - at - OPTION.data }], bytes, at);
 }

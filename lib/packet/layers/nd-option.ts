@@ -4,7 +4,7 @@ import type { HardwareAddressLike } from '../../struct/hardware-address.ts';
 import { data, get16, get32, list, put16, put32, roundUp, uint, uint8, uint16, uint32 } from '../bytes/bytes.ts';
 import { hardwareLength, hardwareText, ipv6Text, putHardware, putIpv6 } from '../bytes/text.ts';
 import { readNames, writeNames } from './domain-name.ts';
-import { type OptionList, optionList, optionNames } from './option-list.ts';
+import { type Known, type OptionList, optionList, optionNames } from './option-list.ts';
 
 /**
  * A neighbor discovery option, which `name` identifies. Its length is filled in, and reserved fields are 0 by default.
@@ -68,7 +68,7 @@ const TYPE = {
 } as const;
 
 /** The offset of each field of the options, or of the byte that it shares. */
-const OPTION = { type: 0, length: 1, data: 2 } as const;
+const OPTION = { type: 0, data: 2 } as const;
 const PREFIX = {
   prefixLength: 2,
   flags: 3,
@@ -124,7 +124,7 @@ const NAMES = optionNames<NdOptionInput>({
   malformed: { data: true },
 });
 
-function size(option: NdOptionInput): number {
+function size(option: Known<NdOptionInput>): number {
   switch (option.name) {
     case 'sourceLinkLayerAddress':
     case 'targetLinkLayerAddress':
@@ -141,10 +141,6 @@ function size(option: NdOptionInput): number {
       return DNS.list + 16 * list(option.addresses, field('addresses')).length;
     case 'dnsSearchList':
       return roundUp(DNS.list + writeNames(option.domainNames), 8);
-    case 'other':
-      return roundUp(OPTION.data + data(option.data, field('data')).length, 8);
-    case 'malformed':
-      return data(option.data, field('data')).length;
   }
 }
 
@@ -161,13 +157,7 @@ function writeRoute(option: NdOption & { name: 'routeInformation' }, bytes: Uint
   for (let i = 0; i < 8 * (length - 1); i++) bytes[at + ROUTE.prefix + i] = prefix[i]!;
 }
 
-function write(option: NdOptionInput, bytes: Uint8Array, at: number): void {
-  if (option.name === 'malformed') {
-    bytes.set(data(option.data, field('data')), at);
-    return;
-  }
-  bytes[at + OPTION.type] = option.name === 'other' ? uint8(option.type, field('type')) : TYPE[option.name];
-  bytes[at + OPTION.length] = uint8(size(option) / 8, field('length'));
+function write(option: Known<NdOptionInput>, bytes: Uint8Array, at: number): void {
   switch (option.name) {
     case 'sourceLinkLayerAddress':
     case 'targetLinkLayerAddress':
@@ -206,9 +196,6 @@ function write(option: NdOptionInput, bytes: Uint8Array, at: number): void {
       put16(bytes, at + DNS.reserved, uint16(option.reserved, field('reserved'), 0));
       put32(bytes, at + DNS.lifetime, uint32(option.lifetime, field('lifetime')));
       writeNames(option.domainNames, bytes, at + DNS.list);
-      return;
-    case 'other':
-      bytes.set(data(option.data, field('data')), at + OPTION.data);
   }
 }
 
@@ -291,9 +278,12 @@ function readKnown(bytes: Uint8Array, at: number, length: number): NdOption | un
 export const ndOptions: OptionList<NdOptionInput> = optionList<NdOptionInput>({
   argument: 'icmpv6.options',
   names: NAMES,
+  types: TYPE,
+  typeName: 'type',
+  unit: 8,
+  uncounted: 0,
   size,
   write,
-  length: (field) => 8 * field,
   read: (bytes, at, length) =>
     readKnown(bytes, at, length) ?? {
       name: 'other',

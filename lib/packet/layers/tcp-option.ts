@@ -2,7 +2,7 @@
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
 import { data, get16, get32, list, put16, put32, uint8, uint16, uint32 } from '../bytes/bytes.ts';
-import { END, NOP, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
+import { type Known, type OptionList, optionList, optionNames, shortOption } from './option-list.ts';
 
 /**
  * A TCP option, which `name` identifies. Its length is filled in.
@@ -29,8 +29,6 @@ export type TcpOption =
   | { name: 'malformed'; data: Uint8Array };
 
 const KIND = {
-  endOfOptionList: END,
-  noOperation: NOP,
   maximumSegmentSize: 2,
   windowScale: 3,
   sackPermitted: 4,
@@ -41,7 +39,7 @@ const KIND = {
 } as const;
 
 /** The offset of each field of the options, and of the fields of two of them. */
-const OPTION = { kind: 0, length: 1, data: 2 } as const;
+const OPTION = { kind: 0, data: 2 } as const;
 const TIMESTAMPS = { tsVal: 2, tsEcr: 6 } as const;
 const SACK = { leftEdge: 0, rightEdge: 4, size: 8 } as const;
 
@@ -61,12 +59,8 @@ const NAMES = optionNames<TcpOption>({
 
 const field = (name: string) => `tcp.options.${name}`;
 
-function size(option: TcpOption): number {
+function size(option: Known<TcpOption>): number {
   switch (option.name) {
-    case 'endOfOptionList':
-      return 1 + data(option.data, field('data')).length;
-    case 'noOperation':
-      return 1;
     case 'maximumSegmentSize':
       return 4;
     case 'windowScale':
@@ -81,25 +75,10 @@ function size(option: TcpOption): number {
       return 2 + data(option.cookie, field('cookie')).length;
     case 'md5Signature':
       return 2 + data(option.digest, field('digest')).length;
-    case 'other':
-      return 2 + data(option.data, field('data')).length;
-    case 'malformed':
-      return data(option.data, field('data')).length;
   }
 }
 
-function write(option: TcpOption, bytes: Uint8Array, at: number): void {
-  if (option.name === 'malformed') {
-    bytes.set(data(option.data, field('data')), at);
-    return;
-  }
-  bytes[at + OPTION.kind] = option.name === 'other' ? uint8(option.kind, field('kind')) : KIND[option.name];
-  if (option.name === 'noOperation') return;
-  if (option.name === 'endOfOptionList') {
-    bytes.set(data(option.data, field('data')), at + 1);
-    return;
-  }
-  bytes[at + OPTION.length] = uint8(size(option), field('length'));
+function write(option: Known<TcpOption>, bytes: Uint8Array, at: number): void {
   switch (option.name) {
     case 'maximumSegmentSize':
       put16(bytes, at + OPTION.data, uint16(option.maximumSegmentSize, field('maximumSegmentSize')));
@@ -125,9 +104,6 @@ function write(option: TcpOption, bytes: Uint8Array, at: number): void {
       return;
     case 'md5Signature':
       bytes.set(data(option.digest, field('digest')), at + OPTION.data);
-      return;
-    case 'other':
-      bytes.set(data(option.data, field('data')), at + OPTION.data);
   }
 }
 
@@ -185,9 +161,12 @@ export function checkTcpOptions(options: readonly TcpOption[] | undefined): void
 export const tcpOptions: OptionList<TcpOption> = optionList<TcpOption>({
   argument: 'tcp.options',
   names: NAMES,
+  types: KIND,
+  typeName: 'kind',
+  unit: 1,
+  uncounted: 0,
   size,
   write,
-  short: shortOption,
-  length: (field) => field,
+  readShort: shortOption,
   read,
 });
