@@ -8,9 +8,10 @@ import { check } from '../struct/errno.ts';
 import { beginTurn } from './budget.ts';
 import { ASK, countWaiters, EPOLL_CTL, isThreaded, SERVES, setServing, start, wasRemoved } from './epoll-set.ts';
 import { beginEvents, forgetEvents, setCurrent } from './fresh-events.ts';
-import { ERROR, type Kind, NOBODY, READ, type Readiness, type Waiter, type Watcher } from './readiness.ts';
+import { ERROR, type Kind, READ, type Readiness, type Waiter, type Watcher } from './readiness.ts';
 import { arm, interest, keepInterest, occupy, registered, release, renew, requestOrEnd } from './registration.ts';
 import { resumeLater, retryByTime, serveQueue } from './retry.ts';
+import { addWatcher, callWatchers, removeWatcher } from './watchers.ts';
 
 const BROKEN = EPOLLERR | EPOLLHUP;
 // Constants of this module: see call/pinned.ts.
@@ -71,8 +72,7 @@ export function watch(readiness: Readiness, kind: Kind, watcher: Watcher): void 
     release(readiness);
     check(n, EPOLL_CTL);
   }
-  readiness.watchers = [...readiness.watchers, watcher];
-  readiness.waiting++;
+  addWatcher(readiness, watcher);
   occupy(readiness);
   if (!readiness.edge) return;
   // A watcher is also called for events that were reported before, so EPOLLET is switched off.
@@ -82,10 +82,7 @@ export function watch(readiness: Readiness, kind: Kind, watcher: Watcher): void 
 
 /** Removes a watcher. Returns whether it was registered. */
 export function unwatch(readiness: Readiness, watcher: Watcher): boolean {
-  if (!readiness.watchers.includes(watcher)) return false;
-  const others = readiness.watchers.filter((other) => other !== watcher);
-  readiness.watchers = others.length === 0 ? NOBODY : others;
-  readiness.waiting--;
+  if (!removeWatcher(readiness, watcher)) return false;
   countWaiters(readiness, -1);
   return true;
 }
@@ -98,23 +95,11 @@ export function isDrained({ drained, edge, asked, refed, failed }: Readiness): b
   return drained && asked > 0 && (asked & EPOLLIN) !== 0 && !edge && refed && failed === 0;
 }
 
-/** Calls the watchers that wait for these events. Returns the events that they request. */
-function callWatchers(readiness: Readiness, events: number): number {
-  let served = 0;
-  for (const watcher of readiness.watchers) {
-    if ((events & watcher.serves) === 0 || !readiness.watchers.includes(watcher)) continue;
-    served |= watcher.asks;
-    forgetEvents();
-    watcher.call();
-  }
-  return served;
-}
-
 /** Serves the events of one file descriptor. */
 function serveOne(readiness: Readiness, events: number): void {
   const once = isThreaded && !readiness.edge;
   if (once) readiness.asked = 0; // after EPOLLONESHOT, it is in the set, but no events are requested
-  const watched = readiness.watchers === NOBODY ? 0 : callWatchers(readiness, events);
+  const watched = readiness.watcher === undefined ? 0 : callWatchers(readiness, events);
   const { heads } = readiness;
   const broken = (events & BROKEN) !== 0;
   let served = watched;
@@ -150,7 +135,7 @@ function changeInterest(readiness: Readiness, broken: boolean, idle: boolean, se
     release(readiness);
     return;
   }
-  const toEdge = broken && !served && !readiness.edge && readiness.watchers === NOBODY;
+  const toEdge = broken && !served && !readiness.edge && readiness.watcher === undefined;
   if (toEdge) readiness.edge = true;
   if (idle || toEdge) requestOrEnd(readiness, wanted);
   else keepInterest(readiness);

@@ -43,13 +43,16 @@ export interface Watcher {
   readonly serves: number;
   /** The name of the operation, for its errors. */
   readonly syscall: string;
+  next: Watcher | undefined;
+  /** The previous watcher, or undefined while it is in no list. For the first one, it is the last one. */
+  previous: Watcher | undefined;
+  /** The round of calls in which it was added: see watchers.ts. */
+  since: number;
   /** Calls the function. It does not throw. */
   call(): void;
   /** Ends the calls, with an error or because its Socket was closed. It does not throw. */
   end(error: Error | undefined): void;
 }
-
-export const NOBODY: readonly Watcher[] = [];
 
 export class Readiness {
   readonly fd: number;
@@ -79,10 +82,8 @@ export class Readiness {
   timeout: number | undefined = undefined;
   /** The first waiter of each kind. */
   readonly heads: [Waiter | undefined, Waiter | undefined, Waiter | undefined] = [undefined, undefined, undefined];
-  /**
-   * The watchers. The array is replaced and never changed, so that it can be iterated over while watchers are stopped.
-   */
-  watchers: readonly Watcher[] = NOBODY;
+  /** The first watcher: see watchers.ts. */
+  watcher: Watcher | undefined = undefined;
   /** The number of waiters and watchers. */
   waiting = 0;
   /** The last turn in which calls were made, and their cost: see budget.ts. */

@@ -7,7 +7,7 @@
 import { SocketError } from '../struct/errno.ts';
 import { ASK, countWaiters, EPOLL_CTL, nextGeneration, remove, renewSet, request } from './epoll-set.ts';
 import { ClosedError } from './errors.ts';
-import { KINDS, type Kind, NOBODY, Readiness, type Waiter, type Watcher } from './readiness.ts';
+import { KINDS, type Kind, Readiness, type Waiter, type Watcher } from './readiness.ts';
 
 /**
  * The states by file descriptor: with many sockets, an array costs less than a Map. It has no prototype, from which a
@@ -66,7 +66,7 @@ export function release(readiness: Readiness): void {
  */
 export function interest(readiness: Readiness): number {
   let events = 0;
-  for (const watcher of readiness.watchers) events |= watcher.asks;
+  for (let { watcher } = readiness; watcher !== undefined; watcher = watcher.next) events |= watcher.asks;
   if (readiness.resuming) return events;
   for (const kind of KINDS) {
     const head = readiness.heads[kind];
@@ -100,12 +100,12 @@ export function arm(readiness: Readiness, kind: Kind): number {
 /** The waiters and watchers that were removed from a file descriptor. */
 interface Removed {
   readonly first: Waiter | undefined;
-  readonly watchers: readonly Watcher[];
+  readonly watcher: Watcher | undefined;
 }
 
-/** Removes all waiters from their queues and links them by `next`. */
+/** Removes all waiters and watchers from their queues. They are linked by `next`. */
 function takeAll(readiness: Readiness): Removed {
-  const { watchers, heads } = readiness;
+  const { watcher, heads } = readiness;
   countWaiters(readiness, -readiness.waiting);
   let first: Waiter | undefined;
   let last: Waiter | undefined;
@@ -118,9 +118,10 @@ function takeAll(readiness: Readiness): Removed {
     last = head.previous!;
   }
   for (let waiter = first; waiter !== undefined; waiter = waiter.next) waiter.readiness = undefined;
-  readiness.watchers = NOBODY;
+  for (let one = watcher; one !== undefined; one = one.next) one.previous = undefined;
+  readiness.watcher = undefined;
   readiness.waiting = 0;
-  return { first, watchers };
+  return { first, watcher };
 }
 
 /**
@@ -139,7 +140,7 @@ export function evict(readiness: Readiness): Removed {
  * Rejects all waiters, each with its own error: a SocketError with the errno of epoll_ctl(2), or a ClosedError. If
  * `quiet` is true, watchers end without an error, because their Socket was closed.
  */
-export function endAll({ first, watchers }: Removed, errno = 0, quiet = false): void {
+export function endAll({ first, watcher }: Removed, errno = 0, quiet = false): void {
   const failure = (syscall: string) =>
     errno === 0 ? new ClosedError(syscall) : new SocketError(errno, EPOLL_CTL.name);
   for (let waiter = first; waiter !== undefined; ) {
@@ -149,7 +150,12 @@ export function endAll({ first, watchers }: Removed, errno = 0, quiet = false): 
     waiter.reject(failure(waiter.syscall));
     waiter = next;
   }
-  for (const watcher of watchers) watcher.end(quiet ? undefined : failure(watcher.syscall));
+  for (let one = watcher; one !== undefined; ) {
+    const { next } = one;
+    one.next = undefined;
+    one.end(quiet ? undefined : failure(one.syscall));
+    one = next;
+  }
 }
 
 /** Requests events from epoll. If that fails, it ends all waiters and watchers with the error. */

@@ -58,6 +58,9 @@ class Registration extends AsyncResource implements Watcher, Abortable {
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly syscall: string;
+  next: Watcher | undefined = undefined;
+  previous: Watcher | undefined = undefined;
+  since = 0;
   stopped: boolean;
   /**
    * The Socket. The reference prevents it from being garbage-collected, and thus closed, while the registration exists.

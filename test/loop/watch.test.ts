@@ -117,6 +117,25 @@ describe('onReadable', () => {
     expect(got).toEqual([3]);
   });
 
+  test('very many callbacks of one socket are registered, called and stopped, each in the same time', async () => {
+    // If the time grew with the number of the others, this would take many minutes.
+    const most = 150_000;
+    const [a, b] = unixPair();
+    a.sendSync('x');
+    let calls = 0;
+    const call = () => {
+      calls++;
+    };
+    const watches = Array.from({ length: most }, () => b.onReadable(call));
+    await until(() => calls === most);
+    for (const watch of watches) watch.stop();
+    const controller = new AbortController();
+    for (let i = 0; i < most; i++) b.onReadable(call, { signal: controller.signal });
+    controller.abort();
+    await turn();
+    expect(calls).toBe(most);
+  });
+
   test('throws for what cannot be watched', () => {
     const file = openSync('/dev/null', 'r');
     onTestFinished(() => closeSync(file));
