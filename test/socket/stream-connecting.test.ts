@@ -1,4 +1,5 @@
 /** A stream over a Socket that is connecting emits the same events as net.connect, also over the loopback interface. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
@@ -107,4 +108,35 @@ test('a stream ends after the sends that the program began on the Socket', async
   await sending;
   b.close();
   await closed(stream.resume() as unknown as Stream);
+});
+
+test.for([
+  ['first', 'before'],
+  ['first', 'after'],
+  ['second', 'before'],
+  ['second', 'after'],
+] as const)('the abort of the %s of two connects %s makefile does not affect the other', async ([aborted, when]) => {
+  const server = keep(new s.Socket(s.AF_UNIX, s.SOCK_STREAM));
+  server.bind({ family: s.AF_UNIX, path: `\0${randomUUID()}` });
+  server.listen(0);
+  await keep(new s.Socket(s.AF_UNIX, s.SOCK_STREAM)).connect(server.getsockname()); // fills the backlog
+  const socket = keep(new s.Socket(s.AF_UNIX, s.SOCK_STREAM));
+  const controllers = [new AbortController(), new AbortController()];
+  const connects = controllers.map(({ signal }) => socket.connect(server.getsockname(), { signal }));
+  const [lost, kept] = aborted === 'first' ? [0, 1] : [1, 0];
+  const abort = async () => {
+    controllers[lost]!.abort();
+    await expect(connects[lost]).rejects.toThrow(s.AbortError);
+  };
+  if (when === 'before') await abort();
+  const stream = socket.makefile();
+  expect(stream.connecting).toBe(true);
+  const connected = once(stream, 'connect');
+  if (when === 'after') await abort();
+  keep((await server.accept()).socket);
+  await connects[kept];
+  await connected;
+  stream.end('hello');
+  const peer = keep((await server.accept()).socket);
+  expect(String(await peer.recv())).toBe('hello');
 });

@@ -31,26 +31,45 @@ function takeError(fd: number): number {
   return n < 0 ? n : -soError[0]!;
 }
 
-/** The connections that Sockets are establishing, by their Socket. */
-const pending = new WeakMap<object, Promise<void>>();
+/** The promises of the Connects that wait, by their Socket, in the order in which they were started. */
+const pending = new WeakMap<object, Set<Promise<void>>>();
 
 /**
  * Registers the promise of a Connect and returns it. The caller awaits it and then calls `established`: a second reaction
  * to the promise would cost its error the stack of the awaiting functions.
  */
 export function establishing(owner: object, connection: Promise<void>): Promise<void> {
-  pending.set(owner, connection);
+  const others = pending.get(owner);
+  if (others === undefined) pending.set(owner, new Set([connection]));
+  else others.add(connection);
   return connection;
 }
 
 /** Forgets a promise that was registered and has settled. */
 export function established(owner: object, connection: Promise<void> | undefined): void {
-  if (connection !== undefined && pending.get(owner) === connection) pending.delete(owner);
+  const all = pending.get(owner);
+  if (connection === undefined || all === undefined) return;
+  all.delete(connection);
+  if (all.size === 0) pending.delete(owner);
 }
 
-/** Returns the promise of the Connect that waits, or undefined if there is none. */
+/**
+ * Waits for the Connects of a Socket until one succeeds, or rejects like the last one that fails. Returns undefined if none
+ * waits.
+ */
 export function connectionOf(owner: object): Promise<void> | undefined {
-  return pending.get(owner);
+  return pending.has(owner) ? anyOf(owner) : undefined;
+}
+
+async function anyOf(owner: object): Promise<void> {
+  for (;;) {
+    const [first] = pending.get(owner)!;
+    try {
+      return await first;
+    } catch (error) {
+      if (!pending.has(owner)) throw error; // the method `connect` that awaited it has already removed it
+    }
+  }
 }
 
 const tcpState = new Uint8Array(1);
