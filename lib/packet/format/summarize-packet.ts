@@ -31,78 +31,100 @@ const UDP_HEADER = 8;
 const sizeOf = (layer: Any): number =>
   typeOf(layer) === undefined ? codecOf((layer as Layer).layer).size(layer as never) : 0;
 
+/** A piece of the line, and the layer that continues it with the length of the rest according to this header. */
+type Piece = readonly [text: string, next?: number, length?: number];
+
+/**
+ * Describes a packet piece by piece. Thousands of headers can follow one another in a hostile packet, so that no piece
+ * calls the one after it, or looks at all the layers after it.
+ */
 class Summary {
   readonly #layers: readonly Any[];
-  readonly #missing: number;
   readonly #pending: boolean;
+  /**
+   * The length of the layers from each one on, including the bytes that were not captured but without the padding of a
+   * short frame.
+   */
+  readonly #rests: readonly number[];
+  /** The length of the padding. */
+  readonly #padding: number;
 
   constructor(layers: readonly Any[], missing: number, pending: boolean) {
     this.#layers = layers;
-    this.#missing = missing;
     this.#pending = pending;
+    const rests = [missing];
+    for (const layer of layers.toReversed()) {
+      rests.push(rests.at(-1)! + (layer.layer === 'trailer' ? 0 : sizeOf(layer)));
+    }
+    this.#rests = rests.reverse();
+    this.#padding = layers.reduce((sum, layer) => sum + (layer.layer === 'trailer' ? sizeOf(layer) : 0), 0);
   }
 
-  /** Formats the packet from a layer on. `length` is the length of the rest according to the previous header. */
-  from(at: number, length: number): string {
+  /** Returns the line. */
+  line(): string {
+    const pieces: string[] = [];
+    let piece: Piece = ['', 0, this.#rests[0]! + this.#padding];
+    while (piece[1] !== undefined) {
+      piece = this.#at(piece[1], piece[2]!);
+      pieces.push(piece[0]);
+    }
+    return pieces.join('');
+  }
+
+  #at(at: number, length: number): Piece {
     const layer = this.#layers[at];
-    if (layer === undefined) return `length ${length}`;
+    if (layer === undefined) return [`length ${length}`];
     if (typeOf(layer) !== undefined) return this.#own(layer as OwnLayer, at);
     const one = layer as Layer;
     if (PASSED.has(one.layer)) return this.#link(one, at, length);
     switch (one.layer) {
       case 'vlan':
-        return `vlan ${one.vid}, ${this.from(at + 1, length)}`;
+        return [`vlan ${one.vid}, `, at + 1, length];
       case 'arp':
-        return this.#arp(one, at);
+        return [this.#arp(one, at)];
       case 'ipv4':
       case 'ipv6':
         return this.#ip(one, at);
       case 'hopByHop':
       case 'destinationOptions':
       case 'routing':
-        return `${EXTENSIONS.get(one.layer)} ${this.from(at + 1, length - sizeOf(one))}`;
+        return [`${EXTENSIONS.get(one.layer)} `, at + 1, length - sizeOf(one)];
       case 'fragment':
-        return `frag (${8 * one.fragmentOffset}) ${this.from(at + 1, length - sizeOf(one))}`;
+        return [`frag (${8 * one.fragmentOffset}) `, at + 1, length - sizeOf(one)];
       case 'icmp':
-        return icmpSummary(one, length, this.#layers.slice(at + 1));
+        return [icmpSummary(one, length, this.#layers.slice(at + 1))];
       case 'icmpv6':
-        return icmpv6Summary(one, length);
+        return [icmpv6Summary(one, length)];
       case 'tcp':
         return this.#carrying(tcpSummary(one, Math.max(0, length - sizeOf(one))), at);
       case 'udp':
         return this.#carrying(`UDP, length ${Math.max(0, one.length - UDP_HEADER)}`, at);
       case 'payload':
       case 'trailer':
-        return `length ${length}`;
+        return [`length ${length}`];
       default:
         return this.#tunnel(one, at, length);
     }
   }
 
-  /**
-   * Returns the length of the layers from one on, including the bytes that were not captured but without the padding of
-   * a short frame.
-   */
-  #rest(at: number): number {
-    const layers = this.#layers.slice(at).filter(({ layer }) => layer !== 'trailer');
-    return layers.reduce((sum, layer) => sum + sizeOf(layer), this.#missing);
-  }
-
   /** Formats a layer of `defineLayer`. */
-  #own(layer: OwnLayer, at: number): string {
+  #own(layer: OwnLayer, at: number): Piece {
     const text = lineOf(layer, this.#pending).replace(/\s*\n\s*/g, ' ');
     return this.#carrying(list(`${layer.layer} ${text}`.trimEnd()), at);
   }
 
   /** Formats a header, followed by the layer after it unless that is plain data. */
-  #carrying(text: string, at: number): string {
-    const next = this.#layers[at + 1];
-    return next === undefined || next.layer === 'payload' || next.layer === 'trailer'
-      ? text
-      : `${text}: ${this.from(at + 1, this.#rest(at + 1))}`;
+  #carrying(text: string, at: number): Piece {
+    return this.#isPlain(at + 1) ? [text] : [`${text}: `, at + 1, this.#rests[at + 1]!];
   }
 
-  #tunnel(layer: Layer, at: number, length: number): string {
+  /** Returns whether there is no header at this place. */
+  #isPlain(at: number): boolean {
+    const layer = this.#layers[at];
+    return layer === undefined || layer.layer === 'payload' || layer.layer === 'trailer';
+  }
+
+  #tunnel(layer: Layer, at: number, length: number): Piece {
     const text = `${titleOf(layer.layer)} ${lineOf(layer, this.#pending)}, length ${length}`;
     return this.#carrying(text, at);
   }
@@ -111,24 +133,20 @@ class Summary {
    * Formats a link-layer header: its tags and the layer after it. The header itself is only described if that layer is
    * unknown.
    */
-  #link(layer: Layer, at: number, length: number): string {
-    const next = this.#layers[at + 1];
+  #link(layer: Layer, at: number, length: number): Piece {
     const tags = layer.layer === 'ethernet' ? layer.tags.map(({ vid }) => `vlan ${vid}, `).join('') : '';
-    const inside = this.#rest(at + 1);
-    if (next !== undefined && next.layer !== 'payload' && next.layer !== 'trailer') {
-      return tags + this.from(at + 1, inside);
-    }
+    if (!this.#isPlain(at + 1)) return [tags, at + 1, this.#rests[at + 1]!];
     if (layer.layer !== 'ethernet') {
-      return `${titleOf(layer.layer)} ${lineOf(layer, this.#pending)}, length ${length}`;
+      return [`${titleOf(layer.layer)} ${lineOf(layer, this.#pending)}, length ${length}`];
     }
     const type = layer.etherType > 1500 ? `ethertype ${hex(layer.etherType, 4)}` : '802.3';
-    return `${tags}${layer.source} > ${layer.destination}, ${type}, length ${length}`;
+    return [`${tags}${layer.source} > ${layer.destination}, ${type}, length ${length}`];
   }
 
   #arp(layer: Arp, at: number): string {
     const { operation, senderProtocolAddress: from, targetProtocolAddress: to } = layer;
     // As in tcpdump, the length includes the padding.
-    const length = `length ${this.#layers.slice(at).reduce((sum, one) => sum + sizeOf(one), this.#missing)}`;
+    const length = `length ${this.#rests[at]! + this.#padding}`;
     const asked = /^(?:00:)*00$/.test(layer.targetHardwareAddress) ? '' : ` (${layer.targetHardwareAddress})`;
     if (operation === 1) return `ARP, Request who-has ${to}${asked} tell ${from}, ${length}`;
     if (operation === 2) return `ARP, Reply ${from} is-at ${layer.senderHardwareAddress}, ${length}`;
@@ -136,24 +154,23 @@ class Summary {
   }
 
   /** Formats an IP header: the addresses, with the ports of the layer above, and that layer. */
-  #ip(layer: Ipv4 | Ipv6, at: number): string {
+  #ip(layer: Ipv4 | Ipv6, at: number): Piece {
     const total = layer.layer === 'ipv4' ? layer.totalLength - sizeOf(layer) : layer.payloadLength;
     // The length is 0 before segmentation offload. For a jumbogram, it is stored elsewhere.
     const length =
-      (layer.layer === 'ipv4' ? layer.totalLength : layer.payloadLength) === 0 ? this.#rest(at + 1) : total;
+      (layer.layer === 'ipv4' ? layer.totalLength : layer.payloadLength) === 0 ? this.#rests[at + 1]! : total;
     let i = at + 1;
     while (EXTENSIONS.has(this.#layers[i]?.layer ?? '') || this.#layers[i]?.layer === 'fragment') i++;
     const upper = this.#layers[i];
     const [from, to] = upper !== undefined && PORTS.has(upper.layer) ? portsOf(upper) : ['', ''];
     const head = `${layer.layer === 'ipv4' ? 'IP' : 'IP6'} ${layer.sourceAddress}${from} > ${layer.destinationAddress}${to}`;
-    const next = this.#layers[at + 1];
     if (layer.layer === 'ipv4' && layer.fragmentOffset > 0) {
-      return `${head}: ip-proto-${layer.protocol}, fragment at ${8 * layer.fragmentOffset}, length ${length}`;
+      return [`${head}: ip-proto-${layer.protocol}, fragment at ${8 * layer.fragmentOffset}, length ${length}`];
     }
-    if (next === undefined || next.layer === 'payload' || next.layer === 'trailer') {
-      return `${head}: ip-proto-${layer.layer === 'ipv4' ? layer.protocol : layer.nextHeader} ${length}`;
+    if (this.#isPlain(at + 1)) {
+      return [`${head}: ip-proto-${layer.layer === 'ipv4' ? layer.protocol : layer.nextHeader} ${length}`];
     }
-    return `${head}: ${this.from(at + 1, length)}`;
+    return [`${head}: `, at + 1, length];
   }
 }
 
@@ -187,8 +204,6 @@ export function summarizePacket(
   options?: DecodeOptions,
 ): string {
   const { layers, error, missing, checksumPending = false } = decodedOf(packet, options);
-  const all = layersOf(layers, 'packet');
-  const length = all.reduce((sum, layer) => sum + sizeOf(layer), missing);
-  const line = new Summary(all, missing, checksumPending).from(0, length);
+  const line = new Summary(layersOf(layers, 'packet'), missing, checksumPending).line();
   return error === undefined ? line : `${line} [|${titleOf(error.layer)}: ${error.reason}]`;
 }

@@ -103,17 +103,19 @@ function totalSize(layers: readonly Written[]): number {
   return total;
 }
 
-/** Writes a layer, then the layers after it, and then its checksum, which may cover them. */
-function write(layers: readonly Written[], index: number, to: Encoding, at: number): void {
-  const layer = layers[index];
-  if (layer === undefined) return;
-  const codec = codecOf(layer);
-  to.next = layers[index + 1];
-  if (to.next?.layer === 'trailer') to.next = undefined;
-  codec.write(layer, to, at);
-  const pseudo = to.sourceSum < 0 ? -1 : to.sourceSum + to.destinationSum;
-  write(layers, index + 1, to, at + codec.size(layer));
-  codec.fillChecksum?.(layer, to, at, pseudo);
+/** Writes all layers, and then the checksums from the innermost layer on, because those before it may cover them. */
+function write(layers: readonly Written[], to: Encoding): void {
+  let at = 0;
+  const sums = layers.map((layer, i) => {
+    const codec = codecOf(layer);
+    const start = at;
+    to.next = layers[i + 1];
+    if (to.next?.layer === 'trailer') to.next = undefined;
+    codec.write(layer, to, start);
+    at += codec.size(layer);
+    return { layer, codec, start, pseudo: to.sourceSum < 0 ? -1 : to.sourceSum + to.destinationSum };
+  });
+  for (const { layer, codec, start, pseudo } of sums.reverse()) codec.fillChecksum?.(layer, to, start, pseudo);
 }
 
 const NAMES = namesOf<EncodeOptions>({ pseudoHeader: true });
@@ -122,7 +124,7 @@ function writeAll(layers: readonly Written[], bytes: Uint8Array, options: Encode
   if (options !== undefined) onlyKnown(assertObject(options, 'options'), NAMES, 'options');
   let end = bytes.length;
   for (let i = layers.length - 1; layers[i]?.layer === 'trailer'; i--) end -= (layers[i] as Trailer).data.length;
-  write(layers, 0, { bytes, end, next: undefined, ...pseudoSums(options?.pseudoHeader) }, 0);
+  write(layers, { bytes, end, next: undefined, ...pseudoSums(options?.pseudoHeader) });
 }
 
 /**

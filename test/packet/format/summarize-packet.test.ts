@@ -202,3 +202,28 @@ test('any packet is one line, whole, truncated or modified', () => {
     }
   }
 });
+
+test('thousands of headers inside one another are one line, and are encoded to the same bytes', () => {
+  const count = 6000;
+  const repeated = (one: Uint8Array, last: Uint8Array) => Buffer.concat([...Array(count).fill(one), last]);
+  const around = { sourceAddress: '10.0.0.1', destinationAddress: '10.0.0.2', totalLength: 0 };
+  const tunnel = (protocol: number, header: number[]) =>
+    Buffer.concat([p.encodePacket([p.ipv4({ ...around, protocol })]), Buffer.from(header)]);
+  const inner = p.encodePacket([ip, p.udp(ports), 'data']);
+  const extension = (next: number) => Buffer.of(next, 0, 0, 0, 0, 0, 0, 0);
+  const outer6 = p.encodePacket([
+    p.ipv6({ sourceAddress: '::1', destinationAddress: '::2', nextHeader: 43, payloadLength: 65535 }),
+  ]);
+  const cases: [string, Buffer, RegExp][] = [
+    ['GRE', repeated(tunnel(s.IPPROTO_GRE, [0, 0, 8, 0]), inner), /GRE/g],
+    ['IP in IP', repeated(tunnel(s.IPPROTO_IPIP, []), inner), /> 10\.0\.0\.2: IP /g],
+    ['routing headers', Buffer.concat([outer6, repeated(extension(43), extension(59))]), /srcrt/g],
+  ];
+  for (const [name, bytes, pattern] of cases) {
+    const packet = p.decodePacket(bytes, { first: 'ip' });
+    const line = p.summarizePacket(packet);
+    expect(line.match(pattern)?.length ?? 0, name).toBeGreaterThanOrEqual(count);
+    expect(line).not.toContain('\n');
+    expect(Buffer.compare(p.encodePacket(packet.layers), bytes), name).toBe(0);
+  }
+});
