@@ -53,7 +53,7 @@ Batch GetBatch(Args<N>* args) {
           .control_size = control_size};
 }
 
-void Point(const Batch& batch, size_t i, Messages* messages, size_t at) {
+void PointHeader(const Batch& batch, size_t i, Messages* messages, size_t at) {
   messages->vectors[at].iov_base = batch.data + (i * batch.data_size);
   msghdr& header = messages->entries[at].msg_hdr;
   header = {};
@@ -92,7 +92,7 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
       args.Refuse(1, Refusal::kStorage);
       return args.Refused();
     }
-    Point(batch, i, &messages, at);
+    PointHeader(batch, i, &messages, at);
     messages.vectors[at].iov_len = static_cast<size_t>(from.length);
     msghdr& header = messages.entries[at].msg_hdr;
     if (from.name_length == 0) header.msg_name = nullptr;
@@ -115,7 +115,7 @@ napi_value Sendmmsg(napi_env env, napi_callback_info info) {
   return Result(env, kernel::sendmmsg(fd, messages.entries, count, flags));
 }
 
-// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?); see GiveArrived. The
+// (fd, headers, data, names, control, data size, control size, flags, seconds, nanoseconds?); see StoreReceipt. The
 // receipt of message i is the given one plus i.
 napi_value Recvmmsg(napi_env env, napi_callback_info info) {
   Args<10> args(env, info);
@@ -143,7 +143,7 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
 
   Messages messages;
   for (size_t i = 0; i < batch.capacity; ++i) {
-    Point(private_batch, i, &messages, i);
+    PointHeader(private_batch, i, &messages, i);
     messages.vectors[i].iov_len = batch.data_size;
     messages.entries[i].msg_hdr.msg_namelen = kNameSize;
     messages.entries[i].msg_hdr.msg_controllen = batch.control_size;
@@ -168,7 +168,7 @@ napi_value Recvmmsg(napi_env env, napi_callback_info info) {
                         .control_length = static_cast<int32_t>(length),
                         .flags = ReturnedFlags(from.msg_hdr.msg_flags, flags)};
   }
-  GiveArrived(args.out(), any, first);
+  StoreReceipt(args.out(), any, first);
   return Number(env, received);
 }
 

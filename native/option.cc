@@ -46,7 +46,7 @@ class OptionBuffer {
 
 // Returns the result of an option. SO_PEERPIDFD creates a file descriptor. If the number had an owner, its file
 // descriptor was closed behind the owner's back.
-napi_value Given(napi_env env, Environment* environment, int level, int name, int result, int value) {
+napi_value OptionResult(napi_env env, Environment* environment, int level, int name, int result, int value) {
   if (result == 0 && IsPidfd(level, name)) environment->owned.Forget(env, value);
   return Result(env, result);
 }
@@ -111,7 +111,7 @@ napi_value GetsockoptInt(napi_env env, napi_callback_info info) {
   const int result = ::getsockopt(fd, level, name, copy.data(), &length);
   std::memcpy(&value, copy.data(), sizeof(value));
   args.out()[OUT_VALUE] = value;
-  return Given(env, args.environment(), level, name, result, value);
+  return OptionResult(env, args.environment(), level, name, result, value);
 }
 
 // (fd, level, name, buffer): the length is in out[OUT_OPTION_LENGTH].
@@ -147,7 +147,7 @@ napi_value Getsockopt(napi_env env, napi_callback_info info) {
   }
   if (result == 0) std::memcpy(buffer.data, copy.data(), std::min<size_t>(length, buffer.size));
   args.out()[OUT_OPTION_LENGTH] = static_cast<int32_t>(length);
-  return Given(env, args.environment(), level, name, result, value);
+  return OptionResult(env, args.environment(), level, name, result, value);
 }
 
 napi_value SetsockoptInt(napi_env env, napi_callback_info info) {

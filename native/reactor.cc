@@ -150,7 +150,7 @@ int Prepare(Reactor* reactor, napi_value callback) {
 }
 
 // Makes a reference weak. If that fails, its copy of the module stays in memory, which has no other effect.
-void Release(napi_env env, napi_ref reference) {
+void Weaken(napi_env env, napi_ref reference) {
   uint32_t count = 0;
   napi_reference_unref(env, reference, &count);
 }
@@ -161,7 +161,7 @@ napi_status Hold(const Reactor* reactor) {
   napi_status status = napi_reference_ref(reactor->env, reactor->list, &count);
   if (status != napi_ok) return status;
   status = napi_reference_ref(reactor->env, reactor->callback, &count);
-  if (status != napi_ok) Release(reactor->env, reactor->list);
+  if (status != napi_ok) Weaken(reactor->env, reactor->list);
   return status;
 }
 
@@ -173,8 +173,8 @@ napi_status KeepAlive(EpollSet* set, bool alive) {
     if (status == napi_ok) uv_ref(handle);
     return status;
   }
-  Release(reactor->env, reactor->list);
-  Release(reactor->env, reactor->callback);
+  Weaken(reactor->env, reactor->list);
+  Weaken(reactor->env, reactor->callback);
   uv_unref(handle);
   return napi_ok;
 }

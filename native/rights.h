@@ -115,7 +115,7 @@ inline bool OwnArrived(napi_env env, Environment* environment, const uint8_t* co
 }
 
 // Stores the receipt in `out`, or 0 when no file descriptor arrived.
-inline void GiveArrived(int32_t* out, bool any, Receipt receipt) {
+inline void StoreReceipt(int32_t* out, bool any, Receipt receipt) {
   if (!any) receipt = 0;
   out[OUT_RECEIPT_LOW] = static_cast<int32_t>(receipt);
   out[OUT_RECEIPT_HIGH] = static_cast<int32_t>(receipt >> 32);

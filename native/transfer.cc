@@ -119,7 +119,7 @@ napi_value Recvfrom(napi_env env, napi_callback_info info) {
   return Result(env, result);
 }
 
-// (fd, buffers, name?, control?, flags): out is [name length, control length, msg_flags]; see GiveArrived.
+// (fd, buffers, name?, control?, flags): out is [name length, control length, msg_flags]; see StoreReceipt.
 napi_value Recvmsg(napi_env env, napi_callback_info info) {
   Args<5> args(env, info);
   const int fd = args.Int(0);
@@ -138,7 +138,7 @@ napi_value Recvmsg(napi_env env, napi_callback_info info) {
       ReceiveCloexec(fd, flags, control.size > 0, [&](int given) { return kernel::recvmsg(fd, &message, given); });
   if (result < 0) return Result(env, result);  // the kernel wrote nothing into message
   const Receipt receipt = args.environment()->owned.NewReceipts(1);
-  GiveArrived(args.out(), OwnArrived(env, args.environment(), room.data(), message.msg_controllen, receipt), receipt);
+  StoreReceipt(args.out(), OwnArrived(env, args.environment(), room.data(), message.msg_controllen, receipt), receipt);
   CopyMessages(control.data, room.data(), message.msg_controllen);
   args.out()[OUT_NAME_LENGTH] = static_cast<int32_t>(message.msg_namelen);
   args.out()[OUT_CONTROL_LENGTH] = static_cast<int32_t>(message.msg_controllen);

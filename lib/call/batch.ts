@@ -10,6 +10,7 @@ import { closeUntaken, type MessageBatch, storageOf } from './message-batch.ts';
 export const SENDMMSG: Call = call(
   'sendmmsg',
   'fd',
+  // The native functions get the parts of the batch.
   'batch',
   'batch',
   'batch',

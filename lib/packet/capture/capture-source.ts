@@ -36,7 +36,7 @@ export interface CaptureSource {
    */
   take(): BlockMemory | number | undefined;
   /** Returns the current block to the kernel. */
-  give(): void;
+  giveBack(): void;
   close(): void;
 }
 
@@ -121,7 +121,7 @@ export class RingSource implements CaptureSource {
     return this.#views[this.#current]!;
   }
 
-  give(): void {
+  giveBack(): void {
     const { blockSize, blocks } = this.#request;
     this.#ring.store(this.#current * blockSize + BLOCK.status, TP_STATUS_KERNEL);
     this.#current = (this.#current + 1) % blocks;
@@ -196,7 +196,7 @@ export class BatchSource implements CaptureSource {
     return size;
   }
 
-  give(): void {}
+  giveBack(): void {}
 
   close(): void {}
 }

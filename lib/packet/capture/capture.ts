@@ -132,7 +132,7 @@ export class Capture implements AsyncIterable<Packet> {
    */
   async *blocks(): AsyncGenerator<Block, void, void> {
     for (;;) {
-      const memory = this.#now() ?? (await this.#later(NONE));
+      const memory = this.#takeNext() ?? (await this.#waitForNext(NONE));
       if (memory === undefined) return;
       yield new Block(memory);
     }
@@ -158,7 +158,7 @@ export class Capture implements AsyncIterable<Packet> {
         return this.#cursor?.next() ? this.#cursor.clone() : NOTHING;
       },
       wait: async () => {
-        const memory = this.#now() ?? (await this.#later(given!));
+        const memory = this.#takeNext() ?? (await this.#waitForNext(given!));
         if (memory !== undefined) this.#cursor = new Block(memory).cursor();
         return memory !== undefined;
       },
@@ -218,7 +218,7 @@ export class Capture implements AsyncIterable<Packet> {
     this.#memory.return();
     this.#memory = undefined;
     this.#cursor = undefined;
-    this.#source.give();
+    this.#source.giveBack();
   }
 
   /** Returns the next block, if there is one. An error is kept until the packets before it have been delivered. */
@@ -243,7 +243,7 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /** Returns the last block to the kernel and takes the next one, if it is available. */
-  #now(): BlockMemory | undefined {
+  #takeNext(): BlockMemory | undefined {
     if (this.#waiting) {
       const text = 'Another loop over this capture is already waiting';
       throw Object.assign(new Error(text), { code: 'ERR_CAPTURE_IN_USE' });
@@ -253,7 +253,7 @@ export class Capture implements AsyncIterable<Packet> {
   }
 
   /** Waits for the next block. The result is undefined when the capture was closed. */
-  async #later(options: WaitOptions): Promise<BlockMemory | undefined> {
+  async #waitForNext(options: WaitOptions): Promise<BlockMemory | undefined> {
     this.#waiting = true;
     try {
       for (let again = false; !this.closed && this.#memory === undefined; again = true) {
@@ -295,7 +295,7 @@ export class Capture implements AsyncIterable<Packet> {
    */
   #fail(): never {
     const failure = this.#failure!;
-    if (isUnbound(this.fd)) throw this.#gone() ?? failure;
+    if (isUnbound(this.fd)) throw this.#removalError() ?? failure;
     this.#failure = undefined;
     throw failure;
   }
@@ -304,7 +304,7 @@ export class Capture implements AsyncIterable<Packet> {
    * Returns the kernel's error for an interface that does not exist any more. For those the socket itself only reports
    * ENETDOWN.
    */
-  #gone(): SocketError | undefined {
+  #removalError(): SocketError | undefined {
     const bytes = ifreq('');
     new DataView(bytes.buffer, bytes.byteOffset).setInt32(layout('ifr_ifru'), this.#ifindex, LITTLE);
     try {

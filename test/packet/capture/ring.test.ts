@@ -342,7 +342,7 @@ test('if the runtime cannot map the ring, blocks are copied out of it', async (c
       .poll(() => {
         for (let memory = source.take(); memory !== undefined; memory = source.take()) {
           for (const packet of new Block(memory)) numbers.push(number(packet.data));
-          source.give();
+          source.giveBack();
         }
         return numbers.length;
       }, patient)
