@@ -5,6 +5,7 @@ import type { Layer, LayerName } from '../lib/packet/index.ts';
 import { cleanup } from './helpers/fds.ts';
 import { folder, loopback } from './helpers/fixtures.ts';
 import { keep } from './helpers/sockets.ts';
+import { typeErrors } from './helpers/type-check.ts';
 
 type Host = s.InetAddress | s.Inet6Address;
 
@@ -112,6 +113,18 @@ describe('a descriptor has addresses of its family, and is a number', () => {
     known = -1;
     expect([known, fd].includes(-1)).toBe(true);
   });
+});
+
+test('a stream is a net.Socket to the declarations of libraries', () => {
+  const code = `import type { Socket } from 'node:net';
+    import type { SocketStream } from 'sys-socket';
+    export const accept = (stream: SocketStream): Socket => stream;`;
+  expect(typeErrors([{ name: 'accept', code }])).toEqual([]);
+});
+
+test('a stream is a ReadWriteStream', () => {
+  expectTypeOf<s.SocketStream>().toExtend<NodeJS.ReadWriteStream>();
+  expectTypeOf<s.SocketStream['read']>().returns.toBeAny();
 });
 
 test('decoded values have all fields, of arguments some may be omitted', () => {

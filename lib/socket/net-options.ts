@@ -21,12 +21,30 @@ export function setNoDelay(socket: NetSocket, noDelay: boolean): void {
   if (isInet(socket)) setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_NODELAY, Boolean(noDelay));
 }
 
-/** Switches probes of an idle connection on or off, and sets the milliseconds until the first one unless they are 0. */
-export function setKeepAlive(socket: NetSocket, enable: boolean, initialDelay: number): void {
+/** The arguments of `setKeepAlive` of net.Socket. Times are in milliseconds. */
+export interface KeepAlive {
+  enable?: boolean | undefined;
+  initialDelay?: number | undefined;
+  interval?: number | undefined;
+  count?: number | undefined;
+}
+
+/**
+ * Switches probes of an idle connection on or off. Like libuv, it sets the times and the number of the probes only together,
+ * and only if each of them is positive.
+ */
+export function setKeepAlive(
+  socket: NetSocket,
+  { enable, initialDelay = 0, interval = 1000, count = 10 }: KeepAlive,
+): void {
   if (!isInet(socket)) return;
   setsockopt(socket.fd, constants.SOL_SOCKET, constants.SO_KEEPALIVE, Boolean(enable));
-  const seconds = Math.trunc(initialDelay / 1000) | 0; // converted like by net.Socket
-  if (enable && seconds > 0) setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPIDLE, seconds);
+  const seconds = (time: number) => Math.trunc(time / 1000) | 0; // converted like by net.Socket
+  const [idle, pause, most] = [seconds(initialDelay), seconds(interval), count | 0];
+  if (!enable || Math.min(idle, pause, most) <= 0) return;
+  setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPIDLE, idle);
+  setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPINTVL, pause);
+  setsockopt(socket.fd, constants.IPPROTO_TCP, constants.TCP_KEEPCNT, most);
 }
 
 /** The level and the name of the option that is the type of service. */

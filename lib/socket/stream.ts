@@ -1,5 +1,6 @@
 /** A socket as a Duplex stream that Node's modules accept in place of a net.Socket. */
 import { Buffer } from 'node:buffer';
+import type { Server } from 'node:net';
 import process from 'node:process';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
@@ -11,7 +12,14 @@ import { reportUncaught } from '../loop/errors.ts';
 import { SockaddrStorage } from '../struct/address.ts';
 import { SocketError } from '../struct/errno.ts';
 import { IdleTimer } from './idle-timer.ts';
-import { getTypeOfService, resetOnClose, setKeepAlive, setNoDelay, setTypeOfService } from './net-options.ts';
+import {
+  getTypeOfService,
+  type KeepAlive,
+  resetOnClose,
+  setKeepAlive,
+  setNoDelay,
+  setTypeOfService,
+} from './net-options.ts';
 import { type NodeAddress, NodeAddresses } from './node-address.ts';
 import { connectionOf, isConnecting } from './operation/index.ts';
 import type { SendingSocket } from './sending-socket.ts';
@@ -38,6 +46,10 @@ export class NetStream extends Duplex {
   timeout: number | undefined = undefined;
   /** The number of bytes that were received. */
   bytesRead = 0;
+  /** Null unless a server of Node, such as that of node:http, was given the stream. */
+  readonly server: Server | null = null;
+  /** Undefined, as in a net.Socket that had one address to connect to. */
+  declare readonly autoSelectFamilyAttemptedAddresses: string[];
   readonly #reader: StreamReader;
   readonly #writer: StreamWriter;
   readonly #idle: IdleTimer;
@@ -152,13 +164,16 @@ export class NetStream extends Duplex {
   /**
    * Switches probes of an idle connection on or off (SO_KEEPALIVE). It has no effect on a socket other than TCP.
    *
-   * @param enable Whether the probes are on. Any value is converted to a boolean, as with net.Socket.
-   * @param initialDelay Milliseconds until the first probe (TCP_KEEPIDLE, in whole seconds); 0 does not change the
-   *   setting.
+   * @param enable Whether the probes are on, converted to a boolean, or an object with all of the arguments.
+   * @param initialDelay Milliseconds until the first probe (TCP_KEEPIDLE, in whole seconds). With 0, this and the following
+   *   settings do not change.
+   * @param interval Milliseconds between probes that are not answered (TCP_KEEPINTVL, in whole seconds).
+   * @param most The number of such probes after which the connection ends (TCP_KEEPCNT).
    * @returns This stream.
    */
-  setKeepAlive(enable = false, initialDelay = 0): this {
-    setKeepAlive(this.socket, enable, initialDelay);
+  setKeepAlive(enable: boolean | KeepAlive = false, initialDelay = 0, interval = 1000, most = 10): this {
+    const isObject = typeof enable === 'object' && enable !== null;
+    setKeepAlive(this.socket, isObject ? enable : { enable, initialDelay, interval, count: most });
     return this;
   }
 
@@ -242,8 +257,8 @@ export class NetStream extends Duplex {
    * The number of bytes that wait to be sent; undefined if the Socket is closed. The property is deprecated in
    * net.Socket.
    */
-  get bufferSize(): number | undefined {
-    return this.socket.closed ? undefined : this.writableLength;
+  get bufferSize(): number {
+    return (this.socket.closed ? undefined : this.writableLength) as number; // the type that net.Socket declares
   }
 
   /** Whether the Socket is still connecting or is closed. */
@@ -293,7 +308,7 @@ export class NetStream extends Duplex {
   }
 
   /** Returns data, at most `size` bytes if given, like `read` of a Readable. */
-  override read(size?: number): unknown {
+  override read(size?: number): ReturnType<Duplex['read']> {
     if (size !== 0) this.#reader.hasConsumer = true;
     const chunk = super.read(size);
     this.#reader.consumed();

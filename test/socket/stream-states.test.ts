@@ -4,14 +4,22 @@ import net from 'node:net';
 import { expect, test } from 'vitest';
 import {
   AF_INET6,
+  createConnection,
   createServer,
+  type InetAddress,
   IP_TOS,
   IPPROTO_IP,
   IPPROTO_IPV6,
+  IPPROTO_TCP,
   IPV6_TCLASS,
+  SO_KEEPALIVE,
   SOCK_STREAM,
+  SOL_SOCKET,
   Socket,
   type SocketStream,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
 } from '../../lib/index.ts';
 import { ipv6, need, node } from '../helpers/need.ts';
 import { keep, tcpPair, unixPair } from '../helpers/sockets.ts';
@@ -46,6 +54,36 @@ test('the stream has every public member of net.Socket', async (context) => {
   const stream = socket.makefile();
   expect(names.filter((name) => !(name in stream))).toEqual([]);
   stream.destroy();
+});
+
+test('setKeepAlive sets the options that net.Socket sets', async (context) => {
+  need(context, node);
+  const server = keep(createServer({ host: '127.0.0.1', port: 0 }));
+  const { port } = server.getsockname() as InetAddress;
+  const shown = (socket: Socket) => [
+    socket.getsockopt(SOL_SOCKET, SO_KEEPALIVE),
+    ...[TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map((name) => socket.getsockopt(IPPROTO_TCP, name)),
+  ];
+  for (const args of [[], [true], [true, 0], [true, 500], [true, 5000], [false, 5000], [true, 1999]] as [boolean][]) {
+    const theirs = net.connect(port, '127.0.0.1');
+    await once(theirs, 'connect');
+    const expected = keep(Socket.fromNodeSocket(theirs.setKeepAlive(...args)));
+    const ours = keep(await createConnection({ host: '127.0.0.1', port })) as Socket;
+    ours.makefile().setKeepAlive(...args);
+    expect(shown(ours), String(args)).toEqual(shown(expected));
+    theirs.destroy();
+  }
+  // What net.Socket has since Node 24.
+  const ours = keep(await createConnection({ host: '127.0.0.1', port })) as Socket;
+  const stream = ours.makefile();
+  stream.setKeepAlive(true, 5000, 2000, 3);
+  expect(shown(ours)).toEqual([1, 5, 2, 3]);
+  stream.setKeepAlive({ enable: true, initialDelay: 3000, interval: 4000 });
+  expect(shown(ours)).toEqual([1, 3, 4, 10]);
+  stream.setKeepAlive({});
+  expect(shown(ours)).toEqual([0, 3, 4, 10]);
+  stream.setKeepAlive(true, 9000, 500, 3).setKeepAlive(true, 9000, 1000, 0);
+  expect(shown(ours)).toEqual([1, 3, 4, 10]);
 });
 
 test('setTypeOfService sets IP_TOS or IPV6_TCLASS', async (context) => {
