@@ -1514,11 +1514,11 @@ export const UDPLITE_SEND_CSCOV = 10;
 export const UDPLITE_RECV_CSCOV = 11;
 /** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_OVPNINUDP = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ECHOREPLY = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_TIME_EXCEEDED: the time to live has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXC_TTL = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: no route to the network. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_UNREACH = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_NET = 0;
@@ -1530,7 +1530,7 @@ export const ICMP_TIMXCEED_INTRANS = 0;
 export const ICMP_UNREACH_NET = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_AFI_IP = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_TIME_EXCEEDED: not all fragments arrived in time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXC_FRAGTIME = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_MAL_QUERY = 1;
@@ -1540,7 +1540,7 @@ export const ICMP_EXT_ECHOREPLY_IPV6 = 1;
 export const ICMP_EXT_ECHO_CTYPE_NAME = 1;
 /** A bit for each type of ICMP messages that a raw socket does not receive. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_FILTER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the host does not answer on its link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_UNREACH = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMPROB_OPTABSENT = 1;
@@ -1560,7 +1560,7 @@ export const ICMP_EXT_CODE_NO_IF = 2;
 export const ICMP_EXT_ECHOREPLY_IPV4 = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO_CTYPE_INDEX = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the host does not know the protocol. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PROT_UNREACH = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_TOSNET = 2;
@@ -1568,13 +1568,13 @@ export const ICMP_REDIRECT_TOSNET = 2;
 export const ICMP_REDIR_NETTOS = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_PROTOCOL = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the destination cannot be reached; the code says why. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_DEST_UNREACH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_NO_TABLE_ENT = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO_CTYPE_ADDR = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: no socket is bound to the port. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PORT_UNREACH = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_TOSHOST = 3;
@@ -1588,17 +1588,17 @@ export const ICMP_UNREACH_PORT = 3;
 export const ICMP_EXT_CODE_MULT_IFS = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHOREPLY_ACTIVE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the packet is too large and must not be fragmented. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_FRAG_NEEDED = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SOURCEQUENCH = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: obsolete request to send less. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SOURCE_QUENCH = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NEEDFRAG = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: another router is nearer. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT = 5;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the source route failed. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SR_FAILED = 5;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_SRCFAIL = 5;
@@ -1610,7 +1610,7 @@ export const ICMP_UNREACH_NET_UNKNOWN = 6;
 export const ICMP_HOST_UNKNOWN = 7;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_HOST_UNKNOWN = 7;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ECHO = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_ISOLATED = 8;
@@ -1618,13 +1618,13 @@ export const ICMP_HOST_ISOLATED = 8;
 export const ICMP_MINLEN = 8;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_ISOLATED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the network is prohibited. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_ANO = 9;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ROUTERADVERT = 9;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NET_PROHIB = 9;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the host is prohibited. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_ANO = 10;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ROUTERSOLICIT = 10;
@@ -1632,7 +1632,7 @@ export const ICMP_ROUTERSOLICIT = 10;
 export const ICMP_UNREACH_HOST_PROHIB = 10;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_UNR_TOS = 11;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the time to live, or the time for reassembly, has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIME_EXCEEDED = 11;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMXCEED = 11;
@@ -1642,15 +1642,15 @@ export const ICMP_UNREACH_TOSNET = 11;
 export const ICMP_HOST_UNR_TOS = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKLEN = 12;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a field of the header is invalid. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMETERPROB = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMPROB = 12;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_TOSHOST = 12;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: a filter rejected the packet. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PKT_FILTERED = 13;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: asks for the time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMESTAMP = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TSTAMP = 13;
@@ -1658,7 +1658,7 @@ export const ICMP_TSTAMP = 13;
 export const ICMP_UNREACH_FILTER_PROHIB = 13;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PREC_VIOLATION = 14;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to ICMP_TIMESTAMP. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMESTAMPREPLY = 14;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TSTAMPREPLY = 14;
@@ -1676,11 +1676,11 @@ export const ICMP_UNREACH_PRECEDENCE_CUTOFF = 15;
 export const ICMP_INFO_REPLY = 16;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_IREQREPLY = 16;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: obsolete request for the netmask. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADDRESS = 17;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKREQ = 17;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to ICMP_ADDRESS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADDRESSREPLY = 18;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKREPLY = 18;
@@ -1688,19 +1688,19 @@ export const ICMP_MASKREPLY = 18;
 export const ICMP_MAXTYPE = 18;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADVLENMIN = 36;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: an extended echo request (RFC 8335), which asks about an interface. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO = 42;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to ICMP_EXT_ECHO. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHOREPLY = 43;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_DST_UNREACH: no route. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_NOROUTE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAMPROB_HEADER = 0;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEED_TRANSIT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the destination cannot be reached; the code says why. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_DST_UNREACH: prohibited. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_ADMIN = 1;
 /** The types of ICMPv6 messages that a raw socket receives. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER = 1;
@@ -1710,25 +1710,25 @@ export const ICMP6_FILTER_BLOCK = 1;
 export const ICMP6_PARAMPROB_NEXTHEADER = 1;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEED_REASSEMBLY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_DST_UNREACH: beyond the scope of the source address. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_BEYONDSCOPE = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_PASS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the packet is larger than the MTU of a link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PACKET_TOO_BIG = 2;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAMPROB_OPTION = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_DST_UNREACH: the host does not answer on its link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_ADDR = 3;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_BLOCKOTHERS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the hop limit, or the time for reassembly, has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEEDED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_DST_UNREACH: no socket is bound to the port. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_NOPORT = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_PASSONLY = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a field of a header is invalid. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAM_PROB = 4;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_PREVDONE = 8;
@@ -1744,7 +1744,7 @@ export const ICMP6_RR_PCOUSE_RAFLAGS_ONLINK = 32;
 export const ICMP6_RR_FLAGS_REQRESULT = 64;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME = 64;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ECHO_REQUEST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_INFOMSG_MASK = 128;
@@ -1752,7 +1752,7 @@ export const ICMP6_INFOMSG_MASK = 128;
 export const ICMP6_RR_FLAGS_TEST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ECHO_REPLY = 129;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ROUTER_RENUMBERING = 138;
@@ -1760,25 +1760,25 @@ export const ICMP6_ROUTER_RENUMBERING = 138;
 export const ICMP6_RR_RESULT_FLAGS_FORBIDDEN = 256;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_RESULT_FLAGS_OOB = 512;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a router asks for the members of multicast groups. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const MLD_LISTENER_QUERY = 130;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a member of a multicast group reports itself. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const MLD_LISTENER_REPORT = 131;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a member leaves a multicast group. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const MLD_LISTENER_REDUCTION = 132;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMPV6_EXT_ECHO_REQUEST = 160;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMPV6_EXT_ECHO_REPLY = 161;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: asks for routers. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_ROUTER_SOLICIT = 133;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a router announces itself. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_ROUTER_ADVERT = 134;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: asks for the hardware address of a neighbour. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_NEIGHBOR_SOLICIT = 135;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a neighbour tells its hardware address. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_NEIGHBOR_ADVERT = 136;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: another router is nearer. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_REDIRECT = 137;
 /** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_RA_FLAG_MANAGED = 128;
@@ -2218,39 +2218,39 @@ export const ETH_P_YT921X = 39304;
 export const ETH_P_NXP_NETC = 64826;
 /** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_GRE_OSI = 254;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: loads into the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LD = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: loads into the index register. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LDX = 1;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: stores the accumulator in scratch memory. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_ST = 2;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: stores the index register in scratch memory. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_STX = 3;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: arithmetic with the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_ALU = 4;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: jumps. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JMP = 5;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: ends the program; the value is how many bytes of the packet are accepted. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_RET = 6;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Class: copies between the two registers. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MISC = 7;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Size: 4 bytes. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_W = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Size: 2 bytes. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_H = 8;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Size: 1 byte. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_B = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: the number in the instruction. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_IMM = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: the packet at a fixed offset. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_ABS = 32;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: the packet at an offset from the index register. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_IND = 64;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: scratch memory. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MEM = 96;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: the length of the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LEN = 128;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Mode: four times the low half of a byte, the length of an IPv4 header. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MSH = 160;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_ADD = 0;
@@ -2274,29 +2274,29 @@ export const BPF_NEG = 128;
 export const BPF_MOD = 144;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_XOR = 160;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Jumps always. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JA = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Jumps if equal. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JEQ = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Jumps if greater. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JGT = 32;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Jumps if greater or equal. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JGE = 48;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Jumps if a bit of the mask is set. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JSET = 64;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operand: the number in the instruction. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_K = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operand: the index register. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_X = 8;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The value that BPF_RET returns is the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_A = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Copies the accumulator to the index register. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_TAX = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Copies the index register to the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_TXA = 128;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The maximum number of instructions of a program. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MAXINSNS = 4096;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The number of words of scratch memory. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MEMWORDS = 16;
 /** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_OFF = -4096;
@@ -2980,17 +2980,17 @@ export const RTNLGRP_TUNNEL = 35;
 export const RTNLGRP_STATS = 36;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the hardware address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_ADDRESS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the broadcast address of the link. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_BROADCAST = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the name of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_IFNAME = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the MTU. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MTU = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index of the interface below, or of the other end. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINK = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the name of the queueing discipline. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_QDISC = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_STATS = 7;
@@ -2998,33 +2998,33 @@ export const IFLA_STATS = 7;
 export const IFLA_COST = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PRIORITY = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index of the bridge or bond that the interface belongs to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MASTER = 10;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_WIRELESS = 11;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROTINFO = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the length of the transmit queue. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TXQLEN = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MAP = 14;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_WEIGHT = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the operational state, an IF_OPER_ value. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_OPERSTATE = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINKMODE = 17;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the kind of the interface and what belongs to it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINKINFO = 18;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: a process whose network namespace the interface moves to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NET_NS_PID = 19;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the description of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_IFALIAS = 20;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NUM_VF = 21;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_VFINFO_LIST = 22;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_STATS64 = 23;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_VF_PORTS = 24;
@@ -3034,7 +3034,7 @@ export const IFLA_PORT_SELF = 25;
 export const IFLA_AF_SPEC = 26;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GROUP = 27;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: a file descriptor of the network namespace that the interface moves to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NET_NS_FD = 28;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_EXT_MASK = 29;
@@ -3044,7 +3044,7 @@ export const IFLA_PROMISCUITY = 30;
 export const IFLA_NUM_TX_QUEUES = 31;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NUM_RX_QUEUES = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: whether there is a carrier. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_CARRIER = 33;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PHYS_PORT_ID = 34;
@@ -3106,9 +3106,9 @@ export const IFLA_TSO_MAX_SEGS = 60;
 export const IFLA_ALLMULTI = 61;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the kind of the interface, such as veth. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_KIND = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: what belongs to the kind of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_DATA = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_XSTATS = 3;
@@ -3134,21 +3134,21 @@ export const RTEXT_FILTER_CFM_STATUS = 64;
 export const RTEXT_FILTER_MST = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the address; on a link between two hosts, that of the peer. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_ADDRESS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the local address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_LOCAL = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the label of the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_LABEL = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the broadcast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_BROADCAST = 4;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_ANYCAST = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how long the address is preferred and valid. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_CACHEINFO = 6;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_MULTICAST = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: IFA_F_ flags. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_FLAGS = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_RT_PRIORITY = 9;
@@ -3184,23 +3184,23 @@ export const IFA_F_MCAUTOJOIN = 1024;
 export const IFA_F_STABLE_PRIVACY = 2048;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the destination. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_DST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the source. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_SRC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index of the incoming interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_IIF = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index of the outgoing interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_OIF = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the next router. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_GATEWAY = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the metric; the smallest one wins. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PRIORITY = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the preferred source address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PREFSRC = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: further metrics, RTAX_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_METRICS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: several next hops. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MULTIPATH = 9;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PROTOINFO = 10;
@@ -3212,9 +3212,9 @@ export const RTA_CACHEINFO = 12;
 export const RTA_SESSION = 13;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MP_ALGO = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_TABLE = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the mark of the packets. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MARK = 16;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MFC_STATS = 17;
@@ -3282,21 +3282,21 @@ export const RTAX_CC_ALGO = 16;
 export const RTAX_FASTOPEN_NO_COOKIE = 17;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: to a host or a router. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_UNICAST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: to this host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_LOCAL = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: a broadcast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_BROADCAST = 3;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_ANYCAST = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: a multicast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_MULTICAST = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: drops packets without an error. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_BLACKHOLE = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: drops packets with an error. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_UNREACHABLE = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: drops packets because they are prohibited. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_PROHIBIT = 8;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_THROW = 9;
@@ -3350,13 +3350,13 @@ export const RTPROT_OSPF = 188;
 export const RTPROT_RIP = 189;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_EIGRP = 192;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Scope: everywhere. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_UNIVERSE = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_SITE = 200;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Scope: this link. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_LINK = 253;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Scope: this host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_HOST = 254;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_NOWHERE = 255;
@@ -3364,11 +3364,11 @@ export const RT_SCOPE_NOWHERE = 255;
 export const RT_TABLE_UNSPEC = 0;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_COMPAT = 252;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The default routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_DEFAULT = 253;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The main routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_MAIN = 254;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The routing table of local addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_LOCAL = 255;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_NOTIFY = 256;
@@ -3404,9 +3404,9 @@ export const RTNH_F_UNRESOLVED = 32;
 export const RTNH_F_TRAP = 64;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the address of the neighbour. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_DST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the hardware address of the neighbour. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_LLADDR = 2;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_CACHEINFO = 3;
@@ -3456,21 +3456,21 @@ export const NTF_STICKY = 64;
 export const NTF_ROUTER = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_EXT_MANAGED = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: being resolved. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_INCOMPLETE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: known to answer. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_REACHABLE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: not confirmed recently. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_STALE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: about to be probed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_DELAY = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: being probed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_PROBE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: does not answer. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_FAILED = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: needs no resolution. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_NOARP = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: set by hand. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_PERMANENT = 128;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_NONE = 0;
