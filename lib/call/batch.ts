@@ -7,20 +7,10 @@ import { type Call, call, unlessRefused } from '../struct/errno.ts';
 import { TWO_32 } from './arrived.ts';
 import { closeUntaken, type MessageBatch, storageOf } from './message-batch.ts';
 
-export const SENDMMSG: Call = call(
-  'sendmmsg',
-  'fd',
-  // The native functions get the parts of the batch.
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'first',
-  'first',
-  'flags',
-);
+/** The arguments of the native functions that are parts of the batch. */
+const BATCH: readonly string[] = new Array<string>(6).fill('batch');
+
+export const SENDMMSG: Call = call('sendmmsg', 'fd', ...BATCH, 'first', 'first', 'flags');
 
 /**
  * Sends the messages of a batch, like `sendmmsg` of sys-socket, but returns how many were sent or -errno: sendmmsg(2).
@@ -41,18 +31,7 @@ export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0):
   return unlessRefused(n, SENDMMSG);
 }
 
-export const RECVMMSG: Call = call(
-  'recvmmsg',
-  'fd',
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'batch',
-  'flags',
-  'timeout',
-);
+export const RECVMMSG: Call = call('recvmmsg', 'fd', ...BATCH, 'flags', 'timeout');
 
 /**
  * Receives messages into a batch, like `recvmmsg` of sys-socket, but returns how many were received or -errno: recvmmsg(2).

@@ -1,7 +1,16 @@
 /** Decodes and lists the addresses of interfaces: rtnetlink(7). */
 
 import { LITTLE } from '../argument/number.ts';
-import * as constants from '../native/constants.ts';
+import {
+  IFA_ADDRESS,
+  IFA_BROADCAST,
+  IFA_CACHEINFO,
+  IFA_FLAGS,
+  IFA_LABEL,
+  IFA_LOCAL,
+  RTM_GETADDR,
+  RTM_NEWADDR,
+} from '../native/constants.ts';
 import type { NetlinkAttribute } from './netlink.ts';
 import { type Attributes, decodeEntry, list } from './rtnetlink.ts';
 
@@ -66,18 +75,18 @@ export function decodeInterfaceAddress(data: Uint8Array): AddressEntry | undefin
 
 function readAddressEntry(from: DataView, attributes: Attributes): AddressEntry {
   const family = from.getUint8(IFADDRMSG.family);
-  const address = attributes.address(constants.IFA_ADDRESS, family);
+  const address = attributes.address(IFA_ADDRESS, family);
   return {
     family,
     ifindex: from.getUint32(IFADDRMSG.index, LITTLE),
     prefixlen: from.getUint8(IFADDRMSG.prefixlen),
-    local: attributes.address(constants.IFA_LOCAL, family) ?? address,
+    local: attributes.address(IFA_LOCAL, family) ?? address,
     address,
-    broadcast: attributes.address(constants.IFA_BROADCAST, family),
-    label: attributes.text(constants.IFA_LABEL),
+    broadcast: attributes.address(IFA_BROADCAST, family),
+    label: attributes.text(IFA_LABEL),
     scope: from.getUint8(IFADDRMSG.scope),
-    flags: attributes.uint32(constants.IFA_FLAGS) ?? from.getUint8(IFADDRMSG.flags),
-    cacheinfo: attributes.read(constants.IFA_CACHEINFO, IFA_CACHE.size, readCacheInfo),
+    flags: attributes.uint32(IFA_FLAGS) ?? from.getUint8(IFADDRMSG.flags),
+    cacheinfo: attributes.read(IFA_CACHEINFO, IFA_CACHE.size, readCacheInfo),
     attributes: attributes.all,
   };
 }
@@ -104,5 +113,5 @@ function readCacheInfo(from: DataView): AddressCacheInfo {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listAddresses(): AddressEntry[] {
-  return list(constants.RTM_GETADDR, constants.RTM_NEWADDR, IFADDRMSG.size, decodeInterfaceAddress);
+  return list(RTM_GETADDR, RTM_NEWADDR, IFADDRMSG.size, decodeInterfaceAddress);
 }

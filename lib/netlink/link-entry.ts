@@ -1,7 +1,24 @@
 /** Decodes and lists interfaces: rtnetlink(7). */
 
 import { LITTLE } from '../argument/number.ts';
-import * as constants from '../native/constants.ts';
+import {
+  IFLA_ADDRESS,
+  IFLA_BROADCAST,
+  IFLA_GROUP,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_OPERSTATE,
+  IFLA_QDISC,
+  IFLA_STATS64,
+  IFLA_TXQLEN,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+} from '../native/constants.ts';
 import { LINK_STATISTICS, type LinkStatistic } from '../struct/link-statistics.ts';
 import type { NetlinkAttribute } from './netlink.ts';
 import { view } from './record.ts';
@@ -82,21 +99,21 @@ export function decodeLink(data: Uint8Array): LinkEntry | undefined {
 function readLinkEntry(from: DataView, attributes: Attributes): LinkEntry {
   return {
     ifindex: from.getInt32(IFINFOMSG.index, LITTLE),
-    name: attributes.text(constants.IFLA_IFNAME),
+    name: attributes.text(IFLA_IFNAME),
     hatype: from.getUint16(IFINFOMSG.type, LITTLE),
     flags: from.getUint32(IFINFOMSG.flags, LITTLE),
-    mtu: attributes.uint32(constants.IFLA_MTU),
-    txqlen: attributes.uint32(constants.IFLA_TXQLEN),
-    operstate: attributes.uint8(constants.IFLA_OPERSTATE),
-    address: attributes.bytes(constants.IFLA_ADDRESS),
-    broadcast: attributes.bytes(constants.IFLA_BROADCAST),
-    qdisc: attributes.text(constants.IFLA_QDISC),
-    link: attributes.uint32(constants.IFLA_LINK),
-    master: attributes.uint32(constants.IFLA_MASTER),
-    group: attributes.uint32(constants.IFLA_GROUP),
-    alias: attributes.text(constants.IFLA_IFALIAS),
-    kind: attributes.nested(constants.IFLA_LINKINFO)?.text(constants.IFLA_INFO_KIND),
-    statistics: statistics64(attributes.bytes(constants.IFLA_STATS64)),
+    mtu: attributes.uint32(IFLA_MTU),
+    txqlen: attributes.uint32(IFLA_TXQLEN),
+    operstate: attributes.uint8(IFLA_OPERSTATE),
+    address: attributes.bytes(IFLA_ADDRESS),
+    broadcast: attributes.bytes(IFLA_BROADCAST),
+    qdisc: attributes.text(IFLA_QDISC),
+    link: attributes.uint32(IFLA_LINK),
+    master: attributes.uint32(IFLA_MASTER),
+    group: attributes.uint32(IFLA_GROUP),
+    alias: attributes.text(IFLA_IFALIAS),
+    kind: attributes.nested(IFLA_LINKINFO)?.text(IFLA_INFO_KIND),
+    statistics: statistics64(attributes.bytes(IFLA_STATS64)),
     attributes: attributes.all,
   };
 }
@@ -114,5 +131,5 @@ function readLinkEntry(from: DataView, attributes: Attributes): LinkEntry {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listLinks(): LinkEntry[] {
-  return list(constants.RTM_GETLINK, constants.RTM_NEWLINK, IFINFOMSG.size, decodeLink);
+  return list(RTM_GETLINK, RTM_NEWLINK, IFINFOMSG.size, decodeLink);
 }

@@ -1,7 +1,16 @@
 /** Decodes and lists neighbours, that is, the entries of the ARP and NDISC caches and of bridges' forwarding tables: rtnetlink(7). */
 
 import { LITTLE } from '../argument/number.ts';
-import * as constants from '../native/constants.ts';
+import {
+  NDA_CACHEINFO,
+  NDA_DST,
+  NDA_LLADDR,
+  NDA_MASTER,
+  NDA_PROBES,
+  NDA_VLAN,
+  RTM_GETNEIGH,
+  RTM_NEWNEIGH,
+} from '../native/constants.ts';
 import type { NetlinkAttribute } from './netlink.ts';
 import { type Attributes, decodeEntry, list } from './rtnetlink.ts';
 
@@ -77,12 +86,12 @@ function readNeighbourEntry(from: DataView, attributes: Attributes): NeighbourEn
     state: from.getUint16(NDMSG.state, LITTLE),
     flags: from.getUint8(NDMSG.flags),
     type: from.getUint8(NDMSG.type),
-    address: attributes.address(constants.NDA_DST, family),
-    linkAddress: attributes.bytes(constants.NDA_LLADDR),
-    probes: attributes.uint32(constants.NDA_PROBES),
-    master: attributes.uint32(constants.NDA_MASTER),
-    vlan: attributes.uint16(constants.NDA_VLAN),
-    cacheinfo: attributes.read(constants.NDA_CACHEINFO, NDA_CACHE.size, readCacheInfo),
+    address: attributes.address(NDA_DST, family),
+    linkAddress: attributes.bytes(NDA_LLADDR),
+    probes: attributes.uint32(NDA_PROBES),
+    master: attributes.uint32(NDA_MASTER),
+    vlan: attributes.uint16(NDA_VLAN),
+    cacheinfo: attributes.read(NDA_CACHEINFO, NDA_CACHE.size, readCacheInfo),
     attributes: attributes.all,
   };
 }
@@ -109,5 +118,5 @@ function readCacheInfo(from: DataView): NeighbourCacheInfo {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listNeighbours(): NeighbourEntry[] {
-  return list(constants.RTM_GETNEIGH, constants.RTM_NEWNEIGH, NDMSG.size, decodeNeighbour);
+  return list(RTM_GETNEIGH, RTM_NEWNEIGH, NDMSG.size, decodeNeighbour);
 }

@@ -2,7 +2,17 @@
 
 import { LITTLE } from '../argument/number.ts';
 import { assertObject, uint8Array } from '../argument/snapshot.ts';
-import * as constants from '../native/constants.ts';
+import {
+  NLA_TYPE_MASK,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSGERR_ATTR_MISS_NEST,
+  NLMSGERR_ATTR_MISS_TYPE,
+  NLMSGERR_ATTR_MSG,
+  NLMSGERR_ATTR_OFFS,
+} from '../native/constants.ts';
 import { SocketError } from '../struct/errno.ts';
 import { decodeAttributes, type NetlinkMessage } from './netlink.ts';
 import { align, view } from './record.ts';
@@ -51,30 +61,30 @@ export function decodeNetlinkAck(message: NetlinkMessage): NetlinkAck | undefine
   assertObject(message, 'message');
   const { type, flags, data } = message;
   uint8Array(data, 'message.data');
-  if ((type !== constants.NLMSG_ERROR && type !== constants.NLMSG_DONE) || data.length < 4) return undefined;
+  if ((type !== NLMSG_ERROR && type !== NLMSG_DONE) || data.length < 4) return undefined;
   const from = view(data);
   const ack: NetlinkAck = { errno: Math.abs(from.getInt32(0, LITTLE)) };
-  if ((flags & constants.NLM_F_ACK_TLVS) === 0) return ack;
+  if ((flags & NLM_F_ACK_TLVS) === 0) return ack;
   let at = 4;
-  if (type === constants.NLMSG_ERROR) {
+  if (type === NLMSG_ERROR) {
     // The request follows: its header alone, unless it failed and NETLINK_CAP_ACK is not set.
     if (data.length < at + HEADER) return ack;
     const request = from.getUint32(at, LITTLE);
-    at += ack.errno !== 0 && (flags & constants.NLM_F_CAPPED) === 0 ? align(Math.max(request, HEADER)) : HEADER;
+    at += ack.errno !== 0 && (flags & NLM_F_CAPPED) === 0 ? align(Math.max(request, HEADER)) : HEADER;
   }
   for (const { type, data: value } of decodeAttributes(data.subarray(at))) {
     const number = value.length < 4 ? undefined : view(value).getUint32(0, LITTLE);
-    switch (type & constants.NLA_TYPE_MASK) {
-      case constants.NLMSGERR_ATTR_MSG:
+    switch (type & NLA_TYPE_MASK) {
+      case NLMSGERR_ATTR_MSG:
         ack.text = new TextDecoder().decode(value).replace(/\0.*$/s, '');
         break;
-      case constants.NLMSGERR_ATTR_OFFS:
+      case NLMSGERR_ATTR_OFFS:
         if (number !== undefined) ack.attributeOffset = number - HEADER;
         break;
-      case constants.NLMSGERR_ATTR_MISS_TYPE:
+      case NLMSGERR_ATTR_MISS_TYPE:
         if (number !== undefined) ack.missingType = number;
         break;
-      case constants.NLMSGERR_ATTR_MISS_NEST:
+      case NLMSGERR_ATTR_MISS_NEST:
         if (number !== undefined) ack.missingNest = number - HEADER;
         break;
     }

@@ -1,7 +1,20 @@
 /** Decodes and lists routes: rtnetlink(7). */
 
 import { LITTLE } from '../argument/number.ts';
-import * as constants from '../native/constants.ts';
+import {
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_IIF,
+  RTA_MULTIPATH,
+  RTA_OIF,
+  RTA_PREFSRC,
+  RTA_PRIORITY,
+  RTA_SRC,
+  RTA_TABLE,
+  RTA_VIA,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+} from '../native/constants.ts';
 import type { NetlinkAttribute } from './netlink.ts';
 import { decodeRecords, view } from './record.ts';
 import { Attributes, addressText, decodeEntry, list } from './rtnetlink.ts';
@@ -76,8 +89,8 @@ export interface RouteEntry {
 
 /** Returns the gateway of a route or next hop. That of RTA_VIA may have another family than the route. */
 function gateway(attributes: Attributes, family: number): string | undefined {
-  const via = attributes.bytes(constants.RTA_VIA);
-  if (via === undefined || via.length < RTVIA.addr) return attributes.address(constants.RTA_GATEWAY, family);
+  const via = attributes.bytes(RTA_VIA);
+  if (via === undefined || via.length < RTVIA.addr) return attributes.address(RTA_GATEWAY, family);
   return addressText(view(via).getUint16(RTVIA.family, LITTLE), via.subarray(RTVIA.addr));
 }
 
@@ -110,22 +123,22 @@ function readRouteEntry(from: DataView, attributes: Attributes): RouteEntry {
   const family = from.getUint8(RTMSG.family);
   return {
     family,
-    dst: attributes.address(constants.RTA_DST, family),
+    dst: attributes.address(RTA_DST, family),
     dstLen: from.getUint8(RTMSG.dst_len),
-    src: attributes.address(constants.RTA_SRC, family),
+    src: attributes.address(RTA_SRC, family),
     srcLen: from.getUint8(RTMSG.src_len),
     gateway: gateway(attributes, family),
-    oif: attributes.uint32(constants.RTA_OIF),
-    iif: attributes.uint32(constants.RTA_IIF),
-    prefsrc: attributes.address(constants.RTA_PREFSRC, family),
-    priority: attributes.uint32(constants.RTA_PRIORITY),
+    oif: attributes.uint32(RTA_OIF),
+    iif: attributes.uint32(RTA_IIF),
+    prefsrc: attributes.address(RTA_PREFSRC, family),
+    priority: attributes.uint32(RTA_PRIORITY),
     tos: from.getUint8(RTMSG.tos),
-    table: attributes.uint32(constants.RTA_TABLE) ?? from.getUint8(RTMSG.table),
+    table: attributes.uint32(RTA_TABLE) ?? from.getUint8(RTMSG.table),
     protocol: from.getUint8(RTMSG.protocol),
     scope: from.getUint8(RTMSG.scope),
     type: from.getUint8(RTMSG.type),
     flags: from.getUint32(RTMSG.flags, LITTLE),
-    nexthops: nextHops(attributes.bytes(constants.RTA_MULTIPATH) ?? new Uint8Array(0), family),
+    nexthops: nextHops(attributes.bytes(RTA_MULTIPATH) ?? new Uint8Array(0), family),
     attributes: attributes.all,
   };
 }
@@ -145,5 +158,5 @@ function readRouteEntry(from: DataView, attributes: Attributes): RouteEntry {
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function listRoutes(): RouteEntry[] {
-  return list(constants.RTM_GETROUTE, constants.RTM_NEWROUTE, RTMSG.size, decodeRoute);
+  return list(RTM_GETROUTE, RTM_NEWROUTE, RTMSG.size, decodeRoute);
 }

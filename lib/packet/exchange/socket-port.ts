@@ -1,7 +1,31 @@
 /** Sends requests through a socket: a raw, packet, ping or datagram socket. */
 
 import { ClosedError } from '../../loop/errors.ts';
-import * as constants from '../../native/constants.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_PACKET,
+  EAGAIN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  IP_RECVERR,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPV6_RECVERR,
+  MSG_DONTWAIT,
+  MSG_ERRQUEUE,
+  MSG_TRUNC,
+  PACKET_OUTGOING,
+  SCM_TIMESTAMPNS,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from '../../native/constants.ts';
 import { type ReceivedMessage, receive } from '../../posix/message.ts';
 import type { Socket } from '../../socket/socket.ts';
 import { type ControlMessage, isControl } from '../../struct/control-message.ts';
@@ -37,14 +61,14 @@ interface Known {
  * The first layer of packets from an IPv6 raw socket, which delivers them without the IP header, by protocol number.
  */
 const UPPER: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
-  [constants.IPPROTO_ICMPV6, 'icmpv6'],
-  [constants.IPPROTO_TCP, 'tcp'],
-  [constants.IPPROTO_UDP, 'udp'],
+  [IPPROTO_ICMPV6, 'icmpv6'],
+  [IPPROTO_TCP, 'tcp'],
+  [IPPROTO_UDP, 'udp'],
 ]);
 const NETWORK: ReadonlyMap<number, LayerName> = new Map<number, LayerName>([
-  [constants.ETH_P_ARP, 'arp'],
-  [constants.ETH_P_IP, 'ipv4'],
-  [constants.ETH_P_IPV6, 'ipv6'],
+  [ETH_P_ARP, 'arp'],
+  [ETH_P_IP, 'ipv4'],
+  [ETH_P_IPV6, 'ipv6'],
 ]);
 
 /** The port of a socket. */
@@ -56,14 +80,14 @@ export class SocketPort implements Port {
   constructor(socket: ExchangeSocket) {
     this.#socket = socket;
     const { type, protocol } = socket;
-    const isIcmp = protocol === constants.IPPROTO_ICMP || protocol === constants.IPPROTO_ICMPV6;
-    this.hasOtherIdentifier = type === constants.SOCK_DGRAM && isIcmp && socket.family !== constants.AF_PACKET;
+    const isIcmp = protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6;
+    this.hasOtherIdentifier = type === SOCK_DGRAM && isIcmp && socket.family !== AF_PACKET;
   }
 
   /** Whether the packets are datagrams without any header. Their answers are distinguished by the port of the peer. */
   get #isPlain(): boolean {
     const { family, type } = this.#socket;
-    return family !== constants.AF_PACKET && type !== constants.SOCK_RAW && !this.hasOtherIdentifier;
+    return family !== AF_PACKET && type !== SOCK_RAW && !this.hasOtherIdentifier;
   }
 
   addressOf(to: unknown): string | undefined {
@@ -85,7 +109,7 @@ export class SocketPort implements Port {
     try {
       await this.#socket.sendmsg(message);
     } catch (error) {
-      if (!isSocketError(error) || this.#socket.family === constants.AF_PACKET) throw error;
+      if (!isSocketError(error) || this.#socket.family === AF_PACKET) throw error;
       await this.#socket.sendmsg(message);
     }
   }
@@ -93,7 +117,7 @@ export class SocketPort implements Port {
   async receive(signal: AbortSignal, take: Take): Promise<void> {
     const socket = this.#socket;
     const { family } = socket;
-    const hasReports = family === constants.AF_INET || family === constants.AF_INET6;
+    const hasReports = family === AF_INET || family === AF_INET6;
     const loop = async (wait: () => Promise<void>) => {
       for (;;) {
         await wait();
@@ -107,8 +131,8 @@ export class SocketPort implements Port {
 
   async #drain(hasReports: boolean, take: Take): Promise<void> {
     for (let i = 0; i < TURN; i++) {
-      const report = hasReports ? this.#receive(constants.MSG_ERRQUEUE) : undefined;
-      const message = report ?? this.#receive(constants.MSG_DONTWAIT | constants.MSG_TRUNC);
+      const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
+      const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
       if (message === undefined) return;
       const arrival = this.#arrival(message);
       const room = arrival && take(arrival);
@@ -124,13 +148,13 @@ export class SocketPort implements Port {
     if (typeof result !== 'number') return result;
     // The error is about a packet that was sent earlier. The error queue contains the details if the program asked for
     // them.
-    if (result === -constants.EAGAIN || this.#socket.family !== constants.AF_PACKET) return undefined;
+    if (result === -EAGAIN || this.#socket.family !== AF_PACKET) return undefined;
     throw new SocketError(-result, 'recvmsg');
   }
 
   #arrival({ length: bytes, address, control }: ReceivedMessage): Arrival | undefined {
     const from = address as Known | undefined;
-    if (from?.pkttype === constants.PACKET_OUTGOING) return undefined;
+    if (from?.pkttype === PACKET_OUTGOING) return undefined;
     const error = errorOf(control);
     return {
       data: this.#buffer.slice(0, Math.min(bytes, LARGEST)),
@@ -146,23 +170,20 @@ export class SocketPort implements Port {
   /** Returns the first layer of a packet. */
   #first(from: Known | undefined, isReport: boolean): LayerName | 'ip' {
     const { family, type, protocol } = this.#socket;
-    if (family === constants.AF_PACKET) {
-      if (type === constants.SOCK_RAW) return layerOfLinktype(linktypeOfHatype(from?.hatype ?? 0));
+    if (family === AF_PACKET) {
+      if (type === SOCK_RAW) return layerOfLinktype(linktypeOfHatype(from?.hatype ?? 0));
       return NETWORK.get(from?.protocol ?? 0) ?? 'payload';
     }
     if (this.#isPlain) return 'payload';
-    if (family === constants.AF_INET && type === constants.SOCK_RAW && !isReport) return 'ipv4';
-    return family === constants.AF_INET && protocol === constants.IPPROTO_ICMP
-      ? 'icmp'
-      : (UPPER.get(protocol) ?? 'payload');
+    if (family === AF_INET && type === SOCK_RAW && !isReport) return 'ipv4';
+    return family === AF_INET && protocol === IPPROTO_ICMP ? 'icmp' : (UPPER.get(protocol) ?? 'payload');
   }
 }
 
 /** Returns when the kernel received a packet, if the socket reports it (SO_TIMESTAMPNS). */
 function timeOf(control: readonly ControlMessage[]): number {
   for (const message of control) {
-    if (isControl(message, constants.SOL_SOCKET, constants.SCM_TIMESTAMPNS))
-      return Number(message.nanoseconds / 1000n) / 1000;
+    if (isControl(message, SOL_SOCKET, SCM_TIMESTAMPNS)) return Number(message.nanoseconds / 1000n) / 1000;
   }
   return now();
 }
@@ -170,11 +191,7 @@ function timeOf(control: readonly ControlMessage[]): number {
 /** Converts an entry of the error queue. */
 function errorOf(control: readonly ControlMessage[]): RequestError | undefined {
   for (const message of control) {
-    if (
-      !isControl(message, constants.IPPROTO_IP, constants.IP_RECVERR) &&
-      !isControl(message, constants.IPPROTO_IPV6, constants.IPV6_RECVERR)
-    )
-      continue;
+    if (!isControl(message, IPPROTO_IP, IP_RECVERR) && !isControl(message, IPPROTO_IPV6, IPV6_RECVERR)) continue;
     const { errno, origin, type, code, info } = message.error;
     const by = (message.offender as Known | undefined)?.address;
     return { by: typeof by === 'string' ? by : undefined, origin, type, code, info, errno };

@@ -1,7 +1,24 @@
 /** The ancillary data of a packet that BPF programs can load: the SKF_AD_ numbers of linux/filter.h. */
 
 import { type Names, namesOf } from '../../argument/known-names.ts';
-import * as constants from '../../native/constants.ts';
+import {
+  SKF_AD_ALU_XOR_X,
+  SKF_AD_CPU,
+  SKF_AD_HATYPE,
+  SKF_AD_IFINDEX,
+  SKF_AD_MARK,
+  SKF_AD_NLATTR,
+  SKF_AD_NLATTR_NEST,
+  SKF_AD_OFF,
+  SKF_AD_PAY_OFFSET,
+  SKF_AD_PKTTYPE,
+  SKF_AD_PROTOCOL,
+  SKF_AD_QUEUE,
+  SKF_AD_RANDOM,
+  SKF_AD_RXHASH,
+  SKF_AD_VLAN_TAG,
+  SKF_AD_VLAN_TAG_PRESENT,
+} from '../../native/constants.ts';
 
 /**
  * What is known about a packet besides its bytes. The default of each number is 0, unless stated otherwise.
@@ -91,36 +108,36 @@ export function ancillary(
   a: number,
   x: number,
 ): number | undefined {
-  switch ((offset | 0) - constants.SKF_AD_OFF) {
-    case constants.SKF_AD_PROTOCOL:
+  switch ((offset | 0) - SKF_AD_OFF) {
+    case SKF_AD_PROTOCOL:
       return context.protocol ?? 0;
-    case constants.SKF_AD_PKTTYPE:
+    case SKF_AD_PKTTYPE:
       return context.pkttype ?? 0;
-    case constants.SKF_AD_IFINDEX:
+    case SKF_AD_IFINDEX:
       return context.ifindex;
-    case constants.SKF_AD_HATYPE:
+    case SKF_AD_HATYPE:
       return context.ifindex === undefined ? undefined : (context.hatype ?? 0);
-    case constants.SKF_AD_NLATTR:
+    case SKF_AD_NLATTR:
       return findAttribute(bytes, a, bytes.length, x);
-    case constants.SKF_AD_NLATTR_NEST:
+    case SKF_AD_NLATTR_NEST:
       return findNested(bytes, a, x);
-    case constants.SKF_AD_MARK:
+    case SKF_AD_MARK:
       return context.mark ?? 0;
-    case constants.SKF_AD_QUEUE:
+    case SKF_AD_QUEUE:
       return context.queue ?? 0;
-    case constants.SKF_AD_RXHASH:
+    case SKF_AD_RXHASH:
       return context.rxhash ?? 0;
-    case constants.SKF_AD_CPU:
+    case SKF_AD_CPU:
       return context.cpu ?? 0;
-    case constants.SKF_AD_ALU_XOR_X:
+    case SKF_AD_ALU_XOR_X:
       return (a ^ x) >>> 0;
-    case constants.SKF_AD_VLAN_TAG:
+    case SKF_AD_VLAN_TAG:
       return context.vlanTci ?? 0;
-    case constants.SKF_AD_VLAN_TAG_PRESENT:
+    case SKF_AD_VLAN_TAG_PRESENT:
       return context.vlanTci === undefined ? 0 : 1;
-    case constants.SKF_AD_PAY_OFFSET:
+    case SKF_AD_PAY_OFFSET:
       return context.payloadOffset ?? 0;
-    case constants.SKF_AD_RANDOM:
+    case SKF_AD_RANDOM:
       return context.random ?? 0;
     default: // SKF_AD_VLAN_TPID
       return context.vlanTpid ?? 0;

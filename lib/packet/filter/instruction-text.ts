@@ -1,5 +1,6 @@
 /** The mnemonics of BPF assembly as in the output of tcpdump -d: the name and the operand of each instruction. */
 import * as constants from '../../native/constants.ts';
+import { BPF_JA, BPF_JMP } from '../../native/constants.ts';
 
 /** The notation of an instruction's operand. */
 export type Operand =
@@ -96,5 +97,5 @@ export const ancillaryName: ReadonlyMap<number, string> = new Map(
 
 /** Returns whether an instruction is a conditional jump. Only those use jt and jf. */
 export function isConditional(code: number): boolean {
-  return (code & 7) === constants.BPF_JMP && (code & 0xf0) !== constants.BPF_JA;
+  return (code & 7) === BPF_JMP && (code & 0xf0) !== BPF_JA;
 }
