@@ -8,7 +8,8 @@ import { example, finished, finishedIn } from '../helpers/examples.ts';
 import { folder } from '../helpers/fixtures.ts';
 import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
 import { link, type Route, route } from '../helpers/networks.ts';
-import { mine, printed, start } from '../helpers/programs.ts';
+import { printed, start } from '../helpers/programs.ts';
+import { keep } from '../helpers/sockets.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
 
 /** The advertisement of radvd on the near link, and how we print it. */
@@ -111,7 +112,7 @@ test('it prints the same as rdisc6(8) about a router that runs radvd', async (co
 test('it ignores an answer that a router forwarded, and waits for answers of several hosts', async (context) => {
   need(context, namespaces, packetSockets);
   const veth = await link();
-  const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const socket = keep(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
   socket.bind({ family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_IPV6 });
   const nobody = veth.address6.replace(/1$/, '77');
   const advertise = (mac: string, hopLimit: number, destinationAddress: string) =>

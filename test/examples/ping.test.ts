@@ -17,7 +17,8 @@ import {
   rawSockets,
 } from '../helpers/need.ts';
 import { type Link, link, route } from '../helpers/networks.ts';
-import { mine, printed, start } from '../helpers/programs.ts';
+import { printed, start } from '../helpers/programs.ts';
+import { keep } from '../helpers/sockets.ts';
 import { capture, complaints, fieldsOf } from '../helpers/tshark.ts';
 
 /** Which group may open a ping socket. */
@@ -125,7 +126,7 @@ test('tshark finds no fault in what both kinds of socket send, in fragments too'
 async function answer(veth: Link, reply: (echo: p.LayerInput[]) => Uint8Array[]): Promise<[string, string]> {
   const [nobody, nobody6] = [veth.address.replace(/1$/, '77'), veth.address6.replace(/1$/, '77')];
   claim(veth, nobody, veth.mac);
-  const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const socket = keep(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
   socket.bind({ family: s.AF_PACKET, ifindex: veth.ifindex, protocol: s.ETH_P_ALL });
   const link = p.ethernet({ destination: veth.peer.mac, source: veth.mac });
   const back = (data: Uint8Array): Uint8Array[] => {

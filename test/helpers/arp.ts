@@ -3,11 +3,11 @@ import * as s from '../../lib/index.ts';
 import { Socket } from '../../lib/index.ts';
 import * as p from '../../lib/packet/index.ts';
 import type { Link } from './networks.ts';
-import { mine } from './programs.ts';
+import { keep } from './sockets.ts';
 
 /** Answers ARP requests of the other side for an address with a hardware address, until the test ends. */
 export function claim({ ifindex }: Link, address: string, mac: string): void {
-  const socket = mine(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
+  const socket = keep(new Socket(s.AF_PACKET, s.SOCK_RAW, 0));
   socket.bind({ family: s.AF_PACKET, ifindex, protocol: s.ETH_P_ARP });
   void (async () => {
     for await (const { data } of socket.datagrams()) {

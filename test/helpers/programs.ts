@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { expect, onTestFinished } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { Socket } from '../../lib/index.ts';
+import { keep } from './sockets.ts';
 
 /** How long an event in another process may take on a busy machine. */
 export const patient = { timeout: 60_000, interval: 20 };
@@ -69,12 +70,6 @@ export function freePort(): number {
   }
 }
 
-/** A Socket that is closed when the test ends. */
-export function mine<T extends Socket>(socket: T): T {
-  onTestFinished(() => socket.close());
-  return socket;
-}
-
 /** Connects to a program that will listen in a moment. */
 export async function connected(address: s.Address, type: number = s.SOCK_STREAM): Promise<Socket> {
   let socket: Socket | undefined;
@@ -85,7 +80,7 @@ export async function connected(address: s.Address, type: number = s.SOCK_STREAM
     return s.errnoName(errno) ?? 'connected';
   };
   await expect.poll(attempt, patient).toBe('connected');
-  return mine(socket!);
+  return keep(socket!);
 }
 
 /** The longest that a receive of a test waits. */

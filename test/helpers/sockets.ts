@@ -4,7 +4,7 @@ import * as s from '../../lib/index.ts';
 import { loopback } from './fixtures.ts';
 
 /** Closes sockets when the test ends. Returns the first one. */
-export function keep(...sockets: [s.Socket, ...s.Socket[]]): s.Socket {
+export function keep<T extends s.Socket>(...sockets: [T, ...s.Socket[]]): T {
   onTestFinished(() => {
     for (const socket of sockets) socket.close();
   });

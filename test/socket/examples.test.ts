@@ -8,8 +8,9 @@ import { createConnection, Socket } from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { datagram, listener, loopback } from '../helpers/fixtures.ts';
 import { ipv6, need, program } from '../helpers/need.ts';
-import { mine, type Program, patient, printed, receive, soon, start } from '../helpers/programs.ts';
+import { type Program, patient, printed, receive, soon, start } from '../helpers/programs.ts';
 import { pythonAsync, pythonPeer } from '../helpers/python.ts';
+import { keep } from '../helpers/sockets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const example = (name: string, ...args: string[]): Program =>
@@ -79,7 +80,7 @@ test('a restart under load loses no request, and the old version exits', async (
 test('the server serves many clients at once, and reports one that resets its connection', async () => {
   const { running, port } = await server('async-echo-server.js');
   const clients = await Promise.all(
-    Array.from({ length: 10 }, async () => mine(await createConnection({ host: '127.0.0.1', port }))),
+    Array.from({ length: 10 }, async () => keep(await createConnection({ host: '127.0.0.1', port }))),
   );
   // The clients are served in turns: none waits for the end of another.
   for (const round of [1, 2]) {
@@ -103,7 +104,7 @@ test('the server serves many clients at once, and reports one that resets its co
 
 test('on SIGTERM it accepts no more connections, and finishes serving the open ones', async () => {
   const { running, port } = await server('async-echo-server.js');
-  const client = mine(await createConnection({ host: '127.0.0.1', port }));
+  const client = keep(await createConnection({ host: '127.0.0.1', port }));
   await client.sendAll('before');
   expect(String(await client.recv(100, 0, soon))).toBe('before');
   process.kill(running.child.pid!, 'SIGTERM');
@@ -159,7 +160,7 @@ test('the batch server answers the batch client', async () => {
 test('the batch server answers every sender, and an empty datagram too', async () => {
   const { port } = await server('udp-batches.js', 'server');
   const clients = Array.from({ length: 5 }, () => {
-    const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+    const socket = keep(new Socket(s.AF_INET, s.SOCK_DGRAM));
     socket.bind(loopback);
     return socket;
   });

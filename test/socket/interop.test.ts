@@ -14,8 +14,9 @@ import { Bus, type Message } from '../helpers/dbus.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { folder } from '../helpers/fixtures.ts';
 import { need, program } from '../helpers/need.ts';
-import { connected, freePort, host, mine, patient, printed, receive, run, soon, start } from '../helpers/programs.ts';
+import { connected, freePort, host, patient, printed, receive, run, soon, start } from '../helpers/programs.ts';
 import { pythonAsync, pythonPeer } from '../helpers/python.ts';
+import { keep } from '../helpers/sockets.ts';
 
 const inet = (port: number) => ({ family: s.AF_INET, address: host, port }) as const;
 const unix = (path: string) => ({ family: s.AF_UNIX, path }) as const;
@@ -31,7 +32,7 @@ const portOf = (socket: Socket) => (socket.getsockname() as s.InetAddress).port;
 
 /** One of our servers, which echoes everything until the end of the stream. */
 function echoServer(options: s.InetServerOptions | s.UnixServerOptions = { host, port: 0 }): Socket {
-  const server = mine(createServer(options));
+  const server = keep(createServer(options));
   void (async () => {
     for await (const { socket } of server.connections()) {
       const stream = socket.makefile();
@@ -65,7 +66,7 @@ test('socat: TCP, as server and as client', async (context) => {
   need(context, program('socat'));
   const server = start('socat', ['-d', '-d', `TCP4-LISTEN:0,bind=${host}`, 'EXEC:cat']);
   const [, port] = await printed(server, /listening on AF=2 [\d.]+:(\d+)/);
-  const client = mine(await createConnection({ host, port: Number(port) }));
+  const client = keep(await createConnection({ host, port: Number(port) }));
   expect((await roundTrip(client)).equals(big)).toBe(true);
 
   const ours = echoServer();
@@ -78,7 +79,7 @@ test('socat: UDP, as server and as client', async (context) => {
   need(context, program('socat'));
   const port = freePort();
   start('socat', [`UDP4-RECVFROM:${port},bind=${host},fork`, 'EXEC:cat']);
-  const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_INET, s.SOCK_DGRAM));
   socket.bind(inet(0));
   await ask(socket, 'a datagram', inet(port));
 
@@ -116,10 +117,10 @@ test('socat: sequenced packets keep their boundaries', async (context) => {
   }
 
   const own = `${path}-ours`;
-  const server = mine(createServer({ path: own, type: s.SOCK_SEQPACKET }));
+  const server = keep(createServer({ path: own, type: s.SOCK_SEQPACKET }));
   const peer = start('socat', ['-', `UNIX-CONNECT:${own},type=5`], { stdio: ['pipe', 'pipe', 'pipe'] });
   const { socket } = await server.accept(soon);
-  mine(socket);
+  keep(socket);
   for (const record of ['first', 'second']) {
     peer.child.stdin!.write(record);
     expect(String(await socket.recv(65536, 0, soon))).toBe(record);
@@ -132,7 +133,7 @@ test('socat: AF_UNIX datagrams', async (context) => {
   need(context, program('socat'));
   const path = join(folder(), 'socket');
   start('socat', [`UNIX-RECVFROM:${path},fork`, 'EXEC:cat']);
-  const socket = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
   socket.bind(unix(`${path}-ours`));
   await ask(socket, 'a local datagram', unix(path));
 });
@@ -159,7 +160,7 @@ test('ncat: TCP and AF_UNIX, as server and as client', async (context) => {
 
 test('ncat: UDP', async (context) => {
   need(context, program('ncat'));
-  const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_INET, s.SOCK_DGRAM));
   socket.bind(inet(0));
   const client = start('ncat', ['-u', host, String(portOf(socket))], { stdio: ['pipe', 'pipe', 'pipe'] });
   client.child.stdin!.write('from ncat');
@@ -195,13 +196,13 @@ test.for([
   const port = freePort();
   const server = start('iperf3', ['-s', '-1', '-B', host, '-p', String(port), '--forceflush']);
   await printed(server, /Server listening on/);
-  const proxy = mine(createServer({ host, port: 0 }));
+  const proxy = keep(createServer({ host, port: 0 }));
   let pumped = 0;
   const serving = (async () => {
     const connections: Promise<unknown>[] = [];
     for await (const { socket: client } of proxy.connections()) {
-      const upstream = mine(await createConnection({ host, port }));
-      mine(client);
+      const upstream = keep(await createConnection({ host, port }));
+      keep(client);
       if (how.includes('recvInto')) {
         const both = [pump(client, upstream), pump(upstream, client)];
         for (const total of both) connections.push(total.then((n) => (pumped += n)));
@@ -309,7 +310,7 @@ test('nginx over AF_UNIX: as a file server, and in front of node:http on our str
     const body = await buffer(request); // nginx sends no more of it once an answer has begun
     response.setHeader('x-path', request.url!).end(body);
   });
-  const upstream = mine(createServer({ path: join(dir, 'ours') }));
+  const upstream = keep(createServer({ path: join(dir, 'ours') }));
   void (async () => {
     for await (const { socket } of upstream.connections()) served.emit('connection', socket.makefile());
   })();
@@ -343,7 +344,7 @@ test('openssl: TLS over our streams, as client and as server', async (context) =
   client.write('abc\n');
   expect(String((await once(client, 'data'))[0])).toBe('cba\n'); // openssl answers each line in reverse
 
-  const server = mine(createServer({ host, port: 0 }));
+  const server = keep(createServer({ host, port: 0 }));
   const connect = ['s_client', '-connect', `${host}:${portOf(server)}`, '-CAfile', cert, '-quiet'];
   const peer = start('openssl', connect, { stdio: ['pipe', 'pipe', 'pipe'] });
   const stream = (await server.accept(soon)).socket.makefile();
@@ -457,7 +458,7 @@ test('rsyslogd: over a local socket, UDP and TCP', async (context) => {
 test('logger writes to one of our sockets', async (context) => {
   need(context, program('logger'));
   const path = join(folder(), 'log');
-  const socket = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
   socket.bind(unix(path));
   await run('logger', ['--socket', path, '--tag', 'sys-socket', '--priority', 'daemon.notice', 'a message']);
   expect(String(await socket.recv(4096, 0, soon))).toMatch(/^<29>.*sys-socket.*: a message$/);
@@ -485,7 +486,7 @@ asyncio.run(main())`,
   );
   onTestFinished(() => void child.kill());
   const expected = Buffer.concat([big, Buffer.from('the end')]);
-  const tcp = mine(await createConnection({ host: '127.0.0.1', port: Number(line) }));
+  const tcp = keep(await createConnection({ host: '127.0.0.1', port: Number(line) }));
   expect((await roundTrip(tcp)).equals(expected)).toBe(true);
   expect((await roundTrip(await connected(unix(path)))).equals(expected)).toBe(true);
 
@@ -504,7 +505,7 @@ asyncio.run(main())`;
 
 test('Python asyncio: datagrams, answered in batches', async (context) => {
   need(context, program('python3'));
-  const socket = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_INET, s.SOCK_DGRAM));
   socket.bind(inet(0));
   const answers = new s.MessageBatch({ messages: 16, size: 2048 });
   void (async () => {

@@ -10,7 +10,6 @@ import {
   connected,
   freePort,
   host,
-  mine,
   type Program,
   patient,
   printed,
@@ -18,6 +17,7 @@ import {
   soon,
   start,
 } from '../helpers/programs.ts';
+import { keep } from '../helpers/sockets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const activate = program('systemd-socket-activate');
@@ -139,11 +139,11 @@ test('datagram sockets, UDP and AF_UNIX, still hold the first datagram', async (
       })();
     }`,
   );
-  const udp = mine(new Socket(s.AF_INET, s.SOCK_DGRAM));
+  const udp = keep(new Socket(s.AF_INET, s.SOCK_DGRAM));
   udp.bind(inet(0));
   await udp.sendto('first', 0, inet(port));
   expect(String((await udp.recvfrom(100, 0, soon)).data)).toBe('0:first');
-  const local = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  const local = keep(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
   local.bind(unix(`\0${abstractName()}`));
   await local.sendto('second', 0, unix(`\0${name}`));
   expect(String((await local.recvfrom(100, 0, soon)).data)).toBe('1:second');
@@ -215,7 +215,7 @@ test('file descriptors for another process, or an invalid number of them, are no
 
 /** A service manager's end of NOTIFY_SOCKET. */
 function manager(name: string): Socket {
-  const socket = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  const socket = keep(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
   socket.bind(unix(name.replace(/^@/, '\0')));
   return socket;
 }
@@ -300,7 +300,7 @@ test('a timeout and an AbortSignal end a barrier that nobody answers, and nothin
 test('the timeout and the signal also apply to a manager whose queue is full', async () => {
   const name = `@${abstractName()}`;
   manager(name);
-  const filler = mine(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
+  const filler = keep(new Socket(s.AF_UNIX, s.SOCK_DGRAM));
   await filler.connect(unix(name.replace('@', '\0')));
   filler.setTimeout(0);
   expect(() => {
@@ -426,7 +426,7 @@ test.for(['vsock-stream', 'vsock-seqpacket', 'vsock'])(
   async (kind, context) => {
     need(context, vsockLoopback);
     const type = kind === 'vsock-stream' ? s.SOCK_STREAM : s.SOCK_SEQPACKET;
-    const listener = mine(new Socket(s.AF_VSOCK, type));
+    const listener = keep(new Socket(s.AF_VSOCK, type));
     listener.bind({ family: s.AF_VSOCK, cid: s.VMADDR_CID_LOCAL, port: s.VMADDR_PORT_ANY });
     listener.listen();
     const { port } = listener.getsockname() as s.VsockAddress;
@@ -436,7 +436,7 @@ test.for(['vsock-stream', 'vsock-seqpacket', 'vsock'])(
       return result;
     });
     const { socket, address } = await listener.accept(soon);
-    mine(socket);
+    keep(socket);
     expect((address as s.VsockAddress).port).toBeLessThan(process.getuid!() === 0 ? 1024 : s.VMADDR_PORT_ANY);
     expect(String(await socket.recv(4096, 0, soon))).toBe('READY=1\nSTATUS=far');
     expect((await socket.recv(4096, 0, soon)).length).toBe(0);

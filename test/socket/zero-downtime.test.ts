@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createConnection } from '../../lib/index.ts';
 import { need, node, strace } from '../helpers/need.ts';
-import { mine, type Program, patient, printed, soon, start } from '../helpers/programs.ts';
+import { type Program, patient, printed, soon, start } from '../helpers/programs.ts';
+import { keep } from '../helpers/sockets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const program = [process.execPath, join(root, 'examples/zero-downtime-restart.js')] as const;
@@ -28,7 +29,7 @@ const wasKilled = async (running: Program) => {
 
 /** A request on its own connection, until the server has accepted it; the answer comes after `finish`. */
 async function upload(port: number): Promise<{ finish(): Promise<string> }> {
-  const socket = mine(await createConnection({ host: '127.0.0.1', port }));
+  const socket = keep(await createConnection({ host: '127.0.0.1', port }));
   await socket.sendAll('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n');
   expect(String(await socket.recv(100, 0, soon))).toMatch(/^HTTP\/1\.1 100 /);
   return {
