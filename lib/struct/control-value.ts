@@ -3,36 +3,7 @@
 import { invalidType } from '../argument/argument-error.ts';
 import { int32, LITTLE, uint16 } from '../argument/number.ts';
 import { attached, copyElements } from '../argument/snapshot.ts';
-import {
-  IP_ORIGDSTADDR,
-  IP_PKTINFO,
-  IP_RECVERR,
-  IP_TOS,
-  IP_TTL,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  IPV6_HOPLIMIT,
-  IPV6_ORIGDSTADDR,
-  IPV6_PKTINFO,
-  IPV6_RECVERR,
-  IPV6_TCLASS,
-  PACKET_AUXDATA,
-  PACKET_TX_TIMESTAMP,
-  SCM_CREDENTIALS,
-  SCM_PIDFD,
-  SCM_RIGHTS,
-  SCM_TIMESTAMP,
-  SCM_TIMESTAMPING,
-  SCM_TIMESTAMPNS,
-  SO_RXQ_OVFL,
-  SOL_PACKET,
-  SOL_SOCKET,
-  SOL_TCP,
-  SOL_UDP,
-  TCP_CM_INQ,
-  UDP_GRO,
-  UDP_SEGMENT,
-} from '../native/constants.ts';
+import * as constants from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import { decodeAddress, encodeAddress, SA_FAMILY } from './address.ts';
 import type { AddressLike } from './address-type.ts';
@@ -111,29 +82,29 @@ const segment = value(2, segmentSize);
 
 /** The data of every message that has a type of its own. `least` is the number of bytes that can be decoded, if it is not the size. */
 const table: readonly (readonly [level: number, type: number, data: Struct<object>, least?: number])[] = [
-  [SOL_SOCKET, SCM_RIGHTS, rights],
-  [SOL_SOCKET, SCM_CREDENTIALS, ucred],
-  [SOL_SOCKET, SCM_PIDFD, pidfd],
-  [SOL_SOCKET, SCM_TIMESTAMP, timestamp('timeval', timeval(0))],
-  [SOL_SOCKET, SCM_TIMESTAMPNS, timestamp('timespec', timespec(0))],
-  [SOL_SOCKET, SCM_TIMESTAMPING, timestamping],
-  [SOL_SOCKET, SO_RXQ_OVFL, value(4, u32(0))],
-  [IPPROTO_IP, IP_PKTINFO, in_pktinfo],
-  [IPPROTO_IP, IP_TTL, int],
+  [constants.SOL_SOCKET, constants.SCM_RIGHTS, rights],
+  [constants.SOL_SOCKET, constants.SCM_CREDENTIALS, ucred],
+  [constants.SOL_SOCKET, constants.SCM_PIDFD, pidfd],
+  [constants.SOL_SOCKET, constants.SCM_TIMESTAMP, timestamp('timeval', timeval(0))],
+  [constants.SOL_SOCKET, constants.SCM_TIMESTAMPNS, timestamp('timespec', timespec(0))],
+  [constants.SOL_SOCKET, constants.SCM_TIMESTAMPING, timestamping],
+  [constants.SOL_SOCKET, constants.SO_RXQ_OVFL, value(4, u32(0))],
+  [constants.IPPROTO_IP, constants.IP_PKTINFO, in_pktinfo],
+  [constants.IPPROTO_IP, constants.IP_TTL, int],
   // The kernel returns one byte. It accepts one byte or an int.
-  [IPPROTO_IP, IP_TOS, value(1, u8(0))],
-  [IPPROTO_IP, IP_RECVERR, extended],
-  [IPPROTO_IP, IP_ORIGDSTADDR, original, SA_FAMILY],
-  [IPPROTO_IPV6, IPV6_PKTINFO, in6_pktinfo],
-  [IPPROTO_IPV6, IPV6_HOPLIMIT, int],
-  [IPPROTO_IPV6, IPV6_TCLASS, int],
-  [IPPROTO_IPV6, IPV6_RECVERR, extended],
-  [IPPROTO_IPV6, IPV6_ORIGDSTADDR, original, SA_FAMILY],
-  [SOL_TCP, TCP_CM_INQ, int],
-  [SOL_UDP, UDP_SEGMENT, segment],
-  [SOL_UDP, UDP_GRO, segment],
-  [SOL_PACKET, PACKET_AUXDATA, tpacket_auxdata],
-  [SOL_PACKET, PACKET_TX_TIMESTAMP, extended],
+  [constants.IPPROTO_IP, constants.IP_TOS, value(1, u8(0))],
+  [constants.IPPROTO_IP, constants.IP_RECVERR, extended],
+  [constants.IPPROTO_IP, constants.IP_ORIGDSTADDR, original, SA_FAMILY],
+  [constants.IPPROTO_IPV6, constants.IPV6_PKTINFO, in6_pktinfo],
+  [constants.IPPROTO_IPV6, constants.IPV6_HOPLIMIT, int],
+  [constants.IPPROTO_IPV6, constants.IPV6_TCLASS, int],
+  [constants.IPPROTO_IPV6, constants.IPV6_RECVERR, extended],
+  [constants.IPPROTO_IPV6, constants.IPV6_ORIGDSTADDR, original, SA_FAMILY],
+  [constants.SOL_TCP, constants.TCP_CM_INQ, int],
+  [constants.SOL_UDP, constants.UDP_SEGMENT, segment],
+  [constants.SOL_UDP, constants.UDP_GRO, segment],
+  [constants.SOL_PACKET, constants.PACKET_AUXDATA, tpacket_auxdata],
+  [constants.SOL_PACKET, constants.PACKET_TX_TIMESTAMP, extended],
 ];
 
 type MessageCodec = Codec<{ level: number; type: number }>;

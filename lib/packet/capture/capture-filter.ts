@@ -1,35 +1,18 @@
 /** Combines the user's filter, the direction and the snapshot length of a capture into one classic BPF program. */
-import {
-  ARPHRD_LOOPBACK,
-  BPF_A,
-  BPF_ABS,
-  BPF_IMM,
-  BPF_JA,
-  BPF_JEQ,
-  BPF_JGT,
-  BPF_JMP,
-  BPF_K,
-  BPF_LD,
-  BPF_RET,
-  BPF_W,
-  PACKET_OUTGOING,
-  SKF_AD_HATYPE,
-  SKF_AD_OFF,
-  SKF_AD_PKTTYPE,
-} from '../../native/constants.ts';
+import * as constants from '../../native/constants.ts';
 import { decodeFilter, encodeFilter, type FilterInstruction, type FilterProgram } from '../../posix/filter.ts';
 
-const LOAD_WORD = BPF_LD | BPF_W | BPF_ABS;
-const LOAD_NUMBER = BPF_LD | BPF_IMM;
-const JUMP = BPF_JMP | BPF_JA;
-const JUMP_EQUAL = BPF_JMP | BPF_JEQ | BPF_K;
-const JUMP_GREATER = BPF_JMP | BPF_JGT | BPF_K;
-const RETURN = BPF_RET | BPF_K;
-const RETURN_A = BPF_RET | BPF_A;
+const LOAD_WORD = constants.BPF_LD | constants.BPF_W | constants.BPF_ABS;
+const LOAD_NUMBER = constants.BPF_LD | constants.BPF_IMM;
+const JUMP = constants.BPF_JMP | constants.BPF_JA;
+const JUMP_EQUAL = constants.BPF_JMP | constants.BPF_JEQ | constants.BPF_K;
+const JUMP_GREATER = constants.BPF_JMP | constants.BPF_JGT | constants.BPF_K;
+const RETURN = constants.BPF_RET | constants.BPF_K;
+const RETURN_A = constants.BPF_RET | constants.BPF_A;
 /** The load offset of the packet type, which is PACKET_OUTGOING for a packet that is sent. */
-const PKTTYPE = (SKF_AD_OFF + SKF_AD_PKTTYPE) >>> 0;
+const PKTTYPE = (constants.SKF_AD_OFF + constants.SKF_AD_PKTTYPE) >>> 0;
 /** The load offset of the hardware type. */
-const HATYPE = (SKF_AD_OFF + SKF_AD_HATYPE) >>> 0;
+const HATYPE = (constants.SKF_AD_OFF + constants.SKF_AD_HATYPE) >>> 0;
 
 const of = (code: number, k: number, jt = 0, jf = 0): FilterInstruction => ({ code, jt, jf, k });
 
@@ -39,9 +22,9 @@ export const DROP: readonly FilterInstruction[] = [of(RETURN, 0)];
 /** Drops packets sent on the loopback interface, because each of them is received as well. */
 const ONCE: readonly FilterInstruction[] = [
   of(LOAD_WORD, PKTTYPE),
-  of(JUMP_EQUAL, PACKET_OUTGOING, 0, 3),
+  of(JUMP_EQUAL, constants.PACKET_OUTGOING, 0, 3),
   of(LOAD_WORD, HATYPE),
-  of(JUMP_EQUAL, ARPHRD_LOOPBACK, 0, 1),
+  of(JUMP_EQUAL, constants.ARPHRD_LOOPBACK, 0, 1),
   of(RETURN, 0),
 ];
 
@@ -78,6 +61,9 @@ export function captureProgram(
   if (direction === undefined) return limited;
   // As always, A is 0 when the user's program starts.
   if (direction === 'once') return [...ONCE, of(LOAD_NUMBER, 0), ...limited];
-  const wanted = direction === 'out' ? of(JUMP_EQUAL, PACKET_OUTGOING, 1, 0) : of(JUMP_EQUAL, PACKET_OUTGOING, 0, 1);
+  const wanted =
+    direction === 'out'
+      ? of(JUMP_EQUAL, constants.PACKET_OUTGOING, 1, 0)
+      : of(JUMP_EQUAL, constants.PACKET_OUTGOING, 0, 1);
   return [of(LOAD_WORD, PKTTYPE), wanted, of(RETURN, 0), of(LOAD_NUMBER, 0), ...limited];
 }
