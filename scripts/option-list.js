@@ -20,9 +20,9 @@ const pages = new Map(
 const values = new Map(
   [
     ...source('struct/option-value.ts').matchAll(
-      /^ {2}(\w+): (?:Codec|Reader)<(\w+(?:\[\])?|Required<\w+>|\{[^}]*\})/gm,
+      /^ {2}(\w+): (?:Codec|Reader)<(?:options\.)?(\w+(?:\[\])?|Required<options\.\w+>|\{[^}]*\})/gm,
     ),
-  ].map(([, name, type]) => [name, type.replace(/^Required<(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')]),
+  ].map(([, name, type]) => [name, type.replace(/^Required<options\.(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')]),
 );
 
 const directions = { read: 'get', write: 'set', both: 'get, set' };
