@@ -58,6 +58,9 @@ export class TimeoutError extends Error {
 /**
  * The error of an operation on a closed Socket, or of one that was pending when the Socket was closed.
  *
+ * An operation on a closed Socket rejects at once, not in a later turn of the event loop. A loop that ignores this error
+ * and tries again never ends and never lets a timer run.
+ *
  * @example
  * const [a] = Socket.pair();
  * a.close();
