@@ -148,13 +148,15 @@ int Owned::CloseArrived(napi_env env, Receipt first, Receipt count) {
   return EndArrived(env, first, count, [](int fd) { ::close(fd); });
 }
 
-// (fd): takes over a file descriptor that was created for an object. Returns the file descriptor, or -ENOMEM after
-// closing it.
+// (fd): takes over a file descriptor that was created for an object. Returns the file descriptor, -EBADF, or -ENOMEM
+// after closing it.
 napi_value Own(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);
   const int fd = args.Int(0);
   if (args.refused()) return args.Refused();
-  if (args.environment()->owned.Set(env, fd, Owner::kMade)) return Number(env, fd);
+  Owned& descriptors = args.environment()->owned;
+  if (descriptors.Get(fd) == Owner::kProgram && ::fcntl(fd, F_GETFD) < 0) return Result(env, -1);
+  if (descriptors.Set(env, fd, Owner::kMade)) return Number(env, fd);
   ::close(fd);
   return Number(env, -ENOMEM);
 }

@@ -2,6 +2,7 @@
 // writes cannot make it write into freed memory.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { EBADF } from '../../lib/native/constants.ts';
 import { binary } from '../../lib/native/native.ts';
 import { need, node } from '../helpers/need.ts';
 
@@ -169,4 +170,12 @@ test('a ring only maps a packet socket, never a file, which may be shorter than 
     console.log(native.ringMap(file, 4096) === -constants.errno.ENOTSOCK, native.ringMap(socket, 4096) === -constants.errno.ENODEV);
   `);
   expect(printed).toBe('true true');
+});
+
+test('a number without an open file descriptor has no owner and takes no memory', (context) => {
+  need(context, node);
+  const printed = run(`
+    const before = process.memoryUsage.rss();
+    console.log(native.own(5_000_000), native.own(-1), process.memoryUsage.rss() - before < 1 << 26);`);
+  expect(printed).toBe(`${-EBADF} ${-EBADF} true`);
 });
