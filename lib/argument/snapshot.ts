@@ -1,5 +1,6 @@
 /** Copies the arguments before a call uses them. Only own properties count, each is read once, and no user code runs afterwards. */
 import { Buffer } from 'node:buffer';
+import { MSG_ZEROCOPY } from '../native/constants.ts';
 import { MAX_VECTOR } from '../native/contract.ts';
 import type { Bytes } from '../native/native.ts';
 import { invalidType, invalidValue, outOfRange } from './argument-error.ts';
@@ -49,11 +50,13 @@ export function attached(value: unknown, name: string, expected = 'a Uint8Array'
   return present(value, name);
 }
 
-/** Returns a plain array of the same buffers. Strings, where allowed, become UTF-8 bytes. */
-export function buffers(list: readonly (Bytes | string)[], name: string, strings = false): Bytes[] {
+/**
+ * Returns a plain array of the same buffers. Strings, where allowed, become UTF-8 bytes that are sent with these flags.
+ */
+export function buffers(list: readonly (Bytes | string)[], name: string, strings = false, flags = 0): Bytes[] {
   if (!Array.isArray(list)) throw invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers');
   return copyElements(list, name, MOST_BUFFERS, (item) =>
-    strings && typeof item === 'string' ? Buffer.from(item) : (item as Bytes),
+    strings && typeof item === 'string' ? utf8(item, name, flags) : (item as Bytes),
   );
 }
 
@@ -80,7 +83,17 @@ export function copyElements<T, U>(
   return copy;
 }
 
-/** Returns the UTF-8 bytes of a string, or any other value unchanged. */
-export function bytes(data: Bytes | string): Bytes {
-  return typeof data === 'string' ? Buffer.from(data) : data;
+/**
+ * Returns the UTF-8 bytes of a string that is sent with these flags. With MSG_ZEROCOPY, the kernel would read them after
+ * the call, when their memory belongs to other data.
+ */
+export function utf8(text: string, name: string, flags: number): Uint8Array {
+  const isInt = typeof flags === 'number' && (flags | 0) === flags; // the call rejects all others
+  if (isInt && (flags & MSG_ZEROCOPY) !== 0) throw invalidType(name, 'bytes with MSG_ZEROCOPY');
+  return Buffer.from(text);
+}
+
+/** Returns the UTF-8 bytes of a string that is sent with these flags, or any other value unchanged. */
+export function bytes(data: Bytes | string, flags = 0): Bytes {
+  return typeof data === 'string' ? utf8(data, 'data', flags) : data;
 }

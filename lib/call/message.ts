@@ -53,9 +53,9 @@ export interface SendParts {
 }
 
 /** Copies and checks a message to send. No user code runs afterwards. */
-export function partsOf(message: SendMessage): SendParts {
+export function partsOf(message: SendMessage, flags: number): SendParts {
   onlyKnown(assertObject(message, 'message'), SEND_NAMES, 'message');
-  const list = buffers(ownProperty(message, 'buffers')!, 'buffers', true);
+  const list = buffers(ownProperty(message, 'buffers')!, 'buffers', true, flags);
   const address = ownProperty(message, 'address');
   const name = address === undefined ? undefined : encodeAddress(address);
   return { list, address, name, control: controlBytes(ownProperty(message, 'control')) };
@@ -78,7 +78,7 @@ export function sendParts(fd: number, { list, name, control }: SendParts, flags:
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
-  return sendParts(fd, partsOf(message), flags);
+  return sendParts(fd, partsOf(message, flags), flags);
 }
 
 /**

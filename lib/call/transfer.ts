@@ -102,7 +102,7 @@ export const SEND: Call = call('send', 'fd', 'data', 'flags');
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function send(fd: number, data: Bytes | string, flags = 0, length?: number): number {
-  const given = bytes(data);
+  const given = bytes(data, flags);
   return unlessRefused(pinned.send(fd, given, flags, within(length, given)), SEND);
 }
 
@@ -120,7 +120,7 @@ export const SENDTO: Call = call('sendto', 'fd', 'data', 'flags', 'address');
  */
 export function sendto(fd: number, data: Bytes | string, flags: number, address: AddressLike): number {
   const name = isUint8Array(address) ? address : encodeAddress(address ?? noAddress(flags));
-  return unlessRefused(pinned.sendto(fd, bytes(data), flags, name), SENDTO);
+  return unlessRefused(pinned.sendto(fd, bytes(data, flags), flags, name), SENDTO);
 }
 
 export const RECV: Call = call('recv', 'fd', 'buffer', 'flags');

@@ -9,7 +9,8 @@ import { check } from '../struct/errno.ts';
  *
  * @param fd A socket.
  * @param batch The messages that were pushed. They stay in the batch, so they can be sent again, until it is cleared.
- * @param flags MSG_ flags. They are passed to the kernel unchanged.
+ * @param flags MSG_ flags. They are passed to the kernel unchanged. With MSG_ZEROCOPY the program must keep the batch and not
+ *   fill it again until the completions arrive in the error queue.
  * @param first The index of the first message to send. After a partial send, continue with `first + sent`.
  * @returns How many messages were sent. If a later message failed, the next call reports its error.
  * @throws SocketError The same errors as `sendmsg`, for the first message.

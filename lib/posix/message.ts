@@ -46,7 +46,7 @@ const scratch: Uint8Array = new Uint8Array(SOCKADDR_STORAGE);
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
-  const parts = partsOf(message);
+  const parts = partsOf(message, flags);
   const n = sendParts(fd, parts, flags);
   return n >= 0 ? n : fail(n, SENDMSG, parts.address === parts.name ? undefined : decodeAddress(parts.name!));
 }

@@ -89,8 +89,8 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
  * Sends data on a connected socket: send(2).
  *
  * @param fd A connected socket.
- * @param data Bytes, or a string that is sent as UTF-8. With MSG_ZEROCOPY the bytes must not change until
- *   the completion arrives in the error queue.
+ * @param data Bytes, or a string that is sent as UTF-8. With MSG_ZEROCOPY only bytes are accepted. They must not change, and
+ *   the program must keep a reference to them, until the completion arrives in the error queue.
  * @param flags MSG_ flags. They are passed to the kernel unchanged.
  * @returns The number of bytes that the kernel accepted. A stream socket can accept a part of the data; a datagram socket
  *   accepts all of it.
@@ -102,7 +102,7 @@ export function writev(fd: number, list: readonly (Bytes | string)[]): number {
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function send(fd: number, data: Bytes | string, flags = 0): number {
-  return check(pinned.send(fd, bytes(data), flags), call.SEND);
+  return check(pinned.send(fd, bytes(data, flags), flags), call.SEND);
 }
 
 /**

@@ -473,6 +473,33 @@ describe('MSG_ZEROCOPY', () => {
     expect(rest(client)).toBe(-s.EAGAIN);
   });
 
+  test('a string is rejected, because the kernel would read its memory when it belongs to other data', async () => {
+    const { client } = connection();
+    const socket = new s.Socket(s.AF_INET, s.SOCK_STREAM);
+    const address = s.getsockname(client);
+    const message = { buffers: [new Uint8Array(1), 'text'] };
+    const flags = s.MSG_ZEROCOPY;
+    const calls: (() => unknown)[] = [
+      () => s.send(client, 'text', flags),
+      () => s.sendto(client, 'text', flags, address),
+      () => s.sendmsg(client, message, flags),
+      () => nothrow.send(client, 'text', flags),
+      () => nothrow.sendto(client, 'text', flags, address),
+      () => nothrow.sendmsg(client, message, flags),
+      () => socket.send('text', flags),
+      () => socket.sendSync('text', flags),
+      () => socket.sendAll('text', flags),
+      () => socket.sendAllSync('text', flags),
+      () => socket.sendto('text', flags, address),
+      () => socket.sendtoSync('text', flags, address),
+      () => socket.sendmsg(message, flags),
+      () => socket.sendmsgSync(message, flags),
+    ];
+    const refused = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    for (const call of calls) await expect((async () => call())(), String(call)).rejects.toEqual(refused);
+    socket.close();
+  });
+
   test('without SO_ZEROCOPY, the flag has no effect', () => {
     const { client, server } = connection();
     s.send(client, Buffer.alloc(size), s.MSG_ZEROCOPY);

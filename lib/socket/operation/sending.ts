@@ -1,16 +1,16 @@
 /** What the operations of a Socket that send data share. */
 
-import { Buffer } from 'node:buffer';
 import { invalidType } from '../../argument/argument-error.ts';
 import { isArrayBuffer, isUint8Array, isView, onSameMemory } from '../../argument/kind.ts';
+import { utf8 } from '../../argument/snapshot.ts';
 import { type Readiness, WRITE } from '../../loop/readiness.ts';
 import { AF_UNIX, EAGAIN, EINPROGRESS, MSG_FASTOPEN, MSG_OOB, SOCK_DGRAM } from '../../native/constants.ts';
 import type { Bytes } from '../../native/native.ts';
 import { flagsOf, Operation, type Owner, type Patience, patienceFor, WAITS } from './operation.ts';
 
 /** Returns the bytes of data, of which only a string is copied. */
-function view(data: Bytes | string): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data);
+function view(data: Bytes | string, flags: number): Uint8Array {
+  if (typeof data === 'string') return utf8(data, 'data', flags);
   if (isUint8Array(data)) return data;
   if (isView(data) || isArrayBuffer(data)) return onSameMemory(data);
   throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
@@ -63,7 +63,7 @@ export abstract class SendingData<T> extends Sending<T> {
   readonly length: number;
 
   constructor(owner: Owner, state: Readiness, data: Bytes | string, flags: number, when?: Patience) {
-    const bytes = view(data);
+    const bytes = view(data, flags);
     super(owner, state, flags, when ?? patienceFor(flagsOf(flags) & ~MSG_OOB, bytes.byteLength));
     this.data = bytes;
     this.length = bytes.byteLength;
