@@ -1,7 +1,8 @@
 /** The codecs of control messages. */
 
+import { Buffer } from 'node:buffer';
 import { invalidType } from '../argument/argument-error.ts';
-import { int32, LITTLE, uint16 } from '../argument/number.ts';
+import { int32, LITTLE } from '../argument/number.ts';
 import { attached, copyElements } from '../argument/snapshot.ts';
 import * as constants from '../native/constants.ts';
 import { layout } from '../native/native.ts';
@@ -16,8 +17,8 @@ import type {
   Timestamping,
   TypedControl,
 } from './control-message.ts';
-import { copy, type Field, i32, type Tail, timespec, timeval, u8, u32 } from './field.ts';
-import { type Codec, codecOf, member, type Struct, struct, zeroed } from './struct.ts';
+import { copy, type Field, i32, type Tail, timespec, timeval, u8, u16, u32 } from './field.ts';
+import { type Codec, codecOf, member, type Struct, struct } from './struct.ts';
 import { in_pktinfo, in6_pktinfo, sock_extended_err, tpacket_auxdata, ucred } from './struct-table.ts';
 
 /** The fields of a message that its data contain. */
@@ -25,7 +26,8 @@ type Data<Message extends TypedControl> = Omit<Message, 'level' | 'type'>;
 
 const value = (size: number, field: Field<number>): Struct<{ value: number }> => struct(size, { value: field });
 
-const int = value(4, i32(0));
+const number = i32(0);
+const int = value(4, number);
 
 /** File descriptors, of which a truncated message contains those that arrived. */
 const fds: Tail<number[]> = {
@@ -38,8 +40,8 @@ const fds: Tail<number[]> = {
   encode: (value, name) => {
     if (!Array.isArray(value)) throw invalidType(name, 'an array');
     const list = copyElements(value, name, value.length, (fd) => int32(fd, name)); // a hole does not become file descriptor 0
-    const { bytes, view } = zeroed(list.length * 4);
-    for (let i = 0; i < list.length; i++) view.setInt32(i * 4, list[i]!, LITTLE);
+    const bytes = Buffer.alloc(list.length * 4);
+    for (let i = 0; i < list.length; i++) number.write(bytes, i * 4, list[i]!, name);
     return bytes;
   },
 };
@@ -55,7 +57,7 @@ const address: Tail<OriginalDestination['address']> = {
 const offender: Tail<ExtendedError['offender']> = {
   at: sock_extended_err.size,
   read: (view, at, end) => {
-    const found = address.read(view, at, end);
+    const found = at < end ? address.read(view, at, end) : undefined;
     return found?.family === 0 ? undefined : found;
   },
   encode: (value, name) => (value === undefined ? new Uint8Array(0) : address.encode(value, name)),
@@ -63,9 +65,8 @@ const offender: Tail<ExtendedError['offender']> = {
 
 /** The kernel accepts UDP_SEGMENT as 16 bits and returns UDP_GRO as an int. */
 const segmentSize: Field<number> = {
-  at: 0,
+  ...u16(0),
   read: (view, at, end) => (end - at >= 4 ? view.getInt32(at, LITTLE) : view.getUint16(at, LITTLE)),
-  write: (view, at, value, name) => view.setUint16(at, uint16(value, name), LITTLE),
 };
 
 const rights = struct<Data<Rights>>(0, { fds });
@@ -77,7 +78,11 @@ const timestamping = struct<Data<Timestamping>>(3 * layout('timespec'), {
   hardware: timespec(2 * layout('timespec')),
 });
 const original = struct<Data<OriginalDestination>>(0, { address });
-const extended = struct<Data<ExtendedError>>('sock_extended_err', { error: member(0, sock_extended_err), offender });
+const extended = struct<Data<ExtendedError>>(
+  'sock_extended_err',
+  { error: member(0, sock_extended_err), offender },
+  (value) => ({ ...value }),
+);
 const segment = value(2, segmentSize);
 
 /** The data of every message that has a type of its own. `least` is the number of bytes that can be decoded, if it is not the size. */

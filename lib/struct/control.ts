@@ -10,12 +10,12 @@ import { SOL_UDP, UDP_GRO } from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import type { ControlInput, ControlMessage, OtherControl, TypedControl } from './control-message.ts';
 import { controlCodec } from './control-value.ts';
-import { zeroed } from './struct.ts';
+import { i32, size_t } from './field.ts';
 
 const HEADER = layout('cmsghdr');
-const AT_LEN = layout('cmsg_len');
-const AT_LEVEL = layout('cmsg_level');
-const AT_TYPE = layout('cmsg_type');
+const cmsg_len = size_t('cmsg_len');
+const cmsg_level = i32('cmsg_level');
+const cmsg_type = i32('cmsg_type');
 const ALIGN = layout('cmsg_align');
 const align = (length: number) => Math.ceil(length / ALIGN) * ALIGN;
 
@@ -66,20 +66,18 @@ export function encodeControl(messages: readonly ControlInput[]): Uint8Array {
     const message = assertObject(entry as ControlInput, 'control');
     const level = int32(ownProperty(message, 'level'), 'control.level');
     const type = int32(ownProperty(message, 'type'), 'control.type');
-    const codec = Object.hasOwn(message, 'data') ? undefined : controlCodec(level, type);
+    const hasData = Object.hasOwn(message, 'data');
+    const codec = hasData ? undefined : controlCodec(level, type);
     if (codec !== undefined) return { level, type, data: codec.encode(message, 'control') };
-    return {
-      level,
-      type,
-      data: attached(ownProperty(onlyKnown(message as OtherControl, OTHER_NAMES, 'control'), 'data'), 'control.data'),
-    };
+    const other = onlyKnown(message as OtherControl, OTHER_NAMES, 'control');
+    return { level, type, data: attached(hasData ? other.data : undefined, 'control.data') };
   });
-  const { bytes, view } = zeroed(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
+  const bytes = Buffer.alloc(parts.reduce((sum, { data }) => sum + CMSG_SPACE(data.length), 0));
   let at = 0;
   for (const { level, type, data } of parts) {
-    view.setBigUint64(at + AT_LEN, BigInt(CMSG_LEN(data.length)), LITTLE);
-    view.setInt32(at + AT_LEVEL, level, LITTLE);
-    view.setInt32(at + AT_TYPE, type, LITTLE);
+    cmsg_len.write(bytes, at + cmsg_len.at, CMSG_LEN(data.length), 'control.data.length');
+    cmsg_level.write(bytes, at + cmsg_level.at, level, 'control.level');
+    cmsg_type.write(bytes, at + cmsg_type.at, type, 'control.type');
     bytes.set(data, at + HEADER);
     at += CMSG_SPACE(data.length);
   }
@@ -90,10 +88,10 @@ export function encodeControl(messages: readonly ControlInput[]): Uint8Array {
 export function findSegmentSize(view: DataView, start: number, length: number): number {
   const end = start + Math.min(length, view.byteLength - start);
   for (let at = start; end - at >= HEADER + 4; ) {
-    // The upper half of cmsg_len is 0, because control data of the kernel is far shorter.
-    const size = view.getUint32(at + AT_LEN + (LITTLE ? 0 : 4), LITTLE);
+    const size = cmsg_len.read(view, at + cmsg_len.at, end);
     if (size < HEADER) break;
-    if (view.getInt32(at + AT_LEVEL, LITTLE) === SOL_UDP && view.getInt32(at + AT_TYPE, LITTLE) === UDP_GRO) {
+    const level = cmsg_level.read(view, at + cmsg_level.at, end);
+    if (level === SOL_UDP && cmsg_type.read(view, at + cmsg_type.at, end) === UDP_GRO) {
       return view.getInt32(at + HEADER, LITTLE);
     }
     at += align(size);
@@ -128,11 +126,11 @@ export function decodeControl(
   const view = new DataView(bytes.buffer, bytes.byteOffset, end);
   let at = 0;
   while (end - at >= HEADER) {
-    const told = view.getBigUint64(at + AT_LEN, LITTLE);
-    if (told < BigInt(HEADER)) break;
-    const size = Math.min(Number(told), end - at);
-    const level = view.getInt32(at + AT_LEVEL, LITTLE);
-    const type = view.getInt32(at + AT_TYPE, LITTLE);
+    const told = cmsg_len.read(view, at + cmsg_len.at, end);
+    if (told < HEADER) break;
+    const size = Math.min(told, end - at);
+    const level = cmsg_level.read(view, at + cmsg_level.at, end);
+    const type = cmsg_type.read(view, at + cmsg_type.at, end);
     const codec = controlCodec(level, type);
     messages.push(
       codec === undefined || size < HEADER + codec.size

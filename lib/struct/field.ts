@@ -12,7 +12,7 @@ import { inet_ntop } from './inet.ts';
 interface Kind<Get> {
   read(view: DataView, at: number, end: number): Get;
   /** Throws if the field cannot hold the value. `name` is the name of the value in errors. */
-  write(view: DataView, at: number, value: unknown, name: string): void;
+  write(bytes: Uint8Array, at: number, value: unknown, name: string): void;
 }
 
 /** One field of a struct: where it begins in the struct, and its kind. */
@@ -37,53 +37,95 @@ export const part = (view: DataView, at: number, length: number): Buffer =>
 export const copy = (view: DataView, at: number, length: number): Buffer =>
   Buffer.from(new Uint8Array(view.buffer, view.byteOffset + at, length));
 
+/**
+ * The bytes of one number. They are copied from here because a DataView of each new struct would take longer than all of its
+ * fields: V8 has to create the ArrayBuffer, which a small Buffer does not have until it is asked for.
+ */
+const cell = new DataView(new ArrayBuffer(8));
+const cellBytes = new Uint8Array(cell.buffer);
+
+function put(bytes: Uint8Array, at: number, length: number, from: Uint8Array = cellBytes): void {
+  for (let i = 0; i < length; i++) bytes[at + i] = from[i]!;
+}
+
 export const u8: (at: At) => Field<number> = field({
   read: (view, at) => view.getUint8(at),
-  write: (view, at, value, name) => view.setUint8(at, uint8(value, name)),
+  write: (bytes, at, value, name) => {
+    bytes[at] = uint8(value, name);
+  },
 });
 
 export const u16: (at: At) => Field<number> = field({
   read: (view, at) => view.getUint16(at, LITTLE),
-  write: (view, at, value, name) => view.setUint16(at, uint16(value, name), LITTLE),
+  write: (bytes, at, value, name) => {
+    cell.setUint16(0, uint16(value, name), LITTLE);
+    put(bytes, at, 2);
+  },
 });
 
 export const i32: (at: At) => Field<number> = field({
   read: (view, at) => view.getInt32(at, LITTLE),
-  write: (view, at, value, name) => view.setInt32(at, int32(value, name), LITTLE),
+  write: (bytes, at, value, name) => {
+    cell.setInt32(0, int32(value, name), LITTLE);
+    put(bytes, at, 4);
+  },
 });
 
 export const u32: (at: At) => Field<number> = field({
   read: (view, at) => view.getUint32(at, LITTLE),
-  write: (view, at, value, name) => view.setUint32(at, uint32(value, name), LITTLE),
+  write: (bytes, at, value, name) => {
+    cell.setUint32(0, uint32(value, name), LITTLE);
+    put(bytes, at, 4);
+  },
 });
 
 /** In network byte order. */
 export const net16: (at: At) => Field<number> = field({
   read: (view, at) => view.getUint16(at),
-  write: (view, at, value, name) => view.setUint16(at, uint16(value, name)),
+  write: (bytes, at, value, name) => {
+    cell.setUint16(0, uint16(value, name));
+    put(bytes, at, 2);
+  },
 });
 
 /** In network byte order. */
 export const net32: (at: At) => Field<number> = field({
   read: (view, at) => view.getUint32(at),
-  write: (view, at, value, name) => view.setUint32(at, uint32(value, name)),
+  write: (bytes, at, value, name) => {
+    cell.setUint32(0, uint32(value, name));
+    put(bytes, at, 4);
+  },
 });
 
 export const u64: (at: At) => Field<bigint> = field({
   read: (view, at) => view.getBigUint64(at, LITTLE),
-  write: (view, at, value, name) => {
+  write: (bytes, at, value, name) => {
     if (typeof value !== 'bigint') throw invalidType(name, 'a bigint');
     if (BigInt.asUintN(64, value) !== value) throw outOfRange(name, 'a bigint from 0 to 18446744073709551615');
-    view.setBigUint64(at, value, LITTLE);
+    cell.setBigUint64(0, value, LITTLE);
+    put(bytes, at, 8);
+  },
+});
+
+const TWO_32 = 2 ** 32;
+const [LOW, HIGH] = LITTLE ? [0, 4] : [4, 0];
+
+/** A size_t. Only sizes below 4 GiB are written, and the bytes must be zeroed. */
+export const size_t: (at: At) => Field<number> = field({
+  read: (view, at) => view.getUint32(at + HIGH, LITTLE) * TWO_32 + view.getUint32(at + LOW, LITTLE),
+  write: (bytes, at, value, name) => {
+    cell.setUint32(0, uint32(value, name), LITTLE);
+    put(bytes, at + LOW, 4);
   },
 });
 
 /** A time_t or a suseconds_t. */
 export const time: (at: At) => Field<number> = field({
   read: (view, at) => Number(view.getBigInt64(at, LITTLE)),
-  write: (view, at, value, name) => {
+  write: (bytes, at, value, name) => {
     const number = integer(value, name, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    view.setBigInt64(at, BigInt(number), LITTLE);
+    cell.setBigInt64(0, BigInt(number), LITTLE);
+    put(bytes, at, 8);
   },
 });
 
@@ -93,12 +135,14 @@ const NANO = 1_000_000_000n;
 const nanoseconds = (unit: bigint, second: number) =>
   field<bigint>({
     read: (view, at) => view.getBigInt64(at, LITTLE) * NANO + view.getBigInt64(at + second, LITTLE) * unit,
-    write: (view, at, value, name) => {
+    write: (bytes, at, value, name) => {
       if (typeof value !== 'bigint') throw invalidType(name, 'a bigint');
       if (value < 0n || value / NANO > 0x7fffffffffffffffn) throw outOfRange(name, 'a time from 1970 on');
       if (value % unit !== 0n) throw outOfRange(name, `a whole number of ${unit} ns`);
-      view.setBigInt64(at, value / NANO, LITTLE);
-      view.setBigInt64(at + second, (value % NANO) / unit, LITTLE);
+      cell.setBigInt64(0, value / NANO, LITTLE);
+      put(bytes, at, 8);
+      cell.setBigInt64(0, (value % NANO) / unit, LITTLE);
+      put(bytes, at + second, 8);
     },
   });
 
@@ -108,15 +152,16 @@ export const timeval: (at: At) => Field<bigint> = nanoseconds(1000n, layout('tv_
 /** An int that is 1 or 0, as a boolean. */
 export const bool: (at: At) => Field<boolean> = field({
   read: (view, at) => view.getInt32(at, LITTLE) !== 0,
-  write: (view, at, value, name) => {
+  write: (bytes, at, value, name) => {
     if (typeof value !== 'boolean') throw invalidType(name, 'a boolean');
-    view.setInt32(at, value ? 1 : 0, LITTLE);
+    cell.setInt32(0, value ? 1 : 0, LITTLE);
+    put(bytes, at, 4);
   },
 });
 
 const address = new Uint8Array(16);
 
-function putAddress(view: DataView, at: number, size: 4 | 16, value: unknown, name: string, scope = ''): void {
+function putAddress(bytes: Uint8Array, at: number, size: 4 | 16, value: unknown, name: string, scope = ''): void {
   if (typeof value !== 'string') throw invalidType(name, 'a string');
   if (native.inet_pton(size === 4 ? AF_INET : AF_INET6, value, address) !== 1) {
     const kind = size === 4 ? 'an IPv4 address' : 'an IPv6 address';
@@ -124,28 +169,28 @@ function putAddress(view: DataView, at: number, size: 4 | 16, value: unknown, na
     const sibling = name.slice(0, name.lastIndexOf('.') + 1) + scope;
     throw invalidValue(name, `${kind} without %: the interface is ${sibling}, a number of if_nametoindex`);
   }
-  for (let i = 0; i < size; i++) view.setUint8(at + i, address[i]!);
+  put(bytes, at, size, address);
 }
 
 /** A struct in_addr as text. */
 export const inAddr: (at: At) => Field<string> = field({
   read: (view, at) => `${view.getUint8(at)}.${view.getUint8(at + 1)}.${view.getUint8(at + 2)}.${view.getUint8(at + 3)}`,
-  write: (view, at, value, name) => putAddress(view, at, 4, value, name),
+  write: (bytes, at, value, name) => putAddress(bytes, at, 4, value, name),
 });
 
 /** A struct in6_addr as text. `scope` is the field with the index of the interface. */
 export const in6Addr = (at: At, scope: string): Field<string> =>
   field({
     read: (view, at) => inet_ntop(AF_INET6, part(view, at, 16)),
-    write: (view, at, value, name) => putAddress(view, at, 16, value, name, scope),
+    write: (bytes, at, value, name) => putAddress(bytes, at, 16, value, name, scope),
   })(at);
 
 /** A field that may be omitted. It is 0 then. */
 export const optional = <Get>({ at, read, write }: Field<Get>): Field<Get> => ({
   at,
   read,
-  write: (view, at, value, name) => {
-    if (value !== undefined) write(view, at, value, name);
+  write: (bytes, at, value, name) => {
+    if (value !== undefined) write(bytes, at, value, name);
   },
 });
 

@@ -8,7 +8,7 @@ import { assertObject, attached, copyElements, ownProperty } from '../argument/s
 import { AF_INET6, SOL_IP, SOL_IPV6 } from '../native/constants.ts';
 import { bool, i32, inAddr, net32, part, u32, u64 } from './field.ts';
 import type * as options from './option-type.ts';
-import { type Codec, codecOf, type Reader, scalar, zeroed } from './struct.ts';
+import { type Codec, codecOf, type Reader, scalar } from './struct.ts';
 import * as structs from './struct-table.ts';
 import { decodeTcpInfo, type TcpInfo } from './tcp-info.ts';
 
@@ -53,7 +53,8 @@ const text: Codec<string> = {
   size: TEXT_SIZE,
   decode: (view, start, end) => {
     const text = part(view, start, end - start);
-    return text.toString('utf8', 0, text.includes(0) ? text.indexOf(0) : text.length);
+    const nul = text.indexOf(0);
+    return text.toString('utf8', 0, nul === -1 ? text.length : nul);
   },
   encode: (value, name) => {
     if (typeof value !== 'string') throw invalidType(name, 'a string');
@@ -91,6 +92,7 @@ const memberships: Reader<number[]> = {
 };
 
 const int = scalar(4, i32(0));
+const uint = scalar(4, u32(0));
 const timestamps = codecOf(structs.so_timestamping);
 
 /** Kernels before 5.15 know only the flags. */
@@ -126,24 +128,23 @@ const icmp6Filter: Codecs['icmp6Filter'] = {
     return { pass: Array.from({ length: FILTER_TYPES }, (_, type) => type).filter((type) => !blocked(type)) };
   },
   encode: (value, name) => {
-    const { bytes, view } = zeroed(FILTER_TYPES / 8);
+    const words = new Uint32Array(FILTER_TYPES / 32);
     const filter: { pass?: unknown; block?: unknown } = onlyKnown(assertObject(value, name), ICMP6_NAMES, name);
     const pass = ownProperty(filter, 'pass');
     const key = pass === undefined ? 'block' : 'pass';
     const types = pass ?? ownProperty(filter, 'block');
     if (!Array.isArray(types)) throw invalidType(`${name}.${key}`, 'an array');
-    if (key === 'pass') bytes.fill(0xff);
+    if (key === 'pass') words.fill(0xffffffff);
     if (pass !== undefined && ownProperty(filter, 'block') !== undefined)
       throw invalidValue(name, "an object with 'pass' or 'block', not both");
     for (const type of copyElements(types, name, types.length, (item) =>
       integer(item, `${name}.${key}`, 0, FILTER_TYPES - 1),
     )) {
-      const at = (type >> 5) * 4;
       const bit = 1 << (type & 31);
-      const word = view.getUint32(at, LITTLE);
-      view.setUint32(at, key === 'pass' ? word & ~bit : word | bit, LITTLE);
+      const word = words[type >> 5]!;
+      words[type >> 5] = key === 'pass' ? word & ~bit : word | bit;
     }
-    return bytes;
+    return Buffer.from(words.buffer);
   },
 };
 
@@ -168,9 +169,7 @@ const fanout: Codecs['fanout'] = {
   },
   encode: (value, name) => {
     const { id, type, flags } = fanoutFields(value, name);
-    const { bytes, view } = zeroed(4);
-    view.setUint32(0, (((type | flags) << 16) | id) >>> 0, LITTLE);
-    return bytes;
+    return uint.encode((((type | flags) << 16) | id) >>> 0, name);
   },
 };
 
@@ -189,7 +188,7 @@ const packetStatistics: Reader<options.PacketStatistics> = {
 export const codecs: Codecs = {
   flag: scalar(4, bool(0)),
   int,
-  uint: scalar(4, u32(0)),
+  uint,
   netUint: scalar(4, net32(0)),
   u64: scalar(8, u64(0)),
   text,

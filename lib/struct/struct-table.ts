@@ -83,14 +83,18 @@ export const in6_pktinfo: Struct<options.In6Pktinfo> = struct('in6_pktinfo', {
   ifindex: u32('ipi6_ifindex'),
 });
 
-export const sock_extended_err: Struct<ExtendedError['error']> = struct('sock_extended_err', {
-  errno: u32('ee_errno'),
-  origin: u8('ee_origin'),
-  type: u8('ee_type'),
-  code: u8('ee_code'),
-  info: u32('ee_info'),
-  data: u32('ee_data'),
-});
+export const sock_extended_err: Struct<ExtendedError['error']> = struct(
+  'sock_extended_err',
+  {
+    errno: u32('ee_errno'),
+    origin: u8('ee_origin'),
+    type: u8('ee_type'),
+    code: u8('ee_code'),
+    info: u32('ee_info'),
+    data: u32('ee_data'),
+  },
+  (value) => ({ ...value }),
+);
 
 export const tpacket_auxdata: Struct<Omit<AuxiliaryData, 'level' | 'type'>> = struct('tpacket_auxdata', {
   status: u32('tp_status'),
