@@ -3,10 +3,9 @@
  * immediately would starve timers, signals and all other sockets. Operations over the budget run in the next turn,
  * without a request to epoll.
  *
- * A turn begins when the event loop calls the reactor. Both budgets are counted in bytes, and each call counts as a
- * fixed number of bytes. The budget of a socket limits a loop over that socket, and the budget of the thread limits a
- * loop over ever new sockets. The latter grows with the number of sockets that are served, so that it never stops many
- * sockets that do little each.
+ * A turn begins when the event loop calls the reactor. The budget of a socket, in which each call counts as a fixed
+ * number of bytes, limits a loop over that socket. The budget of the thread limits loops over many sockets, or over ever
+ * new ones. It grows with the number of sockets that are served, so that it never stops many sockets that do little each.
  */
 import type { Readiness } from './readiness.ts';
 
@@ -16,28 +15,34 @@ const CALL = 4096;
 export const MESSAGE = 2048;
 /** The budget of one socket: 256 calls without data, or 1 MiB in a few calls. */
 export const MOST: number = 1 << 20;
-/** The budget of the thread, and the amount that each event adds to it. */
-const BASE = 8 * MOST;
-const EVENT = 32 * CALL;
+/** The budget of the thread in calls, and the amount that each event adds to it. */
+const CALLS = 2048;
+const CALLS_PER_EVENT = 8;
+/** The same in bytes, in which each call counts, too. */
+const BYTES = 8 * MOST;
+const BYTES_PER_EVENT = 32 * CALL;
 
 let turn = 1;
-let left = BASE;
+let calls = CALLS;
+let bytes = BYTES;
 
 /** Begins a turn in which the given number of sockets is served. */
 export function beginTurn(events: number): void {
   turn = (turn + 1) | 0;
-  left = BASE + events * EVENT;
+  calls = CALLS + events * CALLS_PER_EVENT;
+  bytes = BYTES + events * BYTES_PER_EVENT;
 }
 
 /** Returns whether the next operation has to wait for the next turn. */
 export function isSpent(readiness: Readiness): boolean {
-  return left <= 0 || (readiness.spent >= MOST && readiness.turn === turn);
+  return calls <= 0 || bytes <= 0 || (readiness.spent >= MOST && readiness.turn === turn);
 }
 
 /** Counts a call that transferred the given number of bytes. */
-export function spend(readiness: Readiness, bytes: number): void {
-  const cost = CALL + bytes;
-  left -= cost;
+export function spend(readiness: Readiness, transferred: number): void {
+  const cost = CALL + transferred;
+  calls--;
+  bytes -= cost;
   if (readiness.turn === turn) {
     readiness.spent += cost;
   } else {

@@ -109,6 +109,30 @@ describe('a loop whose operations all complete at once', () => {
   });
 });
 
+test('a thousand sockets, each with much to read, make a bounded number of calls in one turn', async () => {
+  const width = 1000;
+  const pairs = Array.from({ length: width }, () => s.Socket.pair());
+  const message = Buffer.alloc(40);
+  for (const [a] of pairs) await a.sendAll(message);
+  await turn();
+  let reads = 0;
+  const loops = pairs.map(async ([, b]) => {
+    for (let i = 0; i < message.length; i++) {
+      await b.recv(1);
+      reads++;
+    }
+  });
+  const perTurn: number[] = [];
+  for (let before = 0; before < width * message.length; before = reads) {
+    await turn();
+    perTurn.push(reads - before);
+  }
+  await Promise.all(loops);
+  for (const socket of pairs.flat()) socket.close();
+  // 2,048, and eight for each socket that was ready.
+  expect(Math.max(...perTurn)).toBeLessThan(12 * width);
+});
+
 test('sends that are not awaited stay pending beyond the limit of one turn, and close rejects them', async () => {
   const [a, b] = s.Socket.pair();
   keep(a, b);
