@@ -143,14 +143,15 @@ function target([family]: Kind): s.AddressLike {
 }
 
 const batch = new s.MessageBatch({ messages: 1, size: 4 });
+const data = Buffer.from('data');
 
 function answer(kind: Kind, state: (typeof STATES)[number], call: (typeof CALLS)[number], flags: number): number {
   const fds = world(kind, state);
   try {
     const [fd] = fds as [number];
-    if (call === 'send') return nothrow.send(fd, 'data', flags);
-    if (call === 'sendto') return nothrow.sendto(fd, 'data', flags, target(kind));
-    if (call === 'sendmsg') return nothrow.sendmsg(fd, { buffers: ['da', 'ta'] }, flags);
+    if (call === 'send') return nothrow.send(fd, data, flags);
+    if (call === 'sendto') return nothrow.sendto(fd, data, flags, target(kind));
+    if (call === 'sendmsg') return nothrow.sendmsg(fd, { buffers: [data.subarray(0, 2), data.subarray(2)] }, flags);
     batch.clear();
     batch.push('data');
     const n = nothrow.sendmmsg(fd, batch, flags);

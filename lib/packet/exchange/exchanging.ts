@@ -4,7 +4,7 @@ import { invalidValue } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
 import { type Abortable, listen, unlisten } from '../../loop/abort.ts';
-import { AbortError, BusyError } from '../../loop/errors.ts';
+import { AbortError, BusyError, ClosedError } from '../../loop/errors.ts';
 import { LONGEST } from '../../loop/options.ts';
 import { isSocketError } from '../../struct/errno.ts';
 import { type DecodedPacket, decodePacket } from '../layers/decode.ts';
@@ -83,6 +83,7 @@ export class Exchanging<Tag> implements Abortable {
   #count = 0;
   #isComplete = false;
   #failure: unknown;
+  #receiving: Promise<void> | undefined;
   #due = 0;
   #burst = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -105,7 +106,7 @@ export class Exchanging<Tag> implements Abortable {
     if (running.has(this.#through)) throw new BusyError('exchange');
     running.add(this.#through);
     if (signal !== undefined) listen(signal, this);
-    const receiving = this.#guard(this.#port.receive(this.#over.signal, (arrival) => this.#take(arrival)));
+    this.#receiving = this.#guard(this.#port.receive(this.#over.signal, (arrival) => this.#take(arrival)));
     this.#guard(this.#sendAll(requests));
     try {
       for (;;) {
@@ -123,7 +124,7 @@ export class Exchanging<Tag> implements Abortable {
       clearTimeout(this.#timer);
       this.#over.abort();
       this.#room.ring();
-      await receiving; // whoever waits for packets next must be the only one
+      await this.#receiving; // whoever waits for packets next must be the only one
       running.delete(this.#through);
     }
   }
@@ -185,6 +186,7 @@ export class Exchanging<Tag> implements Abortable {
     try {
       await this.#port.send({ data: one.data, to, control });
     } catch (error) {
+      if (error instanceof ClosedError) await this.#receiving; // which ends with the reason
       if (!isSocketError(error)) throw error;
       this.#giveUp(one, error);
       return;
