@@ -70,17 +70,25 @@ export function sleep(milliseconds: number): Promise<void> {
 }
 
 /**
- * Waits for this long, and checks that no event wakes the event loop again and again meanwhile. Bun and Deno do not count
- * the turns of the event loop, so there the CPU time shows it.
+ * Waits for this long, and checks that no event wakes the event loop again and again meanwhile. The steps of a garbage
+ * collection wake it, too, so one quiet period out of ten is enough: an event that nothing serves repeats in all of them.
+ * Bun and Deno do not count the turns of the event loop, so there the CPU time shows it.
  */
 export async function expectIdle(milliseconds: number): Promise<void> {
   const turns = () => performance.nodeTiming?.uvMetricsInfo?.loopCount;
-  const [before, cpu] = [turns(), process.cpuUsage()];
-  await sleep(milliseconds);
-  const after = turns();
-  const { user, system } = process.cpuUsage(cpu);
-  if (before !== undefined && after !== undefined) expect(after - before, 'turns of the event loop').toBeLessThan(200);
-  else expect((user + system) / 1000, `CPU milliseconds of ${milliseconds}`).toBeLessThan(milliseconds / 2);
+  const busy: string[] = [];
+  for (let i = 0; i < 10; i++) {
+    const [before, cpu] = [turns(), process.cpuUsage()];
+    await sleep(milliseconds);
+    const after = turns();
+    const { user, system } = process.cpuUsage(cpu);
+    if (before === undefined || after === undefined) {
+      if ((user + system) / 1000 < milliseconds / 2) return;
+      busy.push(`${(user + system) / 1000} of ${milliseconds} CPU milliseconds`);
+    } else if (after - before < 200) return;
+    else busy.push(`${after - before} turns of the event loop`);
+  }
+  expect(busy).toEqual([]);
 }
 
 /** Reads until the end of the stream. */
