@@ -37,9 +37,13 @@ test('when unexplained events arrive and no file descriptor is free, other opera
     q1.sendSync('y');
     await sleep(50);
     const turns = () => performance.nodeTiming.uvMetricsInfo.loopCount;
-    const before = turns();
-    await sleep(100);
-    console.log(heard, await innocent, turns() - before < 50);
+    let idle = false;
+    for (let i = 0; i < 10 && !idle; i++) { // a garbage collection takes turns, too, but ends
+      const before = turns();
+      await sleep(100);
+      idle = turns() - before < 50;
+    }
+    console.log(heard, await innocent, idle);
     process.exit();`;
   expect(await output(script, [], {}, ['prlimit', '--nofile=256:256'])).toBe('1 y true');
 });
