@@ -155,7 +155,8 @@ napi_value Own(napi_env env, napi_callback_info info) {
   const int fd = args.Int(0);
   if (args.refused()) return args.Refused();
   Owned& descriptors = args.environment()->owned;
-  if (descriptors.Get(fd) == Owner::kProgram && ::fcntl(fd, F_GETFD) < 0) return Result(env, -1);
+  // A number that is not open gets no owner, so that the table stays as long as the kernel's.
+  if (descriptors.Get(fd) == Owner::kProgram && ::fcntl(fd, F_GETFD) < 0 && errno == EBADF) return Number(env, -EBADF);
   if (descriptors.Set(env, fd, Owner::kMade)) return Number(env, fd);
   ::close(fd);
   return Number(env, -ENOMEM);
