@@ -88,24 +88,33 @@ test('it sends at the given rate and repeats what was not answered, and tshark f
     await printed(sniffing, /listening on/);
     const args = ['-p', '22,81,90-97', '--rate', '40', '-n', '2', '-W', '0.9', '--open', address];
     const { code, output } = await finishedIn(near.enter, 'syn-scan.js', ...args);
-    expect(output).toMatch(/^22\/tcp .*\n.*: 1 open, 8 closed, 1 filtered; 12 packets sent\n$/);
+    const told = /^22\/tcp .*\n.*: 1 open, 8 closed, 1 filtered; (\d+) packets sent\n$/.exec(output);
+    expect(told, output).not.toBeNull();
     expect(code).toBe(0);
     sniffing.child.kill('SIGINT');
     expect(await sniffing.ended).toBe(0);
     const fields = ['frame.time_epoch', 'tcp.flags', 'tcp.dstport', 'tcp.checksum.status'];
     const packets = fieldsOf(file, fields).map((cells) => cells.map((cell) => cell.join()));
-    // The kernel resets the connection that answered, which it does not know.
     const syns = packets.filter(([, flags]) => flags === '0x0002' || flags === '0x00000002');
-    expect(packets.length - syns.length).toBe(1);
-    expect(syns.map(([, , port]) => Number(port))).toEqual([22, 81, ...[90, 91, 92, 93, 94, 95, 96, 97], 81, 81]);
+    // The kernel resets each connection that answered, which it does not know.
+    const others = packets.filter((packet) => !syns.includes(packet));
+    expect(new Set(others.map(([, flags, port]) => `${Number(flags)} ${port}`))).toEqual(new Set(['4 22']));
+    expect(syns.length).toBe(Number(told![1]));
     for (const [, , , checksum] of syns) expect(checksum).toBe('1');
     // The checksum of the kernel's RST is left to the network card, which does not exist here.
     expect(complaints(file)).not.toMatch(/^(?!.*\[RST\]).+$/m);
-    const times = syns.map(([time]) => Number(time));
-    // The tenth is sent 9 / 40 s after the first, or later; a retry after the wait.
-    expect(times[9]! - times[0]!).toBeGreaterThan(9 / 40 - 0.02);
-    expect(times[10]! - times[1]!).toBeGreaterThan(0.88); // port 81 was the second one
-    expect(times[11]! - times[10]!).toBeGreaterThan(0.88);
+    const times = new Map<number, number[]>();
+    for (const [time, , port] of syns) times.set(Number(port), [...(times.get(Number(port)) ?? []), Number(time)]);
+    const ports = [22, 81, 90, 91, 92, 93, 94, 95, 96, 97];
+    expect([...times.keys()]).toEqual(ports);
+    // The tenth is sent 9 / 40 s after the first, or later.
+    expect(times.get(97)![0]! - times.get(22)![0]!).toBeGreaterThan(9 / 40 - 0.02);
+    // What is not answered is sent twice more, after the wait. On a busy machine, an answer may come after the wait, too.
+    expect(times.get(81)).toHaveLength(3);
+    for (const sent of times.values()) {
+      expect(sent.length).toBeLessThanOrEqual(3);
+      for (let i = 1; i < sent.length; i++) expect(sent[i]! - sent[i - 1]!).toBeGreaterThan(0.88);
+    }
   }
 });
 
