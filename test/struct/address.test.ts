@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
+import { expectSameAnywhere, some, uint8, uint16, uint32 } from '../helpers/arbitrary-bytes.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { loopback, loopback6 } from '../helpers/fixtures.ts';
 import { ipv6, need, packetSockets, vsock } from '../helpers/need.ts';
@@ -10,12 +11,7 @@ import { python } from '../helpers/python.ts';
 
 const known: number[] = [s.AF_UNIX, s.AF_INET, s.AF_INET6, s.AF_NETLINK, s.AF_PACKET, s.AF_VSOCK];
 
-const uint8 = fc.integer({ min: 0, max: 0xff });
-const uint16 = fc.integer({ min: 0, max: 0xffff });
-const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const int32 = fc.integer({ min: -0x80000000, max: 0x7fffffff });
-const some = (min: number, max: number) =>
-  fc.uint8Array({ minLength: min, maxLength: max, size: 'max' }).map((bytes) => Buffer.from(bytes));
 // Runs of zeros, so that '::' occurs in every place.
 const sixteen = fc.array(fc.oneof(fc.constant([0, 0]), fc.tuple(uint8, uint8)), { minLength: 8, maxLength: 8 });
 const text = (max: number) =>
@@ -408,14 +404,7 @@ describe('decodeAddress accepts anything', () => {
   });
 
   test('neither bytes beyond the length nor the position in memory matter', () => {
-    fc.assert(
-      fc.property(wild, fc.nat(200), some(0, 9), some(0, 40), (bytes, length, before, after) => {
-        const size = Math.min(length, bytes.length);
-        const moved = Buffer.concat([before, bytes.subarray(0, size), after]).subarray(before.length);
-        expect(s.decodeAddress(moved, size)).toEqual(s.decodeAddress(bytes, length));
-      }),
-      { numRuns: 3000 },
-    );
+    expectSameAnywhere(wild, 200, s.decodeAddress, 3000);
   });
 
   test('a decoded address can be encoded and decoded again with the same result', () => {

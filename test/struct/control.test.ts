@@ -4,17 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
+import { expectSameAnywhere, some, uint8, uint16, uint32 } from '../helpers/arbitrary-bytes.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
 import { loopback, loopback6, pair } from '../helpers/fixtures.ts';
 import { ipv6, need } from '../helpers/need.ts';
 import { python } from '../helpers/python.ts';
 
-const uint8 = fc.integer({ min: 0, max: 0xff });
-const uint16 = fc.integer({ min: 0, max: 0xffff });
-const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const int32 = fc.integer({ min: -0x80000000, max: 0x7fffffff });
-const some = (min: number, max: number) =>
-  fc.uint8Array({ minLength: min, maxLength: max, size: 'max' }).map((bytes) => Buffer.from(bytes));
 const ip4 = fc.tuple(uint8, uint8, uint8, uint8).map((bytes) => bytes.join('.'));
 const ip6 = some(16, 16).map((bytes) => s.inet_ntop(s.AF_INET6, bytes));
 const inet = fc.record({ family: fc.constant(s.AF_INET), address: ip4, port: uint16 });
@@ -151,14 +147,7 @@ describe('decodeControl accepts anything', () => {
   });
 
   test('neither bytes beyond the length nor the position in memory matter', () => {
-    fc.assert(
-      fc.property(wild, fc.nat(300), some(0, 9), some(0, 40), (bytes, length, before, after) => {
-        const size = Math.min(length, bytes.length);
-        const moved = Buffer.concat([before, bytes.subarray(0, size), after]).subarray(before.length);
-        expect(s.decodeControl(moved, size)).toEqual(s.decodeControl(bytes, length));
-      }),
-      { numRuns: 3000 },
-    );
+    expectSameAnywhere(wild, 300, s.decodeControl, 3000);
   });
 
   test('the result is a copy', () => {

@@ -40,8 +40,9 @@ const LINKTYPES: ReadonlyMap<number, number> = new Map<number, number>([
     constants.ARPHRD_SIT,
     constants.ARPHRD_SLIP,
     constants.ARPHRD_CSLIP,
+    constants.ARPHRD_SLIP6,
+    constants.ARPHRD_CSLIP6,
   ].map((hatype) => [hatype, LINKTYPE_RAW] as const),
-  ...[constants.ARPHRD_SLIP6, constants.ARPHRD_CSLIP6].map((hatype) => [hatype, LINKTYPE_RAW] as const),
 ]);
 
 /**
