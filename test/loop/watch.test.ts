@@ -64,6 +64,23 @@ describe('onReadable', () => {
     expect(calls, 'nothing is left').toHaveLength(count);
   });
 
+  test('a callback that another one registers is called in the next turn at the earliest', async () => {
+    const [a, b] = unixPair();
+    let turns = 0;
+    const added: number[] = [];
+    const called: number[] = [];
+    b.onReadable(() => {
+      if (added.length > 0) return;
+      added.push(turns);
+      b.onReadable(() => called.push(turns));
+    });
+    b.onReadable(() => {}); // so that the list goes on behind the one that registers
+    a.sendSync('x');
+    for (; called.length === 0; turns++) await turn();
+    expect(called[0]).toBeGreaterThan(added[0]!);
+    b.close();
+  });
+
   test('is stopped by closing the Socket, even in its own callback, and the number may be reused', async () => {
     const [a, b] = unixPair();
     let calls = 0;
