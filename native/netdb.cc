@@ -1,11 +1,10 @@
-// Names: man 3 getaddrinfo, getnameinfo, gethostbyname, gethostbyaddr, getservbyname, getprotobyname, gethostname.
+// Names of hosts: man 3 getaddrinfo, getnameinfo, gethostbyname, gethostbyaddr, man 2 gethostname.
 //
 // Each look-up is a class with its arguments, Run (which may block and does not use JavaScript) and its result. It runs
 // at once for the call of C, or on the thread pool for a promise.
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,11 +20,6 @@
 
 namespace sys_socket {
 namespace {
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using String = std::unique_ptr<char, Free>;
 
 // Why a look-up failed: its own error number (EAI_ or h_errno), and the errno for EAI_SYSTEM.
 struct Failure {
@@ -59,8 +53,8 @@ class AddressInfo {
     hints_.ai_protocol = args->Int(5);
     has_node_ = node.c_str() != nullptr;
     has_service_ = service.c_str() != nullptr;
-    node_.reset(node.Release());
-    service_.reset(service.Release());
+    node_ = node.Release();
+    service_ = service.Release();
     // There is no memory, and a null pointer would mean a different request.
     if (has_node_ && node_ == nullptr) args->Refuse(0, Refusal::kLength);
     if (has_service_ && service_ == nullptr) args->Refuse(1, Refusal::kLength);
@@ -143,7 +137,7 @@ class Host {
     by_name_ = args->Has(1);
     if (by_name_) {
       Text name(env, args, 1);
-      name_.reset(name.Release());
+      name_ = name.Release();
       if (name_ == nullptr) args->Refuse(1, Refusal::kLength);
     } else {
       const Bytes address = args->GetBytes(2);
@@ -244,39 +238,6 @@ napi_value Later(napi_env env, napi_callback_info info) {
   return Number(env, args.environment()->lookups.Add(env, lookup.release(), args.value(N + 1), most));
 }
 
-// Calls the reentrant forms of getservbyname and similar functions, for which the caller must find out the size of the
-// memory.
-template <typename Entry, typename Call>
-bool Find(Entry* entry, String* memory, Call call) {
-  Entry* found = nullptr;
-  for (size_t size = 1024; size <= (1U << 20); size *= 2) {
-    memory->reset(static_cast<char*>(std::malloc(size)));
-    if (*memory == nullptr || call(entry, memory->get(), size, &found) != ERANGE) break;
-  }
-  return found != nullptr;
-}
-
-napi_value GiveService(napi_env env, const servent* entry) {
-  Pack pack;
-  if (entry != nullptr) {
-    pack.String(entry->s_name);
-    pack.Strings(entry->s_aliases);
-    pack.Int(ntohs(static_cast<uint16_t>(entry->s_port)));
-    pack.String(entry->s_proto);
-  }
-  return pack.Give(env);
-}
-
-napi_value GiveProtocol(napi_env env, const protoent* entry) {
-  Pack pack;
-  if (entry != nullptr) {
-    pack.String(entry->p_name);
-    pack.Strings(entry->p_aliases);
-    pack.Int(entry->p_proto);
-  }
-  return pack.Give(env);
-}
-
 }  // namespace
 
 // (node?, service?, flags, family, socktype, protocol)
@@ -297,49 +258,6 @@ napi_value LookupCancel(napi_env env, napi_callback_info info) {
   const int id = args.Int(0);
   if (!args.refused()) args.environment()->lookups.Cancel(env, id);
   return args.Refused();
-}
-
-// (name or undefined, port, protocol?): returns no bytes if there is no such service.
-napi_value Getserv(napi_env env, napi_callback_info info) {
-  Args<3> args(env, info);
-  const bool by_name = args.Has(0);
-  const Text name(env, &args, 0, true);
-  const int port = by_name ? 0 : args.Int(1);
-  const Text protocol(env, &args, 2, true);
-  if (args.refused()) return args.Refused();
-  const int network = htons(static_cast<uint16_t>(port));  // getservbyport in service.ts rejects what is not a uint16
-  servent entry = {};
-  String memory;
-  const bool found = Find(&entry, &memory, [&](servent* to, char* buffer, size_t size, servent** result) {
-    return by_name ? ::getservbyname_r(name.c_str(), protocol.c_str(), to, buffer, size, result)
-                   : ::getservbyport_r(network, protocol.c_str(), to, buffer, size, result);
-  });
-  return GiveService(env, found ? &entry : nullptr);
-}
-
-// (name or undefined, number): returns no bytes if there is no such protocol.
-napi_value Getproto(napi_env env, napi_callback_info info) {
-  Args<2> args(env, info);
-  const bool by_name = args.Has(0);
-  const Text name(env, &args, 0, true);
-  const int number = by_name ? 0 : args.Int(1);
-  if (args.refused()) return args.Refused();
-#ifdef __GLIBC__
-  protoent entry = {};
-  String memory;
-  const bool found = Find(&entry, &memory, [&](protoent* to, char* buffer, size_t size, protoent** result) {
-    return by_name ? ::getprotobyname_r(name.c_str(), to, buffer, size, result)
-                   : ::getprotobynumber_r(number, to, buffer, size, result);
-  });
-  return GiveProtocol(env, found ? &entry : nullptr);
-#else
-  // The functions of musl iterate over its own table with one cursor for all threads.
-  static pthread_mutex_t cursor = PTHREAD_MUTEX_INITIALIZER;
-  pthread_mutex_lock(&cursor);
-  napi_value entry = GiveProtocol(env, by_name ? ::getprotobyname(name.c_str()) : ::getprotobynumber(number));
-  pthread_mutex_unlock(&cursor);
-  return entry;
-#endif
 }
 
 // (code): returns the text of gai_strerror.

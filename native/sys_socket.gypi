@@ -21,6 +21,7 @@
         "reactor.cc",
         "reactor_thread.cc",
         "ring.cc",
+        "service.cc",
         "socket.cc",
         "transfer.cc"
       ],

@@ -1,12 +1,19 @@
-// String arguments.
+// Strings: arguments, and memory of malloc(3).
 #pragma once
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "args.h"
 
 namespace sys_socket {
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+// Memory of malloc(3), which is freed at the end.
+using String = std::unique_ptr<char, Free>;
 
 // A string argument in the form that C uses, or nothing for undefined. A string with an inner NUL is rejected, because
 // C would read only a part of it.
@@ -44,9 +51,9 @@ class Text {
   [[nodiscard]] const char* c_str() const { return text_; }
   [[nodiscard]] size_t size() const { return text_ == nullptr ? 0 : std::strlen(text_); }
 
-  // Releases the text, which the caller must free. Returns null if the argument was omitted or there is no memory.
-  [[nodiscard]] char* Release() {
-    char* text = text_ == short_ ? strdup(short_) : text_;
+  // Moves the text out. Returns null if the argument was omitted or there is no memory.
+  [[nodiscard]] String Release() {
+    String text(text_ == short_ ? strdup(short_) : text_);
     text_ = short_;
     return text;
   }

@@ -1,4 +1,4 @@
-/** The rooms of lib/: what each may import, types included; that no files import one another in a circle; how long files are; that headers name their fields. */
+/** The rooms of lib/: what each may import, types included; that no files import one another in a circle; that headers name their fields. And how long the files of lib/ and native/ are. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
@@ -25,16 +25,30 @@ const readmes = new Map(
   }),
 );
 
+/** Returns the rooms that the README of packet/ lists, in its order. */
+function partsOfPacket(): string[] {
+  return [...read('packet/README.md').matchAll(/`(\w+)`(?=[,.])/g)].map(([, name]) => `packet/${name}`);
+}
+
 /** No file of logic is longer. Tables are. */
 const LONGEST = 350;
-const LONG: readonly string[] = ['native/constants.ts', 'posix/option-table.ts'];
+const LONG: readonly string[] = [
+  'lib/native/constants.ts',
+  'lib/posix/option-table.ts',
+  'native/compat.h',
+  'native/constants.def',
+];
 
-/** Returns what a file imports from this library, as types or as values. */
+/** Returns the modules that a file imports, as types or as values, by a statement or by `import(...)`. */
+function modulesOf(file: string): string[] {
+  const code = read(file).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*/gm, '');
+  return [...code.matchAll(/(?<![.\w])(?:from|import)[\s(]+(['"`])([^'"`]+)\1/g)].map(([, , path]) => path!);
+}
+
+/** Returns the files of this library that a file imports. */
 function importsOf(file: string): string[] {
-  const code = read(file).replaceAll(/\/\*[\s\S]*?\*\//g, '');
-  return [...code.matchAll(/^(?:import|export)\b[^;]*?'(\.[^']+)';/gm)].map(([, path]) =>
-    relative(lib, join(lib, dirname(file), path!)),
-  );
+  const own = modulesOf(file).filter((path) => path.startsWith('.'));
+  return own.map((path) => relative(lib, join(lib, dirname(file), path)));
 }
 const graph = new Map(files.map((file) => [file, importsOf(file)]));
 
@@ -44,6 +58,13 @@ test('a room imports exactly the rooms that its README names', () => {
     const found = new Set(own.flatMap((file) => graph.get(file)!).map((path) => dirname(path)));
     found.delete(room);
     expect([room, ...readmes.get(room)!.imports]).toEqual([room, ...[...found].sort()]);
+  }
+});
+
+test('all other modules that files import belong to Node, so that no room uses the package by its name', () => {
+  for (const file of files) {
+    const others = modulesOf(file).filter((path) => !/^(?:\.|node:)/.test(path));
+    expect([file, ...others]).toEqual([file]);
   }
 });
 
@@ -58,8 +79,26 @@ test('docs/architecture.md and the README of packet/ list the same rooms', () =>
   const page = readFileSync(join(lib, '../docs/architecture.md'), 'utf8');
   const told = [...page.matchAll(/^\| `lib\/(\S+)` \| (.+) \|$/gm)].map(([, room, subject]) => [room, subject]);
   expect(Object.fromEntries(told)).toEqual(Object.fromEntries(rooms.map((room) => [room, readmes.get(room)!.subject])));
-  const parts = [...read('packet/README.md').matchAll(/`(\w+)`(?=[,.])/g)].map(([, name]) => `packet/${name}`);
-  expect(parts.sort()).toEqual(rooms.filter((room) => room.startsWith('packet/')));
+  expect([...partsOfPacket()].sort()).toEqual(rooms.filter((room) => room.startsWith('packet/')));
+});
+
+test('the picture of docs/architecture.md shows every room above, or to the left of, those that it imports', () => {
+  const page = readFileSync(join(lib, '../docs/architecture.md'), 'utf8');
+  const [, picture = ''] = /```text\n(.+?)```/s.exec(page) ?? [];
+  const shown = [...picture.matchAll(/[\w/.]+/g)].map(([name]) => name).filter((name) => rooms.includes(name));
+  expect([...shown].sort()).toEqual(rooms);
+  for (const room of rooms) {
+    const before = readmes.get(room)!.imports.filter((other) => shown.indexOf(other) < shown.indexOf(room));
+    expect([room, ...before]).toEqual([room]);
+  }
+});
+
+test('the README of packet/ lists every room after those that it imports', () => {
+  const listed = partsOfPacket();
+  for (const room of listed) {
+    const after = readmes.get(room)!.imports.filter((other) => listed.indexOf(other) > listed.indexOf(room));
+    expect([room, ...after]).toEqual([room]);
+  }
 });
 
 test('no rooms import one another in a circle', () => {
@@ -111,7 +150,13 @@ test('packet headers name the offsets of their fields', () => {
 });
 
 test('files are short enough to be read in one go', () => {
-  const long = files.filter((file) => read(file).split('\n').length - 1 > LONGEST);
+  const root = join(lib, '..');
+  const all = [
+    ...files.map((file) => `lib/${file}`),
+    ...readdirSync(join(root, 'native')).map((file) => `native/${file}`),
+  ];
+  const lines = (file: string) => readFileSync(join(root, file), 'utf8').split('\n').length - 1;
+  const long = all.filter((file) => lines(file) > LONGEST);
   expect(long.filter((file) => !LONG.includes(file))).toEqual([]);
   expect(
     LONG.filter((file) => !long.includes(file)),
