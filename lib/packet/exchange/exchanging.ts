@@ -177,8 +177,13 @@ export class Exchanging<Tag> implements Abortable {
   }
 
   async #send(one: Pending<Tag>): Promise<void> {
-    await this.#pace();
+    if (!one.answered) await this.#pace();
     if (this.#over.signal.aborted) return;
+    // The answer to an earlier attempt may have arrived after its timeout, while this one had to wait.
+    if (one.answered) {
+      this.#giveUp(one);
+      return;
+    }
     one.attempts++;
     one.sent = now();
     this.#pending.add(one); // the answer may arrive before the call returns
@@ -244,9 +249,7 @@ export class Exchanging<Tag> implements Abortable {
 
   async #sendAgain(): Promise<void> {
     this.#isSendingAgain = true;
-    for (let one = this.#again.shift(); one !== undefined; one = this.#again.shift()) {
-      if (!one.answered) await this.#send(one);
-    }
+    for (let one = this.#again.shift(); one !== undefined; one = this.#again.shift()) await this.#send(one);
     this.#isSendingAgain = false;
   }
 

@@ -22,6 +22,8 @@ import {
   MSG_TRUNC,
   PACKET_OUTGOING,
   SCM_TIMESTAMPNS,
+  SO_EE_ORIGIN_TIMESTAMPING,
+  SO_EE_ORIGIN_ZEROCOPY,
   SOCK_DGRAM,
   SOCK_RAW,
   SOL_SOCKET,
@@ -134,7 +136,7 @@ export class SocketPort implements Port {
       const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
       const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
       if (message === undefined) return;
-      const arrival = this.#arrival(message);
+      const arrival = this.#arrival(message, report !== undefined);
       const room = arrival && take(arrival);
       if (room !== undefined) await room;
     }
@@ -152,13 +154,14 @@ export class SocketPort implements Port {
     throw new SocketError(-result, 'recvmsg');
   }
 
-  #arrival({ length: bytes, address, control }: ReceivedMessage): Arrival | undefined {
+  #arrival({ length: bytes, address, control }: ReceivedMessage, isReport: boolean): Arrival | undefined {
     const from = address as Known | undefined;
     if (from?.pkttype === PACKET_OUTGOING) return undefined;
     const error = errorOf(control);
+    if (isReport && error === undefined) return undefined;
     return {
       data: this.#buffer.slice(0, Math.min(bytes, LARGEST)),
-      first: this.#first(from, error !== undefined),
+      first: this.#first(from, isReport),
       address: this.addressOf(from),
       sender: address,
       time: timeOf(control),
@@ -188,11 +191,12 @@ function timeOf(control: readonly ControlMessage[]): number {
   return now();
 }
 
-/** Converts an entry of the error queue. */
+/** Converts an entry of the error queue. One about a timestamp or about memory that is free again is no error. */
 function errorOf(control: readonly ControlMessage[]): RequestError | undefined {
   for (const message of control) {
     if (!isControl(message, IPPROTO_IP, IP_RECVERR) && !isControl(message, IPPROTO_IPV6, IPV6_RECVERR)) continue;
     const { errno, origin, type, code, info } = message.error;
+    if (origin === SO_EE_ORIGIN_TIMESTAMPING || origin === SO_EE_ORIGIN_ZEROCOPY) return undefined;
     const by = (message.offender as Known | undefined)?.address;
     return { by: typeof by === 'string' ? by : undefined, origin, type, code, info, errno };
   }

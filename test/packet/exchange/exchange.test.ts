@@ -116,6 +116,33 @@ test('if a host answers several times, the first answer counts, or all with `mul
   expect(Buffer.from(answer!.data).toString()).toBe('other');
 });
 
+test('a request that is answered while it waits to be sent again is not sent, and its exchange ends', async () => {
+  const timeout = 50;
+  const text = ({ layers }: { layers: readonly p.Layer[] }) => Buffer.from((layers[0] as p.Payload).data).toString();
+  const answers = (request: { layers: p.Layer[] }, packet: { layers: p.Layer[] }) => text(request) === text(packet);
+  /** The rate keeps the packets apart: one, two, one again, three, two again. Two is answered after it timed out. */
+  const run = async (multiple: boolean, whenSentAgain: boolean) => {
+    const asked: string[] = [];
+    const host = opened(s.AF_INET, s.SOCK_DGRAM);
+    host.bind(loopback);
+    const done = (async () => {
+      for await (const { data, address } of host.datagrams(100)) {
+        const answer = () => host.sendto('two', 0, address!);
+        if (asked.push(data.toString()) === 3 && whenSentAgain) await answer();
+        else if (asked.length === 2 && !whenSentAgain) setTimeout(answer, 2 * timeout);
+      }
+    })();
+    done.catch(() => {});
+    const requests = ['one', 'two', 'three'].map((data) => ({ layers: [data], to: host.getsockname()! }));
+    const options = { timeout, retries: 1, rate: 2, multiple, answers };
+    const outcomes = await all(p.exchange(opened(s.AF_INET, s.SOCK_DGRAM), requests, options));
+    const sorted = outcomes.sort((a, b) => a.index - b.index);
+    expect(sorted).toMatchObject([{ answered: false }, { answered: true, attempts: 1 }, { answered: false }]);
+    expect(asked.filter((one) => one === 'two')).toEqual(['two']);
+  };
+  await Promise.all([run(false, false), run(false, true), run(true, false), run(true, true)]);
+});
+
 const dns = p.defineLayer({
   name: 'dns',
   udpPort: 53,
@@ -195,6 +222,16 @@ test('a report of the error queue is about the request that it quotes', async ()
     { answered: true, error: undefined },
   ]);
   expect(outcomes[0]).toMatchObject({ error: { errno: s.ECONNREFUSED, origin: s.SO_EE_ORIGIN_ICMP } });
+});
+
+test('timestamps and notices in the error queue are no answers, because they are no errors', async () => {
+  const { address } = responder(() => ['answer']);
+  const socket = opened(s.AF_INET, s.SOCK_DGRAM);
+  socket.connect(address);
+  s.setOption(socket.fd, 'SO_TIMESTAMPING', s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE);
+  const answer = await p.exchangeOne(socket, { layers: ['question'] }, { timeout: 20_000 });
+  expect(answer).toMatchObject({ answered: true, error: undefined });
+  expect(Buffer.from(answer!.data).toString()).toBe('answer');
 });
 
 test('a request that cannot be sent is reported, and the others are sent', async () => {
