@@ -108,6 +108,8 @@ export class Decoding implements Addresses {
   quoted = false;
   /** Whether the network card has not filled in checksums yet. */
   pending = false;
+  /** The version of the last IP header, or 0 if there is none. */
+  ipVersion: 0 | 4 | 6 = 0;
   sourceSum = -1;
   destinationSum = -1;
 
@@ -161,7 +163,8 @@ export class Decoding implements Addresses {
   }
 
   /** Records the sums of the addresses of an IP header. */
-  addresses(source: number, destination: number, size: number): void {
+  addresses(source: number, destination: number, size: 4 | 16): void {
+    this.ipVersion = size === 4 ? 4 : 6;
     this.sourceSum = sum(this.bytes, source, source + size);
     this.destinationSum = sum(this.bytes, destination, destination + size);
   }

@@ -118,7 +118,9 @@ const isTimestamp = (type: number) => type === ICMP_TIMESTAMP || type === ICMP_T
 const isEcho = (type: number) => type === ICMP_ECHO || type === ICMP_ECHOREPLY;
 const hasLength = (type: number) =>
   type === ICMP_DEST_UNREACH || type === ICMP_TIME_EXCEEDED || type === ICMP_PARAMETERPROB;
-const quotes = (type: number) => hasLength(type) || type === ICMP_REDIRECT || type === ICMP_SOURCE_QUENCH;
+/** Returns whether messages of this type quote a packet. */
+export const quotesIpv4 = (type: number): boolean =>
+  hasLength(type) || type === ICMP_REDIRECT || type === ICMP_SOURCE_QUENCH;
 
 const isNumbered = (type: number) => isEcho(type) || isTimestamp(type);
 const hasNumber = (type: number) => isNumbered(type) || isExtendedEcho('icmp', type);
@@ -194,7 +196,7 @@ export const icmpCodec: LayerCodec<IcmpInput> = {
     if (type === ICMP_REDIRECT) layer.gatewayInternetAddress = ipv4Text(bytes, at + ICMP.gatewayInternetAddress);
     from.add(layer);
     from.at = at + header;
-    if (!quotes(type)) return undefined;
+    if (!quotesIpv4(type)) return undefined;
     if (hasLength(type)) layer.length = bytes[at + ICMP.length]!;
     return quotation(from, 4 * (layer.length ?? 0), 'ipv4');
   },

@@ -46,11 +46,11 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
 const ICMPV6 = { ...messageField, mtu: 4, pointer: 4, length: 4 } as const;
 const HEADER = 8;
 const PROTOCOL = 58;
-const FIRST_ERROR_BIT = 128;
 
 const isEcho = (type: number) => type === ICMPV6_ECHO_REQUEST || type === ICMPV6_ECHO_REPLY;
 const hasLength = (type: number) => type === ICMPV6_DESTINATION_UNREACHABLE || type === ICMPV6_TIME_EXCEEDED;
-const quotes = (type: number) => type > 0 && type <= ICMPV6_PARAMETER_PROBLEM && type < FIRST_ERROR_BIT;
+/** Returns whether messages of this type quote a packet. */
+export const quotesIpv6 = (type: number): boolean => type > 0 && type <= ICMPV6_PARAMETER_PROBLEM;
 
 const isAdvertisement = (type: number) => type === ICMPV6_ROUTER_ADVERTISEMENT;
 const isNeighbor = (type: number) => type === ICMPV6_NEIGHBOR_ADVERTISEMENT;
@@ -146,7 +146,7 @@ export const icmpv6Codec: LayerCodec<Icmpv6Input> = {
       return undefined;
     }
     from.at = at + HEADER;
-    if (!quotes(type)) return undefined;
+    if (!quotesIpv6(type)) return undefined;
     if (hasLength(type)) layer.length = bytes[at + ICMPV6.length]!;
     return quotation(from, 8 * (layer.length ?? 0), 'ipv6');
   },

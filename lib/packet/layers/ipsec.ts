@@ -140,8 +140,7 @@ export const ahCodec: LayerCodec<AhInput> = {
       icv: bytes.subarray(at + AH.icv, at + size),
     });
     from.at = at + size;
-    const before = from.layers.findLast(({ layer }) => layer === 'ipv4' || layer === 'ipv6');
-    return before?.layer === 'ipv4' ? layerOfProtocol(from, nextHeader) : layerOfNextHeader(from, nextHeader);
+    return from.ipVersion === 4 ? layerOfProtocol(from, nextHeader) : layerOfNextHeader(from, nextHeader);
   },
 };
 

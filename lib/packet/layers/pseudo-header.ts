@@ -13,13 +13,21 @@ export interface PseudoHeader {
   destinationAddress: string;
 }
 
-/** Returns the sums of the addresses in place of an IP header. */
-export function pseudoSums(pseudoHeader: PseudoHeader | undefined): { sourceSum: number; destinationSum: number } {
-  if (pseudoHeader === undefined) return { sourceSum: -1, destinationSum: -1 };
+/** What the addresses of an IP header determine: its version, and their sums. */
+interface Sums {
+  ipVersion: 0 | 4 | 6;
+  sourceSum: number;
+  destinationSum: number;
+}
+
+/** Returns the version and the sums of the addresses in place of an IP header. */
+export function pseudoSums(pseudoHeader: PseudoHeader | undefined): Sums {
+  if (pseudoHeader === undefined) return { ipVersion: 0, sourceSum: -1, destinationSum: -1 };
   const bytes = new Uint8Array(32);
   const { sourceAddress, destinationAddress } = assertObject(pseudoHeader, 'pseudoHeader');
-  const put = String(sourceAddress).includes(':') ? putIpv6 : putIpv4;
+  const ipVersion = String(sourceAddress).includes(':') ? 6 : 4;
+  const put = ipVersion === 6 ? putIpv6 : putIpv4;
   put(bytes, 0, sourceAddress, 'pseudoHeader.sourceAddress');
   put(bytes, 16, destinationAddress, 'pseudoHeader.destinationAddress');
-  return { sourceSum: sum(bytes, 0, 16), destinationSum: sum(bytes, 16, 32) };
+  return { ipVersion, sourceSum: sum(bytes, 0, 16), destinationSum: sum(bytes, 16, 32) };
 }

@@ -89,7 +89,6 @@ export const udpCodec: LayerCodec<UdpInput> = {
     if (from.cut('udp', HEADER)) return undefined;
     const length = get16(bytes, at + UDP.length);
     const checksum = get16(bytes, at + UDP.checksum);
-    const before = from.layers[from.layers.length - 1];
     // For a jumbo payload the length is 0: RFC 2675.
     const known = length >= HEADER || (length === 0 && from.left > 0xffff);
     if (length >= HEADER) {
@@ -103,7 +102,7 @@ export const udpCodec: LayerCodec<UdpInput> = {
       checksumOk = from.judge(upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff);
     }
     // A missing checksum over IPv6 is incorrect.
-    if (judged && checksum === 0 && before !== undefined && before.layer !== 'ipv4') checksumOk = false;
+    if (judged && checksum === 0 && from.ipVersion === 6) checksumOk = false;
     const sourcePort = get16(bytes, at + UDP.sourcePort);
     const destinationPort = get16(bytes, at + UDP.destinationPort);
     from.add<Udp>({ layer: 'udp', sourcePort, destinationPort, length, checksum, checksumOk });

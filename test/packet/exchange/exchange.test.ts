@@ -118,8 +118,9 @@ test('if a host answers several times, the first answer counts, or all with `mul
 
 test('a request that is answered while it waits to be sent again is not sent, and its exchange ends', async () => {
   const timeout = 50;
-  const text = ({ layers }: { layers: readonly p.Layer[] }) => Buffer.from((layers[0] as p.Payload).data).toString();
-  const answers = (request: { layers: p.Layer[] }, packet: { layers: p.Layer[] }) => text(request) === text(packet);
+  type Decoded = p.DecodedPacket<p.OwnLayer>;
+  const text = ({ layers }: Decoded) => Buffer.from((layers[0] as p.Payload).data).toString();
+  const answers = (request: Decoded, packet: Decoded) => text(request) === text(packet);
   /** The rate keeps the packets apart: one, two, one again, three, two again. Two is answered after it timed out. */
   const run = async (multiple: boolean, whenSentAgain: boolean) => {
     const asked: string[] = [];

@@ -211,6 +211,7 @@ test('thousands of headers inside one another are one line, and are encoded to t
     Buffer.concat([p.encodePacket([p.ipv4({ ...around, protocol })]), Buffer.from(header)]);
   const inner = p.encodePacket([ip, p.udp(ports), 'data']);
   const extension = (next: number) => Buffer.of(next, 0, 0, 0, 0, 0, 0, 0);
+  const authentication = (next: number) => p.encodePacket([p.ah({ spi: 1, sequenceNumber: 1, nextHeader: next })]);
   const outer6 = p.encodePacket([
     p.ipv6({ sourceAddress: '::1', destinationAddress: '::2', nextHeader: 43, payloadLength: 65535 }),
   ]);
@@ -218,6 +219,11 @@ test('thousands of headers inside one another are one line, and are encoded to t
     ['GRE', repeated(tunnel(s.IPPROTO_GRE, [0, 0, 8, 0]), inner), /GRE/g],
     ['IP in IP', repeated(tunnel(s.IPPROTO_IPIP, []), inner), /> 10\.0\.0\.2: IP /g],
     ['routing headers', Buffer.concat([outer6, repeated(extension(43), extension(59))]), /srcrt/g],
+    [
+      'authentication headers',
+      Buffer.concat([tunnel(s.IPPROTO_AH, []), repeated(authentication(s.IPPROTO_AH), authentication(59))]),
+      /AH/g,
+    ],
   ];
   for (const [name, bytes, pattern] of cases) {
     const packet = p.decodePacket(bytes, { first: 'ip' });

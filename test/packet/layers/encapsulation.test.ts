@@ -108,6 +108,13 @@ const CASES: [layers: p.LayerInput[], fields: { [field: string]: string }][] = [
   ],
   [
     [
+      ...[ethernet, outer, p.ah({ spi: 1, sequenceNumber: 1, icv })],
+      p.udp({ sourcePort: 41000, destinationPort: 41001, checksum: 0 }),
+    ],
+    { 'ah.next_header': '17', 'udp.checksum.status': '3' }, // IPv4 does not require a checksum
+  ],
+  [
+    [
       ethernet,
       outer6,
       p.ah({ spi: 1, sequenceNumber: 1, icv }),
@@ -285,5 +292,51 @@ test('jumbograms and large packets before segmentation offload are changed and e
         .map((one) => (one.layer === 'ipv6' ? { ...one, nextHeader: 6 } : one)),
     );
     expect(p.findLayer(p.decodePacket(small, { first: 'ip' }), 'payload')?.data.length).toBe(1);
+  }
+});
+
+test('the lengths of tunnels are filled in again after a change of what they contain', (context) => {
+  need(context, program('tshark'));
+  const inside = [outer, p.udp({ sourcePort: 41000, destinationPort: 41001 }), 'short'];
+  const tunnels = [
+    [ethernet, p.pppoe({ sessionId: 1 }), p.ppp({}), ...inside],
+    [
+      ethernet,
+      outer,
+      p.udp({ sourcePort: 41000, destinationPort: 6081 }),
+      p.geneve({ vni: 1, options: [] }),
+      ...inside,
+    ],
+  ];
+  const option = { optionClass: 0x102, type: 1, data: new Uint8Array(4) };
+  const longer = tunnels.map((layers) => {
+    const changed = p.decodePacket(p.encodePacket(layers)).layers.map((one) => {
+      if (one.layer === 'geneve') return { ...one, options: [option] };
+      return one.layer === 'payload' ? p.payload('longer than before') : one;
+    });
+    return p.encodePacket(p.refill(changed));
+  });
+  for (const packet of longer) {
+    const { layers, error, missing } = p.decodePacket(packet);
+    expect([error, missing]).toEqual([undefined, 0]);
+    expect(Buffer.from((layers.at(-1) as p.Payload).data).toString()).toBe('longer than before');
+  }
+  const file = pcapOf(longer);
+  expect(complaints(file)).toBe('');
+  const [session, network] = fieldsOf(file, ['pppoe.payload_length', 'geneve.option.length']);
+  expect([session![0]?.[0], network![1]?.[0]]).toEqual([String(2 + 28 + 18), '8']);
+});
+
+test('thousands of headers and options are filled in again', () => {
+  const headers = Array(3000).fill(outer);
+  const options = { options: Array(2046).fill({ name: 'pad1' }) };
+  for (const layers of [
+    [...headers, p.udp({ sourcePort: 1, destinationPort: 2 }), 'data'],
+    [outer6, ...Array(31).fill(p.hopByHop(options)), p.udp({ sourcePort: 1, destinationPort: 2 }), 'data'],
+  ]) {
+    const packet = p.encodePacket(layers);
+    const decoded = p.decodePacket(packet, { first: 'ip' });
+    expect(decoded.layers).toHaveLength(layers.length);
+    expect(Buffer.compare(p.encodePacket(p.refill(decoded.layers)), packet)).toBe(0);
   }
 });

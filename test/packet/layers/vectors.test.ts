@@ -193,6 +193,49 @@ test('ICMP extensions follow the quoted packet: RFC 4884', () => {
   expect((decoded.layers[4] as p.Trailer).data.subarray(-12)).toEqual(extension);
 });
 
+test('what an ICMP error quotes stays as it is when the error is changed, and so do its extensions', () => {
+  const extension = bytes('2000 0000 0008 0101 00001101');
+  const errors = [
+    (quoted: Uint8Array) => [p.ipv4(addresses), p.icmp({ type: 11, length: quoted.length / 4 }), quoted, extension],
+    (quoted: Uint8Array) => [p.ipv4(addresses), p.icmp({ type: 3, code: 3 }), quoted],
+    (quoted: Uint8Array) => [
+      p.ipv4(addresses),
+      p.gre({ checksumPresent: true }),
+      p.ipv4(addresses),
+      p.icmp({ type: 3 }),
+      quoted,
+    ],
+  ];
+  const errors6 = [
+    (quoted: Uint8Array) => [p.ipv6(addresses6), p.icmpv6({ type: 3, length: quoted.length / 8 }), quoted, extension],
+    (quoted: Uint8Array) => [p.ipv6(addresses6), p.icmpv6({ type: 2, mtu: 1280 }), quoted],
+  ];
+  // The lengths and the checksum of a quoted packet refer to the whole packet, which is longer than the quotation.
+  const udp = p.udp({ ...ports, length: 1000, checksum: 0x1234 });
+  const quoted4 = new Uint8Array(128);
+  quoted4.set(p.encodePacket([p.ipv4({ ...addresses, totalLength: 1020, headerChecksum: 0xabcd }), udp]));
+  const quoted6 = p.encodePacket([p.ipv6({ ...addresses6, payloadLength: 1000 }), udp, new Uint8Array(80)]);
+  const packets = [...errors.map((error) => error(quoted4)), ...errors6.map((error) => error(quoted6))];
+  for (const padding of [0, 4]) {
+    for (const layers of packets) {
+      const packet = p.encodePacket([...layers, p.trailer(new Uint8Array(padding))]);
+      const decoded = p.decodePacket(packet, { first: 'ip' });
+      expect(decoded.error).toBeUndefined();
+      expect(hex(p.encodePacket(p.refill(decoded.layers)))).toBe(hex(packet));
+    }
+  }
+});
+
+test('a header inside the first fragment of a tunnel keeps the length of its own packet', () => {
+  const inner = p.encodePacket([p.ipv4(addresses), p.udp(ports), new Uint8Array(64)]);
+  const first = p.encodePacket([p.ipv4({ ...addresses, protocol: 4, moreFragments: true }), inner.subarray(0, 64)]);
+  const { layers } = p.decodePacket(first, { first: 'ip' });
+  expect(hex(p.encodePacket(p.refill(layers)))).toBe(hex(first));
+  const hop = layers.map((one) => (one.layer === 'ipv4' ? { ...one, timeToLive: one.timeToLive - 1 } : one));
+  const changed = p.decodePacket(p.encodePacket(p.refill(hop)), { first: 'ip' });
+  expect(p.findLayer(changed, 'ipv4', 1)).toMatchObject({ timeToLive: 63, totalLength: 92, checksumOk: true });
+});
+
 test('a router advertisement: RFC 4861, 4191 and 8106', () => {
   const options: p.NdOption[] = [
     { name: 'sourceLinkLayerAddress', linkLayerAddress: '02:00:00:00:00:01' },
