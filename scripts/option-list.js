@@ -20,7 +20,7 @@ const pages = new Map(
 const values = new Map(
   [
     ...source('struct/option-value.ts').matchAll(
-      /^ {2}(\w+): (?:Codec|Reader)<(?:options\.)?(\w+(?:\[\])?|Required<options\.\w+>|\{[^}]*\})/gm,
+      /^ {2}(\w+): (?:Codec|Reader)<(?:options\.)?(Required<options\.\w+>|\w+(?:\[\])?|\{[^}]*\})/gm,
     ),
   ].map(([, name, type]) => [name, type.replace(/^Required<options\.(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')]),
 );
