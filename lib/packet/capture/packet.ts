@@ -57,7 +57,8 @@ export class GivenBackError extends Error {
  *
  * It is valid until the next block is requested or the capture is closed. After that its properties throw a
  * GivenBackError, and a view that was taken earlier shows zeros or the bytes of other packets. Use `copy` to keep a
- * packet. `PcapWriter` and `PcapngWriter` accept a packet as it is.
+ * packet. `PcapWriter` and `PcapngWriter` accept a packet as it is, and its copy. `{ ...packet }` is empty, because the
+ * properties are getters; `{ ...packet.copy(), comment: 'odd' }` is a packet with a comment.
  *
  * @example
  * const capture = openCapture({ interface: 'lo', immediate: true });

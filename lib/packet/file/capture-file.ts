@@ -1,7 +1,7 @@
 /** The contents of capture files in either format. */
 
 import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
-import { type Names, namesOf } from '../../argument/known-names.ts';
+import { type Names, namesOf, namesOfAny } from '../../argument/known-names.ts';
 
 /**
  * An interface on which packets were captured.
@@ -64,11 +64,7 @@ export interface CapturedPacket extends PacketRecord {
   linktype: number;
 }
 
-/**
- * The property names of a packet to write. They include those of a packet that was read, which can therefore be written
- * as it is.
- */
-export const PACKET_NAMES: Names = namesOf<CapturedPacket>({
+const RECORD_NAMES = namesOf<CapturedPacket>({
   timestamp: true,
   data: true,
   originalLength: true,
@@ -78,6 +74,35 @@ export const PACKET_NAMES: Names = namesOf<CapturedPacket>({
   dropCount: true,
   linktype: true,
 });
+
+/** What the copy of a packet of a capture has in addition. The files have no place for it. */
+interface CopiedFields {
+  seconds: number;
+  nanoseconds: number;
+  capturedLength: number;
+  ifindex: number;
+  protocol: number;
+  hatype: number;
+  pkttype: number;
+  status: number;
+}
+
+const COPY_NAMES = namesOf<CopiedFields>({
+  seconds: true,
+  nanoseconds: true,
+  capturedLength: true,
+  ifindex: true,
+  protocol: true,
+  hatype: true,
+  pkttype: true,
+  status: true,
+});
+
+/**
+ * The property names of a packet to write. They include those of a packet that was read and of the copy of a captured
+ * one, which can therefore be written as they are.
+ */
+export const PACKET_NAMES: Names = namesOfAny(RECORD_NAMES, COPY_NAMES);
 
 /**
  * The counters of an interface, as pcapng files contain them. A counter that was not recorded is absent.

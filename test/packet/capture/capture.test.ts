@@ -412,6 +412,33 @@ describe.each([
       .split('\n');
     expect(lines).toEqual(sent.map((f) => `${f.length}\t0x00000001\t${veth.peer.mac}`));
   });
+
+  test('both writers write the copy of a packet as they write the packet, and take a comment to it', async (context) => {
+    need(context, namespaces, packetSockets);
+    const veth = await link();
+    const capture = open({ interface: veth.name, ...way });
+    sendFromPeer(veth, numbered(veth, 1));
+    const written = (write: (pcap: p.PcapWriter<number>, pcapng: p.PcapngWriter<number>) => void): string => {
+      const chunks: Uint8Array[] = [];
+      const push = (bytes: Uint8Array) => chunks.push(bytes);
+      const pcapng = new p.PcapngWriter(push);
+      pcapng.addInterface({ linktype: capture.linktype!, snaplen: 0 });
+      write(new p.PcapWriter(push), pcapng);
+      return Buffer.concat(chunks).toString('latin1');
+    };
+    for await (const packet of capture) {
+      const copy = packet.copy();
+      const [ofPacket, ofCopy] = [packet, copy].map((one) =>
+        written((pcap, pcapng) => {
+          pcap.write(one);
+          pcapng.write(one);
+        }),
+      );
+      expect(ofCopy).toBe(ofPacket);
+      expect(written((_, pcapng) => pcapng.write({ ...copy, comment: 'the first' }))).toContain('the first');
+      break;
+    }
+  });
 });
 
 test('a full ring drops and counts packets, keeps the others in order, and continues', async (context) => {
