@@ -80,7 +80,7 @@ function addressCount(bytes: Uint8Array, at: number, size: number): number {
 }
 
 /** Returns the offset of the final destination in a routing header while segments are left, or -1. */
-function finalDestination(bytes: Uint8Array, at: number, size: number): number {
+export function finalDestination(bytes: Uint8Array, at: number, size: number): number {
   const count = addressCount(bytes, at, size);
   if (count === 0 || bytes[at + ROUTING.segmentsLeft] === 0) return -1;
   return at + ROUTING.addresses + (bytes[at + ROUTING.routingType] === SEGMENT_ROUTING ? 0 : 16 * (count - 1));

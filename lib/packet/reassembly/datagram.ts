@@ -22,8 +22,10 @@ const MASK: typeof ipv4Mask = ipv4Mask;
 const IPV6: typeof ipv6Field = ipv6Field;
 /** The length of an IPv6 header. */
 const IPV6_SIZE = 40;
-/** The ECN value for "congestion experienced". */
+/** The ECN value for "congestion experienced". In IPv6, it is in the upper half of its byte. */
 const CONGESTED = 3;
+const ECN_AT = ipv4Field.ecn;
+const ECN_SHIFT = { 4: 0, 6: 4 } as const;
 
 /**
  * Why an incomplete datagram was discarded: its fragments did not arrive within the `timeout`, they overlapped, they
@@ -114,13 +116,24 @@ export class Datagram {
     const verdict = this.#pieces.judge(offset, part);
     if (verdict === 'overlap') return 'overlap';
     if (!this.#agrees(offset + part.length, header.moreFragments)) return 'length';
-    if (header.version === 4 && (bytes[header.at + IPV4.ecn]! & MASK.ecn) === CONGESTED) this.#isCongested = true;
+    if (this.#ecn(bytes, header.at) === CONGESTED) this.#isCongested = true;
     if (verdict === 'duplicate') return 'more';
     this.#pieces.add(offset, copyOf(bytes, start, end));
     this.cost += part.length + PIECE;
     if (offset === 0) this.#keepHeader(bytes, header, places);
     if (this.#pieces.received !== this.#length || this.#header === undefined) return 'more';
     return this.#totalLength() > LONGEST ? 'length' : 'complete';
+  }
+
+  /** Returns the ECN value in an IP header. */
+  #ecn(bytes: Uint8Array, at: number): number {
+    return (bytes[at + ECN_AT]! >>> ECN_SHIFT[this.#version]) & CONGESTED;
+  }
+
+  /** Marks the header of the whole packet if a router marked one fragment: RFC 3168, 5.3. */
+  #mark(bytes: Uint8Array): void {
+    const at = this.#at;
+    if (this.#isCongested && this.#ecn(bytes, at) !== 0) bytes[at + ECN_AT]! |= CONGESTED << ECN_SHIFT[this.#version];
   }
 
   /** Returns whether the end of a fragment is compatible with the fragments received before. */
@@ -170,8 +183,7 @@ export class Datagram {
     this.#pieces.copyTo(bytes, header.length);
     put16(bytes, at + IPV4.totalLength, this.#totalLength());
     put16(bytes, at + IPV4.flags, get16(bytes, at + IPV4.flags) & ~(MASK.moreFragments | MASK.fragmentOffset));
-    // If a router marked one fragment, the datagram is marked: RFC 3168, 5.3.
-    if (this.#isCongested && (bytes[at + IPV4.ecn]! & MASK.ecn) !== 0) bytes[at + IPV4.ecn]! |= CONGESTED;
+    this.#mark(bytes);
     fillSum(bytes, at + IPV4.headerChecksum, at, header.length);
     return bytes;
   }
@@ -184,6 +196,7 @@ export class Datagram {
     this.#pieces.copyTo(bytes, fragmentAt);
     bytes[this.#announcedAt] = header[fragmentAt + fragmentField.nextHeader]!;
     put16(bytes, this.#at + IPV6.payloadLength, this.#totalLength());
+    this.#mark(bytes);
     return bytes;
   }
 

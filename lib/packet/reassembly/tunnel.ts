@@ -1,11 +1,22 @@
 /** Tunnels that contain IP packets: IP in IP, GRE, VXLAN and Geneve. */
-import { ETH_P_TEB, IPPROTO_GRE, IPPROTO_IPIP, IPPROTO_IPV6, IPPROTO_UDP } from '../../native/constants.ts';
+import {
+  ETH_P_TEB,
+  IPPROTO_FRAGMENT,
+  IPPROTO_GRE,
+  IPPROTO_IPIP,
+  IPPROTO_IPV6,
+  IPPROTO_ROUTING,
+  IPPROTO_UDP,
+} from '../../native/constants.ts';
 import { get16, get32, put16 } from '../bytes/bytes.ts';
 import { fillSum, sum, upperLayerSum } from '../bytes/checksum.ts';
 import { ethernetField } from '../layers/ethernet.ts';
 import { greField, greMask } from '../layers/gre.ts';
 import { ipv4Field } from '../layers/ipv4.ts';
+import { sourceRouteEnd } from '../layers/ipv4-option.ts';
 import { ipv6Field } from '../layers/ipv6.ts';
+import { extensionField } from '../layers/ipv6-extension.ts';
+import { finalDestination } from '../layers/ipv6-routing.ts';
 import { TUNNEL_PORT } from '../layers/protocol.ts';
 import { udpField } from '../layers/udp.ts';
 import { geneveField, geneveMask, vxlanField } from '../layers/vxlan.ts';
@@ -15,6 +26,8 @@ import { behindEthernet, behindEtherType, ofVersion, pppoeLengthAt } from './net
 const DESTINATION_PORT = udpField.destinationPort;
 const VXLAN_PORT = TUNNEL_PORT.vxlan;
 const GENEVE_PORT = TUNNEL_PORT.geneve;
+const IPV4_SIZE = 20;
+const IPV6_SIZE = 40;
 const UDP_SIZE = 8;
 /** The length of the header of VXLAN, and that of Geneve without its options. */
 const NETWORK_SIZE = 8;
@@ -99,7 +112,26 @@ export function fitOuter(bytes: Uint8Array, places: readonly Place[]): void {
   }
 }
 
-function fitIp(bytes: Uint8Array, { at, version, protocol, start }: IpHeader): void {
+/** Returns the offset of the final destination, which is not that of the header while a source route is not finished. */
+function destinationOf(bytes: Uint8Array, { at, version, start }: IpHeader): number {
+  if (version === 4) {
+    const last = sourceRouteEnd(bytes, at + IPV4_SIZE, start);
+    return last < 0 ? at + ipv4Field.destinationAddress : last;
+  }
+  let destination = at + ipv6Field.destinationAddress;
+  let next = bytes[at + ipv6Field.nextHeader]!;
+  for (let header = at + IPV6_SIZE; header < start; ) {
+    const size = next === IPPROTO_FRAGMENT ? 8 : 8 + 8 * bytes[header + extensionField.headerExtensionLength]!;
+    const last = next === IPPROTO_ROUTING ? finalDestination(bytes, header, size) : -1;
+    if (last >= 0) destination = last;
+    next = bytes[header]!;
+    header += size;
+  }
+  return destination;
+}
+
+function fitIp(bytes: Uint8Array, ip: IpHeader): void {
+  const { at, version, protocol, start } = ip;
   const size = version === 4 ? 4 : 16;
   const source = at + (version === 4 ? ipv4Field.sourceAddress : ipv6Field.sourceAddress);
   if (protocol === IPPROTO_UDP) {
@@ -107,7 +139,8 @@ function fitIp(bytes: Uint8Array, { at, version, protocol, start }: IpHeader): v
     const checksumAt = start + udpField.checksum;
     if (get16(bytes, checksumAt) !== 0) {
       put16(bytes, checksumAt, 0);
-      const pseudo = sum(bytes, source, source + 2 * size);
+      const last = destinationOf(bytes, ip);
+      const pseudo = sum(bytes, source, source + size) + sum(bytes, last, last + size);
       put16(bytes, checksumAt, ~upperLayerSum(bytes, start, bytes.length, pseudo, protocol) & 0xffff || 0xffff);
     }
   } else if (protocol === IPPROTO_GRE && (get16(bytes, start + greField.flags) & greMask.checksum) !== 0) {
@@ -117,7 +150,7 @@ function fitIp(bytes: Uint8Array, { at, version, protocol, start }: IpHeader): v
     put16(bytes, at + ipv4Field.totalLength, fitting(bytes.length - at));
     fillSum(bytes, at + ipv4Field.headerChecksum, at, start);
   } else {
-    put16(bytes, at + ipv6Field.payloadLength, fitting(bytes.length - at - 40));
+    put16(bytes, at + ipv6Field.payloadLength, fitting(bytes.length - at - IPV6_SIZE));
   }
 }
 

@@ -7,7 +7,7 @@ import * as p from '../../../lib/packet/index.ts';
 import { cleanup } from '../../helpers/fds.ts';
 import { folder } from '../../helpers/fixtures.ts';
 import { Chance, fragments4, fragments6 } from '../../helpers/fragments.ts';
-import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
+import { ipv6, namespaces, need, packetSockets, program, rawSockets } from '../../helpers/need.ts';
 import { link } from '../../helpers/networks.ts';
 import { pcapOf, tshark } from '../../helpers/tshark.ts';
 
@@ -294,6 +294,42 @@ test('a congestion mark on one fragment marks the datagram', async () => {
     p.encodePacket([p.ipv4({ ...from4, ecn, protocol: 17, fragmentOffset, moreFragments }), 'aaaaaaaa']);
   const { packets } = await run(raw([marked(2, 0, true), marked(3, 1, false)]));
   expect(p.findLayer(p.decodePacket(packets[0]!), 'ipv4')).toMatchObject({ ecn: 3, checksumOk: true });
+});
+
+test('a congestion mark on one fragment marks the datagram of IPv6 as in the kernel', async (context) => {
+  need(context, rawSockets, ipv6);
+  const socket = cleanup(s.socket(s.AF_INET6, s.SOCK_RAW, s.IPPROTO_RAW));
+  const receiver = cleanup(s.socket(s.AF_INET6, s.SOCK_DGRAM));
+  const address = { family: s.AF_INET6, address: '::1', port: 0 } as const;
+  s.bind(receiver, address);
+  s.setOption(receiver, 'IPV6_RECVTCLASS', true);
+  const ends = { sourceAddress: '::1', destinationAddress: '::1' };
+  const { port } = s.getsockname(receiver) as s.Inet6Address;
+  const datagram = p.encodePacket([p.udp({ sourcePort: 9, destinationPort: port }), new Uint8Array(8)], {
+    pseudoHeader: ends,
+  });
+  const pairs = [
+    [2, 3],
+    [3, 1],
+    [0xb8 | 1, 3],
+    [2, 2],
+    [0, 0],
+  ] as const;
+  for (const [identification, trafficClasses] of pairs.entries()) {
+    const parts = trafficClasses.map((trafficClass, i) =>
+      p.encodePacket([
+        p.ipv6({ ...ends, trafficClass }),
+        p.fragment({ identification, fragmentOffset: i, moreFragments: i === 0, nextHeader: s.IPPROTO_UDP }),
+        datagram.subarray(8 * i, 8 * i + 8),
+      ]),
+    );
+    for (const part of parts) s.sendto(socket, part, 0, address);
+    const { control } = s.recvmsg(receiver, { buffers: [new Uint8Array(8)], controlLength: 64 });
+    const { packets } = await run(raw(parts));
+    expect(p.findLayer(p.decodePacket(packets[0]!), 'ipv6')?.trafficClass).toBe(
+      s.findControl(control, s.IPPROTO_IPV6, s.IPV6_TCLASS)?.value,
+    );
+  }
 });
 
 test('mutated fragments cause no exceptions or growth: each is passed on, reassembled or reported', async () => {

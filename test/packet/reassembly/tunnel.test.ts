@@ -35,6 +35,15 @@ const TUNNELS: { readonly [name: string]: (version: 4 | 6) => p.LayerInput[] } =
     p.geneve({ vni: 7, options: [{ optionClass: 0x102, type: 1, data: new Uint8Array(8) }] }),
   ],
   'Geneve with a frame': () => [p.ipv4(outer4), over(6081, { checksum: 0 }), p.geneve({ vni: 7 }), frame],
+  'VXLAN with a source route': () => [
+    p.ipv4({ ...outer4, options: [{ name: 'looseSourceRoute', pointer: 4, route: ['198.51.100.3'] }] }),
+    ...[over(4789), p.vxlan({ vni: 7 }), frame],
+  ],
+  'Geneve after a routing header': () => [
+    ...[p.ipv6(outer6), p.destinationOptions({ options: [] })],
+    p.routing({ routingType: 4, segmentsLeft: 1, addresses: ['2001:db8:1::3', outer6.destinationAddress] }),
+    ...[over(6081), p.geneve({ vni: 7 })],
+  ],
   'VXLAN in GRE': () => [p.ipv4(inner6to4), p.gre({}), p.ipv6(outer6), over(4789), p.vxlan({ vni: 7 }), frame],
 };
 const inner6to4 = { sourceAddress: '203.0.113.1', destinationAddress: '203.0.113.2' };
