@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { documentedOutput } from './helpers/documented-output.ts';
 import { folder } from './helpers/fixtures.ts';
 import { namespaces, need, program } from './helpers/need.ts';
-import { INITIAL, typeErrors } from './helpers/type-check.ts';
+import { typeErrors } from './helpers/type-check.ts';
 
 const root = join(import.meta.dirname, '..');
 /** The project of a user that installed the package from its tarball: if it is set, only the README is tested, there. */
@@ -99,7 +99,7 @@ test('every document contains programs', () => {
 
 test('the programs pass the type check of a new project', () => {
   const sources = programs.map(({ document, number, code }) => ({ name: `${document}, block ${number}`, code }));
-  expect(typeErrors(sources, home, INITIAL)).toEqual([]);
+  expect(typeErrors(sources, home)).toEqual([]);
 });
 
 test.for(

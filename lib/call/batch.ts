@@ -16,11 +16,10 @@ export const SENDMMSG: Call = call('sendmmsg', 'fd', ...BATCH, 'first', 'first',
  * Sends the messages of a batch, like `sendmmsg` of sys-socket, but returns how many were sent or -errno: sendmmsg(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const [a] = Socket.pair(SOCK_DGRAM);
  * const batch = new MessageBatch({ messages: 2, size: 100 });
  * batch.push('one');
- * console.log(sendmmsg(sv[0], batch)); // 1
+ * console.log(sendmmsg(a.fd, batch)); // 1
  * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
  */
 export function sendmmsg(fd: number, batch: MessageBatch, flags = 0, first = 0): number {
@@ -37,10 +36,9 @@ export const RECVMMSG: Call = call('recvmmsg', 'fd', ...BATCH, 'flags', 'timeout
  * Receives messages into a batch, like `recvmmsg` of sys-socket, but returns how many were received or -errno: recvmmsg(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_DGRAM, 0, sv);
+ * const fd = socket(AF_INET, SOCK_DGRAM);
  * const batch = new MessageBatch({ messages: 64, size: 2048 });
- * console.log(recvmmsg(sv[0], batch, MSG_DONTWAIT) === -EAGAIN); // true
+ * console.log(recvmmsg(fd, batch, MSG_DONTWAIT) === -EAGAIN); // true
  * @see https://man7.org/linux/man-pages/man2/recvmmsg.2.html
  */
 export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {

@@ -13,11 +13,10 @@ export const IOCTL: Call = call('ioctl', 'fd', 'request', 'argument');
  * request is stored in `value[0]`.
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * const [a, b] = Socket.pair();
  * const value = [0];
- * send(sv[0], 'hello');
- * console.log(ioctl(sv[1], FIONREAD, undefined, value), value[0]); // 0 5
+ * send(a.fd, 'hello');
+ * console.log(ioctl(b.fd, FIONREAD, undefined, value), value[0]); // 0 5
  * @see https://man7.org/linux/man-pages/man2/ioctl.2.html
  */
 export function ioctl(fd: number, request: number, argument?: number | Bytes, value?: number[] | Int32Array): number {

@@ -72,9 +72,8 @@ export function sendParts(fd: number, { list, name, control }: SendParts, flags:
  * Sends a message like `sendmsg` of sys-socket, but returns the number of bytes or -errno: sendmsg(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * console.log(sendmsg(sv[0], { buffers: ['head', 'body'] })); // 8
+ * const [a] = Socket.pair();
+ * console.log(sendmsg(a.fd, { buffers: ['head', 'body'] })); // 8
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function sendmsg(fd: number, message: SendMessage, flags = 0): number {
@@ -117,11 +116,10 @@ export const RECVMSG: Call = call('recvmsg', 'fd', 'buffers', 'address', 'contro
  * results are stored in `message`.
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
+ * const [a, b] = Socket.pair();
  * const message = { buffers: [new Uint8Array(100)], control: new Uint8Array(CMSG_SPACE(4)), controlLength: 0 };
- * sendmsg(sv[0], { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
- * console.log(recvmsg(sv[1], message)); // 1
+ * sendmsg(a.fd, { buffers: ['x'], control: [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [0] }] });
+ * console.log(recvmsg(b.fd, message)); // 1
  * const control = decodeControl(message.control, message.controlLength);
  * console.log(findControl(control, SOL_SOCKET, SCM_RIGHTS)?.fds.length); // 1
  * @see https://man7.org/linux/man-pages/man2/recv.2.html

@@ -54,8 +54,9 @@ export const POLL: Call = call('poll', 'fds', 'timeoutMs');
  * poll(2). It sets `revents` of each entry to the events that occurred.
  *
  * @example
- * const fds = [{ fd: 1, events: POLLOUT, revents: 0 }, { fd: 1000000, events: POLLIN, revents: 0 }];
- * console.log(poll(fds, 0) > 0, fds[1].revents === POLLNVAL); // true true
+ * const output = { fd: 1, events: POLLOUT, revents: 0 };
+ * const missing = { fd: 1000000, events: POLLIN, revents: 0 };
+ * console.log(poll([output, missing], 0) > 0, missing.revents === POLLNVAL); // true true
  * @see https://man7.org/linux/man-pages/man2/poll.2.html
  */
 export function poll(fds: readonly PollFdResult[], timeoutMs: number): number {

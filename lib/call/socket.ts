@@ -34,7 +34,10 @@ export const SOCKETPAIR: Call = call('socketpair', 'domain', 'type', 'protocol')
  *
  * @example
  * const sv = new Int32Array(2);
- * console.log(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), sv[0] > 2); // 0 true
+ * console.log(socketpair(AF_UNIX, SOCK_STREAM, 0, sv)); // 0
+ * for (const fd of sv) console.log(close(fd));
+ * // 0
+ * // 0
  * @see https://man7.org/linux/man-pages/man2/socketpair.2.html
  */
 export function socketpair(domain: number, type: number, protocol: number, sv: number[] | Int32Array): number {

@@ -18,10 +18,9 @@ export const READ: Call = call('read', 'fd', 'buffer');
  * Reads bytes like `read` of sys-socket, but returns their number or -errno: read(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * write(sv[0], 'hello');
- * console.log(read(sv[1], new Uint8Array(100))); // 5
+ * const [a, b] = Socket.pair();
+ * write(a.fd, 'hello');
+ * console.log(read(b.fd, new Uint8Array(100))); // 5
  * @see https://man7.org/linux/man-pages/man2/read.2.html
  */
 export function read(fd: number, buffer: Bytes): number {
@@ -34,10 +33,9 @@ export const WRITE: Call = call('write', 'fd', 'data');
  * Writes bytes like `write` of sys-socket, but returns their number or -errno: write(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * close(sv[1]);
- * console.log(write(sv[0], 'hello') === -EPIPE); // true
+ * const [a, b] = Socket.pair();
+ * b.close();
+ * console.log(write(a.fd, 'hello') === -EPIPE); // true
  * @see https://man7.org/linux/man-pages/man2/write.2.html
  */
 export function write(fd: number, data: Bytes | string): number {
@@ -50,10 +48,9 @@ export const READV: Call = call('readv', 'fd', 'buffers');
  * Reads into several buffers like `readv` of sys-socket, but returns the number of bytes or -errno: readv(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * write(sv[0], 'headbody');
- * console.log(readv(sv[1], [new Uint8Array(4), new Uint8Array(100)])); // 8
+ * const [a, b] = Socket.pair();
+ * write(a.fd, 'headbody');
+ * console.log(readv(b.fd, [new Uint8Array(4), new Uint8Array(100)])); // 8
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function readv(fd: number, list: readonly Bytes[]): number {
@@ -66,9 +63,8 @@ export const WRITEV: Call = call('writev', 'fd', 'buffers');
  * Writes several buffers like `writev` of sys-socket, but returns the number of bytes or -errno: writev(2).
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * console.log(writev(sv[0], ['head', 'body'])); // 8
+ * const [a] = Socket.pair();
+ * console.log(writev(a.fd, ['head', 'body'])); // 8
  * @see https://man7.org/linux/man-pages/man2/readv.2.html
  */
 export function writev(fd: number, list: readonly (Bytes | string)[]): number {
@@ -96,9 +92,8 @@ export const SEND: Call = call('send', 'fd', 'data', 'flags');
  * to send, all by default, so that a buffer which is used again needs no view of a part.
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * console.log(send(sv[0], 'hello', MSG_DONTWAIT)); // 5
+ * const [a] = Socket.pair();
+ * console.log(send(a.fd, 'hello')); // 5
  * @see https://man7.org/linux/man-pages/man2/send.2.html
  */
 export function send(fd: number, data: Bytes | string, flags = 0, length?: number): number {
@@ -130,9 +125,8 @@ export const RECV: Call = call('recv', 'fd', 'buffer', 'flags');
  * of bytes, the length of the buffer by default.
  *
  * @example
- * const sv = [-1, -1];
- * socketpair(AF_UNIX, SOCK_STREAM, 0, sv);
- * console.log(recv(sv[1], new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
+ * const fd = socket(AF_INET, SOCK_DGRAM);
+ * console.log(recv(fd, new Uint8Array(100), MSG_DONTWAIT) === -EAGAIN); // true
  * @see https://man7.org/linux/man-pages/man2/recv.2.html
  */
 export function recv(fd: number, buffer: Bytes, flags = 0, length?: number): number {

@@ -95,8 +95,8 @@ async function later(syscall: string, start: Start, options: LookupOptions, name
  * @returns The same entries as `getaddrinfo` of sys-socket.
  * @throws AddressInfoError; AbortError.
  * @example
- * const [{ address }] = await getaddrinfo('127.0.0.1', 80, { signal: AbortSignal.timeout(1000) });
- * console.log(address.port); // 80
+ * const [first] = await getaddrinfo('127.0.0.1', 80, { signal: AbortSignal.timeout(1000) });
+ * console.log(first?.address.port); // 80
  * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
  */
 export async function getaddrinfo(

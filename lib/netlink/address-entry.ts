@@ -66,7 +66,8 @@ export interface AddressEntry {
  * @throws TypeError only if `data` is not a Uint8Array.
  * @example
  * const { messages } = requestNetlink(RTM_GETADDR, NLM_F_DUMP, Buffer.alloc(8));
- * console.log(decodeInterfaceAddress(messages[0].data)?.local); // 127.0.0.1
+ * const [first] = messages.map(({ data }) => decodeInterfaceAddress(data));
+ * console.log(first?.local); // 127.0.0.1
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeInterfaceAddress(data: Uint8Array): AddressEntry | undefined {

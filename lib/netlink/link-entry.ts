@@ -89,7 +89,8 @@ export interface LinkEntry {
  * @throws TypeError only if `data` is not a Uint8Array.
  * @example
  * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
- * console.log(decodeLink(messages[0].data)?.name); // lo
+ * const [first] = messages.map(({ data }) => decodeLink(data));
+ * console.log(first?.name); // lo
  * @see https://man7.org/linux/man-pages/man7/rtnetlink.7.html
  */
 export function decodeLink(data: Uint8Array): LinkEntry | undefined {

@@ -52,8 +52,7 @@ const HEADER = 16;
  * const data = Buffer.concat([Buffer.alloc(16), mtu]);
  * send(fd, encodeNetlink([{ type: RTM_GETLINK, flags: NLM_F_REQUEST, seq: 1, pid: 0, data }]));
  * const buffer = Buffer.alloc(4096);
- * const [message] = decodeNetlink(buffer, recv(fd, buffer));
- * const ack = decodeNetlinkAck(message);
+ * const [ack] = decodeNetlink(buffer, recv(fd, buffer)).map(decodeNetlinkAck);
  * console.log(ack?.errno === ERANGE, ack?.attributeOffset); // true 16
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */

@@ -35,7 +35,7 @@ export interface NetlinkReply {
  *   EPROTONOSUPPORT, EMFILE, ENOBUFS, and EAGAIN for a protocol that replies later (NETLINK_AUDIT).
  * @example
  * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
- * console.log(messages[0].type === RTM_NEWLINK); // true
+ * console.log(messages.every(({ type }) => type === RTM_NEWLINK)); // true
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function requestNetlink(

@@ -89,8 +89,8 @@ export function encodeNetlink(messages: readonly NetlinkMessage[]): Uint8Array {
  * const request = { type: RTM_GETLINK, flags: NLM_F_REQUEST | NLM_F_DUMP, seq: 1, pid: 0, data: Buffer.alloc(16) };
  * send(fd, encodeNetlink([request]));
  * const buffer = Buffer.alloc(65536);
- * const messages = decodeNetlink(buffer, recv(fd, buffer));
- * console.log(messages[0].type === RTM_NEWLINK, messages[0].seq); // true 1
+ * const [message] = decodeNetlink(buffer, recv(fd, buffer));
+ * console.log(message?.type === RTM_NEWLINK, message?.seq); // true 1
  * @see https://man7.org/linux/man-pages/man7/netlink.7.html
  */
 export function decodeNetlink(bytes: Uint8Array, length?: number): NetlinkMessage[] {
@@ -142,7 +142,8 @@ export function encodeAttributes(attributes: readonly NetlinkAttribute[]): Uint8
  * @throws TypeError only if `bytes` is not a Uint8Array.
  * @example
  * const { messages } = requestNetlink(RTM_GETLINK, NLM_F_DUMP, Buffer.alloc(16));
- * const name = decodeAttributes(messages[0].data.subarray(16)).find(({ type }) => type === IFLA_IFNAME);
+ * const attributes = messages.flatMap(({ data }) => decodeAttributes(data.subarray(16)));
+ * const name = attributes.find(({ type }) => type === IFLA_IFNAME); // of the first link
  * console.log(Buffer.from(name?.data ?? []).toString('utf8', 0, 2)); // lo
  * @see https://man7.org/linux/man-pages/man3/rtnetlink.3.html
  */

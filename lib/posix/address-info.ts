@@ -106,8 +106,8 @@ export function readAddressInfo(
  *   EAI_SYSTEM; TypeError for a string that contains a NUL and RangeError for a port above 65535, because C would truncate
  *   both.
  * @example
- * const [{ address }] = getaddrinfo('127.0.0.1', 80, { socktype: SOCK_STREAM });
- * console.log(address.address, address.port); // 127.0.0.1 80
+ * const results = getaddrinfo('127.0.0.1', 80, { socktype: SOCK_STREAM });
+ * for (const { address } of results) console.log(address.address, address.port); // 127.0.0.1 80
  * @see https://man7.org/linux/man-pages/man3/getaddrinfo.3.html
  */
 export function getaddrinfo(

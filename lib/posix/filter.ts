@@ -215,7 +215,7 @@ const GET_FILTER: Call = call('getsockopt', 'fd');
  * @example
  * const fd = socket(AF_INET, SOCK_DGRAM);
  * attachFilter(fd, [{ code: 0x6, jt: 0, jf: 0, k: 0xffff }]);
- * console.log(getFilter(fd)[0].k); // 65535
+ * console.log(getFilter(fd)); // [ { code: 6, jt: 0, jf: 0, k: 65535 } ]
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */
 export function getFilter(fd: number): FilterInstruction[] {

@@ -120,8 +120,8 @@ const GETIFADDRS: Call = call('getifaddrs');
  * @returns One entry for each address of each interface, and one for each link.
  * @throws SocketError ENOBUFS, EACCES.
  * @example
- * const lo = getifaddrs().filter(({ name, address }) => name === 'lo' && address?.family === AF_INET);
- * console.log(lo[0].address); // { family: 2, address: '127.0.0.1', port: 0 }
+ * const lo = getifaddrs().find(({ name, address }) => name === 'lo' && address?.family === AF_INET);
+ * console.log(lo?.address); // { family: 2, address: '127.0.0.1', port: 0 }
  * @see https://man7.org/linux/man-pages/man3/getifaddrs.3.html
  */
 export function getifaddrs(): InterfaceAddress[] {

@@ -1,4 +1,4 @@
-/** Checks programs as a TypeScript user does: strictly, beside the installed package. */
+/** Checks programs as a new TypeScript project does: strictly, beside the installed package. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,13 +16,9 @@ export interface Source {
 const options = [
   ...['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2022'],
   ...['--lib', 'es2023,esnext.disposable', '--types', 'node'],
-];
-
-/** What `tsc --init` switches on besides. */
-export const INITIAL: readonly string[] = [
-  '--noUncheckedIndexedAccess',
-  '--exactOptionalPropertyTypes',
-  '--isolatedModules',
+  // What `tsc --init` switches on besides, or suggests.
+  ...['--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--verbatimModuleSyntax', '--isolatedModules'],
+  ...['--noUncheckedSideEffectImports', '--noImplicitOverride', '--moduleDetection', 'force'],
 ];
 
 /** Returns the messages of the compiler, each line with the name of its program in place of a file. */

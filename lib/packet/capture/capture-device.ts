@@ -118,7 +118,8 @@ function deviceOf(link: LinkEntry, addresses: readonly AddressEntry[]): CaptureD
  * @throws SocketError EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT.
  * @example
  * const lo = listCaptureDevices().find(({ loopback }) => loopback);
- * console.log(lo?.name, lo?.addresses[0].address, lo?.addresses[0].netmask); // lo 127.0.0.1 255.0.0.0
+ * const ipv4 = lo?.addresses.find(({ family }) => family === AF_INET);
+ * console.log(lo?.name, ipv4?.address, ipv4?.netmask); // lo 127.0.0.1 255.0.0.0
  * @see https://man7.org/linux/man-pages/man3/pcap_findalldevs.3pcap.html
  */
 export function listCaptureDevices(): CaptureDevice[] {

@@ -38,12 +38,12 @@ const NAMES = namesOf<LayerDefinition<string, object>>({
  * const counter = defineLayer({
  *   name: 'counter',
  *   udpPort: 5000,
- *   decode: (bytes) => (bytes.length < 2 ? undefined : { fields: { count: bytes[0] * 256 + bytes[1] }, length: 2 }),
- *   encode: ({ count }) => Uint8Array.of(count >> 8, count),
+ *   decode: ([count]) => (count === undefined ? undefined : { fields: { count }, length: 1 }),
+ *   encode: ({ count }) => Uint8Array.of(count),
  * });
- * const packet = encodePacket([udp({ sourcePort: 1, destinationPort: 5000 }), counter({ count: 258 }), 'data']);
+ * const packet = encodePacket([udp({ sourcePort: 1, destinationPort: 5000 }), counter({ count: 7 }), 'data']);
  * const decoded = decodePacket(packet, { first: 'udp', layers: [counter] });
- * console.log(findLayer(decoded, counter)?.count, formatPacket(decoded).split('\n')[1]); // 258 counter: count 258
+ * console.log(findLayer(decoded, counter)?.count, formatPacket(decoded).split('\n')[1]); // 7 counter: count 7
  * @see https://www.rfc-editor.org/rfc/rfc1122
  */
 export function defineLayer<const Name extends string, Fields extends object>(
