@@ -16,7 +16,8 @@ test('docs/options.md names the value of each option by a type that the package 
   const rows = [...text.matchAll(/^\| `\w+` \| `\w+` \| `(\w+)(?:\[\])?` \| (?:get|set)/gm)];
   expect(rows.length).toBeGreaterThan(150);
   const exported = new Set(readFileSync(join(root, 'lib/index.ts'), 'utf8').match(/\w+/g));
-  const known = (type: string) => ['boolean', 'number', 'bigint', 'string', 'Buffer'].includes(type) || exported.has(type);
+  const known = (type: string) =>
+    ['boolean', 'number', 'bigint', 'string', 'Buffer'].includes(type) || exported.has(type);
   expect(rows.map(([, type = '']) => type).filter((type) => !known(type))).toEqual([]);
 });
 
