@@ -5,6 +5,11 @@ export function invalidType(name: string, expected: string): TypeError {
   return Object.assign(new TypeError(`The "${name}" argument must be ${expected}`), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
+/** What a call accepts that sends strings as UTF-8. */
+export const BYTES_OR_TEXT = 'an ArrayBufferView, an ArrayBuffer or a string';
+/** What a call accepts that sends a list of these. */
+export const LIST_OF_BYTES_OR_TEXT = 'an array of ArrayBufferViews, ArrayBuffers or strings';
+
 /** Throws unless the value is a string. */
 export function text(value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalidType(name, 'a string');

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { MSG_ZEROCOPY } from '../native/constants.ts';
 import { MAX_VECTOR } from '../native/contract.ts';
 import type { Bytes } from '../native/native.ts';
-import { invalidType, invalidValue, outOfRange } from './argument-error.ts';
+import { invalidType, invalidValue, LIST_OF_BYTES_OR_TEXT, outOfRange } from './argument-error.ts';
 import { byteLengthOf, isGone, isUint8Array } from './kind.ts';
 
 /** How many buffers of a list are copied. For a list that is longer than MAX_VECTOR, the kernel only checks the count. */
@@ -54,7 +54,9 @@ export function attached(value: unknown, name: string, expected = 'a Uint8Array'
  * Returns a plain array of the same buffers. Strings, where allowed, become UTF-8 bytes that are sent with these flags.
  */
 export function buffers(list: readonly (Bytes | string)[], name: string, strings = false, flags = 0): Bytes[] {
-  if (!Array.isArray(list)) throw invalidType(name, 'an array of ArrayBufferViews or ArrayBuffers');
+  if (!Array.isArray(list)) {
+    throw invalidType(name, strings ? LIST_OF_BYTES_OR_TEXT : 'an array of ArrayBufferViews or ArrayBuffers');
+  }
   return copyElements(list, name, MOST_BUFFERS, (item) =>
     strings && typeof item === 'string' ? utf8(item, name, flags) : (item as Bytes),
   );

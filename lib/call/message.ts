@@ -1,5 +1,6 @@
 /** The calls that send and receive a message with control data: sendmsg(2), recvmsg(2). Each returns n or -errno. */
 
+import { LIST_OF_BYTES_OR_TEXT } from '../argument/argument-error.ts';
 import { isUint8Array } from '../argument/kind.ts';
 import { type Names, namesOf, onlyKnown } from '../argument/known-names.ts';
 import { assertObject, buffers, ownProperty } from '../argument/snapshot.ts';
@@ -61,7 +62,10 @@ export function partsOf(message: SendMessage, flags: number): SendParts {
   return { list, address, name, control: controlBytes(ownProperty(message, 'control')) };
 }
 
-export const SENDMSG: Call = call('sendmsg', 'fd', 'buffers', 'address', 'control', 'flags');
+export const SENDMSG: Call = {
+  ...call('sendmsg', 'fd', 'buffers', 'address', 'control', 'flags'),
+  accepts: { buffers: LIST_OF_BYTES_OR_TEXT },
+};
 
 /** Calls sendmsg(2). Returns n or -errno. */
 export function sendParts(fd: number, { list, name, control }: SendParts, flags: number): number {

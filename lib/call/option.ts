@@ -27,7 +27,10 @@ export function getsockopt(fd: number, level: number, name: number, value: Bytes
   return n < 0 ? unlessRefused(n, GETSOCKOPT_INTO) : out[OUT_OPTION_LENGTH]!;
 }
 
-export const SETSOCKOPT: Call = call('setsockopt', 'fd', 'level', 'name', 'value');
+export const SETSOCKOPT: Call = {
+  ...call('setsockopt', 'fd', 'level', 'name', 'value'),
+  accepts: { value: 'a number, a boolean, an ArrayBufferView or an ArrayBuffer' },
+};
 
 /**
  * Sets an option like `setsockopt` of sys-socket, but returns 0 or -errno: setsockopt(2).

@@ -1,6 +1,6 @@
 /** The calls that send and receive data. Each returns n or -errno. Messages with control data are in message.ts. */
 
-import { outOfRange } from '../argument/argument-error.ts';
+import { BYTES_OR_TEXT, LIST_OF_BYTES_OR_TEXT, outOfRange } from '../argument/argument-error.ts';
 import { byteLengthOf, isUint8Array } from '../argument/kind.ts';
 import { integer } from '../argument/number.ts';
 import { buffers, bytes } from '../argument/snapshot.ts';
@@ -27,7 +27,7 @@ export function read(fd: number, buffer: Bytes): number {
   return unlessRefused(native.read(fd, buffer), READ);
 }
 
-export const WRITE: Call = call('write', 'fd', 'data');
+export const WRITE: Call = { ...call('write', 'fd', 'data'), accepts: { data: BYTES_OR_TEXT } };
 
 /**
  * Writes bytes like `write` of sys-socket, but returns their number or -errno: write(2).
@@ -57,7 +57,7 @@ export function readv(fd: number, list: readonly Bytes[]): number {
   return unlessRefused(native.readv(fd, buffers(list, 'buffers')), READV);
 }
 
-export const WRITEV: Call = call('writev', 'fd', 'buffers');
+export const WRITEV: Call = { ...call('writev', 'fd', 'buffers'), accepts: { buffers: LIST_OF_BYTES_OR_TEXT } };
 
 /**
  * Writes several buffers like `writev` of sys-socket, but returns the number of bytes or -errno: writev(2).
@@ -85,7 +85,7 @@ function within(length: number | undefined, buffer: Bytes): number {
   return length;
 }
 
-export const SEND: Call = call('send', 'fd', 'data', 'flags');
+export const SEND: Call = { ...call('send', 'fd', 'data', 'flags'), accepts: { data: BYTES_OR_TEXT } };
 
 /**
  * Sends bytes like `send` of sys-socket, but returns their number or -errno: send(2). `length` is the number of bytes
@@ -101,7 +101,7 @@ export function send(fd: number, data: Bytes | string, flags = 0, length?: numbe
   return unlessRefused(pinned.send(fd, given, flags, within(length, given)), SEND);
 }
 
-export const SENDTO: Call = call('sendto', 'fd', 'data', 'flags', 'address');
+export const SENDTO: Call = { ...call('sendto', 'fd', 'data', 'flags', 'address'), accepts: { data: BYTES_OR_TEXT } };
 
 /**
  * Sends bytes to an address like `sendto` of sys-socket, but returns their number or -errno: sendto(2). It is fastest

@@ -28,7 +28,7 @@ export interface NetlinkReply {
  * @param type RTM_GETLINK, RTM_NEWADDR, ...
  * @param flags NLM_F_DUMP, NLM_F_CREATE, ...; NLM_F_REQUEST and NLM_F_ACK are added, so that every reply has an end.
  * @param body The struct of the type, followed by attributes.
- * @param protocol The netlink protocol.
+ * @param protocol The netlink protocol, NETLINK_ROUTE by default.
  * @returns The messages of the reply, without those that only mark its end.
  * @throws NetlinkError, a SocketError with the errno in NLMSG_ERROR or NLMSG_DONE and with the kernel's explanation
  *   (`text`, `attributeOffset`): EPERM, ENODEV, EINVAL, EOPNOTSUPP, EEXIST, ESRCH, ...; SocketError with the errno of a call:

@@ -59,7 +59,7 @@ export function gethostbyname(name: string): string {
  * Returns the whole hostent of gethostbyname2(3), like Python's gethostbyname_ex. The call blocks.
  *
  * @param name A host name or the text of an address.
- * @param family AF_INET or AF_INET6.
+ * @param family AF_INET (the default) or AF_INET6.
  * @returns The name, the aliases and the addresses of the host.
  * @throws HostError The same errors as `gethostbyname`.
  * @example

@@ -93,7 +93,8 @@ export function bind(fd: number, address: AddressLike): void {
  * Marks a socket as one that accepts connections: listen(2).
  *
  * @param fd A bound socket.
- * @param backlog How many connections may wait to be accepted. The kernel limits it to net.core.somaxconn.
+ * @param backlog How many connections may wait to be accepted. The default is SOMAXCONN. The kernel limits it to
+ *   net.core.somaxconn.
  * @throws SocketError EADDRINUSE, EOPNOTSUPP, EINVAL, EBADF, ENOTSOCK.
  * @example
  * const fd = socket(AF_UNIX, SOCK_STREAM);

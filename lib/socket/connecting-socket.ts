@@ -32,7 +32,10 @@ export class ConnectingSocket<Family extends number = number, Type extends numbe
     posix.bind(readinessOf(this, 'bind').fd, address);
   }
 
-  /** Marks the socket as one that accepts connections, of which `backlog` may wait to be accepted: listen(2). */
+  /**
+   * Marks the socket as one that accepts connections, of which `backlog` (SOMAXCONN by default) may wait to be accepted:
+   * listen(2).
+   */
   listen(backlog: number = SOMAXCONN): void {
     posix.listen(readinessOf(this, 'listen').fd, backlog);
   }

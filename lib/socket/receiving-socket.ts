@@ -30,7 +30,7 @@ export class ReceivingSocket<Family extends number = number, Type extends number
   /**
    * Receives data: recv(2).
    *
-   * @param size The maximum number of bytes.
+   * @param size The maximum number of bytes, 65536 by default.
    * @param flags MSG_ flags. With MSG_DONTWAIT, MSG_ERRQUEUE or MSG_OOB, the method does not wait.
    * @param options An AbortSignal and a timeout in milliseconds.
    * @returns The bytes, in a Buffer that belongs to the caller. It is empty at the end of a stream and for an empty
@@ -68,7 +68,8 @@ export class ReceivingSocket<Family extends number = number, Type extends number
   }
 
   /**
-   * Receives at most `size` bytes and the address of their sender, with the same MSG_ `flags` as `recv`: recvfrom(2).
+   * Receives at most `size` bytes (65536 by default) and the address of their sender, with the same MSG_ `flags` as
+   * `recv`: recvfrom(2).
    */
   recvfrom<Flags extends number = 0>(
     size: number = CHUNK,
@@ -95,7 +96,10 @@ export class ReceivingSocket<Family extends number = number, Type extends number
     );
   }
 
-  /** Iterates over incoming datagrams of at most `size` bytes until the socket is closed. */
+  /**
+   * Iterates over incoming datagrams of at most `size` bytes (65536 by default) until the socket is closed. The timeout
+   * applies to each datagram.
+   */
   datagrams(
     size: number = CHUNK,
     options: WaitOptions = NONE,
@@ -177,7 +181,10 @@ export class ReceivingSocket<Family extends number = number, Type extends number
     return runSync(new ReceiveBatch(this, readinessOf(this, 'recvmmsg'), batch, flags));
   }
 
-  /** Fills the `batch` repeatedly until the socket is closed. Its messages are valid until the next iteration. */
+  /**
+   * Fills the `batch` repeatedly until the socket is closed. Its messages are valid until the next iteration, to which
+   * the timeout applies anew.
+   */
   batches(batch: MessageBatch, options: WaitOptions = NONE): AsyncGenerator<MessageBatch, void, void> {
     return iterate(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
   }

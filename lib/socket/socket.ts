@@ -99,7 +99,7 @@ export class Socket<Family extends number = number, Type extends number = number
   /**
    * Creates two AF_UNIX sockets that are connected to each other: socketpair(2).
    *
-   * @param type A SOCK_ type.
+   * @param type A SOCK_ type, SOCK_STREAM by default.
    * @throws SocketError EMFILE, EOPNOTSUPP.
    */
   static pair<Type extends number = typeof SOCK_STREAM>(

@@ -45,8 +45,8 @@ const FIRST = 3;
 /**
  * Returns the file descriptors that systemd passed to this process: sd_listen_fds(3). They become close-on-exec.
  *
- * @param env The environment. LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are read and then removed, so that child
- *   processes do not use them.
+ * @param env The environment, `process.env` by default. LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES are read and then removed, so
+ *   that child processes do not use them.
  * @returns The file descriptors and their names. The array is empty if LISTEN_PID is not this process.
  * @throws SocketError EBADF if LISTEN_FDS is larger than the number of file descriptors that were passed.
  * @example

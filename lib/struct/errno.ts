@@ -162,6 +162,8 @@ export function isErrno<Code extends ErrnoName>(
 export interface Call {
   readonly name: string;
   readonly parameters: readonly string[];
+  /** What the call accepts for a parameter, where that is more than its native function accepts. */
+  readonly accepts?: { readonly [parameter: string]: string };
 }
 
 /** Declares a call with its name and its parameters in the order of the native function. */
@@ -180,11 +182,12 @@ function failure(n: number, call: Call, below: (...args: never[]) => unknown, ab
 }
 
 /** Returns the error of an argument that native code refused. */
-function refused(n: number, { name, parameters }: Call): Error {
+function refused(n: number, { name, parameters, accepts }: Call): Error {
   const code = -MAX_ERRNO - 1 - n;
   const parameter = parameters[Math.floor(code / REFUSAL_STEP)] ?? 'argument';
   const refusal = REFUSALS[(code % REFUSAL_STEP) - 1]!;
-  const error = refuse[refusal[0]](parameter, refusal[1]);
+  const expected = (refusal[0] === 'invalidType' ? accepts?.[parameter] : undefined) ?? refusal[1];
+  const error = refuse[refusal[0]](parameter, expected);
   error.message += ` (${name})`;
   return error;
 }

@@ -37,6 +37,10 @@ const notNumbers: Named[] = [
   ['Symbol', Symbol('5')],
   ['function', () => 5],
 ];
+/** Values that are neither bytes, nor text, a number, a boolean or a list. */
+const notBytesOrNumbers = notNumbers.filter(
+  ([, value]) => !['string', 'boolean'].includes(typeof value) && !Array.isArray(value),
+);
 const notIntegers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.5, -0.5, 5e-324, 2 ** 53 + 2];
 const numbers = (...more: number[]): Named[] => [...notIntegers, ...more].map((n) => [String(n), n] as const);
 const beyondInt = [2 ** 31, -(2 ** 31) - 1, 2 ** 32, 2 ** 32 + 5];
@@ -743,6 +747,27 @@ describe('bytes', () => {
     expect(() => new s.MessageBatch({ messages: 1, size: 8 }).push(huge)).toThrow(refused('data'));
   });
 });
+
+test.each(notBytesOrNumbers)(
+  'the error for %s as data or as a value names every type that the call accepts',
+  (_, wrong) => {
+    const [fd] = pair();
+    const given = wrong as never;
+    const one = 'must be an ArrayBufferView, an ArrayBuffer or a string';
+    const many = 'must be an array of ArrayBufferViews, ArrayBuffers or strings';
+    const value = 'must be a number, a boolean, an ArrayBufferView or an ArrayBuffer';
+    for (const calls of [s, nothrow]) {
+      expect(() => calls.write(fd, given)).toThrow(`"data" argument ${one}`);
+      expect(() => calls.send(fd, given)).toThrow(`"data" argument ${one}`);
+      expect(() => calls.sendto(fd, given, 0, datagram().address)).toThrow(`"data" argument ${one}`);
+      for (const list of [given, [given]]) {
+        expect(() => calls.writev(fd, list)).toThrow(`"buffers" argument ${many}`);
+        expect(() => calls.sendmsg(fd, { buffers: list })).toThrow(`"buffers" argument ${many}`);
+      }
+      expect(() => calls.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUF, given)).toThrow(`"value" argument ${value}`);
+    }
+  },
+);
 
 describe('user code that runs while the arguments are read', () => {
   const victim = () => new Uint8Array(new ArrayBuffer(1 << 16)).fill(0x76);

@@ -1,6 +1,6 @@
 /** What the operations of a Socket that send data share. */
 
-import { invalidType } from '../../argument/argument-error.ts';
+import { BYTES_OR_TEXT, invalidType } from '../../argument/argument-error.ts';
 import { isArrayBuffer, isUint8Array, isView, onSameMemory } from '../../argument/kind.ts';
 import { utf8 } from '../../argument/snapshot.ts';
 import { type Readiness, WRITE } from '../../loop/readiness.ts';
@@ -13,7 +13,7 @@ function view(data: Bytes | string, flags: number): Uint8Array {
   if (typeof data === 'string') return utf8(data, 'data', flags);
   if (isUint8Array(data)) return data;
   if (isView(data) || isArrayBuffer(data)) return onSameMemory(data);
-  throw invalidType('data', 'an ArrayBufferView, an ArrayBuffer or a string');
+  throw invalidType('data', BYTES_OR_TEXT);
 }
 
 /**
