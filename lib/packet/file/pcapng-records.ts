@@ -17,6 +17,9 @@ const counterOf: ReadonlyMap<number, keyof typeof COUNTERS> = byCode(COUNTERS);
 /** The maximum size of a block, which leaves room for what it contains besides a packet. */
 const LARGEST_BLOCK = LARGEST + 1024 * 1024;
 
+/** What an obsolete packet block contains in place of the number of dropped packets. */
+const UNKNOWN_DROPS = 0xffff;
+
 /** An interface of the current section. */
 interface Known {
   readonly public: CaptureInterface;
@@ -161,7 +164,11 @@ export class PcapngRecords implements Records {
       interfaceId,
       linktype,
     };
-    if (type === 6) this.#packetOptions(packet, view, bytes, at + start + Math.ceil(captured / 4) * 4, at + size - 4);
+    if (type === 2) {
+      const drops = view.getUint16(at + 10, little);
+      if (drops !== UNKNOWN_DROPS) packet.dropCount = BigInt(drops);
+    }
+    if (type !== 3) this.#packetOptions(packet, view, bytes, at + start + Math.ceil(captured / 4) * 4, at + size - 4);
     return packet;
   }
 

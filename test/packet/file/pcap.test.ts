@@ -184,6 +184,20 @@ test('pcapng in big-endian order, with other resolutions, offsets, and blocks of
   expect(reader.interfaces).toHaveLength(1);
 });
 
+test('packet blocks of old files have a comment, flags and a drop count, as tshark reads them', (context) => {
+  need(context, program('tshark'));
+  const options = [0x00010002, Buffer.from('hi\0\0'), 0x00020004, 2, 0];
+  const frame = (drops: number) => block(2, drops, 0, 1000, 16, 16, Buffer.alloc(16), ...options);
+  const file = Buffer.concat([section, interfaceOf(), frame(7), frame(0), frame(0xffff)]);
+  const path = join(folder(), 'old.pcapng');
+  writeFileSync(path, file);
+  const { packets } = readAll(file);
+  const read = packets.map(({ comment, flags, dropCount }) => [comment, `0x0000000${flags}`, dropCount?.toString()]);
+  expect(read.map((values) => values.at(-1))).toEqual(['7', '0', undefined]);
+  const rows = fieldsOf(path, ['frame.comment', 'frame.packet_flags', 'frame.drop_count']);
+  expect(rows.map((row) => row.map((values) => values?.[0]))).toEqual(read);
+});
+
 test('a file truncated anywhere yields its complete packets, and the error says that it was truncated', () => {
   const short = pcap({}, records.slice(0, 5));
   const { bytes } = pcapng();
