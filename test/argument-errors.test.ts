@@ -8,7 +8,7 @@ test('whatever a function is given, its error has a code, and an argument error 
   const { status, output } = spawnSync(process.execPath, [program], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 250_000,
   });
   expect({ status, stderr: output[2]!.replaceAll(FORGOTTEN, '') }).toEqual({
     status: 0,

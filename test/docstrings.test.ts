@@ -182,7 +182,7 @@ function expectOutputs(examples: readonly Example[], command: readonly string[] 
   const { stdout, stderr } = spawnSync(program!, args, {
     encoding: 'utf8',
     input: JSON.stringify(examples),
-    timeout: 100_000,
+    timeout: 250_000,
   });
   expect(stderr).toBe('');
   const results = JSON.parse(stdout) as { output: string; error?: string }[];

@@ -25,7 +25,7 @@ const patient = { timeout: 60_000 };
 /** Runs a command until it ends, without blocking this process, which can be its peer. */
 function run(command: string, ...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(command, args, { cwd: root, timeout: 100_000 }, (_error, stdout, stderr) => {
+    const child = execFile(command, args, { cwd: root, timeout: 250_000 }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });
@@ -235,7 +235,7 @@ test('the UDP server answers the UDP client and a Python client', async (context
   need(context, program('python3'));
   const script = `
 c = socket(AF_INET, SOCK_DGRAM)
-c.settimeout(5)
+c.settimeout(60)
 c.sendto(b'a' * 2000, ('127.0.0.1', int(sys.argv[1])))
 first = len(c.recv(9999))
 c.sendto(b'', ('127.0.0.1', int(sys.argv[1])))

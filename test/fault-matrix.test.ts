@@ -12,7 +12,7 @@ test('every call reports every errno of Linux, with its name and system call, an
   const said = execFileSync(process.execPath, [join(helpers, 'fault-matrix.js')], {
     encoding: 'utf8',
     env: { ...process.env, LD_PRELOAD: shim },
-    timeout: 60_000,
+    timeout: 250_000,
   });
   const { calls, errnos, cells } = JSON.parse(said);
   expect(calls).toBeGreaterThanOrEqual(30);

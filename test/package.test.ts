@@ -172,7 +172,7 @@ describe('the published files', () => {
     expect(run(cwd, 'module', script)).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('their types pass the strict type check of a project', { timeout: 60_000 }, () => {
+  test('their types pass the strict type check of a project', () => {
     const cwd = project();
     mkdirSync(join(cwd, 'node_modules/@types'));
     symlinkSync(join(root, 'node_modules/@types/node'), join(cwd, 'node_modules/@types/node'));

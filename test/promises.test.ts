@@ -242,7 +242,7 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
       built('index.js'),
       built('promises.js'),
     ),
-    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 100_000 },
+    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 250_000 },
   );
   const line = child.stdout.trim();
   return Object.assign(child, { said: line === '' ? undefined : (JSON.parse(line) as unknown) });

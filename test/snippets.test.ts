@@ -72,7 +72,7 @@ function expectOutput(
     cwd: workplace(document),
     encoding: 'utf8',
     input: code,
-    timeout: 100_000,
+    timeout: 250_000,
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);

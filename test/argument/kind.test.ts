@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { isDataView, isView } from '../../lib/argument/kind.ts';
 import { need } from '../helpers/need.ts';
 import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const dist = (path: string) => new URL(`../../dist/${path}`, import.meta.url).href;
 

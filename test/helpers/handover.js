@@ -16,7 +16,7 @@ const { Socket } = s;
 const host = '127.0.0.1';
 const any = { family: s.AF_INET, address: host, port: 0 };
 /** No wait of a check takes longer: a lost event fails the check by its name. */
-const soon = { timeout: 10_000 };
+const soon = { timeout: 60_000 };
 const big = Buffer.alloc(1 << 20, 'sys-socket');
 const folder = mkdtempSync(join(tmpdir(), 'sys-socket-'));
 

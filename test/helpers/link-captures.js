@@ -110,11 +110,11 @@ await udp.connect(to(PORT));
 async function traffic() {
   await udp.send('question');
   if (source.isAnswering) {
-    const { code } = await udp.recv(100, 0, { timeout: 20_000 }).catch((error) => error);
+    const { code } = await udp.recv(100, 0, { timeout: 60_000 }).catch((error) => error);
     if (code !== 'ECONNREFUSED') throw new Error(`the port of the other end is not closed: ${code}`);
   }
   await raw.sendto(p.encodePacket([p.icmp({ type: 8, identifier: 7, sequenceNumber: 1 }), 'ping']), 0, to(0));
-  if (source.isAnswering) await raw.recv(1000, 0, { timeout: 20_000 });
+  if (source.isAnswering) await raw.recv(1000, 0, { timeout: 60_000 });
   source.receive();
 }
 

@@ -7,7 +7,7 @@ import { Socket } from '../../lib/index.ts';
 import { keep } from './sockets.ts';
 
 /** How long an event in another process may take on a busy machine. */
-export const patient = { timeout: 60_000, interval: 20 };
+export const patient = { timeout: 120_000, interval: 20 };
 
 /** A running program. */
 export interface Program {
@@ -84,7 +84,7 @@ export async function connected(address: s.Address, type: number = s.SOCK_STREAM
 }
 
 /** The longest that a receive of a test waits. */
-export const soon: s.WaitOptions = { timeout: 60_000 };
+export const soon: s.WaitOptions = { timeout: 120_000 };
 
 /** Receives until this many bytes have arrived, or the stream ends. */
 export async function receive(socket: Socket, length: number = Number.POSITIVE_INFINITY): Promise<Buffer> {

@@ -38,7 +38,7 @@ export function typeErrors(
       return `${i}.mts`;
     });
     const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...more, ...files];
-    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 100_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 250_000 });
     return `${stdout}${stderr}`
       .split('\n')
       .filter((line) => line !== '')

@@ -152,7 +152,7 @@ describe('a file descriptor that was closed without the knowledge of its Socket'
       fstatSync(number);
       console.log(fd === number);`,
     );
-    const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 60_000 });
+    const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
     expect(child.stderr).toBe('');
     expect(child.stdout).toBe('true\n');
   });
@@ -177,7 +177,7 @@ function collections(program: string): number {
     await setTimeout(10);
     console.log(major);`,
   );
-  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 60_000 });
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
   expect(child.stderr).toBe('');
   return Number(child.stdout);
 }

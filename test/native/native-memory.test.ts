@@ -26,7 +26,7 @@ function run(program: string): string {
     ${program}`;
   const child = spawnSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 250_000,
   });
   expect({ status: child.status, signal: child.signal, stderr: child.stderr }).toEqual({
     status: 0,

@@ -11,7 +11,7 @@ const kernel: s.NetlinkAddress = { family: s.AF_NETLINK, pid: 0, groups: 0 };
 
 function route(groups = 0): number {
   const fd = cleanup(s.socket(s.AF_NETLINK, s.SOCK_RAW, s.NETLINK_ROUTE));
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([60n, 0n]));
   s.bind(fd, { family: s.AF_NETLINK, pid: 0, groups });
   return fd;
 }

@@ -8,7 +8,7 @@ import { namespaces, need, program } from '../helpers/need.ts';
 import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 
 function udp(device?: string): number {
   const fd = cleanup(s.socket(s.AF_INET, s.SOCK_DGRAM));
@@ -86,7 +86,7 @@ test('two sockets on different devices share a port, and each receives only from
   s.sendto(here, 'from lo', 0, { ...loopback, port });
   s.sendto(here, 'our own address', 0, { ...loopback, address: veth.address, port });
   const send = `printf 'from afar' | socat - UDP4-SENDTO:${veth.address}:${port}`;
-  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
 
   const buffer = Buffer.alloc(64);
   const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));

@@ -6,7 +6,7 @@ import { cleanup } from '../helpers/fds.ts';
 import { namespaces, need, program } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/networks.ts';
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 /** A broadcast address of the loopback network: no other host can receive it. */
 const broadcast: s.InetAddress = { family: s.AF_INET, address: '127.255.255.255', port: 9 };
 
@@ -79,7 +79,7 @@ test('we receive a broadcast from the other side of a link', async (context) => 
   const { port } = s.getsockname(fd) as s.InetAddress;
   const address = veth.address.replace(/1$/, '255');
   const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${address}:${port},broadcast`;
-  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
   const buffer = Buffer.alloc(16);
   const { length: bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

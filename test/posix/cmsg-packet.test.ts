@@ -15,7 +15,7 @@ function capture(type: number, protocol: number): number {
   s.setsockopt(fd, s.SOL_PACKET, s.PACKET_AUXDATA, 1);
   // Other traffic on lo must not displace ours.
   nothrow.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVBUFFORCE, 1 << 26);
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([10n, 0n])); // a lost frame fails instead of hanging
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([60n, 0n])); // a lost frame fails instead of hanging
   s.bind(fd, { family: s.AF_PACKET, ifindex: lo(), protocol });
   return fd;
 }

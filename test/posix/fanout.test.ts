@@ -13,7 +13,7 @@ const group = () => groups++ & 0xffff;
 
 function packetSocket({ ifindex }: Link, protocol: number = PROTOCOL): number {
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([60n, 0n]));
   s.bind(fd, { family: s.AF_PACKET, ifindex, protocol });
   return fd;
 }

@@ -54,7 +54,6 @@ const volatile = new Set([
 
 test.for(Object.entries(kinds))(
   '%s: every option of every level, with several lengths, has the same result as in C',
-  { timeout: 60_000 },
   ([, kind], context) => {
     if (kind[0] === s.AF_INET6) need(context, ipv6);
     const [expected, ints] = python<[Record<string, (string | number)[]>, Record<string, number>]>(

@@ -46,7 +46,7 @@ test('a packet is read from a tun device with readable and read, and the reply i
   const buffer = Buffer.alloc(2048);
   let packet: Buffer;
   do {
-    await s.readable(fd, { timeout: 30_000 });
+    await s.readable(fd, { timeout: 60_000 });
     packet = buffer.subarray(0, s.read(fd, buffer));
   } while (packet[0]! >> 4 !== 4 || packet[9] !== s.IPPROTO_ICMP); // IPv6 sends router solicitations, too
   expect(packet.length).toBe(84);
@@ -62,7 +62,7 @@ test('a packet is read from a tun device with readable and read, and the reply i
   answer[20] = 0; // ICMP_ECHOREPLY
   answer.writeUInt16BE(0, 22);
   answer.writeUInt16BE(checksum(answer.subarray(20)), 22);
-  await s.writable(fd, { timeout: 30_000 });
+  await s.writable(fd, { timeout: 60_000 });
   expect(s.write(fd, answer)).toBe(84);
   expect(await ping.ended, ping.output()).toBe(0);
 });

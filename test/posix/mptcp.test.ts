@@ -22,7 +22,7 @@ const mptcp: Need = () => {
 
 function open(family: number = s.AF_INET): number {
   const fd = cleanup(s.socket(family, s.SOCK_STREAM, s.IPPROTO_MPTCP));
-  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
+  s.setsockopt(fd, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([60n, 0n]));
   return fd;
 }
 

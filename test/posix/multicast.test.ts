@@ -7,7 +7,7 @@ import { ipv6, namespaces, need, program } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/networks.ts';
 
 const LO = 1;
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 
 /** The groups of this test run: other processes may use others. */
 const unique = process.pid & 0xffff;
@@ -275,7 +275,7 @@ describe('exchange with socat on the other side of a link', () => {
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(veth.ifindex));
     expect(member()).toBe(true);
     const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${veth.peer.address}`;
-    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 60_000 });
+    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
     const buffer = Buffer.alloc(64);
     const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

@@ -8,7 +8,7 @@ import { namespaces, need, packetSockets, program } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 
 function frame(to: string, from: string, payload: string): Buffer {
   return Buffer.concat([mac(to), mac(from), Buffer.of(PROTOCOL >> 8, PROTOCOL & 255), Buffer.from(payload)]);
@@ -50,7 +50,7 @@ async function receiveOnPeer(veth: Link, count: number): Promise<{ frames: Promi
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 s.bind((sys.argv[1], ${PROTOCOL}))
-s.settimeout(10)
+s.settimeout(60)
 print('ready', file=sys.stderr, flush=True)
 for _ in range(int(sys.argv[2])): print(s.recv(2048).hex(), flush=True)`;
   const { child, stdout } = start(veth, 'python3', '-c', script, veth.peer.name, String(count));

@@ -13,7 +13,7 @@ import { ipv6, namespaces, need, packetSockets, program } from '../helpers/need.
 import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 
 test.each([
   ['IPPROTO_ICMP', s.AF_INET, s.IPPROTO_ICMP],

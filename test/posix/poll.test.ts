@@ -391,7 +391,7 @@ const built = new URL('../../dist/index.js', import.meta.url).href;
 /** Runs a module in its own process, whose process.argv[1] is the built library. */
 function run(script: string, ...command: string[]): unknown {
   const [program, ...argv] = [...command, process.execPath, '--input-type=module', '-e', script, built];
-  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: 100_000 }));
+  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: 250_000 }));
 }
 
 test('more file descriptors than the process may have cause EINVAL', () => {

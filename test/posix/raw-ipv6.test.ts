@@ -9,7 +9,7 @@ import { ipv6, need, rawSockets } from '../helpers/need.ts';
 const EXPERIMENT = 253;
 const EXPERIMENT2 = 254;
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 const home = s.inet_pton(s.AF_INET6, '::1')!;
 
 /** The Internet checksum over the pseudo-header of IPv6 and a packet: RFC 8200, 8.1. */

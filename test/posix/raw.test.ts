@@ -9,7 +9,7 @@ import { python } from '../helpers/python.ts';
 /** A number that IANA reserves for experiments: no other program uses it. */
 const EXPERIMENT = 253;
 
-const timeout = new BigInt64Array([5n, 0n]);
+const timeout = new BigInt64Array([60n, 0n]);
 const home: s.InetAddress = { family: s.AF_INET, address: '127.0.0.1', port: 0 };
 
 /** The Internet checksum: RFC 1071. */

@@ -117,7 +117,7 @@ describe.each(kinds)('%s', (kind, options, open, least) => {
     await timestampsBegin();
     const names = Object.keys(options);
     const [sender, receiver] = open();
-    s.setsockopt(receiver, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([5n, 0n]));
+    s.setsockopt(receiver, s.SOL_SOCKET, s.SO_RCVTIMEO, new BigInt64Array([60n, 0n]));
     const batch = new s.MessageBatch({ messages: 1, size: 16, controlLength: 1024 });
 
     /** The messages with these options set, by both ways to receive. */

@@ -190,7 +190,7 @@ test('a signal ends the wait with EINTR, unless the mask of pselect blocks it', 
   `;
   const built = new URL('../../dist/index.js', import.meta.url).href;
   const argv = ['--input-type=module', '-e', script, built];
-  const said = JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: 100_000 }));
+  const said = JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: 250_000 }));
   const eintr = (syscall: string) => ['EINTR', s.EINTR, syscall];
   expect(said).toEqual([eintr('select'), eintr('select'), eintr('pselect'), eintr('pselect'), [], 0, true]);
 });

@@ -1,11 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { folder } from '../helpers/fixtures.ts';
-
-// Workers start slowly, and the default timeout does not suffice for hundreds of them.
-vi.setConfig({ testTimeout: 120_000 });
 
 const dist = new URL('../../dist/', import.meta.url).href;
 
@@ -25,7 +22,7 @@ function run(main: string, worker: string): string {
   writeFileSync(join(here, 'worker.mjs'), imports + library + worker);
   const start = "const start = () => new Worker(new URL('worker.mjs', import.meta.url));\n";
   writeFileSync(join(here, 'main.mjs'), imports + start + main);
-  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 100_000 });
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
   const { status, signal, stdout, stderr } = child;
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   return stdout.trim();

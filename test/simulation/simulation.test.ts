@@ -12,7 +12,7 @@ function simulate(...options: string[]) {
   return spawnSync(process.execPath, program, { encoding: 'utf8' });
 }
 
-test('no operation is lost, starved, settled twice or left behind', { timeout: 300_000 }, (context) => {
+test('no operation is lost, starved, settled twice or left behind', (context) => {
   need(context, node);
   const { status, stdout, stderr } = simulate();
   expect(stderr).toBe('');
@@ -33,7 +33,6 @@ test.for([5953497, 20318108, 20545162, 30242622])('a schedule that once failed p
 
 test.for(['lost-wake-up', 'double-resolve', 'budget-of-the-process', 'no-budget', 'no-last-try', 'told-once'])(
   'a planted defect is found: %s',
-  { timeout: 300_000 },
   (defect, context) => {
     need(context, node);
     const { status, stdout } = simulate(`--defect=${defect}`);

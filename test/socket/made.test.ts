@@ -109,12 +109,12 @@ for (const [name, make] of [
   ['accept of nothrow', 'made[made.length] = nothrow.accept(listener.fd, name);'],
   ['accept4 of nothrow', 'made[made.length] = nothrow.accept4(listener.fd, 0);'],
 ] as const) {
-  test(`${name} leaves no file descriptor open when the stack overflows`, { timeout: 60_000 }, (context) => {
+  test(`${name} leaves no file descriptor open when the stack overflows`, (context) => {
     need(context, node);
     if (name === 'ioctl') need(context, networkAdmin);
     if (make.includes('SO_PEERPIDFD')) need(context, peerPidfd);
     const args = ['--expose-gc', '--no-warnings', '--input-type=module', '-e', dive(make)];
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 250_000 });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({ left: 0, overflows: true, returned: true });
   });

@@ -79,7 +79,7 @@ describe.each(reactors)('reactor: %s', (_name, flags) => {
       return from.sendto('x', 0, to.getsockname());
     };`;
 
-  test('a pending operation keeps the process alive unless the Socket is unref’d', { timeout: 120_000 }, async () => {
+  test('a pending operation keeps the process alive unless the Socket is unref’d', async () => {
     const script = (operation: string, unref: boolean) => `
       const unref = ${unref};
       ${helpers}

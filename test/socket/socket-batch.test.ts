@@ -42,7 +42,7 @@ describe('batches', () => {
       }
     })();
     const got: string[] = [];
-    for await (const batch of socket.batches(into, { timeout: 20_000 })) {
+    for await (const batch of socket.batches(into, { timeout: 60_000 })) {
       expect(batch).toBe(into);
       for (let i = 0; i < batch.count; i++) got.push(String(batch.bytes(i)));
       if (got.length === 100) break;

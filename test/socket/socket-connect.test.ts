@@ -136,7 +136,7 @@ describe('connect', () => {
     const { address, server } = await silent();
     const client = tcp();
     expect((await failure(client.connect(address, { timeout: 50 }))).name).toBe('TimeoutError');
-    const again = client.connect(address, { timeout: 20_000 });
+    const again = client.connect(address, { timeout: 60_000 });
     expect(await isSettled(again, 50)).toBe(false);
     // Now there is room: the retransmitted SYN is answered.
     server.listen(64);

@@ -90,7 +90,7 @@ for i in range(50):
 print(json.dumps(sock.getsockname()[1]))`;
     const sent = pythonAsync<number>(script, String(address.port));
     const got: [number, number][] = [];
-    for await (const { data, address: from } of socket.datagrams(2048, { timeout: 20_000 })) {
+    for await (const { data, address: from } of socket.datagrams(2048, { timeout: 60_000 })) {
       got.push([Number(data), (from as s.InetAddress).port]);
       if (got.length === 50) break;
     }

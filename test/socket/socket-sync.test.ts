@@ -108,13 +108,13 @@ describe('with a timeout in milliseconds', () => {
 
   test('connect is refused, succeeds, or times out', async () => {
     const client = keep(new s.Socket(s.AF_INET, s.SOCK_STREAM));
-    client.setTimeout(10_000);
+    client.setTimeout(60_000);
     expect(() => client.connectSync(nobody)).toThrow(
       expect.objectContaining({ code: 'ECONNREFUSED', syscall: 'connect', address: nobody }),
     );
     const { server, address } = tcpServer();
     client.connectSync(address);
-    server.setTimeout(10_000);
+    server.setTimeout(60_000);
     const { socket, address: from } = server.acceptSync();
     expect(from).toEqual(client.getsockname());
     socket.close();

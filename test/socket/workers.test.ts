@@ -1,8 +1,5 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { output } from '../helpers/scripts.ts';
-
-// Workers are slow to start.
-vi.setConfig({ testTimeout: 120_000 });
 
 /** Sixteen pending operations of all kinds. */
 const pending = `

@@ -19,7 +19,7 @@ import { compareWithTshark } from '../../helpers/tshark-fields.ts';
 function send({ enter }: Host, line: string): void {
   const { status } = spawnSync(enter[0]!, [...enter.slice(1), ...line.split(' ')], {
     stdio: 'ignore',
-    timeout: 60_000,
+    timeout: 250_000,
   });
   expect(status, line).not.toBe(127);
   expect(status, line).not.toBeNull();

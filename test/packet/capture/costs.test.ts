@@ -1,9 +1,7 @@
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { namespaces, need, node, packetSockets, strace } from '../../helpers/need.ts';
 import { traced } from '../../helpers/strace.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const PACKETS = 3000;
 /** As many as any socket has room for; one call receives 32 of them. */

@@ -39,7 +39,7 @@ function captured(device: object, filters: readonly string[], way: number): Resu
   const asked = JSON.stringify({ ...device, filters, way });
   const { status, stdout, stderr } = spawnSync('unshare', ['-n', process.execPath, script, asked], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 250_000,
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout);

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import { layout } from '../../../lib/native/native.ts';
 import { Block } from '../../../lib/packet/capture/block.ts';
@@ -15,8 +15,6 @@ import { link } from '../../helpers/networks.ts';
 import { MAJORS, nodeLine, nodeOf } from '../../helpers/node-versions.ts';
 import { patient } from '../../helpers/programs.ts';
 import { output } from '../../helpers/scripts.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** A namespace of its own, where lo is up. */
 const namespace = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
@@ -386,7 +384,10 @@ test('a child process does not inherit the ring', async (context) => {
 test.for(MAJORS)('the memory outlives the worker for another thread that has it: Node %i', (major, context) => {
   need(context, packetSockets, nodeLine(major));
   const script = new URL('../../helpers/ring-memory.js', import.meta.url).pathname;
-  const { status, signal, stdout, stderr } = spawnSync(nodeOf(major)!, [script], { encoding: 'utf8', timeout: 20_000 });
+  const { status, signal, stdout, stderr } = spawnSync(nodeOf(major)!, [script], {
+    encoding: 'utf8',
+    timeout: 250_000,
+  });
   expect([status, signal], stderr).toEqual([0, null]);
   const moved = [1 << 20, true];
   expect(JSON.parse(stdout)).toEqual({ open: true, stream: moved, transfer: moved, crowded: [false, 47] });

@@ -32,7 +32,7 @@ import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 s.bind((sys.argv[1], ${PROTOCOL}))
-s.settimeout(10)
+s.settimeout(60)
 print('ready', flush=True)
 got = []
 try:

@@ -44,7 +44,7 @@ test('echoes of a raw socket, many at once: each answer belongs to its request',
   const socket = opened(s.AF_INET, s.SOCK_RAW, s.IPPROTO_ICMP);
   socket.setsockopt(s.SOL_SOCKET, s.SO_RCVBUF, 1 << 20);
   const requests = Array.from({ length: 100 }, (_, i) => echo(i % 7, i, `127.0.0.${1 + (i % 5)}`));
-  const outcomes = await all(p.exchange(socket, requests, { timeout: 20_000 }));
+  const outcomes = await all(p.exchange(socket, requests, { timeout: 60_000 }));
   expect(outcomes.map(({ index }) => index).sort((a, b) => a - b)).toEqual(requests.map((_, i) => i));
   for (const outcome of outcomes) {
     if (!outcome.answered) throw new Error(`${outcome.index} is not answered`);
@@ -68,12 +68,12 @@ test('a second simultaneous exchange on a socket is rejected, because each would
   const other = opened(s.AF_INET, s.SOCK_DGRAM);
   const request = { layers: ['question'], to: address };
   const [first, second, third] = await Promise.allSettled(
-    [socket, socket, other].map((through) => p.exchangeOne(through, request, { timeout: 20_000 })),
+    [socket, socket, other].map((through) => p.exchangeOne(through, request, { timeout: 60_000 })),
   );
   expect(first).toMatchObject({ status: 'fulfilled', value: { answered: true } });
   expect(second).toMatchObject({ status: 'rejected', reason: { name: 'BusyError', code: 'ERR_SOCKET_BUSY' } });
   expect(third).toMatchObject({ status: 'fulfilled', value: { answered: true } });
-  expect(await p.exchangeOne(socket, request, { timeout: 20_000 })).toMatchObject({ answered: true });
+  expect(await p.exchangeOne(socket, request, { timeout: 60_000 })).toMatchObject({ answered: true });
 });
 
 test('an unanswered request is reported after its retries', async () => {
@@ -105,14 +105,14 @@ test('if a host answers several times, the first answer counts, or all with `mul
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   const request = { layers: ['question'], to: address };
   const outcomes = [];
-  for await (const outcome of p.exchange(socket, [request], { timeout: 20_000, multiple: true })) {
+  for await (const outcome of p.exchange(socket, [request], { timeout: 60_000, multiple: true })) {
     outcomes.push(outcome);
     if (outcomes.length === 3) break;
   }
   expect(outcomes.map((one) => one.answered && one.duplicate)).toEqual([false, true, true]);
   // Its remaining answers do not count as answers to another request.
   const other = responder(() => ['other']);
-  const answer = await p.exchangeOne(socket, { layers: ['?'], to: other.address }, { timeout: 20_000 });
+  const answer = await p.exchangeOne(socket, { layers: ['?'], to: other.address }, { timeout: 60_000 });
   expect(Buffer.from(answer!.data).toString()).toBe('other');
 });
 
@@ -180,7 +180,7 @@ test('a layer of the program recognizes its answers', async (context) => {
       return;
     }
   })();
-  const outcomes = await all(p.exchange(raw, [ask(7), ask(8)], { timeout: 20_000 }));
+  const outcomes = await all(p.exchange(raw, [ask(7), ask(8)], { timeout: 60_000 }));
   await answering;
   expect(outcomes.map(({ index }) => index)).toEqual([1, 0]);
   for (const outcome of outcomes) {
@@ -198,7 +198,7 @@ test('the program recognizes answers to its bytes', async () => {
   const answers = (request: p.DecodedPacket<p.OwnLayer>, packet: p.DecodedPacket) =>
     text(packet) === `yes ${text(request as p.DecodedPacket)}`;
   const requests = ['a', 'b', 'c'].map((name) => ({ layers: [name], to: address }));
-  const outcomes = await all(p.exchange(socket, requests, { answers, timeout: 20_000 }));
+  const outcomes = await all(p.exchange(socket, requests, { answers, timeout: 60_000 }));
   expect(outcomes.map((one) => one.answered && `${one.index} ${text(one.packet)}`).sort()).toEqual([
     ...['0 yes a', '1 yes b', '2 yes c'],
   ]);
@@ -213,7 +213,7 @@ test('a report of the error queue is about the request that it quotes', async ()
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   s.setOption(socket.fd, 'IP_RECVERR', true);
   const requests = [closed, address].map((where) => ({ layers: ['question'], to: where }));
-  const outcomes = (await all(p.exchange(socket, requests, { timeout: 20_000 }))).sort((a, b) => a.index - b.index);
+  const outcomes = (await all(p.exchange(socket, requests, { timeout: 60_000 }))).sort((a, b) => a.index - b.index);
   expect(outcomes).toMatchObject([
     {
       answered: true,
@@ -230,7 +230,7 @@ test('timestamps and notices in the error queue are no answers, because they are
   const socket = opened(s.AF_INET, s.SOCK_DGRAM);
   socket.connect(address);
   s.setOption(socket.fd, 'SO_TIMESTAMPING', s.SOF_TIMESTAMPING_TX_SOFTWARE | s.SOF_TIMESTAMPING_SOFTWARE);
-  const answer = await p.exchangeOne(socket, { layers: ['question'] }, { timeout: 20_000 });
+  const answer = await p.exchangeOne(socket, { layers: ['question'] }, { timeout: 60_000 });
   expect(answer).toMatchObject({ answered: true, error: undefined });
   expect(Buffer.from(answer!.data).toString()).toBe('answer');
 });
@@ -242,7 +242,7 @@ test('a request that cannot be sent is reported, and the others are sent', async
     { layers: ['x'], to: to('127.255.255.255', 9) },
     { layers: ['x'], to: address },
   ]; // SO_BROADCAST is not set
-  const outcomes = await all(p.exchange(socket, requests, { timeout: 20_000 }));
+  const outcomes = await all(p.exchange(socket, requests, { timeout: 60_000 }));
   expect(outcomes).toMatchObject([
     { index: 0, answered: false, failure: { code: 'EACCES' } },
     { index: 1, answered: true },
@@ -263,7 +263,7 @@ test('requests come from a loop that controls the rate, and wait for room', asyn
     }
   })();
   let answered = 0;
-  for await (const outcome of p.exchange(socket, requests, { timeout: 20_000, concurrency: 3, rate: 1000 })) {
+  for await (const outcome of p.exchange(socket, requests, { timeout: 60_000, concurrency: 3, rate: 1000 })) {
     open--;
     answered += outcome.answered ? 1 : 0;
   }

@@ -7,7 +7,7 @@ import { namespaces, need, packetSockets, program } from '../../helpers/need.ts'
 import { type Link, link } from '../../helpers/networks.ts';
 import { printed, start } from '../../helpers/programs.ts';
 
-const patient = { timeout: 20_000 };
+const patient = { timeout: 60_000 };
 
 function opened(...args: ConstructorParameters<typeof s.Socket>): s.Socket {
   const socket = new s.Socket(...args);

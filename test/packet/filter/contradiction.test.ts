@@ -107,7 +107,6 @@ const isUncertain = (text: string) => text.includes('geneve');
 
 test.for(Object.entries(LINKS))(
   '%s: what libpcap refuses is refused, and what matches a packet is not',
-  { timeout: 120_000 },
   ([, linktype], context) => {
     need(context, libpcap);
     const texts = composed(Number(process.env.FILTER_SEED ?? 3) + linktype);
