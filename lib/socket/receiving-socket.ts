@@ -141,8 +141,8 @@ export class ReceivingSocket<Family extends number = number, Type extends number
    * closes file descriptors. For such labels, use `recvmsg`.
    *
    * @param size The maximum number of bytes.
-   * @param most The maximum number of file descriptors. If more were sent, the `flags` of the result include
-   *   MSG_CTRUNC.
+   * @param most The maximum number of file descriptors. If more were sent, or more than this process may open
+   *   (RLIMIT_NOFILE), the `flags` of the result include MSG_CTRUNC.
    * @param flags MSG_ flags, as for `recv`.
    * @throws The same errors as `recv`.
    */

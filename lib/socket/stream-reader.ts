@@ -123,7 +123,7 @@ export class StreamReader {
     if (isTruncated) closeAll(message.fds);
     else for (const fd of message.fds) native.own(fd); // closed if a worker ends before the program has received it
     if (!isTruncated) return message;
-    const text = `More file descriptors arrived with one read than the limit of ${this.#most}, or than fit`;
+    const text = `More file descriptors arrived with one read than the limit of ${this.#most}, than fit, or than this process may open`;
     throw Object.assign(new Error(text), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
   }
 

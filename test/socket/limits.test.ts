@@ -69,6 +69,24 @@ test('when no file descriptor is free for the event loop itself, the first wait 
   expect(await output(script, [], {}, ['prlimit', '--nofile=64:64'])).toBe('EMFILE,EMFILE 0 x');
 });
 
+test('when not every descriptor of a message may be opened, the others and the data arrive with MSG_CTRUNC, without an error', async (context) => {
+  need(context, program('prlimit'), node);
+  const script = `
+    const [a, b] = s.Socket.pair(s.SOCK_SEQPACKET);
+    for (const text of ['one', 'two', 'three']) await a.sendFds([0, 1, 2], text);
+    const fds = [];
+    try { for (;;) fds.push(s.dup(0)); } catch {}
+    s.close(fds.pop());
+    const first = await b.recvFds(9, 3);
+    const second = await b.recvFds(9, 3);
+    const message = { buffers: [Buffer.alloc(9)], controlLength: s.controlSpace('SCM_RIGHTS') };
+    const { length, flags, control } = s.recvmsg(b.fd, message, s.MSG_DONTWAIT);
+    const all = [first.flags, second.flags, flags].every((each) => (each & s.MSG_CTRUNC) !== 0);
+    console.log(String(first.data), first.fds.length, String(second.data), second.fds.length, length, control.length, all);
+    process.exit();`;
+  expect(await output(script, [], {}, ['prlimit', '--nofile=64:64'])).toBe('one 1 two 0 5 0 true');
+});
+
 test('close() rejects more pending operations than fit on a stack, and closes the file descriptor', async (context) => {
   need(context, node);
   const script = `
