@@ -173,8 +173,7 @@ test('onWritable is called when there is room', async () => {
     if (n > 0) sent += n;
     if (sent > 2_000_000) watch.stop();
   });
-  await until(() => sent > 0);
-  await sleep(10);
+  await until(() => s.poll([{ fd: a.fd, events: s.POLLOUT }], 0)[0] === 0);
   const full = sent;
   await sleep(10);
   expect(sent, 'no room').toBe(full);
