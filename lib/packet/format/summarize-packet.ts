@@ -24,6 +24,8 @@ const EXTENSIONS: ReadonlyMap<string, string> = new Map([
   ['destinationOptions', 'DSTOPT'],
   ['routing', 'srcrt'],
 ]);
+/** The headers between an IP header and the ports. */
+const BETWEEN: ReadonlySet<string> = new Set([...EXTENSIONS.keys(), 'fragment', 'ah']);
 const PORTS: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 const UDP_HEADER = 8;
 
@@ -160,7 +162,7 @@ class Summary {
     const length =
       (layer.layer === 'ipv4' ? layer.totalLength : layer.payloadLength) === 0 ? this.#rests[at + 1]! : total;
     let i = at + 1;
-    while (EXTENSIONS.has(this.#layers[i]?.layer ?? '') || this.#layers[i]?.layer === 'fragment') i++;
+    while (BETWEEN.has(this.#layers[i]?.layer ?? '')) i++;
     const upper = this.#layers[i];
     const [from, to] = upper !== undefined && PORTS.has(upper.layer) ? portsOf(upper) : ['', ''];
     const head = `${layer.layer === 'ipv4' ? 'IP' : 'IP6'} ${layer.sourceAddress}${from} > ${layer.destinationAddress}${to}`;

@@ -147,10 +147,13 @@ export class Decoding implements Addresses {
     return true;
   }
 
-  /** Limits the data to the end that a length field specifies. */
+  /**
+   * Limits the data to the end that a length field specifies. What a packet inside a partial one lacks is in other
+   * fragments, or is missing from the outer packet already.
+   */
   limit(end: number): void {
     if (end > this.end) {
-      if (!this.quoted) this.missing = end - this.end;
+      if (!this.quoted && !this.partial) this.missing = end - this.end;
       this.partial = true;
     } else {
       this.end = end;

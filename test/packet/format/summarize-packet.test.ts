@@ -142,6 +142,8 @@ test('tunnels, tags, fragments and unknown types', () => {
   expect(
     line([link, ip6, p.fragment({ identification: 7, moreFragments: true }), p.udp({ ...ports, length: 2008 }), data]),
   ).toBe('IP6 fe80::1.4000 > fe80::2.5000: frag (0) UDP, length 2000');
+  const guarded = line([link, ip, p.ah({ spi: 1, sequenceNumber: 2 }), p.udp(ports), data]);
+  expect(guarded).toMatch(/^IP 10\.0\.0\.1\.4000 > 10\.0\.0\.2\.5000: AH spi 0x00000001, seq 2, .*: UDP, length 16$/);
   expect(line([ip, p.udp(ports)], { first: 'ip' })).toBe('IP 10.0.0.1.4000 > 10.0.0.2.5000: UDP, length 0');
 });
 

@@ -261,6 +261,22 @@ test('decoding stops at truncated headers and at headers with wrong counts', () 
   expect(at('pppoe', '1100 0001 0040 0021').missing).toBe(62);
 });
 
+test('what is missing is what was not captured: neither less than that nor what other fragments contain', () => {
+  const udp = p.udp({ sourcePort: 41000, destinationPort: 41001 });
+  const short = new Uint8Array(60);
+  short.set(p.encodePacket([ethernet, outer, udp, 'padded']));
+  const tunnel = [ethernet, outer, p.udp({ sourcePort: 41000, destinationPort: 4789 }), p.vxlan({ vni: 1 })];
+  const padded = p.encodePacket([...tunnel, short]);
+  const inner = p.encodePacket([outer, outer6, udp, new Uint8Array(100)]).subarray(20);
+  const parts = [p.ipv4({ ...outer, moreFragments: true, protocol: 41 }), inner.subarray(0, 80)];
+  const first = p.encodePacket([ethernet, ...parts]);
+  for (const whole of [padded, first]) {
+    for (let length = 34; length <= whole.length; length++) {
+      expect(p.decodePacket(whole.subarray(0, length)).missing).toBe(whole.length - length);
+    }
+  }
+});
+
 test('jumbograms and large packets before segmentation offload are changed and encoded again', () => {
   const data = new Uint8Array(70_000).fill(7);
   const jumbo = p.encodePacket([
