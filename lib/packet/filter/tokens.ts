@@ -42,9 +42,12 @@ function matchAt(form: RegExp, text: string, at: number): string {
   return form.exec(text)?.[0] ?? '';
 }
 
+/** The length of the longest IPv6 address: six groups and an IPv4 address. */
+const LONGEST_IPV6 = 45;
+
 /** Returns the longest IPv6 address at this position. */
 function ipv6At(text: string, at: number): string {
-  let found = matchAt(COLONS, text, at);
+  let found = matchAt(COLONS, text.slice(at, at + LONGEST_IPV6), 0);
   while (found !== '' && !isIPv6(found)) found = found.slice(0, -1);
   return found;
 }

@@ -162,6 +162,9 @@ test('expressions that are nested too deeply or need too much memory are rejecte
 });
 
 test('long chains of words and many tunnels are rejected with a code, and within a moment', () => {
+  for (const colons of ['a:', ':', '::1 ']) {
+    expect(() => p.parseFilter(`host ${colons.repeat(100_000)}`)).toThrow(/is missing before|octal|address/);
+  }
   const code = (text: string) => {
     try {
       p.compileFilter(p.parseFilter(text));
