@@ -1,5 +1,5 @@
 /** Flags that the kernel obeys only on descriptors that block: MSG_WAITALL and MSG_FASTOPEN. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { failure, isSettled, tcpPair, tcpServer, unixPair } from '../helpers/sockets.ts';
 
@@ -84,6 +84,31 @@ describe('MSG_WAITALL on a stream', () => {
     expect(String(await received)).toBe('ab');
     expect(await failure(client.recv())).toMatchObject({ code: 'ECONNRESET' });
     expect((await client.recv()).length, 'once').toBe(0);
+  });
+
+  test('rejects if there is no memory to join the parts, however it ends, and ends everything else that waits', async () => {
+    const join = vi.spyOn(Buffer, 'concat').mockImplementation(() => {
+      throw new RangeError('Array buffer allocation failed');
+    });
+    onTestFinished(() => join.mockRestore());
+    for (const end of ['data', 'signal', 'close']) {
+      const [a, b] = unixPair();
+      const controller = new AbortController();
+      const received = failure(b.recv(3, s.MSG_WAITALL, { signal: controller.signal }));
+      const next = b.recv();
+      next.catch(() => {});
+      for (const part of ['a', 'b']) {
+        a.sendSync(part);
+        await isSettled(received, 10);
+      }
+      if (end === 'data') a.sendSync('c');
+      if (end === 'signal') controller.abort();
+      if (end === 'close') b.close();
+      expect([end, (await received).message]).toEqual([end, 'Array buffer allocation failed']);
+      if (end === 'close') expect(await failure(next)).toBeInstanceOf(s.ClosedError);
+      else a.sendSync('d');
+      if (end !== 'close') expect(String(await next)).toBe('d');
+    }
   });
 
   test('with MSG_DONTWAIT, with MSG_PEEK and on datagrams, it returns what is available', async () => {

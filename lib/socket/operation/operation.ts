@@ -164,8 +164,16 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
   }
 
   override reject(error: Error): void {
-    if (this.hasPart) this.resolve(this.finish(0));
-    else super.reject(this.addSent(error));
+    let reason = error;
+    try {
+      if (this.hasPart) {
+        this.resolve(this.finish(0));
+        return;
+      }
+    } catch (failed) {
+      reason = failed as Error; // there is no memory for the part
+    }
+    super.reject(this.addSent(reason));
   }
 }
 
