@@ -1,5 +1,6 @@
 /** Callbacks instead of promises: onReadable and onWritable. */
 import { AsyncResource } from 'node:async_hooks';
+import process from 'node:process';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { ASK, SERVES } from './epoll-set.ts';
 import { throwUncaught } from './errors.ts';
@@ -91,14 +92,14 @@ class Registration extends AsyncResource implements Watcher, Abortable {
 
   end(error: Error | undefined): void {
     if (this.#signal !== undefined) unlisten(this.#signal, this);
-    if (error === undefined) return;
-    const onError = this.#onError;
-    try {
-      if (onError === undefined) throw error;
-      this.runInAsyncScope(onError, undefined, error);
-    } catch (thrown) {
-      throwUncaught(thrown);
-    }
+    // In a separate tick: the reactor is in the middle of its work, and the program may do anything with its sockets.
+    if (error !== undefined) process.nextTick(() => this.#report(error));
+  }
+
+  #report(error: Error): void {
+    if (this.stopped || this.#signal?.aborted) return;
+    if (this.#onError === undefined) throw error;
+    this.runInAsyncScope(this.#onError, undefined, error);
   }
 
   abort(): void {

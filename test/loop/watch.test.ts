@@ -134,6 +134,50 @@ describe('onReadable', () => {
     expect(got).toEqual([3]);
   });
 
+  /** A plain file descriptor that was closed and is open again with its number, beside watches that do not know that. */
+  function closedElsewhere(watch: (fd: number) => void): number {
+    const [a] = pair();
+    watch(a);
+    nothrow.close(a);
+    const [again] = pair();
+    expect(again).toBe(a);
+    return again;
+  }
+
+  test('whoever is stopped by the onError of another one gets no error', async () => {
+    const errors: string[] = [];
+    const others: s.Watch[] = [];
+    const fd = closedElsewhere((a) => {
+      const controller = new AbortController();
+      const onError = ({ name }: Error) => {
+        errors.push(name);
+        for (const other of others) other.stop();
+        controller.abort();
+      };
+      s.onReadable(a, () => {}, { onError });
+      others.push(
+        s.onReadable(a, () => {}),
+        s.onReadable(a, () => {}, { onError }),
+      );
+      s.onReadable(a, () => {}, { onError, signal: controller.signal });
+    });
+    using _ = s.onReadable(fd, () => {});
+    await until(() => errors.length > 0);
+    await turn();
+    expect(errors).toEqual(['ClosedError']);
+  });
+
+  test('what onError registers for the new file descriptor with the same number is called', async () => {
+    const called: string[] = [];
+    const watches: s.Watch[] = [];
+    const fd = closedElsewhere((a) => {
+      s.onReadable(a, () => {}, { onError: () => watches.push(s.onWritable(a, () => called.push('inner'))) });
+    });
+    watches.push(s.onReadable(fd, () => {}));
+    await until(() => called.length > 0);
+    for (const watch of watches) watch.stop();
+  });
+
   test('very many callbacks of one socket are registered, called and stopped, each in the same time', async () => {
     // If the time grew with the number of the others, this would take many minutes.
     const most = 150_000;
