@@ -10,6 +10,7 @@ import { MOST } from '../loop/budget.ts';
 import { BusyError, ClosedError, reportUncaught } from '../loop/errors.ts';
 import { MSG_DONTWAIT, SHUT_WR } from '../native/constants.ts';
 import { isErrno } from '../struct/errno.ts';
+import { isConnecting } from './operation/index.ts';
 import type { SendingSocket } from './sending-socket.ts';
 import { NO_TIMEOUT } from './stream-options.ts';
 
@@ -122,10 +123,18 @@ export class StreamWriter {
     }
     let reason: Error | null = null;
     try {
-      if (!this.#socket.closed) this.#socket.shutdown(SHUT_WR);
+      if (!this.#socket.closed) {
+        // The first data may have begun to connect, and shutdown(2) would stop that.
+        if (isConnecting(this.#socket)) {
+          this.#endAfter(this.#socket.writable(NO_TIMEOUT), callback);
+          return;
+        }
+        this.#socket.shutdown(SHUT_WR);
+      }
     } catch (error) {
       if (error instanceof BusyError) {
-        this.#endAfterOthers(callback);
+        // The program has begun sends on the Socket itself.
+        this.#endAfter(this.#socket.send(NOTHING, 0, NO_TIMEOUT), callback);
         return;
       }
       // The peer is already gone, so there is nothing left to shut down.
@@ -134,9 +143,9 @@ export class StreamWriter {
     setImmediate(callback, reason); // 'finish' is emitted in a separate turn of the event loop, as with net.Socket
   }
 
-  /** Ends the writable side after the sends that the program began on the Socket itself. */
-  #endAfterOthers(callback: Callback): void {
-    this.#socket.send(NOTHING, 0, NO_TIMEOUT).then(
+  /** Ends the writable side after something else. */
+  #endAfter(other: Promise<unknown>, callback: Callback): void {
+    other.then(
       () => reportUncaught(() => this.end(callback)),
       (error: Error) => {
         this.#destroyIfClosed(error);
@@ -166,7 +175,7 @@ export class StreamWriter {
       if (chunks.length === 1) return this.#socket.sendSync(chunks[0]!, MSG_DONTWAIT);
       return this.#socket.sendmsgSync({ buffers: chunks as Uint8Array[] }, MSG_DONTWAIT);
     } catch (error) {
-      if (isErrno(error, 'EAGAIN')) return 0; // no room, still connecting, or other operations wait
+      if (isErrno(error, 'EAGAIN', 'EINPROGRESS')) return 0; // no room, still connecting, or other operations wait
       throw error;
     }
   }

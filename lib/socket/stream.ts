@@ -21,7 +21,7 @@ import {
   setTypeOfService,
 } from './net-options.ts';
 import { type NodeAddress, NodeAddresses } from './node-address.ts';
-import { connectionOf, isConnecting } from './operation/index.ts';
+import { connectionOf, isConnecting, isSynSent } from './operation/index.ts';
 import type { SendingSocket } from './sending-socket.ts';
 import {
   checkStreamOptions,
@@ -112,7 +112,7 @@ export class NetStream extends Duplex {
     if (typeof listener === 'function') this.once('connect', listener as () => void);
     if (this.connecting || this.destroyed) return this;
     const n = getpeername(this.socket.fd, new SockaddrStorage());
-    if (n < 0) return this.destroy(new SocketError(-n, 'getpeername'));
+    if (n < 0 && !isSynSent(this.socket)) return this.destroy(new SocketError(-n, 'getpeername'));
     process.nextTick(() => this.destroyed || this.#announce());
     return this;
   }

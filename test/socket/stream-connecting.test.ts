@@ -5,7 +5,9 @@ import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { need, node } from '../helpers/need.ts';
-import { keep } from '../helpers/sockets.ts';
+import { silentNetwork, silentNetworks } from '../helpers/networks.ts';
+import { output } from '../helpers/scripts.ts';
+import { isSettled, keep, tcpServer } from '../helpers/sockets.ts';
 import { closed, code, type Log, type Stream, state } from '../helpers/stream-pairs.ts';
 
 const nodes = (port: number): Stream => net.connect({ port, host: '127.0.0.1' });
@@ -139,4 +141,89 @@ test.for([
   stream.end('hello');
   const peer = keep((await server.accept()).socket);
   expect(String(await peer.recv())).toBe('hello');
+});
+
+/** Whether the kernel lets a program connect with its first data, without a cookie. */
+function fastOpen(): string | undefined {
+  try {
+    delayed().close();
+    return undefined;
+  } catch (error) {
+    return `no TCP_FASTOPEN_NO_COOKIE: ${(error as Error).message}`;
+  }
+}
+
+/** A Socket whose connect(2) only stores the address: TCP_FASTOPEN_CONNECT. */
+function delayed(): s.Socket {
+  const socket = new s.Socket(s.AF_INET, s.SOCK_STREAM);
+  try {
+    socket.setsockopt(s.IPPROTO_TCP, s.TCP_FASTOPEN_CONNECT, true);
+    socket.setsockopt(s.IPPROTO_TCP, s.TCP_FASTOPEN_NO_COOKIE, true);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+test('the first write connects a Socket with TCP_FASTOPEN_CONNECT', async (context) => {
+  need(context, fastOpen);
+  const { server, address } = tcpServer();
+  const socket = keep(delayed());
+  await socket.connect(address);
+  const stream = socket.makefile();
+  expect(stream.connecting).toBe(false);
+  const announced = once(stream.connect(), 'connect'); // as pg does
+  stream.write('hello');
+  expect(String(await keep((await server.accept()).socket).recv())).toBe('hello');
+  await announced;
+  expect(stream.remotePort).toBe(address.port);
+  stream.destroy();
+});
+
+test('the end of a stream waits for the connection that its first write has begun', async (context) => {
+  need(context, fastOpen);
+  const { server, address } = tcpServer(0);
+  await keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)).connect(address); // fills the backlog, so that the next SYN is lost
+  const socket = keep(delayed());
+  await socket.connect(address);
+  const stream = socket.makefile();
+  const finished = once(stream, 'finish');
+  stream.end('hello');
+  expect(await isSettled(finished)).toBe(false);
+  keep((await server.accept()).socket);
+  const peer = keep((await server.accept()).socket); // after a second, when the kernel repeats the SYN
+  let got = '';
+  for (let data = await peer.recv(); data.length > 0; data = await peer.recv()) got += data;
+  expect(got).toBe('hello');
+  await finished;
+});
+
+test('the end of a stream whose first write finds no server is not an error of its own', async (context) => {
+  need(context, fastOpen);
+  const socket = keep(delayed());
+  await socket.connect({ family: s.AF_INET, address: '127.0.0.1', port: nobody() });
+  const stream = socket.makefile();
+  const failed = once(stream, 'error');
+  stream.end('hello');
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+test('a first write that cannot connect with data connects without it, and then sends it', async (context) => {
+  need(context, silentNetworks);
+  const script = `
+    const allow = (bits) => writeFileSync('/proc/sys/net/ipv4/tcp_fastopen', bits);
+    allow('5'); // by any client, and without a cookie
+    const server = s.createServer({ host: '127.0.0.1', port: 0 });
+    const socket = new s.Socket(s.AF_INET, s.SOCK_STREAM);
+    socket.setsockopt(s.IPPROTO_TCP, s.TCP_FASTOPEN_CONNECT, true);
+    await socket.connect(server.getsockname());
+    allow('1'); // there is no cookie
+    const stream = socket.makefile();
+    stream.end('hello');
+    const peer = (await server.accept()).socket;
+    console.log(String(await peer.recv()), (await peer.recv()).length);
+    peer.close();
+    server.close();`;
+  expect(await output(`import { writeFileSync } from 'node:fs';${script}`, [], {}, silentNetwork())).toBe('hello 0');
 });

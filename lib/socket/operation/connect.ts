@@ -1,6 +1,7 @@
 /** connect(2), and which Sockets are connecting. */
 
 import { getsockopt } from '../../call/option.ts';
+import { poll } from '../../call/poll.ts';
 import { connect } from '../../call/socket.ts';
 import { type Readiness, WRITE } from '../../loop/readiness.ts';
 import {
@@ -13,6 +14,7 @@ import {
   EINTR,
   EISCONN,
   IPPROTO_TCP,
+  POLLOUT,
   SO_ERROR,
   SOCK_STREAM,
   SOL_SOCKET,
@@ -74,14 +76,17 @@ async function anyOf(owner: object): Promise<void> {
 
 const tcpState = new Uint8Array(1);
 
+/** Returns whether the kernel is connecting a TCP socket, or will when there is data (TCP_FASTOPEN_CONNECT). */
+export function isSynSent({ fd }: Owner): boolean {
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, tcpState) === 1 && tcpState[0] === TCP_SYN_SENT;
+}
+
 /**
  * Returns whether a Socket is connecting: because its Connect waits, or because the kernel says so, which reports it only
- * for TCP.
+ * for TCP. A socket for whose first data the kernel waits is already writable.
  */
 export function isConnecting(owner: Owner): boolean {
-  if (pending.has(owner)) return true;
-  const n = getsockopt(owner.fd, IPPROTO_TCP, TCP_INFO, tcpState);
-  return n === 1 && tcpState[0] === TCP_SYN_SENT;
+  return pending.has(owner) || (isSynSent(owner) && poll([{ fd: owner.fd, events: POLLOUT }], 0) === 0);
 }
 
 /** connect(2). */
