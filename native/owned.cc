@@ -148,20 +148,6 @@ int Owned::CloseArrived(napi_env env, Receipt first, Receipt count) {
   return EndArrived(env, first, count, [](int fd) { ::close(fd); });
 }
 
-// (fd): takes over a file descriptor that was created for an object. Returns the file descriptor, -EBADF, or -ENOMEM
-// after closing it.
-napi_value Own(napi_env env, napi_callback_info info) {
-  Args<1> args(env, info);
-  const int fd = args.Int(0);
-  if (args.refused()) return args.Refused();
-  Owned& descriptors = args.environment()->owned;
-  // A number that is not open gets no owner, so that the table stays as long as the kernel's.
-  if (descriptors.Get(fd) == Owner::kProgram && ::fcntl(fd, F_GETFD) < 0 && errno == EBADF) return Number(env, -EBADF);
-  if (descriptors.Set(env, fd, Owner::kMade)) return Number(env, fd);
-  ::close(fd);
-  return Number(env, -ENOMEM);
-}
-
 // (fd): the program owns the file descriptor from now on.
 napi_value Disown(napi_env env, napi_callback_info info) {
   Args<1> args(env, info);

@@ -167,9 +167,7 @@ interface Native {
   reactorControl(operation: number, fd: number, events: number, generation: number, id: number): number;
   reactorRenew(id: number): number;
   reactorRef(alive: number, id: number): number;
-  /** The owner of a file descriptor closes it when a worker ends: see native/owned.h. A Socket owns it after `own`. */
-  own(fd: number): number;
-  /** The program owns it. */
+  /** The owner of a file descriptor closes it when a worker ends: see native/owned.h. The program owns it after `disown`. */
   disown(fd: number): number;
   /** A Descriptor owns it. Returns 1 if another one does. */
   hold(fd: number): number;

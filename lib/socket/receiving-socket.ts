@@ -147,7 +147,7 @@ export class ReceivingSocket<Family extends number = number, Type extends number
    * @throws The same errors as `recv`.
    */
   async recvFds(size: number, most: number, flags = 0, options: WaitOptions = NONE): Promise<DataWithFds> {
-    const received = await run(new ReceiveFds(this, readinessOf(this, 'recvmsg'), size, most, flags), options);
+    const received = await receiveFds(this, size, most, flags, options);
     handOverAll(received.fds);
     return received;
   }
@@ -188,4 +188,18 @@ export class ReceivingSocket<Family extends number = number, Type extends number
   batches(batch: MessageBatch, options: WaitOptions = NONE): AsyncGenerator<MessageBatch, void, void> {
     return iterate(this, (waiting) => this.recvmmsg(batch, 0, waiting).then(() => batch), options);
   }
+}
+
+/**
+ * Does the same as the method `recvFds`, but the file descriptors belong to the environment until `handOverAll`: it closes
+ * them if it ends before.
+ */
+export function receiveFds(
+  socket: ReceivingSocket,
+  size: number,
+  most: number,
+  flags: number,
+  options: WaitOptions,
+): Promise<DataWithFds> {
+  return run(new ReceiveFds(socket, readinessOf(socket, 'recvmsg'), size, most, flags), options);
 }

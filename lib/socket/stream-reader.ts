@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream';
 import { close } from '../call/socket.ts';
 import { ClosedError, reportUncaught } from '../loop/errors.ts';
 import { MSG_CTRUNC } from '../native/constants.ts';
-import { native } from '../native/native.ts';
+import { handOverAll } from '../posix/message.ts';
 import type { DataWithFds } from './operation/recv-fds.ts';
-import type { ReceivingSocket } from './receiving-socket.ts';
+import { type ReceivingSocket, receiveFds } from './receiving-socket.ts';
 import { NO_TIMEOUT } from './stream-options.ts';
 
 const READ_SIZE = 65536;
@@ -118,11 +118,9 @@ export class StreamReader {
   }
 
   async #receiveFds(): Promise<DataWithFds> {
-    const message = await this.#socket.recvFds(READ_SIZE, this.#most, 0, NO_TIMEOUT);
-    const isTruncated = (message.flags & MSG_CTRUNC) !== 0;
-    if (isTruncated) closeAll(message.fds);
-    else for (const fd of message.fds) native.own(fd); // closed if a worker ends before the program has received it
-    if (!isTruncated) return message;
+    const message = await receiveFds(this.#socket, READ_SIZE, this.#most, 0, NO_TIMEOUT);
+    if ((message.flags & MSG_CTRUNC) === 0) return message;
+    closeAll(message.fds);
     const text = `More file descriptors arrived with one read than the limit of ${this.#most}, than fit, or than this process may open`;
     throw Object.assign(new Error(text), { code: 'ERR_SOCKET_FDS_TRUNCATED' });
   }
@@ -181,7 +179,7 @@ export class StreamReader {
   #pass({ fds, data }: DataWithFds): boolean {
     this.#lastHadFds = fds.length > 0;
     if (this.#lastHadFds) {
-      for (const fd of fds) native.disown(fd);
+      handOverAll(fds);
       reportUncaught(() => {
         if (!this.#stream.emit('fds', fds)) closeAll(fds);
       });

@@ -176,6 +176,6 @@ test('a number without an open file descriptor has no owner and takes no memory'
   need(context, node);
   const printed = run(`
     const before = process.memoryUsage.rss();
-    console.log(native.own(5_000_000), native.own(-1), process.memoryUsage.rss() - before < 1 << 26);`);
+    console.log(native.hold(5_000_000), native.hold(-1), process.memoryUsage.rss() - before < 1 << 26);`);
   expect(printed).toBe(`${-EBADF} ${-EBADF} true`);
 });

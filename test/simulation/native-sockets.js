@@ -135,7 +135,6 @@ export const sockets = {
   },
 
   // The owners of file descriptors: native/owned.cc.
-  own: (fd) => owned(fd, 1),
   disown(fd) {
     kernel.owned.delete(fd);
     return 0;

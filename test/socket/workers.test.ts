@@ -94,3 +94,32 @@ test('each thread has its own reactor, and a Socket moves between threads by its
     [0, 1, 2, 3].map((i) => `ONE${i},TWO${i},THREE${i}`).join(' '),
   );
 });
+
+test('a worker that ends at any moment after file descriptors arrived for a stream leaves none open', async () => {
+  const worker = `
+    const { fd, depth } = workerData;
+    const socket = s.Socket.fromFd(fd);
+    socket.makefile({ fds: 3 }).on('fds', (fds) => fds.forEach((one) => s.close(one))).resume();
+    const exitAfter = (turns) => (turns === 0 ? process.exit() : queueMicrotask(() => exitAfter(turns - 1)));
+    socket.onReadable(() => exitAfter(depth));
+    parentPort.postMessage(0);`;
+  const main = `
+    const sockets = () => readdirSync('/proc/self/fd').map((fd) => {
+      try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
+    }).filter((file) => file.startsWith('socket:')).length;
+    const [sent] = s.Socket.pair();
+    const before = sockets();
+    const left = [];
+    for (let depth = 0; depth < 8; depth++) {
+      const [a, b] = s.Socket.pair();
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { workerData: { fd: b.detach(), depth } });
+      await once(worker, 'message');
+      await a.sendFds([sent.fd, sent.fd, sent.fd], 'x');
+      await once(worker, 'exit');
+      a.close();
+      left.push(sockets() - before);
+    }
+    console.log(left.join(' '));
+    sent.close();`;
+  expect(await output(main, [], { 'worker.mjs': worker })).toBe('0 0 0 0 0 0 0 0');
+});

@@ -259,10 +259,6 @@ export const steps = {
   reactorRenew: (t) => t.call('reactorRenew', [0]),
   reactorRef: (t) => t.call('reactorRef', [1], isVoid),
   reactorThreadStart: (t) => t.call('reactorThreadStart', [new Int32Array(1), () => {}]),
-  own: owning((t, fd) => {
-    t.call('own', [fd]);
-    t.call('disown', [fd]);
-  }),
   disown: owning((t, fd) => t.call('disown', [fd])),
   hold: owning((t, fd) => t.call('hold', [fd])),
   closeHeld: owning((t, fd) => {
