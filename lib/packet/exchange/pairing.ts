@@ -37,6 +37,9 @@ const TCP = 6;
 /** Replaces an unknown, multicast or broadcast address: the answer may come from any host. */
 const ANY = '*';
 
+/** The destination that stands for this host, which answers from another address. A port may follow it. */
+const THIS_HOST = /^(?:0\.0\.0\.0|::)(?: |$)/;
+
 /** How the packets of a socket are interpreted. */
 export interface Reading {
   /** Whether the kernel replaces the identifier of echo requests, as a ping socket does. */
@@ -65,7 +68,7 @@ export function addressesOf(layers: readonly Seen[]): { source?: string; destina
 }
 
 /** Returns an address in the notation that decoders produce. */
-function canonical(address: string): string {
+export function canonical(address: string): string {
   const bytes = address.includes(':') ? inet_pton(AF_INET6, address) : undefined;
   return bytes === undefined ? address : inet_ntop(AF_INET6, bytes);
 }
@@ -79,7 +82,8 @@ function target(layers: readonly Seen[], to: string | undefined): string {
   const broadcast = last(layers, 'ethernet')?.destination === 'ff:ff:ff:ff:ff:ff';
   if (address === undefined || broadcast) return ANY;
   const isMany = address.includes(':') ? /^ff/i.test(address) : Number.parseInt(address, 10) >= 224;
-  return isMany ? ANY : canonical(address);
+  const own = canonical(address);
+  return isMany || THIS_HOST.test(own) ? ANY : own;
 }
 
 /** Returns the key of a request, or undefined for a packet whose answers cannot be recognized. */

@@ -36,6 +36,7 @@ import { linktypeOfHatype } from '../capture/capture-link.ts';
 import type { LayerName } from '../layers/layer-name.ts';
 import { layerOfLinktype } from '../layers/linktype.ts';
 import { type Arrival, now, type Port, type RequestError, type Sending, type Take } from './arrival.ts';
+import { canonical } from './pairing.ts';
 
 /**
  * The part of a Socket that `exchange` uses.
@@ -95,7 +96,7 @@ export class SocketPort implements Port {
   addressOf(to: unknown): string | undefined {
     const { address, port } = (to ?? {}) as Known;
     if (typeof address !== 'string') return undefined;
-    return this.#isPlain ? `${address} ${port}` : address;
+    return this.#isPlain ? `${canonical(address)} ${port}` : address;
   }
 
   /**

@@ -4,7 +4,7 @@ import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { loopback } from '../../helpers/fixtures.ts';
 import { Chance } from '../../helpers/fragments.ts';
-import { need, packetSockets, rawSockets } from '../../helpers/need.ts';
+import { ipv6, need, packetSockets, rawSockets } from '../../helpers/need.ts';
 
 /** A Socket that is closed when the test ends. */
 function opened(...args: ConstructorParameters<typeof s.Socket>): s.Socket {
@@ -114,6 +114,28 @@ test('if a host answers several times, the first answer counts, or all with `mul
   const other = responder(() => ['other']);
   const answer = await p.exchangeOne(socket, { layers: ['?'], to: other.address }, { timeout: 60_000 });
   expect(Buffer.from(answer!.data).toString()).toBe('other');
+});
+
+test('the answer belongs to its request however the destination is spelled, also if it stands for this host', async (context) => {
+  need(context, ipv6);
+  const hosts = [
+    [s.AF_INET, '0.0.0.0', ['127.0.0.1', '0.0.0.0']],
+    [s.AF_INET6, '::', ['::1', '0:0:0:0:0:0:0:1', '::0001', '::', '0::0', '::ffff:127.0.0.1', '::FFFF:7F00:1']],
+  ] as const;
+  for (const [family, any, addresses] of hosts) {
+    const host = opened(family, s.SOCK_DGRAM);
+    host.bind({ family, address: any, port: 0 } as s.AddressLike);
+    const done = (async () => {
+      for await (const { data, address } of host.datagrams(100)) await host.sendto(data, 0, address!);
+    })();
+    done.catch(() => {});
+    const { port } = host.getsockname() as s.InetAddress;
+    for (const address of addresses) {
+      const socket = opened(family, s.SOCK_DGRAM);
+      const request = { layers: ['question'], to: { family, address, port } as s.AddressLike };
+      expect(await p.exchangeOne(socket, request, { timeout: 20_000 }), address).toMatchObject({ answered: true });
+    }
+  }
 });
 
 test('a request that is answered while it waits to be sent again is not sent, and its exchange ends', async () => {
