@@ -9,7 +9,7 @@ namespace sys_socket {
 
 namespace {
 
-// Returns the set whose number is an argument. Refuses the number of none.
+// Returns the set whose number is an argument. Refuses a number that no set has.
 template <size_t N>
 EpollSet* GetSet(Args<N>* args, size_t index) {
   const int id = args->Int(index);

@@ -30,7 +30,7 @@ class Set {
 
   [[nodiscard]] fd_set* get() { return &set_; }
 
-  // Stores in each element the file descriptor if it is ready, and else -1.
+  // Stores in each element the file descriptor if it is ready, and otherwise -1.
   void Put() const {
     constexpr int32_t kNone = -1;
     for (size_t i = 0; i < count(); ++i) {

@@ -31,8 +31,8 @@ struct Reactor : EpollSet {
   int reserve = -1;  // an empty set for `reactorRenew`, which must not fail for lack of file descriptors
   int holders = 0;
   bool closing = false;
-  // Like that to the list, it is weak while nobody waits, so that a copy of the module that is no longer used is
-  // garbage collected.
+  // It is weak while nobody waits, as the reference to the list is, so that a copy of the module that is no longer used
+  // is garbage collected.
   napi_ref callback = nullptr;
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
@@ -125,7 +125,7 @@ void Collected(napi_env env, void* data, void*) {
   Release(reactor);
 }
 
-// Frees a reactor that did not start and of which the loop has nothing yet.
+// Frees a reactor that did not start. The loop does not refer to it yet.
 void Discard(Reactor* reactor) {
   const napi_env env = reactor->env;
   if (reactor->hook != nullptr) napi_remove_async_cleanup_hook(reactor->hook);

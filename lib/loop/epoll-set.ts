@@ -89,7 +89,7 @@ export function setRefed(readiness: Readiness, refed: boolean): void {
   readiness.refed = refed;
 }
 
-/** Tells the native part whether there are waiters. If it has no memory for that, it is told again in the next turn. */
+/** Tells the native part whether there are waiters. If it has no memory for that, the next turn tries again. */
 function keepAlive(): void {
   const wanted = waiting > 0;
   if (wanted === alive || id === -1) return;

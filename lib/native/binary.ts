@@ -182,7 +182,7 @@ function isAddon(value: unknown): value is object {
 }
 
 /** Returns the addon that the program provided, or throws if it belongs to another version. */
-function given(addon: object): object {
+function checkedAddon(addon: object): object {
   try {
     return ofThisVersion(addon);
   } catch (error) {
@@ -195,7 +195,7 @@ function given(addon: object): object {
 export function loadBinary(): Loaded {
   loaded = true;
   const { SYS_SOCKET_BINARY: variable } = process.env;
-  if (!variable && typeof chosen === 'object') return { path: undefined, addon: given(chosen) };
+  if (!variable && typeof chosen === 'object') return { path: undefined, addon: checkedAddon(chosen) };
   const choice = variable || (chosen as string | undefined);
   const root = packageFolder();
   const kind = libc();

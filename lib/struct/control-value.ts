@@ -29,7 +29,7 @@ const value = (size: number, field: Field<number>): Struct<{ value: number }> =>
 const number = i32(0);
 const int = value(4, number);
 
-/** File descriptors, of which a truncated message contains those that arrived. */
+/** File descriptors. A truncated message contains those that arrived. */
 const fds: Tail<number[]> = {
   at: 0,
   read: (view, start, end) => {

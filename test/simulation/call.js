@@ -1,4 +1,4 @@
-/** What the calls of the simulated kernel share: they are counted, told, and meet faults. */
+/** What the calls of the simulated kernel share: they are counted, recorded, and meet faults. */
 import * as c from '../../dist/native/constants.js';
 import { out } from '../../dist/native/native.js?compiled';
 import { kernel } from './kernel.js';

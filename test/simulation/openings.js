@@ -19,7 +19,7 @@ export function pair(world) {
   for (const socket of sockets) new Subject(world, socket.fd, socket, role);
 }
 
-/** A socket whose peer is none of the library. */
+/** A socket whose peer does not belong to the library. */
 export function stream(world) {
   const own = new Stream(kernel, c.AF_INET, c.SOCK_STREAM, 0);
   const peer = new Stream(kernel, c.AF_INET, c.SOCK_STREAM, 0);

@@ -1,4 +1,4 @@
-/** What the library is given in the place of node:timers/promises. */
+/** Replaces node:timers/promises for the library: simulated time. */
 import * as timers from './clock.js';
 
 function later(start, clear) {

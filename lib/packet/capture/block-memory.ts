@@ -13,7 +13,7 @@ import {
 } from '../../native/constants.ts';
 import { layout } from '../../native/native.ts';
 
-type Place =
+type FieldName =
   | 'next'
   | 'sec'
   | 'nsec'
@@ -35,7 +35,7 @@ type Place =
 const LINK = layout('tpacket3_hdr');
 
 /** The offsets of a packet's fields: struct tpacket3_hdr, followed by struct sockaddr_ll. */
-export const AT: { readonly [Field in Place]: number } = {
+export const AT: { readonly [Field in FieldName]: number } = {
   next: layout('tp3_next_offset'),
   sec: layout('tp3_sec'),
   nsec: layout('tp3_nsec'),

@@ -42,18 +42,18 @@ const NEGATIVE = 0x80000000;
 const FARTHEST = 255;
 
 const of = (code: number, k: number): FilterInstruction => ({ code, jt: 0, jf: 0, k });
-const kept = (offset: number): FilterInstruction => of(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + offset) >>> 0);
+const loadAncillary = (offset: number): FilterInstruction => of(BPF_LD | BPF_W | BPF_ABS, (SKF_AD_OFF + offset) >>> 0);
 
 /**
  * The header fields that the kernel stores outside the packet: their offset, their size in bytes, and the instruction
  * that loads them.
  */
 const FIELDS: readonly (readonly [at: number, size: number, load: FilterInstruction])[] = [
-  [0, 2, kept(SKF_AD_PROTOCOL)],
+  [0, 2, loadAncillary(SKF_AD_PROTOCOL)],
   [2, 2, of(BPF_LD | BPF_IMM, 0)],
-  [4, 4, kept(SKF_AD_IFINDEX)],
-  [8, 2, kept(SKF_AD_HATYPE)],
-  [10, 1, kept(SKF_AD_PKTTYPE)],
+  [4, 4, loadAncillary(SKF_AD_IFINDEX)],
+  [8, 2, loadAncillary(SKF_AD_HATYPE)],
+  [10, 1, loadAncillary(SKF_AD_PKTTYPE)],
 ];
 const SIZES: ReadonlyMap<number, number> = new Map([
   [BPF_B, 1],

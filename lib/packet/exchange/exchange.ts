@@ -33,7 +33,7 @@ function portOf(through: unknown): Port {
   return new SocketPort(through as ExchangeSocket);
 }
 
-function given(options: ExchangeOptions): Given {
+function optionsOf(options: ExchangeOptions): Given {
   onlyKnown(assertObject(options, 'options'), NAMES, 'options');
   const rate = ownProperty(options, 'rate') ?? Number.POSITIVE_INFINITY;
   if (typeof rate !== 'number') throw invalidType('options.rate', 'a number');
@@ -98,7 +98,7 @@ export function exchange<Tag = unknown, const Types extends readonly AnyLayerTyp
   requests: Iterable<ExchangeRequest<Tag> | RequestLayers> | AsyncIterable<ExchangeRequest<Tag> | RequestLayers>,
   options: ExchangeOptions<Types> = {},
 ): AsyncGenerator<Answered<Tag, LayerOf<Types[number]>> | Unanswered<Tag>, void, void> {
-  const checked = given(options as ExchangeOptions);
+  const checked = optionsOf(options as ExchangeOptions);
   const from = assertObject(requests, 'requests') as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
   if (from[Symbol.asyncIterator] === undefined && from[Symbol.iterator] === undefined) {
     throw invalidType('requests', 'an iterable of requests');

@@ -52,7 +52,7 @@ const LARGEST = 65536;
 /** The number of packets that are read before other tasks get a turn. */
 const TURN = 256;
 
-interface Known {
+interface AddressFields {
   address?: unknown;
   port?: unknown;
   protocol?: number;
@@ -94,7 +94,7 @@ export class SocketPort implements Port {
   }
 
   addressOf(to: unknown): string | undefined {
-    const { address, port } = (to ?? {}) as Known;
+    const { address, port } = (to ?? {}) as AddressFields;
     if (typeof address !== 'string') return undefined;
     return this.#isPlain ? `${canonical(address)} ${port}` : address;
   }
@@ -156,7 +156,7 @@ export class SocketPort implements Port {
   }
 
   #arrival({ length: bytes, address, control }: ReceivedMessage, isReport: boolean): Arrival | undefined {
-    const from = address as Known | undefined;
+    const from = address as AddressFields | undefined;
     if (from?.pkttype === PACKET_OUTGOING) return undefined;
     const error = errorOf(control);
     if (isReport && error === undefined) return undefined;
@@ -172,7 +172,7 @@ export class SocketPort implements Port {
   }
 
   /** Returns the first layer of a packet. */
-  #first(from: Known | undefined, isReport: boolean): LayerName | 'ip' {
+  #first(from: AddressFields | undefined, isReport: boolean): LayerName | 'ip' {
     const { family, type, protocol } = this.#socket;
     if (family === AF_PACKET) {
       if (type === SOCK_RAW) return layerOfLinktype(linktypeOfHatype(from?.hatype ?? 0));
@@ -198,7 +198,7 @@ function errorOf(control: readonly ControlMessage[]): RequestError | undefined {
     if (!isControl(message, IPPROTO_IP, IP_RECVERR) && !isControl(message, IPPROTO_IPV6, IPV6_RECVERR)) continue;
     const { errno, origin, type, code, info } = message.error;
     if (origin === SO_EE_ORIGIN_TIMESTAMPING || origin === SO_EE_ORIGIN_ZEROCOPY) return undefined;
-    const by = (message.offender as Known | undefined)?.address;
+    const by = (message.offender as AddressFields | undefined)?.address;
     return { by: typeof by === 'string' ? by : undefined, origin, type, code, info, errno };
   }
   return undefined;

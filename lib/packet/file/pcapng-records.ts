@@ -21,7 +21,7 @@ const LARGEST_BLOCK = LARGEST + 1024 * 1024;
 const UNKNOWN_DROPS = 0xffff;
 
 /** An interface of the current section. */
-interface Known {
+interface TimedInterface {
   readonly public: CaptureInterface;
   /** Converts units to nanoseconds: multiply by `factor`, then divide by `divisor`. */
   readonly factor: bigint;
@@ -36,7 +36,7 @@ export class PcapngRecords implements Records {
   interfaces: CaptureInterface[] = [];
   readonly statistics: InterfaceStatistics[] = [];
   #little = true;
-  #known: Known[] = [];
+  #known: TimedInterface[] = [];
 
   sizeAt(view: DataView, at: number, left: number): number | Fault {
     if (left < 12) return 12;
@@ -132,12 +132,12 @@ export class PcapngRecords implements Records {
   }
 
   /** Reads a time from two 32-bit halves, the upper one first. */
-  #time(view: DataView, at: number, { factor, divisor, offset }: Known): bigint {
+  #time(view: DataView, at: number, { factor, divisor, offset }: TimedInterface): bigint {
     const units = (BigInt(view.getUint32(at, this.#little)) << 32n) | BigInt(view.getUint32(at + 4, this.#little));
     return (units * factor) / divisor + offset;
   }
 
-  #from(at: number, interfaceId: number): Known | Fault {
+  #from(at: number, interfaceId: number): TimedInterface | Fault {
     return this.#known[interfaceId] ?? new Fault(at, `interface ${interfaceId} is not described`);
   }
 

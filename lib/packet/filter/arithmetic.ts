@@ -32,7 +32,7 @@ import {
 import type { FilterInstruction } from '../../posix/filter.ts';
 import type { FilterOperator, FilterValue, Relation, Word } from './expression.ts';
 import { checkHeaders, headerGuard, headerPlace } from './header.ts';
-import { type Base, further, instruction, LENGTH, loadInstruction, loadOf, type Place } from './load.ts';
+import { type Base, further, instruction, LENGTH, loadInstruction, loadOf, type RelativeOffset } from './load.ts';
 import { all, always, bits, compare as compared, never, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
 import type { Scope } from './scope.ts';
@@ -112,7 +112,7 @@ class Writer {
       return { base: at.base, list: [loadInstruction(at, size)], keepsX: true };
     }
     const index = whole(this.value(offset, cell));
-    const from = (base: Place['base'], at: number) => loadInstruction({ base, at }, size);
+    const from = (base: RelativeOffset['base'], at: number) => loadInstruction({ base, at }, size);
     const { base, at } = place;
     const anyBase: Base = base ?? { key: '', instructions: [], keepsA: true };
     if (base === undefined) return { base: undefined, list: [...index, TO_X, from(anyBase, at)], keepsX: false };

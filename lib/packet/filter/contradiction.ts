@@ -2,7 +2,7 @@
 import { type CompileOptions, compiled } from './compile.ts';
 import type { FilterExpression } from './expression.ts';
 import { flat, TUNNELS } from './grouped.ts';
-import { saidOf } from './refusal.ts';
+import { wordsOf } from './refusal.ts';
 
 /** Longer quotations say less. */
 const LONGEST = 80;
@@ -22,13 +22,13 @@ export function isEmpty(program: readonly { k: number }[]): boolean {
 
 /** Returns an expression in its own words, or undefined if it does not come from text. */
 function inWords(expression: FilterExpression): string | undefined {
-  const said = saidOf(expression);
-  if (said !== undefined) return said;
+  const words = wordsOf(expression);
+  if (words !== undefined) return words;
   if (expression.word !== 'not' && expression.word !== 'and' && expression.word !== 'or') return undefined;
   const parts = expression.word === 'not' ? [expression.of] : flat(expression);
   const texts = parts.map((one) => {
     const text = inWords(one);
-    const isWhole = saidOf(one) !== undefined || one.word === 'not';
+    const isWhole = wordsOf(one) !== undefined || one.word === 'not';
     return text === undefined || isWhole ? text : `(${text})`;
   });
   if (texts.length === 0 || texts.includes(undefined)) return undefined;
@@ -42,7 +42,7 @@ function quoted(expression: FilterExpression): string | undefined {
 
 /** Returns the part of an expression that comes first in the text. */
 function firstOf(expression: FilterExpression): FilterExpression {
-  if (saidOf(expression) !== undefined) return expression;
+  if (wordsOf(expression) !== undefined) return expression;
   if (expression.word === 'not') return firstOf(expression.of);
   const isComposed = expression.word === 'and' || expression.word === 'or';
   return isComposed && expression.of.length > 0 ? firstOf(expression.of[0]!) : expression;
@@ -68,7 +68,7 @@ export function contradictionOf(expression: FilterExpression, options: CompileOp
     return { at: firstOf(one), reason: text === undefined ? 'no packet can match it' : `no packet can match ${text}` };
   };
   const search = (whole: FilterExpression): Contradiction => {
-    if (whole.word !== 'and' || saidOf(whole) !== undefined) return alone(whole);
+    if (whole.word !== 'and' || wordsOf(whole) !== undefined) return alone(whole);
     const parts = flat(whole);
     if (parts.length > MOST) return alone(whole);
     const last = parts.findIndex((_, i) => isImpossible(...parts.slice(0, i + 1)));

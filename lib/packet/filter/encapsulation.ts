@@ -16,7 +16,7 @@ import {
 } from '../../native/constants.ts';
 import type { Word } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
-import { ancillaryLoad, further, type Load, loadAt, type Place, remembered, TAG_TAKEN } from './load.ts';
+import { ancillaryLoad, further, type Load, loadAt, type RelativeOffset, remembered, TAG_TAKEN } from './load.ts';
 import { isFirst, protocolIs } from './network-words.ts';
 import { all, always, any, bits, equal, masked, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
@@ -95,7 +95,7 @@ export function pppoes(scope: Scope, asked: Tunnel): Entered {
 }
 
 /** Tests for Geneve after a UDP header. It carries an Ethernet frame, or a protocol that an EtherType identifies. */
-function geneveAt(is: Part, udp: Place, asked: Tunnel): Entered {
+function geneveAt(is: Part, udp: RelativeOffset, asked: Tunnel): Entered {
   const header = further(udp, UDP);
   const inner = further(furtherByWords(udp, UDP, GENEVE_OPTIONS), UDP + GENEVE);
   const scope: Scope = {

@@ -20,7 +20,7 @@ import type { Node, TestNode } from './graph.ts';
 import type { Load } from './load.ts';
 
 /** The values that a load can have: those of a short list, or those of a range without a few. */
-interface Known {
+interface ValueSet {
   readonly least: number;
   readonly greatest: number;
   readonly only: readonly number[] | undefined;
@@ -55,7 +55,7 @@ interface Value {
 
 /** What is known on a path, by the numbers of values and of fields. It is never modified. */
 export interface Facts {
-  readonly known: readonly (Known | undefined)[];
+  readonly known: readonly (ValueSet | undefined)[];
   readonly bits: readonly (Bits | undefined)[];
 }
 
@@ -67,19 +67,19 @@ const SIZES: { readonly [size: number]: number } = { [BPF_B]: 1, [BPF_H]: 2, [BP
 const NO_BITS: Bits = { mask: 0, value: 0, some: [], isRead: false };
 const EVERY_BIT = 0xffffffff;
 /** The order of two numbers, for a comparison of A with X: less, equal or greater. */
-const ORDERS: Known = { least: 0, greatest: 2, only: [0, 1, 2], except: [] };
+const ORDERS: ValueSet = { least: 0, greatest: 2, only: [0, 1, 2], except: [] };
 
 const maskOf = (size: number) => (size === 4 ? EVERY_BIT : 2 ** (8 * size) - 1);
 const isSingle = (mask: number) => mask !== 0 && (mask & (mask - 1)) === 0;
 
 /** Returns the values that satisfy a test, or undefined if there are none. */
-function among(known: Known, only: readonly number[]): Known | undefined {
+function among(known: ValueSet, only: readonly number[]): ValueSet | undefined {
   if (only.length === 0) return undefined;
   return only.length === known.only?.length ? known : { least: only[0]!, greatest: only.at(-1)!, only, except: [] };
 }
 
 /** Returns a range without the excluded values at its ends, or undefined if nothing remains. */
-function within(least: number, greatest: number, except: readonly number[]): Known | undefined {
+function within(least: number, greatest: number, except: readonly number[]): ValueSet | undefined {
   let [first, last] = [least, greatest];
   while (except.includes(first)) first += 1;
   while (last > first && except.includes(last)) last -= 1;
@@ -88,7 +88,7 @@ function within(least: number, greatest: number, except: readonly number[]): Kno
 }
 
 /** Returns the values for which an operation has an outcome. */
-function restricted(known: Known, operation: number, k: number, outcome: boolean): Known | undefined {
+function restricted(known: ValueSet, operation: number, k: number, outcome: boolean): ValueSet | undefined {
   const { least, greatest, only, except } = known;
   if (only !== undefined)
     return among(
@@ -112,12 +112,12 @@ function restricted(known: Known, operation: number, k: number, outcome: boolean
   }
 }
 
-function bothKnown(one: Known, other: Known): Known {
+function bothKnown(one: ValueSet, other: ValueSet): ValueSet {
   if (one.only !== undefined && other.only !== undefined) {
     const only = [...new Set([...one.only, ...other.only])].sort((a, b) => a - b);
     if (only.length <= MOST_POSSIBLE) return { least: only[0]!, greatest: only.at(-1)!, only, except: [] };
   }
-  const lacks = ({ least, greatest, only, except }: Known, k: number) =>
+  const lacks = ({ least, greatest, only, except }: ValueSet, k: number) =>
     k < least || k > greatest || except.includes(k) || (only !== undefined && !only.includes(k));
   const except = [...one.except.filter((k) => lacks(other, k)), ...other.except.filter((k) => lacks(one, k))];
   return {
@@ -264,7 +264,7 @@ export class Reasoning {
   }
 
   /** Removes the values that contradict the known bits. */
-  #narrowed(known: Known, least: number, greatest: number, { mask: sure, value: bits }: Bits, mask: number) {
+  #narrowed(known: ValueSet, least: number, greatest: number, { mask: sure, value: bits }: Bits, mask: number) {
     if (known.only !== undefined) {
       return among(
         known,

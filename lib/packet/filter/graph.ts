@@ -118,7 +118,7 @@ export class Graph {
   }
 
   /**
-   * Returns the node of a comparison that continues at `yes` if it is true and else at `no`. The successors do not test
+   * Returns the node of a comparison that continues at `yes` if it is true and otherwise at `no`. The successors do not test
    * again what the outcome implies.
    */
   test(load: Load, { operation, k }: Comparison, yes: Node, no: Node): Node {

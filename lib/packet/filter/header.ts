@@ -15,7 +15,7 @@ import {
 } from '../../native/constants.ts';
 import type { FilterValue, HeaderName } from './expression.ts';
 import { linkTypeIs } from './link-type.ts';
-import type { Place } from './load.ts';
+import type { RelativeOffset } from './load.ts';
 import { isFirst, protocolIs } from './network-words.ts';
 import { all, always, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
@@ -57,7 +57,7 @@ export function checkHeaders(scope: Scope, asked: object, value: FilterValue): v
 }
 
 /** Returns the position of a header. */
-export function headerPlace(scope: Scope, header: HeaderName): Place {
+export function headerPlace(scope: Scope, header: HeaderName): RelativeOffset {
   if (header === 'ether') return scope.link;
   if (header === 'radio') return { at: 0 };
   if (header === 'icmp6') return networkOf(scope, 40);

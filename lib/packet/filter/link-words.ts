@@ -5,7 +5,7 @@ import { get16, get32 } from '../bytes/bytes.ts';
 import type { Direction, FilterExpression, Word } from './expression.ts';
 import type { Link } from './link.ts';
 import { ISO_POINT, isWlanData, LARGEST_LENGTH, linkTypeIs } from './link-type.ts';
-import { further, loadAt, type Place, remembered } from './load.ts';
+import { further, loadAt, type RelativeOffset, remembered } from './load.ts';
 import { directed } from './network-words.ts';
 import { all, always, any, bits, compare, equal, masked, never, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
@@ -15,7 +15,7 @@ import { wlanHost, wlanMulticast } from './wlan-words.ts';
 const DECNET = 0x6003;
 
 /** Tests for a hardware address at a place. */
-export function addressAt(place: Place, address: string): Part {
+export function addressAt(place: RelativeOffset, address: string): Part {
   const bytes = hardwareBytes(address, 'address', 6);
   return all(equal(loadAt(further(place, 2), 4), get32(bytes, 2)), equal(loadAt(place, 2), get16(bytes, 0)));
 }

@@ -43,7 +43,7 @@ export interface Load {
 }
 
 /** An offset in a packet, counted from the beginning of the packet or from a base. */
-export interface Place {
+export interface RelativeOffset {
   base?: Base | undefined;
   at: number;
 }
@@ -68,12 +68,12 @@ export function loadOf(base: Base | undefined, instructions: readonly FilterInst
 }
 
 /** Creates the instruction that loads `size` bytes at an offset, relative to X if the place has a base. */
-export function loadInstruction({ base, at }: Place, size: number): FilterInstruction {
+export function loadInstruction({ base, at }: RelativeOffset, size: number): FilterInstruction {
   return instruction(BPF_LD | SIZES[size]! | (base === undefined ? BPF_ABS : BPF_IND), at);
 }
 
 /** Creates a load of `size` bytes, of which only the bits in the mask are kept. */
-export function loadAt(place: Place, size: number, mask = 0xffffffff): Load {
+export function loadAt(place: RelativeOffset, size: number, mask = 0xffffffff): Load {
   const instructions = [loadInstruction(place, size)];
   const all = size === 4 ? 0xffffffff : 2 ** (8 * size) - 1;
   if ((mask & all) >>> 0 !== all) instructions.push(instruction(BPF_ALU | BPF_AND | BPF_K, mask));
@@ -81,12 +81,12 @@ export function loadAt(place: Place, size: number, mask = 0xffffffff): Load {
 }
 
 /** Creates a load of a value that many parts of an expression test. */
-export function remembered(place: Place, size: number, mask?: number): Load {
+export function remembered(place: RelativeOffset, size: number, mask?: number): Load {
   return { ...loadAt(place, size, mask), remembered: true };
 }
 
 /** Returns the place `more` bytes further on. */
-export function further(place: Place, more: number): Place {
+export function further(place: RelativeOffset, more: number): RelativeOffset {
   return { base: place.base, at: place.at + more };
 }
 

@@ -12,7 +12,7 @@ import type { Direction, FilterExpression, WlanAddress } from './expression.ts';
 import * as match from './match.ts';
 import { portsOf } from './match-network.ts';
 import { PROTOCOLS, SERVICES } from './names.ts';
-import { named, type Reader, type Token } from './tokens.ts';
+import { named, type Token, type TokenReader } from './tokens.ts';
 import { ETHER_PROTOCOLS, ISO_PROTOCOLS, LINK } from './words.ts';
 
 /** The qualifiers before an address or a number. An address without its own inherits those of the previous one. */
@@ -33,20 +33,20 @@ const PORT = 0xffff;
 const isAddress = ({ type }: Qualifiers) => type === undefined || type === 'host' || type === 'net';
 
 /** Returns the direction for something other than a hardware address. */
-function directionOf(reader: Reader, { token, direction = 'src or dst' }: Asked): Direction {
+function directionOf(reader: TokenReader, { token, direction = 'src or dst' }: Asked): Direction {
   if (direction.includes('src') || direction.includes('dst')) return direction as Direction;
   throw reader.refusal(token, `'${direction}' applies to 802.11 hardware addresses, and ${named(token)} is not one`);
 }
 
 /** Throws if the qualifiers cannot be combined with an address. */
-function needsAddress(reader: Reader, asked: Asked, what: string): void {
+function needsAddress(reader: TokenReader, asked: Asked, what: string): void {
   const { token, type } = asked;
   if (!isAddress(asked))
     throw reader.refusal(token, `'${type}' cannot be followed by an ${what} such as ${named(token)}`);
 }
 
 /** Creates an expression for an IPv4 network from a number and its mask. */
-function ipv4Net(reader: Reader, asked: Asked, address: number, mask: number): FilterExpression {
+function ipv4Net(reader: TokenReader, asked: Asked, address: number, mask: number): FilterExpression {
   const { token, protocol } = asked;
   if (protocol !== undefined && !Object.hasOwn(OVER, protocol)) {
     throw reader.refusal(token, `'${protocol}' does not have IPv4 addresses, only 'ip', 'arp' and 'rarp' do`);
@@ -59,7 +59,7 @@ function ipv4Net(reader: Reader, asked: Asked, address: number, mask: number): F
 }
 
 /** Returns the value of an IPv4 address that may be abbreviated, and its length in bits. */
-function ipv4(reader: Reader, token: Token): { value: number; length: number } {
+function ipv4(reader: TokenReader, token: Token): { value: number; length: number } {
   const parts = token.text.split('.');
   if (parts.some((part) => !/^\d+$/.test(part) || Number(part) > 255)) {
     throw reader.refusal(token, `'${token.text}' is not an IPv4 address: each part must be from 0 to 255`);
@@ -71,7 +71,7 @@ function ipv4(reader: Reader, token: Token): { value: number; length: number } {
 /** Returns the mask for a prefix length. */
 const prefix = (length: number) => (length === 0 ? 0 : -1 << (32 - length));
 
-function ipv4Address(reader: Reader, asked: Asked): FilterExpression {
+function ipv4Address(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, protocol, type } = asked;
   if (protocol === 'decnet' && isAddress(asked)) {
     if (token.text.split('.').length !== 2)
@@ -97,7 +97,7 @@ function ipv4Address(reader: Reader, asked: Asked): FilterExpression {
   return ipv4Net(reader, asked, value, prefix(length));
 }
 
-function ipv6Address(reader: Reader, asked: Asked): FilterExpression {
+function ipv6Address(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, protocol, type } = asked;
   const length = reader.takeOne('/') === undefined ? 128 : reader.number('a prefix length', 128);
   needsAddress(reader, asked, 'address');
@@ -116,7 +116,7 @@ function ipv6Address(reader: Reader, asked: Asked): FilterExpression {
 }
 
 /** Creates an expression for a hardware address in any notation. */
-function hardwareAddress(reader: Reader, asked: Asked): FilterExpression {
+function hardwareAddress(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, protocol, type, direction = 'src or dst' } = asked;
   if (protocol === undefined || !LINK.includes(protocol) || (type !== undefined && type !== 'host')) {
     throw reader.refusal(
@@ -128,7 +128,7 @@ function hardwareAddress(reader: Reader, asked: Asked): FilterExpression {
 }
 
 /** Creates an expression for ports. The protocol comes from the qualifiers or from the name of the service. */
-function ports(reader: Reader, asked: Asked, numbers: readonly number[], only?: string): FilterExpression {
+function ports(reader: TokenReader, asked: Asked, numbers: readonly number[], only?: string): FilterExpression {
   const { token, type, protocol } = asked;
   if (protocol !== undefined && !Object.hasOwn(TRANSPORTS, protocol)) {
     throw reader.refusal(token, `'${type}' cannot follow '${protocol}', only 'tcp', 'udp' and 'sctp'`);
@@ -141,7 +141,7 @@ function ports(reader: Reader, asked: Asked, numbers: readonly number[], only?: 
   return portsOf(Math.min(...numbers), Math.max(...numbers), directionOf(reader, asked), number);
 }
 
-function servicePorts(reader: Reader, asked: Asked): FilterExpression {
+function servicePorts(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, type } = asked;
   const names = type === 'portrange' ? (/^([^-]+)-(.+)$/.exec(token.text)?.slice(1) ?? []) : [token.text];
   if (names.length === 0) throw reader.refusal(token, `'${token.text}' is not a port range such as 6000-6008`);
@@ -156,7 +156,7 @@ function servicePorts(reader: Reader, asked: Asked): FilterExpression {
 }
 
 /** Creates an expression for a protocol number. */
-function protocolNumber(reader: Reader, asked: Asked, number: number): FilterExpression {
+function protocolNumber(reader: TokenReader, asked: Asked, number: number): FilterExpression {
   const { token, protocol, direction } = asked;
   if (direction !== undefined) throw reader.refusal(token, "'proto' cannot have a direction");
   const greatest = protocol !== undefined && LINK.includes(protocol) ? 0xffff : 0xff;
@@ -177,7 +177,7 @@ function protocolNumber(reader: Reader, asked: Asked, number: number): FilterExp
   }
 }
 
-function protocolNamed(reader: Reader, asked: Asked): FilterExpression {
+function protocolNamed(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, protocol } = asked;
   const isLink = protocol !== undefined && LINK.includes(protocol);
   const names = isLink ? ETHER_PROTOCOLS : protocol === 'iso' ? ISO_PROTOCOLS : PROTOCOLS;
@@ -191,7 +191,7 @@ function protocolNamed(reader: Reader, asked: Asked): FilterExpression {
   return protocolNumber(reader, asked, names[known]!);
 }
 
-function name(reader: Reader, asked: Asked): FilterExpression {
+function name(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, type, protocol } = asked;
   if (type === 'port' || type === 'portrange') return servicePorts(reader, asked);
   if (type === 'proto') return protocolNamed(reader, asked);
@@ -204,7 +204,7 @@ function name(reader: Reader, asked: Asked): FilterExpression {
   throw reader.refusal(token, `'${token.text}' is not an address; names of hosts and networks are not looked up`);
 }
 
-function number(reader: Reader, asked: Asked): FilterExpression {
+function number(reader: TokenReader, asked: Asked): FilterExpression {
   const { token, type, protocol } = asked;
   const value = reader.numberOf(token, 'a number');
   if (type === 'port' || type === 'portrange') return ports(reader, asked, [reader.numberOf(token, 'a port', PORT)]);
@@ -221,7 +221,7 @@ function number(reader: Reader, asked: Asked): FilterExpression {
 }
 
 /** Parses one address, port or protocol without parentheses. */
-function single(reader: Reader, before: Qualifiers | undefined): FilterExpression {
+function single(reader: TokenReader, before: Qualifiers | undefined): FilterExpression {
   const token = reader.take();
   const isWord = token.kind === 'word';
   if (token.kind === 'end' || token.kind === 'symbol' || isWord) {
@@ -252,7 +252,7 @@ function single(reader: Reader, before: Qualifiers | undefined): FilterExpressio
 
 /** Parses the arguments after qualifiers: one, or several in parentheses. `place` receives the position of each. */
 export function addresses(
-  reader: Reader,
+  reader: TokenReader,
   before: Qualifiers | undefined,
   place: (expression: FilterExpression, token: Token) => FilterExpression,
 ): FilterExpression {

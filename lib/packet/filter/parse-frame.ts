@@ -1,7 +1,7 @@
 /** Parses words about frames in filter expressions: kinds of 802.2 frames, types of 802.11 frames. */
 import type { FilterExpression } from './expression.ts';
 import { llc } from './match.ts';
-import { named, type Reader, type Token } from './tokens.ts';
+import { named, type Token, type TokenReader } from './tokens.ts';
 
 /** The kinds of 802.2 frames: the bits of the control field, and the mask of those that count. */
 const LLC_KINDS: { readonly [name: string]: readonly [value: number, mask: number] } = {
@@ -31,7 +31,7 @@ const TYPE = 0x0c;
 const SUBTYPE = 0xf0;
 
 /** Parses `llc`, optionally followed by a kind of frame. */
-export function llcWord(reader: Reader): FilterExpression {
+export function llcWord(reader: TokenReader): FilterExpression {
   reader.take();
   const token = reader.peek();
   if (token.kind !== 'name' && !reader.is(['rnr'])) return llc();
@@ -46,7 +46,7 @@ export function llcWord(reader: Reader): FilterExpression {
 }
 
 /** Returns the value of a token that is a number or one of these names. */
-function numberOf(reader: Reader, token: Token, names: { readonly [name: string]: number }, mask: number): number {
+function numberOf(reader: TokenReader, token: Token, names: { readonly [name: string]: number }, mask: number): number {
   const name = token.text.toLowerCase();
   if (token.kind === 'name' && Object.hasOwn(names, name)) return names[name]!;
   if (token.kind === 'number') {
@@ -59,7 +59,7 @@ function numberOf(reader: Reader, token: Token, names: { readonly [name: string]
 const wlan = (at: 0 | 1, value: number, mask: number): FilterExpression => ({ word: 'wlan', at, value, mask });
 
 /** Parses `type`, `subtype` and `dir`: the type or the direction of an 802.11 frame. */
-export function wlanWord(reader: Reader): FilterExpression | undefined {
+export function wlanWord(reader: TokenReader): FilterExpression | undefined {
   const word = reader.takeOne('type', 'subtype', 'dir');
   if (word === undefined) return undefined;
   if (word.text === 'dir') return wlan(1, numberOf(reader, reader.take(), DIRECTIONS, 3), 3);

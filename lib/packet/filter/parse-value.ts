@@ -3,7 +3,7 @@ import type { FilterExpression, FilterOperator, FilterValue, Relation } from './
 import { HEADERS } from './header.ts';
 import { compare } from './match.ts';
 import { RELATIONS } from './match-value.ts';
-import { named, type Reader } from './tokens.ts';
+import { named, type TokenReader } from './tokens.ts';
 import { headerOf, isHeader } from './words.ts';
 
 /**
@@ -18,7 +18,7 @@ const GREEDY: readonly string[] = ['%', '^'];
 const OPERATORS: readonly string[] = [...Object.keys(BINDS), ...GREEDY];
 
 /** Returns whether the next number belongs to a comparison and is not an address or a port after a qualifier. */
-export function isValueAhead(reader: Reader, ahead = 0): boolean {
+export function isValueAhead(reader: TokenReader, ahead = 0): boolean {
   let at = ahead + 1;
   while (reader.is([')'], at)) at += 1;
   return reader.is([...OPERATORS, ...RELATIONS], at);
@@ -27,7 +27,7 @@ export function isValueAhead(reader: Reader, ahead = 0): boolean {
 /**
  * Returns whether the next parenthesis contains a number: an operator or a relation follows its closing parenthesis.
  */
-export function isValueInParentheses(reader: Reader): boolean {
+export function isValueInParentheses(reader: TokenReader): boolean {
   let depth = 0;
   for (let at = 0; reader.peek(at).kind !== 'end'; at++) {
     if (reader.is(['('], at)) depth += 1;
@@ -37,7 +37,7 @@ export function isValueInParentheses(reader: Reader): boolean {
 }
 
 /** Parses the bytes of a header: its word and the brackets after it. */
-function field(reader: Reader): FilterValue {
+function field(reader: TokenReader): FilterValue {
   const word = reader.take();
   const header = headerOf(word.text);
   if (!HEADERS.includes(header)) throw reader.refusal(word, `the bytes of '${word.text}' cannot be read`);
@@ -54,7 +54,7 @@ function field(reader: Reader): FilterValue {
 }
 
 /** Parses a single operand. */
-function operand(reader: Reader): FilterValue {
+function operand(reader: TokenReader): FilterValue {
   const token = reader.peek();
   if (reader.takeOne('-') !== undefined) return { minus: value(reader, MINUS) };
   if (reader.takeOne('len') !== undefined) return 'len';
@@ -76,7 +76,7 @@ function operand(reader: Reader): FilterValue {
 }
 
 /** Parses a number, with the operators whose precedence is higher than `tighter`. */
-function value(reader: Reader, tighter = 0): FilterValue {
+function value(reader: TokenReader, tighter = 0): FilterValue {
   return reader.nested(() => {
     let left = operand(reader);
     for (;;) {
@@ -91,7 +91,7 @@ function value(reader: Reader, tighter = 0): FilterValue {
 }
 
 /** Parses a comparison of two numbers. */
-export function comparison(reader: Reader): FilterExpression {
+export function comparison(reader: TokenReader): FilterExpression {
   const start = reader.peek();
   const left = value(reader);
   const relation = reader.takeOne(...RELATIONS);

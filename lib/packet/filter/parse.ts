@@ -6,7 +6,7 @@ import { addresses, type Qualifiers } from './parse-address.ts';
 import { llcWord, wlanWord } from './parse-frame.ts';
 import { comparison, isValueAhead, isValueInParentheses } from './parse-value.ts';
 import { placed } from './refusal.ts';
-import { named, Reader, type Token } from './tokens.ts';
+import { named, type Token, TokenReader } from './tokens.ts';
 import { ALONE, DIRECTIONS, FOREIGN, isHeader, isProtocol, LINK, TYPES } from './words.ts';
 
 /** An expression, and the qualifiers that an address after it inherits. */
@@ -41,10 +41,10 @@ const MULTICAST: { readonly [protocol: string]: () => FilterExpression } = {
 };
 
 class Parser {
-  readonly #reader: Reader;
+  readonly #reader: TokenReader;
 
   constructor(text: string) {
-    this.#reader = new Reader(text);
+    this.#reader = new TokenReader(text);
   }
 
   /** Remembers the position of all parts of an expression. */

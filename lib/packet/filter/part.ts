@@ -4,7 +4,7 @@
 import { BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JSET } from '../../native/constants.ts';
 import type { Relation } from './expression.ts';
 import type { Graph, Node } from './graph.ts';
-import { type Load, loadAt, type Place } from './load.ts';
+import { type Load, loadAt, type RelativeOffset } from './load.ts';
 
 /** A part of the program. It creates the nodes that lead to `yes` and `no`. */
 export type Part = (graph: Graph, yes: Node, no: Node) => Node;
@@ -25,7 +25,7 @@ export function bits(from: Load, k: number): Part {
 }
 
 /** Tests whether the bits of `size` bytes that the mask selects are equal to a value. */
-export function masked(place: Place, size: number, mask: number, value: number): Part {
+export function masked(place: RelativeOffset, size: number, mask: number, value: number): Part {
   return value === 0 ? not(bits(loadAt(place, size), mask)) : equal(loadAt(place, size, mask), value);
 }
 

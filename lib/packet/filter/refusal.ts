@@ -1,28 +1,28 @@
 /** Errors of filters that show the position in the text. */
 import { invalidValue } from '../../argument/argument-error.ts';
 
-interface Place {
+interface TextPosition {
   text: string;
   at: number;
   /** The words of the expression. */
-  said: string;
+  words: string;
 }
 
-const places = new WeakMap<object, Place>();
+const places = new WeakMap<object, TextPosition>();
 
 /** Remembers the position of an expression in the text, and its words, which may begin before that position. */
 export function placed<T extends object>(expression: T, text: string, at: number, from: number, end: number): T {
-  if (!places.has(expression)) places.set(expression, { text, at, said: text.slice(from, end) });
+  if (!places.has(expression)) places.set(expression, { text, at, words: text.slice(from, end) });
   return expression;
 }
 
 /** Returns the words of an expression, or undefined if it does not come from text. */
-export function saidOf(expression: object): string | undefined {
-  return places.get(expression)?.said;
+export function wordsOf(expression: object): string | undefined {
+  return places.get(expression)?.words;
 }
 
 /** Returns the line of the text that contains the position, with a caret below it. */
-function shown({ text, at }: Omit<Place, 'said'>): string {
+function shown({ text, at }: Omit<TextPosition, 'words'>): string {
   const from = text.lastIndexOf('\n', at - 1) + 1;
   const end = text.indexOf('\n', at);
   const line = text.slice(from, end < 0 ? undefined : end).replaceAll('\t', ' ');

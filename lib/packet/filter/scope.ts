@@ -11,7 +11,7 @@ import {
   type Load,
   loadAt,
   loadInstruction,
-  type Place,
+  type RelativeOffset,
 } from './load.ts';
 import { never, type Part } from './part.ts';
 
@@ -24,11 +24,11 @@ export type LinkKind =
 export interface Scope {
   kind: LinkKind;
   /** The link-layer header. */
-  link: Place;
+  link: RelativeOffset;
   /** The field that identifies the protocol. */
-  type: Place;
+  type: RelativeOffset;
   /** The payload of the link layer, where an 802.2 header begins. */
-  payload: Place;
+  payload: RelativeOffset;
   /** The offset of the network header in the payload. After an 802.2 header without SNAP, it is `bare`. */
   network: number;
   bare: number;
@@ -69,7 +69,7 @@ export function pathsOf(scopes: Scopes | undefined): number {
 }
 
 /** Returns the position of the network header. */
-export function networkOf({ payload, network }: Scope, offset = 0): Place {
+export function networkOf({ payload, network }: Scope, offset = 0): RelativeOffset {
   return further(payload, network + offset);
 }
 
@@ -78,7 +78,7 @@ export function networkLoad(scope: Scope, offset: number, size: number, mask?: n
   return loadAt(networkOf(scope, offset), size, mask);
 }
 
-const addBase = (place: Place, mask: number): Base =>
+const addBase = (place: RelativeOffset, mask: number): Base =>
   baseOf([
     ...(place.base?.instructions ?? []),
     loadInstruction(place, 1),
@@ -89,13 +89,13 @@ const addBase = (place: Place, mask: number): Base =>
   ]);
 
 /** Returns the position of the header after an IPv4 header. */
-export function behindIpv4(scope: Scope): Place {
+export function behindIpv4(scope: Scope): RelativeOffset {
   const header = networkOf(scope);
   const base = header.base === undefined ? headerLength(header.at) : addBase(header, 0xf);
   return { base, at: header.at };
 }
 
 /** Moves a place by a number of 32-bit words that the low bits of a byte there contain. */
-export function furtherByWords(place: Place, byte: number, mask: number): Place {
+export function furtherByWords(place: RelativeOffset, byte: number, mask: number): RelativeOffset {
   return { base: addBase(further(place, byte), mask), at: place.at };
 }

@@ -78,7 +78,7 @@ function tokenAt(text: string, at: number): Token {
 }
 
 /** Reads tokens one by one. */
-export class Reader {
+export class TokenReader {
   readonly text: string;
   readonly #tokens: Token[] = [];
   #at = 0;

@@ -1,6 +1,6 @@
 /** The positions of the IEEE 802.11 headers, none of which has a fixed length. */
 import { BPF_ADD, BPF_ALU, BPF_AND, BPF_K, BPF_LSH, BPF_MISC, BPF_OR, BPF_TAX, BPF_X } from '../../native/constants.ts';
-import { baseOf, further, instruction, loadInstruction, type Place, remembered } from './load.ts';
+import { baseOf, further, instruction, loadInstruction, type RelativeOffset, remembered } from './load.ts';
 import { all, any, bits, not } from './part.ts';
 import type { Scope, Scopes } from './scope.ts';
 
@@ -11,17 +11,17 @@ const QUALITY_LENGTH = 2;
 /** The payload begins with a SNAP header, except for a few protocols. */
 const SNAP = { network: 8, bare: 3 };
 
-const scope = (link: Place, payload: Place, hasRadio: boolean): Scope => ({
+const scope = (link: RelativeOffset, payload: RelativeOffset, hasRadio: boolean): Scope => ({
   ...{ kind: '802.11', link, type: link, payload, ...SNAP, labels: 0, isCaptured: true, hasRadio },
 });
 /** Chooses the length of the header by its frame control field. */
-const either = (link: Place, make: (length: number) => Scope): Scopes => ({
+const either = (link: RelativeOffset, make: (length: number) => Scope): Scopes => ({
   question: bits(remembered(link, 1), QUALITY),
   yes: make(HEADER + QUALITY_LENGTH),
   no: make(HEADER),
 });
 
-const START: Place = { at: 0 };
+const START: RelativeOffset = { at: 0 };
 /** The paths through a frame. */
 export const WLAN: Scopes = either(START, (length) => scope(START, { at: length }, false));
 
@@ -34,9 +34,9 @@ const radioLength = [
   instruction(BPF_ALU | BPF_OR | BPF_X, 0),
 ];
 const toX = instruction(BPF_MISC | BPF_TAX, 0);
-const behindRadio: Place = { base: baseOf([...radioLength, toX]), at: 0 };
+const behindRadio: RelativeOffset = { base: baseOf([...radioLength, toX]), at: 0 };
 /** Returns a place that is rounded up to a multiple of four bytes. */
-const rounded = (at: number): Place => ({
+const rounded = (at: number): RelativeOffset => ({
   base: baseOf([
     ...radioLength,
     instruction(BPF_ALU | BPF_ADD | BPF_K, at + 3),

@@ -1,6 +1,6 @@
 /** Words of filter expressions about the IEEE 802.11 header. */
 import type { Direction, WlanAddress, Word } from './expression.ts';
-import { further, loadAt, type Place, remembered } from './load.ts';
+import { further, loadAt, type RelativeOffset, remembered } from './load.ts';
 import { directed } from './network-words.ts';
 import { all, any, bits, equal, not, type Part } from './part.ts';
 import { refusedExpression } from './refusal.ts';
@@ -18,18 +18,18 @@ const ACKNOWLEDGMENT = 0xd0;
 /** The frame control field: its first byte contains the type, its second byte the direction. */
 const kind = ({ link }: Scope, mask?: number) => remembered(link, 1, mask);
 const flags = ({ link }: Scope) => remembered(further(link, 1), 1);
-/** Tests `yes` if a condition is true, and else `no`. */
+/** Tests `yes` if a condition is true, and otherwise `no`. */
 const either = (condition: Part, yes: Part, no: Part) => any(all(condition, yes), all(not(condition), no));
 
-/** Tests the destination. It is the third address in a frame to the distribution system, and else the first. */
-function destination(scope: Scope, test: (at: Place) => Part): Part {
+/** Tests the destination. It is the third address in a frame to the distribution system, and otherwise the first. */
+function destination(scope: Scope, test: (at: RelativeOffset) => Part): Part {
   const [first, third] = [test(further(scope.link, 4)), test(further(scope.link, 16))];
   const ofData = either(bits(flags(scope), TO_DISTRIBUTION), third, first);
   return all(not(bits(kind(scope), CONTROL)), either(bits(kind(scope), DATA), ofData, first));
 }
 
 /** Tests the source. It is the second address, or in a frame from the distribution system the third or the fourth. */
-function source(scope: Scope, test: (at: Place) => Part): Part {
+function source(scope: Scope, test: (at: RelativeOffset) => Part): Part {
   const { link } = scope;
   const [second, third, fourth] = [10, 16, 24].map((at) => test(further(link, at))) as [Part, Part, Part];
   const relayed = either(bits(flags(scope), TO_DISTRIBUTION), fourth, third);
@@ -44,7 +44,7 @@ function hasSecond(scope: Scope): Part {
 }
 
 /** Tests the hardware addresses that the direction selects. */
-export function wlanHost(scope: Scope, test: (at: Place) => Part, direction: Direction | WlanAddress): Part {
+export function wlanHost(scope: Scope, test: (at: RelativeOffset) => Part, direction: Direction | WlanAddress): Part {
   const { link } = scope;
   switch (direction) {
     case 'addr1':

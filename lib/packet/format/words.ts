@@ -1,4 +1,4 @@
-/** The parts of which the lines of layers are composed. */
+/** What the lines of all layers consist of: words for numbers, lists and hexadecimal digits. */
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from '../../argument/kind.ts';
 import * as constants from '../../native/constants.ts';

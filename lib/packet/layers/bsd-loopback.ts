@@ -2,7 +2,7 @@
 import { namesOf } from '../../argument/known-names.ts';
 import { get32, put32, uint32 } from '../bytes/bytes.ts';
 import type { Encoding, Filled, LayerCodec } from './codec.ts';
-import { told } from './protocol.ts';
+import { knownNumber } from './protocol.ts';
 
 /**
  * The header of a BSD loopback capture to encode.
@@ -62,7 +62,7 @@ const swapped = (value: number): number =>
 
 function familyOf(next: Encoding['next']): number {
   const family = next?.layer === 'ipv4' ? INET : next?.layer === 'ipv6' ? INET6[0] : undefined;
-  return told(family, 'bsdLoopback.family');
+  return knownNumber(family, 'bsdLoopback.family');
 }
 
 export const bsdLoopbackCodec: LayerCodec<BsdLoopbackInput> = {

@@ -57,7 +57,7 @@ export function trailer(data: Bytes): Trailer {
 }
 
 /** What `encodePacket` accepts as a layer. */
-type Part = LayerInput | OwnLayer | Bytes | string;
+type AnyLayerInput = LayerInput | OwnLayer | Bytes | string;
 
 /** An encoded layer of `defineLayer`: its bytes, and its type, whose numbers the previous layer may need. */
 type Encoded = OwnLayer<string, Pick<Payload, 'data'>>;
@@ -75,10 +75,10 @@ const LAYERS = 'an array of layers (objects with a "layer"), bytes and strings';
  * Converts bytes and strings to payload layers and layers of `defineLayer` to their bytes. Other layers are returned
  * unchanged.
  */
-function asLayers(parts: readonly Part[]): Written[] {
+function asLayers(parts: readonly AnyLayerInput[]): Written[] {
   if (!Array.isArray(parts)) throw invalidType('layers', 'an array');
   if (parts.includes(undefined)) throw invalidType('layers', LAYERS); // a hole in the array, which map would skip
-  return parts.map((part: Part) => {
+  return parts.map((part: AnyLayerInput) => {
     if (typeof part === 'string' || isBytes(part)) return payload(part);
     const layer = onlyNamed(assertObject(part, 'layers'));
     if (isOwn(layer)) return { layer: layer.layer, [TYPE]: layer[TYPE], data: encodeOwn(layer) };

@@ -15,7 +15,7 @@ export interface LlcFields {
   /** The source service access point, whose lowest bit marks a response. The default is `dsap`. */
   ssap?: number | undefined;
   /**
-   * A field of one byte if its two lowest bits are set, and else of two bytes, the first of which is the lower half.
+   * A field of one byte if its two lowest bits are set, and otherwise of two bytes, the first of which is the lower half.
    * The default is 3, unnumbered information.
    */
   control?: number | undefined;

@@ -126,7 +126,7 @@ export function layerOfUdp(from: Decoding, source: number, destination: number):
 type Follower = Encoding['next'];
 
 /** Returns the number that identifies the next layer. Throws if it is unknown. */
-export function told(number: number | undefined, name: string): number {
+export function knownNumber(number: number | undefined, name: string): number {
   if (number === undefined) throw invalidValue(name, 'given, because no following layer determines it');
   return number;
 }
@@ -135,22 +135,22 @@ export function told(number: number | undefined, name: string): number {
 export function etherTypeOf(next: Follower, name = 'ethernet.etherType'): number {
   if (next?.layer === 'pppoe' && 'code' in next && next.code !== 0 && next.code !== undefined)
     return constants.ETH_P_PPP_DISC;
-  return told(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
+  return knownNumber(next && (numberOf(next, 'etherType') ?? etherTypes.get(next.layer)), name);
 }
 
 /** Returns a protocol or next header number, which by default identifies the next layer. */
 export function protocolField(value: unknown, next: Follower, name: string): number {
   if (value !== undefined) return uint8(value, name);
   if (next === undefined) return constants.IPPROTO_NONE;
-  return told(numberOf(next, 'protocol') ?? protocols.get(next.layer), name);
+  return knownNumber(numberOf(next, 'protocol') ?? protocols.get(next.layer), name);
 }
 
 /** Returns the PPP protocol number of the next layer. */
 export function pppProtocolOf(next: Follower, name: string): number {
-  return told(next && pppProtocols.get(next.layer), name);
+  return knownNumber(next && pppProtocols.get(next.layer), name);
 }
 
 /** Returns the service access point of the next layer. */
 export function pointOf(next: Follower, name: string): number {
-  return told(next && points.get(next.layer), name);
+  return knownNumber(next && points.get(next.layer), name);
 }

@@ -8,7 +8,7 @@ import { fragmentField } from '../layers/ipv6-fragment.ts';
 import type { IpHeader } from './ip-header.ts';
 import { Pieces } from './pieces.ts';
 import { copyOf } from './source.ts';
-import { fitOuter, type Place } from './tunnel.ts';
+import { fitOuter, type HeaderPlace } from './tunnel.ts';
 
 /** The maximum length of a datagram. */
 export const LONGEST = 65535;
@@ -84,7 +84,7 @@ export class Datagram {
    * header, and the offset of the field that identifies the fragment header.
    */
   #header: Uint8Array | undefined;
-  #places: readonly Place[] = [];
+  #places: readonly HeaderPlace[] = [];
   #at = 0;
   #fragmentAt = 0;
   #announcedAt = 0;
@@ -104,12 +104,12 @@ export class Datagram {
   }
 
   /** The places of the IP headers in the whole packet. */
-  get places(): readonly Place[] {
+  get places(): readonly HeaderPlace[] {
     return this.#places;
   }
 
   /** Adds a fragment, which must have been captured completely. */
-  take(bytes: Uint8Array, header: IpHeader, places: readonly Place[]): Progress {
+  take(bytes: Uint8Array, header: IpHeader, places: readonly HeaderPlace[]): Progress {
     this.fragments++;
     const { fragmentOffset: offset, start, end } = header;
     const part = bytes.subarray(start, end);
@@ -144,7 +144,11 @@ export class Datagram {
     return this.#pieces.end <= end;
   }
 
-  #keepHeader(bytes: Uint8Array, { at, start, fragmentAt, announcedAt }: IpHeader, places: readonly Place[]): void {
+  #keepHeader(
+    bytes: Uint8Array,
+    { at, start, fragmentAt, announcedAt }: IpHeader,
+    places: readonly HeaderPlace[],
+  ): void {
     this.#places = places;
     this.#header = copyOf(bytes, 0, start);
     this.cost += start + PLACE * places.length;

@@ -20,7 +20,7 @@ import {
   type SourcePacket,
   transform,
 } from './source.ts';
-import { insideTunnel, type Place } from './tunnel.ts';
+import { type HeaderPlace, insideTunnel } from './tunnel.ts';
 
 /**
  * The options of `defragment`.
@@ -96,7 +96,7 @@ export class ReassembledPacket implements SourcePacket {
 const LINK = 12;
 /** The number of tunnels inside one another that are searched. */
 const DEEPEST = 16;
-const NONE: readonly Place[] = [];
+const NONE: readonly HeaderPlace[] = [];
 
 /** The bits of epb_flags that contain the direction. */
 const DIRECTION = 3;
@@ -134,7 +134,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
     let from = LINK;
     let tunnel = 0;
     // The IP headers around the one at `at`. A packet without a tunnel needs no list of its own.
-    let outer: readonly Place[] = NONE;
+    let outer: readonly HeaderPlace[] = NONE;
     while (at >= 0 && at < end && header.read(bytes, at)) {
       if (header.isFragment) {
         if (!isWhole(header, end)) break;
@@ -159,7 +159,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
   }
 
   /** Adds a fragment, whose IP header is at the last of these places. Returns the datagram that it completes, if any. */
-  #take(bytes: Uint8Array, places: readonly Place[], packet: One): Datagram | undefined {
+  #take(bytes: Uint8Array, places: readonly HeaderPlace[], packet: One): Datagram | undefined {
     const key = keyOfFragment(bytes, this.#header, places, packet);
     const datagram = this.#datagrams.get(key) ?? this.#begin(key, bytes, packet);
     if (datagram.isDead) return undefined;
@@ -240,7 +240,12 @@ function isWhole({ start, end, fragmentOffset, moreFragments }: IpHeader, availa
  * a forwarded packet is captured twice; the bytes before each IP header except for hardware addresses, because they may
  * contain a VLAN tag; the tunnels; the addresses; the identification; and for IPv4 the protocol.
  */
-function keyOfFragment(bytes: Uint8Array, header: IpHeader, places: readonly Place[], packet: SourcePacket): string {
+function keyOfFragment(
+  bytes: Uint8Array,
+  header: IpHeader,
+  places: readonly HeaderPlace[],
+  packet: SourcePacket,
+): string {
   const { version, identification, protocol } = header;
   const direction = ((packet.flags ?? 0) & DIRECTION) === OUTBOUND ? 'o' : 'i';
   const upper = version === 4 ? `4${protocol}` : '6';
@@ -248,7 +253,7 @@ function keyOfFragment(bytes: Uint8Array, header: IpHeader, places: readonly Pla
   return places.reduce((key, place) => key + keyOfPlace(bytes, place), numbers);
 }
 
-function keyOfPlace(bytes: Uint8Array, { at, from, tunnel }: Place): string {
+function keyOfPlace(bytes: Uint8Array, { at, from, tunnel }: HeaderPlace): string {
   const isIpv4 = bytes[at]! >>> 4 === 4;
   const source = at + (isIpv4 ? ipv4Field.sourceAddress : ipv6Field.sourceAddress);
   const length = pppoeLengthAt(bytes, at, from);

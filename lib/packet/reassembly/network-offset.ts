@@ -48,7 +48,7 @@ export function pppoeLengthAt(bytes: Uint8Array, at: number, from: number): numb
   return at - 10 >= from && get16(bytes, at - 10) === ETH_P_PPP_SES && bytes[at - 8] === VERSION_AND_TYPE ? at - 4 : -1;
 }
 
-/** Returns the offset if the header there has this version, where 0 accepts either, and else -1. */
+/** Returns the offset if the header there has this version, and otherwise -1. The version 0 accepts either. */
 export function ofVersion(bytes: Uint8Array, at: number, version: number): number {
   if (at >= bytes.length) return -1;
   const found = bytes[at]! >>> 4;

@@ -14,7 +14,7 @@ const UNKNOWN = -1;
  * Data that arrived before the data that comes first. `length` exceeds the number of bytes if the capture truncated the
  * packet.
  */
-interface Part {
+interface WaitingData {
   readonly offset: number;
   readonly length: number;
   readonly bytes: Uint8Array;
@@ -38,7 +38,7 @@ export class TcpHalf {
   /** The approximate memory of the data that waits. */
   cost = 0;
   #fin: number = UNKNOWN;
-  #parts: Part[] = [];
+  #parts: WaitingData[] = [];
 
   constructor(from: Side, stream: TcpStream, writer: EventWriter) {
     this.from = from;

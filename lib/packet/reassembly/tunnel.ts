@@ -37,7 +37,7 @@ const LONGEST = 0xffff;
 const PPP = 2;
 
 /** The place of an IP header in a packet. */
-export interface Place {
+export interface HeaderPlace {
   /** The offset of the IP header. */
   readonly at: number;
   /** The offset of the link-layer header before it without its hardware addresses. */
@@ -47,7 +47,7 @@ export interface Place {
 }
 
 /** Returns the place of the IP header inside a tunnel that follows an IP header, or undefined if there is none. */
-export function insideTunnel(bytes: Uint8Array, ip: IpHeader): Place | undefined {
+export function insideTunnel(bytes: Uint8Array, ip: IpHeader): HeaderPlace | undefined {
   const { start } = ip;
   switch (ip.protocol) {
     case IPPROTO_IPIP:
@@ -63,18 +63,18 @@ export function insideTunnel(bytes: Uint8Array, ip: IpHeader): Place | undefined
   }
 }
 
-function placeOf(at: number, from: number, tunnel: number): Place | undefined {
+function placeOf(at: number, from: number, tunnel: number): HeaderPlace | undefined {
   return at < 0 ? undefined : { at, from, tunnel };
 }
 
 /** Returns the place in data that an EtherType identifies. */
-function insideEtherType(bytes: Uint8Array, start: number, etherType: number, tunnel: number): Place | undefined {
+function insideEtherType(bytes: Uint8Array, start: number, etherType: number, tunnel: number): HeaderPlace | undefined {
   if (etherType !== ETH_P_TEB) return placeOf(behindEtherType(bytes, start, etherType), start, tunnel);
   return placeOf(behindEthernet(bytes, start), start + ethernetField.etherType, tunnel);
 }
 
 /** GRE with source routes is not read, nor is that of PPTP, whose key contains a length and which acknowledges. */
-function insideGre(bytes: Uint8Array, start: number): Place | undefined {
+function insideGre(bytes: Uint8Array, start: number): HeaderPlace | undefined {
   if (start + greField.optional > bytes.length) return undefined;
   const first = get16(bytes, start + greField.flags);
   if ((first & (greMask.routing | greMask.acknowledgment | greMask.version)) !== 0) return undefined;
@@ -84,7 +84,7 @@ function insideGre(bytes: Uint8Array, start: number): Place | undefined {
   return insideEtherType(bytes, end, get16(bytes, start + greField.protocol), key);
 }
 
-function insideUdp(bytes: Uint8Array, udp: number): Place | undefined {
+function insideUdp(bytes: Uint8Array, udp: number): HeaderPlace | undefined {
   const start = udp + UDP_SIZE;
   if (start + NETWORK_SIZE > bytes.length) return undefined;
   const port = get16(bytes, udp + DESTINATION_PORT);
@@ -101,7 +101,7 @@ function insideUdp(bytes: Uint8Array, udp: number): Place | undefined {
  * Adjusts the headers before the innermost one of several IP headers to the length of the packet: the lengths, and the
  * checksums that they contain.
  */
-export function fitOuter(bytes: Uint8Array, places: readonly Place[]): void {
+export function fitOuter(bytes: Uint8Array, places: readonly HeaderPlace[]): void {
   const ip = new IpHeader();
   // A checksum covers the headers inside its own, which are therefore adjusted before it.
   for (let i = places.length - 1; i >= 0; i--) {

@@ -8,8 +8,8 @@ import { AF_UNIX, EAGAIN, EINPROGRESS, MSG_FASTOPEN, MSG_OOB, SOCK_DGRAM } from 
 import type { Bytes } from '../../native/native.ts';
 import { flagsOf, Operation, type Owner, type Patience, patienceFor, WAITS } from './operation.ts';
 
-/** Returns the bytes of data, of which only a string is copied. */
-function view(data: Bytes | string, flags: number): Uint8Array {
+/** Returns the data as bytes. Only a string is copied. */
+function sentBytes(data: Bytes | string, flags: number): Uint8Array {
   if (typeof data === 'string') return utf8(data, 'data', flags);
   if (isUint8Array(data)) return data;
   if (isView(data) || isArrayBuffer(data)) return onSameMemory(data);
@@ -63,7 +63,7 @@ export abstract class SendingData<T> extends Sending<T> {
   readonly length: number;
 
   constructor(owner: Owner, state: Readiness, data: Bytes | string, flags: number, when?: Patience) {
-    const bytes = view(data, flags);
+    const bytes = sentBytes(data, flags);
     super(owner, state, flags, when ?? patienceFor(flagsOf(flags) & ~MSG_OOB, bytes.byteLength));
     this.data = bytes;
     this.length = bytes.byteLength;
