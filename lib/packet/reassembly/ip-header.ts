@@ -14,6 +14,8 @@ const EXTENSION_LENGTH = extensionField.headerExtensionLength;
 const IPV4_SIZE = 20;
 const IPV6_SIZE = 40;
 const FRAGMENT_SIZE = 8;
+/** The largest value of the length field. */
+const LONGEST = 0xffff;
 /** Longer keys are built by Buffer, which takes longer for short ones. */
 const MOST_ARGUMENTS = 256;
 
@@ -71,11 +73,12 @@ export class IpHeader {
     if (at + IPV6_SIZE > bytes.length) return false;
     this.version = 6;
     const payloadLength = get16(bytes, at + PAYLOAD_LENGTH);
-    // The length is 0 for a jumbo payload, and for a large packet captured before segmentation offload.
-    this.end = payloadLength === 0 ? bytes.length : at + IPV6_SIZE + payloadLength;
     let announced = at + NEXT_HEADER;
     let start = at + IPV6_SIZE;
     let next = bytes[announced]!;
+    // The length is 0 for a jumbo payload, and for a large packet captured before segmentation offload.
+    const isLarge = next === IPPROTO_HOPOPTS || bytes.length - start > LONGEST;
+    this.end = payloadLength === 0 && isLarge ? bytes.length : start + payloadLength;
     while (
       next === IPPROTO_HOPOPTS ||
       next === IPPROTO_ROUTING ||

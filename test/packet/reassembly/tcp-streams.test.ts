@@ -163,3 +163,29 @@ test('bytes that the capture lost are reported with their number, as by tshark',
   const packets = kept.map(({ data }) => data);
   expect(byStream(await events(captured(packets)))).toEqual(follow(pcapOf(packets), 1));
 });
+
+test('what follows an IPv6 header whose length is 0 is no segment, as for tshark, unless the packet is too long for it', async (context) => {
+  need(context, program('tshark'));
+  const ends = { sourceAddress: '2001:db8::1', destinationAddress: '2001:db8::2' };
+  const empty = (layers: p.LayerInput[], length: number) =>
+    p.encodePacket([
+      p.ipv6({ ...ends, payloadLength: 0 }),
+      ...layers,
+      p.tcp({ sourcePort: 40000, destinationPort: 80, ack: true }),
+      new Uint8Array(length),
+    ]);
+  const jumbo = p.hopByHop({ options: [{ name: 'jumboPayload', jumboPayloadLength: 8 + 20 + 70_000 }] });
+  const bytesOf = async (packet: Uint8Array) => {
+    const all = [];
+    for await (const event of p.tcpStreams([{ data: packet, linktype: p.LINKTYPE_RAW }])) all.push(event);
+    return all.flatMap((event) => (event.type === 'data' ? [event.data.length] : []));
+  };
+  const short = empty([], 100);
+  expect(await bytesOf(short)).toEqual([]);
+  expect(p.findLayer(p.decodePacket(short, { first: 'ip' }), 'tcp')).toBeUndefined();
+  const ethernet = p.ethernet({ destination: '02:00:00:00:00:02', source: '02:00:00:00:00:01', etherType: 0x86dd });
+  const path = pcapOf([p.encodePacket([ethernet, short])]);
+  expect(tshark(path, '-T', 'fields', '-e', 'tcp.len').trim()).toBe('');
+  expect(await bytesOf(empty([], 70_000))).toEqual([70_000]);
+  expect(await bytesOf(empty([jumbo], 70_000))).toEqual([70_000]);
+});
