@@ -20,7 +20,7 @@ import {
   type SourcePacket,
   transform,
 } from './source.ts';
-import { type HeaderPlace, insideTunnel } from './tunnel.ts';
+import { endInside, type HeaderPlace, insideTunnel } from './tunnel.ts';
 
 /**
  * The options of `defragment`.
@@ -148,7 +148,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
         ({ at, from, tunnel } = places.at(-1)!);
         outer = places.slice(0, -1);
       } else {
-        end = Math.min(end, header.end);
+        end = Math.min(end, endInside(bytes, header));
         const inside = insideTunnel(bytes, header);
         if (inside === undefined || outer.length === DEEPEST) break;
         outer = [...outer, { at, from, tunnel }];

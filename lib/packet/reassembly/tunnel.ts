@@ -46,6 +46,13 @@ export interface HeaderPlace {
   readonly tunnel: number;
 }
 
+/** Returns the end of the data after an IP header, which the length of UDP limits as well. */
+export function endInside(bytes: Uint8Array, { protocol, start, end }: IpHeader): number {
+  if (protocol !== IPPROTO_UDP || start + UDP_SIZE > bytes.length) return end;
+  const length = get16(bytes, start + udpField.length);
+  return length < UDP_SIZE ? end : Math.min(end, start + length);
+}
+
 /** Returns the place of the IP header inside a tunnel that follows an IP header, or undefined if there is none. */
 export function insideTunnel(bytes: Uint8Array, ip: IpHeader): HeaderPlace | undefined {
   const { start } = ip;

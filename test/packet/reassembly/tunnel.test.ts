@@ -213,6 +213,7 @@ test('packets pass unchanged: tunnels without fragments, damaged ones, and fragm
   const packets = [
     around([p.ipv4(outer4), p.gre({})], 4, innerFragments(4, 1, new Uint8Array(50), 256).whole),
     around([p.ipv4({ ...outer4, totalLength: 60 })], 4, part!),
+    around([p.ipv4(outer4), p.udp({ ...over(4789), length: 60 }), p.vxlan({ vni: 7 }), frame], 4, part!),
     around([p.ipv4(outer4), p.gre({ version: 1 })], 4, part!),
     around(deep, 4, part!),
     p.encodePacket([ether, p.ipv4({ ...outer4, protocol: 47 }), new Uint8Array(3)]),
