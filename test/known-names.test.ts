@@ -484,6 +484,15 @@ async function errorOf(call: Call, given: Fields): Promise<unknown> {
   }
 }
 
+test('an address is refused whichever address was used before it', async () => {
+  const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+  const sending = (to: object) => socket.sendto('data', 0, to as s.AddressLike);
+  await expect(sending({ family: s.AF_INET, address: '', port: -1 })).rejects.toThrow(/"address\./);
+  await sending(address);
+  await expect(sending({ ...address, prot: 9 })).rejects.toThrow(/"address\.prot" .* "address\.port"/);
+  socket.close();
+});
+
 test('a name that no form of the options has is reported, but not one of another form', async () => {
   const calls: ((options: never) => unknown)[] = [s.createServer, s.createConnection];
   for (const call of calls) {

@@ -288,7 +288,11 @@ export const sockaddr = (at: string): Field<AddressLike> => ({
 });
 
 /** The last IPv4 destination and its bytes, which are never changed. */
-let shared: { text: string; port: number; bytes: Uint8Array } = { text: '', port: -1, bytes: new Uint8Array(0) };
+let shared: { text: string; port: number; bytes: Uint8Array } = {
+  text: '0.0.0.0',
+  port: 0,
+  bytes: encodeInet({ family: AF_INET, address: '0.0.0.0', port: 0 }),
+};
 
 /** Does the same as `encodeAddress` for one call. The caller must not change the bytes or return them to the program. */
 export function encodeShared(address: AddressLike): Uint8Array {
@@ -297,8 +301,8 @@ export function encodeShared(address: AddressLike): Uint8Array {
   if (family !== AF_INET || Object.hasOwn(address, 'data')) return encodeAddress(address);
   const text = ownProperty(address as InetAddress, 'address') as string;
   const port = ownProperty(address as InetAddress, 'port') as number;
+  onlyKnown(address, inet.names, 'address');
   if (text !== shared.text || port !== shared.port) {
-    onlyKnown(address, inet.names, 'address');
     shared = { text, port, bytes: encodeAddress({ family, address: text, port }) };
   }
   return shared.bytes;
