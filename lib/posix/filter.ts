@@ -42,18 +42,21 @@ const INSTRUCTION = 8;
 const NAMES = namesOf<FilterInstruction>({ code: true, jt: true, jf: true, k: true });
 const LIMITS = { code: 0xffff, jt: 0xff, jf: 0xff, k: 0xffffffff } as const;
 
+const PROGRAM =
+  'the output of tcpdump -ddd or an array of instructions, as compileFilter(parseFilter(text)) of sys-socket/packet returns';
+
 function parse(text: string): FilterInstruction[] {
   const [count, ...lines] = text
     .trim()
     .split(/[\n,]/)
     .map((line) => line.trim());
   const program = lines.map((line) => {
-    if (!/^\d+ \d+ \d+ \d+$/.test(line)) throw invalidValue('program', 'the output of tcpdump -ddd');
+    if (!/^\d+ \d+ \d+ \d+$/.test(line)) throw invalidValue('program', PROGRAM);
     const [code, jt, jf, k] = line.split(' ').map(Number) as [number, number, number, number];
     return { code, jt, jf, k };
   });
-  if (!/^\d+$/.test(count!) || Number(count) !== program.length)
-    throw invalidValue('program', 'the output of tcpdump -ddd, whole');
+  if (!/^\d+$/.test(count!)) throw invalidValue('program', PROGRAM);
+  if (Number(count) !== program.length) throw invalidValue('program', 'the output of tcpdump -ddd, whole');
   return program;
 }
 
@@ -70,7 +73,7 @@ function parse(text: string): FilterInstruction[] {
  */
 export function encodeFilter(program: FilterProgram): Uint8Array {
   const instructions = typeof program === 'string' ? parse(program) : program;
-  if (!Array.isArray(instructions)) throw invalidType('program', 'an array of instructions or a string');
+  if (!Array.isArray(instructions)) throw invalidType('program', PROGRAM);
   if (instructions.length > 0xffff) throw outOfRange('program', 'at most 65535 instructions long');
   const field = (instruction: FilterInstruction, name: keyof FilterInstruction) =>
     integer(ownProperty(instruction, name), `program.${name}`, 0, LIMITS[name]);

@@ -64,6 +64,22 @@ test('an error names the omitted flags, not the address in their place', async (
   expect((await failure(socket.recv(1, { timeout: 10 } as never))).message).toMatch(/"flags" .* before an address/);
 });
 
+test('an error names the omitted size, not the options in its place', async () => {
+  const socket = keep(new s.Socket(s.AF_INET, s.SOCK_DGRAM));
+  const options = { timeout: 10 } as never;
+  const text = 'The "size" argument must be a number, before the flags and the options';
+  const all = [
+    socket.recv(options),
+    socket.recvfrom(options),
+    socket.recv(options, s.MSG_WAITALL),
+    socket.recvFds(options, 1),
+    socket.datagrams(options).next(),
+  ];
+  for (const one of all) expect((await failure(one)).message).toBe(text);
+  expect(() => socket.recvSync(options)).toThrow(text);
+  expect((await failure(socket.recv('9' as never))).message).toBe('The "size" argument must be a number');
+});
+
 test('errors of lookups name the host and the service, and aborted lookups reject with the AbortError of the library', async () => {
   expect(() => s.getaddrinfo('nothing.invalid', '80', { flags: s.AI_NUMERICHOST })).toThrow(
     /\(host "nothing\.invalid", service "80"\)$/,

@@ -1,5 +1,5 @@
 /** Compiles filter expressions to BPF programs: pcap-filter(7), pcap_compile(3PCAP). */
-import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
+import { invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
 import type { FilterInstruction } from '../../posix/filter.ts';
@@ -18,6 +18,7 @@ import { ipBroadcast, net, port, protocol } from './network-words.ts';
 import { all, any, not, type Part } from './part.ts';
 import { checked, instructionsOf } from './program.ts';
 import { compiledFor } from './program-link.ts';
+import { noExpression } from './refusal.ts';
 import { behind, pathsOf, type Scope, type Scopes, within } from './scope.ts';
 import { isSatisfiable, simplified } from './simplify.ts';
 import { wlan } from './wlan-words.ts';
@@ -156,7 +157,7 @@ class Compiler {
       case 'ip broadcast':
         return this.#within((scope) => ipBroadcast(scope, expression, this.#netmask));
       default:
-        throw invalidType('expression', 'a filter expression');
+        throw noExpression();
     }
   }
 }
@@ -217,7 +218,7 @@ export function compiled(
   const linktype = options?.linktype ?? LINKTYPE_ETHERNET;
   const compiler = new Compiler(linktype, maskOf(options?.netmask), isFile);
   const keep = uint32(options?.snaplen, 'options.snaplen', SNAPLEN);
-  if (typeof expression !== 'object' || expression === null) throw invalidType('expression', 'a filter expression');
+  if (typeof expression !== 'object' || expression === null) throw noExpression();
   const part = compiler.part(expression);
   const graph = new Graph();
   const dropped = graph.end(0);

@@ -7,8 +7,8 @@
  * console.log(verifyFilter(compileFilter(web))); // undefined
  * @see https://man7.org/linux/man-pages/man7/pcap-filter.7.html
  */
-import { invalidType } from '../../argument/argument-error.ts';
 import type { FilterExpression } from './expression.ts';
+import { noExpression } from './refusal.ts';
 
 export {
   broadcast,
@@ -49,7 +49,7 @@ export { bytes, compare, greater, len, less } from './match-value.ts';
 function expressions(of: readonly FilterExpression[]): readonly FilterExpression[] {
   for (const one of of) {
     if (typeof one !== 'object' || one === null || typeof one.word !== 'string') {
-      throw invalidType('expression', 'a filter expression');
+      throw noExpression();
     }
   }
   return of;

@@ -1,5 +1,5 @@
 /** Errors of filters that show the position in the text. */
-import { invalidValue } from '../../argument/argument-error.ts';
+import { invalidType, invalidValue } from '../../argument/argument-error.ts';
 
 interface TextPosition {
   text: string;
@@ -43,4 +43,9 @@ export function reasonAt(expression: object, reason: string): string {
 /** Creates the error for an expression that does not apply to a link type or cannot follow the words before it. */
 export function refusedExpression(expression: object, reason: string): TypeError {
   return invalidValue('expression', `a filter expression that can be compiled: ${reasonAt(expression, reason)}`);
+}
+
+/** Returns the error for what is no expression, such as the text of one. */
+export function noExpression(): TypeError {
+  return invalidType('expression', 'an expression that parseFilter or a function of match returns');
 }

@@ -3,6 +3,7 @@
  * promise (run.ts) and the one that blocks the thread (run-sync.ts).
  */
 import { invalidType } from '../../argument/argument-error.ts';
+import { count } from '../../argument/number.ts';
 import { isSpent, spend } from '../../loop/budget.ts';
 import { withSent } from '../../loop/errors.ts';
 import { PromiseWaiter } from '../../loop/promise-waiter.ts';
@@ -38,6 +39,12 @@ export function flagsOf(flags: number): number {
     throw invalidType('flags', typeof flags === 'object' ? 'a number, before an address and the options' : 'a number');
   }
   return flags;
+}
+
+/** Throws unless the size is one that the system call accepts. */
+export function sizeOf(size: number): number {
+  if (typeof size === 'object') throw invalidType('size', 'a number, before the flags and the options');
+  return count(size, 'size');
 }
 
 /** Returns when an operation with these flags and a buffer of this length runs. */

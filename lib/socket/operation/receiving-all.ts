@@ -6,10 +6,9 @@
  * `close` ends the operation early. The next read reports the error.
  */
 import { Buffer } from 'node:buffer';
-import { count } from '../../argument/number.ts';
 import { READ, type Readiness } from '../../loop/readiness.ts';
 import { EAGAIN, EINTR, MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from '../../native/constants.ts';
-import { flagsOf, Operation, type Owner, patienceFor, WAITS } from './operation.ts';
+import { flagsOf, Operation, type Owner, patienceFor, sizeOf, WAITS } from './operation.ts';
 import { CHUNK, scratchBuffer, takeResult } from './receive-buffer.ts';
 
 /** Returns whether a read waits until all requested bytes have arrived: MSG_WAITALL on a stream. */
@@ -67,7 +66,7 @@ export abstract class ReceivingParts<T> extends ReceivingAll<T> {
   readonly #parts: Buffer[] = [];
 
   constructor(owner: Owner, state: Readiness, size: number, flags: number) {
-    super(owner, state, count(size, 'size'), flags);
+    super(owner, state, sizeOf(size), flags);
   }
 
   /** Reads once into the buffer. Returns n or -errno. */

@@ -8,7 +8,7 @@ import { discard, type ReceivedMessage, receiveInto } from '../../posix/message.
 import { isControl } from '../../struct/control-message.ts';
 import { DESCRIPTOR_ROOM } from '../../struct/control-room.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import { Operation, type Owner, patienceFor } from './operation.ts';
+import { Operation, type Owner, patienceFor, sizeOf } from './operation.ts';
 import { scratchBuffer, takeResult } from './receive-buffer.ts';
 
 /**
@@ -39,7 +39,7 @@ export class ReceiveFds extends Operation<DataWithFds> {
   #received: ReceivedMessage | undefined;
 
   constructor(owner: Owner, state: Readiness, size: number, most: number, flags: number) {
-    super(owner, state, READ, patienceFor(flags, count(size, 'size')));
+    super(owner, state, READ, patienceFor(flags, sizeOf(size)));
     this.#size = size;
     this.#most = count(most, 'most');
     this.#flags = flags;

@@ -1,12 +1,11 @@
 /** recv(2) into memory of the library. */
 import type { Buffer } from 'node:buffer';
-import { count } from '../../argument/number.ts';
 import * as pinned from '../../call/pinned.ts';
 import { RECV } from '../../call/transfer.ts';
 import type { Readiness } from '../../loop/readiness.ts';
 import { SOCK_STREAM } from '../../native/constants.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import type { Operation, Owner } from './operation.ts';
+import { type Operation, type Owner, sizeOf } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
 import { CHUNK, pool, pooledResult, scratchBuffer, takeResult, tinyPool } from './receive-buffer.ts';
 import { ReceivingParts, waitsForAll } from './receiving-all.ts';
@@ -67,7 +66,7 @@ class ReceiveAll extends ReceivingParts<Buffer> {
 /** Returns the operation for a size and flags. */
 export function receiveOperation(owner: Owner, state: Readiness, size: number, flags: number): Operation<Buffer> {
   if (waitsForAll(owner, flags)) return new ReceiveAll(owner, state, size, flags);
-  const operation = reuseOrCreate(Receive, owner, state, count(size, 'size'), flags);
+  const operation = reuseOrCreate(Receive, owner, state, sizeOf(size), flags);
   operation.emptiesQueue = flags === 0 && owner.type === SOCK_STREAM;
   return operation;
 }

@@ -1,6 +1,5 @@
 /** recvfrom(2). */
 import type { Buffer } from 'node:buffer';
-import { count } from '../../argument/number.ts';
 import * as pinned from '../../call/pinned.ts';
 import { RECVFROM } from '../../call/transfer.ts';
 import type { Readiness } from '../../loop/readiness.ts';
@@ -9,7 +8,7 @@ import { out } from '../../native/native.ts';
 import { SockaddrStorage } from '../../struct/address.ts';
 import type { Address } from '../../struct/address-type.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import type { Operation, Owner } from './operation.ts';
+import { type Operation, type Owner, sizeOf } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
 import { scratchBuffer, takeResult } from './receive-buffer.ts';
 import { ReceivingParts, waitsForAll } from './receiving-all.ts';
@@ -88,5 +87,5 @@ export function receiveFromOperation<Sender extends Address | undefined>(
   flags: number,
 ): Operation<Datagram<Sender>> {
   if (waitsForAll(owner, flags)) return new ReceiveAllFrom(owner, state, size, flags);
-  return reuseOrCreate(ReceiveFrom<Sender>, owner, state, count(size, 'size'), flags);
+  return reuseOrCreate(ReceiveFrom<Sender>, owner, state, sizeOf(size), flags);
 }

@@ -1,5 +1,6 @@
 /** Refusals of filters: they name the word, show its place in the text, and suggest what to write instead. */
 import { expect, test } from 'vitest';
+import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 
 /** The place that a refusal shows: the text from the caret on. */
@@ -100,6 +101,19 @@ test.each<[text: string, place: string, reason: RegExp]>([
   expect(error.message.split('\n')[0]).toMatch(reason);
   expect(error.message).toMatch(/^The "text" argument must be a filter expression: /);
   expect(placeOf(error.message)).toBe(place);
+});
+
+test('an error for text in place of an expression or of a program says which functions compile it', () => {
+  const expression = 'must be an expression that parseFilter or a function of match returns';
+  for (const given of ['udp port 53', undefined, {}, [], { word: 'constructor' }]) {
+    expect(() => p.compileFilter(given as never)).toThrow(`"expression" argument ${expression}`);
+  }
+  expect(() => p.match.and('udp' as never, p.match.port(53))).toThrow(`"expression" argument ${expression}`);
+  const program = 'as compileFilter(parseFilter(text)) of sys-socket/packet returns';
+  for (const given of ['udp port 53', 'arp', '', p.parseFilter('udp'), 5]) {
+    expect(() => s.encodeFilter(given as never)).toThrow(program);
+  }
+  expect(() => s.encodeFilter('2\n6 0 0 0\n')).toThrow('the output of tcpdump -ddd, whole');
 });
 
 test.each<[text: string, place: string, reason: RegExp, linktype: number]>([
