@@ -1,6 +1,7 @@
 /** Options by name: the table of all options whose values are plain data, and getOption and setOption, whose types are derived from it. */
 import { Buffer } from 'node:buffer';
 import { invalidValue } from '../argument/argument-error.ts';
+import { nearest } from '../argument/known-names.ts';
 import { GETSOCKOPT, SETSOCKOPT, setsockopt } from '../call/option.ts';
 import * as constants from '../native/constants.ts';
 import { OUT_OPTION_LENGTH, OUT_VALUE } from '../native/contract.ts';
@@ -332,10 +333,14 @@ export type OptionInput<Name extends WritableOption> =
 const rows: { readonly [Name in OptionName]: Row } = optionTable;
 const numbers: { readonly [Name in OptionName | Level]: number } = constants;
 
-function row(name: OptionName, refused: Direction, expected: string): Row {
+function row(name: OptionName, refused: Direction, call: string, can: string): Row {
   const known = typeof name === 'string' && Object.hasOwn(rows, name);
-  if (!known || rows[name][2] === refused) throw invalidValue('name', expected);
-  return rows[name];
+  if (known && rows[name][2] !== refused) return rows[name];
+  const expected = `the name of an option that can be ${can}`;
+  if (known) throw invalidValue('name', `${expected}, which ${name} is not`);
+  const misspelt = typeof name === 'string' && !Object.hasOwn(constants, name);
+  const near = misspelt ? nearest(name, Object.keys(rows)) : undefined;
+  throw invalidValue('name', near === undefined ? `${expected}; ${call} accepts others` : `written '${near}'`);
 }
 
 /**
@@ -355,7 +360,7 @@ function row(name: OptionName, refused: Direction, expected: string): Row {
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
  */
 export function getOption<Name extends ReadableOption>(fd: number, name: Name): OptionValue<Name> {
-  const [level, type] = row(name, 'write', 'the name of an option that can be read');
+  const [level, type] = row(name, 'write', 'getsockopt', 'read');
   const codec: Reader<unknown> = codecs[type];
   if (name === 'SO_PEERPIDFD') {
     const n = native.getsockoptInt(fd, numbers[level], numbers[name]);
@@ -391,7 +396,7 @@ export function getOption<Name extends ReadableOption>(fd: number, name: Name): 
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setOption<Name extends WritableOption>(fd: number, name: Name, value: OptionInput<Name>): void {
-  const [level, type] = row(name, 'read', 'the name of an option that can be written');
+  const [level, type] = row(name, 'read', 'setsockopt', 'written');
   const codec = codecs[type] as Codec<unknown>;
   const bytes = codec.encode(value, name);
   const n = setsockopt(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);

@@ -157,6 +157,20 @@ describe('names', () => {
   });
 });
 
+test('the error for a name says what was meant, or that the option cannot be read or written', () => {
+  const set = (name: string) => () => s.setOption(-1, name as s.WritableOption, 1 as never);
+  const get = (name: string) => () => s.getOption(-1, name as s.ReadableOption);
+  expect(set('SO_REUSEADR')).toThrow(`The "name" argument must be written 'SO_REUSEADDR'`);
+  expect(get('tcp_info')).toThrow(`The "name" argument must be written 'TCP_INFO'`);
+  expect(set('SO_TYPE')).toThrow('argument must be the name of an option that can be written, which SO_TYPE is not');
+  expect(get('IP_ADD_MEMBERSHIP')).toThrow('that can be read, which IP_ADD_MEMBERSHIP is not');
+  expect(set('TCP_MD5SIG')).toThrow('that can be written; setsockopt accepts others');
+  expect(get('IP_MSFILTER')).toThrow('that can be read; getsockopt accepts others');
+  for (const name of ['something else', 5, undefined]) {
+    expect(set(name as string)).toThrow('that can be written; setsockopt accepts others');
+  }
+});
+
 test('the types of the values follow from the names', () => {
   const [fd] = pair();
   const flag: boolean = s.getOption(fd, 'SO_BROADCAST');
