@@ -69,23 +69,21 @@ Lookups::~Lookups() {
 }
 
 void Lookups::Append(Lookup* lookup) {
-  if (last_ == nullptr) {
-    first_ = lookup;
-  } else {
-    last_->next = lookup;
-  }
+  lookup->before = last_;
+  (last_ == nullptr ? first_ : last_->next) = lookup;
   last_ = lookup;
+  Lookup** bucket = Bucket(lookup->id);
+  lookup->same = *bucket;
+  *bucket = lookup;
 }
 
 void Lookups::Remove(const Lookup* lookup) {
-  Lookup* before = nullptr;
-  for (Lookup* at = first_; at != nullptr; before = at, at = at->next) {
-    if (at != lookup) continue;
-    (before == nullptr ? first_ : before->next) = at->next;
-    if (last_ == at) last_ = before;
-    if (at->started) --running_;
-    return;
-  }
+  (lookup->before == nullptr ? first_ : lookup->before->next) = lookup->next;
+  (lookup->next == nullptr ? last_ : lookup->next->before) = lookup->before;
+  Lookup** link = Bucket(lookup->id);
+  while (*link != lookup) link = &(*link)->same;
+  *link = lookup->same;
+  if (lookup->started) --running_;
 }
 
 int32_t Lookups::Add(napi_env env, Lookup* lookup, napi_value callback, int32_t most) {
@@ -117,18 +115,17 @@ int32_t Lookups::Add(napi_env env, Lookup* lookup, napi_value callback, int32_t 
 }
 
 void Lookups::Cancel(napi_env env, int32_t id) {
-  for (Lookup* lookup = first_; lookup != nullptr; lookup = lookup->next) {
-    if (lookup->id != id) continue;
-    if (lookup->started) {
-      // The look-up may still wait for a thread, in which case Complete is called. It is not an error if it is already
-      // running.
-      (void)napi_cancel_async_work(env, lookup->work);
-    } else {
-      Remove(lookup);
-      (void)Settle(env, lookup, Number(env, -ECANCELED));
-      Free(env, lookup);
-    }
-    return;
+  Lookup* lookup = *Bucket(id);
+  while (lookup != nullptr && lookup->id != id) lookup = lookup->same;
+  if (lookup == nullptr) return;
+  if (lookup->started) {
+    // The look-up may still wait for a thread, in which case Complete is called. It is not an error if it is already
+    // running.
+    (void)napi_cancel_async_work(env, lookup->work);
+  } else {
+    Remove(lookup);
+    (void)Settle(env, lookup, Number(env, -ECANCELED));
+    Free(env, lookup);
   }
 }
 

@@ -19,7 +19,9 @@ struct Lookup : Allocated {
   void (*destroy)(Lookup* lookup) = nullptr;
 
   Lookups* owner = nullptr;  // null when the environment is gone
+  Lookup* before = nullptr;
   Lookup* next = nullptr;
+  Lookup* same = nullptr;  // the next one in its bucket
   int32_t id = 0;
   bool started = false;
   napi_async_work work = nullptr;
@@ -44,6 +46,7 @@ class Lookups {
 
  private:
   static void Complete(napi_env env, napi_status status, void* data);
+  Lookup** Bucket(int32_t id) { return &buckets_[static_cast<size_t>(id) % kBuckets]; }
   void Append(Lookup* lookup);
   void Remove(const Lookup* lookup);
   [[nodiscard]] bool MayStart() const;
@@ -51,8 +54,12 @@ class Lookups {
   void StartNext(napi_env env);
   void Drop(napi_env env);
 
+  // A program may cancel thousands, in any order, so they are found by their numbers.
+  static constexpr size_t kBuckets = 1024;
+
   Lookup* first_ = nullptr;
   Lookup* last_ = nullptr;
+  Lookup* buckets_[kBuckets] = {};
   int32_t running_ = 0;
   int32_t most_ = 1;
   int32_t last_id_ = 0;

@@ -106,6 +106,14 @@ test.each(abortable)('%s: a signal that is aborted afterwards has no effect', as
   expect(await pending).toBe(result);
 });
 
+test('very many look-ups are cancelled, the last first, each in the same time', async () => {
+  // If the time grew with the number of the others, this would take several minutes.
+  const controllers = Array.from({ length: 100_000 }, () => new AbortController());
+  const rejected = Promise.allSettled(controllers.map(({ signal }) => promises.getnameinfo(address, 0, { signal })));
+  for (const controller of controllers.reverse()) controller.abort();
+  expect((await rejected).every(({ status }) => status === 'rejected')).toBe(true);
+});
+
 test('all AbortErrors have the same class, and say which look-up was aborted', async () => {
   const signal = AbortSignal.abort();
   const error = await promises.getaddrinfo('1.2.3.4', null, { signal }).catch((reason: unknown) => reason);
