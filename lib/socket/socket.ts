@@ -240,7 +240,8 @@ Object.defineProperty(Socket.prototype, inspect.custom, { value: describe });
  *
  * With the option `fds`, it also receives file descriptors. An `'fds'` event (see {@link SocketStreamEvents})
  * immediately precedes the `'data'` event of the bytes that the file descriptors were sent with. No later bytes are in
- * that chunk, no matter how slow the consumer is, but earlier ones may be, which were sent without file descriptors.
+ * that chunk, no matter how slow the consumer is, but earlier ones may be, which were sent without file descriptors. Only
+ * `read(size)` joins them, when the stream contains fewer bytes.
  * `writeWithFds` sends file descriptors.
  *
  * The argument of an `'error'` event is the SocketError of the call that failed, or an Error with the code

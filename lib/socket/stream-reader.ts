@@ -53,6 +53,8 @@ export class StreamReader {
   /** Whether the last message that was passed to the stream had file descriptors. */
   #lastHadFds = false;
   #releasing = false;
+  /** Whether the program has asked for more bytes at once than the stream contains. */
+  #needsMore = false;
 
   /**
    * @param socket The Socket to read from.
@@ -73,8 +75,13 @@ export class StreamReader {
     if (!this.#reading && this.#held === undefined) void this.#pump();
   }
 
-  /** Passes the held message on if it can be, because the stream was read from or has a consumer now. */
-  consumed(): void {
+  /**
+   * Passes the held message on if it can be, because the stream was read from or has a consumer now.
+   *
+   * @param gotNothing Whether the program read and got nothing, or undefined if it did not read.
+   */
+  consumed(gotNothing?: boolean): void {
+    if (gotNothing !== undefined) this.#needsMore = gotNothing && this.#stream.readableLength > 0;
     if (this.#held === undefined || this.#releasing || !this.#mayPass(this.#held)) return;
     this.#releasing = true;
     process.nextTick(() => {
@@ -129,6 +136,7 @@ export class StreamReader {
   #pushData(data: Buffer): boolean {
     if (this.#stream.destroyed) return true;
     this.#wanted = false;
+    this.#needsMore = false;
     if (data.length === 0) {
       reportUncaught(() => this.#end());
       return true;
@@ -166,11 +174,12 @@ export class StreamReader {
 
   /**
    * Returns whether a message may be passed to the stream. One with file descriptors, and the one after it, wait until
-   * everything before them was consumed. File descriptors with data also wait for a consumer.
+   * everything before them was consumed, or cannot be consumed without them. File descriptors with data also wait for a
+   * consumer. The end of the stream waits for nothing.
    */
   #mayPass({ fds, data }: DataWithFds): boolean {
-    if (fds.length === 0 && !this.#lastHadFds) return true;
-    if (this.#stream.readableLength > 0) return false;
+    if (fds.length === 0 && (!this.#lastHadFds || data.length === 0)) return true;
+    if (this.#stream.readableLength > 0 && !this.#needsMore) return false;
     if (fds.length === 0 || data.length === 0 || this.hasConsumer) return true;
     return this.#stream.readableFlowing !== null || this.#stream.listenerCount('fds') > 0;
   }

@@ -311,7 +311,7 @@ export class NetStream extends Duplex {
   override read(size?: number): ReturnType<Duplex['read']> {
     if (size !== 0) this.#reader.hasConsumer = true;
     const chunk = super.read(size);
-    this.#reader.consumed();
+    this.#reader.consumed(size === 0 ? undefined : chunk === null);
     return chunk;
   }
 

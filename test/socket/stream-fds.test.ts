@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { numbered, numberOf, openSockets } from '../helpers/fds.ts';
+import { patient } from '../helpers/programs.ts';
 import { unixPair } from '../helpers/sockets.ts';
 
 /** Sends messages m0, m1 ... Each passes a file descriptor from which its number can be read. */
@@ -120,4 +121,32 @@ test('3,000 messages of one byte do not hold 64 KiB each', async () => {
   }
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
   expect(stream.readableLength).toBe(3000);
+});
+
+test.for([
+  ['bytes', 'fds', 'fds abcd'],
+  ['fds', 'bytes', 'fds abcd'],
+  ['fds', 'fds', 'fds fds abcd'],
+  ['fds', 'end', 'fds ab end'],
+])('read(size) gets the bytes of two messages: %s, then %s', async ([first, second, expected]) => {
+  const [a, b] = unixPair();
+  const stream = b.makefile({ fds: 1 });
+  const events: string[] = [];
+  stream.on('fds', (fds: number[]) => {
+    events.push('fds');
+    fds.forEach(s.close);
+  });
+  stream.on('readable', () => {
+    for (let data = stream.read(4); data !== null; data = stream.read(4)) events.push(String(data));
+  });
+  stream.on('end', () => events.push('end'));
+  const send = async (what: string | undefined, data: string) => {
+    if (what === 'end') a.shutdown(s.SHUT_WR);
+    else await a.sendFds(what === 'fds' ? [0] : [], data);
+  };
+  await send(first, 'ab');
+  await expect.poll(() => stream.readableLength, patient).toBe(2);
+  await send(second, 'cd');
+  await expect.poll(() => events.join(' '), patient).toBe(expected);
+  stream.destroy();
 });
