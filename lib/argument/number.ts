@@ -1,8 +1,5 @@
-/** Numbers in structs: the byte order of this machine, and checks that a number fits its field. */
+/** Checks that a number fits its field in a struct. */
 import { invalidType, outOfRange } from './argument-error.ts';
-
-/** Whether this machine stores the low byte first. As the last argument of the DataView methods, it selects host byte order. */
-export const LITTLE: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const INT_MAX = 0x7fffffff;
 

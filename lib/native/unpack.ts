@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
+import { LITTLE } from './byte-order.ts';
 
-/** Reads the output of native/pack.h: a sequence of 32-bit numbers, bytes and strings. */
+/** Reads the output of native/pack.h: a sequence of 32-bit numbers in host byte order, bytes and strings. */
 export class Unpack {
   readonly #view: DataView;
   #at = 0;
@@ -14,7 +15,7 @@ export class Unpack {
   }
 
   int(): number {
-    const value = this.#view.getInt32(this.#at, true);
+    const value = this.#view.getInt32(this.#at, LITTLE);
     this.#at += 4;
     return value;
   }

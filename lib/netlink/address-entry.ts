@@ -1,6 +1,6 @@
 /** Decodes and lists the addresses of interfaces: rtnetlink(7). */
 
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   IFA_ADDRESS,
   IFA_BROADCAST,

@@ -1,6 +1,6 @@
 /** Decodes and lists interfaces: rtnetlink(7). */
 
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   IFLA_ADDRESS,
   IFLA_BROADCAST,

@@ -1,6 +1,6 @@
 /** Decodes and lists neighbours, that is, the entries of the ARP and NDISC caches and of bridges' forwarding tables: rtnetlink(7). */
 
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   NDA_CACHEINFO,
   NDA_DST,

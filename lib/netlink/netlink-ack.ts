@@ -1,7 +1,7 @@
 /** The status that the kernel reports at the end of a reply: netlink(7), NLMSG_ERROR and NLMSG_DONE with extended acknowledgement. */
 
-import { LITTLE } from '../argument/number.ts';
 import { assertObject, uint8Array } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   NLA_TYPE_MASK,
   NLM_F_ACK_TLVS,

@@ -3,8 +3,9 @@
 import { Buffer } from 'node:buffer';
 import { invalidType } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { integer, LITTLE, uint16, uint32 } from '../argument/number.ts';
+import { integer, uint16, uint32 } from '../argument/number.ts';
 import { assertObject, attached, copyElements, ownProperty, uint8Array } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { decodeRecords, encodeRecords } from './record.ts';
 
 // The structs of linux/netlink.h and rtnetlink.h: sizes and offsets, the same everywhere.

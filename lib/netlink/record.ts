@@ -3,7 +3,7 @@
  * bytes: messages (NLMSG_ALIGN), attributes (RTA_ALIGN) and next hops (RTNH_ALIGN).
  */
 import { Buffer } from 'node:buffer';
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 
 /** NLMSG_ALIGNTO, RTA_ALIGNTO and RTNH_ALIGNTO. */
 const ALIGN = 4;

@@ -1,6 +1,6 @@
 /** Decodes and lists routes: rtnetlink(7). */
 
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   RTA_DST,
   RTA_GATEWAY,

@@ -1,7 +1,7 @@
 /** The code that all lists from the kernel share: dumps, and the attributes of an entry by type. */
 import { Buffer } from 'node:buffer';
-import { LITTLE } from '../argument/number.ts';
 import { uint8Array } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC, NLA_TYPE_MASK, NLM_F_DUMP } from '../native/constants.ts';
 import { inet_ntop } from '../struct/inet.ts';
 import { decodeAttributes, type NetlinkAttribute } from './netlink.ts';

@@ -5,6 +5,7 @@ import { namesOf, onlyKnown } from '../argument/known-names.ts';
 import { integer } from '../argument/number.ts';
 import { assertObject, copyElements, ownProperty } from '../argument/snapshot.ts';
 import { SETSOCKOPT } from '../call/option.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import {
   PACKET_FANOUT_DATA,
   SO_ATTACH_FILTER,
@@ -89,10 +90,10 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
   const view = new DataView(new ArrayBuffer(list.length * INSTRUCTION));
   for (let i = 0; i < list.length; i++) {
     const { code, jt, jf, k } = list[i]!;
-    view.setUint16(i * INSTRUCTION, code, true);
+    view.setUint16(i * INSTRUCTION, code, LITTLE);
     view.setUint8(i * INSTRUCTION + 2, jt);
     view.setUint8(i * INSTRUCTION + 3, jf);
-    view.setUint32(i * INSTRUCTION + 4, k, true);
+    view.setUint32(i * INSTRUCTION + 4, k, LITTLE);
   }
   return new Uint8Array(view.buffer);
 }
@@ -101,10 +102,10 @@ export function encodeFilter(program: FilterProgram): Uint8Array {
 export function decodeFilter(bytes: Uint8Array): FilterInstruction[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: bytes.length / INSTRUCTION }, (_, i) => ({
-    code: view.getUint16(i * INSTRUCTION, true),
+    code: view.getUint16(i * INSTRUCTION, LITTLE),
     jt: view.getUint8(i * INSTRUCTION + 2),
     jf: view.getUint8(i * INSTRUCTION + 3),
-    k: view.getUint32(i * INSTRUCTION + 4, true),
+    k: view.getUint32(i * INSTRUCTION + 4, LITTLE),
   }));
 }
 

@@ -2,6 +2,7 @@
 
 import { int32, uint16 } from '../argument/number.ts';
 import { IOCTL } from '../call/ioctl.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import * as constants from '../native/constants.ts';
 import { layout, native } from '../native/native.ts';
 import { Unpack } from '../native/unpack.ts';
@@ -108,7 +109,8 @@ export interface InterfaceAddress {
 
 function readStatistics(bytes: Buffer | undefined): LinkStatistics | undefined {
   if (bytes === undefined) return undefined;
-  const numbers = LINK_STATISTICS.map((name, i) => [name, bytes.readUInt32LE(i * 4)]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const numbers = LINK_STATISTICS.map((name, i) => [name, view.getUint32(i * 4, LITTLE)]);
   return Object.fromEntries(numbers) as LinkStatistics;
 }
 
@@ -154,11 +156,12 @@ export function getifaddrs(): InterfaceAddress[] {
 
 const VALUE = layout('ifr_ifru');
 
-function request(fd: number, code: number, name: string, set?: (bytes: Buffer) => void): Buffer {
+function request(fd: number, code: number, name: string, set?: (view: DataView) => void): DataView {
   const bytes = ifreq(name);
-  set?.(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  set?.(view);
   check(native.ioctl(fd, code, bytes), IOCTL, { interface: name });
-  return bytes;
+  return view;
 }
 
 /**
@@ -174,7 +177,7 @@ function request(fd: number, code: number, name: string, set?: (bytes: Buffer) =
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceFlags(fd: number, name: string): number {
-  return request(fd, constants.SIOCGIFFLAGS, name).readUInt16LE(VALUE);
+  return request(fd, constants.SIOCGIFFLAGS, name).getUint16(VALUE, LITTLE);
 }
 
 /**
@@ -191,7 +194,7 @@ export function getInterfaceFlags(fd: number, name: string): number {
  */
 export function setInterfaceFlags(fd: number, name: string, flags: number): void {
   uint16(flags, 'flags');
-  request(fd, constants.SIOCSIFFLAGS, name, (bytes) => bytes.writeUInt16LE(flags, VALUE));
+  request(fd, constants.SIOCSIFFLAGS, name, (view) => view.setUint16(VALUE, flags, LITTLE));
 }
 
 /**
@@ -206,7 +209,7 @@ export function setInterfaceFlags(fd: number, name: string, flags: number): void
  * @see https://man7.org/linux/man-pages/man7/netdevice.7.html
  */
 export function getInterfaceMtu(fd: number, name: string): number {
-  return request(fd, constants.SIOCGIFMTU, name).readInt32LE(VALUE);
+  return request(fd, constants.SIOCGIFMTU, name).getInt32(VALUE, LITTLE);
 }
 
 /**
@@ -224,5 +227,5 @@ export function getInterfaceMtu(fd: number, name: string): number {
  */
 export function setInterfaceMtu(fd: number, name: string, mtu: number): void {
   int32(mtu, 'mtu');
-  request(fd, constants.SIOCSIFMTU, name, (bytes) => bytes.writeInt32LE(mtu, VALUE));
+  request(fd, constants.SIOCSIFMTU, name, (view) => view.setInt32(VALUE, mtu, LITTLE));
 }

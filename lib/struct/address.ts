@@ -6,8 +6,9 @@ import { TextDecoder } from 'node:util';
 import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
 import { isUint8Array } from '../argument/kind.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { LITTLE, uint16 } from '../argument/number.ts';
+import { uint16 } from '../argument/number.ts';
 import { assertObject, attached, ownProperty } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK } from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import type {

@@ -2,8 +2,9 @@
 
 import { Buffer } from 'node:buffer';
 import { invalidType } from '../argument/argument-error.ts';
-import { int32, LITTLE } from '../argument/number.ts';
+import { int32 } from '../argument/number.ts';
 import { attached, copyElements } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import * as constants from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import { decodeAddress, encodeAddress, SA_FAMILY } from './address.ts';

@@ -2,7 +2,8 @@
 
 import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
-import { int32, integer, LITTLE, uint8, uint16, uint32 } from '../argument/number.ts';
+import { int32, integer, uint8, uint16, uint32 } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { AF_INET, AF_INET6 } from '../native/constants.ts';
 import { layout, native } from '../native/native.ts';
 import { hardwareBytes } from './hardware-address.ts';

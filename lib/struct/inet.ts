@@ -1,7 +1,8 @@
 /** Conversion of byte order and of addresses to and from text: byteorder(3), inet_pton(3), inet_aton(3). */
 
 import { Buffer } from 'node:buffer';
-import { LITTLE, uint16, uint32 } from '../argument/number.ts';
+import { uint16, uint32 } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { AF_INET } from '../native/constants.ts';
 import { native } from '../native/native.ts';
 import { type Call, call, check, fail } from './errno.ts';

@@ -3,8 +3,9 @@
 import { Buffer } from 'node:buffer';
 import { invalidType, invalidValue, outOfRange } from '../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../argument/known-names.ts';
-import { integer, LITTLE, uint8, uint16 } from '../argument/number.ts';
+import { integer, uint8, uint16 } from '../argument/number.ts';
 import { assertObject, attached, copyElements, ownProperty } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { AF_INET6, SOL_IP, SOL_IPV6 } from '../native/constants.ts';
 import { bool, i32, inAddr, net32, part, u32, u64 } from './field.ts';
 import type * as options from './option-type.ts';

@@ -1,6 +1,6 @@
 /** The structs of C in socket options and control messages, one description of each. Those of addresses are in address.ts. */
 
-import { LITTLE } from '../argument/number.ts';
+import { LITTLE } from '../native/byte-order.ts';
 import { sockaddr } from './address.ts';
 import type { AuxiliaryData, ExtendedError, PacketInfoInput } from './control-message.ts';
 import { bool, hardware, i32, in6Addr, inAddr, optional, time, u8, u16, u32, u64 } from './field.ts';

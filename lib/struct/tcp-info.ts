@@ -1,7 +1,7 @@
 /** TCP_INFO: decodes what the kernel knows about a TCP connection from the bytes of a struct tcp_info. */
 import { Buffer } from 'node:buffer';
-import { LITTLE } from '../argument/number.ts';
 import { uint8Array } from '../argument/snapshot.ts';
+import { LITTLE } from '../native/byte-order.ts';
 
 /**
  * The state of a TCP connection: tcp(7), struct tcp_info. 64-bit counters are bigints.

@@ -3,7 +3,7 @@
  * it.
  */
 
-import { LITTLE } from '../../argument/number.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,

@@ -1,6 +1,6 @@
 /** The link types of interfaces. */
 
-import { LITTLE } from '../../argument/number.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import * as constants from '../../native/constants.ts';
 import { layout } from '../../native/native.ts';
 import { if_indextoname } from '../../posix/interface.ts';

@@ -2,9 +2,9 @@
  * The source of a capture's blocks: a ring, or recvmmsg(2) if there is no ring. Both deliver blocks in the same format.
  */
 
-import { LITTLE } from '../../argument/number.ts';
 import { recvmmsg } from '../../call/batch.ts';
 import { MessageBatch } from '../../call/message-batch.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import {
   EAGAIN,
   EINTR,

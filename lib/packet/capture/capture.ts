@@ -1,13 +1,13 @@
 /** Captures deliver packets to the event loop as they arrive. */
 
 import { invalidType } from '../../argument/argument-error.ts';
-import { LITTLE } from '../../argument/number.ts';
 import { listen, unlisten } from '../../loop/abort.ts';
 import { type Condition, waitFor } from '../../loop/condition.ts';
 import { Descriptor } from '../../loop/descriptor.ts';
 import { AbortError, ClosedError, TimeoutError } from '../../loop/errors.ts';
 import { NONE, type WaitOptions, waitOptions } from '../../loop/options.ts';
 import { READ } from '../../loop/readiness.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import { AF_PACKET, SIOCGIFNAME, SO_ERROR, SOL_SOCKET } from '../../native/constants.ts';
 import { layout } from '../../native/native.ts';
 import { ifreq, ioctl } from '../../posix/ioctl.ts';

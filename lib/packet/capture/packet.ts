@@ -1,7 +1,7 @@
 /** Captured packets, read directly from the memory that the kernel wrote: packet(7). */
 import { inspect } from 'node:util';
 import { invalidType } from '../../argument/argument-error.ts';
-import { LITTLE } from '../../argument/number.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import { TP_STATUS_VLAN_VALID } from '../../native/constants.ts';
 import { AT, BlockMemory, NO_VIEWS, NOWHERE, WORD } from './block-memory.ts';
 

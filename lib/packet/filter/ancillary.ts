@@ -1,6 +1,7 @@
 /** The ancillary data of a packet that BPF programs can load: the SKF_AD_ numbers of linux/filter.h. */
 
 import { type Names, namesOf } from '../../argument/known-names.ts';
+import { LITTLE } from '../../native/byte-order.ts';
 import {
   SKF_AD_ALU_XOR_X,
   SKF_AD_CPU,
@@ -77,13 +78,15 @@ export const CONTEXT_NAMES: Names = namesOf<FilterContext>({
 const ATTRIBUTE = 4;
 const TYPE = 0x3fff;
 
+const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 /** Returns the offset of an attribute of a type between two offsets, or 0 if there is none: the kernel's nla_find. */
 function findAttribute(bytes: Uint8Array, from: number, to: number, type: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (let at = from; to - at >= ATTRIBUTE; ) {
-    const length = view.getUint16(at, true);
+    const length = view.getUint16(at, LITTLE);
     if (length < ATTRIBUTE || length > to - at) return 0;
-    if ((view.getUint16(at + 2, true) & TYPE) === type) return at;
+    if ((view.getUint16(at + 2, LITTLE) & TYPE) === type) return at;
     at += (length + 3) & ~3;
   }
   return 0;
@@ -92,7 +95,7 @@ function findAttribute(bytes: Uint8Array, from: number, to: number, type: number
 /** Returns the offset of an attribute of a type within the attribute at an offset, or 0 if there is none. */
 function findNested(bytes: Uint8Array, at: number, type: number): number {
   if (at > bytes.length - ATTRIBUTE) return 0;
-  const length = bytes[at]! | (bytes[at + 1]! << 8);
+  const length = viewOf(bytes).getUint16(at, LITTLE);
   if (length < ATTRIBUTE || length > bytes.length - at) return 0;
   return findAttribute(bytes, at + ATTRIBUTE, at + length, type);
 }
