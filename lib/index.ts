@@ -130,7 +130,8 @@ export {
   type Timestamping,
   type Unread,
 } from './struct/control-message.ts';
-export { type ControlName, controlSpace } from './struct/control-room.ts';
+export { controlSpace } from './struct/control-room.ts';
+export type { ControlName } from './struct/control-table.ts';
 export { type ErrnoName, errnoName, isErrno, SocketError, strerror } from './struct/errno.ts';
 export { formatHardwareAddress, type HardwareAddressLike, parseHardwareAddress } from './struct/hardware-address.ts';
 export * from './struct/inet.ts';

@@ -11,9 +11,11 @@ const exports = readFileSync(found, 'utf8')
   .split('\n')
   .filter((line) => /^[^\s#]/.test(line)).length;
 
-/** Returns the text of a file with the members of each declaration in alphabetical order, which is no part of the interface. */
+/** Returns the text of a file with members and the strings of a union in alphabetical order, which is no part of the interface. */
 const inOrder = (path) =>
-  readFileSync(path, 'utf8').replace(/(?:^ .*\n)+/gm, (members) => members.split(/^/m).toSorted().join(''));
+  readFileSync(path, 'utf8')
+    .replace(/(?:^ .*\n)+/gm, (members) => members.split(/^/m).toSorted().join(''))
+    .replace(/"\w+"(?: \| "\w+")+/g, (names) => names.split(' | ').toSorted().join(' | '));
 
 if (process.argv.includes('--write')) {
   copyFileSync(found, accepted);

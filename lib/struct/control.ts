@@ -10,7 +10,7 @@ import { LITTLE } from '../native/byte-order.ts';
 import { SOL_UDP, UDP_GRO } from '../native/constants.ts';
 import { layout } from '../native/native.ts';
 import type { ControlInput, ControlMessage, OtherControl, TypedControl } from './control-message.ts';
-import { controlCodec } from './control-value.ts';
+import { controlCodec } from './control-table.ts';
 import { i32, size_t } from './field.ts';
 
 const HEADER = layout('cmsghdr');
