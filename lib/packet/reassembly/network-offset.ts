@@ -12,8 +12,12 @@ const SLL2_PROTOCOL = sll2Field.protocol;
 const TAG_ETHER_TYPE = vlanField.etherType;
 const PPP_IPV4 = 0x21;
 const PPP_IPV6 = 0x57;
-/** The first byte of a PPPoE header. */
+/** The first two bytes of the PPPoE header of a session. */
 const VERSION_AND_TYPE = 0x11;
+const SESSION = 0;
+const PPPOE_SIZE = 6;
+/** The offset of the length of what follows the header. */
+const PPPOE_LENGTH = 4;
 /** The address and control fields of PPP in HDLC-like framing. */
 const HDLC = 0xff03;
 
@@ -42,10 +46,18 @@ export function networkOffset(bytes: Uint8Array, linktype: number): number {
 
 /**
  * Returns the offset of the PPPoE length field before the IP header at an offset, or -1 if there is none. The link-layer
- * header has its EtherType at `from` or later.
+ * header has its EtherType at `from` or later. No tags and labels before an IP header end like a PPPoE header: they
+ * would contain another EtherType or the mark of the last label. Only a PPP protocol field of one byte could be one.
  */
 export function pppoeLengthAt(bytes: Uint8Array, at: number, from: number): number {
-  return at - 10 >= from && get16(bytes, at - 10) === ETH_P_PPP_SES && bytes[at - 8] === VERSION_AND_TYPE ? at - 4 : -1;
+  for (const protocolSize of [2, 1]) {
+    const header = at - PPPOE_SIZE - protocolSize;
+    if (header < from || bytes[header] !== VERSION_AND_TYPE || bytes[header + 1] !== SESSION) continue;
+    const protocol = protocolSize === 2 ? get16(bytes, at - 2) : bytes[at - 1]!;
+    if (protocol !== PPP_IPV4 && protocol !== PPP_IPV6) continue;
+    if (protocolSize === 2 || get16(bytes, header - 2) === ETH_P_PPP_SES) return header + PPPOE_LENGTH;
+  }
+  return -1;
 }
 
 /** Returns the offset if the header there has this version, and otherwise -1. The version 0 accepts either. */
@@ -70,7 +82,7 @@ export function behindEtherType(bytes: Uint8Array, start: number, announced: num
   }
   if (etherType === ETH_P_IP) return ofVersion(bytes, at, 4);
   if (etherType === ETH_P_IPV6) return ofVersion(bytes, at, 6);
-  if (etherType === ETH_P_PPP_SES) return behindPpp(bytes, at + 6);
+  if (etherType === ETH_P_PPP_SES) return behindPpp(bytes, at + PPPOE_SIZE);
   if (etherType === ETH_P_MPLS_UC || etherType === ETH_P_MPLS_MC) return behindLabels(bytes, at);
   return -1;
 }

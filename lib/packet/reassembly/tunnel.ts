@@ -33,8 +33,8 @@ const UDP_SIZE = 8;
 const NETWORK_SIZE = 8;
 /** The largest value of a length field. Longer packets have 0, as before segmentation offload. */
 const LONGEST = 0xffff;
-/** The length of the PPP protocol field, which the length field of PPPoE includes. */
-const PPP = 2;
+/** The size of the length field of PPPoE, which counts what follows it. */
+const LENGTH_SIZE = 2;
 
 /** The place of an IP header in a packet. */
 export interface HeaderPlace {
@@ -115,7 +115,7 @@ export function fitOuter(bytes: Uint8Array, places: readonly HeaderPlace[]): voi
     const { at, from } = places[i]!;
     if (i < places.length - 1 && ip.read(bytes, at)) fitIp(bytes, ip);
     const pppoe = pppoeLengthAt(bytes, at, from);
-    if (pppoe >= 0) put16(bytes, pppoe, bytes.length - at + PPP);
+    if (pppoe >= 0) put16(bytes, pppoe, bytes.length - pppoe - LENGTH_SIZE);
   }
 }
 

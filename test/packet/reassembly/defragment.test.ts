@@ -279,6 +279,9 @@ test('every link type: the headers before are kept, and the length of PPPoE is a
     [p.LINKTYPE_PPP, [p.ppp({ protocol: 0x21 })]],
     [p.LINKTYPE_ETHERNET, [{ ...ether, etherType: 0x8847 }, p.mpls({ entries: [{ label: 5 }, { label: 6 }] })]],
     [p.LINKTYPE_ETHERNET, [{ ...ether, etherType: 0x8864 }, p.pppoe({ sessionId: 1 }), p.ppp({ protocol: 0x21 })]],
+    [p.LINKTYPE_ETHERNET, [ether, p.pppoe({ sessionId: 1 }), p.ppp({ protocol: 0x21, compressed: true })]],
+    [p.LINKTYPE_LINUX_SLL, [p.linuxSll({}), p.pppoe({ sessionId: 1 }), p.ppp({ protocol: 0x21 })]],
+    [p.LINKTYPE_LINUX_SLL2, [p.linuxSll2({}), p.pppoe({ sessionId: 1 }), p.ppp({ protocol: 0x21 })]],
   ];
   for (const [linktype, layers] of links) {
     const packets = parts.map((part) => p.encodePacket([...layers, part]));

@@ -35,6 +35,9 @@ const TUNNELS: { readonly [name: string]: (version: 4 | 6) => p.LayerInput[] } =
     p.geneve({ vni: 7, options: [{ optionClass: 0x102, type: 1, data: new Uint8Array(8) }] }),
   ],
   'Geneve with a frame': () => [p.ipv4(outer4), over(6081, { checksum: 0 }), p.geneve({ vni: 7 }), frame],
+  'PPPoE in IPv6 and Geneve': () => [
+    ...[p.ipv6(outer6), over(6081), p.geneve({ vni: 7 }), p.pppoe({ sessionId: 1 }), p.ppp({})],
+  ],
   'VXLAN with a source route': () => [
     p.ipv4({ ...outer4, options: [{ name: 'looseSourceRoute', pointer: 4, route: ['198.51.100.3'] }] }),
     ...[over(4789), p.vxlan({ vni: 7 }), frame],
