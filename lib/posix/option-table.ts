@@ -333,13 +333,23 @@ export type OptionInput<Name extends WritableOption> =
 const rows: { readonly [Name in OptionName]: Row } = optionTable;
 const numbers: { readonly [Name in OptionName | Level]: number } = constants;
 
+/** Returns the option that was probably meant. What all options of a level begin with makes no two of them similar. */
+function similar(name: string): string | undefined {
+  const level = name.slice(0, name.indexOf('_') + 1).toUpperCase();
+  const names = Object.keys(rows).filter((each) => each.startsWith(level));
+  const rest = nearest(
+    name.slice(level.length),
+    names.map((each) => each.slice(level.length)),
+  );
+  return rest === undefined ? undefined : level + rest;
+}
+
 function row(name: OptionName, refused: Direction, call: string, can: string): Row {
   const known = typeof name === 'string' && Object.hasOwn(rows, name);
   if (known && rows[name][2] !== refused) return rows[name];
   const expected = `the name of an option that can be ${can}`;
   if (known) throw invalidValue('name', `${expected}, which ${name} is not`);
-  const misspelt = typeof name === 'string' && !Object.hasOwn(constants, name);
-  const near = misspelt ? nearest(name, Object.keys(rows)) : undefined;
+  const near = typeof name === 'string' && !Object.hasOwn(constants, name) ? similar(name) : undefined;
   throw invalidValue('name', near === undefined ? `${expected}; ${call} accepts others` : `written '${near}'`);
 }
 

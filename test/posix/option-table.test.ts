@@ -166,7 +166,8 @@ test('the error for a name says what was meant, or that the option cannot be rea
   expect(get('IP_ADD_MEMBERSHIP')).toThrow('that can be read, which IP_ADD_MEMBERSHIP is not');
   expect(set('TCP_MD5SIG')).toThrow('that can be written; setsockopt accepts others');
   expect(get('IP_MSFILTER')).toThrow('that can be read; getsockopt accepts others');
-  for (const name of ['something else', 5, undefined]) {
+  expect(set('reuseaddr')).toThrow(`must be written 'SO_REUSEADDR'`);
+  for (const name of ['something else', 'SO_NONE', '', 5, undefined]) {
     expect(set(name as string)).toThrow('that can be written; setsockopt accepts others');
   }
 });
