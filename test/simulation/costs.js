@@ -7,8 +7,8 @@ import * as s from '../../dist/index.js';
 import * as c from '../../dist/native/constants.js';
 import * as nothrow from '../../dist/nothrow.js';
 import { kernel } from './kernel.js';
-import { drained, turn } from './schedule.js';
 import { Stream } from './sockets.js';
+import { drained, turn } from './turn.js';
 
 /** Sockets of the library, and the other ends of their connections. */
 function connections(count) {

@@ -6,14 +6,13 @@ import { costs } from './costs.js';
 import { kernel } from './kernel.js';
 import { checkBytes } from './oracle.js';
 import { isThere } from './state.js';
+import { drained, turn } from './turn.js';
 import { beginning, ERROR, READ, THROWN, World, WRITE } from './world.js';
 
 export { kernel };
 
 /** The turns in which the first waiter for something that is available may not be served. */
 const MOST_TURNS = 25;
-/** The calls that may be made on one file descriptor in one turn. */
-const MOST_CALLS = 600;
 
 /** Checks that every promise that the library creates is settled once. */
 function watchPromises() {
@@ -47,35 +46,6 @@ export function prepare() {
     if (error.message !== THROWN) kernel.violate(`uncaught: ${error.stack}`);
   });
   process.on('unhandledRejection', (error) => kernel.violate(`a rejection that nobody can handle: ${error?.stack}`));
-}
-
-/** Resolves when all microtasks and ticks have run: in the next turn of the real event loop. */
-export const drained = () => new real.Promise((resolve) => real.setImmediate(resolve));
-
-async function runDue() {
-  kernel.timed = clock.now;
-  for (const timer of clock.due()) if (clock.run(timer)) await drained();
-}
-
-async function runImmediates(late) {
-  let ran = false;
-  for (const immediate of clock.immediates()) {
-    if (late && kernel.random.chance(0.3)) continue;
-    ran = clock.run(immediate) || ran;
-  }
-  if (ran) await drained();
-}
-
-/** One turn of the event loop, as in libuv: timers, events, immediates. */
-export async function turn(milliseconds, late) {
-  clock.advance(milliseconds);
-  await runDue();
-  await kernel.deliver(drained);
-  await runImmediates(late);
-  for (const [fd, calls] of kernel.turn) {
-    if (calls > MOST_CALLS) kernel.violate(`${calls} calls for fd ${fd} in one turn: nothing else was served`);
-  }
-  kernel.pass();
 }
 
 // The invariants.

@@ -261,7 +261,7 @@ export class Packet {
   }
 }
 
-type IntegerMethod = 'uint8' | 'uint16' | 'uint32';
+type Reader = 'uint8' | 'uint16' | 'uint32';
 
 /**
  * A copy of a packet: the properties of a Packet as a plain object.
@@ -269,7 +269,7 @@ type IntegerMethod = 'uint8' | 'uint16' | 'uint32';
  * @see https://man7.org/linux/man-pages/man7/packet.7.html
  */
 export type PacketCopy = {
-  readonly [Field in Exclude<keyof Packet, 'next' | 'clone' | 'copy' | IntegerMethod>]: Packet[Field];
+  readonly [Field in Exclude<keyof Packet, 'next' | 'clone' | 'copy' | Reader>]: Packet[Field];
 };
 
 function describe(this: Packet): unknown {
