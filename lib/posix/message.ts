@@ -146,14 +146,30 @@ export function discard(messages: readonly ControlMessage[]): void {
   }
 }
 
+/** The parts of a message to receive. Each was read once. */
+export interface ReceiveParts {
+  readonly list: Bytes[];
+  /** The room for control messages. */
+  readonly space: number;
+}
+
+/** Copies and checks a message to receive. No user code runs afterwards. */
+export function receivePartsOf(message: ReceiveMessage): ReceiveParts {
+  onlyKnown(assertObject(message, 'message'), RECEIVE_NAMES, 'message');
+  const list = buffers(ownProperty(message, 'buffers')!, 'buffers');
+  return { list, space: controlRoom(ownProperty(message, 'controlLength')) };
+}
+
+/** Calls recvmsg(2) like `receiveParts`, with a message that was not copied yet. */
+export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
+  return receiveParts(fd, receivePartsOf(message), flags);
+}
+
 /**
  * Calls recvmsg(2). Returns the message, or the result of the native call when it failed: -errno or a refusal. The caller
  * must then call `handOver` for the file descriptors in the control messages.
  */
-export function receive(fd: number, message: ReceiveMessage, flags: number): ReceivedMessage | number {
-  onlyKnown(assertObject(message, 'message'), RECEIVE_NAMES, 'message');
-  const list = buffers(ownProperty(message, 'buffers')!, 'buffers');
-  const space = controlRoom(ownProperty(message, 'controlLength'));
+export function receiveParts(fd: number, { list, space }: ReceiveParts, flags: number): ReceivedMessage | number {
   return receiveInto(fd, list, space === 0 ? undefined : new Uint8Array(space), flags);
 }
 

@@ -27,6 +27,20 @@ describe('received data', () => {
     }
   });
 
+  test('recvmsg reads its message once, so that no code of the program runs when data arrives', async () => {
+    const [a, b] = unixPair();
+    let reads = 0;
+    const received = b.recvmsg({
+      get buffers() {
+        reads++;
+        return [Buffer.alloc(9)];
+      },
+    });
+    expect(await isSettled(received, 10)).toBe(false);
+    await a.send('hello');
+    expect([(await received).length, reads]).toEqual([5, 1]);
+  });
+
   test('recvInto stores the bytes and returns their number', async () => {
     const [a, b] = unixPair(s.SOCK_DGRAM);
     const buffer = Buffer.alloc(8, '.');

@@ -248,3 +248,41 @@ describe('an AF_UNIX datagram socket whose peer has a full queue', () => {
     if (a.fd === fd || b.fd === fd) expect(await failure(b.recv(8, 0, { timeout: 50 }))).toBeInstanceOf(s.TimeoutError);
   });
 });
+
+test('sendmsg reads its message once: neither code of the program nor a transfer changes it while it waits', async () => {
+  const [a, b] = unixPair(s.SOCK_DGRAM);
+  a.setTimeout(0);
+  const fill = () => {
+    for (;;) a.sendSync('x');
+  };
+  expect(fill).toThrow('EAGAIN');
+  let reads = 0;
+  const rights: s.Rights = {
+    level: s.SOL_SOCKET,
+    type: s.SCM_RIGHTS,
+    get fds() {
+      reads++;
+      return [a.fd];
+    },
+  };
+  const first = a.sendmsg({ buffers: ['first'], control: [rights] });
+  const control = s.encodeControl([{ level: s.SOL_SOCKET, type: s.SCM_RIGHTS, fds: [a.fd] }]);
+  const second = a.sendmsg({ buffers: ['second'], control });
+  const before = reads;
+  structuredClone(control, { transfer: [control.buffer as ArrayBuffer] });
+  const got: [string, number][] = [];
+  while (got.length < 2) {
+    const { data, fds } = await b.recvFds(9, 1);
+    if (String(data) !== 'x') got.push([String(data), fds.length]);
+    for (const fd of fds) s.close(fd);
+  }
+  expect([got, reads, await first, await second]).toEqual([
+    [
+      ['first', 1],
+      ['second', 1],
+    ],
+    before,
+    5,
+    6,
+  ]);
+});

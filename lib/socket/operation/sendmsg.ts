@@ -1,41 +1,41 @@
 /** sendmsg(2). */
 import { invalidType } from '../../argument/argument-error.ts';
-import { onlyKnown } from '../../argument/known-names.ts';
-import { assertObject } from '../../argument/snapshot.ts';
-import { SEND_NAMES, type SendMessage, sendmsg } from '../../call/message.ts';
+import { partsOf, type SendMessage, type SendParts, sendParts } from '../../call/message.ts';
 import type { Readiness } from '../../loop/readiness.ts';
-import { encodeAddress } from '../../struct/address.ts';
-import { messageSize } from './message-size.ts';
+import { sizeOf } from './message-size.ts';
 import type { Owner } from './operation.ts';
 import { Sending, sendsWithoutEvent } from './sending.ts';
+
+/** Returns a copy that cannot be detached. (The method `slice` of a Buffer does not copy.) */
+function copyOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : new Uint8Array(bytes);
+}
 
 /** Sends a message, which may have an address and control messages. */
 export class SendMessageOperation extends Sending<number> {
   override get syscall(): string {
     return 'sendmsg';
   }
-  readonly #message: SendMessage;
+  /** They are copies: a message that waits does not change, and no code of the program runs while it is sent. */
+  readonly #parts: SendParts;
   readonly #size: number;
-  readonly #name: Uint8Array | undefined;
 
   constructor(owner: Owner, state: Readiness, message: SendMessage, flags: number) {
     super(owner, state, flags);
-    onlyKnown(assertObject(message, 'message'), SEND_NAMES, 'message');
-    const { address, buffers, control } = { ...message };
-    this.#name = address === undefined ? undefined : encodeAddress(address);
-    this.#message = { buffers, address: this.#name, control };
-    this.#size = messageSize(this.#message);
-    this.retriedByTime = sendsWithoutEvent(owner, this.#name !== undefined);
+    const parts = partsOf(message, flags);
+    this.#parts = { ...parts, name: copyOf(parts.name), control: copyOf(parts.control) };
+    this.#size = sizeOf(parts.list);
+    this.retriedByTime = sendsWithoutEvent(owner, parts.name !== undefined);
   }
 
   override get name(): Uint8Array | undefined {
-    return this.#name;
+    return this.#parts.name;
   }
 
   protected send(connecting: boolean): number {
-    const { buffers, control } = this.#message;
-    if (messageSize(this.#message) < this.#size) throw invalidType('buffers', 'attached until they are sent');
-    return sendmsg(this.fd, connecting ? { buffers, control } : this.#message, this.flags);
+    const parts = this.#parts;
+    if (sizeOf(parts.list) < this.#size) throw invalidType('buffers', 'attached until they are sent');
+    return sendParts(this.fd, connecting ? { ...parts, name: undefined } : parts, this.flags);
   }
 
   finish(n: number): number {
