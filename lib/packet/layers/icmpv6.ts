@@ -1,5 +1,6 @@
 /** ICMPv6 (RFC 4443) and neighbor discovery (RFC 4861). */
 
+import { IPPROTO_ICMPV6 } from '../../native/constants.ts';
 import { get16, get32, put16, put32, uint8, uint32 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
 import { type LayerCodec, layerNames } from './codec.ts';
@@ -45,7 +46,7 @@ export function icmpv6(fields: Icmpv6Fields): Icmpv6Input {
 /** The offset of each field, except those of neighbor discovery. */
 const ICMPV6 = { ...messageField, mtu: 4, pointer: 4, length: 4 } as const;
 const HEADER = 8;
-const PROTOCOL = 58;
+const PROTOCOL = IPPROTO_ICMPV6;
 
 const isEcho = (type: number) => type === ICMPV6_ECHO_REQUEST || type === ICMPV6_ECHO_REPLY;
 const hasLength = (type: number) => type === ICMPV6_DESTINATION_UNREACHABLE || type === ICMPV6_TIME_EXCEEDED;

@@ -1,6 +1,7 @@
 /** The headers of Linux cooked captures, LINUX_SLL and LINUX_SLL2, which replace the link-layer header. */
 
 import {
+  ARPHRD_ETHER,
   ARPHRD_FRAD,
   ARPHRD_IEEE80211_RADIOTAP,
   ARPHRD_NETLINK,
@@ -139,7 +140,7 @@ const SLL_SIZE = 16;
 const SLL2_SIZE = 20;
 /** The size of the address field. */
 const ADDRESS_SIZE = 8;
-const ETHER = 1;
+const ETHER = ARPHRD_ETHER;
 
 /** The hardware types whose protocol number is not an EtherType. */
 const OTHER_NUMBERS: ReadonlySet<number> = new Set([

@@ -2,7 +2,16 @@
 
 import { invalidValue } from '../../argument/argument-error.ts';
 import { isUint8Array } from '../../argument/kind.ts';
-import { ETH_P_IP, ETH_P_IPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../native/constants.ts';
+import {
+  ETH_P_IP,
+  ETH_P_IPV6,
+  IPPROTO_DSTOPTS,
+  IPPROTO_FRAGMENT,
+  IPPROTO_HOPOPTS,
+  IPPROTO_ROUTING,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+} from '../../native/constants.ts';
 import { asBytes, get16 } from '../bytes/bytes.ts';
 import { ipv4Text, ipv6Text } from '../bytes/text.ts';
 import type { CapturedData } from './decode.ts';
@@ -17,10 +26,10 @@ import { tcpField } from './tcp.ts';
 import { vlanControl, vlanField } from './vlan.ts';
 
 /** The IPv6 extension headers that a view skips to find the upper-layer header. */
-const HOP_BY_HOP = 0;
-const ROUTING = 43;
-const FRAGMENT = 44;
-const DESTINATION_OPTIONS = 60;
+const HOP_BY_HOP = IPPROTO_HOPOPTS;
+const ROUTING = IPPROTO_ROUTING;
+const FRAGMENT = IPPROTO_FRAGMENT;
+const DESTINATION_OPTIONS = IPPROTO_DSTOPTS;
 /** The offsets of the fields that a view reads: constants of this module, as codec.ts says. */
 const ETHER_TYPE = ethernetField.etherType;
 const SLL_PROTOCOL = sllField.protocol;

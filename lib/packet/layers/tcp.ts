@@ -1,4 +1,5 @@
 /** TCP: RFC 9293, with the ECN flags of RFC 3168. */
+import { IPPROTO_TCP } from '../../native/constants.ts';
 import { get16, get32, put16, put32, roundUp, uint, uint16, uint32 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
 import { type Filled, type LayerCodec, layerNames } from './codec.ts';
@@ -102,7 +103,7 @@ const FLAG = { cwr: 0x80, ece: 0x40, urg: 0x20, ack: 0x10, psh: 0x08, rst: 0x04,
 export const tcpField: typeof TCP = TCP;
 export const tcpFlag: typeof FLAG = FLAG;
 const HEADER = 20;
-const PROTOCOL = 6;
+const PROTOCOL = IPPROTO_TCP;
 
 function size(layer: TcpInput): number {
   const options = tcpOptions.size(layer.options);

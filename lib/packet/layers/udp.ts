@@ -1,4 +1,5 @@
 /** UDP: RFC 768. */
+import { IPPROTO_UDP } from '../../native/constants.ts';
 import { get16, put16, uint16 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
 import { type Filled, type LayerCodec, layerNames } from './codec.ts';
@@ -62,7 +63,7 @@ const UDP = { sourcePort: 0, destinationPort: 2, length: 4, checksum: 6 } as con
 /** For other modules: see codec.ts. */
 export const udpField: typeof UDP = UDP;
 const HEADER = 8;
-const PROTOCOL = 17;
+const PROTOCOL = IPPROTO_UDP;
 
 export const udpCodec: LayerCodec<UdpInput> = {
   names: layerNames<Udp>()({ ...UDP, checksumOk: true }),

@@ -1,4 +1,5 @@
 /** UDP-Lite: RFC 3828. */
+import { IPPROTO_UDPLITE } from '../../native/constants.ts';
 import { get16, put16, uint16 } from '../bytes/bytes.ts';
 import { upperLayerSum } from '../bytes/checksum.ts';
 import { type Filled, type LayerCodec, layerNames } from './codec.ts';
@@ -59,7 +60,7 @@ export function udplite(fields: UdpliteFields): UdpliteInput {
 /** The offset of each field. */
 const UDPLITE = { sourcePort: 0, destinationPort: 2, checksumCoverage: 4, checksum: 6 } as const;
 const HEADER = 8;
-const PROTOCOL = 136;
+const PROTOCOL = IPPROTO_UDPLITE;
 
 /** Returns the sum over what the coverage says. The pseudo-header has the length of all the data. */
 function sumOf(bytes: Uint8Array, at: number, end: number, pseudo: number): number {
