@@ -249,6 +249,38 @@ describe('an AF_UNIX datagram socket whose peer has a full queue', () => {
   });
 });
 
+test.each([
+  ['sendto', (socket: s.Socket, name: Uint8Array) => socket.sendto('x', 0, name)],
+  ['sendmsg', (socket: s.Socket, name: Uint8Array) => socket.sendmsg({ buffers: ['x'], address: name })],
+])(
+  '%s keeps the address while it waits, also if its bytes are used for another one or transferred',
+  async (_, send) => {
+    const named = (name: string) => {
+      const socket = keep(new s.Socket(s.AF_UNIX, s.SOCK_DGRAM));
+      socket.bind({ family: s.AF_UNIX, path: `\0keep ${name} ${process.pid}` });
+      socket.setTimeout(0);
+      return socket;
+    };
+    const [sender, wanted, other] = [named('1'), named('2'), named('3')];
+    await sender.connect(other.getsockname()); // gets what is sent without an address
+    for (const change of ['another address', 'a transfer']) {
+      const fill = () => {
+        for (;;) sender.sendtoSync('full', 0, wanted.getsockname());
+      };
+      expect(fill).toThrow('EAGAIN');
+      const name = new Uint8Array(s.encodeAddress(wanted.getsockname()));
+      const sent = send(sender, name);
+      expect(await isSettled(sent, 10)).toBe(false);
+      if (change === 'a transfer') structuredClone(name, { transfer: [name.buffer] });
+      else name.set(s.encodeAddress(other.getsockname()));
+      let got = '';
+      while (got !== 'x') got = String(await wanted.recv());
+      expect(await sent).toBe(1);
+      expect(() => other.recvSync(), change).toThrow('EAGAIN');
+    }
+  },
+);
+
 test('sendmsg reads its message once: neither code of the program nor a transfer changes it while it waits', async () => {
   const [a, b] = unixPair(s.SOCK_DGRAM);
   a.setTimeout(0);

@@ -23,7 +23,7 @@ import {
 } from '../../native/constants.ts';
 import { encodeAddress } from '../../struct/address.ts';
 import type { AddressLike } from '../../struct/address-type.ts';
-import { Operation, type Owner, WAITS } from './operation.ts';
+import { copyOf, Operation, type Owner, WAITS } from './operation.ts';
 
 const soError = new Int32Array(1);
 
@@ -94,7 +94,7 @@ export class Connect extends Operation<void> {
   override get syscall(): string {
     return 'connect';
   }
-  readonly #name: Uint8Array;
+  #name: Uint8Array;
   /** Whether another connect(2) reports the result of the first one. */
   readonly #repeatable: boolean;
   /** -EINPROGRESS or -EALREADY while the kernel is connecting in the background, or 0 before. */
@@ -111,6 +111,10 @@ export class Connect extends Operation<void> {
     // EAGAIN means that the backlog of an AF_UNIX listener is full. Nothing was started, and epoll will report no
     // event.
     this.retriedByTime = family === AF_UNIX;
+  }
+
+  override keep(): void {
+    this.#name = copyOf(this.#name);
   }
 
   override get name(): Uint8Array {

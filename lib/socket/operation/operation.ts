@@ -55,6 +55,11 @@ export function patienceFor(flags: number, length = 1): Patience {
   return length === 0 ? IN_TURN : WAITS;
 }
 
+/** Returns a copy of bytes. (The method `slice` of a Buffer does not copy.) */
+export function copyOf<T extends Uint8Array | undefined>(bytes: T): T {
+  return (bytes === undefined ? undefined : new Uint8Array(bytes)) as T;
+}
+
 /**
  * An operation. What every call needs is in fields, not in accessors, which would cost a call each.
  */
@@ -92,6 +97,9 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
   abstract call(): number;
   /** Makes the result of a call that returned n. */
   abstract finish(n: number): T;
+
+  /** Called before it waits. It copies what is short and what the program may change meanwhile, such as an address. */
+  keep(): void {}
 
   /** Returns how many bytes a result of n counts for the budget. */
   weight(n: number): number {

@@ -30,6 +30,7 @@ export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T
     }
   }
   try {
+    operation.keep();
     return operation.begin(state, direction, how, signal, timeout);
   } catch (error) {
     // It cannot wait. What it has done until now is reported all the same.

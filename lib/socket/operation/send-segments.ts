@@ -8,7 +8,7 @@ import { encodeShared } from '../../struct/address.ts';
 import type { AddressLike } from '../../struct/address-type.ts';
 import { encodeControl } from '../../struct/control.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import type { Owner } from './operation.ts';
+import { copyOf, type Owner } from './operation.ts';
 import { SendingData } from './sending.ts';
 
 /** The control data for the segment size that was used last. */
@@ -28,12 +28,16 @@ export class SendSegments extends SendingData<number> {
     return 'sendmsg';
   }
   readonly #control: Uint8Array;
-  readonly #name: Uint8Array | undefined;
+  #name: Uint8Array | undefined;
 
   constructor(owner: Owner, state: Readiness, data: Bytes | string, size: number, address: AddressLike | undefined) {
     super(owner, state, data, 0);
     this.#control = segmentControl(size);
     this.#name = address === undefined ? undefined : encodeShared(address);
+  }
+
+  override keep(): void {
+    this.#name = copyOf(this.#name);
   }
 
   override get name(): Uint8Array | undefined {

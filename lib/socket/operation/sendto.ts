@@ -9,7 +9,7 @@ import type { Bytes } from '../../native/native.ts';
 import { encodeShared } from '../../struct/address.ts';
 import type { AddressLike } from '../../struct/address-type.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import type { Owner } from './operation.ts';
+import { copyOf, type Owner } from './operation.ts';
 import { run } from './run.ts';
 import { isUnfinished, maySendNow } from './send-now.ts';
 import { SendingData, sendsWithoutEvent } from './sending.ts';
@@ -19,12 +19,16 @@ export class SendTo extends SendingData<number> {
   override get syscall(): string {
     return 'sendto';
   }
-  readonly #name: Uint8Array;
+  #name: Uint8Array;
 
   constructor(owner: Owner, state: Readiness, data: Bytes | string, flags: number, address: AddressLike) {
     super(owner, state, data, flags);
     this.#name = encodeShared(address);
     this.retriedByTime = sendsWithoutEvent(owner, true);
+  }
+
+  override keep(): void {
+    this.#name = copyOf(this.#name);
   }
 
   override get name(): Uint8Array {
