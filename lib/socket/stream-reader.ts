@@ -18,6 +18,9 @@ function closeAll(fds: readonly number[]): void {
   for (const fd of fds) close(fd);
 }
 
+/** Closes the file descriptors that a stream held when it was garbage-collected, with its Socket. */
+const abandoned = new FinalizationRegistry(closeAll);
+
 /** Destroys a stream because of an error of its Socket, or without an error if the program closed the Socket. */
 export function destroyFor(stream: Duplex, error: Error): void {
   stream.destroy(error instanceof ClosedError ? undefined : error);
@@ -88,7 +91,7 @@ export class StreamReader {
       this.#releasing = false;
       const message = this.#held;
       if (message === undefined || !this.#mayPass(message)) return;
-      this.#held = undefined;
+      this.#hold(undefined);
       this.#pass(message);
       if (this.#wanted && !this.#stream.destroyed) void this.#pump();
     });
@@ -97,7 +100,14 @@ export class StreamReader {
   /** Closes the file descriptors that were not passed to the stream, because the stream is destroyed. */
   stop(): void {
     if (this.#held !== undefined) closeAll(this.#held.fds);
-    this.#held = undefined;
+    this.#hold(undefined);
+  }
+
+  /** Holds a message, or no longer holds one. */
+  #hold(message: DataWithFds | undefined): void {
+    this.#held = message;
+    if (message === undefined) abandoned.unregister(this);
+    else abandoned.register(this, message.fds, this);
   }
 
   /** Reads while the stream wants data and no message is held. */
@@ -166,7 +176,7 @@ export class StreamReader {
       return true;
     }
     if (!this.#mayPass(message)) {
-      this.#held = message;
+      this.#hold(message);
       return false;
     }
     return this.#pass(message);

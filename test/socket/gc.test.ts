@@ -82,6 +82,26 @@ test('nothing is lost when the garbage collector runs in every turn', async () =
   expect(await output(script, ['--expose-gc'])).toBe('400');
 });
 
+test('a stream that is dropped with its Socket closes the file descriptors that the program has not received', async () => {
+  const script = `${collect}
+    const spare = s.Socket.pair();
+    const before = sockets();
+    await (async () => {
+      const [a, b] = s.Socket.pair();
+      const stream = b.makefile({ fds: 2 });
+      stream.pause();
+      await a.sendAll('plain');
+      while (stream.readableLength < 5) await sleep(1);
+      await a.sendFds([spare[0].fd, spare[0].fd], 'x');
+      while (sockets() < before + 4) await sleep(1);
+      a.close();
+    })();
+    await collect();
+    console.log(sockets() - before);
+    for (const socket of spare) socket.close();`;
+  expect(await output(script, ['--expose-gc'])).toBe('0');
+});
+
 test('a stream that is dropped while its peer is silent is not closed', async () => {
   const script = `${collect}
     const fds = [];
