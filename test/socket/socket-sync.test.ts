@@ -155,8 +155,8 @@ describe('without a timeout', () => {
   test('recvSync waits until a worker sends', async () => {
     const script = `
       const [a, b] = s.Socket.pair();
-      new Worker(new URL('peer.mjs', import.meta.url), { workerData: { fd: a.detach(), wait: 100 } });
       const began = performance.now();
+      new Worker(new URL('peer.mjs', import.meta.url), { workerData: { fd: a.detach(), wait: 100 } });
       console.log(String(b.recvSync()), b.recvSync().length, performance.now() - began > 50);
       b.close();`;
     expect(await output(script, [], { 'peer.mjs': peer })).toBe('from the worker 0 true');
