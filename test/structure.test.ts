@@ -145,7 +145,8 @@ test('the folders of test/ are those of lib/, apart from what serves all tests o
 });
 
 test('packet headers name the offsets of their fields', () => {
-  const bare = /\b(?:get|put)(?:16|32|Ipv4|Ipv6|Hardware)\(\S*bytes, (?:at|start) \+ \d+\b(?! \*)/;
+  const call = /\b(?:get|put)(?:16|24|32|Ipv4|Ipv6|Hardware)\(\S*bytes, (?:at|start) \+ \d+\b(?! \*)/;
+  const bare = new RegExp(`${call.source}|${/\bbytes\[(?:at|start) \+ \d+\]/.source}`);
   expect(files.filter((file) => file.startsWith('packet/layers/') && bare.test(read(file)))).toEqual([]);
 });
 

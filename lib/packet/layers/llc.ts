@@ -1,5 +1,5 @@
 /** The IEEE 802.2 headers after the length of an 802.3 frame: LLC, and SNAP after it. */
-import { get16, put16, uint, uint8, uint16 } from '../bytes/bytes.ts';
+import { get16, get24, put16, put24, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import { type Encoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType, layerOfPoint, pointOf } from './protocol.ts';
@@ -158,17 +158,16 @@ export const snapCodec: LayerCodec<SnapInput> = {
 
   write(layer, to, at) {
     const { bytes } = to;
-    const told = layer.protocol === undefined ? snapOf(to.next) : { oui: 0, protocol: layer.protocol };
-    const oui = uint(layer.oui, 0xffffff, 'snap.oui', told.oui);
-    bytes[at + SNAP.oui] = oui >>> 16;
-    put16(bytes, at + SNAP.oui + 1, oui & 0xffff);
-    put16(bytes, at + SNAP.protocol, uint16(told.protocol, 'snap.protocol'));
+    const following = layer.protocol === undefined ? snapOf(to.next) : { oui: 0, protocol: layer.protocol };
+    const oui = uint(layer.oui, 0xffffff, 'snap.oui', following.oui);
+    put24(bytes, at + SNAP.oui, oui);
+    put16(bytes, at + SNAP.protocol, uint16(following.protocol, 'snap.protocol'));
   },
 
   decode(from) {
     const { bytes, at } = from;
     if (from.cut('snap', HEADER)) return undefined;
-    const oui = (bytes[at + SNAP.oui]! << 16) | get16(bytes, at + SNAP.oui + 1);
+    const oui = get24(bytes, at + SNAP.oui);
     const protocol = get16(bytes, at + SNAP.protocol);
     from.add<Snap>({ layer: 'snap', oui, protocol });
     from.at = at + HEADER;

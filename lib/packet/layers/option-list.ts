@@ -8,6 +8,9 @@ import { keyOf, type Names, namesOf, onlyKnown } from '../../argument/known-name
 import { assertObject } from '../../argument/snapshot.ts';
 import { data, roundUp, uint8 } from '../bytes/bytes.ts';
 
+/** The offset of the length of an option, after its type. */
+const LENGTH = 1;
+
 /** The remaining bytes after an option with an invalid length. */
 interface MalformedOption {
   name: 'malformed';
@@ -128,7 +131,7 @@ export function optionList<Option extends { name: string }>(
         bytes[at] = types[name as keyof typeof types];
         codec.write(option as Known<Option>, bytes, at);
     }
-    bytes[at + 1] = uint8((size - uncounted) / unit, lengthName);
+    bytes[at + LENGTH] = uint8((size - uncounted) / unit, lengthName);
     return size;
   }
 
@@ -164,7 +167,7 @@ export function optionList<Option extends { name: string }>(
           at += 1 + dataOf(single).length;
           continue;
         }
-        const length = at + 1 < end ? uncounted + unit * bytes[at + 1]! : 0;
+        const length = at + 1 < end ? uncounted + unit * bytes[at + LENGTH]! : 0;
         if (length < 2 || at + length > end) {
           options.push({ name: 'malformed', data: bytes.subarray(at, end) });
           return at;

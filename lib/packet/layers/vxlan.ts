@@ -1,7 +1,7 @@
 /** Virtual networks over UDP: VXLAN (RFC 7348) and Geneve (RFC 8926). */
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject } from '../../argument/snapshot.ts';
-import { data, get16, list, put16, roundUp, uint, uint8, uint16 } from '../bytes/bytes.ts';
+import { data, get16, get24, list, put16, put24, roundUp, uint, uint8, uint16 } from '../bytes/bytes.ts';
 import { type Decoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Next } from './layer-type.ts';
 import { etherTypeOf, layerOfEtherType } from './protocol.ts';
@@ -139,27 +139,15 @@ const HEADER = 8;
 const NETWORK = 0xffffff;
 const IS_NETWORK = 8;
 
-/** Writes 24 bits and the 8 bits after them. */
-function putNetwork(bytes: Uint8Array, at: number, network: number, last: number): void {
-  put16(bytes, at, network >>> 8);
-  bytes[at + 2] = network;
-  bytes[at + 3] = last;
-}
-const network = (bytes: Uint8Array, at: number): number => (get16(bytes, at) << 8) | bytes[at + 2]!;
-
 export const vxlanCodec: LayerCodec<VxlanInput> = {
   names: layerNames<Vxlan>()({ ...VXLAN }),
   size: () => HEADER,
 
   write(layer, { bytes }, at) {
     bytes[at + VXLAN.flags] = uint8(layer.flags, 'vxlan.flags', IS_NETWORK);
-    putNetwork(bytes, at + VXLAN.reserved, uint(layer.reserved, NETWORK, 'vxlan.reserved', 0), 0);
-    putNetwork(
-      bytes,
-      at + VXLAN.vni,
-      uint(layer.vni, NETWORK, 'vxlan.vni'),
-      uint8(layer.reserved2, 'vxlan.reserved2', 0),
-    );
+    put24(bytes, at + VXLAN.reserved, uint(layer.reserved, NETWORK, 'vxlan.reserved', 0));
+    put24(bytes, at + VXLAN.vni, uint(layer.vni, NETWORK, 'vxlan.vni'));
+    bytes[at + VXLAN.reserved2] = uint8(layer.reserved2, 'vxlan.reserved2', 0);
   },
 
   decode(from) {
@@ -168,8 +156,8 @@ export const vxlanCodec: LayerCodec<VxlanInput> = {
     from.add<Vxlan>({
       layer: 'vxlan',
       flags: bytes[at + VXLAN.flags]!,
-      reserved: network(bytes, at + VXLAN.reserved),
-      vni: network(bytes, at + VXLAN.vni),
+      reserved: get24(bytes, at + VXLAN.reserved),
+      vni: get24(bytes, at + VXLAN.vni),
       reserved2: bytes[at + VXLAN.reserved2]!,
     });
     from.at = at + HEADER;
@@ -225,12 +213,8 @@ export const geneveCodec: LayerCodec<GeneveInput> = {
     bytes[start + GENEVE.flags] = uint8(layer.flags, 'geneve.flags', 0);
     const protocol = layer.protocol ?? etherTypeOf(to.next, 'geneve.protocol');
     put16(bytes, start + GENEVE.protocol, uint16(protocol, 'geneve.protocol'));
-    putNetwork(
-      bytes,
-      start + GENEVE.vni,
-      uint(layer.vni, NETWORK, 'geneve.vni'),
-      uint8(layer.reserved, 'geneve.reserved', 0),
-    );
+    put24(bytes, start + GENEVE.vni, uint(layer.vni, NETWORK, 'geneve.vni'));
+    bytes[start + GENEVE.reserved] = uint8(layer.reserved, 'geneve.reserved', 0);
     let at = start + HEADER;
     for (const option of options) {
       const words = uint((optionSize(option) - OPTION) / 4, MASK.length, 'geneve.options.data.length');
@@ -257,7 +241,7 @@ export const geneveCodec: LayerCodec<GeneveInput> = {
       optionsLength,
       flags: bytes[at + GENEVE.flags]!,
       protocol,
-      vni: network(bytes, at + GENEVE.vni),
+      vni: get24(bytes, at + GENEVE.vni),
       reserved: bytes[at + GENEVE.reserved]!,
       options,
     });

@@ -8,7 +8,7 @@ import {
   IPPROTO_ROUTING,
   IPPROTO_UDP,
 } from '../../native/constants.ts';
-import { get16, get32, put16 } from '../bytes/bytes.ts';
+import { get16, get24, get32, put16 } from '../bytes/bytes.ts';
 import { fillSum, sum, upperLayerSum } from '../bytes/checksum.ts';
 import { ethernetField } from '../layers/ethernet.ts';
 import { greField, greMask } from '../layers/gre.ts';
@@ -96,11 +96,11 @@ function insideUdp(bytes: Uint8Array, udp: number): HeaderPlace | undefined {
   if (start + NETWORK_SIZE > bytes.length) return undefined;
   const port = get16(bytes, udp + DESTINATION_PORT);
   if (port === VXLAN_PORT) {
-    return insideEtherType(bytes, start + NETWORK_SIZE, ETH_P_TEB, get32(bytes, start + vxlanField.vni) >>> 8);
+    return insideEtherType(bytes, start + NETWORK_SIZE, ETH_P_TEB, get24(bytes, start + vxlanField.vni));
   }
   if (port !== GENEVE_PORT) return undefined;
   const options = 4 * (bytes[start + geneveField.optionsLength]! & geneveMask.optionsLength);
-  const network = get32(bytes, start + geneveField.vni) >>> 8;
+  const network = get24(bytes, start + geneveField.vni);
   return insideEtherType(bytes, start + NETWORK_SIZE + options, get16(bytes, start + geneveField.protocol), network);
 }
 
