@@ -3,10 +3,13 @@ import { invalidType } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { integer, uint32 } from '../../argument/number.ts';
 import { assertObject, ownProperty, uint8Array } from '../../argument/snapshot.ts';
+import { PACKET_OUTGOING } from '../../native/constants.ts';
 import { AgedMap } from '../bytes/aged-map.ts';
+import { get32 } from '../bytes/bytes.ts';
 import { ipv4Field } from '../layers/ipv4.ts';
 import { ipv6Field } from '../layers/ipv6.ts';
-import { LINKTYPE_ETHERNET } from '../layers/linktype.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 } from '../layers/linktype.ts';
+import { sll2Field, sllField } from '../layers/linux-cooked.ts';
 import { Datagram, type IncompleteDatagram, type IncompleteReason, LONGEST } from './datagram.ts';
 import { IpHeader, keyOf } from './ip-header.ts';
 import { networkOffset, pppoeLengthAt } from './network-offset.ts';
@@ -94,6 +97,8 @@ export class ReassembledPacket implements SourcePacket {
 
 /** The offset of the EtherType, which hardware addresses precede, in most link-layer headers. */
 const LINK = 12;
+/** The end of the LINUX_SLL2 header, which ends with the hardware address. */
+const COOKED = 20;
 /** The number of tunnels inside one another that are searched. */
 const DEEPEST = 16;
 const NONE: readonly HeaderPlace[] = [];
@@ -131,7 +136,7 @@ class Defragmenter<One extends SourcePacket> implements Machine<One, One | Reass
     let bytes = dataOf(packet);
     let end = bytes.length;
     let at = networkOffset(bytes, packet.linktype ?? LINKTYPE_ETHERNET);
-    let from = LINK;
+    let from = packet.linktype === LINKTYPE_LINUX_SLL2 ? COOKED : LINK;
     let tunnel = 0;
     // The IP headers around the one at `at`. A packet without a tunnel needs no list of its own.
     let outer: readonly HeaderPlace[] = NONE;
@@ -247,11 +252,21 @@ function keyOfFragment(
   packet: SourcePacket,
 ): string {
   const { version, identification, protocol } = header;
-  const direction = ((packet.flags ?? 0) & DIRECTION) === OUTBOUND ? 'o' : 'i';
   const upper = version === 4 ? `4${protocol}` : '6';
-  const numbers = `${upper},${identification},${packet.ifindex ?? packet.interfaceId ?? 0}${direction}`;
+  const numbers = `${upper},${identification},${captureOf(bytes, packet)}`;
   return places.reduce((key, place) => key + keyOfPlace(bytes, place), numbers);
 }
+
+/** Returns the interface and the direction. In a pcap file, only a cooked header contains them. */
+function captureOf(bytes: Uint8Array, { linktype, flags = 0, ifindex, interfaceId }: SourcePacket): string {
+  const given = ifindex ?? interfaceId ?? 0;
+  if (linktype === LINKTYPE_LINUX_SLL) return directed(given, bytes[sllField.packetType + 1] === PACKET_OUTGOING);
+  if (linktype !== LINKTYPE_LINUX_SLL2) return directed(given, (flags & DIRECTION) === OUTBOUND);
+  const isOutgoing = bytes[sll2Field.packetType] === PACKET_OUTGOING;
+  return `${get32(bytes, sll2Field.interfaceIndex)},${directed(given, isOutgoing)}`;
+}
+
+const directed = (number: number, isOutgoing: boolean): string => `${number}${isOutgoing ? 'o' : 'i'}`;
 
 function keyOfPlace(bytes: Uint8Array, { at, from, tunnel }: HeaderPlace): string {
   const isIpv4 = bytes[at]! >>> 4 === 4;

@@ -292,6 +292,31 @@ test('every link type: the headers before are kept, and the length of PPPoE is a
   }
 });
 
+test('a forwarded datagram in a cooked capture is two datagrams, and its fragments may come from different neighbours', async () => {
+  const whole = p.encodePacket([p.ipv4({ ...from4, identification: 3 }), ports, new Uint8Array(200)]);
+  const parts = fragments4(whole, 0, 64);
+  const address = (i: number) => `02:00:00:00:00:0${i + 1}`;
+  const [incoming, outgoing] = [s.PACKET_HOST, s.PACKET_OUTGOING];
+  const links: [number, (packetType: number, i: number) => p.LayerInput][] = [
+    [p.LINKTYPE_LINUX_SLL, (packetType, i) => p.linuxSll({ packetType, address: address(i), protocol: 0x800 })],
+    [
+      p.LINKTYPE_LINUX_SLL2,
+      (packetType, i) =>
+        p.linuxSll2({ packetType, address: address(i), protocol: 0x800, interfaceIndex: packetType + 1 }),
+    ],
+  ];
+  for (const [linktype, headerOf] of links) {
+    const packets = parts.flatMap((part, i) =>
+      [incoming, outgoing].map((type) => p.encodePacket([headerOf(type, i), part])),
+    );
+    const { packets: out, incomplete } = await run(captured(packets, 1, linktype));
+    expect(incomplete).toEqual([]);
+    expect(out.map(({ data }) => data)).toEqual(
+      [incoming, outgoing].map((type) => p.encodePacket([headerOf(type, 0), whole])),
+    );
+  }
+});
+
 test('a congestion mark on one fragment marks the datagram', async () => {
   const marked = (ecn: number, fragmentOffset: number, moreFragments: boolean) =>
     p.encodePacket([p.ipv4({ ...from4, ecn, protocol: 17, fragmentOffset, moreFragments }), 'aaaaaaaa']);
