@@ -149,15 +149,16 @@ export class Decoding implements Addresses {
 
   /**
    * Limits the data to the end that a length field specifies. What a packet inside a partial one lacks is in other
-   * fragments, or is missing from the outer packet already.
+   * fragments, or is missing from the outer packet already; it may also be whole.
    */
   limit(end: number): void {
-    if (end > this.end) {
-      if (!this.quoted && !this.partial) this.missing = end - this.end;
-      this.partial = true;
-    } else {
+    if (end <= this.end) {
       this.end = end;
+      this.partial = false;
+      return;
     }
+    if (!this.quoted && !this.partial && this.missing === 0) this.missing = end - this.end;
+    this.partial = true;
   }
 
   /** Returns whether a checksum is correct, or undefined if the network card may not have filled it in yet. */

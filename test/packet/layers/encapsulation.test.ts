@@ -1,6 +1,9 @@
 /** Tunnels, IPsec, multicast groups and SCTP: what tshark reads in them, and what is decoded. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import * as p from '../../../lib/packet/index.ts';
+import { folder } from '../../helpers/fixtures.ts';
 import { need, program } from '../../helpers/need.ts';
 import { complaints, fieldsOf, pcapOf } from '../../helpers/tshark.ts';
 
@@ -275,6 +278,25 @@ test('what is missing is what was not captured: neither less than that nor what 
       expect(p.decodePacket(whole.subarray(0, length)).missing).toBe(whole.length - length);
     }
   }
+});
+
+test('the checksum of a whole packet is verified, also if the capture truncated the padding after it, as by tshark', (context) => {
+  need(context, program('tshark'));
+  const short = new Uint8Array(60);
+  short.set(p.encodePacket([ethernet, outer, p.udp({ sourcePort: 41000, destinationPort: 41001 }), 'padded']));
+  const tunnel = [ethernet, outer, p.udp({ sourcePort: 41000, destinationPort: 4789 }), p.vxlan({ vni: 1 })];
+  const whole = p.encodePacket([...tunnel, short]);
+  const cut = Array.from({ length: 20 }, (_, i) => whole.subarray(0, whole.length - i));
+  const file = join(folder(), 'cut.pcap');
+  const chunks: Uint8Array[] = [];
+  const writer = new p.PcapWriter((chunk) => chunks.push(chunk));
+  for (const data of cut) writer.write({ timestamp: 0n, data, originalLength: whole.length });
+  writeFileSync(file, Buffer.concat(chunks));
+  const verdicts = fieldsOf(file, ['udp.checksum.status']).map(([values]) => values?.map((status) => status === '1'));
+  const ours = cut.map((data) =>
+    p.decodePacket(data).layers.flatMap((layer) => (layer.layer === 'udp' ? [layer.checksumOk ?? false] : [])),
+  );
+  expect(ours).toEqual(verdicts);
 });
 
 test('jumbograms and large packets before segmentation offload are changed and encoded again', () => {
