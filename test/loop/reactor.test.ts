@@ -140,11 +140,10 @@ describe('a buffer that is detached while its operation waits', () => {
     const chunk = new Uint8Array(65536);
     while (nothrow.send(a.fd, chunk) > 0);
     const sending = failure(a.sendAll(gone));
-    const message: s.ReceiveMessage = { buffers: [new Uint8Array(8)] };
-    const receiving = failure(c.recvmsg(message));
+    const room = new Uint8Array(8);
+    const receiving = failure(c.recvmsg({ buffers: [room] }));
     const other = c.recv();
-    structuredClone(gone, { transfer: [gone.buffer] });
-    message.buffers = null as never;
+    structuredClone([gone, room], { transfer: [gone.buffer, room.buffer] });
     d.sendSync('1');
     let left = 0;
     for (let n = 1; n > 0; left += Math.max(n, 0)) n = nothrow.recv(b.fd, chunk);
