@@ -58,7 +58,7 @@ class ReadinessWaiter extends PromiseWaiter<void> {
       let events = readiness === undefined ? 0 : freshEvents(readiness);
       if (events === 0) {
         const fds: PollFdResult[] = [{ fd: this.#fd, events: POLL[kind] }];
-        if (poll(fds, 0) === 0) return false;
+        if (poll(fds, 0) <= 0) return false; // it can fail, too: with RLIMIT_NOFILE 0, it always does
         events = fds[0]!.revents ?? 0;
       }
       // poll(2) always reports a hang-up, which is not an error.

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SOCKETS } from '../helpers/fds.ts';
+import { need, node } from '../helpers/need.ts';
 import { output, run } from '../helpers/scripts.ts';
 
 const collect = `
@@ -82,7 +83,8 @@ test('nothing is lost when the garbage collector runs in every turn', async () =
   expect(await output(script, ['--expose-gc'])).toBe('400');
 });
 
-test('a stream that is dropped with its Socket closes the file descriptors that the program has not received', async () => {
+test('a stream that is dropped with its Socket closes the file descriptors that the program has not received', async (context) => {
+  need(context, node);
   const script = `${collect}
     const spare = s.Socket.pair();
     const before = sockets();

@@ -142,3 +142,19 @@ test('a signal stops its callback', async () => {
     expect(() => b.onReadable(take, wrong as never)).toThrow(TypeError);
   }
 });
+
+test('readable does not resolve without data when the process may open no file descriptor, so that poll(2) fails', async (context) => {
+  need(context, program('prlimit'), node);
+  const script = `
+    const { execFileSync } = await import('node:child_process');
+    const [a, b] = s.Socket.pair();
+    await b.readable({ timeout: 1 }).catch(() => {}); // starts the event loop of the library
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=0:0']);
+    const before = await b.readable({ timeout: 50 }).then(() => 'readable', ({ name }) => name);
+    a.sendSync('x');
+    await b.readable();
+    console.log(before, String(await b.recv()));
+    a.close();
+    b.close();`;
+  expect(await output(script)).toBe('TimeoutError x');
+});

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { need, node } from '../helpers/need.ts';
 import { output } from '../helpers/scripts.ts';
 
 /** Sixteen pending operations of all kinds. */
@@ -95,7 +96,8 @@ test('each thread has its own reactor, and a Socket moves between threads by its
   );
 });
 
-test('a worker that ends at any moment after file descriptors arrived for a stream leaves none open', async () => {
+test('a worker that ends at any moment after file descriptors arrived for a stream leaves none open', async (context) => {
+  need(context, node);
   const worker = `
     const { fd, depth } = workerData;
     const socket = s.Socket.fromFd(fd);

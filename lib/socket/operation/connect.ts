@@ -86,7 +86,7 @@ export function isSynSent({ fd }: Owner): boolean {
  * for TCP. A socket for whose first data the kernel waits is already writable.
  */
 export function isConnecting(owner: Owner): boolean {
-  return pending.has(owner) || (isSynSent(owner) && poll([{ fd: owner.fd, events: POLLOUT }], 0) === 0);
+  return pending.has(owner) || (isSynSent(owner) && poll([{ fd: owner.fd, events: POLLOUT }], 0) <= 0);
 }
 
 /** connect(2). */
