@@ -63,6 +63,7 @@ function parse(comment: string): Docstring {
   const text = comment
     .replace(/^\/\*\*|\*\/$/g, '')
     .replace(/^ *\* ?/gm, '')
+    .replace('@useDeclaredType', '') // for typedoc alone
     .trim();
   const [summary = '', ...rest] = text.split(/(?:^|(?<= ))(?=@(?:param|returns|throws|example|see)\b)/m);
   const tags = rest.map((part) => {
