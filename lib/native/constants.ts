@@ -2346,13 +2346,13 @@ export const BPF_LL_OFF = -2097152;
 export const NETLINK_ROUTE = 0;
 /** Joins a group of notifications. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ADD_MEMBERSHIP = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** An unused number. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_UNUSED = 1;
 /** Leaves a group of notifications. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_DROP_MEMBERSHIP = 2;
 /** Protocols of programs. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_USERSOCK = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: packets queued by iptables, which nfnetlink_queue replaces. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_FIREWALL = 3;
 /** Receives the group of each message as a control message. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_PKTINFO = 3;
@@ -2362,19 +2362,19 @@ export const NETLINK_BROADCAST_ERROR = 4;
 export const NETLINK_INET_DIAG = 4;
 /** Information about sockets: sock_diag(7). {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_SOCK_DIAG = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: packets logged by iptables, which nfnetlink_log replaces. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_NFLOG = 5;
 /** Does not report ENOBUFS when messages were lost. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_NO_ENOBUFS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: a receive ring in shared memory, which Linux 4.6 removed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_RX_RING = 6;
 /** IPsec. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_XFRM = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Events of SELinux. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_SELINUX = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: a transmit ring in shared memory, which Linux 4.6 removed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_TX_RING = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Open-iSCSI: disks over the network. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ISCSI = 8;
 /** Receives notifications of all network namespaces that have an identifier. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_LISTEN_ALL_NSID = 8;
@@ -2384,9 +2384,9 @@ export const NETLINK_AUDIT = 9;
 export const NETLINK_LIST_MEMBERSHIPS = 9;
 /** Acknowledgements do not repeat the request. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_CAP_ACK = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Lookups in the routing tables of IPv4 by programs. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_FIB_LOOKUP = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The connector, by which parts of the kernel send events, such as those of processes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_CONNECTOR = 11;
 /** Acknowledgements explain errors. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_EXT_ACK = 11;
@@ -2394,281 +2394,281 @@ export const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
 /** Netfilter: connection tracking, nftables, queues and logs. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_NETFILTER = 12;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: packets queued by ip6tables, which nfnetlink_queue replaces. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_IP6_FW = 13;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: routing messages of DECnet. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_DNRTMSG = 14;
 /** Events of devices. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_KOBJECT_UEVENT = 15;
 /** Families that the kernel registers by name. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_GENERIC = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Events of the transports of SCSI. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_SCSITRANSPORT = 18;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete: the file system eCryptfs. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ECRYPTFS = 19;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** RDMA devices and their connections. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_RDMA = 20;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The algorithms of the kernel for cryptography. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_CRYPTO = 21;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Reserved for monitoring SMC sockets. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_SMC = 22;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** State of a netlink socket: without a default destination. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_UNCONNECTED = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** State of a netlink socket: connect(2) has set a default destination. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_CONNECTED = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_INVALID = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: without data; its presence means true. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_FLAG = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: an unsigned integer of 8 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_U8 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: an unsigned integer of 16 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_U16 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: an unsigned integer of 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_U32 = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: an unsigned integer of 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_U64 = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a signed integer of 8 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_S8 = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a signed integer of 16 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_S16 = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a signed integer of 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_S32 = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a signed integer of 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_S64 = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: bytes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_BINARY = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: text, whose final zero byte is optional. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_STRING = 11;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: text that ends with a zero byte. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_NUL_STRING = 12;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: further attributes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_NESTED = 13;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a list of entries that contain attributes; their own types mean nothing. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_NESTED_ARRAY = 14;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: struct nla_bitfield32, 32 flags and a mask of those that are set. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_BITFIELD32 = 15;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the type, NL_ATTR_TYPE_. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_TYPE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the smallest value of a signed integer, in 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MIN_VALUE_S = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the largest value of a signed integer, in 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MAX_VALUE_S = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the smallest value of an unsigned integer, in 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MIN_VALUE_U = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the largest value of an unsigned integer, in 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MAX_VALUE_U = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the minimum length in bytes; none if it is absent. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MIN_LENGTH = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the maximum length in bytes; none if it is absent. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MAX_LENGTH = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the number of the policy of the attributes inside. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_POLICY_IDX = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the largest type of the attributes inside. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_POLICY_MAXTYPE = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the valid flags of a NL_ATTR_TYPE_BITFIELD32. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_BITFIELD32_MASK = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_PAD = 11;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of a policy: the valid bits of an unsigned integer, in 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_POLICY_TYPE_ATTR_MASK = 12;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: a signed integer of 32 or 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_SINT = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type of an attribute in a policy: an unsigned integer of 32 or 64 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NL_ATTR_TYPE_UINT = 17;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The smallest identifier of a generic netlink family, which is the type of its messages. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_MIN_ID = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The largest identifier of a generic netlink family. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_MAX_ID = 1023;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of a command: requires CAP_NET_ADMIN in the initial user namespace. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_ADMIN_PERM = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of a command: can be made for one object. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_CMD_CAP_DO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of a command: can list all objects, by NLM_F_DUMP. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_CMD_CAP_DUMP = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of a command: has a policy, which CTRL_CMD_GETPOLICY returns. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_CMD_CAP_HASPOL = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of a command: requires CAP_NET_ADMIN in the user namespace of the network namespace. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_UNS_ADMIN_PERM = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The family of the controller, which lists all families: its commands are CTRL_CMD_. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_ID_CTRL = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The family of warnings about disk quotas. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_ID_VFS_DQUOT = 17;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The family of events of the driver pmcraid. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_ID_PMCRAID = 18;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The first identifier that the kernel gives to families without a fixed one. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const GENL_START_ALLOC = 19;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: describes a family, as the answer to CTRL_CMD_GETFAMILY or because one was registered. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_NEWFAMILY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: a family was removed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_DELFAMILY = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: asks for a family by name or identifier, or for all of them. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_GETFAMILY = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_NEWOPS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_DELOPS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_GETOPS = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: a family has a new group of notifications. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_NEWMCAST_GRP = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: a group of notifications was removed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_DELMCAST_GRP = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_GETMCAST_GRP = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Command: asks which attributes a family or a command of it accepts. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_CMD_GETPOLICY = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the identifier of the family, in 16 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_FAMILY_ID = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the name of the family. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_FAMILY_NAME = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the version of the family, in 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_VERSION = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the length of the family's own header, in 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_HDRSIZE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the largest type of the family's attributes, in 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_MAXATTR = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the list of the family's commands, CTRL_ATTR_OP_ attributes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OPS = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the list of the family's groups, CTRL_ATTR_MCAST_GRP_ attributes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_MCAST_GROUPS = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: policies, by their number and the type of the attribute that they describe. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_POLICY = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the numbers of the policies of each command, CTRL_ATTR_POLICY_ attributes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OP_POLICY = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute of CTRL_CMD_GETPOLICY: only this command, in 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OP = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OP_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the number of the command, in 32 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OP_ID = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: flags of the command, such as GENL_ADMIN_PERM. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_OP_FLAGS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_MCAST_GRP_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the name of the group. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_MCAST_GRP_NAME = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the number of the group, for NETLINK_ADD_MEMBERSHIP. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_MCAST_GRP_ID = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_POLICY_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the number of the policy of a command for one object. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_POLICY_DO = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the number of the policy of a command that lists all objects. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const CTRL_ATTR_POLICY_DUMP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Verdict: drops the packet. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_DROP = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Verdict: the packet continues. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_ACCEPT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Verdict: the packet is forgotten, because whoever gave the verdict keeps it. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_STOLEN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Verdict: passes the packet to a program, by the queue whose number is in the upper 16 bits. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_QUEUE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Verdict: the same hook sees the packet again. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_REPEAT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete verdict: accepts the packet without the hooks that follow. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_STOP = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The bits of a verdict without its flags and its queue or error. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_VERDICT_MASK = 255;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Flag of NF_QUEUE: the packet continues if no program reads the queue. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_VERDICT_FLAG_QUEUE_BYPASS = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The bits of a verdict with the queue of NF_QUEUE or the error of NF_DROP. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_VERDICT_QMASK = 4294901760;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets that arrive, before they are routed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_PRE_ROUTING = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets to this host. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_LOCAL_IN = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets that this host forwards. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_FORWARD = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets from this host. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_LOCAL_OUT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets that leave, after they are routed. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_POST_ROUTING = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook: packets that arrive at an interface, before NF_INET_PRE_ROUTING. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_INET_INGRESS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook of NFPROTO_NETDEV: packets that arrive at an interface. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_NETDEV_INGRESS = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Hook of NFPROTO_NETDEV: packets that leave by an interface. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NF_NETDEV_EGRESS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: any one, or none. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: IPv4 and IPv6. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_INET = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: IPv4. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_IPV4 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: ARP. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_ARP = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: all packets of an interface. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_NETDEV = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: frames of bridges. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_BRIDGE = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Family of Netfilter: IPv6. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_IPV6 = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Obsolete family of Netfilter: DECnet. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFPROTO_DECNET = 12;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** No group. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: new connections of connection tracking. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_NEW = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: changes of tracked connections. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_UPDATE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: tracked connections that end. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_DESTROY = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: new expectations, which are related connections that a protocol announces. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_EXP_NEW = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: changes of expected connections. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_EXP_UPDATE = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: expectations that end. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_CONNTRACK_EXP_DESTROY = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: changes of nftables. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_NFTABLES = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: counters of nfacct that reach their quota. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_ACCT_QUOTA = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Group number: the rules of nftables that traced packets match. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNLGRP_NFTRACE = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The version in the header of messages of Netfilter. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNETLINK_V0 = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: none, for the messages that begin and end a batch. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem, in the upper 8 bits of the type: connection tracking. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_CTNETLINK = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: expected connections. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_CTNETLINK_EXP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: queues of packets, on which programs decide. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_QUEUE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: packets that are logged. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_ULOG = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: fingerprints, which tell the operating system of a sender. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_OSF = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: ipset, sets of addresses, ports and networks. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_IPSET = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: named counters of packets and bytes, nfacct. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_ACCT = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: timeouts of connection tracking. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_CTNETLINK_TIMEOUT = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: helpers of connection tracking in programs. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_CTHELPER = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: nftables. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_NFTABLES = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: extensions of iptables in rules of nftables. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_NFT_COMPAT = 11;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Subsystem: lists what is attached to the hooks. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_SUBSYS_HOOK = 12;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type: begins a batch, whose changes happen together or not at all. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_MSG_BATCH_BEGIN = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Type: ends a batch and commits its changes. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_MSG_BATCH_END = 17;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_BATCH_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the generation that a batch changes, in 32 bits; the batch fails if another is current. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_BATCH_GENID = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** The same as NLA_F_NESTED. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_NFA_NEST = 32768;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_NOOP = 1;
