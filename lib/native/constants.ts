@@ -2670,15 +2670,15 @@ export const NFNL_BATCH_UNSPEC = 0;
 export const NFNL_BATCH_GENID = 1;
 /** The same as NLA_F_NESTED. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_NFA_NEST = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type: an empty message, which is ignored. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_NOOP = 1;
 /** Type: an error, or an acknowledgement if the error is 0. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_ERROR = 2;
 /** Type: the end of several messages. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_DONE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type: data was lost. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_OVERRUN = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The smallest type that belongs to a protocol; smaller ones are the same in all protocols. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSG_MIN_TYPE = 16;
 /** Flag: a request. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_REQUEST = 1;
@@ -2696,7 +2696,7 @@ export const NLM_F_DUMP_FILTERED = 32;
 export const NLM_F_ROOT = 256;
 /** Flag: returns all objects that match. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_MATCH = 512;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag: returns an atomic snapshot of the table; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_ATOMIC = 1024;
 /** Flags: asks for all objects. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_DUMP = 768;
@@ -2708,33 +2708,33 @@ export const NLM_F_EXCL = 512;
 export const NLM_F_CREATE = 1024;
 /** Flag: adds the object to the end of a list. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_APPEND = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a request that removes: not recursively. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_NONREC = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a request that removes: all objects that match. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_BULK = 512;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of an acknowledgement: does not repeat the request. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_CAPPED = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of an acknowledgement: contains NLMSGERR_ATTR_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLM_F_ACK_TLVS = 512;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_UNUSED = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: a text that explains the error or warns. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_MSG = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: the offset of the attribute at fault from the beginning of the request. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_OFFS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: bytes by which a protocol identifies what the request created. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_COOKIE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: what the attribute at fault accepts, NL_POLICY_TYPE_ATTR_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_POLICY = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: the type of an attribute that is missing. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_MISS_TYPE = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an acknowledgement: the offset of the attribute within which another is missing. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLMSGERR_ATTR_MISS_NEST = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag in the type of an attribute: contains attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLA_F_NESTED = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag in the type of an attribute: its value is in network byte order. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLA_F_NET_BYTEORDER = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The bits of the type of an attribute without its flags. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NLA_TYPE_MASK = -49153;
 /** Message: an interface was created or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWLINK = 16;
@@ -2742,7 +2742,7 @@ export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 /** Message: asks for interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETLINK = 18;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: changes an interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_SETLINK = 19;
 /** Message: an address was added, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWADDR = 20;
@@ -2762,121 +2762,121 @@ export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 /** Message: asks for neighbours. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNEIGH = 30;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a rule was added, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWRULE = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a rule was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELRULE = 33;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for rules. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETRULE = 34;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a queueing discipline was added or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWQDISC = 36;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a queueing discipline was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELQDISC = 37;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for queueing disciplines. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETQDISC = 38;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a class of traffic was added or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWTCLASS = 40;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a class of traffic was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELTCLASS = 41;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for classes of traffic. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETTCLASS = 42;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a filter of traffic was added or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWTFILTER = 44;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a filter of traffic was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELTFILTER = 45;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for filters of traffic. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETTFILTER = 46;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an action of filters was added or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWACTION = 48;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an action of filters was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELACTION = 49;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for actions of filters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETACTION = 50;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a router has advertised an IPv6 prefix. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWPREFIX = 52;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for multicast addresses that interfaces have joined: IPv6, on newer kernels also IPv4. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETMULTICAST = 58;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for anycast addresses of IPv6. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETANYCAST = 62;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: describes a table of neighbours, as the answer to RTM_GETNEIGHTBL. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNEIGHTBL = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for the tables of neighbours with their parameters and counters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNEIGHTBL = 66;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: changes the parameters of a table of neighbours. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_SETNEIGHTBL = 67;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a router has advertised options for programs, such as DNS servers. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNDUSEROPT = 68;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a label of IPv6 addresses was added, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWADDRLABEL = 72;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a label of IPv6 addresses was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELADDRLABEL = 73;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for labels of IPv6 addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETADDRLABEL = 74;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for settings of data center bridging. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETDCB = 78;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: changes settings of data center bridging. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_SETDCB = 79;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a setting of IPv4, IPv6 or MPLS changed, such as forwarding. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNETCONF = 80;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: the settings of an interface were removed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELNETCONF = 81;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for settings of IPv4, IPv6 or MPLS. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNETCONF = 82;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a multicast group of a bridge or VXLAN was added, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWMDB = 84;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a multicast group of a bridge or VXLAN was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELMDB = 85;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for multicast groups of bridges or VXLAN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETMDB = 86;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a network namespace got an identifier, or is to get one. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNSID = 88;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: the identifier of a network namespace was removed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELNSID = 89;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for identifiers of network namespaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNSID = 90;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: counters of an interface, as the answer to RTM_GETSTATS or because they changed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWSTATS = 92;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for counters of interfaces, chosen by a mask. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETSTATS = 94;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: turns counters of hardware on or off. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_SETSTATS = 95;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: the kernel asks the multicast routing daemon about a packet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWCACHEREPORT = 96;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a chain of filters of traffic was added, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWCHAIN = 100;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a chain of filters of traffic was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELCHAIN = 101;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for chains of filters of traffic. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETCHAIN = 102;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a next hop was added or changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNEXTHOP = 104;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a next hop was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELNEXTHOP = 105;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for next hops. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNEXTHOP = 106;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: gives an interface alternative names. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWLINKPROP = 108;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: removes alternative names of an interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELLINKPROP = 109;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETLINKPROP = 110;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a VLAN of a bridge or its port was changed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWVLAN = 112;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a VLAN of a bridge or its port was removed, or is to be. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELVLAN = 113;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for VLANs of bridges and their ports. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETVLAN = 114;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a bucket of a resilient group of next hops, as an answer or because it moved. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWNEXTHOPBUCKET = 116;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELNEXTHOPBUCKET = 117;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for buckets of resilient groups of next hops. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETNEXTHOPBUCKET = 118;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a VXLAN interface accepts a network identifier, or is to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWTUNNEL = 120;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: a VXLAN interface no longer accepts a network identifier, or is not to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELTUNNEL = 121;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: asks for the network identifiers that VXLAN interfaces accept. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_GETTUNNEL = 122;
 /** Group: changes of interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_LINK = 1;
@@ -2884,101 +2884,101 @@ export const RTMGRP_LINK = 1;
 export const RTMGRP_NOTIFY = 2;
 /** Group: changes of neighbours. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_NEIGH = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: changes of traffic control. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_TC = 8;
 /** Group: changes of IPv4 addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV4_IFADDR = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: changes of IPv4 multicast routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV4_MROUTE = 32;
 /** Group: changes of IPv4 routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV4_ROUTE = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: changes of IPv4 rules. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV4_RULE = 128;
 /** Group: changes of IPv6 addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV6_IFADDR = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: changes of IPv6 multicast routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV6_MROUTE = 512;
 /** Group: changes of IPv6 routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV6_ROUTE = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: changes of the IPv6 state of interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV6_IFINFO = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete group: addresses of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_DECnet_IFADDR = 4096;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete group: routes of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_DECnet_ROUTE = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group: IPv6 prefixes that routers advertise. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTMGRP_IPV6_PREFIX = 131072;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** No group. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number, for NETLINK_ADD_MEMBERSHIP: changes of interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_LINK = 1;
 /** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_NOTIFY = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of neighbours. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_NEIGH = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of traffic control. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_TC = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv4 addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_IFADDR = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv4 multicast routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_MROUTE = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv4 routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_ROUTE = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv4 rules. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_RULE = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv6 addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_IFADDR = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv6 multicast routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_MROUTE = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv6 routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_ROUTE = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of the IPv6 state of interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_IFINFO = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete group number: addresses of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_DECnet_IFADDR = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete group number: routes of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_DECnet_ROUTE = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete group number: rules of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_DECnet_RULE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: IPv6 prefixes that routers advertise. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_PREFIX = 18;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of IPv6 rules. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_RULE = 19;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: options for programs that IPv6 routers advertise. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_ND_USEROPT = 20;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of addresses of Phonet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_PHONET_IFADDR = 21;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of routes of Phonet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_PHONET_ROUTE = 22;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of data center bridging. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_DCB = 23;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of settings of IPv4. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_NETCONF = 24;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of settings of IPv6. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_NETCONF = 25;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of multicast groups of bridges and VXLAN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_MDB = 26;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of MPLS routes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_MPLS_ROUTE = 27;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of identifiers of network namespaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_NSID = 28;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of settings of MPLS. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_MPLS_NETCONF = 29;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: RTM_NEWCACHEREPORT of IPv4; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_MROUTE_R = 30;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: RTM_NEWCACHEREPORT of IPv6; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_MROUTE_R = 31;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of next hops. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_NEXTHOP = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of VLANs of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_BRVLAN = 33;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of addresses of MCTP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_MCTP_IFADDR = 34;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: changes of the network identifiers that VXLAN interfaces accept. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_TUNNEL = 35;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: counters of hardware that were turned on or off. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_STATS = 36;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_UNSPEC = 0;
 /** Attribute: the hardware address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_ADDRESS = 1;
@@ -2992,27 +2992,27 @@ export const IFLA_MTU = 4;
 export const IFLA_LINK = 5;
 /** Attribute: the name of the queueing discipline. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_QDISC = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters in 32 bits, which overflow sooner than those of IFLA_STATS64. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_STATS = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_COST = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PRIORITY = 9;
 /** Attribute: the index of the bridge or bond that the interface belongs to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MASTER = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: an event of the wireless extensions. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_WIRELESS = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute in messages of AF_BRIDGE or AF_INET6: what the bridge or IPv6 knows of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROTINFO = 12;
 /** Attribute: the length of the transmit queue. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TXQLEN = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the memory and interrupt of the hardware, struct rtnl_link_ifmap. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MAP = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete attribute: how many packets a driver handled at a time. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_WEIGHT = 15;
 /** Attribute: the operational state, an IF_OPER_ value. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_OPERSTATE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: 0 is up at once with a carrier; 1 stays dormant until a program such as a supplicant sets IF_OPER_UP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINKMODE = 17;
 /** Attribute: the kind of the interface and what belongs to it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINKINFO = 18;
@@ -3020,119 +3020,119 @@ export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_PID = 19;
 /** Attribute: the description of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_IFALIAS = 20;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the number of virtual functions of the network card. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NUM_VF = 21;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the virtual functions of the network card, such as their addresses and VLANs. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_VFINFO_LIST = 22;
 /** Attribute: the counters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_STATS64 = 23;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the port profiles of the virtual functions, IFLA_PORT_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_VF_PORTS = 24;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the port profile of the interface, IFLA_PORT_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PORT_SELF = 25;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: settings of each address family, whose number is the type of the attribute inside. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_AF_SPEC = 26;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the group of interfaces that it belongs to, a number that an administrator chooses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GROUP = 27;
 /** Attribute: a file descriptor of the network namespace that the interface moves to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NET_NS_FD = 28;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: what to return or leave out, RTEXT_FILTER_ flags. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_EXT_MASK = 29;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how many users need promiscuous mode, which is on unless this is 0. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROMISCUITY = 30;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the number of transmit queues. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NUM_TX_QUEUES = 31;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the number of receive queues. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NUM_RX_QUEUES = 32;
 /** Attribute: whether there is a carrier. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_CARRIER = 33;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: bytes that identify the physical port. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PHYS_PORT_ID = 34;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how often the carrier came or went. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_CARRIER_CHANGES = 35;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: bytes that identify the switch that the port belongs to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PHYS_SWITCH_ID = 36;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the identifier of the network namespace of the interface in IFLA_LINK. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_LINK_NETNSID = 37;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the name of the physical port. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PHYS_PORT_NAME = 38;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: whether a program keeps the interface without carrier, because its protocol found an error. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROTO_DOWN = 39;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the maximum number of segments in a packet that segmentation offload splits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GSO_MAX_SEGS = 40;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the maximum length of a packet that segmentation offload splits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GSO_MAX_SIZE = 41;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PAD = 42;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the XDP programs of the interface, IFLA_XDP_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_XDP = 43;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a notification: its cause, IFLA_EVENT_. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_EVENT = 44;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_DELLINK: the identifier of the network namespace to which the interface moved. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NEW_NETNSID = 45;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The same as IFLA_TARGET_NETNSID. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_IF_NETNSID = 46;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: the identifier of the network namespace that it applies to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TARGET_NETNSID = 46;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how often the carrier came. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_CARRIER_UP_COUNT = 47;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how often the carrier went. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_CARRIER_DOWN_COUNT = 48;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index in the network namespace to which the interface moved or is to move. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NEW_IFINDEX = 49;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the smallest MTU that the interface supports. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MIN_MTU = 50;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the largest MTU that the interface supports. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MAX_MTU = 51;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the alternative names, IFLA_ALT_IFNAME attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROP_LIST = 52;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: an alternative name, of up to 127 bytes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_ALT_IFNAME = 53;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the permanent hardware address, as from ethtool. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PERM_ADDRESS = 54;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: why IFLA_PROTO_DOWN is set, bits that programs choose. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PROTO_DOWN_REASON = 55;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the name of the device that the interface belongs to, such as its PCI address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PARENT_DEV_NAME = 56;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the bus of the device that the interface belongs to, such as pci. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_PARENT_DEV_BUS_NAME = 57;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the maximum length to which received packets are joined. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GRO_MAX_SIZE = 58;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the maximum length of a packet that the hardware can split. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TSO_MAX_SIZE = 59;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the maximum number of segments into which the hardware can split a packet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TSO_MAX_SEGS = 60;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how many users need all multicast packets, which are received unless this is 0. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_ALLMULTI = 61;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_UNSPEC = 0;
 /** Attribute: the kind of the interface, such as veth. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_KIND = 1;
 /** Attribute: what belongs to the kind of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_DATA = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: counters that belong to the kind of the interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_XSTATS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the kind of the interface in IFLA_MASTER, such as bridge. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_SLAVE_KIND = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: what the interface in IFLA_MASTER knows of this one, depending on its kind. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_INFO_SLAVE_DATA = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the virtual functions. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_VF = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the VLANs of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_BRVLAN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the VLANs of bridges as ranges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_BRVLAN_COMPRESSED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: leaves out the counters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_SKIP_STATS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the media redundancy protocol of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_MRP = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the settings of connectivity fault management of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_CFM_CONFIG = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the state of connectivity fault management of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_CFM_STATUS = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns the multiple spanning trees of bridges. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_MST = 128;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_UNSPEC = 0;
 /** Attribute: the address; on a link between two hosts, that of the peer. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_ADDRESS = 1;
@@ -3142,47 +3142,47 @@ export const IFA_LOCAL = 2;
 export const IFA_LABEL = 3;
 /** Attribute: the broadcast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_BROADCAST = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: an anycast address that the interface has joined. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_ANYCAST = 5;
 /** Attribute: how long the address is preferred and valid. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_CACHEINFO = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: a multicast address that the interface has joined. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_MULTICAST = 7;
 /** Attribute: IFA_F_ flags. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_FLAGS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the metric of the route to the prefix of the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_RT_PRIORITY = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: the identifier of the network namespace that it applies to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_TARGET_NETNSID = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: who added the address, an IFAPROT_ value or another one of 8 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_PROTO = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** IPv4: another address of the same prefix is the primary one. IPv6: the same as IFA_F_TEMPORARY. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_SECONDARY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** A temporary IPv6 address for privacy; the same value as IFA_F_SECONDARY. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_TEMPORARY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Skips the detection of duplicates. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_NODAD = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Can be used while duplicates are being detected. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_OPTIMISTIC = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Another host has the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_DADFAILED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The home address of Mobile IPv6. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_HOMEADDRESS = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** New connections should use another address, because its preferred time has passed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_DEPRECATED = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Duplicates are being detected. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_TENTATIVE = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Has no end of its valid time. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_PERMANENT = 128;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The kernel creates temporary addresses of its prefix. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_MANAGETEMPADDR = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The kernel adds no route to its prefix. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_NOPREFIXROUTE = 512;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Adding the multicast address joins its group. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_MCAUTOJOIN = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Generated from a secret, so that it is stable within one network only. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFA_F_STABLE_PRIVACY = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_UNSPEC = 0;
 /** Attribute: the destination. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_DST = 1;
@@ -3202,85 +3202,85 @@ export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 /** Attribute: several next hops. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MULTIPATH = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PROTOINFO = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the realms of an IPv4 route, in 32 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_FLOW = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the use, expiry and error of the route, struct rta_cacheinfo. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_CACHEINFO = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_SESSION = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MP_ALGO = 14;
 /** Attribute: the routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_TABLE = 15;
 /** Attribute: the mark of the packets. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MARK = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters of a multicast route, struct rta_mfc_stats. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_MFC_STATS = 17;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the next router in another address family, struct rtvia. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_VIA = 18;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the labels that replace the destination of an MPLS route. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_NEWDST = 19;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the preference of an IPv6 router: 0 medium, 1 high, 3 low. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PREF = 20;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the type of encapsulation, LWTUNNEL_ENCAP_, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_ENCAP_TYPE = 21;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the parameters of the encapsulation, which depend on RTA_ENCAP_TYPE. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_ENCAP = 22;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: after how many seconds an IPv6 route expires; how many clock ticks a multicast route is unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_EXPIRES = 23;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_PAD = 24;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_GETROUTE: the user id for which the route is looked up. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_UID = 25;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an MPLS route: whether the TTL of MPLS is copied to the IP packet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_TTL_PROPAGATE = 26;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_GETROUTE: the protocol for which the route is looked up, such as IPPROTO_TCP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_IP_PROTO = 27;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_GETROUTE: the source port for which the route is looked up. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_SPORT = 28;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_GETROUTE: the destination port for which the route is looked up. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_DPORT = 29;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the identifier of the next hop, NHA_ID. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_NH_ID = 30;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: a mask, in which the bit of each metric that the kernel must not change is set. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_LOCK = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the path MTU. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_MTU = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the maximum window that TCP advertises, in bytes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_WINDOW = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial estimate of the round trip time, in eighths of a millisecond. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_RTT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial variance of the round trip time, in quarters of a millisecond. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_RTTVAR = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial slow start threshold of TCP, in segments. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_SSTHRESH = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the maximum congestion window of TCP, in segments, if RTAX_LOCK has its bit. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_CWND = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the maximum segment size that TCP advertises. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_ADVMSS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial number of segments that may arrive out of order without being considered lost. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_REORDERING = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the hop limit of packets that are sent. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_HOPLIMIT = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial congestion window of TCP, in segments. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_INITCWND = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: RTAX_FEATURE_ flags. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURES = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the minimum time before TCP retransmits, in milliseconds. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_RTO_MIN = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the initial window that TCP advertises, in segments. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_INITRWND = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: 1 makes TCP acknowledge without delay. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_QUICKACK = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: the name of the congestion control of TCP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_CC_ALGO = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Metric: 1 makes TCP Fast Open work without a cookie. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FASTOPEN_NO_COOKIE = 17;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: unknown. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_UNSPEC = 0;
 /** Type of a route: to a host or a router. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_UNICAST = 1;
@@ -3288,7 +3288,7 @@ export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 /** Type of a route: a broadcast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_BROADCAST = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: an anycast address of this host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_ANYCAST = 4;
 /** Type of a route: a multicast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_MULTICAST = 5;
@@ -3298,71 +3298,71 @@ export const RTN_BLACKHOLE = 6;
 export const RTN_UNREACHABLE = 7;
 /** Type of a route: drops packets because they are prohibited. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_PROHIBIT = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route: ends the search in this table and continues at the next rule. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_THROW = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Obsolete type of a route: translated the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_NAT = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Type of a route that the kernel does not implement: a program would resolve it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTN_XRESOLVE = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: unknown. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: an ICMP redirect. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_REDIRECT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the kernel, for example because an address was added. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_KERNEL = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the start of the system, the default of ip-route(8). {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_BOOT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the administrator. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_STATIC = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon GateD. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_GATED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: an IPv6 router advertisement. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_RA = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the toolkit Merit MRT. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_MRT = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon Zebra. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_ZEBRA = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon BIRD. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_BIRD = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon of DECnet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_DNROUTED = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon XORP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_XORP = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: Netsukuku. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_NTK = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: a DHCP client. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_DHCP = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: a daemon of multicast routing. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_MROUTED = 17;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon keepalived. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_KEEPALIVED = 18;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: the daemon of Babel. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_BABEL = 42;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: Open/R. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_OPENR = 99;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: BGP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_BGP = 186;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: IS-IS. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_ISIS = 187;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: OSPF. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_OSPF = 188;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: RIP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_RIP = 189;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: EIGRP. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_EIGRP = 192;
 /** Scope: everywhere. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_UNIVERSE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Scope: this site, within the local autonomous system. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_SITE = 200;
 /** Scope: this link. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_LINK = 253;
 /** Scope: this host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_HOST = 254;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Scope: a destination that does not exist. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_SCOPE_NOWHERE = 255;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** No routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The value in struct rtmsg of a table greater than 255, whose number is in RTA_TABLE. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_COMPAT = 252;
 /** The default routing table. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_DEFAULT = 253;
@@ -3370,91 +3370,91 @@ export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 /** The routing table of local addresses. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RT_TABLE_LOCAL = 255;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of RTM_GETROUTE: asks for a notification when the route changes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_NOTIFY = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag: a route from the cache, such as one with a path MTU; in a request for a list, only those. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_CLONED = 512;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag that the kernel does not implement. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_EQUALIZE = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a request for a list: only IPv6 routes to prefixes of router advertisements. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_PREFIX = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of RTM_GETROUTE: returns the routing table in which the route was found. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_LOOKUP_TABLE = 4096;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of RTM_GETROUTE: returns the entry of the table that matches instead of the route to the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_FIB_MATCH = 8192;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag: hardware forwards by this route. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_OFFLOAD = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag: hardware passes the packets of this route to the kernel. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_TRAP = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag: hardware could not accept this route. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_F_OFFLOAD_FAILED = 536870912;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: not usable, for example because its interface is down. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_DEAD = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: the gateway is looked up recursively. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_PERVASIVE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: the gateway is on this link, even if no prefix of the interface contains it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_ONLINK = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: hardware forwards to it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_OFFLOAD = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: its interface has no carrier. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_LINKDOWN = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a multicast route: not resolved yet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_UNRESOLVED = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a next hop: hardware passes its packets to the kernel. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNH_F_TRAP = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_UNSPEC = 0;
 /** Attribute: the address of the neighbour. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_DST = 1;
 /** Attribute: the hardware address of the neighbour. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_LLADDR = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: when the neighbour was confirmed, used and updated, struct nda_cacheinfo. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_CACHEINFO = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how often the neighbour has been probed without an answer. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_PROBES = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry: the VLAN, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_VLAN = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the UDP port of the remote host, in network byte order. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_PORT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the network identifier at the remote host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_VNI = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the index of the interface to the remote host. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_IFINDEX = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the index of the bridge or other interface that the neighbour's interface belongs to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_MASTER = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the identifier of the network namespace of NDA_IFINDEX. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_LINK_NETNSID = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the network identifier of packets to which it applies. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_SRC_VNI = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: who added the neighbour, an RTPROT_ value. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_PROTOCOL = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of VXLAN: the identifier of the group of next hops, NHA_ID. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_NH_ID = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a forwarding entry of a bridge: NFEA_ attributes, for notifications of activity. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_FDB_EXT_ATTRS = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: NTF_EXT_ flags, for which the header has no room. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_FLAGS_EXT = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_DELNEIGH with NLM_F_BULK: the bits of the state that are compared, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_NDM_STATE_MASK = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_DELNEIGH with NLM_F_BULK: the flags that are compared, in 8 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_NDM_FLAGS_MASK = 17;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a neighbour: resolves it at once, as if a packet were sent to it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_USE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a forwarding entry: of the interface itself. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_SELF = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a forwarding entry: of the bridge that the interface belongs to. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_MASTER = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a neighbour: this host answers for the address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_PROXY = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a neighbour or forwarding entry: a program or hardware learned it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_EXT_LEARNED = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a neighbour or forwarding entry: hardware has it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_OFFLOADED = 32;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a forwarding entry: does not move to another port. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_STICKY = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of a neighbour: an IPv6 router. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_ROUTER = 128;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of NDA_FLAGS_EXT: the kernel keeps the neighbour reachable. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_EXT_MANAGED = 1;
 /** State of a neighbour: being resolved. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_INCOMPLETE = 1;
@@ -3472,147 +3472,147 @@ export const NUD_FAILED = 32;
 export const NUD_NOARP = 64;
 /** State of a neighbour: set by hand. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_PERMANENT = 128;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** State of a neighbour: none yet. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NUD_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: unknown, because neither the driver nor a program has set it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_UNKNOWN = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: something is missing, usually hardware. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_NOTPRESENT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: down. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_DOWN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: down because of the interface below. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_LOWERLAYERDOWN = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: being tested. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_TESTING = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: waits for an event, such as authentication by 802.1X. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_DORMANT = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Operational state: ready for packets. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IF_OPER_UP = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of RTAX_FEATURES: TCP asks for explicit congestion notification. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURE_ECN = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURE_SACK = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURE_TIMESTAMP = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURE_ALLFRAG = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The index in struct tcmsg for filters of a block that interfaces share, whose number replaces tcm_parent. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCM_IFINDEX_MAGIC_BLOCK = 4294967295;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of TCA_DUMP_FLAGS: returns only what identifies filters, and their counters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_DUMP_FLAGS_TERSE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The same as TCA_ROOT_TAB. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ACT_TAB = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** The same as TCA_ACT_FLAG_LARGE_DUMP_ON. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_FLAG_LARGE_DUMP_ON = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of TCA_ROOT_FLAGS: a message may list more than 32 actions and tells their number in TCA_ROOT_COUNT. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ACT_FLAG_LARGE_DUMP_ON = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of TCA_ROOT_FLAGS: returns only what identifies actions. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ACT_FLAG_TERSE_DUMP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const PREFIX_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the IPv6 prefix. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const PREFIX_ADDRESS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how many seconds the prefix is preferred and valid, struct prefix_cacheinfo. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const PREFIX_CACHEINFO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the name of the queueing discipline, class or filter, such as fq_codel. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_KIND = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the parameters, which depend on TCA_KIND. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_OPTIONS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters, struct tc_stats; TCA_STATS2 contains more. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_STATS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters that depend on TCA_KIND. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_XSTATS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how the rate is estimated, struct tc_estimator. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_RATE = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of an action: how many were removed. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_FCNT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the counters, TCA_STATS_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_STATS2 = 7;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the table of sizes by which the length of packets is adjusted. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_STAB = 8;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_PAD = 9;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute without data of a request: lists hidden queueing disciplines, too. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_DUMP_INVISIBLE = 10;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the number of the chain of filters. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_CHAIN = 11;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: whether hardware does the work of the queueing discipline. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_HW_OFFLOAD = 12;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the block of shared filters for packets that arrive. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_INGRESS_BLOCK = 13;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the block of shared filters for packets that leave. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_EGRESS_BLOCK = 14;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: TCA_DUMP_FLAGS_TERSE, as struct nla_bitfield32. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_DUMP_FLAGS = 15;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a notification: a warning as text. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_EXT_WARN_MSG = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDUSEROPT_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the address of the router that sent the options. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDUSEROPT_SRCADDR = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the list of actions. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_TAB = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: TCA_ACT_FLAG_ flags, as struct nla_bitfield32. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_FLAGS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the number of actions in the message. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_COUNT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a request: only actions that were used within so many milliseconds. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_TIME_DELTA = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of a notification: a warning as text. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const TCA_ROOT_EXT_WARN_MSG = 5;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of an address: unknown. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFAPROT_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of an address: the kernel, for the loopback interface. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFAPROT_KERNEL_LO = 1;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of an address: the kernel, from an IPv6 router advertisement. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFAPROT_KERNEL_RA = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of an address: the kernel, as a link-local address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFAPROT_KERNEL_LL = 3;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: IPv4 multicast addresses that interfaces join or leave. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV4_MCADDR = 37;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: IPv6 multicast addresses that interfaces join or leave. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_MCADDR = 38;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Group number: IPv6 anycast addresses that interfaces join or leave. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTNLGRP_IPV6_ACADDR = 39;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an interface has joined a multicast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWMULTICAST = 56;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an interface has left a multicast address. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELMULTICAST = 57;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an interface has joined an anycast address of IPv6. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_NEWANYCAST = 60;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Message: an interface has left an anycast address of IPv6. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTM_DELANYCAST = 61;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of NDA_FLAGS_EXT: the host at a locked port of a bridge is not authenticated. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_EXT_LOCKED = 2;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of NDA_FLAGS_EXT: a program vouches for the neighbour, so the kernel does not remove or invalidate it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_EXT_EXT_VALIDATED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Origin of a route: OVN. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTPROT_OVN = 84;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of RTAX_FEATURES: TCP sends timestamps in microseconds. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTAX_FEATURE_TCP_USEC_TS = 16;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag of IFLA_EXT_MASK: returns only the names of interfaces. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTEXT_FILTER_NAME_ONLY = 256;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute of RTM_GETROUTE: the IPv6 flow label for which the route is looked up, in network byte order. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const RTA_FLOWLABEL = 31;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the port of devlink that the interface belongs to, DEVLINK_ATTR_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_DEVLINK_PORT = 62;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: IFLA_GSO_MAX_SIZE for IPv4. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GSO_IPV4_MAX_SIZE = 63;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: IFLA_GRO_MAX_SIZE for IPv4. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_GRO_IPV4_MAX_SIZE = 64;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: the pin by which the interface is connected to a clock, DPLL_A_PIN_ attributes. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_DPLL_PIN = 65;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: for how many nanoseconds the hardware can delay a packet to pace it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_MAX_PACING_OFFLOAD_HORIZON = 66;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: whether the interface cannot move to another network namespace. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_NETNS_IMMUTABLE = 67;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how many bytes the interface needs before each packet, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_HEADROOM = 68;
-/** {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Attribute: how many bytes the interface needs after each packet, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TAILROOM = 69;
 /** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_PERMANENT = 1;
