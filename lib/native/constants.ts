@@ -3614,199 +3614,199 @@ export const IFLA_NETNS_IMMUTABLE = 67;
 export const IFLA_HEADROOM = 68;
 /** Attribute: how many bytes the interface needs after each packet, in 16 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const IFLA_TAILROOM = 69;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag: the rule cannot be removed. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_PERMANENT = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag: applies to the packets that do not match. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_INVERT = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag that the kernel sets: the rule that FRA_GOTO names does not exist. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_UNRESOLVED = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag that the kernel sets: the incoming interface does not exist. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_IIF_DETACHED = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** The same as FIB_RULE_IIF_DETACHED. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_DEV_DETACHED = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag that the kernel sets: the outgoing interface does not exist. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_OIF_DETACHED = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Flag: IPv6 chooses the source address of a packet that has none and compares it with FRA_SRC. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FIB_RULE_FIND_SADDR = 65536;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** The same as FRA_IIFNAME. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_IFNAME = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the destination. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_DST = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the source. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_SRC = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the name of the incoming interface; lo for packets of this host. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_IIFNAME = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the priority of the rule at which FR_ACT_GOTO continues. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_GOTO = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UNUSED2 = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the priority; rules with a smaller one are first. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_PRIORITY = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UNUSED3 = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UNUSED4 = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UNUSED5 = 9;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the mark of the packets, as set by SO_MARK or Netfilter. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_FWMARK = 10;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the realms that the rule gives to IPv4 packets, in 32 bits. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_FLOW = 11;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the identifier of the tunnel that the packet came by, in 64 bits of network byte order. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_TUN_ID = 12;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: ignores a route that leaves by an interface of this group. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_SUPPRESS_IFGROUP = 13;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: ignores a route whose prefix is this long or shorter; 0 ignores the default route. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_SUPPRESS_PREFIXLEN = 14;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the routing table, in 32 bits. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_TABLE = 15;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the bits of the mark that are compared with FRA_FWMARK. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_FWMASK = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the name of the interface to which the sending socket is bound. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_OIFNAME = 17;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_PAD = 18;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: 1 looks in the routing table of the VRF of the interface. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_L3MDEV = 19;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the user ids of the sending socket, struct fib_rule_uid_range. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_UID_RANGE = 20;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: who created the rule, an RTPROT_ value. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_PROTOCOL = 21;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the protocol of the packets, such as IPPROTO_TCP. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_IP_PROTO = 22;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the source ports, struct fib_rule_port_range. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_SPORT_RANGE = 23;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the destination ports, struct fib_rule_port_range. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_DPORT_RANGE = 24;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: none. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: looks in a routing table. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_TO_TBL = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: continues at another rule. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_GOTO = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: continues at the next rule. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_NOP = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Reserved. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_RES3 = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Reserved. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_RES4 = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: drops the packet without an error. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_BLACKHOLE = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: drops the packet with ENETUNREACH. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_UNREACHABLE = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Action: drops the packet with EACCES. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FR_ACT_PROHIBIT = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the DSCP of the packets, from 0 to 63. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_DSCP = 25;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the flow label of IPv6 packets, in 32 bits of network byte order. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_FLOWLABEL = 26;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the bits of the flow label that are compared with FRA_FLOWLABEL. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_FLOWLABEL_MASK = 27;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the bits of the source port that are compared. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_SPORT_MASK = 28;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the bits of the destination port that are compared. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_DPORT_MASK = 29;
-/** {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
+/** Attribute: the bits of the DSCP that are compared with FRA_DSCP. {@link https://man7.org/linux/man-pages/man8/ip-rule.8.html ip-rule(8)} */
 export const FRA_DSCP_MASK = 30;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Type of a group: a hash of each flow chooses the next hop, by weight; the default. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NEXTHOP_GRP_TYPE_MPATH = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Type of a group: resilient, so that flows keep their next hop when the group changes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NEXTHOP_GRP_TYPE_RES = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the identifier of the next hop; 0 lets the kernel choose. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_ID = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the next hops of a group, an array of struct nexthop_grp. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the type of the group, NEXTHOP_GRP_TYPE_, in 16 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_TYPE = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute without data: drops the packets. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_BLACKHOLE = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the index of the outgoing interface; in a request for a list, only its next hops. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_OIF = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the address of the next router. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GATEWAY = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the type of encapsulation, LWTUNNEL_ENCAP_, in 16 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_ENCAP_TYPE = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the parameters of the encapsulation, which depend on NHA_ENCAP_TYPE. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_ENCAP = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute without data of a request for a list: only groups. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUPS = 9;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute of a request for a list: only next hops by interfaces that belong to this one. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_MASTER = 10;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute without data: for forwarding entries of VXLAN instead of routes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_FDB = 11;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the parameters of a resilient group, NHA_RES_GROUP_ attributes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP = 12;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: a bucket of a resilient group, NHA_RES_BUCKET_ attributes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET = 13;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Padding, the same as NHA_RES_GROUP_PAD. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_PAD = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the number of buckets, in 16 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_BUCKETS = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: how long a bucket must be unused before it moves to another next hop, in clock ticks. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_IDLE_TIMER = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: after how many clock ticks an unbalanced group moves used buckets, too; 0 is never. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_UNBALANCED_TIMER = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: how long the group has been unbalanced, in clock ticks and 64 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_GROUP_UNBALANCED_TIME = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Padding, the same as NHA_RES_BUCKET_PAD. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET_PAD = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the index of the bucket, in 16 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET_INDEX = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: how long the bucket has been unused, in clock ticks and 64 bits. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET_IDLE_TIME = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the identifier of the next hop of the bucket. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_RES_BUCKET_NH_ID = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: NHA_OP_FLAG_ flags of a request or an answer. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_OP_FLAGS = 14;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the counters of a group, NHA_GROUP_STATS_ENTRY attributes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS = 15;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: whether hardware is to count the packets of a group. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_HW_STATS_ENABLE = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: whether hardware counts the packets of a group. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_HW_STATS_USED = 17;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the counters of one next hop, NHA_GROUP_STATS_ENTRY_ attributes. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_ENTRY = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_ENTRY_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the identifier of the next hop. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_ENTRY_ID = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the number of packets forwarded, including those by hardware. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_ENTRY_PACKETS = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Attribute: the number of packets that hardware forwarded. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_GROUP_STATS_ENTRY_PACKETS_HW = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Flag of a request: returns counters. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_OP_FLAG_DUMP_STATS = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Flag of a request: returns counters of hardware, too. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_OP_FLAG_DUMP_HW_STATS = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
+/** Flag of an answer: reserved fields of struct nexthop_grp are 0, so that weights of 16 bits can be read. {@link https://man7.org/linux/man-pages/man8/ip-nexthop.8.html ip-nexthop(8)} */
 export const NHA_OP_FLAG_RESP_GRP_RESVD_0 = 2147483648;
-/** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
+/** Attribute: the prefix that has the label. {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
 export const IFAL_ADDRESS = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
+/** Attribute: the label, by which IPv6 prefers a source address like the destination. {@link https://man7.org/linux/man-pages/man8/ip-addrlabel.8.html ip-addrlabel(8)} */
 export const IFAL_LABEL = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** The value of NETNSA_NSID if the namespace has no identifier. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_NSID_NOT_ASSIGNED = -1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Attribute: the identifier of a network namespace within another, a signed number. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_NSID = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Attribute: a process in the network namespace. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_PID = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Attribute: a file descriptor of the network namespace. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_FD = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Attribute of a request: the namespace whose identifiers are asked for, instead of the current one. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_TARGET_NSID = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
+/** Attribute of an answer to NETNSA_TARGET_NSID: the identifier within the current namespace. {@link https://man7.org/linux/man-pages/man8/ip-netns.8.html ip-netns(8)} */
 export const NETNSA_CURRENT_NSID = 5;
 /** The hypervisor. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_CID_HYPERVISOR = 0;
@@ -5556,45 +5556,45 @@ export const HWTSTAMP_FILTER_NTP_ALL = 15;
 export const HWTSTAMP_PROVIDER_QUALIFIER_PRECISE = 0;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_PROVIDER_QUALIFIER_APPROX = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: creates an interface for a VLAN of device1. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const ADD_VLAN_CMD = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: removes the VLAN interface device1. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const DEL_VLAN_CMD = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: gives packets with this priority in their tag a priority of the kernel. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const SET_VLAN_INGRESS_PRIORITY_CMD = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: gives packets of this priority of the kernel a priority in their tag. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const SET_VLAN_EGRESS_PRIORITY_CMD = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCGIFVLAN that the kernel does not implement. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const GET_VLAN_INGRESS_PRIORITY_CMD = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCGIFVLAN that the kernel does not implement. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const GET_VLAN_EGRESS_PRIORITY_CMD = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: sets how new VLAN interfaces are named, VLAN_NAME_TYPE_. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const SET_VLAN_NAME_TYPE_CMD = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCSIFVLAN: sets or clears a VLAN_FLAG_. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const SET_VLAN_FLAG_CMD = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCGIFVLAN: returns the name of the interface below. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const GET_VLAN_REALDEV_NAME_CMD = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Command of SIOCGIFVLAN: returns the VLAN of an interface. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const GET_VLAN_VID_CMD = 9;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Packets that arrive look like Ethernet without a tag. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_FLAG_REORDER_HDR = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Announces the VLAN to switches by GVRP. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_FLAG_GVRP = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** The interface does not go down with the one below. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_FLAG_LOOSE_BINDING = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Announces the VLAN to switches by MVRP. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_FLAG_MVRP = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** The interface is up while a port of the bridge below that belongs to the VLAN is up. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_FLAG_BRIDGE_BINDING = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Names such as vlan0005. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_PLUS_VID = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Names such as eth1.0005. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_RAW_PLUS_VID = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Names such as vlan5. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_PLUS_VID_NO_PAD = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** Names such as eth0.5. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
+/** One more than the largest VLAN_NAME_TYPE_. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_HIGHEST = 4;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_TX = 1;
