@@ -4002,125 +4002,125 @@ export const SPLICE_F_MORE = 4;
 export const SPLICE_F_GIFT = 8;
 /** Returns the flags of the file descriptor: FD_CLOEXEC. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETFD = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: no seal can be added. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_SEAL = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: the file cannot become smaller. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_SHRINK = 2;
 /** Sets the flags of the file descriptor: FD_CLOEXEC. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETFD = 2;
 /** Returns the status flags, such as O_NONBLOCK. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETFL = 3;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: the file cannot become larger. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_GROW = 4;
 /** Sets the status flags, such as O_NONBLOCK. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETFL = 4;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns the lock of a process that would prevent this one, or F_UNLCK. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETLK = 5;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_GETLK with offsets of 64 bits. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETLK64 = 5;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets or removes a lock of a range of bytes for the process; fails instead of waiting. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETLK = 6;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_SETLK with offsets of 64 bits. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETLK64 = 6;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_SETLK, but waits until the range is free. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETLKW = 7;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_SETLKW with offsets of 64 bits. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETLKW64 = 7;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: the contents cannot be changed. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_WRITE = 8;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets who receives SIGIO and SIGURG: a process id, or a negative process group. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETOWN = 8;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns who receives SIGIO and SIGURG: a process id, or a negative process group. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETOWN = 9;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets the signal that is sent when input or output becomes possible; 0 is SIGIO. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETSIG = 10;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns the signal that is sent when input or output becomes possible; 0 is SIGIO. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETSIG = 11;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets who receives SIGIO and SIGURG, as struct f_owner_ex: also a thread. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETOWN_EX = 15;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns who receives SIGIO and SIGURG, as struct f_owner_ex. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETOWN_EX = 16;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: the contents cannot be changed, except by memory mappings that exist already. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_FUTURE_WRITE = 16;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_GETLK for locks of open file descriptions. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OFD_GETLK = 36;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_SETLK for a lock that belongs to the open file description instead of the process. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OFD_SETLK = 37;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_OFD_SETLK, but waits until the range is free. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OFD_SETLKW = 38;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets or removes a lease: a signal tells when another process opens or truncates the file. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETLEASE = 1024;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns the lease: F_RDLCK, F_WRLCK or F_UNLCK. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETLEASE = 1025;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sends a signal when the directory changes; inotify(7) replaces it. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_NOTIFY = 1026;
 /** Duplicates the file descriptor; the new one is close-on-exec. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_DUPFD_CLOEXEC = 1030;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets the capacity of a pipe to at least this many bytes. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SETPIPE_SZ = 1031;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns the capacity of a pipe in bytes. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETPIPE_SZ = 1032;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Adds seals to a file of memfd_create(2), which nobody can remove. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_ADD_SEALS = 1033;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns the seals of a file. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GET_SEALS = 1034;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns how long data written to the file is expected to live, RWH_WRITE_LIFE_. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GET_RW_HINT = 1035;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Sets how long data written to the file is expected to live, RWH_WRITE_LIFE_. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SET_RW_HINT = 1036;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_GET_RW_HINT for the open file description. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GET_FILE_RW_HINT = 1037;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** F_SET_RW_HINT for the open file description. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SET_FILE_RW_HINT = 1038;
 /** The file descriptor is closed when another program is executed. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const FD_CLOEXEC = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** One more than the largest file descriptor that select(2) can wait for. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const FD_SETSIZE = 1024;
 /** Calls fail with EAGAIN instead of blocking. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_NONBLOCK = 2048;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Mask of the access mode: O_RDONLY, O_WRONLY or O_RDWR. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_ACCMODE = 3;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Each write goes to the end of the file. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_APPEND = 1024;
 /** The kernel sends SIGIO when input or output is possible. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_ASYNC = 8192;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** The file descriptor is closed when another program is executed. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_CLOEXEC = 524288;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Access mode: reading. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_RDONLY = 0;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Access mode: reading and writing. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_RDWR = 2;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Access mode: writing. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const O_WRONLY = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Seal: the permissions to execute the file cannot be changed. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_SEAL_EXEC = 32;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns 1 if another file descriptor refers to the same open file description, else 0. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_DUPFD_QUERY = 1027;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Returns 1 if opening the file created it, else 0. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_CREATED_QUERY = 1028;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type of a lock: shared, for reading. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_RDLCK = 0;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type of a lock: exclusive, for writing. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_WRLCK = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type of a lock: none, which removes it. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_UNLCK = 2;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type in struct f_owner_ex: a thread. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OWNER_TID = 0;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type in struct f_owner_ex: a process. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OWNER_PID = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Type in struct f_owner_ex: a process group. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_OWNER_PGRP = 2;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: no hint, the default. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_NOT_SET = 0;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: none in particular. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_NONE = 1;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: short. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_SHORT = 2;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: longer than RWH_WRITE_LIFE_SHORT. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_MEDIUM = 3;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: longer than RWH_WRITE_LIFE_MEDIUM. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_LONG = 4;
-/** {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
+/** Lifetime of written data: longer than RWH_WRITE_LIFE_LONG. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const RWH_WRITE_LIFE_EXTREME = 5;
 /** Returns how many bytes have not been sent or acknowledged. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCOUTQ = 21521;
@@ -6188,177 +6188,177 @@ export const PTT_SRV_ERR = 258;
 export const PTT_SYS_ERR = 514;
 /** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_GEN_ERR = 770;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Message: asks for sockets of a family, or describes one. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SOCK_DIAG_BY_FAMILY = 20;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Message: closes a socket, whose calls fail with ECONNABORTED; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SOCK_DESTROY = 21;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of memory of received data. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_RMEM_ALLOC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the size of the receive buffer. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_RCVBUF = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of memory of data that is being sent. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_WMEM_ALLOC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the size of the send buffer. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_SNDBUF = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of memory that are reserved but not used. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_FWD_ALLOC = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of memory of the send queue. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_WMEM_QUEUED = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of memory of options, such as filters. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_OPTMEM = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: the bytes of packets that arrived while a call used the socket. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_BACKLOG = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Index in SO_MEMINFO: how many packets were dropped. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_DROPS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** The number of values in SO_MEMINFO. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SK_MEMINFO_VARS = 9;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** No group. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SKNLGRP_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Group number: TCP sockets of IPv4 that end. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SKNLGRP_INET_TCP_DESTROY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Group number: UDP sockets of IPv4 that end. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SKNLGRP_INET_UDP_DESTROY = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Group number: TCP sockets of IPv6 that end. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SKNLGRP_INET6_TCP_DESTROY = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Group number: UDP sockets of IPv6 that end. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SKNLGRP_INET6_UDP_DESTROY = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Obsolete message: asks for TCP sockets; SOCK_DIAG_BY_FAMILY replaces it. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const TCPDIAG_GETSOCK = 18;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Obsolete message: asks for DCCP sockets; SOCK_DIAG_BY_FAMILY replaces it. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const DCCPDIAG_GETSOCK = 19;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Both halves of the cookie in a request for any socket with these addresses. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_NOCOOKIE = 4294967295;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_REQ_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute of a request: a filter, INET_DIAG_BC_ instructions. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_REQ_BYTECODE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute of a request: the BPF maps whose data about the socket is returned. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_REQ_SK_BPF_STORAGES = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute of a request: the protocol, in 32 bits, such as IPPROTO_MPTCP. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_REQ_PROTOCOL = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Instruction: does nothing. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_NOP = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Instruction: always continues as if a condition were false. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_JMP = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the local port is at least this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_S_GE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the local port is at most this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_S_LE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the port of the peer is at least this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_D_GE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the port of the peer is at most this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_D_LE = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the kernel chose the local port. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_AUTO = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the local address and port, struct inet_diag_hostcond. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_S_COND = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the address and port of the peer, struct inet_diag_hostcond. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_D_COND = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the socket is bound to the interface with this index. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_DEV_COND = 9;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the mark of the socket, struct inet_diag_markcond; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_MARK_COND = 10;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the local port is this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_S_EQ = 11;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the port of the peer is this. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_D_EQ = 12;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Condition: the socket belongs to the cgroup with this identifier of 64 bits. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BC_CGROUP_COND = 13;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the memory of the socket, struct inet_diag_meminfo. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_MEMINFO = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: information of the protocol, for TCP struct tcp_info. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_INFO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the state of a congestion control that estimates delays, such as Vegas, struct tcpvegas_info. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_VEGASINFO = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the name of the congestion control. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_CONG = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: IP_TOS. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_TOS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: IPV6_TCLASS. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_TCLASS = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the memory of the socket, SK_MEMINFO_ values. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_SKMEMINFO = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: which directions are shut down: bit 0 receiving, bit 1 sending. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_SHUTDOWN = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the state of DCTCP, struct tcp_dctcp_info; asked for by INET_DIAG_VEGASINFO. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_DCTCPINFO = 9;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute of an answer: the protocol of a raw socket. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_PROTOCOL = 10;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: IPV6_V6ONLY. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_SKV6ONLY = 11;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the local addresses of an SCTP association, an array of struct sockaddr_storage. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_LOCALS = 12;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the addresses of the peer of an SCTP association, an array of struct sockaddr_storage. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_PEERS = 13;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Padding, which aligns the next attribute to 8 bytes. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_PAD = 14;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: SO_MARK; returned only with CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_MARK = 15;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the state of BBR, struct tcp_bbr_info; asked for by INET_DIAG_VEGASINFO. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_BBRINFO = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the class of the cgroup net_cls, or else SO_PRIORITY; asked for by INET_DIAG_TCLASS. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_CLASS_ID = 17;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the keys of TCP_MD5SIG, an array of struct tcp_diag_md5sig; returned only with CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_MD5SIG = 18;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the protocol of TCP_ULP, INET_ULP_INFO_ attributes. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_ULP_INFO = 19;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the data of BPF maps about the socket. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_SK_BPF_STORAGES = 20;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the identifier of the cgroup, in 64 bits. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_CGROUP_ID = 21;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: options that are on or off, struct inet_diag_sockopt. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_DIAG_SOCKOPT = 22;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Unused. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_ULP_INFO_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the name of the protocol, such as tls. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_ULP_INFO_NAME = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the state of TLS, TLS_INFO_ attributes. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_ULP_INFO_TLS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the state of a subflow of MPTCP. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const INET_ULP_INFO_MPTCP = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_NAME. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_NAME = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_VFS. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_VFS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_PEER. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_PEER = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_ICONS. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_ICONS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_RQLEN. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_RQLEN = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_MEMINFO. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_MEMINFO = 32;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Flag of a request: returns UNIX_DIAG_UID. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UDIAG_SHOW_UID = 64;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the path or the abstract name to which the socket is bound. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_NAME = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the inode and the device of the socket's file, struct unix_diag_vfs. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_VFS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the inode of the connected socket. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_PEER = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the inodes of the sockets that wait to be accepted. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_ICONS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: bytes received and sent but not read; for a listening socket, waiting connections and the backlog. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_RQLEN = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the memory of the socket, SK_MEMINFO_ values. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_MEMINFO = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: which directions are shut down: bit 0 receiving, bit 1 sending. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_SHUTDOWN = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Attribute: the user id of the owner. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const UNIX_DIAG_UID = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: none. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_OFF = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: retransmission. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_ON = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: SO_KEEPALIVE. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_KEEPALIVE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: the end of TIME_WAIT. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_TIMEWAIT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: a probe of the closed window of the peer. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_PROBE0 = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
+/** Timer of a TCP socket: a delayed acknowledgement. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const IDIAG_TIMER_DELACK = 5;
 /** Operation not permitted. {@link https://man7.org/linux/man-pages/man3/errno.3.html errno(3)} */
 export const EPERM = 1;
