@@ -10,29 +10,29 @@ export const AF_LOCAL: 1 = 1;
 export const AF_UNIX: 1 = 1;
 /** IPv4: ip(7). {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_INET: 2 = 2;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** AX.25, the packet radio of amateurs. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_AX25: 3 = 3;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** IPX of Novell. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_IPX: 4 = 4;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** AppleTalk, the datagrams of its DDP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_APPLETALK: 5 = 5;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** NET/ROM, a network over AX.25 links of amateur radio. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_NETROM: 6 = 6;
 /** Bridges in messages of rtnetlink. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_BRIDGE: 7 = 7;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Permanent virtual circuits of ATM. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ATMPVC: 8 = 8;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** X.25 of the ITU-T. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_X25: 9 = 9;
 /** IPv6: ipv6(7). {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_INET6: 10 = 10;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** ROSE, a network over AX.25 links of amateur radio. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ROSE: 11 = 11;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** DECnet, which Linux 6.1 removed. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_DECnet: 12 = 12;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Reserved for NetBEUI, which Linux has never had. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_NETBEUI: 13 = 13;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Unused: calls of a firewall in Linux 2.1. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_SECURITY: 14 = 14;
 /** Key management of IPsec. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_KEY: 15 = 15;
@@ -42,25 +42,25 @@ export const AF_NETLINK: 16 = 16;
 export const AF_ROUTE: 16 = 16;
 /** Packets of network interfaces, with or without their link-layer header: packet(7). {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_PACKET: 17 = 17;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Reserved for the Ash network, which Linux has never had. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ASH: 18 = 18;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Econet of Acorn, which Linux 3.5 removed. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ECONET: 19 = 19;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Switched virtual circuits of ATM. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ATMSVC: 20 = 20;
 /** Reliable datagrams. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_RDS: 21 = 21;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Reserved for SNA of IBM, which Linux has never had. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_SNA: 22 = 22;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Infrared links of IrDA, which Linux 4.17 removed. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_IRDA: 23 = 23;
 /** PPP over Ethernet or L2TP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_PPPOX: 24 = 24;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The WAN cards of Sangoma; Linux 2.6.21 removed it. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_WANPIPE: 25 = 25;
 /** IEEE 802.2 logical link control. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_LLC: 26 = 26;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Native addresses of InfiniBand, for its connection manager; socket(2) does not support it. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_IB: 27 = 27;
 /** Routes of MPLS in messages of rtnetlink. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_MPLS: 28 = 28;
@@ -70,27 +70,27 @@ export const AF_CAN: 29 = 29;
 export const AF_TIPC: 30 = 30;
 /** Bluetooth. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_BLUETOOTH: 31 = 31;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** IUCV, between virtual machines of z/VM and their hypervisor on IBM mainframes. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_IUCV: 32 = 32;
 /** Remote procedure calls of AFS. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_RXRPC: 33 = 33;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** ISDN by the mISDN drivers. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ISDN: 34 = 34;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Phonet, the messages of Nokia cellular modems. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_PHONET: 35 = 35;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** IEEE 802.15.4, low-rate wireless personal area networks. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_IEEE802154: 36 = 36;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** CAIF, the messages of ST-Ericsson cellular modems. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_CAIF: 37 = 37;
 /** The cryptographic functions of the kernel. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_ALG: 38 = 38;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Near field communication. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_NFC: 39 = 39;
 /** Between virtual machines and their host: vsock(7). {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_VSOCK: 40 = 40;
 /** Messages over TCP connections, which a BPF program delimits. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_KCM: 41 = 41;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The IPC router, messages to other processors of a Qualcomm chip. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_QIPCRTR: 42 = 42;
 /** Shared memory communication over RDMA, which falls back to TCP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const AF_SMC: 43 = 43;
@@ -102,7 +102,7 @@ export const AF_MCTP: 45 = 45;
 export const AF_MAX: 46 = 46;
 /** The same as AF_UNSPEC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_UNIX. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_FILE = 1;
 /** The same as AF_UNIX. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_LOCAL = 1;
@@ -110,109 +110,109 @@ export const PF_LOCAL = 1;
 export const PF_UNIX = 1;
 /** The same as AF_INET. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_INET = 2;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_AX25. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_AX25 = 3;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_IPX. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_IPX = 4;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_APPLETALK. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_APPLETALK = 5;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_NETROM. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_NETROM = 6;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_BRIDGE. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_BRIDGE = 7;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ATMPVC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ATMPVC = 8;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_X25. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_X25 = 9;
 /** The same as AF_INET6. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_INET6 = 10;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ROSE. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ROSE = 11;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_DECnet. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_DECnet = 12;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_NETBEUI. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_NETBEUI = 13;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_SECURITY. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_SECURITY = 14;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_KEY. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_KEY = 15;
 /** The same as AF_NETLINK. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_NETLINK = 16;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_NETLINK. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ROUTE = 16;
 /** The same as AF_PACKET. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_PACKET = 17;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ASH. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ASH = 18;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ECONET. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ECONET = 19;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ATMSVC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ATMSVC = 20;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_RDS. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_RDS = 21;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_SNA. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_SNA = 22;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_IRDA. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_IRDA = 23;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_PPPOX. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_PPPOX = 24;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_WANPIPE. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_WANPIPE = 25;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_LLC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_LLC = 26;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_IB. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_IB = 27;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_MPLS. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_MPLS = 28;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_CAN. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_CAN = 29;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_TIPC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_TIPC = 30;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_BLUETOOTH. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_BLUETOOTH = 31;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_IUCV. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_IUCV = 32;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_RXRPC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_RXRPC = 33;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ISDN. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ISDN = 34;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_PHONET. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_PHONET = 35;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_IEEE802154. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_IEEE802154 = 36;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_CAIF. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_CAIF = 37;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_ALG. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_ALG = 38;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_NFC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_NFC = 39;
 /** The same as AF_VSOCK. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_VSOCK = 40;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_KCM. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_KCM = 41;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_QIPCRTR. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_QIPCRTR = 42;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_SMC. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_SMC = 43;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_XDP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_XDP = 44;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_MCTP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_MCTP = 45;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The same as AF_MAX. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const PF_MAX = 46;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Value of SO_TXREHASH: never changes the hash. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_TXREHASH_DISABLED = 0;
 /** Flag of SO_BUF_LOCK: the kernel does not adjust the send buffer. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_SNDBUF_LOCK = 1;
 /** A connection with a reliable stream of bytes in both directions, such as TCP. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_STREAM = 1;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Value of SO_TXREHASH: changes the hash. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_TXREHASH_ENABLED = 1;
 /** Messages without a connection, such as UDP; AF_PACKET leaves out the link-layer header. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_DGRAM = 2;
 /** Flag of SO_BUF_LOCK: the kernel does not adjust the receive buffer. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_RCVBUF_LOCK = 2;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** Both flags of SO_BUF_LOCK. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_BUF_LOCK_MASK = 3;
 /** Packets with their headers; requires CAP_NET_RAW. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_RAW = 3;
@@ -224,9 +224,9 @@ export const SOCK_SEQPACKET = 5;
 export const SOCK_DCCP = 6;
 /** Obsolete: AF_PACKET replaces it. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_PACKET = 10;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** The type, bits 8 to 15, in the requests of ioctl(2) for sockets. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_IOC_TYPE = 137;
-/** {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
+/** As net.core.txrehash says; SO_TXREHASH takes it as -1. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_TXREHASH_DEFAULT = 255;
 /** Flag: calls fail with EAGAIN instead of blocking. {@link https://man7.org/linux/man-pages/man2/socket.2.html socket(2)} */
 export const SOCK_NONBLOCK = 2048;
@@ -244,11 +244,11 @@ export const MSG_OOB = 1;
 export const MSG_PEEK = 2;
 /** Sends only to hosts on a directly connected network. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_DONTROUTE = 4;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Another name of MSG_DONTROUTE, from DECnet. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_TRYHARD = 4;
 /** Returned: the control data was truncated, because the buffer for it was too small. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_CTRUNC = 8;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Unused: supplies or asks for a second address. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_PROXY = 16;
 /** Returned: the data was truncated; passed: the result is the whole length of the message. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_TRUNC = 32;
@@ -258,13 +258,13 @@ export const MSG_DONTWAIT = 64;
 export const MSG_EOR = 128;
 /** Waits until the buffer is full. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_WAITALL = 256;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** The number of SCTP_EOF, a flag in control messages of SCTP. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_FIN = 512;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Unused on Linux: a name for TCP's SYN. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_SYN = 1024;
 /** Tells the link layer that the neighbour has answered. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_CONFIRM = 2048;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Unused on Linux: a name for TCP's RST. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_RST = 4096;
 /** Receives an error with the packet that caused it from the error queue. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_ERRQUEUE = 8192;
@@ -274,9 +274,9 @@ export const MSG_NOSIGNAL = 16384;
 export const MSG_MORE = 32768;
 /** Recvmmsg: does not block after the first message. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_WAITFORONE = 65536;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Sendmmsg: more messages follow, so the kernel may delay their transmission. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_BATCH = 262144;
-/** {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Receives data that stays in device memory as SCM_DEVMEM_DMABUF. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_SOCK_DEVMEM = 33554432;
 /** Sends without copying the data; SO_ZEROCOPY must be set, and the error queue reports when the memory is free. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_ZEROCOPY = 67108864;
@@ -300,59 +300,59 @@ export const SOL_UDP: 17 = 17;
 export const SOL_IPV6: 41 = 41;
 /** Level: raw sockets of ICMPv6. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_ICMPV6: 58 = 58;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Number to which a protocol of AF_CAN is added for its level. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_CAN_BASE: 100 = 100;
 /** Level: raw sockets of AF_CAN. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_CAN_RAW: 101 = 101;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: ISO-TP sockets of AF_CAN. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_CAN_ISOTP: 106 = 106;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: J1939 sockets of AF_CAN. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_CAN_J1939: 107 = 107;
 /** Level: UDP-Lite, udplite(7). {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_UDPLITE: 136 = 136;
 /** Level: raw sockets, raw(7). {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_RAW: 255 = 255;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_DECnet. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_DECNET: 261 = 261;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_X25. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_X25: 262 = 262;
 /** Level: AF_PACKET, packet(7). {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_PACKET: 263 = 263;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: circuits of ATM. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_ATM: 264 = 264;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: the adaptation layer of ATM. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_AAL: 265 = 265;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_IRDA. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_IRDA: 266 = 266;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_NETBEUI, which Linux has never had. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_NETBEUI: 267 = 267;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_LLC. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_LLC: 268 = 268;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: DCCP, which Linux 6.16 removed. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_DCCP: 269 = 269;
 /** Level: AF_NETLINK, netlink(7). {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_NETLINK: 270 = 270;
 /** Level: AF_TIPC. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_TIPC: 271 = 271;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_RXRPC, and its control messages. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_RXRPC: 272 = 272;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: L2TP sockets of AF_PPPOX. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_PPPOL2TP: 273 = 273;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: options of all Bluetooth sockets. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_BLUETOOTH: 274 = 274;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: pipes of AF_PHONET. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_PNPIPE: 275 = 275;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_RDS, and its control messages. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_RDS: 276 = 276;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_IUCV, and its control messages. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_IUCV: 277 = 277;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_CAIF. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_CAIF: 278 = 278;
 /** Level: AF_ALG. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_ALG: 279 = 279;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_NFC. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_NFC: 280 = 280;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_KCM. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_KCM: 281 = 281;
 /** Level: TLS by the kernel. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_TLS: 282 = 282;
@@ -360,9 +360,9 @@ export const SOL_TLS: 282 = 282;
 export const SOL_XDP: 283 = 283;
 /** Level: MPTCP. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_MPTCP: 284 = 284;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_MCTP. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_MCTP: 285 = 285;
-/** {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
+/** Level: AF_SMC. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_SMC: 286 = 286;
 /** Level of control messages of AF_VSOCK; the level of its options is AF_VSOCK. {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)} */
 export const SOL_VSOCK: 287 = 287;
@@ -370,37 +370,37 @@ export const SOL_VSOCK: 287 = 287;
 export const SO_EE_ORIGIN_NONE = 0;
 /** Records debugging information; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DEBUG = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Code of SO_EE_ORIGIN_TXTIME: the queueing discipline refused the time of the packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_CODE_TXTIME_INVALID_PARAM = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Code of SO_EE_ORIGIN_ZEROCOPY: the kernel copied the data after all. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_CODE_ZEROCOPY_COPIED = 1;
 /** Origin of an error: this host. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_ORIGIN_LOCAL = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: the extensions of the ICMP error are malformed. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_RFC4884_FLAG_INVALID = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Option of J1939: an array of j1939_filter structures, one of which a packet must match. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_J1939_FILTER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Code of SO_EE_ORIGIN_TXTIME: the time of the packet passed while it was queued. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_CODE_TXTIME_MISSED = 2;
 /** Origin of an error: an ICMP message. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_ORIGIN_ICMP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Option of J1939: receives packets to all addresses. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_J1939_PROMISC = 2;
 /** Binds to an address although connections that used it are still in TIME_WAIT. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_REUSEADDR = 2;
 /** Origin of an error: an ICMPv6 message. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_ORIGIN_ICMP6 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Option of J1939: the priority of packets that are sent, from 0, the highest, to 7; 6 by default. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_J1939_SEND_PRIO = 3;
 /** The type of the socket, such as SOCK_STREAM. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_TYPE = 3;
 /** Not an error but the timestamp of a packet that was sent. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_ORIGIN_TIMESTAMPING = 4;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** The same number as SO_EE_ORIGIN_TIMESTAMPING; also the origin of SO_WIFI_STATUS. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_EE_ORIGIN_TXSTATUS = 4;
 /** The pending error, which reading it clears. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_ERROR = 4;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Option of J1939: reports the progress and the end of transfers through the error queue. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_J1939_ERRQUEUE = 4;
 /** Sends only to hosts on a directly connected network. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DONTROUTE = 5;
@@ -424,7 +424,7 @@ export const SO_NO_CHECK = 11;
 export const SO_PRIORITY = 12;
 /** How long close(2) waits until all data is sent; 0 seconds resets a TCP connection. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_LINGER = 13;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Obsolete and without effect. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_BSDCOMPAT = 14;
 /** Several sockets of one user bind to the same address, and the kernel distributes packets or connections among them. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_REUSEPORT = 15;
@@ -444,11 +444,11 @@ export const SO_RCVTIMEO_OLD = 20;
 export const SO_SNDTIMEO = 21;
 /** The same as SO_SNDTIMEO. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_SNDTIMEO_OLD = 21;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Not supported by Linux: setting it fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_SECURITY_AUTHENTICATION = 22;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Not supported by Linux: setting it fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_SECURITY_ENCRYPTION_TRANSPORT = 23;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Not supported by Linux: setting it fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_SECURITY_ENCRYPTION_NETWORK = 24;
 /** Uses only the interface with this name. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_BINDTODEVICE = 25;
@@ -532,15 +532,15 @@ export const SO_ZEROCOPY = 60;
 export const SO_TXTIME = 61;
 /** Uses only the interface with this index. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_BINDTOIFINDEX = 62;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** SO_TIMESTAMP with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_TIMESTAMP_NEW = 63;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** SO_TIMESTAMPNS with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_TIMESTAMPNS_NEW = 64;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** SO_TIMESTAMPING with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_TIMESTAMPING_NEW = 65;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** SO_RCVTIMEO with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_RCVTIMEO_NEW = 66;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** SO_SNDTIMEO with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_SNDTIMEO_NEW = 67;
 /** Removes the BPF program of a SO_REUSEPORT group. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DETACH_REUSEPORT_BPF = 68;
@@ -562,11 +562,11 @@ export const SO_RCVMARK = 75;
 export const SO_PASSPIDFD = 76;
 /** A new pidfd of the peer. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_PEERPIDFD = 77;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** The number of SCM_DEVMEM_LINEAR. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DEVMEM_LINEAR = 78;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** The number of SCM_DEVMEM_DMABUF. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DEVMEM_DMABUF = 79;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Gives device memory back to the kernel: dmabuf_token structures from SCM_DEVMEM_DMABUF. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_DEVMEM_DONTNEED = 80;
 /** Receives the priority of each packet as SO_PRIORITY. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_RCVPRIORITY = 82;
@@ -574,19 +574,19 @@ export const SO_RCVPRIORITY = 82;
 export const SO_PASSRIGHTS = 83;
 /** Receives how many bytes are left in the queue as SCM_INQ. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SO_INQ = 84;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message of J1939: the address to which a packet was sent. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_J1939_DEST_ADDR: 1 = 1;
 /** Control message: open file descriptors. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_RIGHTS: 1 = 1;
 /** Control message: the process id, user and group of the sender. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_CREDENTIALS: 2 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message of J1939: the name to which a packet was sent. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_J1939_DEST_NAME: 2 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message of J1939: the priority of a received packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_J1939_PRIO: 3 = 3;
 /** Control message: the security label of the sender. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_SECURITY: 3 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message of J1939 on the error queue: J1939_NLA_ attributes of the transfer. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_J1939_ERRQUEUE: 4 = 4;
 /** Control message: a pidfd of the sender. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_PIDFD: 4 = 4;
@@ -596,49 +596,49 @@ export const SCM_TIMESTAMP: 29 = 29;
 export const SCM_TIMESTAMPNS: 35 = 35;
 /** Control message: the timestamps of the kernel and of the network card. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TIMESTAMPING: 37 = 37;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message: whether a wireless station acknowledged the packet, for SO_WIFI_STATUS. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_WIFI_STATUS: 41 = 41;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message: statistics of the connection at the timestamp, as TCP_NLA_ attributes. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TIMESTAMPING_OPT_STATS: 54 = 54;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message: the interface and the length of a received packet with a hardware timestamp. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TIMESTAMPING_PKTINFO: 58 = 58;
 /** Control message: the time at which a packet is to be sent. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TXTIME: 61 = 61;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message: the length of received data that lies in the buffer instead of device memory. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_DEVMEM_LINEAR: 78 = 78;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Control message: where in device memory the received data lies. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_DEVMEM_DMABUF: 79 = 79;
 /** Control message: the number that the timestamps of a sent packet report. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TS_OPT_ID: 81 = 81;
 /** Control message: how many bytes are left in the queue. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_INQ: 84 = 84;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Type of a timestamp: the peer acknowledged the data. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TSTAMP_ACK: 2 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Type of a timestamp: the hardware reported that it sent the packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TSTAMP_COMPLETION: 3 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Type of a timestamp: the packet entered the packet scheduler. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TSTAMP_SCHED: 1 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Type of a timestamp: the packet was passed to the network card, or sent by it. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SCM_TSTAMP_SND: 0 = 0;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** The SOF_TIMESTAMPING_TX_ flags, which SO_TIMESTAMPING as a control message sets for one packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_TX_RECORD_MASK = 771;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: takes hardware timestamps from the virtual PTP clock whose index is given. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_BIND_PHC = 32768;
 /** Flag: timestamps of sent packets come with the control messages of received ones. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_CMSG = 1024;
 /** Flag: timestamps of sent packets contain the number of the packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_ID = 128;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag for TCP: SOF_TIMESTAMPING_OPT_ID counts from the bytes written, not from those acknowledged. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_ID_TCP = 65536;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: receives SCM_TIMESTAMPING_PKTINFO with packets that have a hardware timestamp. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_PKTINFO = 8192;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: reports times of received packets only if this socket asked for them to be taken. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_RX_FILTER = 131072;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag with SOF_TIMESTAMPING_OPT_TSONLY: receives SCM_TIMESTAMPING_OPT_STATS with timestamps of TCP. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_STATS = 4096;
 /** Flag: timestamps of sent packets come without the packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_TSONLY = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: a sent packet may have timestamps of both the driver and the network card. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_OPT_TX_SWHW = 16384;
 /** Flag: reports the times that the network card took. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_RAW_HARDWARE = 64;
@@ -648,15 +648,15 @@ export const SOF_TIMESTAMPING_RX_HARDWARE = 4;
 export const SOF_TIMESTAMPING_RX_SOFTWARE = 8;
 /** Flag: reports the times that software took. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_SOFTWARE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Obsolete and without effect. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_SYS_HARDWARE = 32;
 /** Flag: the time when TCP data is acknowledged. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_TX_ACK = 512;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag: the time when the hardware reports that it sent the packet. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_TX_COMPLETION = 262144;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag of SO_TXTIME: the time is a deadline, before which the packet may be sent. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TXTIME_DEADLINE_MODE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
+/** Flag of SO_TXTIME: packets that are not sent are reported through the error queue. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TXTIME_REPORT_ERRORS = 2;
 /** Flag: the network card takes the time of sent packets. {@link https://man7.org/linux/man-pages/man7/socket.7.html socket(7)} */
 export const SOF_TIMESTAMPING_TX_HARDWARE = 1;
@@ -680,13 +680,13 @@ export const IPPROTO_IPIP = 4;
 export const IPPROTO_TCP = 6;
 /** EGP, an old routing protocol. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_EGP = 8;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** PUP of Xerox. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_PUP = 12;
 /** UDP, and the level of its options. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_UDP = 17;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** IDP, the datagrams of Xerox Network Systems. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_IDP = 22;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** The transport protocol class 4 of ISO. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_TP = 29;
 /** DCCP, which Linux 6.16 removed. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_DCCP = 33;
@@ -710,11 +710,11 @@ export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_NONE = 59;
 /** The destination options of IPv6. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_DSTOPTS = 60;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** MTP, an old multicast transport protocol. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_MTP = 92;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** The pseudo header for IP options in the BEET mode of IPsec. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_BEETPH = 94;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** The encapsulation header of RFC 1241. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_ENCAP = 98;
 /** PIM, multicast routing. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_PIM = 103;
@@ -734,19 +734,19 @@ export const IPPROTO_MPLS = 137;
 export const IPPROTO_ETHERNET = 143;
 /** Raw sockets whose packets contain the IP header. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_RAW = 255;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** AF_SMC over IPv4 or IPv6 sockets. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_SMC = 256;
 /** TCP over several paths. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_MPTCP = 262;
 /** The first port that needs no privilege by default. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPORT_RESERVED = 1024;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** 5000: BSD keeps larger ports for servers without privilege. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPORT_USERRESERVED = 5000;
 /** 0.0.0.0: all addresses of this host. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_ANY = 0;
 /** 127.0.0.1. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_LOOPBACK = 2130706433;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** 192.0.0.8: the source of ICMP errors of a host without an IPv4 address. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_DUMMY = 3221225480;
 /** 224.0.0.0. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_UNSPEC_GROUP = 3758096384;
@@ -754,21 +754,21 @@ export const INADDR_UNSPEC_GROUP = 3758096384;
 export const INADDR_ALLHOSTS_GROUP = 3758096385;
 /** 224.0.0.2: all routers of the link. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_ALLRTRS_GROUP = 3758096386;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** 224.0.0.106: all multicast snooping switches of the link. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_ALLSNOOPERS_GROUP = 3758096490;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** 224.0.0.255: the last group that routers do not forward. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_MAX_LOCAL_GROUP = 3758096639;
 /** 255.255.255.255: all hosts of the local network. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_BROADCAST = 4294967295;
 /** 255.255.255.255, which some C functions return for an error. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const INADDR_NONE = 4294967295;
-/** {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
+/** The payload of ESP that aggregates and fragments packets: RFC 9347. {@link https://man7.org/linux/man-pages/man5/protocols.5.html protocols(5)} */
 export const IPPROTO_AGGFRAG = 144;
 /** Never sets the don't-fragment bit. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PMTUDISC_DONT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The default of IP_MULTICAST_LOOP. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_DEFAULT_MULTICAST_LOOP = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The default of IP_MULTICAST_TTL. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_DEFAULT_MULTICAST_TTL = 1;
 /** Fragments if necessary, as the route says. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PMTUDISC_WANT = 1;
@@ -792,7 +792,7 @@ export const IP_PMTUDISC_OMIT = 5;
 export const IP_ROUTER_ALERT = 5;
 /** Receives the IP options of each packet as IP_RECVOPTS. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RECVOPTS = 6;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The same as IP_RETOPTS. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RECVRETOPTS = 7;
 /** Receives the IP options for an answer to each packet as IP_RETOPTS. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RETOPTS = 7;
@@ -802,7 +802,7 @@ export const IP_PKTINFO: 8 = 8;
 export const IP_PKTOPTIONS = 9;
 /** How the path MTU is found: an IP_PMTUDISC_ value. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MTU_DISCOVER = 10;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Another name of IP_MTU_DISCOVER. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PMTUDISC = 10;
 /** Receives ICMP errors through the error queue, with the packet and the host that reported them. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RECVERR: 11 = 11;
@@ -814,15 +814,15 @@ export const IP_RECVTOS = 13;
 export const IP_MTU = 14;
 /** Binds to an address that does not exist yet. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_FREEBIND = 15;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Sets the IPsec policy of the socket, in the format of AF_KEY; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_IPSEC_POLICY = 16;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Sets the IPsec policy of the socket, an xfrm_userpolicy_info structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_XFRM_POLICY = 17;
 /** Receives the security label of each packet. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PASSSEC = 18;
 /** Binds to addresses of other hosts, for transparent proxies; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_TRANSPARENT = 19;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The default maximum number of multicast groups that one socket joins. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MAX_MEMBERSHIPS = 20;
 /** Control message: the destination before netfilter changed it. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_ORIGDSTADDR: 20 = 20;
@@ -858,7 +858,7 @@ export const IP_BLOCK_SOURCE = 38;
 export const IP_ADD_SOURCE_MEMBERSHIP = 39;
 /** Leaves a multicast group that was joined for one source. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_DROP_SOURCE_MEMBERSHIP = 40;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The sources from which a joined group is received: an ip_msfilter structure. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MSFILTER = 41;
 /** Whether the socket also receives packets of groups that other sockets have joined. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MULTICAST_ALL = 49;
@@ -868,21 +868,21 @@ export const IP_UNICAST_IF = 50;
 export const IP_LOCAL_PORT_RANGE = 51;
 /** The protocol of a raw socket. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_PROTOCOL = 52;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** 576: the default maximum segment size of BSD. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MSS = 576;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Mask of the fragment offset in the field that also holds IP_MF, IP_DF and IP_RF; its unit is 8 bytes. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_OFFMASK = 8191;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of the IPv4 header: more fragments follow. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MF = 8192;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of the IPv4 header: routers do not fragment the packet. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_DF = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Reserved flag of the IPv4 header. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_RF = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The maximum length of an IPv4 packet, header included. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IP_MAXPACKET = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Mode of a source filter: receives from all sources but the listed ones. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_EXCLUDE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Mode of a source filter: receives from the listed sources only. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_INCLUDE = 1;
 /** Joins a multicast group of IPv4 or IPv6. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_JOIN_GROUP = 42;
@@ -896,137 +896,137 @@ export const MCAST_LEAVE_GROUP = 45;
 export const MCAST_JOIN_SOURCE_GROUP = 46;
 /** Leaves a multicast group that was joined for one source. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_LEAVE_SOURCE_GROUP = 47;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The sources from which a joined group is received: a group_filter structure, for IPv4 or IPv6. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MCAST_MSFILTER = 48;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Makes this raw IGMP socket the multicast router of its table. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_INIT = 200;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Ends multicast routing, which also removes interfaces and routes that are not static. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_DONE = 201;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Adds a virtual interface: a vifctl structure. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_ADD_VIF = 202;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Removes a virtual interface: a vifctl structure. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_DEL_VIF = 203;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Adds or changes a multicast route: an mfcctl structure. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_ADD_MFC = 204;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Removes a multicast route: an mfcctl structure. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_DEL_MFC = 205;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The version of multicast routing in the kernel: 0x0305. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_VERSION = 206;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Whether packets on a wrong interface are reported as IGMPMSG_WRONGVIF. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_ASSERT = 207;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Whether PIM is used: its register interface, and reports as with MRT_ASSERT. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_PIM = 208;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** The multicast routing table of this socket, to be set before MRT_INIT. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_TABLE = 209;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Adds a multicast route for any source (*,G), or for any source and group (*,*). {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_ADD_MFC_PROXY = 210;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Removes a multicast route of MRT_ADD_MFC_PROXY. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_DEL_MFC_PROXY = 211;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Removes routes or virtual interfaces: MRT_FLUSH_ flags. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_FLUSH = 212;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of MRT_FLUSH: multicast routes that are not static. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_FLUSH_MFC = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of MRT_FLUSH: static multicast routes. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_FLUSH_MFC_STATIC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of MRT_FLUSH: virtual interfaces that are not static. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_FLUSH_VIFS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of MRT_FLUSH: static virtual interfaces. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const MRT_FLUSH_VIFS_STATIC = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** 65535, which stands for all virtual interfaces. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const ALL_VIFS = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of a virtual interface: a tunnel of IPv4 in IPv4. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const VIFF_TUNNEL = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of a virtual interface: source routing, which Linux does not support. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const VIFF_SRCRT = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of a virtual interface: the register interface of PIM. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const VIFF_REGISTER = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Flag of a virtual interface: its interface is given by index instead of by address. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const VIFF_USE_IFINDEX = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Message of the kernel: there is no route for a received packet. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IGMPMSG_NOCACHE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Message of the kernel: a packet arrived at an interface that its route does not name. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IGMPMSG_WRONGVIF = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Message of the kernel: a whole packet, for a register message of PIM. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IGMPMSG_WHOLEPKT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
+/** Message of the kernel: a whole packet that arrived at an interface that its route does not name. {@link https://man7.org/linux/man-pages/man7/ip.7.html ip(7)} */
 export const IGMPMSG_WRVIFWHOLE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Action of IPV6_FLOWLABEL_MGR: attaches a flow label to the socket. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_A_GET = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** No sharing is given: fails with EINVAL; only a privileged IPV6_FL_A_RENEW accepts it. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_S_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Fragments if necessary; a path MTU that becomes smaller is no error of a connected socket. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_DONT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: uncharacterized traffic. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_UNCHARACTERIZED = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete: the next hop of a routing header need not be a neighbour. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RTHDR_LOOSE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The routing header for source routes, which RFC 5095 deprecates. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RTHDR_TYPE_0 = 0;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: one byte of padding. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_PAD1 = 0;
 /** Turns a connected IPv6 socket with an IPv4-mapped address into an IPv4 socket. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_ADDRFORM = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Action of IPV6_FLOWLABEL_MGR: releases a flow label. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_A_PUT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of IPV6_FL_A_GET: creates the flow label if it does not exist. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_F_CREATE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** A flow label with this sharing belongs to one socket. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_S_EXCL = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Fragments if necessary, as by default. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_WANT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers temporary addresses, which protect privacy. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_TMP = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete: the next hop of a routing header must be a neighbour. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RTHDR_STRICT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: two or more bytes of padding. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_PADN = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** IPV6_RECVPKTINFO and IPV6_PKTINFO in the old form of RFC 2292. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292PKTINFO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Action of IPV6_FLOWLABEL_MGR: extends the lifetime of a flow label. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_A_RENEW = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of IPV6_FL_A_GET: fails with EEXIST if the flow label exists. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_F_EXCL = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** A flow label with this sharing belongs to the sockets of one process. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_S_PROCESS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Never fragments; datagrams larger than the path MTU fail with EMSGSIZE. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_DO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers public addresses to temporary ones. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_PUBLIC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** IPV6_RECVHOPOPTS and IPV6_HOPOPTS in the old form of RFC 2292. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292HOPOPTS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** A flow label with this sharing belongs to the sockets of one user. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_S_USER = 3;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Never fragments, and ignores the known path MTU. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_PROBE = 3;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** IPV6_RECVDSTOPTS and IPV6_DSTOPTS in the old form of RFC 2292. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292DSTOPTS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag for TCP: sends the flow label that was received from the peer. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_F_REFLECT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Uses the MTU of the interface and ignores the path MTU. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_INTERFACE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers care-of addresses, those of a mobile host's current network. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_COA = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** IPV6_RECVRTHDR and IPV6_RTHDR in the old form of RFC 2292. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292RTHDR = 5;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** As IPV6_PMTUDISC_INTERFACE, but fragments packets that are larger. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PMTUDISC_OMIT = 5;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: routers on the path look at the packet. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_ROUTERALERT = 5;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Sets several options as control messages; reading it returns those that a TCP socket would receive. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292PKTOPTIONS = 6;
 /** The offset at which the kernel computes a checksum in packets of a raw socket. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_CHECKSUM = 7;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: a security label, RFC 5570. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_CALIPSO = 7;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** IPV6_RECVHOPLIMIT and IPV6_HOPLIMIT in the old form of RFC 2292. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_2292HOPLIMIT = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag for reading IPV6_FLOWLABEL_MGR: returns the flow label that was received from the peer. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_F_REMOTE = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers cryptographically generated addresses; Linux accepts but ignores it. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_CGA = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Not supported by Linux: the next hop of packets, which fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_NEXTHOP = 9;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete: fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_AUTHHDR = 10;
 /** Receives the traffic class and the flow label of each packet. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWINFO = 11;
@@ -1066,19 +1066,19 @@ export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_ROUTER_ALERT_ISOLATE = 30;
 /** Errors on the error queue contain the extensions of RFC 4884. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RECVERR_RFC4884 = 31;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Attaches, releases or renews a flow label: an in6_flowlabel_req structure with an IPV6_FL_A_ action. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWLABEL_MGR = 32;
 /** Sends the flow label of the destination address. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWINFO_SEND = 33;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Sets the IPsec policy of the socket, in the format of AF_KEY; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_IPSEC_POLICY = 34;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Sets the IPsec policy of the socket, an xfrm_userpolicy_info structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_XFRM_POLICY = 35;
 /** Packets of a raw socket contain the IPv6 header. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_HDRINCL = 36;
 /** Receives the interface and the destination of each packet as IPV6_PKTINFO. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RECVPKTINFO = 49;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: operational data that routers add, RFC 9486. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_IOAM = 49;
 /** Control message: the interface and the destination of a received packet, or the source of a sent one. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PKTINFO: 50 = 50;
@@ -1090,7 +1090,7 @@ export const IPV6_HOPLIMIT: 52 = 52;
 export const IPV6_RECVHOPOPTS = 53;
 /** The hop-by-hop options of packets that are sent. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_HOPOPTS = 54;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The same as IPV6_HOPOPTS. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RXHOPOPTS = 54;
 /** The destination options before the routing header of packets that are sent. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RTHDRDSTOPTS = 55;
@@ -1102,7 +1102,7 @@ export const IPV6_RTHDR = 57;
 export const IPV6_RECVDSTOPTS = 58;
 /** The destination options of packets that are sent. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_DSTOPTS = 59;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The same as IPV6_DSTOPTS. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RXDSTOPTS = 59;
 /** Receives changes of the path MTU as IPV6_PATHMTU. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_RECVPATHMTU = 60;
@@ -1132,99 +1132,99 @@ export const IPV6_UNICAST_IF = 76;
 export const IPV6_RECVFRAGSIZE = 77;
 /** Binds to an address that does not exist yet. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FREEBIND = 78;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: the length of a packet with more than 65535 bytes after its header. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_JUMBO = 194;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Option type of an extension header: the home address of a mobile host. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_TLV_HAO = 201;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** A flow label with this sharing is open to all sockets. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FL_S_ANY = 255;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers public or temporary addresses as the system does by default. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_PUBTMP_DEFAULT = 256;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: filler traffic, such as news. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_FILLER = 256;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: transfers for which nobody waits, such as mail. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_UNATTENDED = 512;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: reserved. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_RESERVED1 = 768;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers the home addresses of a mobile host, as by default. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_HOME = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: large transfers for which someone waits. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_BULK = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: reserved. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_RESERVED2 = 1280;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: interactive traffic, such as a terminal. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_INTERACTIVE = 1536;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: control of the network, such as routing. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_CONTROL = 1792;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Prefers addresses that are not cryptographically generated; Linux accepts but ignores it. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PREFER_SRC_NONCGA = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped first. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_8 = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_8. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_9 = 2304;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_9. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_10 = 2560;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_10. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_11 = 2816;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_11. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_12 = 3072;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_12. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_13 = 3328;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped after IPV6_PRIORITY_13. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_14 = 3584;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Obsolete priority of RFC 1883: without congestion control, dropped last. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_PRIORITY_15 = 3840;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Mask of the flow label in the flow information of an address, in host byte order. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWINFO_FLOWLABEL = 1048575;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Mask of the traffic class in the flow information of an address, in host byte order. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IPV6_FLOWINFO_PRIORITY = 267386880;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Makes this raw ICMPv6 socket the multicast router of its table. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_INIT = 200;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Ends multicast routing, which also removes interfaces and routes that are not static. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_DONE = 201;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Adds a multicast interface: a mif6ctl structure. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_ADD_MIF = 202;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Removes a multicast interface, given by its number. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_DEL_MIF = 203;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Adds or changes a multicast route: an mf6cctl structure. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_ADD_MFC = 204;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Removes a multicast route: an mf6cctl structure. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_DEL_MFC = 205;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The version of multicast routing in the kernel: 0x0305. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_VERSION = 206;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Whether packets on a wrong interface are reported as MRT6MSG_WRONGMIF. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_ASSERT = 207;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Whether PIM is used: its register interface, and reports as with MRT6_ASSERT. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_PIM = 208;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The multicast routing table of this socket, to be set before MRT6_INIT. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_TABLE = 209;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Adds a multicast route for any source (*,G), or for any source and group (*,*). {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_ADD_MFC_PROXY = 210;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Removes a multicast route of MRT6_ADD_MFC_PROXY. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_DEL_MFC_PROXY = 211;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Removes routes or multicast interfaces: MRT6_FLUSH_ flags. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_FLUSH = 212;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of MRT6_FLUSH: multicast routes that are not static. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_FLUSH_MFC = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of MRT6_FLUSH: static multicast routes. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_FLUSH_MFC_STATIC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of MRT6_FLUSH: multicast interfaces that are not static. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_FLUSH_MIFS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of MRT6_FLUSH: static multicast interfaces. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6_FLUSH_MIFS_STATIC = 8;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** 65535, which stands for all multicast interfaces. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const ALL_MIFS = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Flag of a multicast interface: the register interface of PIM. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MIFF_REGISTER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Message of the kernel: there is no route for a received packet. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6MSG_NOCACHE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Message of the kernel: a packet arrived at an interface that its route does not name. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6MSG_WRONGMIF = 2;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Message of the kernel: a whole packet, for a register message of PIM. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6MSG_WHOLEPKT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** Message of the kernel: a whole packet that arrived at an interface that its route does not name. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const MRT6MSG_WRMIFWHOLE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
+/** The destination of a connection before netfilter redirected it; its level is SOL_IPV6. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IP6T_SO_ORIGINAL_DST = 80;
 /** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_OFF = 0;
@@ -1842,11 +1842,11 @@ export const PACKET_MR_ALLMULTI = 2;
 export const PACKET_MULTICAST = 2;
 /** Uses the next socket when one is full. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_ROLLOVER = 3;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Membership: one more unicast address of the interface. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_MR_UNICAST = 3;
 /** Packet type: addressed to another host, seen in promiscuous mode. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_OTHERHOST = 3;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Not supported by Linux: fails with ENOPROTOOPT. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_RECV_OUTPUT = 3;
 /** Distributes packets at random. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_RND = 4;
@@ -1854,23 +1854,23 @@ export const PACKET_FANOUT_RND = 4;
 export const PACKET_OUTGOING = 4;
 /** Distributes packets by the receive queue of the network card. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_QM = 5;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Packet type: a broadcast or multicast packet that was looped back; sockets never receive it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_LOOPBACK = 5;
 /** Creates a ring in shared memory for received packets. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_RX_RING = 5;
 /** A classic BPF program distributes packets. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_CBPF = 6;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Obsolete packet type with the number of PACKET_USER. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FASTROUTE = 6;
 /** How many packets were received and dropped since it was last read. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_STATISTICS = 6;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Packet type of a netlink monitor: from the kernel to a program. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_USER = 6;
 /** Queues packets that do not fit into a frame of the ring for recv(2), too. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_COPY_THRESH = 7;
 /** An eBPF program distributes packets. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_EBPF = 7;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Packet type of a netlink monitor: from a program to the kernel. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_KERNEL = 7;
 /** Receives the lengths, the VLAN tag and the checksum state of each packet as a control message. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_AUXDATA: 8 = 8;
@@ -1878,7 +1878,7 @@ export const PACKET_AUXDATA: 8 = 8;
 export const PACKET_ORIGDEV = 9;
 /** The format of rings: TPACKET_V1, TPACKET_V2 or TPACKET_V3. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_VERSION = 10;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Reading it with a TPACKET_ version in the buffer returns the size of that version's frame header. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_HDRLEN = 11;
 /** The bytes that are reserved before the header of each packet of a ring. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_RESERVE = 12;
@@ -1900,275 +1900,275 @@ export const PACKET_TX_HAS_OFF = 19;
 export const PACKET_QDISC_BYPASS = 20;
 /** How many packets PACKET_FANOUT_ROLLOVER moved to another socket. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_ROLLOVER_STATS = 21;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The BPF program of PACKET_FANOUT_CBPF or PACKET_FANOUT_EBPF. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_DATA = 22;
 /** Does not receive packets that this host sends. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_IGNORE_OUTGOING = 23;
 /** The size of the virtio_net_hdr that precedes each packet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_VNET_HDR_SZ = 24;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of PACKET_FANOUT: uses another socket when the selected one is full. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_FLAG_ROLLOVER = 4096;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of PACKET_FANOUT: the kernel chooses the number of a new group, which the option returns. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_FLAG_UNIQUEID = 8192;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of PACKET_FANOUT: IPv4 fragments are reassembled before they are distributed. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_FLAG_DEFRAG = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The alignment of frames, and of the parts of a frame, in a ring: 16 bytes. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET_ALIGNMENT = 16;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Version of rings: the header's size depends on the architecture, and its time is in microseconds. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET_V1 = 0;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Version of rings: the same header on all architectures, with VLAN tags and nanoseconds. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET_V2 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Version of rings: blocks of packets with varying lengths, which a timeout also hands over. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET_V3 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame or block for receiving: the kernel owns it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_KERNEL = 0;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame or block for receiving: the program owns it, until it sets TP_STATUS_KERNEL. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_USER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: the frame was too small, and the whole packet can be received from the socket. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_COPY = 2;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: packets have been dropped since PACKET_STATISTICS was last read. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_LOSING = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: the checksum of this packet, which the host sends, is not computed yet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_CSUMNOTREADY = 8;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: tp_vlan_tci contains the VLAN tag. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_VLAN_VALID = 16;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a block of TPACKET_V3: its timeout ended it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_BLK_TMO = 32;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: tp_vlan_tpid contains the protocol of the VLAN tag. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_VLAN_TPID_VALID = 64;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: the kernel or the network card has verified the transport checksum. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_CSUM_VALID = 128;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame for sending: free, and the program may fill it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_AVAILABLE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame for sending: the program has filled it, to be sent by the next send(2). {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_SEND_REQUEST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame for sending: the kernel is sending it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_SENDING = 2;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State of a frame for sending: the kernel refused it as malformed. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_WRONG_FORMAT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: software took the time in the header. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_TS_SOFTWARE = 536870912;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: the network card took the time in the header. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_TS_RAW_HARDWARE = 2147483648;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The size of a TPACKET_V2 header, padded, with the sockaddr_ll after it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET2_HDRLEN = 52;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The size of a TPACKET_V1 header, padded, with the sockaddr_ll after it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET_HDRLEN = 52;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The size of a TPACKET_V3 header, padded, with the sockaddr_ll after it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TPACKET3_HDRLEN = 68;
 /** IEEE 802.3 frames without an IEEE 802.2 header. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_802_3 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** AX.25: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AX25 = 2;
 /** All protocols. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ALL = 3;
 /** Frames with an IEEE 802.2 header instead of an EtherType. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_802_2 = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Frames with a SNAP header: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_SNAP = 5;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** DDCMP of DEC: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DDCMP = 6;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** PPP on serial WAN links: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_WAN_PPP = 7;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Fragments of multilink PPP: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PPP_MP = 8;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** LocalTalk: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LOCALTALK = 9;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Classical CAN frames: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CAN = 12;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** CAN FD frames: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CANFD = 13;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** CAN XL frames: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CANXL = 14;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** AppleTalk over PPP: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PPPTALK = 16;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Token Ring frames with an IEEE 802.2 header: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TR_802_2 = 17;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Mobitex, a radio data network: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MOBITEX = 21;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Control frames of a particular card: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CONTROL = 22;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Infrared frames of IrDA: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IRDA = 23;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Econet of Acorn: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ECONET = 24;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** HDLC frames: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_HDLC = 25;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** ARCnet: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ARCNET = 26;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Frames with the tag of a switch (DSA): a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DSA = 27;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Frames with the tag of a switch at their end: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TRAILER = 28;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The same as ETH_P_IP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETHERTYPE_IP = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The same as ETH_P_ARP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETHERTYPE_ARP = 2054;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The same as ETH_P_8021Q. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETHERTYPE_VLAN = 33024;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The same as ETH_P_IPV6. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETHERTYPE_IPV6 = 34525;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Ethernet loopback, with the old number 0x0060. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LOOP = 96;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Phonet of Nokia modems: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PHONET = 245;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** IEEE 802.15.4 frames: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IEEE802154 = 246;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** CAIF of ST-Ericsson modems: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CAIF = 247;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Frames with a switch tag of any kind that DSA removes: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_XDSA = 248;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Aggregated packets of Qualcomm modems: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MAP = 249;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** MCTP: a number within Linux. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MCTP = 250;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** PUP of Xerox. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PUP = 512;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Address translation of PUP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PUPAT = 513;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The smallest EtherType; smaller values are lengths of IEEE 802.3 frames. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_802_3_MIN = 1536;
 /** IPv4. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IP = 2048;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** X.25. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_X25 = 2053;
 /** ARP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ARP = 2054;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** AX.25 over Ethernet, from G8BPQ; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_BPQ = 2303;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** PUP of Xerox in IEEE 802.3 frames. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IEEEPUP = 2560;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Address translation of PUP in IEEE 802.3 frames. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IEEEPUPAT = 2561;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Mirrored traffic in GRE: ERSPAN version 2, type III. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ERSPAN2 = 8939;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Audio and video streams of IEEE 1722, in time-sensitive networks. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TSN = 8944;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The mesh routing B.A.T.M.A.N. Advanced; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_BATMAN = 17157;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Assigned to DEC. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DEC = 24576;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** DECnet: dump and load. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DNA_DL = 24577;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** DECnet: remote console. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DNA_RC = 24578;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** DECnet: routing. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DNA_RT = 24579;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Local area transport of DEC, for terminals. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LAT = 24580;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Diagnostics of DEC. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DIAG = 24581;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Customers of DEC. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CUST = 24582;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Systems communication architecture of DEC, for clusters. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_SCA = 24583;
 /** Ethernet within another protocol. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TEB = 25944;
 /** Reverse ARP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_RARP = 32821;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** AppleTalk datagrams. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ATALK = 32923;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The address resolution of AppleTalk. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AARP = 33011;
 /** A VLAN tag. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_8021Q = 33024;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** IPX of Novell. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IPX = 33079;
 /** IPv6. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IPV6 = 34525;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Pause frames and other MAC control frames of IEEE 802.3. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PAUSE = 34824;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Slow protocols of IEEE 802.3, such as LACP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_SLOW = 34825;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** WCCP, which redirects traffic to web caches. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_WCCP = 34878;
 /** MPLS unicast. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MPLS_UC = 34887;
 /** MPLS multicast. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MPLS_MC = 34888;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Several protocols over ATM: MPOA. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ATMMPOA = 34892;
 /** PPPoE discovery. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PPP_DISC = 34915;
 /** PPPoE session. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PPP_SES = 34916;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Link control of HomePNA and wireless networks. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LINK_CTL = 34924;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Frame-based ATM over Ethernet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ATMFATE = 34948;
 /** IEEE 802.1X authentication. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PAE = 34958;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** PROFINET, an industrial network. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PROFINET = 34962;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Several protocols of Realtek, such as tags of its switches. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_REALTEK = 34969;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** ATA over Ethernet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AOE = 34978;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** EtherCAT, an industrial network. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ETHERCAT = 34980;
 /** A service VLAN tag. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_8021AD = 34984;
 /** Local experiments. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_802_EX1 = 34997;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Mirrored traffic in GRE: ERSPAN version 1, type II. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_ERSPAN = 35006;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** IEEE 802.11 preauthentication. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PREAUTH = 35015;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** TIPC. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TIPC = 35018;
 /** LLDP. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LLDP = 35020;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The media redundancy protocol of rings, IEC 62439-2. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MRP = 35043;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** MACsec, the encryption of IEEE 802.1AE. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MACSEC = 35045;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The service tag of a provider backbone, IEEE 802.1ah. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_8021AH = 35047;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** MVRP, the registration of VLANs. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MVRP = 35061;
 /** The precision time protocol. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_1588 = 35063;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** NC-SI, between a management controller and a network card. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_NCSI = 35064;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The parallel redundancy protocol, and HSR version 0: IEC 62439-3. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_PRP = 35067;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Connectivity fault management, IEEE 802.1ag. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_CFM = 35074;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Fibre Channel over Ethernet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_FCOE = 35078;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Tunneled direct link setup of IEEE 802.11. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_TDLS = 35085;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The initialization of Fibre Channel over Ethernet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_FIP = 35092;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** InfiniBand over Ethernet: RoCE version 1. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IBOE = 35093;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Media independent handover, IEEE 802.21. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_80221 = 35095;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** HSR version 1, redundant rings of IEC 62439-3. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_HSR = 35119;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The network service header, RFC 8300. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_NSH = 35151;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Ethernet loopback, with the number 0x9000 of IEEE 802.3. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_LOOPBACK = 36864;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** An outer VLAN tag, deprecated for ETH_P_8021AD; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_QINQ1 = 37120;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** An outer VLAN tag, deprecated for ETH_P_8021AD; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_QINQ2 = 37376;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** An outer VLAN tag, deprecated for ETH_P_8021AD; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_QINQ3 = 37632;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The tag of Marvell switches with an EtherType; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_EDSA = 56026;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** A VLAN header that serves as the tag of a switch; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DSA_8021Q = 56027;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The tag of A5PSW switches; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_DSA_A5PSW = 57345;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Packets with metadata between forwarding elements: IFE of ForCES. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_IFE = 60734;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** AF_IUCV over HiperSockets; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_AF_IUCV = 64507;
 /** The length of an Ethernet address. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_ALEN = 6;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The length of the EtherType of a frame. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_TLEN = 2;
 /** The minimum length of an Ethernet frame without its frame check sequence. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_ZLEN = 60;
@@ -2176,47 +2176,47 @@ export const ETH_ZLEN = 60;
 export const ETH_DATA_LEN = 1500;
 /** The maximum length of an Ethernet frame without its frame check sequence. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_FRAME_LEN = 1514;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The length of the frame check sequence. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_FCS_LEN = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The smallest MTU of an Ethernet interface by default: 68, the least of IPv4. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_MIN_MTU = 68;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The largest MTU that Ethernet drivers allow: 65535. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_MAX_MTU = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Obsolete: Linux never sets it. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_TS_SYS_HARDWARE = 1073741824;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of tp_feature_req_word: headers of TPACKET_V3 contain a hash of the flow. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_FT_REQ_FILL_RXHASH = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of PACKET_FANOUT: the group does not receive packets that this host sends. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_FLAG_IGNORE_OUTGOING = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** State: the packet holds several TCP segments, which were merged or are not split yet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const TP_STATUS_GSO_TCP = 256;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of a virtio_net_hdr: the checksum is to be computed from csum_start on. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of a virtio_net_hdr: the checksum has been verified. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_F_DATA_VALID = 2;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of a virtio_net_hdr: the fields of the checksum describe the merging of segments. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_F_RSC_INFO = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Type in a virtio_net_hdr: a single packet. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Type in a virtio_net_hdr: TCP over IPv4, to be split into segments. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_TCPV4 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Type in a virtio_net_hdr: UDP, to be split into IP fragments. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_UDP = 3;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Type in a virtio_net_hdr: TCP over IPv6, to be split into segments. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_TCPV6 = 4;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Type in a virtio_net_hdr: UDP, to be split into datagrams. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** Flag of the type in a virtio_net_hdr: the TCP packet has ECN set. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const VIRTIO_NET_HDR_GSO_ECN = 128;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** LLC in frames of more than 1500 bytes, IEEE 802.1AC. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_8021AC = 34928;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The tag of MaxLinear switches. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_MXLGSW = 35011;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The tag of Motorcomm YT921x switches. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_YT921X = 39304;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** The tag of NXP NETC switches; not a registered number. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_NXP_NETC = 64826;
-/** {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
+/** OSI protocols within GRE, such as IS-IS. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const ETH_P_GRE_OSI = 254;
 /** Class: loads into the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LD = 0;
@@ -3856,13 +3856,13 @@ export const AI_V4MAPPED = 8;
 export const AI_ALL = 16;
 /** Returns only addresses of families for which this system has an address. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_ADDRCONFIG = 32;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Encodes an internationalized name, in the encoding of the locale, before it is looked up. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_IDN = 64;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Returns the canonical name decoded to the encoding of the locale. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_CANONIDN = 128;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Deprecated; glibc ignores it since version 2.28. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_IDN_ALLOW_UNASSIGNED = 256;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Deprecated; glibc ignores it since version 2.28. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_IDN_USE_STD3_ASCII_RULES = 512;
 /** The service must be a port number, so that nothing is looked up. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_NUMERICSERV = 1024;
@@ -3876,15 +3876,15 @@ export const NI_NOFQDN = 4;
 export const NI_NAMEREQD = 8;
 /** The service is one of UDP. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_DGRAM = 16;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Decodes an internationalized name to the encoding of the locale. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_IDN = 32;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** The size of a buffer for the name of any service. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_MAXSERV = 32;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Deprecated; glibc ignores it since version 2.28. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_IDN_ALLOW_UNASSIGNED = 64;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Deprecated; glibc ignores it since version 2.28. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_IDN_USE_STD3_ASCII_RULES = 128;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** The size of a buffer for the name of any host. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NI_MAXHOST = 1025;
 /** The flags are invalid. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_BADFLAGS = -1;
@@ -3910,25 +3910,25 @@ export const EAI_MEMORY = -10;
 export const EAI_SYSTEM = -11;
 /** The buffer is too small. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_OVERFLOW = -12;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Of getaddrinfo_a(3): the lookup has not ended. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_INPROGRESS = -100;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Of getaddrinfo_a(3): the lookup was cancelled. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_CANCELED = -101;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Of getaddrinfo_a(3): the lookup cannot be cancelled any more. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_NOTCANCELED = -102;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Of getaddrinfo_a(3): the lookups have all ended already. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_ALLDONE = -103;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** Of getaddrinfo_a(3): a signal interrupted the waiting. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_INTR = -104;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** The internationalized name cannot be encoded or decoded. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const EAI_IDN_ENCODE = -105;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** A value of h_errno: the host is unknown. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const HOST_NOT_FOUND = 1;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** A value of h_errno: the name server has failed temporarily. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const TRY_AGAIN = 2;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** A value of h_errno: the name server has failed permanently. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NO_RECOVERY = 3;
-/** {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
+/** A value of h_errno: the name exists but has no addresses. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const NO_DATA = 4;
 /** There is data to read, or a connection to accept. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLIN = 1;
@@ -3944,15 +3944,15 @@ export const POLLHUP = 16;
 export const POLLNVAL = 32;
 /** The same as POLLIN. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLRDNORM = 64;
-/** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
+/** There is data of a priority band to read; few kinds of files on Linux report it. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLRDBAND = 128;
 /** The same as POLLOUT. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLWRNORM = 256;
-/** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
+/** Data of a priority band can be written; sockets of UDP and AF_UNIX report it with POLLOUT. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLWRBAND = 512;
-/** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
+/** Unused on Linux. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLMSG = 1024;
-/** {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
+/** Unused on Linux. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLREMOVE = 4096;
 /** The peer has ended its direction. {@link https://man7.org/linux/man-pages/man2/poll.2.html poll(2)} */
 export const POLLRDHUP = 8192;
@@ -3974,19 +3974,19 @@ export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
 /** The same as EPOLLIN. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLRDNORM = 64;
-/** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
+/** There is data of a priority band to read; few kinds of files on Linux report it. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLRDBAND = 128;
 /** The same as EPOLLOUT. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLWRNORM = 256;
-/** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
+/** Data of a priority band can be written; sockets of UDP and AF_UNIX report it with EPOLLOUT. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLWRBAND = 512;
-/** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
+/** Unused on Linux. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLMSG = 1024;
 /** The peer has ended its direction. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLRDHUP = 8192;
 /** Flag: wakes only one of several epoll instances. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLEXCLUSIVE = 268435456;
-/** {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
+/** Flag: the system does not suspend while the event is handled; ignored without CAP_BLOCK_SUSPEND. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLWAKEUP = 536870912;
 /** Flag: reports one event, and then nothing until it is modified. {@link https://man7.org/linux/man-pages/man7/epoll.7.html epoll(7)} */
 export const EPOLLONESHOT = 1073741824;
@@ -3998,7 +3998,7 @@ export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
 /** More data follows. {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
 export const SPLICE_F_MORE = 4;
-/** {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
+/** For vmsplice(2): the program gives its pages away; without effect on splice(2). {@link https://man7.org/linux/man-pages/man2/splice.2.html splice(2)} */
 export const SPLICE_F_GIFT = 8;
 /** Returns the flags of the file descriptor: FD_CLOEXEC. {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)} */
 export const F_GETFD = 1;
@@ -4126,31 +4126,31 @@ export const RWH_WRITE_LIFE_EXTREME = 5;
 export const SIOCOUTQ = 21521;
 /** Returns how many bytes can be read. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCINQ = 21531;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the process or, as a negative number, the process group that receives SIGIO and SIGURG. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSPGRP = 35074;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the process or, as a negative number, the process group that receives SIGIO and SIGURG. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGPGRP = 35076;
 /** Returns whether the next byte is at the out-of-band mark. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCATMARK = 35077;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the time of the last packet that the program received, in microseconds. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMP = 35078;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** SIOCGSTAMP with a time whose size depends on the architecture. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMP_OLD = 35078;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the time of the last packet that the program received, in nanoseconds. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMPNS = 35079;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** SIOCGSTAMPNS with a time whose size depends on the architecture. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMPNS_OLD = 35079;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Adds a route: an rtentry structure, or an in6_rtmsg structure for IPv6. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCADDRT = 35083;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes a route: an rtentry structure, or an in6_rtmsg structure for IPv6. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDELRT = 35084;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Unused: fails with EINVAL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCRTMSG = 35085;
 /** Returns the name of an interface by its index. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFNAME = 35088;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFLINK = 35089;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the names and addresses of the interfaces that have an IPv4 address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFCONF = 35090;
 /** Returns the flags of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFFLAGS = 35091;
@@ -4158,169 +4158,169 @@ export const SIOCGIFFLAGS = 35091;
 export const SIOCSIFFLAGS = 35092;
 /** Returns the IPv4 address of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFADDR = 35093;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the IPv4 address of an interface; on an IPv6 socket, adds an IPv6 address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFADDR = 35094;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the IPv4 address of the peer of a point-to-point interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFDSTADDR = 35095;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the IPv4 address of the peer of a point-to-point interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFDSTADDR = 35096;
 /** Returns the IPv4 broadcast address of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFBRDADDR = 35097;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the IPv4 broadcast address of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFBRDADDR = 35098;
 /** Returns the IPv4 netmask of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFNETMASK = 35099;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the IPv4 netmask of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFNETMASK = 35100;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the metric of an interface, which is always 0 on Linux. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFMETRIC = 35101;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with EOPNOTSUPP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFMETRIC = 35102;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFMEM = 35103;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFMEM = 35104;
 /** Returns the MTU of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFMTU = 35105;
 /** Sets the MTU of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFMTU = 35106;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Renames an interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFNAME = 35107;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the hardware address of an interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFHWADDR = 35108;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFENCAP = 35109;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFENCAP = 35110;
 /** Returns the hardware address of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFHWADDR = 35111;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with EINVAL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFSLAVE = 35113;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with EINVAL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFSLAVE = 35120;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Adds a multicast hardware address that an interface receives; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCADDMULTI = 35121;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes an address of SIOCADDMULTI; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDELMULTI = 35122;
 /** Returns the index of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFINDEX = 35123;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets private flags of an interface; Linux does not support it and fails with EINVAL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFPFLAGS = 35124;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns private flags of an interface; Linux does not support it and fails with EINVAL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFPFLAGS = 35125;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** On an IPv6 socket, removes an IPv6 address of an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDIFADDR = 35126;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the broadcast hardware address of an interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFHWBROADCAST = 35127;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFCOUNT = 35128;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Old commands for bridges: an array of three numbers, the first of which is the command. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFBR = 35136;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Old commands for bridges: an array of three numbers, the first of which is the command. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFBR = 35137;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the length of the transmit queue of an interface, in packets. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFTXQLEN = 35138;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the length of the transmit queue of an interface, in packets; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFTXQLEN = 35139;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Executes an ETHTOOL_ command on an interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCETHTOOL = 35142;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the number of the PHY of an interface, and one of its registers; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGMIIPHY = 35143;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns a register of a PHY of an interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGMIIREG = 35144;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Writes a register of a PHY of an interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSMIIREG = 35145;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns or sets the settings of a WAN interface: an if_settings structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCWANDEV = 35146;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns how many bytes have not been sent, of a TCP socket. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCOUTQNSD = 35147;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns a new file descriptor of the socket's network namespace; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSKNS = 35148;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes an entry of the ARP cache: an arpreq structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDARP = 35155;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns an entry of the ARP cache: an arpreq structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGARP = 35156;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Adds or changes an entry of the ARP cache: an arpreq structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSARP = 35157;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux any more: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDRARP = 35168;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux any more: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGRARP = 35169;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Not supported by Linux any more: fails with ENOTTY. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSRARP = 35170;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the memory, the interrupt and other hardware parameters of an interface: an ifmap structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFMAP = 35184;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets hardware parameters of an interface: an ifmap structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFMAP = 35185;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Creates a Frame Relay DLCI interface, in old kernels. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCADDDLCI = 35200;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes a Frame Relay DLCI interface, in old kernels. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCDELDLCI = 35201;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Reads or changes a VLAN interface: a vlan_ioctl_args structure, whose command decides. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGIFVLAN = 35202;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Reads or changes a VLAN interface: a vlan_ioctl_args structure, whose command decides. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSIFVLAN = 35203;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Adds an interface to a bond; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDENSLAVE = 35216;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes an interface from a bond; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDRELEASE = 35217;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the hardware address of a bond to that of another interface; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDSETHWADDR = 35218;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the state of one interface of a bond: an ifslave structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDSLAVEINFOQUERY = 35219;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns the mode of a bond and how many interfaces it has: an ifbond structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDINFOQUERY = 35220;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Makes another interface of a bond the active one; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBONDCHANGEACTIVE = 35221;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Creates a bridge; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBRADDBR = 35232;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes a bridge; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBRDELBR = 35233;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Adds an interface, given by its index, to a bridge; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBRADDIF = 35234;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes an interface, given by its index, from a bridge; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCBRDELIF = 35235;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets which packets the network card timestamps: a hwtstamp_config structure; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCSHWTSTAMP = 35248;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Returns which packets the network card timestamps: a hwtstamp_config structure. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGHWTSTAMP = 35249;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Of AF_TIPC: returns the name of a link, given by its peer and its bearer. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGETLINKNAME = 35296;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Of AF_TIPC: returns the identity of a node, given by its address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGETNODEID = 35297;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** SIOCGSTAMP with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMP_NEW = 2148567302;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** SIOCGSTAMPNS with 64-bit seconds on every architecture. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const SIOCGSTAMPNS_NEW = 2148567303;
 /** Returns how many bytes can be read. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIONREAD = 21531;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets whether calls fail with EAGAIN instead of blocking: O_NONBLOCK. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIONBIO = 21537;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets whether SIGIO is sent when reading or writing becomes possible: O_ASYNC. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIOASYNC = 21586;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Sets the close-on-exec flag of the file descriptor. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIOCLEX = 21585;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The same as SIOCGPGRP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIOGETOWN = 35075;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The same as SIOCSPGRP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIOSETOWN = 35073;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Removes the close-on-exec flag of the file descriptor. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const FIONCLEX = 21584;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The number of SIOCOUTQ; for a terminal, how many bytes wait in its output queue. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const TIOCOUTQ = 21521;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The number of FIONREAD; for a terminal, how many bytes wait in its input queue. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const TIOCINQ = 21531;
 /** The interface is up. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_UP = 1;
 /** The interface has a broadcast address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_BROADCAST = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Debugging of the driver is on. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_DEBUG = 4;
 /** The loopback interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_LOOPBACK = 8;
 /** A link between two hosts. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_POINTOPOINT = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Obsolete: packets have no trailers. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_NOTRAILERS = 32;
 /** The interface is operational. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_RUNNING = 64;
@@ -4330,205 +4330,205 @@ export const IFF_NOARP = 128;
 export const IFF_PROMISC = 256;
 /** Receives all multicast packets. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_ALLMULTI = 512;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Combines other interfaces, as a bond does. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_MASTER = 1024;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Belongs to an interface that combines several, such as a bond. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_SLAVE = 2048;
 /** Supports multicast. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_MULTICAST = 4096;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The driver can select the kind of medium. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_PORTSEL = 8192;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The driver selects the kind of medium by itself. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_AUTOMEDIA = 16384;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** A dialup interface, whose addresses are lost when it goes down. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_DYNAMIC = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The driver waits for an event, such as an authentication. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_DORMANT = 131072;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Packets that are sent come back to local sockets, as on a CAN bus. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_ECHO = 262144;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The physical layer is up: there is a carrier. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_LOWER_UP = 65536;
 /** The size of the name of an interface, including its final NUL. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFNAMSIZ = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: NET/ROM of amateur radio. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_NETROM = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Ethernet, and interfaces that behave like it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ETHER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: experimental Ethernet. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_EETHER = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: AX.25 of amateur radio. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_AX25 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: ProNET token ring. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_PRONET = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Chaosnet. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CHAOS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IEEE 802 networks with an IEEE 802.2 header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802 = 6;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: ARCnet. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ARCNET = 7;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: AppleTalk. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_APPLETLK = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a virtual circuit of Frame Relay. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_DLCI = 15;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: ATM. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ATM = 19;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: STRIP, the packet radio of Metricom. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_METRICOM = 23;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IPv4 over IEEE 1394 (FireWire), RFC 2734. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE1394 = 24;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a link with 64-bit EUI-64 addresses. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_EUI64 = 27;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: InfiniBand. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_INFINIBAND = 32;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: SLIP, IP over a serial line. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_SLIP = 256;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: SLIP with compressed headers. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CSLIP = 257;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: SLIP with 6-bit characters. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_SLIP6 = 258;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: SLIP with 6-bit characters and compressed headers. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CSLIP6 = 259;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: reserved for KISS. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_RSRVD = 260;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: adaptive SLIP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ADAPT = 264;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: ROSE of amateur radio. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ROSE = 270;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: X.25. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_X25 = 271;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a card with X.25 in its firmware. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_HWX25 = 272;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a CAN bus. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CAN = 280;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a link of MCTP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_MCTP = 290;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: PPP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_PPP = 512;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: HDLC of Cisco. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CISCO = 513;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The same as ARPHRD_CISCO. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_HDLC = 513;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: LAPB, the link layer of X.25. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_LAPB = 516;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: DDCMP of DEC. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_DDCMP = 517;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: HDLC frames without a header of another protocol. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_RAWHDLC = 518;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IP packets without a link-layer header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_RAWIP = 519;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a tunnel of IPv4 in IPv4. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_TUNNEL = 768;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a tunnel in IPv6. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_TUNNEL6 = 769;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a Frame Relay access device. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FRAD = 770;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a virtual interface of SKIP. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_SKIP = 771;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: the loopback interface. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_LOOPBACK = 772;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: LocalTalk. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_LOCALTLK = 773;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: FDDI. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FDDI = 774;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: the BIF interface of the Fujitsu AP1000. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_BIF = 775;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a tunnel of IPv6 in IPv4. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_SIT = 776;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IP over AppleTalk datagrams. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IPDDP = 777;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a GRE tunnel over IPv4. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IPGRE = 778;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: the register interface of PIM. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_PIMREG = 779;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: HIPPI. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_HIPPI = 780;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: the 64 Mbit/s Ash network of Nexus. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ASH = 781;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Econet of Acorn. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_ECONET = 782;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: infrared links of IrDA. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IRDA = 783;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Fibre Channel, point-to-point. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FCPP = 784;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Fibre Channel, arbitrated loop. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FCAL = 785;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Fibre Channel, public loop. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FCPL = 786;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Fibre Channel, fabric. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_FCFABRIC = 787;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Token Ring. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802_TR = 800;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IEEE 802.11 frames. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE80211 = 801;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IEEE 802.11 frames after a Prism header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE80211_PRISM = 802;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IEEE 802.11 frames after a radiotap header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE80211_RADIOTAP = 803;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IEEE 802.15.4. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802154 = 804;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: the physical layer of IEEE 802.15.4, in old kernels. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802154_PHY = 805;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a monitor of IEEE 802.15.4. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IEEE802154_MONITOR = 805;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: Phonet of Nokia modems. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_PHONET = 820;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a pipe of Phonet, with its header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_PHONET_PIPE = 821;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: CAIF of ST-Ericsson modems. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_CAIF = 822;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a GRE tunnel over IPv6. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_IP6GRE = 823;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a netlink monitor, whose packets are netlink messages. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_NETLINK = 824;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: IPv6 over low-power wireless networks. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_6LOWPAN = 825;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: a monitor of AF_VSOCK. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_VSOCKMON = 826;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: packets without a link-layer header. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_NONE = 65534;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Hardware type: nothing is known of it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPHRD_VOID = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** The flags that only the kernel and drivers change. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_VOLATILE = 461914;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Value of IFLA_LINKMODE: the interface becomes operational by itself. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_DEFAULT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Value of IFLA_LINKMODE: the interface goes no further up than dormant, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_DORMANT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Value of IFLA_LINKMODE: the interface goes no further up than testing, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_TESTING = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** ARP: asks for the hardware address of an IP address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_REQUEST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** ARP: answers ARPOP_REQUEST. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_REPLY = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Reverse ARP: asks for the IP address of a hardware address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_RREQUEST = 3;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Reverse ARP: answers ARPOP_RREQUEST. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_RREPLY = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Inverse ARP: asks for the IP address at the other end of a circuit. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_InREQUEST = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Inverse ARP: answers ARPOP_InREQUEST. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_InREPLY = 9;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** ARP over ATM: the server has no answer. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_NAK = 10;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: its hardware address is known. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_COM = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: permanent. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_PERM = 4;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: this host answers for the address, as a proxy. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_PUBL = 8;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Obsolete flag of an ARP entry: the host has asked for trailers. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_USETRAILERS = 16;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: a proxy for the network of arp_netmask. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_NETMASK = 32;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: this host does not answer for the address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_DONTPUB = 64;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Flag of an ARP entry: it was added automatically. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ATF_MAGIC = 128;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Obsolete message between the kernel and arpd: an entry has changed. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPD_UPDATE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Obsolete message between the kernel and arpd: an entry is asked for. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPD_LOOKUP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Obsolete message between the kernel and arpd: entries are forgotten. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPD_FLUSH = 3;
 /** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_PGOFF_RX_RING = 0;
@@ -5262,253 +5262,253 @@ export const TUN_F_USO6 = 64;
 export const TUN_F_UDP_TUNNEL_GSO = 128;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_UDP_TUNNEL_GSO_CSUM = 256;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** The size of each string of ETHTOOL_GSTRINGS: 32 bytes, padded with NUL. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_GSTRING_LEN = 32;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Result of ETHTOOL_SFEATURES: features that cannot be changed were ignored. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_F_UNSUPPORTED = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Result of ETHTOOL_SFEATURES: the request was noted, but the resulting features differ from it. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_F_WISH = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Result of ETHTOOL_SFEATURES: older functions of the driver made the changes. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_F_COMPAT = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Deprecated for ETHTOOL_GLINKSETTINGS: returns speed, duplex and other settings of the link. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GSET = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Deprecated for ETHTOOL_SLINKSETTINGS: sets speed, duplex and other settings of the link. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SSET = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the name and version of the driver and the firmware, and the bus address. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GDRVINFO = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the registers of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GREGS = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns which events wake the system, and which are supported: WAKE_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GWOL = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets which events wake the system: WAKE_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SWOL = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns which kinds of messages the driver logs. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GMSGLVL = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets which kinds of messages the driver logs. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SMSGLVL = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Restarts autonegotiation. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_NWAY_RST = 9;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the interface and its port are up. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GLINK = 10;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns a range of the EEPROM of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GEEPROM = 11;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Writes a range of the EEPROM of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SEEPROM = 12;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns how interrupts are delayed to coalesce packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GCOALESCE = 14;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets how interrupts are delayed to coalesce packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SCOALESCE = 15;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the sizes of the receive and transmit rings, and their limits. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRINGPARAM = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the sizes of the receive and transmit rings. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRINGPARAM = 17;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether pause frames are sent, obeyed and negotiated. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GPAUSEPARAM = 18;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether pause frames are sent, obeyed and negotiated. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SPAUSEPARAM = 19;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the network card verifies checksums of received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXCSUM = 20;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the network card verifies checksums of received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXCSUM = 21;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the network card computes checksums of sent packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GTXCSUM = 22;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the network card computes checksums of sent packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_STXCSUM = 23;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the network card sends packets from scattered memory. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GSG = 24;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the network card sends packets from scattered memory. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SSG = 25;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Runs the self-test of the network card: ETH_TEST_FL_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_TEST = 26;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the strings of an ETH_SS_ set. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GSTRINGS = 27;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Identifies the network card for a number of seconds, usually by a blinking LED. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_PHYS_ID = 28;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns statistics of the network card, named by ETH_SS_STATS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GSTATS = 29;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the network card splits TCP packets into segments. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GTSO = 30;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the network card splits TCP packets into segments. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_STSO = 31;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the permanent hardware address. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GPERMADDR = 32;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the network card splits UDP packets into fragments. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GUFO = 33;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the network card splits UDP packets into fragments. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SUFO = 34;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the kernel splits packets only just before the driver (GSO). {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GGSO = 35;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the kernel splits packets only just before the driver (GSO). {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SGSO = 36;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns ETH_FLAG_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GFLAGS = 37;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets ETH_FLAG_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SFLAGS = 38;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns flags of the driver, named by ETH_SS_PRIV_FLAGS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GPFLAGS = 39;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets flags of the driver, named by ETH_SS_PRIV_FLAGS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SPFLAGS = 40;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns which fields of a kind of flow are hashed to choose a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXFH = 41;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets which fields of a kind of flow are hashed to choose a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXFH = 42;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns whether the kernel merges received packets (GRO). {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GGRO = 43;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets whether the kernel merges received packets (GRO). {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SGRO = 44;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the number of receive rings among which flows can be distributed. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXRINGS = 45;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the number of rules that classify received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXCLSRLCNT = 46;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns one rule that classifies received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXCLSRULE = 47;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the locations of all rules that classify received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXCLSRLALL = 48;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Removes a rule that classifies received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXCLSRLDEL = 49;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Adds a rule that classifies received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXCLSRLINS = 50;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Writes a firmware file to the flash memory of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_FLASHDEV = 51;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Resets components of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_RESET = 52;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Obsolete: ETHTOOL_SRXCLSRLINS replaces it. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXNTUPLE = 53;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Obsolete: ETHTOOL_GRXCLSRLALL replaces it. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXNTUPLE = 54;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns which ETH_SS_ sets there are, and how many strings they have. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GSSET_INFO = 55;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the table that maps the hash of a flow to a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRXFHINDIR = 56;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the table that maps the hash of a flow to a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRXFHINDIR = 57;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the offload features of the interface, named by ETH_SS_FEATURES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GFEATURES = 58;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets offload features of the interface, named by ETH_SS_FEATURES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SFEATURES = 59;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the numbers of receive, transmit and combined channels, and their limits. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GCHANNELS = 60;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the numbers of receive, transmit and combined channels. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SCHANNELS = 61;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the flag that selects what a dump of the network card contains. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SET_DUMP = 62;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the flag, the version and the length of a dump of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GET_DUMP_FLAG = 63;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns a dump of the network card. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GET_DUMP_DATA = 64;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns which timestamps the interface supports, and the index of its PTP clock. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GET_TS_INFO = 65;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the type of a plug-in module, and the size of its EEPROM. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GMODULEINFO = 66;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns a range of the EEPROM of a plug-in module. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GMODULEEEPROM = 67;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the settings of Energy-Efficient Ethernet. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GEEE = 68;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the settings of Energy-Efficient Ethernet. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SEEE = 69;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the table, the key and the function of the hash that chooses a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GRSSH = 70;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the table, the key and the function of the hash that chooses a receive queue. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SRSSH = 71;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns a tunable of the driver, named by ETH_SS_TUNABLES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GTUNABLE = 72;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets a tunable of the driver, named by ETH_SS_TUNABLES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_STUNABLE = 73;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns statistics of the PHY, named by ETH_SS_PHY_STATS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GPHYSTATS = 74;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Executes ETHTOOL_GCOALESCE or ETHTOOL_SCOALESCE for each of several queues. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_PERQUEUE = 75;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns speed, duplex, link modes and other settings of the link. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GLINKSETTINGS = 76;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets speed, duplex, link modes and other settings of the link. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SLINKSETTINGS = 77;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns a tunable of the PHY, named by ETH_SS_PHY_TUNABLES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_PHY_GTUNABLE = 78;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets a tunable of the PHY, named by ETH_SS_PHY_TUNABLES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_PHY_STUNABLE = 79;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returns the forward error correction that is active and configured. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_GFECPARAM = 80;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Sets the forward error correction. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETHTOOL_SFECPARAM = 81;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system when the PHY reports a change, such as a link. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_PHY = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on unicast packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_UCAST = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on multicast packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_MCAST = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on broadcast packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_BCAST = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on ARP packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_ARP = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on a magic packet, which repeats its hardware address. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_MAGIC = 32;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** With WAKE_MAGIC, the magic packet must contain a password. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_MAGICSECURE = 64;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Wakes the system on packets that match rules of the filter. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const WAKE_FILTER = 128;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the results of ETHTOOL_TEST. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TEST = 0;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of ETHTOOL_GSTATS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the flags of ETHTOOL_GPFLAGS and ETHTOOL_SPFLAGS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_PRIV_FLAGS = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Deprecated: strings of ETHTOOL_GRXNTUPLE. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_NTUPLE_FILTERS = 3;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the features of ETHTOOL_GFEATURES and ETHTOOL_SFEATURES. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_FEATURES = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the hash functions of ETHTOOL_GRSSH and ETHTOOL_SRSSH. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_RSS_HASH_FUNCS = 5;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the tunables of ETHTOOL_GTUNABLE and ETHTOOL_STUNABLE. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TUNABLES = 6;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of ETHTOOL_GPHYSTATS. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_PHY_STATS = 7;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the tunables of ETHTOOL_PHY_GTUNABLE and ETHTOOL_PHY_STUNABLE. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_PHY_TUNABLES = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the link modes, such as 1000baseT/Full. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_LINK_MODES = 9;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the kinds of messages that drivers log. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_MSG_CLASSES = 10;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the WAKE_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_WOL_MODES = 11;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the SOF_TIMESTAMPING_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_SOF_TIMESTAMPING = 12;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the HWTSTAMP_TX_ values. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TS_TX_TYPES = 13;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the HWTSTAMP_FILTER_ values. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TS_RX_FILTERS = 14;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the tunnels over UDP that a network card can know. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_UDP_TUNNEL_TYPES = 15;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the groups of standard statistics. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_STD = 16;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of an IEEE 802.3 PHY. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_ETH_PHY = 17;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of an IEEE 802.3 MAC. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_ETH_MAC = 18;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of IEEE 802.3 MAC control. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_ETH_CTRL = 19;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the statistics of RMON. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_RMON = 20;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Requested: also runs tests that interrupt the traffic. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_TEST_FL_OFFLINE = 1;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returned: a test failed. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_TEST_FL_FAILED = 2;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Requested: also tests an external loopback. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_TEST_FL_EXTERNAL_LB = 4;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Returned: the external loopback was tested. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_TEST_FL_EXTERNAL_LB_DONE = 8;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** The network card adds VLAN tags to sent packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_FLAG_TXVLAN = 128;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** The network card removes VLAN tags from received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_FLAG_RXVLAN = 256;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** The network card or the driver merges received packets (LRO). {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_FLAG_LRO = 32768;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Rules that classify received packets are on. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_FLAG_NTUPLE = 134217728;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** The network card passes on the hash of the flow of received packets. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_FLAG_RXHASH = 268435456;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the standard statistics of a PHY. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_STATS_PHY = 21;
-/** {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
+/** Names of the HWTSTAMP_FLAG_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TS_FLAGS = 22;
 /** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FLAG_BONDED_PHC_INDEX = 1;
