@@ -2666,7 +2666,7 @@ export const NFNL_MSG_BATCH_BEGIN = 16;
 export const NFNL_MSG_BATCH_END = 17;
 /** Unused. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_BATCH_UNSPEC = 0;
-/** Attribute: the generation that a batch changes, in 32 bits; the batch fails if another is current. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
+/** Attribute: the generation that a batch changes, in 32 bits of network byte order; if another is current, it fails. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_BATCH_GENID = 1;
 /** The same as NLA_F_NESTED. {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NFNL_NFA_NEST = 32768;
@@ -3438,7 +3438,7 @@ export const NDA_FLAGS_EXT = 15;
 export const NDA_NDM_STATE_MASK = 16;
 /** Attribute of RTM_DELNEIGH with NLM_F_BULK: the flags that are compared, in 8 bits. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NDA_NDM_FLAGS_MASK = 17;
-/** Flag of a neighbour: resolves it at once, as if a packet were sent to it. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
+/** Flag that resolves a neighbour at once, as if a packet were sent to it, or refreshes a forwarding entry. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_USE = 1;
 /** Flag of a forwarding entry: of the interface itself. {@link https://man7.org/linux/man-pages/man7/rtnetlink.7.html rtnetlink(7)} */
 export const NTF_SELF = 2;
