@@ -4610,395 +4610,395 @@ export const ALG_SET_DRBG_ENTROPY = 6;
 export const ALG_SET_PUBKEY = 6;
 /** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_KEY_BY_KEY_SERIAL = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field ext_address of CAN_ISOTP_OPTS. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_EXT_ADDRESS = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field flags of CAN_ISOTP_OPTS: none. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_FLAGS = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field tx_flags of CAN_ISOTP_LL_OPTS: none. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_LL_TX_FLAGS = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field bs of CAN_ISOTP_RECV_FC: blocks of any length. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_RECV_BS = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field stmin of CAN_ISOTP_RECV_FC: no gap between consecutive frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_RECV_STMIN = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field wftmax of CAN_ISOTP_RECV_FC: no wait frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_RECV_WFTMAX = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: sets count, ival1 and ival2. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_SETTIMER = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: creates or changes a cyclic transmission. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_SETUP = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: only listens, without sending flow control frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_LISTEN_MODE = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The flags, the transmission time, the extended addresses and the padding bytes of an ISO-TP socket. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_OPTS = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: raw frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The filters, one of which a received frame must match; with none, the socket receives no frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_FILTER = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: the broadcast manager, through which the kernel sends and filters cyclic frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: starts the timer; a transmission also sends a frame at once. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_STARTTIMER = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: removes a cyclic transmission. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_DELETE = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: extended addressing, in which ext_address is the first byte of each frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_EXTEND_ADDR = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The block size, the gap and the wait frames that this end asks for in its flow control frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_RECV_FC = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: asks for the properties of a cyclic transmission, which CAN_BCM_TX_STATUS answers. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_READ = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Nanoseconds between sent consecutive frames; needs CAN_ISOTP_FORCE_TXSTMIN, for tests. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_TX_STMIN = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Whether sent frames also reach other sockets of this host; on by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_LOOPBACK = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: the VAG transport protocol 1.6, which Linux itself does not contain. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_TP16 = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: CAN_BCM_TX_EXPIRED reports that count frames were sent. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_COUNTEVT = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: sends one frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_SEND = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Nanoseconds within which a second consecutive frame is ignored; needs CAN_ISOTP_FORCE_RXSTMIN, for tests. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_RX_STMIN = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: pads the frames of a sent message with txpad_content. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_TX_PADDING = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Whether the socket receives the frames that it sends itself; off by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_RECV_OWN_MSGS = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: the VAG transport protocol 2.0, which Linux itself does not contain. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_TP20 = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: subscribes to the frames of an identifier, filtered by their content. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_SETUP = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The type, the length and the flags of the CAN frames that ISO-TP sends. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_LL_OPTS = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: Bosch MCNet, which Linux itself does not contain. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_MCNET = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Whether CAN FD frames can be sent and received; off by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_FD_FRAMES = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: removes a subscription. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_DELETE = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: ISO-TP (ISO 15765-2), messages that are longer than a frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Whether a received frame must match all filters of CAN_RAW_FILTER instead of one; off by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_JOIN_FILTERS = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM: asks for the properties of a subscription, which CAN_BCM_RX_STATUS answers. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_READ = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Protocol of AF_CAN: SAE J1939, messages between named control units of vehicles. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_J1939 = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: sends changed content at once instead of in the next cycle. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_ANNOUNCE = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM, received: the answer to CAN_BCM_TX_READ. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_STATUS = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field tx_dl of CAN_ISOTP_LL_OPTS: 8 bytes of data in each frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_LL_TX_DL = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: received frames are padded, and sent flow control frames with rxpad_content. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_RX_PADDING = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest data length code of a classic CAN frame that is also its length. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_MAX_DLC = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The maximum number of bytes of data in a classic CAN frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_MAX_DLEN = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** One more than the largest protocol of AF_CAN. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_NPROTO = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM, received: count frames were sent. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_EXPIRED = 9;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM, received: the answer to CAN_BCM_RX_READ. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_STATUS = 10;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM, received: a cyclic frame did not arrive within ival1. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_TIMEOUT = 11;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The number of bits of an identifier in the standard format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_SFF_ID_BITS = 11;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Opcode of CAN_BCM, received: the first frame of a subscription, or one whose content has changed. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_CHANGED = 12;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest data length code of a classic CAN frame on the bus; codes above 8 mean 8 bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_MAX_RAW_DLC = 15;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: copies the identifier in the head of the message to each frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_CP_CAN_ID = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: rejects received frames whose length does not fit the padding. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_CHK_PAD_LEN = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field mtu of CAN_ISOTP_LL_OPTS: classic CAN frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_LL_MTU = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The MTU of an interface of classic CAN: the size of struct can_frame in bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_MTU = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The number of bits of an identifier in the extended format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_EFF_ID_BITS = 29;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: filters only by the identifier, so that the subscription needs no frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_FILTER_ID = 32;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: rejects received frames whose padding bytes are not the expected ones. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_CHK_PAD_DATA = 32;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: a changed data length also causes CAN_BCM_RX_CHANGED. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_CHECK_DLC = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: ignores frames of one direction while a message is transferred in the other. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_HALF_DUPLEX = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: a received frame does not start the timer of CAN_BCM_RX_TIMEOUT. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_NO_AUTOTIMER = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: uses CAN_ISOTP_TX_STMIN instead of the gap that the receiver asks for. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_FORCE_TXSTMIN = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the padding bytes of CAN_ISOTP_OPTS, which needs few stuff bits. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_PAD_CONTENT = 204;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: after CAN_BCM_RX_TIMEOUT, the next frame causes CAN_BCM_RX_CHANGED. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_ANNOUNCE_RESUME = 256;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: ignores consecutive frames that arrive faster than CAN_ISOTP_RX_STMIN. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_FORCE_RXSTMIN = 256;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: a sequence of several frames begins again with the first one. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_TX_RESET_MULTI_IDX = 512;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: received frames have the extended address rx_ext_address instead of ext_address. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_RX_EXT_ADDR = 512;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The maximum number of filters of CAN_RAW_FILTER. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_FILTER_MAX = 512;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: answers a remote transmission request with the frame of the subscription. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_RX_RTR_FRAME = 1024;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: a send waits until the whole message is on the bus. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_WAIT_TX_DONE = 1024;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 11 bits of an identifier in the standard format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_SFF_MASK = 2047;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_BCM: the frames of the message are CAN FD frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BCM_CAN_FD_FRAME = 2048;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The same as CAN_BCM_CAN_FD_FRAME. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_FD_FRAME = 2048;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: sends single frames from one to many, and receives nothing. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_SF_BROADCAST = 2048;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: sends messages from one to many without flow control, and receives nothing. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_CF_BROADCAST = 4096;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Default of the field frame_txtime of CAN_ISOTP_OPTS, in nanoseconds. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_FRAME_TXTIME = 50000;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 29 bits of an identifier in the extended format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_EFF_MASK = 536870911;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 29 bits below the flags of an identifier: the error classes of an error message. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_MASK = 536870911;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of an identifier: the frame is an error message, which was not on the bus. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_FLAG = 536870912;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of can_id in a filter: frames match that would not match without it. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_INV_FILTER = 536870912;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of an identifier: a remote transmission request, which asks for data. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RTR_FLAG = 1073741824;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of an identifier: the extended format with 29 bits. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_EFF_FLAG = 2147483648;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Value of frame_txtime in CAN_ISOTP_OPTS that sets 0 nanoseconds; 0 itself keeps the old value. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_FRAME_TXTIME_ZERO = 4294967295;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Field ee_info of an error: no event of J1939. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_EE_INFO_NONE = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: padding. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_PAD = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** No NAME: the address alone counts. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NO_NAME = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Field ee_info of an error: the sending of a message was aborted. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_EE_INFO_TX_ABORT = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many bytes of a message are acknowledged (32 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_BYTES_ACKED = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest address of a single control unit. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_MAX_UNICAST_ADDR = 253;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The address of a control unit that has none yet, such as while it claims one. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_IDLE_ADDR = 254;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** No address for bind(2); as a destination, all control units. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NO_ADDR = 255;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The maximum number of filters of SO_J1939_FILTER. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_FILTER_MAX = 512;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Parameter group: asks for another parameter group. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_PGN_REQUEST = 59904;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Parameter group: claims an address for a NAME, or tells that it cannot. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_PGN_ADDRESS_CLAIMED = 60928;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Parameter group: commands the control unit of a NAME to use an address. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_PGN_ADDRESS_COMMANDED = 65240;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of parameter groups whose lowest byte is not a part of the number but the destination (PDU1). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_PGN_PDU1_MAX = 261888;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest parameter group, and the mask of all its bits. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_PGN_MAX = 262143;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** No parameter group: bind(2) does not filter by it. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NO_PGN = 262144;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 11 bits of the priority of a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_PRIO_MASK = 2047;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The number of bits of the priority of a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_PRIO_BITS = 11;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest data length code of a CAN FD frame: 64 bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_MAX_DLC = 15;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The maximum number of bytes of data in a CAN FD frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_MAX_DLEN = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The smallest data length code of a CAN XL frame: 1 byte. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MIN_DLC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest data length code of a CAN XL frame: 2048 bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MAX_DLC = 2047;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 11 bits of the data length code of a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MAX_DLC_MASK = 2047;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The minimum number of bytes of data in a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MIN_DLEN = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The maximum number of bytes of data in a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MAX_DLEN = 2048;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of a CAN FD frame: its data uses the second, faster bit rate. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_BRS = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of a CAN FD frame: the sender is in the state error passive; the controller sets it. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_ESI = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of a CAN FD frame: distinguishes it from a classic frame in a struct canfd_frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_FDF = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag that every CAN XL frame must have. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_XLF = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of a CAN XL frame: its content is extended simply, for security or segmentation. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_SEC = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The MTU of an interface of CAN FD: the size of struct canfd_frame in bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANFD_MTU = 72;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The largest MTU of an interface of CAN XL: the size of struct canxl_frame in bytes. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_MTU = 2060;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many bytes the whole message has (32 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_TOTAL_SIZE = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the parameter group of the message (32 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_PGN = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the NAME of the sender (64 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_SRC_NAME = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the NAME of the destination (64 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_DEST_NAME = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the address of the sender (8 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_SRC_ADDR = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the address of the destination (8 bits). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_NLA_DEST_ADDR = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Field ee_info of an error: a request to send a long message was received and accepted. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_EE_INFO_RX_RTS = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Field ee_info of an error: more of a long message is about to arrive (data packet offset). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_EE_INFO_RX_DPO = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Field ee_info of an error: the receiving of a message was aborted. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const J1939_EE_INFO_RX_ABORT = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Control message: an entry of the error queue of a CAN_RAW socket. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const SCM_CAN_RAW_ERRQUEUE: 1 = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The classes of error messages (CAN_ERR_) that the socket receives; none by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_ERR_FILTER = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Whether CAN XL frames can be sent and received; off by default. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_FRAMES = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The virtual CAN network identifiers of sent and received CAN XL frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_VCID_OPTS = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of a CAN XL frame: the bit of remote request substitution. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_RRS = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** How many bits the virtual CAN network identifier in the priority of a CAN XL frame is shifted. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_VCID_OFFSET = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the 8 bits of a virtual CAN network identifier. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_VCID_VAL_MASK = 255;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Mask of the virtual CAN network identifier in the priority of a CAN XL frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CANXL_VCID_MASK = 16711680;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_ISOTP_OPTS: uses the parameters of each received flow control frame, not only of the first one. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DYN_FC_PARMS = 8192;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_RAW_XL_VCID_OPTS: sent frames get the identifier tx_vcid. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_VCID_TX_SET = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_RAW_XL_VCID_OPTS: sent frames keep the identifier that the program has written. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_VCID_TX_PASS = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag of CAN_RAW_XL_VCID_OPTS: receives frames that match rx_vcid and rx_vcid_mask instead of 0. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_RAW_XL_VCID_RX_FILTER = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The number of bytes of data in an error message. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_DLC = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: sending took too long, as the driver says. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TX_TIMEOUT = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: arbitration was lost; byte 0 of the data says at which bit. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_LOSTARB = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: a problem of the controller; byte 1 of the data contains CAN_ERR_CRTL_ flags. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: the protocol was violated; byte 2 says how (CAN_ERR_PROT_), byte 3 where (CAN_ERR_PROT_LOC_). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: a problem of the transceiver; byte 4 of the data is a CAN_ERR_TRX_ value. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: nobody acknowledged a sent frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_ACK = 32;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: the controller has left the bus because of too many errors. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_BUSOFF = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: an error of the bus; there may be very many. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_BUSERROR = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: the controller was restarted. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_RESTARTED = 256;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Class of an error message: bytes 6 and 7 of the data are the error counters of sending and receiving. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CNT = 512;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 0 of an error message: the bit is unknown; any other value is its number. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_LOSTARB_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 1 of an error message: no details. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: the receive buffer overflowed. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_RX_OVERFLOW = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: the send buffer overflowed. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_TX_OVERFLOW = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: the counter of receive errors has reached the warning level. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_RX_WARNING = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: the counter of send errors has reached the warning level. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_TX_WARNING = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: error passive because of receive errors, above 127. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_RX_PASSIVE = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: error passive because of send errors, above 127. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_TX_PASSIVE = 32;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 1 of an error message: the controller is error active again. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_CRTL_ACTIVE = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 2 of an error message: no details. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: a single bit was wrong. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_BIT = 1;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: the format of a frame was wrong. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_FORM = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: a stuff bit was wrong. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_STUFF = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: a dominant bit could not be sent. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_BIT0 = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: a recessive bit could not be sent. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_BIT1 = 16;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: the bus is overloaded. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_OVERLOAD = 32;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: an error was announced actively. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_ACTIVE = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Flag in byte 2 of an error message: the error occurred while sending. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_TX = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the place in the frame is unknown. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the start of the frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_SOF = 3;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: bits 28 to 21 of the identifier, or 10 to 3 in the standard format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ID28_21 = 2;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: bits 20 to 18 of the identifier, or 2 to 0 in the standard format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ID20_18 = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the substitute of the remote request bit, or that bit itself in the standard format. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_SRTR = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the bit that extends the identifier. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_IDE = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: bits 17 to 13 of the identifier. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ID17_13 = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: bits 12 to 5 of the identifier. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ID12_05 = 15;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: bits 4 to 0 of the identifier. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ID04_00 = 14;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the bit of a remote transmission request. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_RTR = 12;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: reserved bit 1. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_RES1 = 13;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: reserved bit 0. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_RES0 = 9;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the data length code. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_DLC = 11;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the data. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_DATA = 10;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the checksum (CRC). {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_CRC_SEQ = 8;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the delimiter of the checksum. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_CRC_DEL = 24;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the slot of the acknowledgement. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ACK = 25;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the delimiter of the acknowledgement. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_ACK_DEL = 27;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the end of the frame. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_EOF = 26;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 3 of an error message: the intermission between frames. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_PROT_LOC_INTERM = 18;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: no details. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN high is broken. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANH_NO_WIRE = 4;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN high is short-circuited to the battery. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANH_SHORT_TO_BAT = 5;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN high is short-circuited to the supply voltage. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANH_SHORT_TO_VCC = 6;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN high is short-circuited to ground. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANH_SHORT_TO_GND = 7;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN low is broken. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANL_NO_WIRE = 64;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN low is short-circuited to the battery. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANL_SHORT_TO_BAT = 80;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN low is short-circuited to the supply voltage. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANL_SHORT_TO_VCC = 96;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the wire CAN low is short-circuited to ground. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANL_SHORT_TO_GND = 112;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** Byte 4 of an error message: the two wires are short-circuited. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERR_TRX_CANL_SHORT_TO_CANH = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The error counter from which a controller is in the state error warning. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERROR_WARNING_THRESHOLD = 96;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The error counter from which a controller is in the state error passive. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ERROR_PASSIVE_THRESHOLD = 128;
-/** {@link https://docs.kernel.org/networking/can.html AF_CAN} */
+/** The error counter from which a controller is off the bus. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BUS_OFF_THRESHOLD = 256;
 /** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CFG_SRV = 0;
