@@ -5734,393 +5734,393 @@ export const TLS_INFO_RX_NO_PAD = 6;
 export const TLS_TX_MAX_PAYLOAD_LEN = 5;
 /** {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_TX_MAX_PAYLOAD_LEN = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Association identifier: all associations that begin later. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_FUTURE_ASSOC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Association identifier: all associations that exist. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_CURRENT_ASSOC = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Association identifier: all associations that exist or begin later. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ALL_ASSOC = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The initial, maximum and minimum retransmission timeout, in milliseconds. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RTOINFO = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The maximum number of retransmissions and the lifetime of cookies; also returns the receive windows. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOCINFO = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** How many streams a new association asks for, and how often and how long it tries to begin. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_INITMSG = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Sends small messages at once instead of waiting for the acknowledgement of earlier ones. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_NODELAY = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** How many seconds an association of a one-to-many socket may be idle before it is shut down; 0 is forever. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTOCLOSE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Asks the peer to send to this local address. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SET_PEER_PRIMARY_ADDR = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The address of the peer to which messages are sent. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PRIMARY_ADDR = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** A number of 32 bits that tells the peers of new associations what is above SCTP. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADAPTATION_LAYER = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Larger messages fail with EMSGSIZE instead of being fragmented. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DISABLE_FRAGMENTS = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The heartbeats, retransmissions, path MTU and acknowledgements of an address of the peer, with SPP_ flags. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_ADDR_PARAMS = 9;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** What is sent without the control message SCTP_SNDRCV. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DEFAULT_SEND_PARAM = 10;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Which notifications the socket receives, one byte for each type. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EVENTS = 11;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether an IPv6 socket returns IPv4 addresses as IPv4-mapped ones; on by default. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_I_WANT_MAPPED_V4_ADDR = 12;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The maximum number of bytes of a message in one chunk; 0 is no limit but that of the path. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_MAXSEG = 13;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The state, the streams, the window and the primary address of an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STATUS = 14;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The state, the congestion window and the round-trip time of an address of the peer. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_PEER_ADDR_INFO = 15;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** How many milliseconds, or for how many packets, an acknowledgement is delayed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DELAYED_ACK_TIME = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_DELAYED_ACK_TIME. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DELAYED_ACK = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_DELAYED_ACK_TIME. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DELAYED_SACK = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** A number of 32 bits that is returned with each message that an association receives. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_CONTEXT = 17;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether parts of a message can be received between those of others. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_FRAGMENT_INTERLEAVE = 18;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** From how many bytes on a message is received before it is complete. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PARTIAL_DELIVERY_POINT = 19;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The maximum number of packets that are sent at once. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_MAX_BURST = 20;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Adds a type of chunk that future peers must authenticate. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_CHUNK = 21;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The HMAC algorithms that the peer may use, as SCTP_AUTH_HMAC_ID_ values. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_HMAC_IDENT = 22;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Sets a shared key and its number. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_KEY = 23;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The number of the shared key that is used for sending. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_ACTIVE_KEY = 24;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Deletes a shared key by its number. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_DELETE_KEY = 25;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The types of chunks that the peer requires to be authenticated. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_AUTH_CHUNKS = 26;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The types of chunks that the peer must authenticate. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_LOCAL_AUTH_CHUNKS = 27;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The number of associations of a one-to-many socket. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_ASSOC_NUMBER = 28;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The identifiers of the associations of a one-to-many socket. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_ASSOC_ID_LIST = 29;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** A socket bound to all addresses tells its peers when the addresses of the host change. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTO_ASCONF = 30;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** After how many errors an address of the peer counts as potentially failed and as unreachable. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_ADDR_THLDS = 31;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Receives the stream and the other fields of each message as SCTP_RCVINFO. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RECVRCVINFO = 32;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Receives the fields of the next message, if it has arrived, as SCTP_NXTINFO. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RECVNXTINFO = 33;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** What is sent without the control message SCTP_SNDINFO. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DEFAULT_SNDINFO = 34;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** A shared key is not used any more once the messages that need it are acknowledged. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_DEACTIVATE_KEY = 35;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Several one-to-one sockets bind to the same port. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_REUSE_PORT = 36;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** SCTP_PEER_ADDR_THLDS with a third threshold, from which another address becomes the primary one. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_ADDR_THLDS_V2 = 37;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Binds to further addresses: sctp_bindx(3). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_BINDX_ADD = 100;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Removes addresses from those the socket is bound to: sctp_bindx(3). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_BINDX_REM = 101;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Moves an association of a one-to-many socket to a new socket, which it returns: sctp_peeloff(3). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_PEELOFF = 102;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Obsolete: SCTP_SOCKOPT_CONNECTX without the identifier of the association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_CONNECTX_OLD = 107;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The addresses of the peer: sctp_getpaddrs(3). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_PEER_ADDRS = 108;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The local addresses: sctp_getladdrs(3). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_LOCAL_ADDRS = 109;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Connects to a peer with several addresses: sctp_connectx(3); setsockopt(2) returns the association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_CONNECTX = 110;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** SCTP_SOCKOPT_CONNECTX through getsockopt(2), which returns the association even with EINPROGRESS. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_CONNECTX3 = 111;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The counters of an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_GET_ASSOC_STATS = 112;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether messages can be abandoned (partial reliability). {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SUPPORTED = 113;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The policy for abandoning messages that are sent without the control message SCTP_PRINFO. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DEFAULT_PRINFO = 114;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** How many messages of an association were abandoned by a policy. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_ASSOC_STATUS = 115;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** How many messages of a stream were abandoned by a policy. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_STREAM_STATUS = 116;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether streams can be reset and added. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RECONFIG_SUPPORTED = 117;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Which requests of resets and of more streams are permitted, as SCTP_ENABLE_ flags. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ENABLE_STREAM_RESET = 118;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Begins the message numbers of streams again at 0. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RESET_STREAMS = 119;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Begins the numbers of all streams and of the association again. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RESET_ASSOC = 120;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Adds streams to an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADD_STREAMS = 121;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** SCTP_SOCKOPT_PEELOFF with SOCK_NONBLOCK or SOCK_CLOEXEC for the new socket. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SOCKOPT_PEELOFF_FLAGS = 122;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Which stream sends next: an SCTP_SS_ value. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_SCHEDULER = 123;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The value of a stream that the scheduler uses: its priority or its weight. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_SCHEDULER_VALUE = 124;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether large messages of several streams can be sent in turns. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_INTERLEAVING_SUPPORTED = 125;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Not an option: tells security modules that sendmsg(2) begins an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SENDMSG_CONNECT = 126;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether the socket receives one type of notification. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EVENT = 127;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether addresses can be added to an association and removed from it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASCONF_SUPPORTED = 128;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether chunks can be authenticated. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_SUPPORTED = 129;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether explicit congestion notification is used. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ECN_SUPPORTED = 130;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Whether notifications and options show that an address has potentially failed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EXPOSE_POTENTIALLY_FAILED_STATE = 131;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_EXPOSE_POTENTIALLY_FAILED_STATE. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EXPOSE_PF_STATE = 131;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The UDP port of the peer, if SCTP is sent in UDP; 0 is SCTP without UDP. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_REMOTE_UDP_ENCAPS_PORT = 132;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The milliseconds between the packets that probe the path MTU; 0 sends none. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PLPMTUD_PROBE_INTERVAL = 133;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Policy: messages are never abandoned. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_NONE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Policy: a message is abandoned after this many milliseconds. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_TTL = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Policy: a message is abandoned after this many retransmissions. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_RTX = 32;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Policy: if the send buffer is full, messages of lower priority are abandoned. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_PRIO = 48;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Mask of the policy in the flags of a message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_MASK = 48;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_ENABLE_STREAM_RESET: streams can be reset. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ENABLE_RESET_STREAM_REQ = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_ENABLE_STREAM_RESET: the association can be reset. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ENABLE_RESET_ASSOC_REQ = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_ENABLE_STREAM_RESET: streams can be added. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ENABLE_CHANGE_ASSOC_REQ = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** All flags of SCTP_ENABLE_STREAM_RESET. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ENABLE_STRRESET_MASK = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_RESET_STREAMS: resets streams of the peer. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_INCOMING = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_RESET_STREAMS: resets streams of this end. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_OUTGOING = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Returned: the message is a notification of SCTP, not data. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const MSG_NOTIFICATION = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the streams and attempts of the association that the send begins. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_INIT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the stream and other fields of a sent or received message; SCTP_SNDINFO and SCTP_RCVINFO replace it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SNDRCV = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the stream, the flags and the protocol of a sent message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SNDINFO = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the stream, the numbers and the protocol of a received message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RCVINFO = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the stream, the protocol and the length of the next message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_NXTINFO = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the policy for abandoning the sent message, and its value. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PRINFO = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: the number of the key that authenticates the sent message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTHINFO = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: another IPv4 address of the peer, if the send begins an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DSTADDRV4 = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Control message: another IPv6 address of the peer, if the send begins an association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DSTADDRV6 = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_ADDR_POTENTIALLY_FAILED. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_PF = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_AUTH_NEW_KEY. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_NEWKEY = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_RESET_EVENT: streams of the peer. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_INCOMING_SSN = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_RESET_EVENT: streams of this end. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_OUTGOING_SSN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_RESET_EVENT: the peer has refused. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_DENIED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_RESET_EVENT: the request has failed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_FAILED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_ASSOC_RESET_EVENT: the peer has refused. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_RESET_DENIED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_ASSOC_RESET_EVENT: the request has failed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_RESET_FAILED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_STREAM_CHANGE_DENIED. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_CHANGE_DENIED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_STREAM_CHANGE_FAILED. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_CHANGE_FAILED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_CHANGE_EVENT: the peer has refused. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_CHANGE_DENIED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_STREAM_CHANGE_EVENT: the request has failed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_CHANGE_FAILED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Type of SCTP_EVENT: receives the control message SCTP_SNDRCV with each message. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DATA_IO_EVENT = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: an association has begun or ended. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_CHANGE = 32769;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: the state of an address of the peer has changed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_ADDR_CHANGE = 32770;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: a message was not delivered; it contains the message. SCTP_SEND_FAILED_EVENT replaces it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SEND_FAILED = 32771;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: the peer has reported an error. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_REMOTE_ERROR = 32772;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: the peer shuts the association down, so nothing more can be sent. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_EVENT = 32773;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: something happened to a message of which a part was received. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PARTIAL_DELIVERY_EVENT = 32774;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: the number that the peer has set with SCTP_ADAPTATION_LAYER. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADAPTATION_INDICATION = 32775;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_AUTHENTICATION_EVENT. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTHENTICATION_INDICATION = 32776;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: everything that was sent is acknowledged. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SENDER_DRY_EVENT = 32777;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: streams were reset, or were not. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_RESET_EVENT = 32778;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: the numbers of an association were reset, or were not. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ASSOC_RESET_EVENT = 32779;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: streams were added to an association, or were not. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_STREAM_CHANGE_EVENT = 32780;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: a message was not delivered; it contains the message and its SCTP_SNDINFO. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SEND_FAILED_EVENT = 32781;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The same as SCTP_PF. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_POTENTIALLY_FAILED = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of sctp_bindx(3): adds addresses. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_BINDX_ADD_ADDR = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of sctp_bindx(3): removes addresses. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_BINDX_REM_ADDR = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a message: it is delivered without waiting for earlier ones. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_UNORDERED = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a sent message: it is sent to the given address instead of the primary one. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_OVER = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a sent message: aborts the association, with the data as the reason. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ABORT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a sent message: the peer is to acknowledge it at once. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SACK_IMMEDIATELY = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a sent message: it is sent to all associations of a one-to-many socket. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SENDALL = 64;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Policy of SCTP_PR_ASSOC_STATUS: all policies together. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PR_SCTP_ALL = 128;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_NXTINFO: the next message is a notification. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_NOTIFICATION = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of a sent message: shuts the association down once everything is delivered. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EOF = 512;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_ASSOC_CHANGE: the association has begun. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_COMM_UP = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_ASSOC_CHANGE: the association has failed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_COMM_LOST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_ASSOC_CHANGE: the peer has restarted the association. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RESTART = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_ASSOC_CHANGE: the association was shut down. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_COMP = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_ASSOC_CHANGE: the association could not begin. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_CANT_STR_ASSOC = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address is reachable. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_AVAILABLE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address is not reachable any more. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_UNREACHABLE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address is not a part of the association any more. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_REMOVED = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address is a part of the association now. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_ADDED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: messages are now sent to the address. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_MADE_PRIM = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address has answered for the first time. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_CONFIRMED = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of SCTP_PEER_ADDR_CHANGE: the address may have failed, so others are preferred. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ADDR_POTENTIALLY_FAILED = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_SEND_FAILED_EVENT: the message was never sent. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DATA_UNSENT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_SEND_FAILED_EVENT: the message was sent, but perhaps not delivered. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_DATA_SENT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Indication of SCTP_PARTIAL_DELIVERY_EVENT: the rest of the message does not come. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PARTIAL_DELIVERY_ABORTED = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Indication of SCTP_AUTHENTICATION_EVENT: the peer uses a new key. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_NEW_KEY = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Indication of SCTP_AUTHENTICATION_EVENT: a key is not used any more. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_FREE_KEY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Indication of SCTP_AUTHENTICATION_EVENT: the peer does not support authentication. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_NO_AUTH = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The smallest type of a notification, the same as SCTP_DATA_IO_EVENT. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SN_TYPE_BASE = 32768;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Notification: a key is used or not used any more, or the peer does not support authentication. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTHENTICATION_EVENT = 32776;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: too many packets were not answered. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_FAILED_THRESHOLD = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: none, data was acknowledged. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RECEIVED_SACK = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: none, a heartbeat was answered. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_HEARTBEAT_SUCCESS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: none, the program has asked for it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_RESPONSE_TO_USER_REQ = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: an error of this host. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_INTERNAL_ERROR = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: shutting down took too long. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_GUARD_EXPIRES = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Error in a notification: the peer has violated the protocol. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PEER_FAULTY = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: sends heartbeats. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_HB_ENABLE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: sends no heartbeats. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_HB_DISABLE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Mask of SPP_HB_ENABLE and SPP_HB_DISABLE. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_HB = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: sends a heartbeat now. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_HB_DEMAND = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: discovers the path MTU. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_PMTUD_ENABLE = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: spp_pathmtu is the path MTU. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_PMTUD_DISABLE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Mask of SPP_PMTUD_ENABLE and SPP_PMTUD_DISABLE. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_PMTUD = 24;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: delays acknowledgements by spp_sackdelay milliseconds. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_SACKDELAY_ENABLE = 32;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: does not delay acknowledgements. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_SACKDELAY_DISABLE = 64;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Mask of SPP_SACKDELAY_ENABLE and SPP_SACKDELAY_DISABLE. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_SACKDELAY = 96;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: sets the heartbeat interval to 0, which alone keeps the old value. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_HB_TIME_IS_ZERO = 128;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: spp_ipv6_flowlabel is set. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_IPV6_FLOWLABEL = 256;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Flag of SCTP_PEER_ADDR_PARAMS: spp_dscp is set. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SPP_DSCP = 512;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Algorithm of SCTP_HMAC_IDENT: HMAC with SHA-1. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_HMAC_ID_SHA1 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Algorithm of SCTP_HMAC_IDENT: HMAC with SHA-256. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_AUTH_HMAC_ID_SHA256 = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an address of the peer: not reachable. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_INACTIVE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an address of the peer: potentially failed, so others are preferred. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_PF = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an address of the peer: reachable. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ACTIVE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an address of the peer: not yet confirmed by a heartbeat, so no data is sent to it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_UNCONFIRMED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an address of the peer: unknown. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_UNKNOWN = 65535;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: none. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_EMPTY = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: closed. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_CLOSED = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: an INIT was sent. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_COOKIE_WAIT = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: the cookie of the peer was sent back to it. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_COOKIE_ECHOED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: data can be sent and received. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_ESTABLISHED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: this end shuts down once everything is acknowledged. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_PENDING = 5;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: a SHUTDOWN was sent. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_SENT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: the peer has sent a SHUTDOWN. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_RECEIVED = 7;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** State of an association in SCTP_STATUS: the SHUTDOWN of the peer was acknowledged. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SHUTDOWN_ACK_SENT = 8;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Scheduler: messages are sent in the order in which the program sent them. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_FCFS = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** The default scheduler, SCTP_SS_FCFS. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_DEFAULT = 0;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Scheduler: streams of the smallest priority value send first. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_PRIO = 1;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Scheduler: the streams send in turns. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_RR = 2;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Scheduler: the streams share the bandwidth equally, whatever the size of their messages. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_FC = 3;
-/** {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
+/** Scheduler: the streams share the bandwidth by their weights. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_WFQ = 4;
 /** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
 export const MPTCP_INFO = 1;
