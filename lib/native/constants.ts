@@ -5000,151 +5000,151 @@ export const CAN_ERROR_WARNING_THRESHOLD = 96;
 export const CAN_ERROR_PASSIVE_THRESHOLD = 128;
 /** The error counter from which a controller is off the bus. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_BUS_OFF_THRESHOLD = 256;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the service type of the configuration service, the same number as TIPC_NODE_STATE. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CFG_SRV = 0;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Value of TIPC_IMPORTANCE: the first messages to be rejected when there are too many; the default. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_LOW_IMPORTANCE = 0;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: how many bits the node is shifted in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_OFFSET = 0;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Service type: the nodes of the cluster, as far as they are reachable. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_STATE = 0;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: none. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_OK = 0;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Another name of TIPC_SERVICE_RANGE, for sending to all sockets of a range. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ADDR_MCAST = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete name of TIPC_SERVICE_RANGE. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ADDR_NAMESEQ = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Control message: why a message came back or a connection ended, and how many bytes TIPC_RETDATA contains. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ERRINFO = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: no socket is bound to the service. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ERR_NO_NAME = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Flag of TIPC_GROUP_JOIN: receives its own messages if they match. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_GROUP_LOOPBACK = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Value of TIPC_IMPORTANCE: messages that are rejected after those of low importance. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MEDIUM_IMPORTANCE = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Event of a subscription: a socket was bound to a service of the range. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_PUBLISHED = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Type of an address: a range of instances of a service, for bind(2) and for sending to all of them. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SERVICE_RANGE = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Filter of a subscription: an event for each socket that is bound or no longer bound. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SUB_PORTS = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Service type: the topology server, to which programs send subscriptions. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_TOP_SRV = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Timeout of a subscription that does not end by itself. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_WAIT_FOREVER = -1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete scope of an address: the zone, above the cluster. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_SCOPE = 1;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete name of TIPC_SERVICE_ADDR. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ADDR_NAME = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Scope of an address: all nodes of the cluster can reach the service. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CLUSTER_SCOPE = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: the socket does not exist. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ERR_NO_PORT = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Flag of TIPC_GROUP_JOIN: receives events when members join and leave. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_GROUP_MEMBER_EVTS = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Value of TIPC_IMPORTANCE: messages that are rejected after those of medium importance. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_HIGH_IMPORTANCE = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Service type: the links to other nodes, as far as they work. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_LINK_STATE = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Control message: the data of the message that came back. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_RETDATA = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Type of an address: one instance of a service. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SERVICE_ADDR = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Filter of a subscription: events only for the first socket that is bound and the last one that is no longer bound. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SUB_SERVICE = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Event of a subscription: a socket is no longer bound to a service of the range. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_WITHDRAWN = 2;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete name of TIPC_SOCKET_ADDR. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ADDR_ID = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Value of TIPC_IMPORTANCE: the last messages to be rejected. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CRITICAL_IMPORTANCE = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Control message: the service type and the range of instances to which the message was sent. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_DESTNAME = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: the node is not reachable. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ERR_NO_NODE = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Scope of an address: only this node can reach the service. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_SCOPE = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Type of an address: one socket of a node. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SOCKET_ADDR = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Event of a subscription: its time is over. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SUBSCR_TIMEOUT = 3;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: the queue of the receiver is full. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ERR_OVERLOAD = 4;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Filter of a subscription: cancels the one that is otherwise the same. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SUB_CANCEL = 4;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Reason in TIPC_ERRINFO: the peer has ended the connection. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CONN_SHUTDOWN = 5;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the number of bits of the zone in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_BITS = 8;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the number of bits of the cluster in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CLUSTER_BITS = 12;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: how many bits the cluster is shifted in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CLUSTER_OFFSET = 12;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the number of bits of the node in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_BITS = 12;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the name of an interface, including its final NUL. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MAX_IF_NAME = 16;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the name of a medium, including its final NUL. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MAX_MEDIA_NAME = 16;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the identity of a node, in bytes. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODEID_LEN = 16;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The minimum length of an encryption key: 16 bytes and 4 bytes of salt. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_AEAD_KEYLEN_MIN = 20;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: how many bits the zone is shifted in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_OFFSET = 24;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the name of an encryption algorithm, in bytes. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_AEAD_ALG_NAME = 32;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the name of a bearer (media:interface), including its final NUL. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MAX_BEARER_NAME = 32;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The maximum length of an encryption key: 32 bytes and 4 bytes of salt. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_AEAD_KEYLEN_MAX = 36;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The smallest service type that programs may use. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_RESERVED_TYPES = 64;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The size of the name of a link (node:interface-node:interface), including its final NUL. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MAX_LINK_NAME = 68;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The maximum size of struct tipc_aead_key with its key. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_AEAD_KEY_SIZE_MAX = 72;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The importance of sent messages, which decides what is rejected when there are too many. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_IMPORTANCE = 127;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Whether messages may be dropped instead of waiting when the link is congested. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SRC_DROPPABLE = 128;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Whether messages that cannot be delivered are dropped instead of coming back. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_DEST_DROPPABLE = 129;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** How many milliseconds connect(2) waits; 8000 by default. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CONN_TIMEOUT = 130;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: always 0. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_RECVQ_DEPTH = 131;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The number of messages in the receive queue. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SOCK_RECVQ_DEPTH = 132;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Sends to many by broadcast; takes no value. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MCAST_BROADCAST = 133;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Sends to many by one message for each node; takes no value. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MCAST_REPLICAST = 134;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Joins a communication group, as one of its members. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_GROUP_JOIN = 135;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Leaves the communication group; takes no value. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_GROUP_LEAVE = 136;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The memory that the receive queue uses, in bytes. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_SOCK_RECVQ_USED = 137;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Sends small writes at once instead of collecting them. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODELAY = 138;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the largest number of a zone in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_SIZE = 255;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the largest number of a cluster in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CLUSTER_SIZE = 4095;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: mask of the node in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_MASK = 4095;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: the largest number of a node in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_NODE_SIZE = 4095;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** The maximum number of bytes of a message. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_MAX_USER_MSG_SIZE = 66000;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: mask of the cluster in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_CLUSTER_MASK = 16773120;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: mask of the zone in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_MASK = 4278190080;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Obsolete: mask of the zone and the cluster in an address. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_ZONE_CLUSTER_MASK = 4294963200;
-/** {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
+/** Interval of changing the encryption key: changes it now. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_REKEYING_NOW = 4294967295;
 /** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_READQ_SIZE = 500;
