@@ -5596,143 +5596,143 @@ export const VLAN_NAME_TYPE_PLUS_VID_NO_PAD = 2;
 export const VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD = 3;
 /** One more than the largest VLAN_NAME_TYPE_. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const VLAN_NAME_TYPE_HIGHEST = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The version, the cipher and the keys with which the kernel encrypts what is sent. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_TX = 1;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The version, the cipher and the keys with which the kernel decrypts what is received. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_RX = 2;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The network card encrypts files of sendfile(2) without a copy; they must not change until they are acknowledged. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_TX_ZEROCOPY_RO = 3;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Expects records of TLS 1.3 without padding and decrypts them without a copy; for peers that are trusted. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_RX_EXPECT_NO_PAD = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Version of TLS_TX and TLS_RX: TLS 1.2. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_1_2_VERSION = 771;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Version of TLS_TX and TLS_RX: TLS 1.3. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_1_3_VERSION = 772;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: AES-GCM with a key of 128 bits. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128 = 51;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_AES_GCM_128, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_AES_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128_KEY_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_AES_GCM_128, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_AES_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_AES_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_128_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: AES-GCM with a key of 256 bits. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256 = 52;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_AES_GCM_256, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_AES_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256_KEY_SIZE = 32;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_AES_GCM_256, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_AES_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_AES_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_GCM_256_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: AES-CCM with a key of 128 bits. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128 = 53;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_AES_CCM_128, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_AES_CCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128_KEY_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_AES_CCM_128, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_AES_CCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_AES_CCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_AES_CCM_128_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: ChaCha20-Poly1305. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305 = 54;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_CHACHA20_POLY1305. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305_IV_SIZE = 12;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_CHACHA20_POLY1305. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305_KEY_SIZE = 32;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_CHACHA20_POLY1305: none. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305_SALT_SIZE = 0;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_CHACHA20_POLY1305. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_CHACHA20_POLY1305. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_CHACHA20_POLY1305_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: SM4-GCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM = 55;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_SM4_GCM, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_SM4_GCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM_KEY_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_SM4_GCM, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_SM4_GCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_SM4_GCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_GCM_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: SM4-CCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM = 56;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_SM4_CCM, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_SM4_CCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM_KEY_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_SM4_CCM, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_SM4_CCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_SM4_CCM. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_SM4_CCM_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: ARIA-GCM with a key of 128 bits. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128 = 57;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_ARIA_GCM_128, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_ARIA_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128_KEY_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_ARIA_GCM_128, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_ARIA_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_ARIA_GCM_128. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_128_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Cipher of TLS_TX and TLS_RX: ARIA-GCM with a key of 256 bits. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256 = 58;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the initialization vector of TLS_CIPHER_ARIA_GCM_256, without the salt. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256_IV_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the key of TLS_CIPHER_ARIA_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256_KEY_SIZE = 32;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the salt of TLS_CIPHER_ARIA_GCM_256, with which the nonce begins. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256_SALT_SIZE = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the authentication tag of each record of TLS_CIPHER_ARIA_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256_TAG_SIZE = 16;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The bytes of the sequence number of the next record of TLS_CIPHER_ARIA_GCM_256. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CIPHER_ARIA_GCM_256_REC_SEQ_SIZE = 8;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Control message: the type of the record that is sent, one byte; 23, application data, without it. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_SET_RECORD_TYPE = 1;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Control message: the type of the received record, one byte. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_GET_RECORD_TYPE = 2;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Value of TLS_INFO_TXCONF and TLS_INFO_RXCONF: no keys are set. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CONF_BASE = 1;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Value of TLS_INFO_TXCONF and TLS_INFO_RXCONF: the kernel encrypts or decrypts. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CONF_SW = 2;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Value of TLS_INFO_TXCONF and TLS_INFO_RXCONF: the network card encrypts or decrypts the kernel's records. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CONF_HW = 3;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Value of TLS_INFO_TXCONF and TLS_INFO_RXCONF: the network card does all of TLS. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_CONF_HW_RECORD = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** No attribute of INET_ULP_INFO_TLS. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_UNSPEC = 0;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS: the version of TLS (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_VERSION = 1;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS: the cipher, a TLS_CIPHER_ value (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_CIPHER = 2;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS: who encrypts, a TLS_CONF_ value (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_TXCONF = 3;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS: who decrypts, a TLS_CONF_ value (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_RXCONF = 4;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS, without data: TLS_TX_ZEROCOPY_RO is set. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_ZC_RO_TX = 5;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS, without data: TLS_RX_EXPECT_NO_PAD is set. {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_RX_NO_PAD = 6;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** The maximum number of bytes of plaintext in a sent record (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_TX_MAX_PAYLOAD_LEN = 5;
-/** {@link https://docs.kernel.org/networking/tls.html TLS} */
+/** Attribute of INET_ULP_INFO_TLS: the value of TLS_TX_MAX_PAYLOAD_LEN (16 bits). {@link https://docs.kernel.org/networking/tls.html TLS} */
 export const TLS_INFO_TX_MAX_PAYLOAD_LEN = 7;
 /** Association identifier: all associations that begin later. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_FUTURE_ASSOC = 0;
