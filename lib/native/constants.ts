@@ -5146,121 +5146,121 @@ export const TIPC_ZONE_MASK = 4278190080;
 export const TIPC_ZONE_CLUSTER_MASK = 4294963200;
 /** Interval of changing the encryption key: changes it now. {@link https://docs.kernel.org/networking/tipc.html AF_TIPC} */
 export const TIPC_REKEYING_NOW = 4294967295;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** The length of the transmit queue of a new TUN interface, in packets. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_READQ_SIZE = 500;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Obsolete name of IFF_TUN. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_TUN_DEV = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Obsolete name of IFF_TAP. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_TAP_DEV = 2;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Mask of the type of an interface: IFF_TUN or IFF_TAP. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_TYPE_MASK = 15;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Obsolete: it has no effect. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETNOCSUM = 1074025672;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the level of the messages that the driver logs. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETDEBUG = 1074025673;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Creates an interface or attaches to one, by its name and IFF_ flags. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETIFF = 1074025674;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Whether the interface remains when the file descriptor is closed. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETPERSIST = 1074025675;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the user who may attach to the interface. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETOWNER = 1074025676;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the hardware type (ARPHRD_) of an interface that is down. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETLINK = 1074025677;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the group whose members may attach to the interface. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETGROUP = 1074025678;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns the IFF_ flags that TUNSETIFF supports. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETFEATURES = 2147767503;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Tells which packets the program can handle: TUN_F_ flags. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETOFFLOAD = 1074025680;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the Ethernet destinations of the packets that are read from a TAP interface. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETTXFILTER = 1074025681;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns the name and the flags of the interface. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETIFF = 2147767506;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns the size of the send buffer. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETSNDBUF = 2147767507;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the size of the send buffer, in bytes. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETSNDBUF = 1074025684;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Attaches a classic BPF program, which decides what is read from a TAP interface. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNATTACHFILTER = 1074812117;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Removes the BPF program of TUNATTACHFILTER. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNDETACHFILTER = 1074812118;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns the size of the header of IFF_VNET_HDR. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETVNETHDRSZ = 2147767511;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the size of the header of IFF_VNET_HDR, in bytes. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETVNETHDRSZ = 1074025688;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Enables or disables this queue of an interface: IFF_ATTACH_QUEUE or IFF_DETACH_QUEUE. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETQUEUE = 1074025689;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the index of the interface that TUNSETIFF then creates. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETIFINDEX = 1074025690;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns the BPF program of TUNATTACHFILTER. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETFILTER = 2148553947;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets whether the header of IFF_VNET_HDR is little-endian on every processor. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETVNETLE = 1074025692;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns whether TUNSETVNETLE is set. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETVNETLE = 2147767517;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets whether the header of IFF_VNET_HDR is big-endian, unless TUNSETVNETLE is set. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETVNETBE = 1074025694;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns whether TUNSETVNETBE is set. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETVNETBE = 2147767519;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the eBPF program that selects the queue of a packet, by its file descriptor; -1 removes it. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETSTEERINGEBPF = 2147767520;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets the eBPF program that filters what is read, by its file descriptor; -1 removes it. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETFILTEREBPF = 2147767521;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Sets whether the interface has a carrier. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNSETCARRIER = 1074025698;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Returns a new file descriptor of the network namespace of the interface; requires CAP_NET_ADMIN. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUNGETDEVNETNS = 21731;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: packets are IP packets. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_TUN = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: packets are Ethernet frames. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_TAP = 2;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: written packets are received as those of a network card are (NAPI). {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_NAPI = 16;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: with IFF_NAPI and IFF_TAP, the buffers of a write are the fragments of a packet, for tests. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_NAPI_FRAGS = 32;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: the interface has no carrier until TUNSETCARRIER. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_NO_CARRIER = 64;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: packets come without flags and protocol (struct tun_pi) before them. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_NO_PI = 4096;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF that has no effect. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_ONE_QUEUE = 8192;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: before each packet is a struct virtio_net_hdr, for checksums and segmentation. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_VNET_HDR = 16384;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: fails with EBUSY if the interface exists. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_TUN_EXCL = 32768;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETIFF: several file descriptors attach to the interface, each with a queue. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_MULTI_QUEUE = 256;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETQUEUE: enables the queue. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_ATTACH_QUEUE = 512;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETQUEUE: disables the queue; returned by TUNGETIFF: it is disabled. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_DETACH_QUEUE = 1024;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag that TUNGETIFF returns: the interface remains when the file descriptor is closed. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_PERSIST = 2048;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag that TUNGETIFF returns: no BPF program is attached. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const IFF_NOFILTER = 4096;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Control message of the level SOL_PACKET with which the driver reports timestamps within the kernel. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_TX_TIMESTAMP = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts packets whose checksum is not computed. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_CSUM = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large TCP packets over IPv4. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_TSO4 = 2;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large TCP packets over IPv6. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_TSO6 = 4;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large TCP packets with congestion notification. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_TSO_ECN = 8;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large UDP packets that are to be fragmented. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_UFO = 16;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of struct tun_pi: the packet was truncated, because the buffer was too small. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_PKT_STRIP = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETTXFILTER: accepts all multicast addresses. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_FLT_ALLMULTI = 1;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large UDP packets over IPv4 that are to be segmented. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_USO4 = 32;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large UDP packets over IPv6 that are to be segmented. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_USO6 = 64;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: the program accepts large packets within UDP tunnels. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_UDP_TUNNEL_GSO = 128;
-/** {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
+/** Flag of TUNSETOFFLOAD: like TUN_F_UDP_TUNNEL_GSO, and the outer UDP checksum is not computed either. {@link https://docs.kernel.org/networking/tuntap.html tuntap} */
 export const TUN_F_UDP_TUNNEL_GSO_CSUM = 256;
 /** The size of each string of ETHTOOL_GSTRINGS: 32 bytes, padded with NUL. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_GSTRING_LEN = 32;
