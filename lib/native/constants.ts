@@ -1486,17 +1486,17 @@ export const TCP_ACCECN_OPT_FAIL_SEND = 4;
 export const TCP_ACCECN_OPT_FAIL_RECV = 8;
 /** Collects data in one datagram until it is cleared. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_CORK = 1;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP: ESP of IPsec according to an old draft. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_ESPINUDP_NON_IKE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP: ESP of IPsec. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_ESPINUDP = 2;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP: L2TP. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_L2TPINUDP = 3;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP that only the kernel sets: GTP version 0, of mobile networks. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_GTP0 = 4;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP that only the kernel sets: the user plane of GTP version 1, of mobile networks. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_GTP1U = 5;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP that only the kernel sets: AF_RXRPC. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_RXRPC = 6;
 /** The protocol that is encapsulated in UDP: a UDP_ENCAP_ value. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP = 100;
@@ -1512,7 +1512,7 @@ export const UDP_GRO: 104 = 104;
 export const UDPLITE_SEND_CSCOV = 10;
 /** How many bytes the checksum of received datagrams must cover at least. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDPLITE_RECV_CSCOV = 11;
-/** {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
+/** Value of UDP_ENCAP that only the kernel sets: OpenVPN. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_ENCAP_OVPNINUDP = 8;
 /** Type: the answer to a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ECHOREPLY = 0;
@@ -2252,27 +2252,27 @@ export const BPF_MEM = 96;
 export const BPF_LEN = 128;
 /** Mode: four times the low half of a byte, the length of an IPv4 header. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MSH = 160;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: adds the operand to the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_ADD = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: subtracts the operand from the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_SUB = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: multiplies the accumulator by the operand. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MUL = 32;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: divides the accumulator by the operand. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_DIV = 48;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: sets the bits of the operand in the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_OR = 64;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: clears the bits of the accumulator that the operand does not have. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_AND = 80;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: shifts the accumulator to the left by the operand. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LSH = 96;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: shifts the accumulator to the right by the operand. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_RSH = 112;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: negates the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_NEG = 128;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: the remainder of dividing the accumulator by the operand. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MOD = 144;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Operation: flips the bits of the operand in the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_XOR = 160;
 /** Jumps always. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_JA = 0;
@@ -2298,49 +2298,49 @@ export const BPF_TXA = 128;
 export const BPF_MAXINSNS = 4096;
 /** The number of words of scratch memory. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_MEMWORDS = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Added to an SKF_AD_ value as the offset of BPF_ABS, which then loads what is not in the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_OFF = -4096;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the protocol of the packet (ETH_P_). {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_PROTOCOL = 0;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the type of the packet, such as PACKET_HOST. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_PKTTYPE = 4;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the index of the interface. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_IFINDEX = 8;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the offset of the netlink attribute of the type in the index register, from the offset in the accumulator on. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_NLATTR = 12;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** SKF_AD_NLATTR within the attribute at the offset in the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_NLATTR_NEST = 16;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the mark of the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_MARK = 20;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the queue of the network card. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_QUEUE = 24;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the hardware type of the interface (ARPHRD_). {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_HATYPE = 28;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the hash of the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_RXHASH = 32;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the number of the processor. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_CPU = 36;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Flips the bits of the index register in the accumulator. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_ALU_XOR_X = 40;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the VLAN tag that was removed from the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_VLAN_TAG = 44;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads 1 if a VLAN tag was removed from the packet, and otherwise 0. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_VLAN_TAG_PRESENT = 48;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the offset of the payload, after all headers that the kernel knows. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_PAY_OFFSET = 52;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads a random number. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_RANDOM = 56;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Loads the protocol of the VLAN tag that was removed from the packet. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_VLAN_TPID = 60;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The end of the SKF_AD_ values. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_AD_MAX = 64;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Added to an offset that counts from the network header, wherever the packet begins for the socket. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_NET_OFF = -1048576;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** Added to an offset that counts from the link-layer header, wherever the packet begins for the socket. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const SKF_LL_OFF = -2097152;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The same as SKF_NET_OFF. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_NET_OFF = -1048576;
-/** {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
+/** The same as SKF_LL_OFF. {@link https://docs.kernel.org/networking/filter.html linux/filter.h} */
 export const BPF_LL_OFF = -2097152;
 /** Links, addresses, routes, neighbours and rules: rtnetlink(7). {@link https://man7.org/linux/man-pages/man7/netlink.7.html netlink(7)} */
 export const NETLINK_ROUTE = 0;
@@ -3812,7 +3812,7 @@ export const NETNSA_CURRENT_NSID = 5;
 export const VMADDR_CID_HYPERVISOR = 0;
 /** This machine: the loopback of AF_VSOCK. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_CID_LOCAL = 1;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** Flag of an address: packets always go to the host, such as for another virtual machine of it. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_FLAG_TO_HOST = 1;
 /** The host of this virtual machine. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_CID_HOST = 2;
@@ -3820,7 +3820,7 @@ export const VMADDR_CID_HOST = 2;
 export const VMADDR_CID_ANY = 4294967295;
 /** Any port: for bind(2). {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VMADDR_PORT_ANY = 4294967295;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** A version of the vSockets of VMware that does not exist. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VM_SOCKETS_INVALID_VERSION = 4294967295;
 /** The size of the buffer of a connection. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_BUFFER_SIZE = 0;
@@ -3828,21 +3828,21 @@ export const SO_VM_SOCKETS_BUFFER_SIZE = 0;
 export const SO_VM_SOCKETS_BUFFER_MIN_SIZE = 1;
 /** The maximum of the buffer size that the peer may request. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_BUFFER_MAX_SIZE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** The host's number of the peer's virtual machine, for VMware; Linux does not have this option. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_PEER_HOST_VM_ID = 3;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** Whether the socket is trusted, for VMware; Linux does not have this option. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_TRUSTED = 5;
 /** How long a connect waits. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_CONNECT_TIMEOUT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** SO_VM_SOCKETS_CONNECT_TIMEOUT with the time of the processor's word size. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD = 6;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** Whether sockets within the kernel never sleep, for VMware; Linux does not have this option. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_NONBLOCK_TXRX = 7;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** SO_VM_SOCKETS_CONNECT_TIMEOUT with a time of 64 bits on every processor. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW = 8;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** Returns the context of this machine, from the file /dev/vsock. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const IOCTL_VM_SOCKETS_GET_LOCAL_CID = 1977;
-/** {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
+/** Control message of the level SOL_VSOCK: an entry of the error queue, such as for MSG_ZEROCOPY. {@link https://man7.org/linux/man-pages/man7/vsock.7.html vsock(7)} */
 export const VSOCK_RECVERR = 1;
 /** Without a name, returns the address for a server, which binds to all addresses. {@link https://man7.org/linux/man-pages/man0/netdb.h.0p.html netdb.h(0p)} */
 export const AI_PASSIVE = 1;
@@ -4530,85 +4530,85 @@ export const ARPD_UPDATE = 1;
 export const ARPD_LOOKUP = 2;
 /** Obsolete message between the kernel and arpd: entries are forgotten. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPD_FLUSH = 3;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Offset for mmap(2): the receive ring. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_PGOFF_RX_RING = 0;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Returns the offsets of the producer, the consumer, the flags and the descriptors in each ring. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_MMAP_OFFSETS = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag that XDP_OPTIONS returns: packets are not copied. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_OPTIONS_ZEROCOPY = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of a ring, with XDP_USE_NEED_WAKEUP: poll(2) or sendto(2) must wake the driver. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_RING_NEED_WAKEUP = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of an address: uses the packet memory of the socket sxdp_shared_umem_fd. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_SHARED_UMEM = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of XDP_UMEM_REG: packets can begin anywhere in the memory. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of an address: packets are copied. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_COPY = 2;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** The number of descriptors in the receive ring, a power of two. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_RX_RING = 2;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** The number of descriptors in the transmit ring, a power of two. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_TX_RING = 3;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Registers the memory of the packets. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_REG = 4;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of an address: packets are not copied, or bind(2) fails. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_ZEROCOPY = 4;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** The number of entries in the fill ring, by which the kernel gets memory for received packets, a power of two. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_FILL_RING = 5;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** The number of entries in the completion ring, by which the kernel returns sent packets, a power of two. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_COMPLETION_RING = 6;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Returns how many packets and descriptors were dropped, and why. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_STATISTICS = 7;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Returns XDP_OPTIONS_ flags. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_OPTIONS = 8;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of an address: the driver may sleep, and XDP_RING_NEED_WAKEUP tells when to wake it. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_USE_NEED_WAKEUP = 8;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Offset for mmap(2): the transmit ring. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_PGOFF_TX_RING = 2147483648;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Offset for mmap(2): the fill ring. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_PGOFF_FILL_RING = 4294967296;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Offset for mmap(2): the completion ring. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_PGOFF_COMPLETION_RING = 6442450944;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of an address: a packet can consist of several descriptors. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_USE_SG = 16;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of XDP_UMEM_REG: if packets are copied, the kernel computes their checksums, for tests. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_TX_SW_CSUM = 2;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of XDP_UMEM_REG: tx_metadata_len is the space for metadata before each sent packet. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_UMEM_TX_METADATA_LEN = 4;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** The maximum number of descriptors that one send handles, if packets are copied. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_MAX_TX_SKB_BUDGET = 9;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Option of a descriptor: the packet continues in the next one. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_PKT_CONTD = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Option of a descriptor: there is metadata before the packet. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_TX_METADATA = 2;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of the metadata: the network card writes the time of sending into the metadata. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_TXMD_FLAGS_TIMESTAMP = 1;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of the metadata: the network card computes the checksum. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_TXMD_FLAGS_CHECKSUM = 2;
-/** {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
+/** Flag of the metadata: the network card sends the packet at the time in the metadata. {@link https://docs.kernel.org/networking/af_xdp.html AF_XDP} */
 export const XDP_TXMD_FLAGS_LAUNCH_TIME = 4;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Operation of ALG_SET_OP: decrypts. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_OP_DECRYPT = 0;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Operation of ALG_SET_OP: encrypts. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_OP_ENCRYPT = 1;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** The key. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_KEY = 1;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Operation that Linux does not contain: signs. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_OP_SIGN = 2;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Control message: the initialization vector, after its length. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_IV = 2;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Operation that Linux does not contain: verifies a signature. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_OP_VERIFY = 3;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Control message: the operation, an ALG_OP_ value. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_OP = 3;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Control message: how many bytes of the data are authenticated but not encrypted. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_AEAD_ASSOCLEN = 4;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** The bytes of the authentication tag: the length of the value, not the value itself. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_AEAD_AUTHSIZE = 5;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** The entropy of a random number generator, for tests; requires CAP_SYS_ADMIN. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_DRBG_ENTROPY = 6;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** Not in Linux, where this number is ALG_SET_DRBG_ENTROPY: the public key. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_PUBKEY = 6;
-/** {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
+/** The serial number of a key in the kernel's keyrings, which is used as the key. {@link https://docs.kernel.org/crypto/userspace-if.html AF_ALG} */
 export const ALG_SET_KEY_BY_KEY_SERIAL = 7;
 /** Default of the field ext_address of CAN_ISOTP_OPTS. {@link https://docs.kernel.org/networking/can.html AF_CAN} */
 export const CAN_ISOTP_DEFAULT_EXT_ADDRESS = 0;
@@ -5510,51 +5510,51 @@ export const ETH_FLAG_RXHASH = 268435456;
 export const ETH_SS_STATS_PHY = 21;
 /** Names of the HWTSTAMP_FLAG_ flags. {@link https://man7.org/linux/man-pages/man8/ethtool.8.html ethtool(8)} */
 export const ETH_SS_TS_FLAGS = 22;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Flag of SIOCSHWTSTAMP: a bond uses the clock of its active interface, which may change. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FLAG_BONDED_PHC_INDEX = 1;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Sending: the network card takes no timestamps. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_TX_OFF = 0;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Sending: the network card takes the timestamps that sockets ask for. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_TX_ON = 1;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Sending: the network card also writes the time into the Sync messages of PTP, which get no timestamp then. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_TX_ONESTEP_SYNC = 2;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Sending: like HWTSTAMP_TX_ONESTEP_SYNC, also for PDelay_Resp messages. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_TX_ONESTEP_P2P = 3;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: the network card takes no timestamps. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_NONE = 0;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all packets. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_ALL = 1;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving, only returned: timestamps of the requested packets and of some others. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_SOME = 2;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all event messages of PTP version 1 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V1_L4_EVENT = 3;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Sync messages of PTP version 1 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V1_L4_SYNC = 4;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Delay_Req messages of PTP version 1 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V1_L4_DELAY_REQ = 5;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all event messages of PTP version 2 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L4_EVENT = 6;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Sync messages of PTP version 2 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L4_SYNC = 7;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Delay_Req messages of PTP version 2 over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L4_DELAY_REQ = 8;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all event messages of PTP version 2 (802.1AS) over Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L2_EVENT = 9;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Sync messages of PTP version 2 (802.1AS) over Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L2_SYNC = 10;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Delay_Req messages of PTP version 2 (802.1AS) over Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_L2_DELAY_REQ = 11;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all event messages of PTP version 2 over UDP or Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_EVENT = 12;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Sync messages of PTP version 2 over UDP or Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_SYNC = 13;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of the Delay_Req messages of PTP version 2 over UDP or Ethernet. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_PTP_V2_DELAY_REQ = 14;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Receiving: timestamps of all NTP packets over UDP. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_FILTER_NTP_ALL = 15;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Timestamps of the quality that PTP (IEEE 1588) needs; the default. {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_PROVIDER_QUALIFIER_PRECISE = 0;
-/** {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
+/** Timestamps of when the network card transfers the packet from or to memory (DMA). {@link https://docs.kernel.org/networking/timestamping.html timestamping} */
 export const HWTSTAMP_PROVIDER_QUALIFIER_APPROX = 1;
 /** Command of SIOCSIFVLAN: creates an interface for a VLAN of device1. {@link https://man7.org/linux/man-pages/man8/ip-link.8.html ip-link(8)} */
 export const ADD_VLAN_CMD = 0;
@@ -6122,71 +6122,71 @@ export const SCTP_SS_RR = 2;
 export const SCTP_SS_FC = 3;
 /** Scheduler: the streams share the bandwidth by their weights. {@link https://man7.org/linux/man-pages/man7/sctp.7.html sctp(7)} */
 export const SCTP_SS_WFQ = 4;
-/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+/** The state and the counters of an MPTCP connection. {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
 export const MPTCP_INFO = 1;
-/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+/** The TCP_INFO of each subflow. {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
 export const MPTCP_TCPINFO = 2;
-/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+/** The local and the remote address of each subflow. {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
 export const MPTCP_SUBFLOW_ADDRS = 3;
-/** {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
+/** MPTCP_INFO, MPTCP_TCPINFO and MPTCP_SUBFLOW_ADDRS in one call. {@link https://docs.kernel.org/networking/mptcp.html MPTCP} */
 export const MPTCP_FULL_INFO = 4;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Network of an address: any one for bind(2), the default one for sending. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_NET_ANY = 0;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Endpoint of an address: none, such as that of a device without an identifier. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_ADDR_NULL = 0;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Endpoint of an address: any one for bind(2), all for sending. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_ADDR_ANY = 255;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Mask of the number in a tag. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_TAG_MASK = 7;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Flag of a tag: the sender chose it, so the message is a request. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_TAG_OWNER = 8;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Flag of a tag: it was allocated by SIOCMCTPALLOCTAG. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_TAG_PREALLOC = 16;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Addresses contain the interface and the hardware address: struct sockaddr_mctp_ext. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const MCTP_OPT_ADDR_EXT = 1;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Allocates a tag for requests to an endpoint of the default network. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const SIOCMCTPALLOCTAG = 35296;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Frees a tag of SIOCMCTPALLOCTAG. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const SIOCMCTPDROPTAG = 35297;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Allocates a tag for requests to an endpoint of any network. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const SIOCMCTPALLOCTAG2 = 35298;
-/** {@link https://docs.kernel.org/networking/mctp.html MCTP} */
+/** Frees a tag of SIOCMCTPALLOCTAG2. {@link https://docs.kernel.org/networking/mctp.html MCTP} */
 export const SIOCMCTPDROPTAG2 = 35299;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Protocol of AF_PPPOX: PPP over Ethernet. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PX_PROTO_OE = 0;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Protocol of AF_PPPOX: PPP over L2TP. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PX_PROTO_OL2TP = 1;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Protocol of AF_PPPOX: PPP over GRE (PPTP). {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PX_PROTO_PPTP = 2;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Code of PPPoE: a host looks for access concentrators. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PADI_CODE = 9;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Code of PPPoE: an access concentrator offers itself. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PADO_CODE = 7;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Code of PPPoE: a host requests a session. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PADR_CODE = 25;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Code of PPPoE: the access concentrator confirms the session. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PADS_CODE = 101;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Code of PPPoE: the session ends. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PADT_CODE = 167;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the end of the tags. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_EOL = 0;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the name of the service. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_SRV_NAME = 257;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the name of the access concentrator. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_AC_NAME = 513;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: bytes of the host, which the answer repeats. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_HOST_UNIQ = 769;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: bytes of the access concentrator, which the request repeats. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_AC_COOKIE = 1025;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: information of a vendor. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_VENDOR = 1281;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the session of a relay, which the answer repeats. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_RELAY_SID = 4097;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the service is refused. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_SRV_ERR = 258;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: the access concentrator has failed, such as for lack of resources. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_SYS_ERR = 514;
-/** {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
+/** Tag of PPPoE, in network byte order: any other error, which its text describes. {@link https://docs.kernel.org/networking/l2tp.html PPPoX} */
 export const PTT_GEN_ERR = 770;
 /** Message: asks for sockets of a family, or describes one. {@link https://man7.org/linux/man-pages/man7/sock_diag.7.html sock_diag(7)} */
 export const SOCK_DIAG_BY_FAMILY = 20;
