@@ -1226,21 +1226,21 @@ export const MRT6MSG_WHOLEPKT = 3;
 export const MRT6MSG_WRMIFWHOLE = 4;
 /** The destination of a connection before netfilter redirected it; its level is SOL_IPV6. {@link https://man7.org/linux/man-pages/man7/ipv6.7.html ipv6(7)} */
 export const IP6T_SO_ORIGINAL_DST = 80;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR: ends the repair mode and probes the window of the peer. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_OFF = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_MD5SIG_EXT: the key is for all peers whose addresses begin with tcpm_prefixlen bits. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MD5SIG_FLAG_PREFIX = 1;
 /** Sends small writes at once instead of waiting for the acknowledgement of earlier ones. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NODELAY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_ZEROCOPY_RECEIVE: nothing is mapped at the address any more. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_RECEIVE_ZEROCOPY_FLAG_TLB_CLEAN_HINT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR: ends the repair mode without a probe. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_OFF_NO_WP = -1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR: begins the repair mode. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_ON = 1;
 /** The maximum segment size. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MAXSEG = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_MD5SIG_EXT: the key is for the VRF of the interface tcpm_ifindex. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MD5SIG_FLAG_IFINDEX = 2;
 /** Sends only full segments until it is cleared, or for at most 200 ms. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CORK = 3;
@@ -1250,7 +1250,7 @@ export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 /** How many unanswered probes of SO_KEEPALIVE end a connection. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_KEEPCNT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Type of an encapsulation of IPsec: ESP in TCP. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ENCAP_ESPINTCP = 7;
 /** How often a SYN is repeated before connect(2) fails. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_SYNCNT = 7;
@@ -1274,13 +1274,13 @@ export const TCP_THIN_LINEAR_TIMEOUTS = 16;
 export const TCP_THIN_DUPACK = 17;
 /** How many milliseconds sent data may stay unacknowledged before the connection ends with ETIMEDOUT. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_USER_TIMEOUT = 18;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The repair mode, in which connections are saved and restored without sending packets; requires CAP_NET_ADMIN. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR = 19;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The queue that is read, written and numbered in the repair mode: TCP_SEND_QUEUE, TCP_RECV_QUEUE or TCP_NO_QUEUE. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_QUEUE = 20;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The sequence number of the queue of TCP_REPAIR_QUEUE. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_QUEUE_SEQ = 21;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Sets in the repair mode what the SYN segments have agreed on: segment size, window scale, SACK and timestamps. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_OPTIONS = 22;
 /** On a listening socket, the maximum number of connections that began with data in their SYN. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_FASTOPEN = 23;
@@ -1294,19 +1294,19 @@ export const TCP_CC_INFO = 26;
 export const TCP_SAVE_SYN = 27;
 /** The headers of the SYN that TCP_SAVE_SYN kept. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_SAVED_SYN = 28;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The windows of the connection, in the repair mode. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_REPAIR_WINDOW = 29;
 /** Connect(2) waits for the first data, which the SYN then contains. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_FASTOPEN_CONNECT = 30;
 /** The name of a protocol above TCP in the kernel, such as tls. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ULP = 31;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** TCP_MD5SIG with flags: a key for several peers, or for a VRF. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MD5SIG_EXT = 32;
 /** The key of the cookies of TCP Fast Open. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_FASTOPEN_KEY = 33;
 /** Uses TCP Fast Open without cookies. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_FASTOPEN_NO_COOKIE = 34;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Maps received data into the memory of the program instead of copying it. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ZEROCOPY_RECEIVE = 35;
 /** Control message: how many bytes are left in the queue. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CM_INQ: 36 = 36;
@@ -1314,15 +1314,15 @@ export const TCP_CM_INQ: 36 = 36;
 export const TCP_INQ = 36;
 /** Delays sent packets by this many microseconds, for tests. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_TX_DELAY = 37;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Adds a key that authenticates segments with TCP-AO (RFC 5925). {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_ADD_KEY = 38;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Removes a key of TCP-AO. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_DEL_KEY = 39;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The current keys, the settings and the counters of TCP-AO. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_INFO = 40;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Returns the keys of TCP-AO. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_GET_KEYS = 41;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The initial sequence numbers and their extensions of TCP-AO, in the repair mode. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_REPAIR = 42;
 /** Whether the connection uses MPTCP. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_IS_MPTCP = 43;
@@ -1332,11 +1332,11 @@ export const TCP_RTO_MAX_MS = 44;
 export const TCP_RTO_MIN_US = 45;
 /** The maximum delay of an acknowledgement, in microseconds. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_DELACK_MAX_US = 46;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The maximum number of bytes of a key of TCP_MD5SIG. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MD5SIG_MAXKEYLEN = 80;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The maximum segment size over IPv4 if the peer does not tell one. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MSS_DEFAULT = 536;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** The segment size that fits into the minimum MTU of IPv6. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_MSS_DESIRED = 1220;
 /** State: no connection. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CLOSE = 7;
@@ -1360,129 +1360,129 @@ export const TCP_SYN_RECV = 3;
 export const TCP_SYN_SENT = 2;
 /** State: both ends have closed, and late segments may still arrive. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_TIME_WAIT = 6;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: segments have timestamps. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_TIMESTAMPS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: acknowledgements can be selective. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_SACK = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: windows are scaled. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_WSCALE = 4;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: both ends use explicit congestion notification. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_ECN = 8;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: a packet was received that routers may mark instead of dropping it (ECT). {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_ECN_SEEN = 16;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: data in the SYN was accepted. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_SYN_DATA = 32;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR_QUEUE: no queue. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NO_QUEUE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR_QUEUE: the data that was received. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_RECV_QUEUE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Value of TCP_REPAIR_QUEUE: the data that was sent or is to be sent. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_SEND_QUEUE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Why data in the SYN was not accepted, in TCP_INFO: unknown, or it was. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TFO_STATUS_UNSPEC = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Why data in the SYN was not accepted, in TCP_INFO: there was no cookie, so the SYN had no data. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TFO_COOKIE_UNAVAILABLE = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Why data in the SYN was not accepted, in TCP_INFO: the peer acknowledged only the SYN. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TFO_DATA_NOT_ACKED = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Why data in the SYN was not accepted, in TCP_INFO: the peer acknowledged only the SYN, after it was repeated. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TFO_SYN_RETRANSMITTED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion state in TCP_INFO: no problems. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CA_Open = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion state in TCP_INFO: segments may be lost or in another order. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CA_Disorder = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion state in TCP_INFO: the window is reduced because of congestion on the path or this host. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CA_CWR = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion state in TCP_INFO: lost segments are repeated because of acknowledgements. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CA_Recovery = 3;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion state in TCP_INFO: lost segments are repeated because of a timeout. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_CA_Loss = 4;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: padding. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_PAD = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many microseconds the connection was busy sending. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_BUSY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many microseconds the window of the peer limited sending. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_RWND_LIMITED = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many microseconds the send buffer limited sending. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_SNDBUF_LIMITED = 3;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the sent segments with data, repeated ones included. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DATA_SEGS_OUT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the repeated segments with data. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_TOTAL_RETRANS = 5;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the bytes per second that the kernel sends at most. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_PACING_RATE = 6;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the bytes per second that were delivered recently. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DELIVERY_RATE = 7;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the congestion window, in segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_SND_CWND = 8;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how many segments the order may be off before they count as lost. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_REORDERING = 9;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the shortest round-trip time, in microseconds. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_MIN_RTT = 10;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how often the current segment was repeated in a row. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_RECUR_RETRANS = 11;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: whether the program limited TCP_NLA_DELIVERY_RATE. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DELIVERY_RATE_APP_LMT = 12;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the bytes that are not acknowledged or not sent. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_SNDQ_SIZE = 13;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the congestion state, a TCP_CA_ value. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_CA_STATE = 14;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the congestion window at which slow start ends, in segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_SND_SSTHRESH = 15;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the delivered segments with data. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DELIVERED = 16;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the delivered segments that a router had marked. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DELIVERED_CE = 17;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the sent bytes, repeated ones included. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_BYTES_SENT = 18;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the repeated bytes. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_BYTES_RETRANS = 19;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how often the peer told that it received something twice. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_DSACK_DUPS = 20;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how often segments arrived in another order. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_REORD_SEEN = 21;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the smoothed round-trip time, in microseconds. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_SRTT = 22;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how often a timeout made the connection try another path. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_TIMEOUT_REHASH = 23;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the bytes that are not yet sent. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_BYTES_NOTSENT = 24;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the earliest time of sending, in nanoseconds of CLOCK_MONOTONIC. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_EDT = 25;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: the time to live or the hop limit of the received packet. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_TTL = 26;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: timestamps count microseconds. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_USEC_TS = 64;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of TCP_INFO: the connection was accepted with TCP Fast Open. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_OPT_TFO_CHILD = 128;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of a key of TCP-AO: it is for the VRF of the interface ifindex. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_KEYF_IFINDEX = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Flag of a key of TCP-AO: it does not authenticate the other options of a segment. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_AO_KEYF_EXCLUDE_OPT = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Attribute of SCM_TIMESTAMPING_OPT_STATS: how often a timeout or congestion made the connection try another path. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_NLA_REHASH = 27;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion notification in TCP_INFO: none. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_ECN_MODE_DISABLED = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion notification in TCP_INFO: the classic one of RFC 3168. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_ECN_MODE_RFC3168 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion notification in TCP_INFO: the accurate one, which counts marked packets (AccECN). {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_ECN_MODE_ACCECN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Congestion notification in TCP_INFO: not agreed on yet. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCPI_ECN_MODE_PENDING = 3;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Option of AccECN in TCP_INFO: not received yet. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_NOT_SEEN = 0;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Option of AccECN in TCP_INFO: received without counters. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_EMPTY_SEEN = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Option of AccECN in TCP_INFO: received with counters. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_COUNTER_SEEN = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Option of AccECN in TCP_INFO: invalid, such as with counters of 0, or it stayed away. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_FAIL_SEEN = 3;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Failure of AccECN in TCP_INFO: its field in the header of sent segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_ACE_FAIL_SEND = 1;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Failure of AccECN in TCP_INFO: its field in the header of received segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_ACE_FAIL_RECV = 2;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Failure of AccECN in TCP_INFO: its option in sent segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_FAIL_SEND = 4;
-/** {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
+/** Failure of AccECN in TCP_INFO: its option in received segments. {@link https://man7.org/linux/man-pages/man7/tcp.7.html tcp(7)} */
 export const TCP_ACCECN_OPT_FAIL_RECV = 8;
 /** Collects data in one datagram until it is cleared. {@link https://man7.org/linux/man-pages/man7/udp.7.html udp(7)} */
 export const UDP_CORK = 1;
