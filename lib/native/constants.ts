@@ -1520,173 +1520,173 @@ export const ICMP_ECHOREPLY = 0;
 export const ICMP_EXC_TTL = 0;
 /** Code of ICMP_DEST_UNREACH: no route to the network. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_UNREACH = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_REDIR_NET. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_NET = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_REDIRECT: for all packets to the network. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIR_NET = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_EXC_TTL. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMXCEED_INTRANS = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_NET_UNREACH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NET = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Family of the address in ICMP_EXT_ECHO: IPv4. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_AFI_IP = 1;
 /** Code of ICMP_TIME_EXCEEDED: not all fragments arrived in time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXC_FRAGTIME = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_EXT_ECHOREPLY: the request is malformed. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_MAL_QUERY = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP_EXT_ECHOREPLY: the interface uses IPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHOREPLY_IPV6 = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** How ICMP_EXT_ECHO names the interface: by its name. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO_CTYPE_NAME = 1;
 /** A bit for each type of ICMP messages that a raw socket does not receive. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_FILTER = 1;
 /** Code of ICMP_DEST_UNREACH: the host does not answer on its link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_UNREACH = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_PARAMETERPROB: a required option is absent. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMPROB_OPTABSENT = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_REDIR_HOST. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_HOST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_REDIRECT: for all packets to the host. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIR_HOST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_EXC_FRAGTIME. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMXCEED_REASS = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_HOST_UNREACH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_HOST = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Family of the address in ICMP_EXT_ECHO: IPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_AFI_IP6 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_EXT_ECHOREPLY: the interface does not exist. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_NO_IF = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP_EXT_ECHOREPLY: the interface uses IPv4. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHOREPLY_IPV4 = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** How ICMP_EXT_ECHO names the interface: by its index. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO_CTYPE_INDEX = 2;
 /** Code of ICMP_DEST_UNREACH: the host does not know the protocol. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PROT_UNREACH = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_REDIR_NETTOS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_TOSNET = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_REDIRECT: for packets to the network with the same type of service. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIR_NETTOS = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PROT_UNREACH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_PROTOCOL = 2;
 /** Type: the destination cannot be reached; the code says why. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_DEST_UNREACH = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_EXT_ECHOREPLY: the table of neighbours does not contain the address. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_NO_TABLE_ENT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** How ICMP_EXT_ECHO names the interface: by an address. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO_CTYPE_ADDR = 3;
 /** Code of ICMP_DEST_UNREACH: no socket is bound to the port. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PORT_UNREACH = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_REDIR_HOSTTOS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT_TOSHOST = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_REDIRECT: for packets to the host with the same type of service. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIR_HOSTTOS = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_DEST_UNREACH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PORT_UNREACH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_PORT = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_EXT_ECHOREPLY: several interfaces fit the request. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_CODE_MULT_IFS = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP_EXT_ECHOREPLY: the interface is active. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHOREPLY_ACTIVE = 4;
 /** Code of ICMP_DEST_UNREACH: the packet is too large and must not be fragmented. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_FRAG_NEEDED = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_SOURCE_QUENCH. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SOURCEQUENCH = 4;
 /** Type: obsolete request to send less. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SOURCE_QUENCH = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_FRAG_NEEDED. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NEEDFRAG = 4;
 /** Type: another router is nearer. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_REDIRECT = 5;
 /** Code of ICMP_DEST_UNREACH: the source route failed. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_SR_FAILED = 5;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_SR_FAILED. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_SRCFAIL = 5;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the network is unknown. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_UNKNOWN = 6;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_NET_UNKNOWN. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NET_UNKNOWN = 6;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the host is unknown. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_UNKNOWN = 7;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_HOST_UNKNOWN. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_HOST_UNKNOWN = 7;
 /** Type: a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ECHO = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: obsolete, the sender is isolated. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_ISOLATED = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The minimum length of a message, in bytes. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MINLEN = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_HOST_ISOLATED. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_ISOLATED = 8;
 /** Code of ICMP_DEST_UNREACH: the network is prohibited. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_ANO = 9;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: a router announces itself. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ROUTERADVERT = 9;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_NET_ANO. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_NET_PROHIB = 9;
 /** Code of ICMP_DEST_UNREACH: the host is prohibited. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_ANO = 10;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: asks for routers. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ROUTERSOLICIT = 10;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_HOST_ANO. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_HOST_PROHIB = 10;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: no route to the network for the type of service. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_NET_UNR_TOS = 11;
 /** Type: the time to live, or the time for reassembly, has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIME_EXCEEDED = 11;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_TIME_EXCEEDED. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMXCEED = 11;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_NET_UNR_TOS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_TOSNET = 11;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: no route to the host for the type of service. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_HOST_UNR_TOS = 12;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The length of the messages ICMP_ADDRESS and ICMP_ADDRESSREPLY, in bytes. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKLEN = 12;
 /** Type: a field of the header is invalid. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMETERPROB = 12;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PARAMETERPROB. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PARAMPROB = 12;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_HOST_UNR_TOS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_TOSHOST = 12;
 /** Code of ICMP_DEST_UNREACH: a filter rejected the packet. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PKT_FILTERED = 13;
 /** Type: asks for the time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMESTAMP = 13;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_TIMESTAMP. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TSTAMP = 13;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PKT_FILTERED. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_FILTER_PROHIB = 13;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the precedence of the packet is not permitted. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PREC_VIOLATION = 14;
 /** Type: the answer to ICMP_TIMESTAMP. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TIMESTAMPREPLY = 14;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_TIMESTAMPREPLY. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_TSTAMPREPLY = 14;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PREC_VIOLATION. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_HOST_PRECEDENCE = 14;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: obsolete request for the number of the network. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_INFO_REQUEST = 15;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_INFO_REQUEST. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_IREQ = 15;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP_DEST_UNREACH: the precedence of the packet is below the minimum. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_PREC_CUTOFF = 15;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_PREC_CUTOFF. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_UNREACH_PRECEDENCE_CUTOFF = 15;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to ICMP_INFO_REQUEST. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_INFO_REPLY = 16;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_INFO_REPLY. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_IREQREPLY = 16;
 /** Type: obsolete request for the netmask. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADDRESS = 17;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_ADDRESS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKREQ = 17;
 /** Type: the answer to ICMP_ADDRESS. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADDRESSREPLY = 18;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The same as ICMP_ADDRESSREPLY. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MASKREPLY = 18;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The largest type that netinet/ip_icmp.h knows, ICMP_ADDRESSREPLY. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_MAXTYPE = 18;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** The minimum length of an error, in bytes: its header, and the IP header and 8 bytes of the packet. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_ADVLENMIN = 36;
 /** Type: an extended echo request (RFC 8335), which asks about an interface. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP_EXT_ECHO = 42;
@@ -1694,9 +1694,9 @@ export const ICMP_EXT_ECHO = 42;
 export const ICMP_EXT_ECHOREPLY = 43;
 /** Code of ICMP6_DST_UNREACH: no route. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_NOROUTE = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_PARAM_PROB: a field of a header is wrong. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAMPROB_HEADER = 0;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_TIME_EXCEEDED: the hop limit has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEED_TRANSIT = 0;
 /** Type: the destination cannot be reached; the code says why. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH = 1;
@@ -1704,61 +1704,61 @@ export const ICMP6_DST_UNREACH = 1;
 export const ICMP6_DST_UNREACH_ADMIN = 1;
 /** The types of ICMPv6 messages that a raw socket receives. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Unused on Linux: ICMP6_FILTER is a bit for each type. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_BLOCK = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_PARAM_PROB: the next header is unknown. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAMPROB_NEXTHEADER = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_TIME_EXCEEDED: not all fragments arrived in time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEED_REASSEMBLY = 1;
 /** Code of ICMP6_DST_UNREACH: beyond the scope of the source address. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_BEYONDSCOPE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Unused on Linux: ICMP6_FILTER is a bit for each type. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_PASS = 2;
 /** Type: the packet is larger than the MTU of a link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PACKET_TOO_BIG = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Code of ICMP6_PARAM_PROB: an option is unknown. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAMPROB_OPTION = 2;
 /** Code of ICMP6_DST_UNREACH: the host does not answer on its link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_ADDR = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Unused on Linux: ICMP6_FILTER is a bit for each type. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_BLOCKOTHERS = 3;
 /** Type: the hop limit, or the time for reassembly, has expired. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_TIME_EXCEEDED = 3;
 /** Code of ICMP6_DST_UNREACH: no socket is bound to the port. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_DST_UNREACH_NOPORT = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Unused on Linux: ICMP6_FILTER is a bit for each type. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_FILTER_PASSONLY = 4;
 /** Type: a field of a header is invalid. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_PARAM_PROB = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP6_ROUTER_RENUMBERING, in a result: the command was already processed before. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_PREVDONE = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP6_ROUTER_RENUMBERING: only for interfaces of the site on which the command arrives. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_SPECSITE = 16;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a new prefix in ICMP6_ROUTER_RENUMBERING: hosts form addresses with it. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_RAFLAGS_AUTO = 16;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP6_ROUTER_RENUMBERING: also for interfaces that are shut down. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_FORCEAPPLY = 32;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a new prefix in ICMP6_ROUTER_RENUMBERING: its addresses are on the link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_RAFLAGS_ONLINK = 32;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP6_ROUTER_RENUMBERING: asks for a result. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_REQRESULT = 64;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a new prefix, in network byte order: its preferred lifetime decreases in real time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_FLAGS_DECRPLTIME = 64;
 /** Type: a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ECHO_REQUEST = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Bit of a type: the message is not an error. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_INFOMSG_MASK = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ICMP6_ROUTER_RENUMBERING: only a test, which changes nothing. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_FLAGS_TEST = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a new prefix, in network byte order: its valid lifetime decreases in real time. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_PCOUSE_FLAGS_DECRVLTIME = 128;
 /** Type: the answer to a ping. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ECHO_REPLY = 129;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: changes the prefixes of routers (RFC 2894). {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_ROUTER_RENUMBERING = 138;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a result of ICMP6_ROUTER_RENUMBERING, in network byte order: a new prefix is forbidden. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_RESULT_FLAGS_FORBIDDEN = 256;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of a result of ICMP6_ROUTER_RENUMBERING, in network byte order: a field is out of bounds. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMP6_RR_RESULT_FLAGS_OOB = 512;
 /** Type: a router asks for the members of multicast groups. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const MLD_LISTENER_QUERY = 130;
@@ -1766,9 +1766,9 @@ export const MLD_LISTENER_QUERY = 130;
 export const MLD_LISTENER_REPORT = 131;
 /** Type: a member leaves a multicast group. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const MLD_LISTENER_REDUCTION = 132;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: an extended echo request (RFC 8335), which asks about an interface. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMPV6_EXT_ECHO_REQUEST = 160;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Type: the answer to ICMPV6_EXT_ECHO_REQUEST. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ICMPV6_EXT_ECHO_REPLY = 161;
 /** Type: asks for routers. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_ROUTER_SOLICIT = 133;
@@ -1780,43 +1780,43 @@ export const ND_NEIGHBOR_SOLICIT = 135;
 export const ND_NEIGHBOR_ADVERT = 136;
 /** Type: another router is nearer. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_REDIRECT = 137;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_ROUTER_ADVERT: hosts get addresses through DHCPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_RA_FLAG_MANAGED = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_ROUTER_ADVERT: hosts get other settings through DHCPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_RA_FLAG_OTHER = 64;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_ROUTER_ADVERT: the router is a home agent of Mobile IPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_RA_FLAG_HOME_AGENT = 32;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_NEIGHBOR_ADVERT, in network byte order: the sender is a router. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_NA_FLAG_ROUTER = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_NEIGHBOR_ADVERT, in network byte order: the answer to ND_NEIGHBOR_SOLICIT. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_NA_FLAG_SOLICITED = 64;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_NEIGHBOR_ADVERT, in network byte order: replaces the hardware address that is known. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_NA_FLAG_OVERRIDE = 32;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of neighbour discovery: the hardware address of the sender. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_SOURCE_LINKADDR = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of neighbour discovery: the hardware address of the target. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_TARGET_LINKADDR = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of ND_ROUTER_ADVERT: a prefix of the link, and its lifetimes. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_PREFIX_INFORMATION = 3;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of ND_REDIRECT: the beginning of the redirected packet. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_REDIRECTED_HEADER = 4;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of ND_ROUTER_ADVERT: the MTU of the link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_MTU = 5;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of ND_ROUTER_ADVERT: the milliseconds between the announcements, for Mobile IPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_RTR_ADV_INTERVAL = 7;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Option of ND_ROUTER_ADVERT: the preference and the lifetime of the home agent. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_HOME_AGENT_INFO = 8;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_OPT_PREFIX_INFORMATION: addresses of the prefix are on the link. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_PI_FLAG_ONLINK = 128;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_OPT_PREFIX_INFORMATION: hosts form addresses with the prefix. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_PI_FLAG_AUTO = 64;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Flag of ND_OPT_PREFIX_INFORMATION: the prefix is the whole address of the router, for Mobile IPv6. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const ND_OPT_PI_FLAG_RADDR = 32;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Operation of ICMP6_ROUTER_RENUMBERING: adds prefixes beside those that match. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const RPM_PCO_ADD = 1;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Operation of ICMP6_ROUTER_RENUMBERING: replaces the prefix that matches. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const RPM_PCO_CHANGE = 2;
-/** {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
+/** Operation of ICMP6_ROUTER_RENUMBERING: replaces all global prefixes of the interface. {@link https://man7.org/linux/man-pages/man7/icmp.7.html icmp(7)} */
 export const RPM_PCO_SETGLOBAL = 3;
 /** Distributes packets by a hash of their connection. {@link https://man7.org/linux/man-pages/man7/packet.7.html packet(7)} */
 export const PACKET_FANOUT_HASH = 0;
