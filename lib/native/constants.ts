@@ -260,11 +260,11 @@ export const MSG_EOR = 128;
 export const MSG_WAITALL = 256;
 /** The number of SCTP_EOF, a flag in control messages of SCTP. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_FIN = 512;
-/** Unused on Linux: a name for TCP's SYN. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Named after the SYN of TCP, which does not use it. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_SYN = 1024;
 /** Tells the link layer that the neighbour has answered. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_CONFIRM = 2048;
-/** Unused on Linux: a name for TCP's RST. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
+/** Named after the RST of TCP, which does not use it. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_RST = 4096;
 /** Receives an error with the packet that caused it from the error queue. {@link https://man7.org/linux/man-pages/man2/send.2.html send(2)} */
 export const MSG_ERRQUEUE = 8192;
