@@ -109,7 +109,7 @@ test('a worker that ends at any moment after file descriptors arrived for a stre
     const sockets = () => readdirSync('/proc/self/fd').map((fd) => {
       try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
     }).filter((file) => file.startsWith('socket:')).length;
-    const [sent] = s.Socket.pair();
+    const [sent, peer] = s.Socket.pair(); // both are used below, so that neither is garbage-collected
     const before = sockets();
     const left = [];
     for (let depth = 0; depth < 8; depth++) {
@@ -122,6 +122,7 @@ test('a worker that ends at any moment after file descriptors arrived for a stre
       left.push(sockets() - before);
     }
     console.log(left.join(' '));
-    sent.close();`;
+    sent.close();
+    peer.close();`;
   expect(await output(main, [], { 'worker.mjs': worker })).toBe('0 0 0 0 0 0 0 0');
 });
