@@ -4490,11 +4490,11 @@ export const ARPHRD_NONE = 65534;
 export const ARPHRD_VOID = 65535;
 /** The flags that only the kernel and drivers change. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IFF_VOLATILE = 461914;
-/** Value of IFLA_LINKMODE: the interface becomes operational by itself. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Link mode: the interface becomes operational by itself. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_DEFAULT = 0;
-/** Value of IFLA_LINKMODE: the interface goes no further up than dormant, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Link mode: the interface goes no further up than dormant, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_DORMANT = 1;
-/** Value of IFLA_LINKMODE: the interface goes no further up than testing, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
+/** Link mode: the interface goes no further up than testing, until a program allows it. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const IF_LINK_MODE_TESTING = 2;
 /** ARP: asks for the hardware address of an IP address. {@link https://man7.org/linux/man-pages/man7/netdevice.7.html netdevice(7)} */
 export const ARPOP_REQUEST = 1;
