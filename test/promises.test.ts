@@ -196,13 +196,14 @@ const impatient = { RES_OPTIONS: 'timeout:1' };
 
 /**
  * Runs a module in that world. Its DNS server lives in the same thread: a look-up that blocked the thread would never be
- * answered. `late-<ms>-<n>.test` is 10.<ms / 256>.<ms % 256>.<n>, answered after so many milliseconds; `silent.test` is
- * never answered; all else does not exist.
+ * answered. `late-<ms>-<n>.test` is 10.<ms / 256>.<ms % 256>.<n>, answered after so many milliseconds; `held-<n>.test` is
+ * 10.0.0.<n>, answered from the time when the script calls `release()`; `silent.test` is never answered; all else does not
+ * exist.
  */
 function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spawnSync> & { said: unknown } {
   const at = folder();
   writeFileSync(join(at, 'hosts'), '127.0.0.1 localhost\n');
-  writeFileSync(join(at, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:2 attempts:1\n');
+  writeFileSync(join(at, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:30 attempts:1\n');
   writeFileSync(join(at, 'nsswitch.conf'), 'hosts: files dns\nservices: files\n');
   const mount = `for file in hosts resolv.conf nsswitch.conf; do
     if [ -e /etc/$file ]; then mount --bind "$0/$file" /etc/$file || exit; fi
@@ -218,6 +219,8 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
     const s = await import(dist);
     const promises = await import(library);
     const [asked, answered] = [[], []];
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
     const server = createSocket('udp4', (query, { port }) => {
       let at = 12;
       const labels = [];
@@ -225,17 +228,19 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
       const name = labels.join('.');
       asked.push(name);
       if (name === 'silent.test') return;
-      const late = /^late-(\\d+)-(\\d+)[.]test$/.exec(name);
+      const late = /^late-(\\d+)-(\\d+)[.]test$/.exec(name) ?? /^held(-)(\\d+)[.]test$/.exec(name);
       const reply = Buffer.concat([query.subarray(0, at + 5), Buffer.alloc(late ? 16 : 0)]);
       reply.writeUInt16BE(late ? 0x8180 : 0x8183, 2);
       reply.writeUInt16BE(late ? 1 : 0, 6);
       reply.fill(0, 8, 12);
-      const [ms, n] = late ? [Number(late[1]), Number(late[2])] : [0, 0];
+      const [ms, n] = late ? [Number(late[1]) || 0, Number(late[2])] : [0, 0];
       if (late) reply.set([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, ms >> 8, ms & 255, n], at + 5);
-      setTimeout(() => {
+      const send = () => {
         answered.push(name);
         server.send(reply, port);
-      }, ms);
+      };
+      if (name.startsWith('held')) released.then(send);
+      else setTimeout(send, ms);
     });
     server.bind(53, '127.0.0.1');
     await once(server, 'listening');
@@ -388,7 +393,7 @@ test('look-ups use at most half of the thread pool: file operations continue whi
     const controller = new AbortController();
     let answers = 0;
     for (let i = 0; i < 8; i++) {
-      find(\`late-1000-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
+      find(\`held-\${i}.test\`, { signal: controller.signal }).then(() => answers++, () => {});
     }
     while (asked.length === 0) await sleep(1);
     await sleep(20); // all that can begin at once has begun
@@ -409,11 +414,11 @@ test('look-ups of several threads share their half of the thread pool, and each 
     const text = \`
       import { parentPort } from 'node:worker_threads';
       const promises = await import(\${JSON.stringify(library)});
-      await Promise.all(Array.from({ length: 4 }, (_, i) => promises.getaddrinfo('late-500-' + i + '.test', null, { family: 2, socktype: 1 })));
+      await Promise.all(Array.from({ length: 4 }, (_, i) => promises.getaddrinfo('held-' + i + '.test', null, { family: 2, socktype: 1 })));
       parentPort.postMessage('done');
     \`;
     let answers = 0;
-    for (let i = 0; i < 4; i++) find(\`late-500-\${i}.test\`).then(() => answers++);
+    for (let i = 0; i < 4; i++) find(\`held-\${i}.test\`).then(() => answers++);
     while (asked.length < 2) await sleep(1);
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
     const done = once(worker, 'message');
@@ -422,6 +427,7 @@ test('look-ups of several threads share their half of the thread pool, and each 
     const [began, before] = [asked.length, answers];
     await readFile('/etc/hosts');
     const meanwhile = answers;
+    release();
     await done;
     while (answers < 4) await sleep(1);
     server.close();
@@ -442,10 +448,11 @@ test('look-ups of a worker that was terminated do not count any more', (context)
       while (asked.length < 2 * round) await sleep(1);
       await worker.terminate();
     }
-    const found = Array.from({ length: 4 }, (_, i) => find(\`late-500-\${i}.test\`));
+    const found = Array.from({ length: 4 }, (_, i) => find(\`held-\${i}.test\`));
     while (asked.length < 8) await sleep(1);
     await sleep(20);
     const began = asked.length;
+    release();
     await Promise.all(found);
     server.close();
     say(began);
