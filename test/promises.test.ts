@@ -401,6 +401,7 @@ test('look-ups use at most half of the thread pool: file operations continue whi
     await readFile('/etc/hosts');
     say([began, before, answers]);
     controller.abort();
+    release();
     server.unref();
   `;
   expect(run(script).said).toEqual([2, 0, 0]);
