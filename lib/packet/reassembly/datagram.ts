@@ -5,7 +5,7 @@ import { ipv4Text, ipv6Text } from '../bytes/text.ts';
 import { ipv4Field, ipv4Mask } from '../layers/ipv4.ts';
 import { ipv6Field } from '../layers/ipv6.ts';
 import { fragmentField } from '../layers/ipv6-fragment.ts';
-import type { IpHeader } from './ip-header.ts';
+import { IPV6_SIZE, type IpHeader } from './ip-header.ts';
 import { Pieces } from './pieces.ts';
 import { copyOf } from './source.ts';
 import { fitOuter, type HeaderPlace } from './tunnel.ts';
@@ -20,8 +20,6 @@ const PLACE = 64;
 const IPV4: typeof ipv4Field = ipv4Field;
 const MASK: typeof ipv4Mask = ipv4Mask;
 const IPV6: typeof ipv6Field = ipv6Field;
-/** The length of an IPv6 header. */
-const IPV6_SIZE = 40;
 /** The ECN value for "congestion experienced". In IPv6, it is in the upper half of its byte. */
 const CONGESTED = 3;
 const ECN_AT = ipv4Field.ecn;

@@ -11,11 +11,13 @@ const { totalLength: TOTAL_LENGTH, identification: IDENTIFICATION, flags: FLAGS,
 const { ihl: IHL, moreFragments: MORE_FRAGMENTS, fragmentOffset: FRAGMENT_OFFSET } = ipv4Mask;
 const { payloadLength: PAYLOAD_LENGTH, nextHeader: NEXT_HEADER } = ipv6Field;
 const EXTENSION_LENGTH = extensionField.headerExtensionLength;
-const IPV4_SIZE = 20;
-const IPV6_SIZE = 40;
+/** The length of an IPv4 header without options. */
+export const IPV4_SIZE = 20;
+/** The length of an IPv6 header. */
+export const IPV6_SIZE = 40;
 const FRAGMENT_SIZE = 8;
-/** The largest value of the length field. */
-const LONGEST = 0xffff;
+/** The largest value of a length field. Longer packets have 0: jumbograms, and those from before segmentation offload. */
+export const LONGEST = 0xffff;
 /** Longer keys are built by Buffer, which takes longer for short ones. */
 const MOST_ARGUMENTS = 256;
 

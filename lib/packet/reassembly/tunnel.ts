@@ -20,19 +20,15 @@ import { finalDestination } from '../layers/ipv6-routing.ts';
 import { TUNNEL_PORT } from '../layers/protocol.ts';
 import { udpField } from '../layers/udp.ts';
 import { geneveField, geneveMask, vxlanField } from '../layers/vxlan.ts';
-import { IpHeader } from './ip-header.ts';
+import { IPV4_SIZE, IPV6_SIZE, IpHeader, LONGEST } from './ip-header.ts';
 import { behindEthernet, behindEtherType, ofVersion, pppoeLengthAt } from './network-offset.ts';
 
 const DESTINATION_PORT = udpField.destinationPort;
 const VXLAN_PORT = TUNNEL_PORT.vxlan;
 const GENEVE_PORT = TUNNEL_PORT.geneve;
-const IPV4_SIZE = 20;
-const IPV6_SIZE = 40;
 const UDP_SIZE = 8;
 /** The length of the header of VXLAN, and that of Geneve without its options. */
 const NETWORK_SIZE = 8;
-/** The largest value of a length field. Longer packets have 0, as before segmentation offload. */
-const LONGEST = 0xffff;
 /** The size of the length field of PPPoE, which counts what follows it. */
 const LENGTH_SIZE = 2;
 

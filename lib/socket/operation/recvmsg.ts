@@ -11,7 +11,7 @@ import {
 } from '../../posix/message.ts';
 import type { Address } from '../../struct/address-type.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import { sizeOf } from './message-size.ts';
+import { messageSize } from './message-size.ts';
 import { Operation, type Owner, patienceFor } from './operation.ts';
 
 /** Receives a message with its sender, flags and control messages. */
@@ -26,7 +26,7 @@ export class ReceiveMessageOperation<Sender extends Address | undefined> extends
 
   constructor(owner: Owner, state: Readiness, message: ReceiveMessage, flags: number) {
     const parts = receivePartsOf(message);
-    const size = sizeOf(parts.list);
+    const size = messageSize(parts.list);
     super(owner, state, READ, patienceFor(flags, size));
     this.#parts = parts;
     this.#flags = flags;
@@ -35,7 +35,7 @@ export class ReceiveMessageOperation<Sender extends Address | undefined> extends
 
   call(): number {
     // If a buffer was transferred during the wait, data would be lost.
-    if (sizeOf(this.#parts.list) < this.#size) throw invalidType('buffers', 'attached until they are filled');
+    if (messageSize(this.#parts.list) < this.#size) throw invalidType('buffers', 'attached until they are filled');
     const result = receiveParts(this.fd, this.#parts, this.#flags);
     if (typeof result === 'number') return unlessRefused(result, RECVMSG);
     this.#received = result as ReceivedMessage<Sender>;

@@ -2,7 +2,7 @@
 import { invalidType } from '../../argument/argument-error.ts';
 import { partsOf, type SendMessage, type SendParts, sendParts } from '../../call/message.ts';
 import type { Readiness } from '../../loop/readiness.ts';
-import { sizeOf } from './message-size.ts';
+import { messageSize } from './message-size.ts';
 import { copyOf, type Owner } from './operation.ts';
 import { Sending, sendsWithoutEvent } from './sending.ts';
 
@@ -17,7 +17,7 @@ export class SendMessageOperation extends Sending<number> {
   constructor(owner: Owner, state: Readiness, message: SendMessage, flags: number) {
     super(owner, state, flags);
     this.#parts = partsOf(message, flags); // copied, so that no code of the program runs while it is sent
-    this.#size = sizeOf(this.#parts.list);
+    this.#size = messageSize(this.#parts.list);
     this.retriedByTime = sendsWithoutEvent(owner, this.#parts.name !== undefined);
   }
 
@@ -32,7 +32,7 @@ export class SendMessageOperation extends Sending<number> {
 
   protected send(connecting: boolean): number {
     const parts = this.#parts;
-    if (sizeOf(parts.list) < this.#size) throw invalidType('buffers', 'attached until they are sent');
+    if (messageSize(parts.list) < this.#size) throw invalidType('buffers', 'attached until they are sent');
     return sendParts(this.fd, connecting ? { ...parts, name: undefined } : parts, this.flags);
   }
 
