@@ -29,8 +29,8 @@ const config: ViteUserConfig = {
     setupFiles: ['test/helpers/setup.ts'],
     pool: 'forks',
     server: { deps: { external: [/\/dist\//] } },
-    // Two at least: most tests wait for other programs.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Three at least: most tests wait for other programs.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 300_000, // for what hangs, not for what is slow: other work may load the machine
     // Their collectors close what tests dropped at other times than Node's: tests that count descriptors see that.
     retry: 'Bun' in globalThis || 'Deno' in globalThis ? 2 : 0,
