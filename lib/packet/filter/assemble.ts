@@ -69,10 +69,13 @@ function value(text: string, statement: Statement): number {
 function statements(text: string): { list: Statement[]; labels: Map<string, number> } {
   const list: Statement[] = [];
   const labels = new Map<string, number>();
-  const plain = text.replace(/\/\*.*?\*\//gs, (comment) => comment.replace(/[^\n]/g, ' '));
+  // What matches to the end is a comment without an end, so that it is searched for only once.
+  const plain = text.replace(/\/\*.*?(?:(\*\/)|$)/gs, (comment, end: string | undefined) =>
+    end === undefined ? comment : comment.replace(/[^\n]/g, ' '),
+  );
   for (const [i, line] of plain.split('\n').entries()) {
     const where = { line, number: i + 1 };
-    let rest = line.replace(/;.*/s, '').trim();
+    let rest = line.replace(/;.*/s, '').replace(/\s+/g, ' ').trim();
     for (let label = /^([a-z_]\w*):\s*/i.exec(rest); label !== null; label = /^([a-z_]\w*):\s*/i.exec(rest)) {
       if (labels.has(label[1]!)) fail(where, `the label '${label[1]}' is defined twice`);
       labels.set(label[1]!, list.length);

@@ -113,6 +113,7 @@ test('the syntax of bpf_asm: labels, comments, names of instructions and of anci
   same('ld proto', 'ld [-4096]');
   same('LDB [0x10]', 'ldb [16]');
   same('ret %a', 'ret');
+  same('  ld \t [x  +\t4] /* a */ ; b', 'ld [x+4]');
   expect(p.assembleFilter('')).toEqual([]);
   expect(p.assembleFilter('a: b: ret #1\n(001) ret #2')).toEqual([back(6, 1), back(6, 2)]);
 });
@@ -123,6 +124,10 @@ test('invalid assembly is rejected with its line', () => {
     expect(() => p.assembleFilter(text)).toThrow(reason);
   };
   refused('ret #1 \r x', /ret/); // not a line break, but within one instruction
+  refused('ret #0 /* no end', /line 1, 'ret #0 \/\* no end': 'ret' does not accept/);
+  refused('ret #0\n/*/', /line 2, '\/\*\/': there is no instruction/);
+  refused(`ret #0${' '.repeat(1_000_000)}x`, /'ret' does not accept the operand '#0 x'/);
+  refused('/* '.repeat(300_000), /there is no instruction/);
   refused('ldh [12]\nfoo #1', /line 2, 'foo #1': there is no instruction 'foo'/);
   refused('ldh M[1]', /'ldh' does not accept the operand 'M\[1\]'/);
   refused('ld [nothing]', /'nothing' is not the name of ancillary data/);
