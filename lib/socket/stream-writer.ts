@@ -10,7 +10,7 @@ import { MOST } from '../loop/budget.ts';
 import { BusyError, ClosedError, reportUncaught } from '../loop/errors.ts';
 import { MSG_DONTWAIT, SHUT_WR } from '../native/constants.ts';
 import { isErrno } from '../struct/errno.ts';
-import { isConnecting } from './operation/index.ts';
+import { connecting } from './operation/index.ts';
 import type { SendingSocket } from './sending-socket.ts';
 import { NO_TIMEOUT } from './stream-options.ts';
 
@@ -36,6 +36,8 @@ export class StreamWriter {
   /** The number of bytes of the writes that have finished. */
   bytesFinished = 0;
   #writes = 0;
+  /** Whether the end of the stream has begun a connection that waited for data. */
+  #begun = false;
   /** The file descriptors that are sent with a chunk. */
   readonly #carried = new WeakMap<Uint8Array, readonly number[]>();
 
@@ -124,8 +126,15 @@ export class StreamWriter {
     let reason: Error | null = null;
     try {
       if (!this.#socket.closed) {
-        // The first data may have begun to connect, and shutdown(2) would stop that.
-        if (isConnecting(this.#socket)) {
+        const state = connecting(this.#socket);
+        if (state === 'delayed' && !this.#begun) {
+          this.#begun = true;
+          this.#tryToSend([NOTHING]);
+          this.end(callback);
+          return;
+        }
+        // shutdown(2) would stop the connection.
+        if (state === true) {
           this.#endAfter(this.#socket.writable(NO_TIMEOUT), callback);
           return;
         }

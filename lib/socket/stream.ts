@@ -21,7 +21,7 @@ import {
   setTypeOfService,
 } from './net-options.ts';
 import { type NodeAddress, NodeAddresses } from './node-address.ts';
-import { connectionOf, isConnecting, isSynSent } from './operation/index.ts';
+import { connecting, connectionOf, isSynSent } from './operation/index.ts';
 import type { SendingSocket } from './sending-socket.ts';
 import {
   checkStreamOptions,
@@ -69,7 +69,7 @@ export class NetStream extends Duplex {
       this.bytesRead += bytes;
       this.#idle.refresh();
     });
-    this.connecting = isConnecting(socket);
+    this.connecting = connecting(socket) === true;
     streamed.add(socket);
     if (this.connecting) void this.#connected();
     if (fds > 0) this.on('newListener', () => process.nextTick(() => this.#reader.consumed()));

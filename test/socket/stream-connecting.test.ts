@@ -181,6 +181,20 @@ test('the first write connects a Socket with TCP_FASTOPEN_CONNECT', async (conte
   stream.destroy();
 });
 
+test('the end of a stream without a write connects a Socket with TCP_FASTOPEN_CONNECT', async (context) => {
+  need(context, fastOpen);
+  const { server, address } = tcpServer();
+  const socket = keep(delayed());
+  await socket.connect(address);
+  const stream = socket.makefile();
+  const ended = once(stream.resume(), 'end');
+  stream.end();
+  const peer = keep((await server.accept()).socket);
+  expect((await peer.recv()).length).toBe(0);
+  peer.close();
+  await ended;
+});
+
 test('the end of a stream waits for the connection that its first write has begun', async (context) => {
   need(context, fastOpen);
   const { server, address } = tcpServer(0);

@@ -82,11 +82,12 @@ export function isSynSent({ fd }: Owner): boolean {
 }
 
 /**
- * Returns whether a Socket is connecting: because its Connect waits, or because the kernel says so, which reports it only
- * for TCP. A socket for whose first data the kernel waits is already writable.
+ * Returns whether a Socket is connecting, because its Connect waits, or because the kernel says so, which reports it only
+ * for TCP; or whether the kernel delays the connection until there is data, and the socket is already writable.
  */
-export function isConnecting(owner: Owner): boolean {
-  return pending.has(owner) || (isSynSent(owner) && poll([{ fd: owner.fd, events: POLLOUT }], 0) <= 0);
+export function connecting(owner: Owner): boolean | 'delayed' {
+  if (pending.has(owner)) return true;
+  return isSynSent(owner) && (poll([{ fd: owner.fd, events: POLLOUT }], 0) <= 0 || 'delayed');
 }
 
 /** connect(2). */

@@ -5,7 +5,7 @@
  * with a limit of 64 open files: see test/socket/limits.test.ts.
  */
 export { Accept } from './accept.ts';
-export { Connect, connectionOf, established, establishing, isConnecting, isSynSent } from './connect.ts';
+export { Connect, connecting, connectionOf, established, establishing, isSynSent } from './connect.ts';
 export { CHUNK } from './receive-buffer.ts';
 export { receiveOperation } from './recv.ts';
 export { ReceiveFds } from './recv-fds.ts';
