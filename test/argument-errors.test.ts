@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { HANGING } from './helpers/limits.ts';
 import { FORGOTTEN } from './helpers/scripts.ts';
 
 test('whatever a function is given, its error has a code, and an argument error names the argument', () => {
@@ -8,7 +9,7 @@ test('whatever a function is given, its error has a code, and an argument error 
   const { status, output } = spawnSync(process.execPath, [program], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect({ status, stderr: output[2]!.replaceAll(FORGOTTEN, '') }).toEqual({
     status: 0,

@@ -19,6 +19,7 @@ import {
   typeTexts,
 } from './helpers/docstrings.ts';
 import { documentedOutput } from './helpers/documented-output.ts';
+import { HANGING } from './helpers/limits.ts';
 import { namespaces, need } from './helpers/need.ts';
 import { typeErrors } from './helpers/type-check.ts';
 
@@ -182,7 +183,7 @@ function expectOutputs(examples: readonly Example[], command: readonly string[] 
   const { stdout, stderr } = spawnSync(program!, args, {
     encoding: 'utf8',
     input: JSON.stringify(examples),
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect(stderr).toBe('');
   const results = JSON.parse(stdout) as { output: string; error?: string }[];

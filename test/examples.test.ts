@@ -7,6 +7,7 @@ import { expect, onTestFinished, type TestContext, test } from 'vitest';
 import * as s from '../lib/index.ts';
 import { cleanup } from './helpers/fds.ts';
 import { datagram, folder, listener, loopback } from './helpers/fixtures.ts';
+import { HANGING } from './helpers/limits.ts';
 import { ipv6, type Need, need, program, rawSockets } from './helpers/need.ts';
 import { pythonAsync, pythonPeer } from './helpers/python.ts';
 
@@ -25,7 +26,7 @@ const patient = { timeout: 60_000 };
 /** Runs a command until it ends, without blocking this process, which can be its peer. */
 function run(command: string, ...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(command, args, { cwd: root, timeout: 250_000 }, (_error, stdout, stderr) => {
+    const child = execFile(command, args, { cwd: root, timeout: HANGING }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { folder } from './helpers/fixtures.ts';
+import { HANGING } from './helpers/limits.ts';
 import { need, program } from './helpers/need.ts';
 
 test('every call reports every errno of Linux, with its name and system call, and leaks no file descriptor', (context) => {
@@ -12,7 +13,7 @@ test('every call reports every errno of Linux, with its name and system call, an
   const said = execFileSync(process.execPath, [join(helpers, 'fault-matrix.js')], {
     encoding: 'utf8',
     env: { ...process.env, LD_PRELOAD: shim },
-    timeout: 250_000,
+    timeout: HANGING,
   });
   const { calls, errnos, cells } = JSON.parse(said);
   expect(calls).toBeGreaterThanOrEqual(30);

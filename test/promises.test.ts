@@ -7,6 +7,7 @@ import * as s from '../lib/index.ts';
 import * as promises from '../lib/promises.ts';
 import { openFds } from './helpers/fds.ts';
 import { folder } from './helpers/fixtures.ts';
+import { HANGING } from './helpers/limits.ts';
 import { type Need, need, node } from './helpers/need.ts';
 
 const numeric = { flags: s.AI_NUMERICHOST };
@@ -255,7 +256,7 @@ function run(script: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof spa
       built('index.js'),
       built('promises.js'),
     ),
-    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 250_000 },
+    { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: HANGING },
   );
   const line = child.stdout.trim();
   return Object.assign(child, { said: line === '' ? undefined : (JSON.parse(line) as unknown) });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { documentedOutput } from './helpers/documented-output.ts';
 import { folder } from './helpers/fixtures.ts';
+import { HANGING } from './helpers/limits.ts';
 import { namespaces, need, program } from './helpers/need.ts';
 import { typeErrors } from './helpers/type-check.ts';
 
@@ -72,7 +73,7 @@ function expectOutput(
     cwd: workplace(document),
     encoding: 'utf8',
     input: code,
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);

@@ -8,6 +8,7 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openFds } from '../helpers/fds.ts';
 import { folder } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { need, node } from '../helpers/need.ts';
 
 const dist = new URL('../../dist/', import.meta.url).href;
@@ -80,7 +81,7 @@ function expectLeft(expected: number, receive: string): void {
     }
     console.log(JSON.stringify(left));`,
   );
-  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: HANGING });
   expect(child.stderr).toBe('');
   expect(JSON.parse(child.stdout)).toEqual([expected, expected, expected]);
 }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HANGING } from './limits.ts';
 
 const root = join(import.meta.dirname, '../..');
 const modules = join(root, 'node_modules');
@@ -38,7 +39,7 @@ export function typeErrors(
       return `${i}.mts`;
     });
     const compiler = [join(modules, 'typescript/bin/tsc'), ...options, ...more, ...files];
-    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: 250_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, compiler, { cwd: home, encoding: 'utf8', timeout: HANGING });
     return `${stdout}${stderr}`
       .split('\n')
       .filter((line) => line !== '')

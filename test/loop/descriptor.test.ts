@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { folder } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { need, node } from '../helpers/need.ts';
 
 const dist = new URL('../../dist/', import.meta.url).href;
@@ -152,7 +153,7 @@ describe('a file descriptor that was closed without the knowledge of its Socket'
       fstatSync(number);
       console.log(fd === number);`,
     );
-    const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
+    const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: HANGING });
     expect(child.stderr).toBe('');
     expect(child.stdout).toBe('true\n');
   });
@@ -177,7 +178,7 @@ function collections(program: string): number {
     await setTimeout(10);
     console.log(major);`,
   );
-  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: HANGING });
   expect(child.stderr).toBe('');
   return Number(child.stdout);
 }

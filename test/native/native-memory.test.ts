@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { EBADF } from '../../lib/native/constants.ts';
 import { binary } from '../../lib/native/native.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { need, node } from '../helpers/need.ts';
 
 /** Runs a program with `native`, the exports of the binary, in its own process; returns what it prints. */
@@ -26,7 +27,7 @@ function run(program: string): string {
     ${program}`;
   const child = spawnSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', script], {
     encoding: 'utf8',
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect({ status: child.status, signal: child.signal, stderr: child.stderr }).toEqual({
     status: 0,

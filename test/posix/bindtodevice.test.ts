@@ -4,6 +4,7 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { loopback } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { namespaces, need, program } from '../helpers/need.ts';
 import { link } from '../helpers/networks.ts';
 import { python } from '../helpers/python.ts';
@@ -86,7 +87,7 @@ test('two sockets on different devices share a port, and each receives only from
   s.sendto(here, 'from lo', 0, { ...loopback, port });
   s.sendto(here, 'our own address', 0, { ...loopback, address: veth.address, port });
   const send = `printf 'from afar' | socat - UDP4-SENDTO:${veth.address}:${port}`;
-  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: HANGING });
 
   const buffer = Buffer.alloc(64);
   const text = (fd: number) => buffer.toString('utf8', 0, s.recv(fd, buffer));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { namespaces, need, program } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/networks.ts';
 
@@ -79,7 +80,7 @@ test('we receive a broadcast from the other side of a link', async (context) => 
   const { port } = s.getsockname(fd) as s.InetAddress;
   const address = veth.address.replace(/1$/, '255');
   const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${address}:${port},broadcast`;
-  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
+  execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: HANGING });
   const buffer = Buffer.alloc(16);
   const { length: bytes, address: from, control } = s.recvmsg(fd, { buffers: [buffer], controlLength: 128 });
   expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

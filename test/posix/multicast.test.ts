@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import * as s from '../../lib/index.ts';
 import { cleanup } from '../helpers/fds.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { ipv6, namespaces, need, program } from '../helpers/need.ts';
 import { type Link, link } from '../helpers/networks.ts';
 
@@ -275,7 +276,7 @@ describe('exchange with socat on the other side of a link', () => {
     s.setsockopt(fd, s.IPPROTO_IP, s.IP_ADD_MEMBERSHIP, mreqn(veth.ifindex));
     expect(member()).toBe(true);
     const send = `printf 'from afar' | socat - UDP4-DATAGRAM:${group}:${port},ip-multicast-if=${veth.peer.address}`;
-    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: 250_000 });
+    execFileSync(veth.enter[0]!, [...veth.enter.slice(1), 'sh', '-c', send], { timeout: HANGING });
     const buffer = Buffer.alloc(64);
     const { length: bytes, address } = s.recvfrom(fd, buffer);
     expect(buffer.toString('utf8', 0, bytes)).toBe('from afar');

@@ -8,6 +8,7 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { connection, datagram, folder, listener, pair } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { type Need, need } from '../helpers/need.ts';
 
 const { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP } = s;
@@ -391,7 +392,7 @@ const built = new URL('../../dist/index.js', import.meta.url).href;
 /** Runs a module in its own process, whose process.argv[1] is the built library. */
 function run(script: string, ...command: string[]): unknown {
   const [program, ...argv] = [...command, process.execPath, '--input-type=module', '-e', script, built];
-  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: 250_000 }));
+  return JSON.parse(execFileSync(program!, argv, { encoding: 'utf8', timeout: HANGING }));
 }
 
 test('more file descriptors than the process may have cause EINVAL', () => {

@@ -7,6 +7,7 @@ import * as s from '../../lib/index.ts';
 import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { connection, datagram, listener, pair } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 import { type Need, need } from '../helpers/need.ts';
 
 /** Python's select.select on inherited file descriptors: 3, 4, 5, ... there. Returns indexes into the list. */
@@ -190,7 +191,7 @@ test('a signal ends the wait with EINTR, unless the mask of pselect blocks it', 
   `;
   const built = new URL('../../dist/index.js', import.meta.url).href;
   const argv = ['--input-type=module', '-e', script, built];
-  const said = JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: 250_000 }));
+  const said = JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8', timeout: HANGING }));
   const eintr = (syscall: string) => ['EINTR', s.EINTR, syscall];
   expect(said).toEqual([eintr('select'), eintr('select'), eintr('pselect'), eintr('pselect'), [], 0, true]);
 });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { folder } from '../helpers/fixtures.ts';
+import { HANGING } from '../helpers/limits.ts';
 
 const dist = new URL('../../dist/', import.meta.url).href;
 
@@ -22,7 +23,7 @@ function run(main: string, worker: string): string {
   writeFileSync(join(here, 'worker.mjs'), imports + library + worker);
   const start = "const start = () => new Worker(new URL('worker.mjs', import.meta.url));\n";
   writeFileSync(join(here, 'main.mjs'), imports + start + main);
-  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: 250_000 });
+  const child = spawnSync(process.execPath, [join(here, 'main.mjs')], { encoding: 'utf8', timeout: HANGING });
   const { status, signal, stdout, stderr } = child;
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   return stdout.trim();

@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { HANGING } from '../helpers/limits.ts';
 import { need } from '../helpers/need.ts';
 import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
 
 const script = join(import.meta.dirname, '../helpers/handover.js');
 
 async function handover(node: string): Promise<{ version: string; passed: string[]; failed: Record<string, string> }> {
-  const options = { encoding: 'utf8', timeout: 250_000, env: { ...process.env, NODE_OPTIONS: '' } } as const;
+  const options = { encoding: 'utf8', timeout: HANGING, env: { ...process.env, NODE_OPTIONS: '' } } as const;
   // A failed check ends with status 1, and its name is printed all the same.
   const { stdout, stderr } = await promisify(execFile)(node, [script], options).catch((error) => error);
   expect(stderr).toBe(''); // no deprecation warning either

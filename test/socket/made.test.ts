@@ -2,6 +2,7 @@
 // before the Socket exists. One that is created for the program reaches it, or is closed.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { HANGING } from '../helpers/limits.ts';
 import { need, networkAdmin, node, peerPidfd } from '../helpers/need.ts';
 
 const dist = new URL('../../dist/index.js', import.meta.url).href;
@@ -114,7 +115,7 @@ for (const [name, make] of [
     if (name === 'ioctl') need(context, networkAdmin);
     if (make.includes('SO_PEERPIDFD')) need(context, peerPidfd);
     const args = ['--expose-gc', '--no-warnings', '--input-type=module', '-e', dive(make)];
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 250_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: HANGING });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({ left: 0, overflows: true, returned: true });
   });

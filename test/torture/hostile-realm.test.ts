@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { HANGING } from '../helpers/limits.ts';
 import { need, node } from '../helpers/need.ts';
 import { MAJORS, nodeLine, nodeOf } from '../helpers/node-versions.ts';
 
 const script = join(import.meta.dirname, 'hostile-realm.js');
 
 function run(program: string, ...options: string[]): void {
-  const { status, signal, stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', timeout: 250_000 });
+  const { status, signal, stdout, stderr } = spawnSync(program, options, { encoding: 'utf8', timeout: HANGING });
   expect({ status, signal, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   expect(stdout).toMatch(/^\d+ built-ins were replaced/);
 }

@@ -8,6 +8,7 @@ import * as p from '../../../lib/packet/index.ts';
 import { finished, finishedIn } from '../../helpers/examples.ts';
 import { cleanup } from '../../helpers/fds.ts';
 import { folder } from '../../helpers/fixtures.ts';
+import { HANGING } from '../../helpers/limits.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
 import { type Host, link, type Route, route } from '../../helpers/networks.ts';
 import { sampleFrames } from '../../helpers/packets.ts';
@@ -19,7 +20,7 @@ import { compareWithTshark } from '../../helpers/tshark-fields.ts';
 function send({ enter }: Host, line: string): void {
   const { status } = spawnSync(enter[0]!, [...enter.slice(1), ...line.split(' ')], {
     stdio: 'ignore',
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect(status, line).not.toBe(127);
   expect(status, line).not.toBeNull();

@@ -9,6 +9,7 @@ import { expect, test } from 'vitest';
 import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { libpcap } from '../../helpers/libpcap.ts';
+import { HANGING } from '../../helpers/limits.ts';
 import {
   linkKind,
   namespaces,
@@ -39,7 +40,7 @@ function captured(device: object, filters: readonly string[], way: number): Resu
   const asked = JSON.stringify({ ...device, filters, way });
   const { status, stdout, stderr } = spawnSync('unshare', ['-n', process.execPath, script, asked], {
     encoding: 'utf8',
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout);

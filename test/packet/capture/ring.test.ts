@@ -10,6 +10,7 @@ import { RingSource } from '../../../lib/packet/capture/capture-source.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { cleanup, SOCKETS } from '../../helpers/fds.ts';
 import { number, numbered, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
+import { HANGING } from '../../helpers/limits.ts';
 import { type Need, namespaces, need, packetSockets, strace } from '../../helpers/need.ts';
 import { link } from '../../helpers/networks.ts';
 import { MAJORS, nodeLine, nodeOf } from '../../helpers/node-versions.ts';
@@ -386,7 +387,7 @@ test.for(MAJORS)('the memory outlives the worker for another thread that has it:
   const script = new URL('../../helpers/ring-memory.js', import.meta.url).pathname;
   const { status, signal, stdout, stderr } = spawnSync(nodeOf(major)!, [script], {
     encoding: 'utf8',
-    timeout: 250_000,
+    timeout: HANGING,
   });
   expect([status, signal], stderr).toEqual([0, null]);
   const moved = [1 << 20, true];
