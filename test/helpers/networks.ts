@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import * as s from '../../lib/index.ts';
 import { folder } from './fixtures.ts';
 
 /** One end of a link whose other end is in its own namespace. */
@@ -34,6 +35,25 @@ export async function namespace(): Promise<{ pid: string; enter: string[]; run: 
     execFileSync(enter[0]!, [...enter.slice(1), ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   run('ip', 'link', 'set', 'lo', 'up');
   return { pid: String(holder.pid), enter, run };
+}
+
+/**
+ * Returns the id of a fanout group that no process uses. The kernel counts such ids upwards, for all namespaces. Without
+ * the privilege for packet sockets, it returns 1.
+ */
+export function fanoutId(): number {
+  let fd = -1;
+  try {
+    fd = s.socket(s.AF_PACKET, s.SOCK_RAW, s.ETH_P_LOOPBACK);
+    const unique = s.PACKET_FANOUT_LB | s.PACKET_FANOUT_FLAG_UNIQUEID;
+    s.setsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT, unique << 16);
+    return s.getsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT) & 0xffff;
+  } catch (error) {
+    if (s.isErrno(error, 'EPERM', 'EAFNOSUPPORT')) return 1;
+    throw error;
+  } finally {
+    if (fd >= 0) s.close(fd);
+  }
 }
 
 let links = 0;

@@ -14,6 +14,7 @@ import {
 import { cleanup } from './fds.ts';
 import { connection, datagram, listener, loopback6, pair } from './fixtures.ts';
 import { ipv6, type Need, packetSockets, rawSockets, udpLite, vsock } from './need.ts';
+import { fanoutId } from './networks.ts';
 
 const opened = (domain: number, type: number, protocol = 0) => cleanup(s.socket(domain, type, protocol));
 const LO = if_nametoindex('lo');
@@ -126,7 +127,7 @@ const RAW = {
 };
 const mreq6 = { multiaddr: GROUP6, ifindex: LO };
 const allmulti = { ifindex: LO, type: s.PACKET_MR_ALLMULTI };
-const fanoutId = process.pid & 0xffff;
+const fanoutGroup = fanoutId();
 /** Eight bytes of an extension header that contains only padding. */
 const PADDING = Buffer.from('0000010400000000', 'hex');
 
@@ -409,8 +410,8 @@ export const cases: { readonly [Name in OptionName]: Case<Name> } = {
   PACKET_FANOUT: {
     on: 'packetOnLo',
     before: { id: 0, type: 0, flags: 0 },
-    value: { id: fanoutId, type: s.PACKET_FANOUT_LB, flags: s.PACKET_FANOUT_FLAG_ROLLOVER },
-    raw: `struct.pack('=HH', ${fanoutId}, ${s.PACKET_FANOUT_LB | s.PACKET_FANOUT_FLAG_ROLLOVER})`,
+    value: { id: fanoutGroup, type: s.PACKET_FANOUT_LB, flags: s.PACKET_FANOUT_FLAG_ROLLOVER },
+    raw: `struct.pack('=HH', ${fanoutGroup}, ${s.PACKET_FANOUT_LB | s.PACKET_FANOUT_FLAG_ROLLOVER})`,
   },
   PACKET_IGNORE_OUTGOING: { on: 'packet', before: false },
   PACKET_LOSS: { on: 'packet', before: false },

@@ -4,12 +4,7 @@ import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { frame, number, numbered, PROTOCOL, sendFromPeer } from '../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../helpers/need.ts';
-import { type Link, link } from '../helpers/networks.ts';
-
-let groups = process.pid;
-
-/** A group id that only this process uses. */
-const group = () => groups++ & 0xffff;
+import { fanoutId, type Link, link } from '../helpers/networks.ts';
 
 function packetSocket({ ifindex }: Link, protocol: number = PROTOCOL): number {
   const fd = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
@@ -22,7 +17,7 @@ const join = (fd: number, id: number, mode: number) =>
   s.setsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT, (mode << 16) | id);
 
 function members(veth: Link, mode: number, protocol: number = PROTOCOL): [number, number] {
-  const id = group();
+  const id = fanoutId();
   const fds: [number, number] = [packetSocket(veth, protocol), packetSocket(veth, protocol)];
   for (const fd of fds) join(fd, id, mode);
   return fds;
@@ -119,7 +114,7 @@ test('PACKET_FANOUT_CBPF: a program selects the socket', async (context) => {
 test('after a socket leaves the group, the others receive its frames', async (context) => {
   need(context, namespaces, packetSockets);
   const veth = await link();
-  const id = group();
+  const id = fanoutId();
   const stays = packetSocket(veth);
   const leaves = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
   s.bind(leaves, { family: s.AF_PACKET, ifindex: veth.ifindex, protocol: PROTOCOL });
@@ -132,7 +127,7 @@ test('after a socket leaves the group, the others receive its frames', async (co
 test('the option returns the group, and the kernel can assign a unique id', async (context) => {
   need(context, namespaces, packetSockets);
   const veth = await link();
-  const id = group();
+  const id = fanoutId();
   const fd = packetSocket(veth);
   expect(s.getsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT)).toBe(0);
   join(fd, id, s.PACKET_FANOUT_RND);
@@ -148,18 +143,18 @@ test('the option returns the group, and the kernel can assign a unique id', asyn
 test('errors are the same as those of the kernel', async (context) => {
   need(context, namespaces, packetSockets);
   const veth = await link();
-  const id = group();
+  const id = fanoutId();
   const fd = packetSocket(veth);
   join(fd, id, s.PACKET_FANOUT_LB);
   const code = (name: s.ErrnoName) => expect.objectContaining({ code: name, syscall: 'setsockopt' });
   expect(() => join(fd, id, s.PACKET_FANOUT_LB)).toThrow(code('EALREADY'));
   const other = packetSocket(veth);
   expect(() => join(other, id, s.PACKET_FANOUT_HASH), 'the group has another mode').toThrow(code('EINVAL'));
-  expect(() => join(other, group(), 99), 'the mode does not exist').toThrow(code('EINVAL'));
+  expect(() => join(other, fanoutId(), 99), 'the mode does not exist').toThrow(code('EINVAL'));
   const elsewhere = packetSocket(veth, s.ETH_P_802_EX1 + 1);
   expect(() => join(elsewhere, id, s.PACKET_FANOUT_LB), 'the group has another protocol').toThrow(code('EINVAL'));
   const unbound = cleanup(s.socket(s.AF_PACKET, s.SOCK_RAW, 0));
-  expect(() => join(unbound, group(), s.PACKET_FANOUT_LB)).toThrow(code('EINVAL'));
+  expect(() => join(unbound, fanoutId(), s.PACKET_FANOUT_LB)).toThrow(code('EINVAL'));
   expect(() => s.attachFanoutFilter(fd, [{ code: 6, jt: 0, jf: 0, k: 0 }]), 'the group accepts no programs').toThrow(
     code('EINVAL'),
   );

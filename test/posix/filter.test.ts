@@ -6,6 +6,7 @@ import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { connection, datagram, pair } from '../helpers/fixtures.ts';
 import { type Need, need, packetSockets, program } from '../helpers/need.ts';
+import { fanoutId } from '../helpers/networks.ts';
 
 /** The instructions of linux/bpf_common.h that the tests use. */
 const loadByte = (k: number): s.FilterInstruction => ({ code: 0x30, jt: 0, jf: 0, k }); // A = the byte at k
@@ -357,7 +358,7 @@ test('attachFanoutFilter selects the packet socket of a fanout group', (context)
   // The group drops only packets of others: every socket filters by the port of this test.
   const port: s.FilterInstruction = { code: 0x28, jt: 0, jf: 0, k: 36 };
   const mine = [port, ifEqual(address.port, 0, 1), take(ALL), take(0)];
-  const group = (process.pid & 0xffff) | (s.PACKET_FANOUT_CBPF << 16);
+  const group = fanoutId() | (s.PACKET_FANOUT_CBPF << 16);
   const fds = [0, 1, 2].map(() => {
     const fd = onLo(mine);
     s.setsockopt(fd, s.SOL_PACKET, s.PACKET_FANOUT, group);

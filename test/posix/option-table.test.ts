@@ -10,6 +10,7 @@ import { optionTable } from '../../lib/posix/option-table.ts';
 import { cleanup } from '../helpers/fds.ts';
 import { connection, datagram, loopback, pair } from '../helpers/fixtures.ts';
 import { ipv6, need, packetSockets, rawSockets } from '../helpers/need.ts';
+import { fanoutId } from '../helpers/networks.ts';
 import { type Case, cases, sockets } from '../helpers/option-cases.ts';
 import { type Answer, type Question, startOracle } from '../helpers/option-oracle.ts';
 
@@ -482,7 +483,7 @@ describe('values with more than one form', () => {
     need(context, packetSockets);
     const [open] = sockets.packetOnLo;
     const fd = open();
-    s.setOption(fd, 'PACKET_FANOUT', { id: (process.pid + 1) & 0xffff, type: s.PACKET_FANOUT_ROLLOVER });
+    s.setOption(fd, 'PACKET_FANOUT', { id: fanoutId(), type: s.PACKET_FANOUT_ROLLOVER });
     expect(s.getOption(fd, 'PACKET_ROLLOVER_STATS')).toEqual({ all: 0n, huge: 0n, failed: 0n });
   });
 

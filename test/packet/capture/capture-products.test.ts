@@ -9,7 +9,7 @@ import * as p from '../../../lib/packet/index.ts';
 import { openSockets } from '../../helpers/fds.ts';
 import { frame, mac, number, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { namespaces, need, packetSockets } from '../../helpers/need.ts';
-import { type Link, link } from '../../helpers/networks.ts';
+import { fanoutId, type Link, link } from '../../helpers/networks.ts';
 
 /** Accepts frames with an even number. */
 const even: s.FilterInstruction[] = [
@@ -95,9 +95,9 @@ test('combined options capture what each of them captures alone', async (context
   const veth = await link();
   silence(veth);
   const before = openSockets();
-  const opened = choices.map((choice, i) => ({
+  const opened = choices.map((choice) => ({
     choice,
-    captures: open(veth, choice, (process.pid + 7 * i) & 0xffff),
+    captures: open(veth, choice, fanoutId()),
   }));
 
   const sender = s.socket(s.AF_PACKET, s.SOCK_RAW, 0);
@@ -143,7 +143,7 @@ test('combined options capture what each of them captures alone', async (context
 test('a group that ignores sent packets has the flag, and only captures with the flag can join it', async (context) => {
   need(context, namespaces, packetSockets);
   const veth = await link();
-  const fanout = { id: process.pid & 0xffff, type: s.PACKET_FANOUT_HASH, flags: s.PACKET_FANOUT_FLAG_ROLLOVER };
+  const fanout = { id: fanoutId(), type: s.PACKET_FANOUT_HASH, flags: s.PACKET_FANOUT_FLAG_ROLLOVER };
   const options = { interface: veth.name, ringSize: 0, fanout } as const;
   const open = (direction: 'in' | 'out' | 'both') => {
     const capture = p.openCapture({ ...options, direction });

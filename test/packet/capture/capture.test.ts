@@ -8,7 +8,7 @@ import { openSockets } from '../../helpers/fds.ts';
 import { folder } from '../../helpers/fixtures.ts';
 import { frame, mac, number, numbered, PROTOCOL, sendFromPeer } from '../../helpers/frames.ts';
 import { namespaces, need, packetSockets, program } from '../../helpers/need.ts';
-import { link } from '../../helpers/networks.ts';
+import { fanoutId, link } from '../../helpers/networks.ts';
 import { patient } from '../../helpers/programs.ts';
 import { failure, isSettled, sleep } from '../../helpers/sockets.ts';
 import { tshark } from '../../helpers/tshark.ts';
@@ -226,7 +226,7 @@ describe.each([
   test('two captures of a fanout group share the packets', async (context) => {
     need(context, namespaces, packetSockets);
     const veth = await link();
-    const fanout = { id: process.pid & 0xffff, type: s.PACKET_FANOUT_LB };
+    const fanout = { id: fanoutId(), type: s.PACKET_FANOUT_LB };
     const captures = [open({ interface: veth.name, fanout, ...way }), open({ interface: veth.name, fanout, ...way })];
     sendFromPeer(veth, numbered(veth, 100));
     const [a, b] = await Promise.all(captures.map((capture) => collect(capture, 50)));
@@ -238,7 +238,7 @@ describe.each([
   test('fanout without a filter, and a group whose mode is different', async (context) => {
     need(context, namespaces, packetSockets);
     const veth = await link();
-    const fanout = { id: (process.pid + 1) & 0xffff, type: s.PACKET_FANOUT_HASH };
+    const fanout = { id: fanoutId(), type: s.PACKET_FANOUT_HASH };
     const capture = open({ interface: veth.name, filter: undefined, fanout, ...way });
     const sockets = openSockets();
     expect(() => open({ interface: veth.name, fanout: { ...fanout, type: s.PACKET_FANOUT_LB }, ...way })).toThrow(
