@@ -13,6 +13,9 @@ export function fold(sum: number): number {
   return folded;
 }
 
+/** The most bytes whose sum `sumShort` can compute without an overflow, an even number. */
+const MOST_SHORT = 65536;
+
 /** Computes the same as `sum`, byte by byte. */
 function sumShort(bytes: Uint8Array, from: number, to: number): number {
   const unrolled = to - 7;
@@ -36,8 +39,14 @@ function sumShort(bytes: Uint8Array, from: number, to: number): number {
  * padded with zero.
  */
 export function sum(bytes: Uint8Array, from: number, to: number): number {
-  const total = to - from < NATIVE ? -1 : native.checksumSum(bytes, from, to);
-  return total < 0 ? sumShort(bytes, from, to) : total; // the native sum does not accept a Proxy of bytes
+  if (to - from < NATIVE) return sumShort(bytes, from, to);
+  const total = native.checksumSum(bytes, from, to);
+  if (total >= 0) return total;
+  // The native sum does not accept a Proxy of bytes.
+  let folded = 0;
+  for (let at = from; at < to; at += MOST_SHORT)
+    folded = fold(folded + sumShort(bytes, at, Math.min(at + MOST_SHORT, to)));
+  return folded;
 }
 
 /** Writes the checksum of the bytes between two offsets, which contain it. */

@@ -249,7 +249,11 @@ export class Exchanging<Tag> implements Abortable {
 
   async #sendAgain(): Promise<void> {
     this.#isSendingAgain = true;
-    for (let one = this.#again.shift(); one !== undefined; one = this.#again.shift()) await this.#send(one);
+    while (this.#again.length > 0) {
+      const again = this.#again;
+      this.#again = [];
+      for (let i = 0; i < again.length; i++) await this.#send(again[i]!);
+    }
     this.#isSendingAgain = false;
   }
 

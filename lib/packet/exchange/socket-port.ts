@@ -124,7 +124,7 @@ export class SocketPort implements Port {
     const loop = async (wait: () => Promise<void>) => {
       for (;;) {
         await wait();
-        await this.#drain(hasReports, take);
+        await this.#drain(hasReports, take, signal);
       }
     };
     const packets = loop(() => socket.readable({ signal }));
@@ -132,8 +132,8 @@ export class SocketPort implements Port {
     await (hasReports ? Promise.all([packets, loop(() => socket.errorReady({ signal }))]) : packets);
   }
 
-  async #drain(hasReports: boolean, take: Take): Promise<void> {
-    for (let i = 0; i < TURN; i++) {
+  async #drain(hasReports: boolean, take: Take, signal: AbortSignal): Promise<void> {
+    for (let i = 0; i < TURN && !signal.aborted; i++) {
       const report = hasReports ? this.#receive(MSG_ERRQUEUE) : undefined;
       const message = report ?? this.#receive(MSG_DONTWAIT | MSG_TRUNC);
       if (message === undefined) return;

@@ -1,6 +1,6 @@
 /** Writes pcap files, the format of tcpdump -w: draft-ietf-opsawg-pcap. */
 
-import { invalidType, outOfRange } from '../../argument/argument-error.ts';
+import { invalidType, invalidValue, outOfRange } from '../../argument/argument-error.ts';
 import { namesOf, onlyKnown } from '../../argument/known-names.ts';
 import { assertObject, attached } from '../../argument/snapshot.ts';
 import { uint16, uint32 } from '../bytes/bytes.ts';
@@ -58,7 +58,10 @@ export class PcapWriter<Result> {
     if (typeof sink !== 'function') throw invalidType('sink', 'a function');
     this.#sink = sink;
     onlyKnown(assertObject(options, 'options'), NAMES, 'options');
-    this.#microseconds = options.resolution === 'us';
+    const { resolution } = options;
+    if (resolution !== undefined && resolution !== 'ns' && resolution !== 'us')
+      throw invalidValue('options.resolution', "'ns' or 'us'");
+    this.#microseconds = resolution === 'us';
     this.#linktype = uint16(options.linktype, 'options.linktype', LINKTYPE_ETHERNET);
     const view = new DataView(new ArrayBuffer(24));
     view.setUint32(0, this.#microseconds ? MAGIC.us : MAGIC.ns, true);

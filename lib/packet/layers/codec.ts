@@ -86,6 +86,9 @@ export function layerNames<Layer>(): <const Given>(fields: Given & Exactly<Layer
   };
 }
 
+/** How often the checksums of nested layers may cover a packet: more than any whose size is that of an Ethernet frame needs. */
+const MOST_COVERED = 64;
+
 /** A packet that is being decoded. */
 export class Decoding implements Addresses {
   readonly bytes: Uint8Array;
@@ -112,6 +115,8 @@ export class Decoding implements Addresses {
   ipVersion: 0 | 4 | 6 = 0;
   sourceSum = -1;
   destinationSum = -1;
+  /** The number of bytes that the checksums of layers with other layers inside have covered. */
+  #covered = 0;
 
   constructor(bytes: Uint8Array, own?: OwnLayers) {
     this.bytes = bytes;
@@ -159,6 +164,16 @@ export class Decoding implements Addresses {
     }
     if (!this.quoted && !this.partial && this.missing === 0) this.missing = end - this.end;
     this.partial = true;
+  }
+
+  /**
+   * Returns whether the checksum of a layer with other layers inside can be verified. Of thousands of nested layers only
+   * the outermost are verified, so that the time is linear.
+   */
+  mayVerify(): boolean {
+    if (this.partial) return false;
+    this.#covered += this.end - this.at;
+    return this.#covered <= MOST_COVERED * this.bytes.length;
   }
 
   /** Returns whether a checksum is correct, or undefined if the network card may not have filled it in yet. */

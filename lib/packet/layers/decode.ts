@@ -122,7 +122,8 @@ function packetOf(packet: Bytes | CapturedData): CapturedData {
  * @param packet The bytes, or a captured packet, whose link type selects the first layer.
  * @param options `first`: the first layer; `pseudoHeader`: the addresses if there is no IP header; `layers`: layer
  *   types of `defineLayer`.
- * @returns The layers, with `checksumOk` where there is a checksum that can be verified.
+ * @returns The layers, with `checksumOk` where there is a checksum that can be verified. Of thousands of nested
+ *   layers, only the outermost are verified.
  * @throws TypeError if the packet is not bytes or a captured packet, or if an option is not the name of a layer or an
  *   address.
  * @example

@@ -174,7 +174,7 @@ export const greCodec: LayerCodec<GreInput> = {
       const both = word();
       layer.checksum = both >>> 16;
       layer.reserved1 = both & 0xffff;
-      if (!from.partial) layer.checksumOk = fold(sum(bytes, start, from.end)) === 0xffff;
+      if (from.mayVerify()) layer.checksumOk = fold(sum(bytes, start, from.end)) === 0xffff;
     }
     if (has(MASK.key)) layer.key = word();
     if (has(MASK.sequence)) layer.sequenceNumber = word();

@@ -178,7 +178,7 @@ export const icmpCodec: LayerCodec<IcmpInput> = {
       type,
       code: bytes[at + ICMP.code]!,
       checksum: get16(bytes, at + ICMP.checksum),
-      checksumOk: from.partial ? undefined : fold(sum(bytes, at, from.end)) === 0xffff,
+      checksumOk: from.mayVerify() ? fold(sum(bytes, at, from.end)) === 0xffff : undefined,
       restOfHeader: get32(bytes, at + ICMP.restOfHeader),
     };
     if (isNumbered(type)) {

@@ -118,7 +118,7 @@ export const icmpv6Codec: LayerCodec<Icmpv6Input> = {
     const discovery = discoverySize(type);
     if (from.cut('icmpv6', discovery)) return undefined;
     const { pseudo } = from;
-    const judged = !from.partial && pseudo >= 0;
+    const judged = pseudo >= 0 && from.mayVerify();
     const layer: Icmpv6 = {
       layer: 'icmpv6',
       type,

@@ -111,12 +111,12 @@ function size(layer: Ipv4Input): number {
   return HEADER + (layer.ihl === undefined ? roundUp(options, 4) : options);
 }
 
-/** Reads options and validates the header's length and checksum. Returns the offset after the header. */
+/** Reads options. Returns the offset after the header. The last option of a truncated header may be cut, too. */
 function readOptions(from: Decoding, options: Ipv4Option[], ihl: number): number {
   const { bytes, at } = from;
   const headerEnd = Math.min(at + Math.max(HEADER, 4 * ihl), from.end);
   const malformed = ipv4Options.read(bytes, at + HEADER, headerEnd, options);
-  if (malformed >= 0) from.stop('ipv4', 'an option with an invalid length', malformed);
+  if (malformed >= 0 && headerEnd === at + 4 * ihl) from.stop('ipv4', 'an option with an invalid length', malformed);
   return headerEnd;
 }
 
@@ -191,6 +191,7 @@ export const ipv4Codec: LayerCodec<Ipv4Input> = {
     from.at = headerEnd;
     if (ihl < 5) return from.stop('ipv4', `a header length of ${ihl} words, which is less than 5`, at);
     if (!whole) {
+      from.limit(at + Math.max(4 * ihl, totalLength));
       from.at = at; // the whole header is truncated, so the error is at its start
       from.cut('ipv4', 4 * ihl);
       from.at = headerEnd;

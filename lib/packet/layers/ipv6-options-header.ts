@@ -1,5 +1,6 @@
 /** The IPv6 extension headers of options: hop-by-hop and destination options (RFC 8200). */
 import { roundUp, uint8 } from '../bytes/bytes.ts';
+import { sum } from '../bytes/checksum.ts';
 import { type Decoding, type Filled, type LayerCodec, layerNames } from './codec.ts';
 import type { Ipv6 } from './ipv6.ts';
 import { extensionField, extensionSize } from './ipv6-extension.ts';
@@ -102,6 +103,20 @@ function limitJumbo(from: Decoding, start: number, options: readonly Ipv6Option[
   else from.limit(Math.max(from.at, start + jumbo.jumboPayloadLength));
 }
 
+/** The option that contains the home address of a mobile node: RFC 6275, 6.3. */
+const HOME_ADDRESS = 0xc9;
+
+/**
+ * Returns the home address of a mobile node, or undefined. Checksums cover it in place of the source address: RFC 6275,
+ * 11.3.1.
+ */
+function homeAddress(options: readonly Ipv6Option[]): Uint8Array | undefined {
+  for (const option of options) {
+    if (option.name === 'other' && option.type === HOME_ADDRESS && option.data.length === 16) return option.data;
+  }
+  return undefined;
+}
+
 /** The offset of each field. */
 const HEADER = { ...extensionField, options: 2 } as const;
 
@@ -121,6 +136,11 @@ function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): LayerCodec<HopB
         `${layer}.headerExtensionLength`,
       );
       writePadded(fields.options, bytes, at + HEADER.options, end);
+      if (layer !== 'destinationOptions' || to.sourceSum < 0) return;
+      const written: Ipv6Option[] = [];
+      ipv6Options.read(bytes, at + HEADER.options, end, written);
+      const home = homeAddress(written);
+      if (home !== undefined) to.sourceSum = sum(home, 0, home.length);
     },
 
     decode(from): Next {
@@ -138,6 +158,10 @@ function optionsCodec(layer: 'hopByHop' | 'destinationOptions'): LayerCodec<HopB
       });
       from.at = at + length;
       if (layer === 'hopByHop') limitJumbo(from, at, options);
+      else if (from.sourceSum >= 0) {
+        const home = homeAddress(options);
+        if (home !== undefined) from.sourceSum = sum(home, 0, home.length);
+      }
       return layerOfNextHeader(from, bytes[at + HEADER.nextHeader]!);
     },
   };

@@ -86,7 +86,8 @@ export const pppoeCodec: LayerCodec<PppoeInput> = {
       length,
     });
     from.at = at + HEADER;
-    from.limit(from.at + length);
+    // The length is 0 in a reassembled packet that is too long for the field.
+    if (length > 0 || from.left <= 0xffff) from.limit(from.at + length);
     return code === 0 && from.left > 0 ? 'ppp' : undefined;
   },
 };

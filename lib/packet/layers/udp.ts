@@ -97,7 +97,7 @@ export const udpCodec: LayerCodec<UdpInput> = {
       else if (!from.partial)
         from.stop('udp', `a length of ${length}, but ${from.left} bytes are available`, at + UDP.length);
     } else if (!known) from.stop('udp', `a length of ${length}, which is less than the header`, at + UDP.length);
-    const judged = known && !from.partial && pseudo >= 0 && (length === 0 || length <= from.left);
+    const judged = known && pseudo >= 0 && (length === 0 || length <= from.left) && from.mayVerify();
     let checksumOk: boolean | undefined;
     if (judged && checksum !== 0) {
       checksumOk = from.judge(upperLayerSum(bytes, at, from.end, pseudo, PROTOCOL) === 0xffff);

@@ -28,6 +28,8 @@ export class TcpConnection {
   readonly server: TcpHalf;
   /** Since when bytes are missing, in milliseconds, or undefined if none are. */
   waitsSince: number | undefined = undefined;
+  /** A number that is higher the later the connection was used. */
+  used = 0;
   readonly #writer: EventWriter;
   readonly #clientIsLower: boolean;
   /** A SYN on the established connection. It takes effect when it is answered. */

@@ -66,7 +66,11 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
   readonly #maxBytesPerStream: number;
   readonly #maxBytes: number;
   readonly #maxStreams: number;
+  /** The connections, with the one that was idle longest first if they are ordered. */
   readonly #connections = new AgedMap<string, TcpConnection>();
+  /** Whether each use moves a connection to the end. This has a cost, so it begins when the limit comes near. */
+  #isOrdered = false;
+  #uses = 0;
   readonly #over = new AgedMap<string, Over>();
   /** The connections that wait for missing bytes. The one that has waited longest comes first. */
   readonly #waiting = new AgedMap<TcpConnection, true>();
@@ -102,9 +106,10 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
     this.#now = millisecondsOf(packet, this.#now);
     if (this.#waiting.size > 0) this.#giveUpOld();
     const known = this.#connections.get(segment.key);
-    // When there is no room, the first connection is closed. Moving a connection to the end has a cost, so it is only
-    // done when the limit comes near.
-    if (known !== undefined && 2 * this.#connections.size > this.#maxStreams) this.#connections.add(known.key, known);
+    if (known !== undefined) {
+      known.used = ++this.#uses;
+      if (this.#isOrdered) this.#connections.add(known.key, known);
+    }
     const connection = known ?? this.#begin(segment);
     if (connection !== undefined) this.#take(connection, segment, isTransient(packet));
   }
@@ -157,8 +162,17 @@ class StreamMachine implements Machine<SourcePacket, TcpEvent> {
       this.#close(this.#connections.oldest![1], 'memory');
     }
     const connection = new TcpConnection(this.#count++, segment, isAnswer, this.#writer);
+    connection.used = ++this.#uses;
     this.#connections.add(segment.key, connection);
+    if (!this.#isOrdered && 2 * this.#connections.size > this.#maxStreams) this.#order();
     return connection;
+  }
+
+  /** Sorts the connections, so that the one that was idle longest comes first. */
+  #order(): void {
+    this.#isOrdered = true;
+    const all = [...this.#connections.values()].sort((a, b) => a.used - b.used);
+    for (const connection of all) this.#connections.add(connection.key, connection);
   }
 
   #close(connection: TcpConnection, reason: TcpCloseReason, from?: Side): void {

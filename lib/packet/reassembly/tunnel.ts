@@ -111,7 +111,7 @@ export function fitOuter(bytes: Uint8Array, places: readonly HeaderPlace[]): voi
     const { at, from } = places[i]!;
     if (i < places.length - 1 && ip.read(bytes, at)) fitIp(bytes, ip);
     const pppoe = pppoeLengthAt(bytes, at, from);
-    if (pppoe >= 0) put16(bytes, pppoe, bytes.length - pppoe - LENGTH_SIZE);
+    if (pppoe >= 0) put16(bytes, pppoe, fitting(bytes.length - pppoe - LENGTH_SIZE));
   }
 }
 

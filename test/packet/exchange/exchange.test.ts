@@ -5,6 +5,8 @@ import * as p from '../../../lib/packet/index.ts';
 import { loopback } from '../../helpers/fixtures.ts';
 import { Chance } from '../../helpers/fragments.ts';
 import { ipv6, need, packetSockets, rawSockets } from '../../helpers/need.ts';
+import { patient } from '../../helpers/programs.ts';
+import { unixPair } from '../../helpers/sockets.ts';
 
 /** A Socket that is closed when the test ends. */
 function opened(...args: ConstructorParameters<typeof s.Socket>): s.Socket {
@@ -316,6 +318,22 @@ test('a signal, closing the socket and leaving the loop end the exchange', async
   const closing = all(p.exchange(socket, [request], { timeout: 1e9 }));
   setImmediate(() => socket.close());
   await expect(closing).rejects.toThrow(s.ClosedError);
+});
+
+test('leaving the loop ends the exchange when more outcomes wait than it keeps, and takes nothing more from the socket', async () => {
+  const [socket, peer] = unixPair(s.SOCK_DGRAM);
+  let answered = 0;
+  const answering = (async () => {
+    for (; ; answered++) await peer.send(await peer.recv());
+  })();
+  answering.catch(() => {});
+  const requests = Array.from({ length: 5000 }, (_, i) => [String(i)]);
+  for await (const outcome of p.exchange(socket, requests, { timeout: 1e9 })) {
+    expect(outcome.answered).toBe(true);
+    await expect.poll(() => answered, patient).toBeGreaterThan(1024);
+    break;
+  }
+  expect(await all(p.exchange(socket, []))).toEqual([]);
 });
 
 /** Requests that nothing answers, through each kind of socket and through a capture. */

@@ -270,6 +270,7 @@ test('values that do not fit into a file are rejected', () => {
   expect(() => new p.PcapWriter(none).write({ timestamp: 1n, data: 'text' as never })).toThrow(TypeError);
   expect(() => new p.PcapWriter(none, { linktype: 65536 })).toThrow(RangeError);
   expect(() => new p.PcapWriter('file' as never)).toThrow(TypeError);
+  expect(() => new p.PcapWriter(none, { resolution: 'ms' as never })).toThrow(/options.resolution/);
   expect(() => new p.PcapngWriter(none).write({ timestamp: 1n, data: new Uint8Array(1) })).toThrow(/interfaceId/);
   expect(() => new p.PcapngWriter(none, { comment: 'x'.repeat(65536) })).toThrow(RangeError);
 });

@@ -1,6 +1,7 @@
 /** Encoded layers are decoded to the same layers; decoded bytes are encoded to the same bytes; and nothing throws. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import * as s from '../../../lib/index.ts';
 import * as p from '../../../lib/packet/index.ts';
 import { frameStack, ipStack, mutated } from '../../helpers/packets.ts';
 
@@ -75,6 +76,52 @@ const first = fc.constantFrom(
     'vxlan',
   ] as const),
 );
+
+test('thousands of nested layers are decoded in linear time: only the outermost checksums are verified', () => {
+  const header = p.ipv4({ sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', protocol: 1, totalLength: 0 });
+  const unit = p.encodePacket([header, p.icmp({ type: s.ICMP_DEST_UNREACH, checksum: 0 })]);
+  const nested = (count: number) => {
+    const bytes = Buffer.concat(Array.from({ length: count }, () => unit));
+    return p.decodePacket(bytes, { first: 'ip' }).layers.filter((layer) => layer.layer === 'icmp');
+  };
+  const verified = (count: number) => nested(count).filter(({ checksumOk }) => checksumOk !== undefined).length;
+  expect(nested(10_000)).toHaveLength(10_000);
+  expect(verified(53), 'a frame of Ethernet').toBe(53);
+  expect(verified(10_000)).toBeLessThan(100);
+  expect(nested(200_000)).toHaveLength(200_000);
+});
+
+test('a truncated header with options is reported at its start, with what is missing', () => {
+  const route = Array.from({ length: 9 }, () => '0.0.0.0');
+  const addresses = { sourceAddress: '192.0.2.1', destinationAddress: '192.0.2.2', protocol: 17 };
+  const header = p.ipv4({ ...addresses, options: [{ name: 'recordRoute', pointer: 4, route }] });
+  const packet = p.encodePacket([header, 'x'.repeat(40)]);
+  for (const size of [20, 21, 30, 59]) {
+    const { layers, error, missing } = p.decodePacket(packet.subarray(0, size), { first: 'ip' });
+    const reason = `a header of 60 bytes, but only ${size} are available`;
+    expect({ error, missing }).toEqual({ error: { layer: 'ipv4', offset: 0, reason }, missing: 100 - size });
+    expect(p.encodePacket(layers)).toEqual(packet.subarray(0, size));
+  }
+});
+
+test('the checksums of a mobile node cover its home address: RFC 6275', () => {
+  const [home, careOf, destinationAddress] = ['2001:db8::77', '2001:db8:1::1', '2001:db8:2::2'];
+  const data = s.encodeAddress({ family: s.AF_INET6, address: home, port: 0 }).subarray(8, 24);
+  const headers = [
+    p.ipv6({ sourceAddress: careOf, destinationAddress }),
+    p.destinationOptions({
+      options: [
+        { name: 'padN', length: 2 },
+        { name: 'other', type: 0xc9, data },
+      ],
+    }),
+  ] as const;
+  const layers = [p.tcp({ sourcePort: 1, destinationPort: 2 }), 'data'] as const;
+  const packet = p.encodePacket([...headers, ...layers]);
+  const segment = p.encodePacket([...layers], { pseudoHeader: { sourceAddress: home, destinationAddress } });
+  expect(packet.subarray(-segment.length)).toEqual(segment);
+  expect(p.findLayer(p.decodePacket(packet, { first: 'ip' }).layers, 'tcp')?.checksumOk).toBe(true);
+});
 
 test('any bytes are decoded without an exception and encoded to the same bytes', () => {
   fc.assert(

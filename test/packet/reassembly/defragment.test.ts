@@ -292,6 +292,23 @@ test('every link type: the headers before are kept, and the length of PPPoE is a
   }
 });
 
+test('the length of PPPoE is 0 for a datagram that is too long for it, and the decoder reads all of it', async () => {
+  const layers = [{ ...ether, etherType: 0x8864 }, p.pppoe({ sessionId: 1 }), p.ppp({ protocol: 0x21 })];
+  const data = Uint8Array.from({ length: 65_515 - 8 }, (_, i) => i & 0xff);
+  const whole = p.encodePacket([
+    p.ipv4({ ...from4, identification: 3 }),
+    p.udp({ sourcePort: 7, destinationPort: 8 }),
+    data,
+  ]);
+  const packets = fragments4(whole, 0, 1480).map((part) => p.encodePacket([...layers, part]));
+  const { packets: out } = await run(captured(packets));
+  expect(out).toHaveLength(1);
+  const { layers: decoded, error, missing } = p.decodePacket(out[0]!);
+  expect([error, missing, p.findLayer(decoded, 'pppoe')?.length]).toEqual([undefined, 0, 0]);
+  expect(p.findLayer(decoded, 'udp')?.checksumOk).toBe(true);
+  expect(Buffer.from(p.findLayer(decoded, 'payload')!.data).equals(data)).toBe(true);
+});
+
 test('a forwarded datagram in a cooked capture is two datagrams, and its fragments may come from different neighbours', async () => {
   const whole = p.encodePacket([p.ipv4({ ...from4, identification: 3 }), ports, new Uint8Array(200)]);
   const parts = fragments4(whole, 0, 64);

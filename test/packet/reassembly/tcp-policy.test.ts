@@ -189,6 +189,15 @@ test('the number of connections is limited: an idle one is closed, not an active
   expect(all.filter((event) => event.type === 'data' && event.stream.id === 0)).toHaveLength(199);
 });
 
+test('the connection that was idle longest is closed, also if it was used before the limit came near', async () => {
+  const [first, second, ...others] = [0, 1, 2, 3, 4].map((i) => new Session(i).segment('client', 0, { syn: true }));
+  const active = new Session(0);
+  const list = [first!, second!, ...active.handshake().sent, ...others];
+  const all = await events(captured(list.map(({ data }) => data)), { maxStreams: 4 });
+  const closed = all.filter((event) => event.type === 'close' && event.reason === 'memory');
+  expect(closed.map(({ stream }) => stream.id)).toEqual([1]);
+});
+
 test('a flood of mutated segments causes no exception and delivers only what was sent, in order', async () => {
   const runs = 10 * Number(process.env.STRESS_REASSEMBLY ?? 1);
   const chance = new Chance(77);
