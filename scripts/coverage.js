@@ -75,7 +75,7 @@ const posix = {
     htons: '',
     ntohl: '',
     ntohs: '',
-    inet_addr: 'no: its error is the address 255.255.255.255; `inet_aton` tells them apart',
+    inet_addr: 'no: its error value is also the valid address 255.255.255.255; use `inet_aton`',
     inet_ntoa: '',
     inet_ntop: '',
     inet_pton: '',
@@ -116,7 +116,7 @@ const python = {
   getdefaulttimeout: 'no: no hidden default; `Socket.setTimeout`, SO_RCVTIMEO, `poll`',
   setdefaulttimeout: 'no: no hidden default; `Socket.setTimeout`, SO_RCVTIMEO, `poll`',
   has_dualstack_ipv6: '`hasDualstackIPv6`',
-  has_ipv6: 'no: a fact of how Python was built; `socket(AF_INET6, SOCK_STREAM)` tells',
+  has_ipv6: 'no: a fact of how Python was built; call `socket(AF_INET6, SOCK_STREAM)` to find out',
   herror: '`HostError`',
   recv_fds: '`Socket.recvFds`, `recvmsg` with SCM_RIGHTS',
   send_fds: '`Socket.sendFds`, `sendmsg` with SCM_RIGHTS',
@@ -137,7 +137,7 @@ function pythonNames() {
 const check = process.argv.includes('--check');
 const missing = [];
 
-const BLUETOOTH = "no: of BlueZ's headers, which are not the kernel's; addresses are `{ family, data }`";
+const BLUETOOTH = "no: defined by BlueZ, not by the kernel's headers; addresses are `{ family, data }`";
 
 function ours(name, note) {
   if (note) return note;

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { optionTable } from '../dist/posix/option-table.js';
 import { controlSpace } from '../dist/struct/control-room.js';
+import { controlRooms } from '../dist/struct/control-table.js';
 
 const root = join(import.meta.dirname, '..');
 const source = (path) => readFileSync(join(root, 'lib', path), 'utf8');
@@ -16,13 +17,24 @@ const pages = new Map(
   ),
 );
 
-/** The value of each codec, by its type. */
+/** The name of a type in the sources as it is exported. */
+const exported = (type) =>
+  type
+    .replaceAll(/Required<(.*)>|options\./g, '$1')
+    .replaceAll('options.', '')
+    .replace(/^\{.*/, 'Icmp6Filter');
+
+/** The value of each codec, by its type. If one that is set may have another type, both. */
 const values = new Map(
   [
     ...source('struct/option-value.ts').matchAll(
-      /^ {2}(\w+): (?:Codec|Reader)<(?:options\.)?(Required<options\.\w+>|\w+(?:\[\])?|\{[^}]*\})/gm,
+      /^ {2}(\w+): (?:Codec|Reader)<(Required<options\.\w+>|[\w.]+(?:\[\])?|\{[^}]*\})(?:, ([^>]+))?>/gm,
     ),
-  ].map(([, name, type]) => [name, type.replace(/^Required<options\.(\w+)>$/, '$1').replace(/^\{.*/, 'Icmp6Filter')]),
+  ].map(([, name, read, written]) => {
+    const [type, other] = [exported(read), exported(written ?? read)];
+    const both = other === type ? '' : `; to set: \`${other.replaceAll('|', '\\|')}\``;
+    return [name, [`\`${type}\``, both]];
+  }),
 );
 
 const directions = { read: 'get', write: 'set', both: 'get, set' };
@@ -30,7 +42,8 @@ const directions = { read: 'get', write: 'set', both: 'get, set' };
 function optionRows() {
   return Object.entries(optionTable).map(([name, [level, codec, direction]]) => {
     if (!pages.has(name) || !values.has(codec)) throw new Error(`${name} has no man page or no type`);
-    return `| \`${name}\` | \`${level}\` | \`${values.get(codec)}\` | ${directions[direction]} | ${pages.get(name)} |`;
+    const [type, other] = values.get(codec);
+    return `| \`${name}\` | \`${level}\` | ${direction === 'read' ? type : type + other} | ${directions[direction]} | ${pages.get(name)} |`;
   });
 }
 
@@ -72,6 +85,13 @@ function messageRows() {
   return rows;
 }
 
+/** Returns the names of the control messages that have room and no row. */
+function others() {
+  const rows = messageRows().join('\n');
+  const names = [...controlRooms.keys()].filter((name) => !rows.includes(`| \`${name}\` |`));
+  return names.map((name) => `\`${name}\` (${controlSpace(name)} bytes)`).join(', ');
+}
+
 const text = `# Options and control messages by type
 
 \`getsockopt\` and \`setsockopt\` accept every option, as an integer or bytes, and \`sendmsg\` and \`recvmsg\` every control message, as bytes. This
@@ -98,7 +118,7 @@ ${optionRows().join('\n')}
 ## Control messages of recvmsg and sendmsg
 
 \`findControl(control, level, type)\` finds a message. \`controlSpace(...types)\` returns the room that messages need, which is the sum of the bytes
-below.
+below. It also accepts ${others()}, whose data has no interface of its own.
 
 | type | interface | fields | bytes | requested by | page |
 |---|---|---|---|---|---|

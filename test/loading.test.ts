@@ -155,6 +155,15 @@ describe('the permission model', () => {
     expect(run([...permission, '--allow-addons', read(), 'use.mjs'])).toEqual(works);
   });
 
+  test('capabilities() reports that the process may start no other', () => {
+    const script = `import { capabilities } from 'sys-socket';
+      const { unix, networkNamespace } = capabilities();
+      console.log(unix.able, networkNamespace.able, networkNamespace.reason.startsWith('no unshare(1): '));`;
+    writeFileSync(join(installed, 'try.mjs'), script);
+    const result = run([...permission, '--allow-addons', read(), 'try.mjs']);
+    expect(result).toEqual({ status: 0, stdout: 'true false true\n', stderr: '' });
+  });
+
   test('without --allow-addons the error says so', () => {
     const result = run([...permission, read(), 'use.mjs']);
     expect(result.status).toBe(1);

@@ -32,7 +32,7 @@ test('the package runs no script at installation, and installs no dependency', (
 
 test('package.json says what the package is and where it runs', () => {
   expect(manifest).toMatchObject({ name: 'sys-socket', type: 'module', license: 'MIT', os: ['linux'] });
-  expect(manifest.engines).toEqual({ node: '>=20.19' });
+  expect(manifest.engines).toEqual({ node: '^20.19 || >=22.12' });
   expect(manifest.private).toBeUndefined();
 });
 

@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import process from 'node:process';
 import { invalidType, invalidValue } from '../argument/argument-error.ts';
 import * as constants from '../native/constants.ts';
@@ -57,6 +58,12 @@ function setcap(capability: string): (errno: number | undefined) => string | und
       : undefined;
 }
 
+/** Returns whether the kernel has this version or a later one. */
+function isSince(major: number, minor: number): boolean {
+  const [first = 0, second = 0] = release().split('.', 2).map(Number);
+  return first > major || (first === major && second >= minor);
+}
+
 /** Returns the command that loads the kernel module of a missing family. */
 function modprobe(module: string): () => string {
   return () => `sudo modprobe ${module}`;
@@ -74,9 +81,13 @@ function sysctl(path: string): string | undefined {
 /** Creates a namespace in a child process with unshare(1), because a process with threads cannot enter a user namespace. */
 function unshare(options: string): () => string | undefined {
   return () => {
-    const { status, stderr, error } = spawnSync('unshare', [options, 'true'], { encoding: 'utf8' });
-    if (status === 0) return undefined;
-    return error !== undefined ? `no unshare(1): ${error.message}` : stderr.trim();
+    try {
+      const { status, stderr, error } = spawnSync('unshare', [options, 'true'], { encoding: 'utf8' });
+      if (status === 0) return undefined;
+      return error !== undefined ? `no unshare(1): ${error.message}` : stderr.trim();
+    } catch (error) {
+      return `no unshare(1): ${(error as Error).message}`; // Node's permission model
+    }
   };
 }
 
@@ -143,7 +154,7 @@ const probes: Record<CapabilityName, Probe> = {
   mark: {
     tried: 'setsockopt(fd, SOL_SOCKET, SO_MARK, 1)',
     run: onSocket(datagram, (fd) => setsockopt(fd, constants.SOL_SOCKET, constants.SO_MARK, 1)),
-    grant: setcap('cap_net_admin'),
+    grant: setcap(isSince(5, 17) ? 'cap_net_raw' : 'cap_net_admin'),
   },
   lowPorts: {
     tried: 'bind to TCP port 1, without listen',

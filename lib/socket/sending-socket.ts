@@ -140,9 +140,10 @@ export class SendingSocket<Family extends number = number, Type extends number =
    * Sends one buffer as several UDP datagrams of the same size, which the kernel splits (UDP_SEGMENT, generic
    * segmentation offload).
    *
-   * @param data At most 64 datagrams, and at most 65507 bytes in total.
+   * @param data At most 64 datagrams (128 on newer kernels), and at most 65507 bytes in total over IPv4.
    * @param size The size of each datagram in bytes. The last one may be shorter.
    * @param address The destination, for a socket that is not connected.
+   * @returns The number of bytes sent.
    * @throws The same errors as `sendmsg`, such as EMSGSIZE and EINVAL.
    * @see https://man7.org/linux/man-pages/man7/udp.7.html
    */
