@@ -48,7 +48,10 @@ export interface ConnectionOptions extends WaitOptions, TcpOptions {
    * connect(2) fails.
    */
   localAddress?: string | AddressLike | undefined;
-  /** The local port to bind to. */
+  /**
+   * The local port to bind to. Only one attempt at a time can hold it, so each attempt ends with a TimeoutError before the
+   * next one starts.
+   */
   localPort?: number | undefined;
   /** A function that sets further options: see `Control`. */
   control?: Control | undefined;

@@ -1,6 +1,6 @@
 /** Happy eyeballs (RFC 8305): connects to several addresses of a host until one attempt succeeds. */
 
-import { LONGEST } from '../loop/options.ts';
+import { LONGEST, type WaitOptions } from '../loop/options.ts';
 import { clearTimeout, setTimeout } from '../loop/timers.ts';
 import { SOCK_STREAM } from '../native/constants.ts';
 import type { AddressInfo } from '../posix/address-info.ts';
@@ -31,7 +31,7 @@ export interface Attempts extends TcpOptions {
 async function attempt(
   info: AddressInfo,
   options: Attempts,
-  signal: AbortSignal,
+  wait: WaitOptions,
   refuse: (error: unknown) => void,
 ): Promise<InetSocket> {
   const socket = new Socket(info.family, SOCK_STREAM, options.protocol ?? info.protocol);
@@ -45,7 +45,7 @@ async function attempt(
     }
     const local = options.local.of(info.family);
     if (local !== undefined) socket.bind(local);
-    await socket.connect(info.address, { signal });
+    await socket.connect(info.address, wait);
     return socket;
   } catch (error) {
     socket.close();
@@ -54,8 +54,9 @@ async function attempt(
 }
 
 /**
- * Connects to the addresses of a host, each attempt `delay` after the previous one or as soon as that has failed. Returns
- * the first Socket that connects, or the errors of all attempts. Aborting `giveUp` ends all attempts.
+ * Connects to the addresses of a host, each attempt `delay` after the previous one or as soon as that has failed. With a
+ * local port, the previous attempt then ends with a TimeoutError. Returns the first Socket that connects, or the errors of
+ * all attempts. Aborting `giveUp` ends all attempts.
  */
 export function connectToAny(
   addresses: readonly AddressInfo[],
@@ -88,8 +89,11 @@ export function connectToAny(
       const info = list[next];
       if (done || info === undefined) return;
       const index = next++;
-      if (next < list.length && delay <= LONGEST) timer = setTimeout(start, delay);
-      attempt(info, options, signal, refuse).then(
+      const limited = next < list.length && delay <= LONGEST;
+      // A pending attempt holds the local port. It has to end before the next one can bind, and its failure starts that.
+      const alone = options.local.hasPort;
+      if (limited && !alone) timer = setTimeout(start, delay);
+      attempt(info, options, { signal, timeout: limited && alone ? delay : undefined }, refuse).then(
         (socket) => {
           if (done) return socket.close();
           finish();

@@ -15,15 +15,19 @@ export interface LocalAddress {
   readonly family: number | undefined;
   /** Returns the address to bind to for a peer of this family. */
   readonly of: (family: number) => AddressLike | undefined;
+  /** Whether it has a port, which only one socket at a time can be bound to. */
+  readonly hasPort: boolean;
 }
 
 /** Checks the options `localAddress` and `localPort`. With only a port, the local address is the wildcard address. */
 export function localAddress(address: unknown, port: unknown): LocalAddress {
-  if (address === undefined && port === undefined) return { family: undefined, of: () => undefined };
+  if (address === undefined && port === undefined) return { family: undefined, of: () => undefined, hasPort: false };
   if (address !== undefined && typeof address !== 'string') {
     if (port !== undefined) throw invalidValue('options.localPort', 'omitted if localAddress has a port');
     const name = encodeAddress(address as AddressLike);
-    return { family: decodeAddress(name)?.family, of: () => name };
+    const decoded = decodeAddress(name);
+    const { port: bound = 0 } = { ...decoded } as { port?: number };
+    return { family: decoded?.family, of: () => name, hasPort: bound !== 0 };
   }
   const number = uint16(port, 'options.localPort', 0);
   if (address === undefined) {
@@ -31,6 +35,7 @@ export function localAddress(address: unknown, port: unknown): LocalAddress {
     return {
       family: undefined,
       of: (family) => ({ family: family as typeof AF_INET, address: any[family as typeof AF_INET], port: number }),
+      hasPort: number !== 0,
     };
   }
   const found = address.includes('\0') ? undefined : numericHost(address, number, AF_UNSPEC);
@@ -38,5 +43,5 @@ export function localAddress(address: unknown, port: unknown): LocalAddress {
     throw invalidValue('options.localAddress', 'the text of an IPv4 or IPv6 address');
   }
   const [{ family, address: local }] = found as [AddressInfo];
-  return { family, of: () => local };
+  return { family, of: () => local, hasPort: number !== 0 };
 }

@@ -543,6 +543,51 @@ describe('Happy Eyeballs, when one address never answers', () => {
     expect(families[0]).not.toBe(families[1]);
   });
 
+  test('with a local port, the attempt that is not answered ends before the next one binds', async (context) => {
+    need(context, silentNetworks);
+    const script = `
+      const [first, second] = s.getaddrinfo('half', 7, { socktype: s.SOCK_STREAM }).map(({ address }) => address.address);
+      // The backlog of the first address is full, so that the kernel drops every SYN.
+      const full = s.createServer({ host: first, port: 0, backlog: 0 });
+      const { port } = full.getsockname();
+      const filler = await s.createConnection({ host: first, port });
+      const probe = s.createServer({ host: '127.0.0.3', port: 0 });
+      const localPort = probe.getsockname().port;
+      probe.close();
+      const before = sockets();
+      const results = [];
+      const local = [
+        { localPort },
+        { localPort, localAddress: '127.0.0.3' },
+        { localAddress: { family: s.AF_INET, address: '127.0.0.3', port: localPort } },
+      ];
+      for (const more of local) {
+        const tried = [];
+        const control = (fd, { address }) => tried.push([first, second].indexOf(address.address));
+        const options = { host: 'half', port, attemptDelay: 10, control, ...more };
+        const { errors } = await s.createConnection(options).catch((error) => error);
+        const server = s.createServer({ host: second, port });
+        const socket = await s.createConnection(options);
+        const { socket: peer, address } = await server.accept();
+        const reached = socket.getpeername().address === second;
+        results.push([errors.map(shown), tried, reached, address.port === localPort, sockets() - before]);
+        const discard = Int32Array.of(1, 0); // without TIME_WAIT, which would hold the port
+        socket.setsockopt(s.SOL_SOCKET, s.SO_LINGER, discard);
+        for (const one of [socket, peer, server]) one.close();
+      }
+      for (const one of [full, filler]) one.close();
+      console.log(JSON.stringify(results));`;
+    const result = [
+      ['TimeoutError ERR_SOCKET_TIMEOUT connect', 'SocketError ECONNREFUSED connect'],
+      [0, 1, 0, 1],
+      true,
+      true,
+      3, // the server and both ends
+    ];
+    const results = await inWorld<unknown[]>(script, '127.0.0.1 half\n127.0.0.2 half\n');
+    expect(results).toEqual([result, result, result]);
+  });
+
   test('a timeout or an abort while nobody answers leaves nothing open or pending', async (context) => {
     need(context, ipv6, silentNetworks);
     const [outcomes, tried, left] = await inWorld<[string[], number[], number]>(
