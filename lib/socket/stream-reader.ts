@@ -2,6 +2,7 @@
  * The reading side of a stream: one read at a time while the stream wants data, and file descriptors paired with their
  * bytes.
  */
+import { AsyncResource } from 'node:async_hooks';
 import type { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { close } from '../call/socket.ts';
@@ -45,6 +46,8 @@ export class StreamReader {
   readonly #stream: Duplex;
   readonly #most: number;
   readonly #progress: (bytes: number) => void;
+  /** The async context in which the stream was created. Its events belong there, not to whoever resumes reading. */
+  readonly #context = new AsyncResource('SocketStream');
   /** Whether the program has read from the stream. */
   hasConsumer = false;
   /** Whether the peer has ended its side. */
@@ -72,10 +75,15 @@ export class StreamReader {
     this.#progress = progress;
   }
 
+  /** Calls a function in the async context in which the stream was created. */
+  inContext(call: () => void): void {
+    this.#context.runInAsyncScope(call);
+  }
+
   /** Starts to read, because the stream wants data. */
   want(): void {
     this.#wanted = true;
-    if (!this.#reading && this.#held === undefined) void this.#pump();
+    if (!this.#reading && this.#held === undefined) this.#start();
   }
 
   /**
@@ -87,14 +95,16 @@ export class StreamReader {
     if (gotNothing !== undefined) this.#needsMore = gotNothing && this.#stream.readableLength > 0;
     if (this.#held === undefined || this.#releasing || !this.#mayPass(this.#held)) return;
     this.#releasing = true;
-    process.nextTick(() => {
-      this.#releasing = false;
-      const message = this.#held;
-      if (message === undefined || !this.#mayPass(message)) return;
-      this.#hold(undefined);
-      this.#pass(message);
-      if (this.#wanted && !this.#stream.destroyed) void this.#pump();
-    });
+    this.inContext(() => process.nextTick(() => this.#release()));
+  }
+
+  #release(): void {
+    this.#releasing = false;
+    const message = this.#held;
+    if (message === undefined || !this.#mayPass(message)) return;
+    this.#hold(undefined);
+    this.#pass(message);
+    if (this.#wanted && !this.#stream.destroyed) this.#start();
   }
 
   /** Closes the file descriptors that were not passed to the stream, because the stream is destroyed. */
@@ -108,6 +118,11 @@ export class StreamReader {
     this.#held = message;
     if (message === undefined) abandoned.unregister(this);
     else abandoned.register(this, message.fds, this);
+  }
+
+  /** Starts to read. All reads until the stream wants no more, and what they cause, have the same async context. */
+  #start(): void {
+    this.inContext(() => void this.#pump());
   }
 
   /** Reads while the stream wants data and no message is held. */

@@ -344,6 +344,7 @@ export class NetStream extends Duplex {
       reason ??= closing as Error;
     }
     callback(reason);
-    setImmediate(() => this.emit('close', reason !== null)); // after 'error', in a separate turn, as with net.Socket
+    // After 'error', in a separate turn, and in the async context of the stream, as with net.Socket.
+    this.#reader.inContext(() => setImmediate(() => this.emit('close', reason !== null)));
   }
 }
