@@ -213,12 +213,16 @@ function unixServer(options: UnixServerOptions): Socket {
   }
 }
 
-/** Closes the server when the signal is aborted, and removes the listener when the server is closed. */
+/**
+ * Closes the server when the signal is aborted, and removes the listener when the server is closed or garbage-collected.
+ * Both hold the server weakly, so that one that is dropped is collected although the signal remains.
+ */
 function closeOn(signal: AbortSignal, socket: Socket): void {
-  const member = { abort: () => reportUncaught(() => socket.close()) };
+  const server = new WeakRef(socket);
+  const member = { abort: () => reportUncaught(() => server.deref()?.close()) };
   listen(signal, member);
   const forget = onRelease(() => {
-    if (!socket.closed) return;
+    if (server.deref()?.closed === false) return;
     unlisten(signal, member);
     forget();
   });

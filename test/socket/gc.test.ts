@@ -39,6 +39,30 @@ test('a Socket that was closed, detached or is still referenced is left alone', 
   expect(await output(script, ['--expose-gc'])).toBe('1 1 1 0');
 });
 
+test('a server that is dropped is closed, although its signal could still close it, and leaves no listener behind', async (context) => {
+  need(context, node);
+  const script = `${collect}
+    import { getEventListeners } from 'node:events';
+    const before = sockets();
+    const warnings = [];
+    process.on('warning', (warning) => warnings.push(warning.code));
+    const { signal } = new AbortController();
+    const controller = new AbortController();
+    const held = s.createServer({ host: '127.0.0.1', port: 0, signal: controller.signal });
+    const waiting = (() => {
+      for (let i = 0; i < 20; i++) s.createServer({ host: '127.0.0.1', port: 0, signal });
+      const server = s.createServer({ host: '127.0.0.1', port: 0, signal: controller.signal });
+      return server.accept().catch(({ name }) => name);
+    })();
+    const open = sockets() - before;
+    await collect();
+    console.log(open, sockets() - before, getEventListeners(signal, 'abort').length, warnings.join());
+    controller.abort();
+    console.log(await waiting, held.closed, sockets() - before);`;
+  const { status, stdout } = await run(script, ['--expose-gc', '--no-warnings']);
+  expect([status, stdout]).toEqual([0, '22 2 0 SYS_SOCKET_UNCLOSED\nClosedError true 0']);
+});
+
 test('the garbage collector keeps up with dropped Sockets, so that file descriptors do not run out', async () => {
   const script = `
     process.removeAllListeners('warning');
