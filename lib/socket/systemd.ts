@@ -1,9 +1,10 @@
 /** Socket activation and notification: the protocols of sd_listen_fds(3) and sd_notify(3), without libsystemd. */
+import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { invalidValue, text } from '../argument/argument-error.ts';
 import { assertObject } from '../argument/snapshot.ts';
-import { type WaitOptions, waitOptions } from '../loop/options.ts';
-import { readable } from '../loop/wait.ts';
+import { TimeoutError, withSent } from '../loop/errors.ts';
+import { LONGEST, type WaitOptions, waitOptions } from '../loop/options.ts';
 import {
   AF_UNIX,
   AF_VSOCK,
@@ -38,6 +39,9 @@ export interface ListenFd {
   /** The name that FileDescriptorName= sets, or `'unknown'` if there is none. */
   name: string;
 }
+
+/** The size of a read of what a manager may write to the descriptor of a barrier, which means nothing. */
+const DISCARDED = 4096;
 
 /** SD_LISTEN_FDS_START: the first file descriptor that is passed. */
 const FIRST = 3;
@@ -135,27 +139,42 @@ function bindPrivileged(socket: Socket): void {
   }
 }
 
+/** Returns the options of the next wait of a call. */
+type Left = () => WaitOptions;
+
+/** Makes a call of several waits, which the timeout limits together: `left` gives each what is left of it. */
+async function together(options: WaitOptions, call: (left: Left) => Promise<void>): Promise<void> {
+  const { signal, timeout } = options;
+  if (timeout === undefined || timeout > LONGEST) return await call(() => options);
+  const end = performance.now() + timeout;
+  try {
+    await call(() => ({ signal, timeout: Math.ceil(Math.max(0, end - performance.now())) }));
+  } catch (error) {
+    throw error instanceof TimeoutError ? withSent(new TimeoutError(error.syscall, timeout), error.sent) : error;
+  }
+}
+
 /** Sends the state to a manager outside this virtual machine. */
-async function notifyVsock(state: string, address: VsockAddressInput, type: number | undefined, options: WaitOptions) {
+async function notifyVsock(state: string, address: VsockAddressInput, type: number | undefined, left: Left) {
   using socket = vsockSocket(type);
   bindPrivileged(socket);
   if (socket.type === SOCK_DGRAM) {
-    await socket.sendto(state, 0, address, options);
+    await socket.sendto(state, 0, address, left());
     return;
   }
-  await socket.connect(address, options);
-  await socket.sendAll(state, 0, options);
+  await socket.connect(address, left());
+  await socket.sendAll(state, 0, left());
   // The end of the stream marks the end of the message. The manager closes the connection when it has read it.
   socket.shutdown(SHUT_WR);
-  await socket.recv(1, 0, options);
+  await socket.recv(1, 0, left());
 }
 
 /**
  * Notifies the service manager of a change of state: sd_notify(3).
  *
  * @param state Lines such as `'READY=1'`, `'STATUS=...'`, `'WATCHDOG=1'`, `'STOPPING=1'`.
- * @param options An AbortSignal and a timeout in milliseconds. The function waits while the queue of the manager is
- *   full.
+ * @param options An AbortSignal, and a timeout in milliseconds for the whole call. The function waits while the queue of
+ *   the manager is full.
  * @param env The environment with NOTIFY_SOCKET: a path, `@` and an abstract name, or `vsock:CID:PORT` for a manager
  *   outside this virtual machine (`vsock-stream:`, `vsock-dgram:` and `vsock-seqpacket:` specify the socket type).
  * @returns true if the state was sent, and false if there is no service manager.
@@ -171,23 +190,23 @@ export async function sdNotify(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
   text(state, 'state');
-  waitOptions(options); // checked even without a manager, so that a mistake is detected early
+  const checked = waitOptions(options); // even without a manager, so that a mistake is detected early
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;
   if (address.family === AF_VSOCK) {
-    await notifyVsock(state, address, manager.type, options);
+    await together(checked, (left) => notifyVsock(state, address, manager.type, left));
     return true;
   }
   using socket = new Socket(AF_UNIX, SOCK_DGRAM);
-  await socket.sendto(state, 0, address, options);
+  await socket.sendto(state, 0, address, checked);
   return true;
 }
 
 /**
  * Waits until the service manager has processed everything that was sent before: sd_notify_barrier(3).
  *
- * @param options An AbortSignal and a timeout in milliseconds.
+ * @param options An AbortSignal, and a timeout in milliseconds for the whole call.
  * @param env The environment with NOTIFY_SOCKET.
  * @returns true if the manager has processed everything, and false if there is no service manager.
  * @throws SocketError ECONNREFUSED, ENOENT; AbortError, TimeoutError; TypeError if NOTIFY_SOCKET is an AF_VSOCK
@@ -201,7 +220,7 @@ export async function sdNotifyBarrier(
   options: WaitOptions = {},
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
-  waitOptions(options);
+  const checked = waitOptions(options);
   const manager = notifySocket(env);
   if (manager === undefined) return false;
   const { address } = manager;
@@ -213,9 +232,11 @@ export async function sdNotifyBarrier(
   const [mine, theirs] = Socket.pair();
   try {
     const control = [{ level: SOL_SOCKET, type: SCM_RIGHTS, fds: [theirs.fd] } satisfies Rights];
-    await socket.sendmsg({ buffers: ['BARRIER=1'], address, control }, 0, options);
-    theirs.close();
-    await readable(mine.fd, options);
+    await together(checked, async (left) => {
+      await socket.sendmsg({ buffers: ['BARRIER=1'], address, control }, 0, left());
+      theirs.close();
+      while ((await mine.recv(DISCARDED, 0, left())).length > 0); // only the hang-up ends the wait
+    });
     return true;
   } finally {
     theirs.close();

@@ -5,7 +5,7 @@ import * as s from '../../lib/index.ts';
 import { listenFds, Socket, sdNotify, sdNotifyBarrier } from '../../lib/index.ts';
 import { openSockets } from '../helpers/fds.ts';
 import { folder } from '../helpers/fixtures.ts';
-import { need, program, vsock, vsockLoopback } from '../helpers/need.ts';
+import { need, node, program, vsock, vsockLoopback } from '../helpers/need.ts';
 import {
   connected,
   freePort,
@@ -17,7 +17,8 @@ import {
   soon,
   start,
 } from '../helpers/programs.ts';
-import { keep } from '../helpers/sockets.ts';
+import { output } from '../helpers/scripts.ts';
+import { isSettled, keep } from '../helpers/sockets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const activate = program('systemd-socket-activate');
@@ -310,6 +311,7 @@ test('the timeout and the signal also apply to a manager whose queue is full', a
   await expect(sdNotifyBarrier({ timeout: 50 }, env)).rejects.toMatchObject({
     name: 'TimeoutError',
     syscall: 'sendmsg',
+    timeout: 50,
   });
   await expect(sdNotify('READY=1', { timeout: 50 }, env)).rejects.toMatchObject({
     name: 'TimeoutError',
@@ -317,6 +319,49 @@ test('the timeout and the signal also apply to a manager whose queue is full', a
   });
   const signal = AbortSignal.timeout(50);
   await expect(sdNotify('READY=1', { signal }, env)).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('the timeout of a barrier limits its two waits together', async (context) => {
+  need(context, node); // the timers of other runtimes are not those of node:timers
+  const script = `
+    import timers from 'node:timers';
+    import { syncBuiltinESMExports } from 'node:module';
+    const original = timers.setTimeout;
+    const durations = [];
+    timers.setTimeout = (call, duration, ...rest) => {
+      durations.push(duration);
+      return original(call, duration, ...rest);
+    };
+    syncBuiltinESMExports();
+    const address = { family: s.AF_UNIX, path: '\\0' + process.argv[1] };
+    const [manager, filler] = [0, 1].map(() => new s.Socket(s.AF_UNIX, s.SOCK_DGRAM));
+    manager.bind(address);
+    await filler.connect(address);
+    filler.setTimeout(0);
+    try { for (;;) filler.sendSync('x'); } catch {}
+    const barrier = s.sdNotifyBarrier({ timeout: 200_000 }, { NOTIFY_SOCKET: '@' + process.argv[1] });
+    await sleep(50); // the time that the first wait takes
+    for (;;) {
+      const { data, fds } = await manager.recvFds(100, 1);
+      if (String(data) !== 'BARRIER=1') continue;
+      while (durations.length < 2) await new Promise(setImmediate);
+      s.close(fds[0]);
+      break;
+    }
+    console.log(await barrier, durations[0] > 199_000, durations[1] <= durations[0] - 40);
+    for (const socket of [manager, filler]) socket.close();`;
+  expect(await output(script)).toBe('true true true');
+});
+
+test('data that the manager writes does not end a barrier', async () => {
+  const name = `@${abstractName()}`;
+  const socket = manager(name);
+  const waiting = sdNotifyBarrier(soon, { NOTIFY_SOCKET: name });
+  const { fds } = await socket.recvFds(100, 1, 0, soon);
+  s.send(fds[0]!, 'not yet');
+  expect(await isSettled(waiting)).toBe(false);
+  s.close(fds[0]!);
+  expect(await waiting).toBe(true);
 });
 
 test('sdNotify and its barrier reach a receiver written in Python', async (context) => {
