@@ -1,6 +1,8 @@
 /** Flags that the kernel obeys only on descriptors that block: MSG_WAITALL and MSG_FASTOPEN. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as s from '../../lib/index.ts';
+import { need, node } from '../helpers/need.ts';
+import { output } from '../helpers/scripts.ts';
 import { failure, isSettled, tcpPair, tcpServer, unixPair } from '../helpers/sockets.ts';
 
 describe('MSG_WAITALL on a stream', () => {
@@ -84,6 +86,49 @@ describe('MSG_WAITALL on a stream', () => {
     expect(String(await received)).toBe('ab');
     expect(await failure(client.recv())).toMatchObject({ code: 'ECONNRESET' });
     expect((await client.recv()).length, 'once').toBe(0);
+  });
+
+  test('parts of any sizes are joined in order', async () => {
+    const [a, b] = unixPair();
+    const sizes = [1, 1, 5, 40_000, 1, 2, 65_536, 300, 33_000, 33_000, 7, 1, 20_000, 20_000, 1, 50_000];
+    const bytes = Buffer.from(Array.from({ length: sizes.reduce((sum, n) => sum + n) }, (_, i) => i % 251));
+    const received = b.recv(bytes.length, s.MSG_WAITALL);
+    let at = 0;
+    for (const size of sizes) {
+      await a.sendAll(bytes.subarray(at, at + size));
+      at += size;
+      while (s.ioctl(b.fd, s.FIONREAD) > 0) await new Promise(setImmediate); // each is a part of its own
+    }
+    expect((await received).equals(bytes)).toBe(true);
+  });
+
+  test('single bytes hold little more memory than their number', async (context) => {
+    need(context, node);
+    const script = `
+      const count = 40_000;
+      const [a, b] = s.Socket.pair();
+      const used = () => {
+        gc();
+        const { heapUsed, external } = process.memoryUsage();
+        return heapUsed + external;
+      };
+      const send = async (bytes) => {
+        for (let i = 0; i < bytes; i++) {
+          a.sendSync('x');
+          await new Promise(setImmediate);
+        }
+      };
+      const received = b.recv(count + 1000, s.MSG_WAITALL);
+      await send(1000); // what is compiled and allocated once is no part of the comparison
+      const before = used();
+      await send(count - 1);
+      console.log(Math.max(0, used() - before) >> 20);
+      a.sendSync('x');
+      console.log((await received).equals(Buffer.alloc(count + 1000, 'x')));
+      for (const socket of [a, b]) socket.close();`;
+    const [megabytes, same] = (await output(script, ['--expose-gc'])).split('\n');
+    expect(Number(megabytes)).toBeLessThan(2);
+    expect(same).toBe('true');
   });
 
   test('rejects if there is no memory to join the parts, however it ends, and ends everything else that waits', async () => {

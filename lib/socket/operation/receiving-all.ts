@@ -61,9 +61,19 @@ export abstract class ReceivingAll<T> extends Operation<T> {
   }
 }
 
-/** Receives into memory of the library, which is allocated as data arrives. */
+const NO_ROOM = Buffer.alloc(0);
+/** The most memory that is allocated for parts before they arrive. */
+const MOST_AHEAD = 1 << 20;
+
+/**
+ * Receives into memory of the library, which is allocated as data arrives. Small parts are appended to memory that doubles
+ * what there is, because a peer that sends single bytes could otherwise make the receiver hold an object for each.
+ */
 export abstract class ReceivingParts<T> extends ReceivingAll<T> {
   readonly #parts: Buffer[] = [];
+  /** Memory for small parts, and how much of it is used since the last part. */
+  #room: Buffer = NO_ROOM;
+  #used = 0;
 
   constructor(owner: Owner, state: Readiness, size: number, flags: number) {
     super(owner, state, sizeOf(size), flags);
@@ -76,12 +86,35 @@ export abstract class ReceivingParts<T> extends ReceivingAll<T> {
     const wanted = Math.min(this.size - this.got, CHUNK);
     const scratch = scratchBuffer(wanted);
     const n = this.readInto(scratch, wanted);
-    if (n > 0) this.#parts.push(takeResult(scratch, n));
+    if (n > 0) this.#add(scratch, n);
     return n;
+  }
+
+  /** Adds the first n bytes of the scratch buffer. The first part, and one that needs no copy, are parts of their own. */
+  #add(scratch: Buffer, n: number): void {
+    if (this.got === 0 || n > scratch.length / 2) {
+      this.#endPart();
+      this.#parts.push(takeResult(scratch, n));
+      return;
+    }
+    if (n > this.#room.length - this.#used) {
+      this.#endPart();
+      this.#room = Buffer.allocUnsafe(Math.max(n, Math.min(this.got, this.size - this.got, MOST_AHEAD)));
+    }
+    this.#used += scratch.copy(this.#room, this.#used, 0, n);
+  }
+
+  /** Makes a part of the small ones. What is left of their memory is used for the next ones. */
+  #endPart(): void {
+    if (this.#used === 0) return;
+    this.#parts.push(this.#room.subarray(0, this.#used));
+    this.#room = this.#room.subarray(this.#used);
+    this.#used = 0;
   }
 
   protected joined(): Buffer {
     this.state.drained = false;
+    this.#endPart();
     return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
   }
 }
