@@ -2,7 +2,7 @@
 import { check } from '../struct/errno.ts';
 import { type Abortable, listen, unlisten } from './abort.ts';
 import { EPOLL_CTL } from './epoll-set.ts';
-import { AbortError, TimeoutError } from './errors.ts';
+import { AbortError, ClosedError, TimeoutError } from './errors.ts';
 import { LONGEST } from './options.ts';
 import * as reactor from './reactor.ts';
 import { type Kind, type Readiness, Waiter } from './readiness.ts';
@@ -57,6 +57,7 @@ export abstract class PromiseWaiter<T> extends Waiter implements Abortable {
       this.#signal = signal;
     }
     try {
+      if (readiness.closed) throw new ClosedError(this.syscall); // by a method of the signal
       check(reactor.wait(readiness, kind, this, how), EPOLL_CTL);
     } catch (error) {
       this.#stopListening();
@@ -105,17 +106,17 @@ export abstract class PromiseWaiter<T> extends Waiter implements Abortable {
   }
 
   protected resolve(value: T): void {
-    this.#stopListening();
     const resolve = this.#resolve;
-    this.#resolve = nothing;
+    this.#resolve = nothing; // before code of the program may run, in a method of the signal
+    this.#stopListening();
     resolve(value);
   }
 
   reject(error: Error): void {
     if (this.#resolve === nothing) return;
-    this.#stopListening();
     const resolve = this.#resolve;
     this.#resolve = nothing;
+    this.#stopListening();
     resolve(rejection(error));
   }
 }

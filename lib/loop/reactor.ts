@@ -7,8 +7,9 @@ import * as contract from '../native/contract.ts';
 import { check } from '../struct/errno.ts';
 import { beginTurn } from './budget.ts';
 import { ASK, countWaiters, EPOLL_CTL, isThreaded, SERVES, setServing, start, wasRemoved } from './epoll-set.ts';
+import { ClosedError } from './errors.ts';
 import { beginEvents, forgetEvents, setCurrent } from './fresh-events.ts';
-import { ERROR, type Kind, READ, type Readiness, type Waiter, type Watcher } from './readiness.ts';
+import { ERROR, type Kind, READ, type Readiness, type Waiter, type Watcher, WRITE } from './readiness.ts';
 import { arm, interest, keepInterest, occupy, registered, release, renew, requestOrEnd } from './registration.ts';
 import { resumeLater, retryByTime, serveQueue } from './retry.ts';
 import { addWatcher, callWatchers, removeWatcher } from './watchers.ts';
@@ -66,6 +67,7 @@ export function cancel(waiter: Waiter): void {
 
 /** Adds a watcher, which is called in each turn of the event loop in which there is an event. */
 export function watch(readiness: Readiness, kind: Kind, watcher: Watcher): void {
+  if (readiness.closed) throw new ClosedError(watcher.syscall); // by a getter of the options
   start(list, serve);
   const n = arm(readiness, kind);
   if (n < 0) {
@@ -102,7 +104,8 @@ function serveOne(readiness: Readiness, events: number): void {
   const watched = readiness.watcher === undefined ? 0 : callWatchers(readiness, events);
   const { heads } = readiness;
   const broken = (events & BROKEN) !== 0;
-  let served = watched;
+  // A read would take the error that belongs to connect(2).
+  let served = watched + (broken && readiness.isConnecting ? serveQueue(readiness, WRITE) : 0);
   let unserved = 0;
   for (let kind: Kind = READ; kind <= ERROR; kind++) {
     if ((events & SERVES[kind as Kind]) === 0) continue;

@@ -24,6 +24,10 @@ export abstract class Waiter {
   retriedByTime = false;
   /** The name of the operation, for its errors. */
   abstract get syscall(): string;
+  /** Whether it is connect(2), whose result an error of the socket is. */
+  get connects(): boolean {
+    return false;
+  }
   /** Whether it transfers data, so that a call which is made immediately must not overtake it. */
   abstract get transfers(): boolean;
 
@@ -84,6 +88,8 @@ export class Readiness {
   readonly heads: [Waiter | undefined, Waiter | undefined, Waiter | undefined] = [undefined, undefined, undefined];
   /** The first watcher: see watchers.ts. */
   watcher: Watcher | undefined = undefined;
+  /** The number of waiters that transfer nothing. */
+  looking = 0;
   /** The number of waiters and watchers. */
   waiting = 0;
   /** The last turn in which calls were made, and their cost: see budget.ts. */
@@ -113,6 +119,7 @@ export class Readiness {
       head.previous = waiter;
     }
     this.waiting++;
+    if (!waiter.transfers) this.looking++;
   }
 
   /** Removes a waiter from its queue, at any position. */
@@ -130,6 +137,12 @@ export class Readiness {
     waiter.next = undefined;
     waiter.readiness = undefined;
     this.waiting--;
+    if (!waiter.transfers) this.looking--;
+  }
+
+  /** Whether a connect(2) waits. */
+  get isConnecting(): boolean {
+    return this.heads[WRITE]?.connects === true;
   }
 
   /** Returns whether an operation in this direction waits, which a call that is made immediately would overtake. */

@@ -17,7 +17,7 @@ import {
   SO_MEMINFO,
   SOL_SOCKET,
 } from '../native/constants.ts';
-import { AbortError } from './errors.ts';
+import { AbortError, ClosedError } from './errors.ts';
 import { forgetEvents, freshEvents } from './fresh-events.ts';
 import { type WaitOptions, waitOptions } from './options.ts';
 import { PromiseWaiter } from './promise-waiter.ts';
@@ -92,6 +92,7 @@ class ReadinessWaiter extends PromiseWaiter<void> {
 /** Waits until a file descriptor is ready, which belongs to a Socket (`owner`) or is a plain one. */
 export async function ready(readiness: Readiness, kind: Kind, options: WaitOptions, owner?: object): Promise<void> {
   const { signal, timeout = readiness.timeout || undefined } = waitOptions(options);
+  if (readiness.closed) throw new ClosedError(SYSCALL[kind]); // by a getter of the options
   if (signal?.aborted) throw new AbortError(signal, SYSCALL[kind]);
   // There is no event for an error that is stored for the next read.
   const how = kind === READ && readiness.failed !== 0 ? FOR_TURN : FOR_EVENT;

@@ -31,15 +31,37 @@ export function serveQueue(readiness: Readiness, kind: Kind): number {
       resumeLater(readiness);
       break;
     }
-    if (!waiter.attempt()) break;
+    if (!waiter.attempt()) {
+      if (readiness.looking > 0) done += serveLooking(readiness, waiter.next);
+      break;
+    }
     if (waiter.transfers) forgetEvents();
     done++;
-    if (waiter.readiness !== readiness) continue; // it was ended and removed during the attempt
-    readiness.leave(waiter);
-    waiter.retire();
-    countWaiters(readiness, -1);
+    remove(readiness, waiter);
   }
   if (heads[kind]?.retriedByTime === true) retryByTime(readiness);
+  return done;
+}
+
+/** Removes a waiter that has finished, unless it was ended and removed during the attempt. */
+function remove(readiness: Readiness, waiter: Waiter): void {
+  if (waiter.readiness !== readiness) return;
+  readiness.leave(waiter);
+  waiter.retire();
+  countWaiters(readiness, -1);
+}
+
+/** Serves those waiters from one on that transfer nothing, because they do not wait for their turn. */
+function serveLooking(readiness: Readiness, from: Waiter | undefined): number {
+  let done = 0;
+  for (let waiter = from; waiter !== undefined; ) {
+    const { next } = waiter;
+    if (!waiter.transfers && waiter.attempt()) {
+      done++;
+      remove(readiness, waiter);
+    }
+    waiter = next;
+  }
   return done;
 }
 

@@ -406,9 +406,18 @@ export function getOption<Name extends ReadableOption>(fd: number, name: Name): 
  * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setOption<Name extends WritableOption>(fd: number, name: Name, value: OptionInput<Name>): void {
+  setOptionOf(() => fd, name, value);
+}
+
+/** Sets an option of the file descriptor that a function returns after the value was read, whose getters may close it. */
+export function setOptionOf<Name extends WritableOption>(
+  descriptor: () => number,
+  name: Name,
+  value: OptionInput<Name>,
+): void {
   const [level, type] = row(name, 'read', 'setsockopt', 'written');
   const codec = codecs[type] as Codec<unknown>;
   const bytes = codec.encode(value, name);
-  const n = setsockopt(fd, codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);
+  const n = setsockopt(descriptor(), codec.level?.(bytes) ?? numbers[level], numbers[name], bytes);
   if (n < 0) check(n, SETSOCKOPT, { option: name, interface: name === 'SO_BINDTODEVICE' ? String(value) : undefined });
 }

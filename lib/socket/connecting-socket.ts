@@ -5,6 +5,7 @@ import { NONE, type WaitOptions } from '../loop/options.ts';
 import { WRITE } from '../loop/readiness.ts';
 import { SHUT_WR, SOMAXCONN } from '../native/constants.ts';
 import * as posix from '../posix/socket.ts';
+import { encodeAddress } from '../struct/address.ts';
 import type { AddressLike, AddressOf } from '../struct/address-type.ts';
 import { isSocketError } from '../struct/errno.ts';
 import { Connect, established, establishing, run, runSync } from './operation/index.ts';
@@ -29,7 +30,8 @@ export class ConnectingSocket<Family extends number = number, Type extends numbe
 > {
   /** Binds the socket to a local `address`, like the function `bind`: bind(2). */
   bind(address: AddressLike): void {
-    posix.bind(readinessOf(this, 'bind').fd, address);
+    const name = encodeAddress(address); // first, because a getter of the address can close the Socket
+    posix.bind(readinessOf(this, 'bind').fd, name);
   }
 
   /**

@@ -15,7 +15,7 @@ import {
   type OptionInput,
   type OptionValue,
   type ReadableOption,
-  setOption,
+  setOptionOf,
   type WritableOption,
 } from '../posix/option-table.ts';
 import { SocketError } from '../struct/errno.ts';
@@ -146,7 +146,7 @@ export class OwnedSocket<Family extends number = number, Type extends number = n
 
   /** Sets an option, by its `name` in C, to a typed `value`: `socket.setOption('IP_PKTINFO', true)`. */
   setOption<Name extends WritableOption>(name: Name, value: OptionInput<Name>): void {
-    setOption(readinessOf(this, 'setsockopt').fd, name, value);
+    setOptionOf(() => readinessOf(this, 'setsockopt').fd, name, value);
   }
 
   /**

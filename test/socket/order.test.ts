@@ -91,3 +91,27 @@ test('a wait for readiness does not count as an operation: operations overtake i
   a.sendSync('y');
   await waits;
 });
+
+test('a wait for readiness holds up no operation that the kernel can complete, and is not held up by one', async () => {
+  const [a, b] = unixPair();
+  while (s.poll([{ fd: a.fd, events: s.POLLOUT }], 0)[0]! & s.POLLOUT) a.sendSync(Buffer.alloc(4000), s.MSG_DONTWAIT);
+  const writable = a.writable();
+  expect(await a.send('x'), 'poll(2) reports room only when much is free').toBe(1);
+  expect(await a.sendAll(Buffer.from('x'))).toBe(undefined);
+  b.setOption('SO_RCVLOWAT', 1_000_000);
+  const readable = b.readable();
+  expect((await b.recv()).length).toBeGreaterThan(0);
+
+  const receiver = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+  receiver.bind({ family: s.AF_UNIX, path: '' });
+  const sender = new s.Socket(s.AF_UNIX, s.SOCK_DGRAM);
+  const fill = () => {
+    for (;;) sender.sendtoSync('full', s.MSG_DONTWAIT, receiver.getsockname());
+  };
+  expect(fill).toThrow('EAGAIN');
+  const sending = failure(sender.sendto('x', 0, receiver.getsockname()));
+  await sender.writable();
+  for (const socket of [a, b, receiver, sender]) socket.close();
+  expect(await sending).toBeInstanceOf(s.ClosedError);
+  await Promise.allSettled([writable, readable]);
+});

@@ -52,6 +52,33 @@ test('sendAllSync and sendFdsSync report what was sent, too', () => {
   }
 });
 
+test('with MSG_DONTWAIT, sendAll and sendFds wait neither for an event nor for a turn, and report what was sent', async () => {
+  for (const send of [
+    async (socket: s.Socket) => socket.sendAllSync(data, s.MSG_DONTWAIT),
+    (socket: s.Socket) => socket.sendAll(data, s.MSG_DONTWAIT),
+    async (socket: s.Socket) => socket.sendFdsSync([0], data, s.MSG_DONTWAIT),
+    (socket: s.Socket) => socket.sendFds([0], data, s.MSG_DONTWAIT),
+  ]) {
+    const [a, b] = unixPair();
+    const error = await failure(send(a));
+    const sent = waiting(b);
+    expect(error).toMatchObject({ name: 'SocketError', code: 'EAGAIN', sent });
+    expect(sent).toBeGreaterThan(0);
+  }
+  const [a] = unixPair();
+  await a.sendAll('all of it', s.MSG_DONTWAIT);
+});
+
+test('with MSG_DONTWAIT, sendmmsg reports the error of the kernel after hundreds of messages', async () => {
+  const { socket } = udp();
+  const peer = udp();
+  const batch = new s.MessageBatch({ messages: 1024, size: 1500 });
+  const unreachable = { family: s.AF_INET, address: '255.255.255.255', port: 9 } as const;
+  for (let i = 0; i < 1000; i++) batch.push('x', i === 600 ? unreachable : peer.address);
+  const error = await failure(socket.sendmmsg(batch, s.MSG_DONTWAIT));
+  expect(error).toMatchObject({ code: 'EACCES', sent: 600 });
+});
+
 test('a write to a peer that is gone reports what was sent', async () => {
   const [client, server] = await tcpPair();
   const failed = failure(client.sendAll(Buffer.alloc(20_000_000)));

@@ -167,6 +167,32 @@ describe('MSG_WAITALL on a stream', () => {
   });
 });
 
+test('MSG_TRUNC on TCP discards the data: the result has its length, and zeros in place of what was received before', async () => {
+  for (const read of [
+    (socket: s.Socket, flags: number) => socket.recv(22, flags),
+    (socket: s.Socket, flags: number) => socket.recv(100_000, flags),
+    async (socket: s.Socket, flags: number) => socket.recvSync(22, flags),
+    async (socket: s.Socket, flags: number) => (await socket.recvfrom(22, flags)).data,
+    async (socket: s.Socket, flags: number) => (await socket.recvFds(22, 1, flags)).data,
+    (socket: s.Socket, flags: number) => socket.recv(22, flags | s.MSG_WAITALL),
+    async (socket: s.Socket, flags: number) => (await socket.recvfrom(22, flags | s.MSG_WAITALL)).data,
+  ]) {
+    const [client, server] = await tcpPair();
+    const secret = 'of another connection!';
+    client.sendSync(secret);
+    await server.readable();
+    expect(String(await read(server, 0))).toBe(secret);
+    client.sendSync(secret);
+    await server.readable();
+    expect((await read(server, s.MSG_TRUNC)).equals(Buffer.alloc(22))).toBe(true);
+    client.sendSync('next');
+    expect(String(await server.recv())).toBe('next');
+  }
+  const [a, b] = unixPair();
+  a.sendSync('AF_UNIX discards nothing');
+  expect(String(await b.recv(100, s.MSG_TRUNC))).toBe('AF_UNIX discards nothing');
+});
+
 describe('MSG_FASTOPEN without a cookie', () => {
   const fresh = () => new s.Socket(s.AF_INET, s.SOCK_STREAM);
 

@@ -95,6 +95,9 @@ export class Connect extends Operation<void> {
   override get syscall(): string {
     return 'connect';
   }
+  override get connects(): boolean {
+    return true;
+  }
   #name: Uint8Array;
   /** Whether another connect(2) reports the result of the first one. */
   readonly #repeatable: boolean;

@@ -150,7 +150,7 @@ export abstract class Operation<T> extends PromiseWaiter<T> {
   protected mustPause(bytes: number): boolean {
     if (this.sync) return false;
     spend(this.state, bytes);
-    if (!isSpent(this.state)) return false;
+    if (this.patience !== WAITS || !isSpent(this.state)) return false;
     resumeLater(this.state);
     return true;
   }

@@ -6,8 +6,10 @@
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 import * as pinned from '../../call/pinned.ts';
+import { MSG_TRUNC, SOCK_STREAM } from '../../native/constants.ts';
 import { POOLED_MOST, TINY_RESULT } from '../../native/contract.ts';
 import { native } from '../../native/native.ts';
+import type { Owner } from './operation.ts';
 
 /** The maximum number of bytes of a read without a size. */
 export const CHUNK: number = POOLED_MOST;
@@ -18,10 +20,17 @@ const LARGEST = 1 << 20;
 let scratch = Buffer.allocUnsafeSlow(CHUNK);
 let large: Buffer | undefined;
 
+/** Returns whether a receive returns a length and may write nothing: with MSG_TRUNC, TCP discards the data (tcp(7)). */
+export function mayDiscard({ type }: Owner, flags: number): boolean {
+  return (flags & MSG_TRUNC) !== 0 && type === SOCK_STREAM;
+}
+
 /**
  * Returns a buffer for one read of up to `size` bytes. The next read overwrites it, unless `takeResult` has given it away.
+ * If the read may discard the data, the buffer contains zeros, and nothing that was received before.
  */
-export function scratchBuffer(size: number): Buffer {
+export function scratchBuffer(size: number, discards = false): Buffer {
+  if (discards) return Buffer.from(new ArrayBuffer(size));
   if (size <= CHUNK) return scratch;
   if (large !== undefined && large.length >= size) return large;
   const buffer = Buffer.from(new ArrayBuffer(size));

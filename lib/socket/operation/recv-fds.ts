@@ -9,7 +9,7 @@ import { isControl } from '../../struct/control-message.ts';
 import { DESCRIPTOR_ROOM } from '../../struct/control-room.ts';
 import { unlessRefused } from '../../struct/errno.ts';
 import { Operation, type Owner, patienceFor, sizeOf } from './operation.ts';
-import { scratchBuffer, takeResult } from './receive-buffer.ts';
+import { mayDiscard, scratchBuffer, takeResult } from './receive-buffer.ts';
 
 /**
  * Data and the file descriptors that were sent with it.
@@ -46,7 +46,7 @@ export class ReceiveFds extends Operation<DataWithFds> {
   }
 
   call(): number {
-    const scratch = scratchBuffer(this.#size);
+    const scratch = scratchBuffer(this.#size, mayDiscard(this.owner, this.#flags));
     const buffers = [scratch.length === this.#size ? scratch : scratch.subarray(0, this.#size)];
     control ??= new Uint8Array(DESCRIPTOR_ROOM);
     const result = receiveInto(this.fd, buffers, control, this.#flags);

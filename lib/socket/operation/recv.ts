@@ -7,7 +7,7 @@ import { SOCK_STREAM } from '../../native/constants.ts';
 import { unlessRefused } from '../../struct/errno.ts';
 import { type Operation, type Owner, sizeOf } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
-import { CHUNK, pool, pooledResult, scratchBuffer, takeResult, tinyPool } from './receive-buffer.ts';
+import { CHUNK, mayDiscard, pool, pooledResult, scratchBuffer, takeResult, tinyPool } from './receive-buffer.ts';
 import { ReceivingParts, waitsForAll } from './receiving-all.ts';
 
 /**
@@ -29,11 +29,12 @@ class Receive extends Reading<Buffer> {
 
   call(): number {
     const { fd, flags, size, state } = this;
-    if (size <= CHUNK && !state.bulk && (flags | 0) === flags) {
+    const discards = mayDiscard(this.owner, flags);
+    if (size <= CHUNK && !state.bulk && (flags | 0) === flags && !discards) {
       this.#scratch = undefined;
       return unlessRefused(pinned.recvPooled(fd, flags, size, pool, tinyPool), RECV);
     }
-    this.#scratch = scratchBuffer(size);
+    this.#scratch = scratchBuffer(size, discards);
     const n = unlessRefused(pinned.recv(fd, this.#scratch, flags, size), RECV);
     if (n < 0) this.#scratch = undefined;
     return n;

@@ -10,7 +10,7 @@ import type { Address } from '../../struct/address-type.ts';
 import { unlessRefused } from '../../struct/errno.ts';
 import { type Operation, type Owner, sizeOf } from './operation.ts';
 import { Reading, reuseOrCreate } from './reading.ts';
-import { scratchBuffer, takeResult } from './receive-buffer.ts';
+import { mayDiscard, scratchBuffer, takeResult } from './receive-buffer.ts';
 import { ReceivingParts, waitsForAll } from './receiving-all.ts';
 
 /**
@@ -48,7 +48,7 @@ class ReceiveFrom<Sender extends Address | undefined> extends Reading<Datagram<S
   }
 
   call(): number {
-    this.#scratch = scratchBuffer(this.size);
+    this.#scratch = scratchBuffer(this.size, mayDiscard(this.owner, this.flags));
     const n = unlessRefused(pinned.recvfrom(this.fd, this.#scratch, this.flags, sender.bytes, this.size), RECVFROM);
     if (n < 0) this.#scratch = undefined;
     return n;

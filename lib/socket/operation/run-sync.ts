@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { type PollFdResult, poll } from '../../call/poll.ts';
-import { BusyError, TimeoutError } from '../../loop/errors.ts';
+import { BusyError, ClosedError, TimeoutError } from '../../loop/errors.ts';
 import { READ } from '../../loop/readiness.ts';
 import { RETRY } from '../../loop/retry.ts';
 import { EAGAIN, EINTR, POLLERR, POLLIN, POLLOUT } from '../../native/constants.ts';
@@ -17,6 +17,7 @@ import { isFirst, NEVER_WAITS, type Operation, WAITS } from './operation.ts';
  */
 export function runSync<T>(operation: Operation<T>): T {
   const { state, syscall, patience } = operation;
+  if (state.closed) throw operation.addSent(new ClosedError(syscall)); // by a getter of the message
   if (!isFirst(operation)) {
     throw patience === NEVER_WAITS ? operation.failure(-EAGAIN) : operation.addSent(new BusyError(syscall));
   }

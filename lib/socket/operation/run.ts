@@ -6,9 +6,10 @@
  * does not overtake those that wait: MSG_DONTWAIT results in EAGAIN, and an empty buffer waits for its turn.
  */
 import { isSpent, spend } from '../../loop/budget.ts';
-import { AbortError } from '../../loop/errors.ts';
+import { AbortError, ClosedError } from '../../loop/errors.ts';
 import { type WaitOptions, waitOptions } from '../../loop/options.ts';
 import * as reactor from '../../loop/reactor.ts';
+import { READ } from '../../loop/readiness.ts';
 import { nextTurn } from '../../loop/retry.ts';
 import { EAGAIN } from '../../native/constants.ts';
 import { IN_TURN, isFirst, type Operation, WAITS } from './operation.ts';
@@ -17,10 +18,12 @@ import { IN_TURN, isFirst, type Operation, WAITS } from './operation.ts';
 export function run<T>(operation: Operation<T>, options: WaitOptions): Promise<T> {
   const { state, direction } = operation;
   const { signal, timeout = state.timeout || undefined } = waitOptions(options);
+  // A getter of the options or of the message can have closed the Socket. Its number may belong to another one now.
+  if (state.closed) return Promise.reject(operation.addSent(new ClosedError(operation.syscall)));
   if (signal?.aborted) return Promise.reject(operation.addSent(new AbortError(signal, operation.syscall)));
   if (mustNotWait(operation)) return runOnce(operation);
   let how: typeof reactor.FOR_EVENT | typeof reactor.FOR_TURN = reactor.FOR_EVENT;
-  if (state.heads[direction] === undefined) {
+  if (!state.isBusy(direction) && !(direction === READ && state.isConnecting)) {
     if (isSpent(state)) {
       how = reactor.FOR_TURN;
     } else if (!operation.emptiesQueue || !reactor.isDrained(state)) {

@@ -6,11 +6,11 @@ import { SEND } from '../../call/transfer.ts';
 import { MOST, spend } from '../../loop/budget.ts';
 import type { WaitOptions } from '../../loop/options.ts';
 import type { Readiness } from '../../loop/readiness.ts';
-import { EAGAIN, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../../native/constants.ts';
+import { EAGAIN, MSG_DONTWAIT, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET } from '../../native/constants.ts';
 import type { Bytes } from '../../native/native.ts';
 import type { ControlInput } from '../../struct/control-message.ts';
 import { unlessRefused } from '../../struct/errno.ts';
-import { type Owner, WAITS } from './operation.ts';
+import { NEVER_WAITS, type Owner, WAITS } from './operation.ts';
 import { run } from './run.ts';
 import { isUnfinished, maySendNow } from './send-now.ts';
 import { SendingData } from './sending.ts';
@@ -30,7 +30,7 @@ export class SendAll extends SendingData<void> {
     fds?: readonly number[],
     sent: number = 0,
   ) {
-    super(owner, state, data, flags, WAITS); // it waits with any flag, because a part may already have been sent
+    super(owner, state, data, flags, (flags & MSG_DONTWAIT) === 0 ? WAITS : NEVER_WAITS);
     this.#sent = sent;
     if (fds !== undefined && !Array.isArray(fds)) throw invalidType('fds', 'an array of file descriptors');
     this.#control =
@@ -96,7 +96,7 @@ export function sendAll(
     return run(new SendAll(owner, state, data, flags), options);
   }
   const { byteLength: length } = data;
-  if (length > MOST) return run(new SendAll(owner, state, data, flags), options);
+  if (length > MOST || state.closed) return run(new SendAll(owner, state, data, flags), options);
   const n = pinned.send(state.fd, data, 0);
   spend(state, Math.max(n, 0)); // a failed call counts too, so that a loop of them does not starve other sockets
   if (n === length) return DONE;

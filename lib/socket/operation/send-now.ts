@@ -15,7 +15,7 @@ export function maySendNow(
   options: WaitOptions,
 ): data is Uint8Array {
   if (options !== NONE || flags !== 0 || !isUint8Array(data)) return false;
-  return state.heads[WRITE] === undefined && !isSpent(state);
+  return !state.isBusy(WRITE) && !isSpent(state);
 }
 
 /** Returns whether a call must be made again by an operation: it has to wait, or its arguments were refused. */

@@ -3,6 +3,7 @@
 import * as pinned from '../../call/pinned.ts';
 import { SEND, SENDTO } from '../../call/transfer.ts';
 import { spend } from '../../loop/budget.ts';
+import { ClosedError } from '../../loop/errors.ts';
 import type { WaitOptions } from '../../loop/options.ts';
 import type { Readiness } from '../../loop/readiness.ts';
 import type { Bytes } from '../../native/native.ts';
@@ -57,7 +58,9 @@ export function sendTo(
   if (!maySendNow(state, data, flags, options)) {
     return run(new SendTo(owner, state, data, flags, address), options);
   }
-  const n = pinned.sendto(state.fd, data, 0, encodeShared(address));
+  const name = encodeShared(address);
+  if (state.closed) return Promise.reject(new ClosedError('sendto')); // by a getter of the address
+  const n = pinned.sendto(state.fd, data, 0, name);
   spend(state, Math.max(n, 0));
   if (n >= 0) return Promise.resolve(n);
   const operation = new SendTo(owner, state, data, flags, address);
