@@ -108,7 +108,7 @@ class NameInfo {
 
   void Run() {
     char host[NI_MAXHOST] = {};
-    char service[NI_MAXSERV] = {};
+    char service[NI_MAXHOST] = {};  // the path of AF_UNIX, too
     failure_.code = ::getnameinfo(reinterpret_cast<const sockaddr*>(&name_), size_, host, sizeof(host), service,
                                   sizeof(service), flags_);
     if (failure_.code == EAI_SYSTEM) failure_.error = errno;

@@ -44,9 +44,9 @@ export const RECVMMSG: Call = call('recvmmsg', 'fd', ...BATCH, 'flags', 'timeout
 export function recvmmsg(fd: number, batch: MessageBatch, flags = 0, timeout?: bigint): number {
   const storage = storageOf(batch);
   if (timeout !== undefined && typeof timeout !== 'bigint') throw invalidType('timeout', 'a bigint');
+  const { data, size, controlLength } = batch; // before the rest, because they may be getters of the program
   closeUntaken(storage);
   const { headers, names, control } = storage;
-  const { data, size, controlLength } = batch;
   const n =
     timeout === undefined
       ? native.recvmmsg(fd, headers, data, names, control, size, controlLength, flags)

@@ -1029,3 +1029,8 @@ test('the promises module exports every lookup that may block, under the same na
   expect(Object.keys(promises).sort()).toEqual([...waiting, 'AddressInfoError', 'HostError'].sort());
   expect([promises.AddressInfoError, promises.HostError]).toEqual([AddressInfoError, HostError]);
 });
+
+test('getnameinfo returns the whole path of an AF_UNIX address', () => {
+  const path = `/tmp/${'x'.repeat(100)}`;
+  expect(s.getnameinfo({ family: s.AF_UNIX, path }).service).toBe(path);
+});

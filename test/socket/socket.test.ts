@@ -8,6 +8,7 @@ import * as nothrow from '../../lib/nothrow.ts';
 import { cleanup, openSockets } from '../helpers/fds.ts';
 import { loopback } from '../helpers/fixtures.ts';
 import { need, rawSockets } from '../helpers/need.ts';
+import { patient } from '../helpers/programs.ts';
 import { failure, isSettled, keep, tcpPair, tcpServer, udp, unixPair } from '../helpers/sockets.ts';
 
 const flagsOf = (fd: number) => s.fcntl(fd, s.F_GETFL);
@@ -210,6 +211,7 @@ describe('closing a Socket', () => {
     await socket.sendto('x', 0, socket.getsockname()!);
     expect((await client.recv()).length).toBe(0);
     expect(await isSettled(Promise.race(loops), 20)).toBe(false);
+    await expect.poll(() => rounds.connections + rounds.datagrams, patient).toBe(2);
     for (const one of [server, socket, b]) one.close();
     await Promise.all(loops);
     expect(rounds).toEqual({ connections: 1, datagrams: 1, batches: 0 });

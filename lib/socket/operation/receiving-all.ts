@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import { READ, type Readiness } from '../../loop/readiness.ts';
 import { EAGAIN, EINTR, MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from '../../native/constants.ts';
 import { flagsOf, Operation, type Owner, patienceFor, sizeOf, WAITS } from './operation.ts';
-import { CHUNK, scratchBuffer, takeResult } from './receive-buffer.ts';
+import { CHUNK, mayDiscard, scratchBuffer, takeResult } from './receive-buffer.ts';
 
 /** Returns whether a read waits until all requested bytes have arrived: MSG_WAITALL on a stream. */
 export function waitsForAll({ type }: Owner, flags: number): boolean {
@@ -84,7 +84,7 @@ export abstract class ReceivingParts<T> extends ReceivingAll<T> {
 
   protected read(): number {
     const wanted = Math.min(this.size - this.got, CHUNK);
-    const scratch = scratchBuffer(wanted);
+    const scratch = scratchBuffer(wanted, mayDiscard(this.owner, this.flags));
     const n = this.readInto(scratch, wanted);
     if (n > 0) this.#add(scratch, n);
     return n;
