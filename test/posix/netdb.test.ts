@@ -95,8 +95,8 @@ def getaddrinfo(node, service, hints={}):
 
 def getnameinfo(address, flags):
     address = bytes.fromhex(address)
-    host, service = ctypes.create_string_buffer(1025), ctypes.create_string_buffer(32)
-    code = c.getnameinfo(address, len(address), host, 1025, service, 32, flags)
+    host, service = ctypes.create_string_buffer(1025), ctypes.create_string_buffer(1025)
+    code = c.getnameinfo(address, len(address), host, 1025, service, 1025, flags)
     return eai(code) if code != 0 else {'host': t(host.value), 'service': t(service.value)}
 
 def host(found):
