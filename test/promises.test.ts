@@ -486,6 +486,7 @@ test('a look-up that is aborted before it begins uses no thread', (context) => {
     controller.abort();
     const names = await Promise.all(pending);
     const after = await find('late-1-1.test');
+    while (answered.length < 3) await sleep(1); // both aborted look-ups that had begun, too
     server.close();
     say([[...new Set(names)], after, new Set(asked).size]); // a resolver that is late asks again
   `);
@@ -531,6 +532,7 @@ test('worker.terminate() waits for the running look-ups only', (context) => {
     await once(worker, 'message');
     while (asked.length < 2) await sleep(1);
     await worker.terminate();
+    while (answered.length < 2) await sleep(1);
     await sleep(20);
     server.close();
     say(asked.length);

@@ -32,7 +32,10 @@ export function serveQueue(readiness: Readiness, kind: Kind): number {
       break;
     }
     if (!waiter.attempt()) {
-      if (readiness.looking > 0) done += serveLooking(readiness, waiter.next);
+      if (readiness.looking > 0) {
+        forgetEvents(); // the attempt may have used up what was reported
+        done += serveLooking(readiness, waiter.next);
+      }
       break;
     }
     if (waiter.transfers) forgetEvents();

@@ -24,7 +24,7 @@ export const defects = {
   'budget-of-the-process': [
     {
       file: sendNow,
-      from: 'return state.heads[WRITE] === undefined && !isSpent(state);',
+      from: 'return !state.isBusy(WRITE) && !isSpent(state);',
       to: 'return false;',
     },
     { file: operation, from: '    attempt() {', to: '    attempt() {\n        globalThis.atOnce = 0;' },
@@ -38,8 +38,8 @@ export const defects = {
   'no-budget': [
     {
       file: sendNow,
-      from: 'return state.heads[WRITE] === undefined && !isSpent(state);',
-      to: 'return state.heads[WRITE] === undefined;',
+      from: 'return !state.isBusy(WRITE) && !isSpent(state);',
+      to: 'return !state.isBusy(WRITE);',
     },
   ],
   /** An operation that times out is not tried once more. */
