@@ -20,7 +20,7 @@ const pages = new Map(
 /** The name of a type in the sources as it is exported. */
 const exported = (type) =>
   type
-    .replaceAll(/Required<(.*)>|options\./g, '$1')
+    .replace(/^Required<(.*)>$/, '$1')
     .replaceAll('options.', '')
     .replace(/^\{.*/, 'Icmp6Filter');
 

@@ -166,12 +166,17 @@ function delayed(): s.Socket {
   }
 }
 
+/** A stream over such a Socket, after connect(2). */
+async function delayedStream(address: s.InetAddress): Promise<s.SocketStream> {
+  const socket = keep(delayed());
+  await socket.connect(address);
+  return socket.makefile();
+}
+
 test('the first write connects a Socket with TCP_FASTOPEN_CONNECT', async (context) => {
   need(context, fastOpen);
   const { server, address } = tcpServer();
-  const socket = keep(delayed());
-  await socket.connect(address);
-  const stream = socket.makefile();
+  const stream = await delayedStream(address);
   expect(stream.connecting).toBe(false);
   const announced = once(stream.connect(), 'connect'); // as pg does
   stream.write('hello');
@@ -184,9 +189,7 @@ test('the first write connects a Socket with TCP_FASTOPEN_CONNECT', async (conte
 test('the end of a stream without a write connects a Socket with TCP_FASTOPEN_CONNECT', async (context) => {
   need(context, fastOpen);
   const { server, address } = tcpServer();
-  const socket = keep(delayed());
-  await socket.connect(address);
-  const stream = socket.makefile();
+  const stream = await delayedStream(address);
   const ended = once(stream.resume(), 'end');
   stream.end();
   const peer = keep((await server.accept()).socket);
@@ -199,9 +202,7 @@ test('the end of a stream waits for the connection that its first write has begu
   need(context, fastOpen);
   const { server, address } = tcpServer(0);
   await keep(new s.Socket(s.AF_INET, s.SOCK_STREAM)).connect(address); // fills the backlog, so that the next SYN is lost
-  const socket = keep(delayed());
-  await socket.connect(address);
-  const stream = socket.makefile();
+  const stream = await delayedStream(address);
   const finished = once(stream, 'finish');
   stream.end('hello');
   expect(await isSettled(finished)).toBe(false);
@@ -215,9 +216,7 @@ test('the end of a stream waits for the connection that its first write has begu
 
 test('the end of a stream whose first write finds no server is not an error of its own', async (context) => {
   need(context, fastOpen);
-  const socket = keep(delayed());
-  await socket.connect({ family: s.AF_INET, address: '127.0.0.1', port: nobody() });
-  const stream = socket.makefile();
+  const stream = await delayedStream({ family: s.AF_INET, address: '127.0.0.1', port: nobody() });
   const failed = once(stream, 'error');
   stream.end('hello');
   expect((await failed)[0]).toMatchObject({ code: 'ECONNREFUSED' });
